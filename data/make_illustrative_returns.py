@@ -1,0 +1,201 @@
+"""Make the illustrative returns in ``data/raw/returns``.
+
+No outturns of Leicestershire's agreement were published, so these returns are made up. They
+start at the register's baselines, move as such figures move (seasons, exam years, small counts,
+late and revised quarters) and do not all reach their targets. Every row says ``illustrative``.
+
+Run ``python data/make_illustrative_returns.py``; the same seed gives the same files. The
+figures below are the yearly paths from 2001/02 to 2005/06 that noise is laid over.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psa_analysis.periods import Period, parse_period, quarter
+
+SEED = 2003
+YEARS = range(2001, 2006)
+QUARTERS = [quarter(year, number) for year in YEARS for number in (1, 2, 3, 4)]
+BASELINE_YEAR = 2002
+AREA = "Leicestershire"
+
+#: Returns that came after the cut-off: file and period.
+LATE = {("highways", "2003-04 Q2"), ("drug_action_team", "2004-05 Q3"), ("police", "2005-06 Q1")}
+
+
+def noise(measure: str) -> np.random.Generator:
+    """A generator of its own for each measure, so that one more measure moves no other."""
+    return np.random.default_rng([SEED, zlib.crc32(measure.encode())])
+
+
+def counts(measure: str, yearly: list[float], seasons: list[float], fixed: int | None) -> np.ndarray:
+    """Quarterly counts around yearly totals; the baseline year adds up to `fixed`."""
+    shares = np.array(seasons) / sum(seasons)
+    drawn = noise(measure).poisson(np.outer(yearly, shares))
+    if fixed is not None:
+        row = YEARS.index(BASELINE_YEAR)
+        exact = drawn[row] * fixed / drawn[row].sum()
+        drawn[row] = np.floor(exact)
+        drawn[row, np.argsort(drawn[row] - exact)[: fixed - drawn[row].sum()]] += 1
+    return drawn.ravel()
+
+
+def row(
+    file: str, measure: str, period: Period, value: float, flag: str, days: int,
+    numerator: float | None = None, denominator: float | None = None,
+) -> dict[str, object]:  # fmt: skip
+    """One line of a return, received so many days after the period's end."""
+    if (file, period.label) in LATE:
+        days += 75
+    received: date = period.end + timedelta(days=days)
+    return {
+        "file": file, "measure": measure, "area": AREA, "period": period.label,
+        "value": round(float(value), 4), "numerator": numerator, "denominator": denominator,
+        "flag": flag, "received": received, "illustrative": "yes",
+    }  # fmt: skip
+
+
+def count_rows(
+    file: str, measure: str, values: np.ndarray, first_year: int = 2001, days: int = 30
+) -> list[dict[str, object]]:
+    """Final figures on time."""
+    return [
+        row(file, measure, period, value, "final", days)
+        for period, value in zip(QUARTERS, values, strict=True)
+        if period.start >= date(first_year, 4, 1)
+    ]
+
+
+def revised_rows(file: str, measure: str, values: np.ndarray) -> list[dict[str, object]]:
+    """Provisional figures on time, about two in a hundred too low; revised a quarter later."""
+    low = noise(f"{measure} provisional").uniform(0.96, 1.0, len(values))
+    rows = []
+    for period, value, share in zip(QUARTERS, values, low, strict=True):
+        rows.append(row(file, measure, period, np.floor(value * share), "provisional", 32))
+        rows.append(row(file, measure, period, value, "revised", 118))
+    return rows
+
+
+def rate_rows(
+    file: str, measure: str, over: np.ndarray, under: np.ndarray, first_year: int = 2001
+) -> list[dict[str, object]]:
+    """Percentages with their numerator and denominator."""
+    return [
+        row(file, measure, period, 100 * n / d, "final", 35, int(n), int(d))
+        for period, n, d in zip(QUARTERS, over, under, strict=True)
+        if period.start >= date(first_year, 4, 1)
+    ]
+
+
+def exam_rows(measure: str, percents: list[float], pupils: int, years: list[int]) -> list[dict[str, object]]:
+    """Results once a year: provisional in October, final in January."""
+    wobble = noise(measure).normal(0, 0.15, len(years))
+    rows = []
+    for year, percent, shift in zip(years, percents, wobble, strict=True):
+        period = parse_period(f"summer {year}")
+        passed = round(pupils * percent / 100)
+        value = round(100 * passed / pupils, 1)
+        first = round(value + shift, 1)
+        rows.append(row("education", measure, period, first, "provisional", 45))
+        rows.append(row("education", measure, period, value, "final", 142, passed, pupils))
+    return rows
+
+
+def year_rows(
+    file: str, measure: str, parts: list[tuple[int, int]], days: int = 40
+) -> list[dict[str, object]]:
+    """Yearly percentages of few people, as numerator and denominator."""
+    return [
+        row(file, measure, parse_period(f"{year}/{(year + 1) % 100:02d}"), 100 * n / d, "final", days, n, d)
+        for year, (n, d) in zip(YEARS, parts, strict=True)
+    ]
+
+
+def make() -> pd.DataFrame:
+    """All illustrative returns, one row each, with the file that each belongs to."""
+    rows: list[dict[str, object]] = []
+    flat = [1, 1, 1, 1]
+
+    # Police. 9,150 offences: the published 15.0 per 1,000 residents of the force area, at the
+    # county's 610,000 residents. Provisional first, revised a quarter later.
+    crime = counts("N13", [9300, 9150, 8750, 8250, 7650], [24, 25, 27, 24], 9150)
+    rows += revised_rows("police", "N13", crime)
+    incidents = counts("L4-incidents", [4150, 4294, 4480, 4720, 4960], [26, 27, 23, 24], 4294)
+    rows += revised_rows("police", "L4-incidents", incidents)
+    victims = counts("L4 victims", [3400, 3500, 3620, 3750, 3900], flat, 3500)
+    repeats = counts("L4-repeat", [445, 441, 440, 430, 421], flat, 441)
+    rows += rate_rows("police", "L4-repeat", repeats, victims)
+
+    # Road casualties: small counts, so noise of one in ten is ordinary.
+    county = counts("N26-county", [300, 292, 280, 262, 250], [24, 25, 27, 24], None)
+    trunk = counts("N26-trunk", [54, 51, 47, 43, 39], flat, None)
+    for measure, values in [("N26-county", county), ("N26-trunk", trunk), ("N26-all", county + trunk)]:
+        rows += count_rows("highways", measure, values)
+
+    # A new programme, so there is nothing before 2003/04.
+    young = counts("L5 young people", [150, 150, 160, 165, 170], flat, None)
+    share = np.repeat([0.5, 0.5, 0.58, 0.70, 0.81], 4)
+    placed = noise("L5").binomial(young, share)
+    rows += rate_rows("youth_offending", "L5", placed, young, first_year=2003)
+
+    # Examinations.
+    rows += exam_rows("N2", [53.2, 53.9, 55.4, 57.6], 7250, [2002, 2003, 2004, 2005])
+    rows += exam_rows("L1-english", [30, 31.2, 34.1, 35.8], 7100, [2002, 2003, 2004, 2005])
+    rows += exam_rows("L1-maths", [29, 31.9, 35.3, 38.6], 7100, [2002, 2003, 2004, 2005])
+    rows += exam_rows("L2", [78, 79.6, 82.0, 84.2, 86.4], 500, [2002, 2003, 2004, 2005, 2006])
+
+    # Looked-after young people: few, so one of them moves the rate by two points or more.
+    rows += year_rows("social_services", "N6-eet", [(17, 36), (19, 38), (22, 39), (26, 41), (29, 40)])
+    rows += year_rows("social_services", "N6-absence", [(44, 200), (42, 200), (37, 199), (29, 198), (22, 201)])
+    helped = counts("N14-into-work", [100, 112, 130, 165, 190], [22, 25, 23, 30], 112)
+    rows += count_rows("social_services", "N14-into-work", helped)
+
+    # Drug treatment: people in treatment on the last day, 972 at the baseline.
+    in_treatment = np.interp(np.arange(20), [0, 7, 11, 15, 19], [890, 972, 1028, 1090, 1168])
+    wobble = np.round(noise("N7-treatment").normal(0, 9, 20))
+    wobble[7] = 0
+    rows += count_rows("drug_action_team", "N7-treatment", np.round(in_treatment) + wobble)
+    practices = np.array([0] * 8 + [1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6, 7])
+    rows += count_rows("drug_action_team", "N7-gps", practices, first_year=2003)
+
+    # Bus journeys in millions: fewer in summer and, in 2003-04, a route cut.
+    yearly = np.repeat([15.4, 15.1, 14.7, 15.2, 15.6], 4) / 4
+    season = np.tile([0.99, 0.93, 1.06, 1.02], 5)
+    journeys = yearly * season * noise("N9").normal(1, 0.012, 20)
+    rows += count_rows("bus_operators", "N9", np.round(journeys, 3))
+
+    # Tonnes: gardens grow in the first two quarters. 23.03 % in the baseline year.
+    waste = np.round(np.repeat([332e3, 340e3, 343e3, 345e3, 346e3], 4) / 4 * np.tile([1.06, 1.03, 0.97, 0.94], 5))
+    rate = np.repeat([0.212, 35 / 1.52 / 100, 0.2565, 0.301, 0.3436], 4) * np.tile([1.10, 1.05, 0.95, 0.89], 5)
+    recycled = np.round(waste * rate * noise("L7").normal(1, 0.01, 20))
+    baseline = slice(4, 8)
+    recycled[baseline] = np.round(recycled[baseline] * waste[baseline].sum() * 35 / 152 / recycled[baseline].sum())
+    rows += rate_rows("waste", "L7", recycled, waste)
+
+    # The index is known when the accounts are closed.
+    for year, value in zip(range(2002, 2006), [100, 101.7, 104.4, 106.9], strict=True):
+        period = parse_period(f"{year}/{(year + 1) % 100:02d}")
+        rows.append(row("cost_effectiveness", "N10", period, value, "final", 180))
+    return pd.DataFrame(rows)
+
+
+def main(folder: Path) -> None:
+    """Write one CSV file per partner."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, table in make().groupby("file"):
+        table = table.drop(columns="file").sort_values(["measure", "received"], kind="stable")
+        for column in ("numerator", "denominator"):
+            table[column] = table[column].astype("Int64")
+        table.to_csv(folder / f"{file}.csv", index=False, lineterminator="\n")
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "raw" / "returns"
+    main(target)

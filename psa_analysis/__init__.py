@@ -1,0 +1,79 @@
+"""Follow a Local Public Service Agreement: what a notebook calls.
+
+    import psa_analysis as psa
+    report = psa.open_report("2004-05 Q3")
+    psa.trajectory_chart(report, "N13")
+
+Modules are imported when one of their names is first used, so that the command line's help
+does not wait for the scientific libraries.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psa_analysis.charts import progress_chart, trajectory_chart
+    from psa_analysis.pages import (
+        banner,
+        context_table,
+        differences_table,
+        key,
+        measure_words,
+        not_stated_table,
+        notes,
+        overview_table,
+        readings_table,
+        state_counts,
+        targets_table,
+    )
+    from psa_analysis.periods import parse_period
+    from psa_analysis.pipeline import open_report
+    from psa_analysis.register import load_agreement
+
+_HOMES = {
+    "open_report": "pipeline",
+    "load_agreement": "register",
+    "parse_period": "periods",
+    "trajectory_chart": "charts",
+    "progress_chart": "charts",
+    "banner": "pages",
+    "context_table": "pages",
+    "differences_table": "pages",
+    "key": "pages",
+    "measure_words": "pages",
+    "not_stated_table": "pages",
+    "notes": "pages",
+    "overview_table": "pages",
+    "readings_table": "pages",
+    "state_counts": "pages",
+    "targets_table": "pages",
+}
+
+__all__ = [
+    "banner",
+    "context_table",
+    "differences_table",
+    "key",
+    "load_agreement",
+    "measure_words",
+    "not_stated_table",
+    "notes",
+    "open_report",
+    "overview_table",
+    "parse_period",
+    "progress_chart",
+    "readings_table",
+    "state_counts",
+    "targets_table",
+    "trajectory_chart",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'psa_analysis' has no attribute '{name}'")
+    return getattr(import_module(f"psa_analysis.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,238 @@
+"""The assessment: one row per measure and reporting period, which everything else reads."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from psa_analysis.periods import Period, parse_period
+from psa_analysis.register import NOT_STATED, Agreement
+from psa_analysis.trajectory import baseline_end, due_period, exact, planned_path, trigger_value
+
+#: The columns, in order. This is the one place that describes them.
+COLUMNS = {
+    "period": "reporting period",
+    "measure": "measure, as in the register",
+    "reference": "the bid's reference",
+    "theme": "heading of the bid",
+    "objective": "heading of the strategy, or not stated",
+    "role": "target (counts for the grant) or supporting (followed beside it)",
+    "title": "short name",
+    "unit": "unit of every figure of this row",
+    "polarity": "whether higher or lower is better",
+    "basis": "how the reading that counts is made",
+    "frequency": "how often it is observed",
+    "baseline": "performance at the start",
+    "baseline_status": "stated, derived, assumed or not stated",
+    "baseline_period": "period of the baseline",
+    "without": "performance expected without the agreement",
+    "without_status": "stated, derived, assumed or not stated",
+    "target": "performance agreed",
+    "target_status": "stated, derived, assumed or not stated",
+    "due": "period whose reading decides",
+    "trigger": "value from which grant is paid; missing where 'without' is",
+    "latest": "newest reading that counts, as known at the cut-off",
+    "latest_period": "its period",
+    "latest_flag": "the weakest flag among the observations in it",
+    "illustrative": "True if any observation in it is made up",
+    "late": "True if the reporting period's own reading had not come in",
+    "planned": "the planned path at the latest reading's period",
+    "gap": "latest less planned, in the unit",
+    "progress": "share of the improvement planned by then that has been made",
+    "state": "one of STATES",
+    "is_forecast": "True while the deciding reading is not final",
+    "reason": "why this state, in words",
+    "previous": "the reading before the latest",
+    "previous_period": "its period",
+    "direction": "better, worse or same than the previous reading",
+    "year_before": "reading of the same quarter a year earlier, for quarterly measures",
+    "direction_on_year": "better, worse or same than a year before",
+    "assumed": "figures and readings of the register that are assumed",
+    "file": "raw file of the latest period's own observation",
+    "row": "row in that file",
+}
+
+#: What a state means, in the order in which a board should see them.
+STATES = {
+    "missed": "the deciding reading falls short of the target and of the trigger",
+    "off track": "forecast: far behind the planned path",
+    "at risk": "forecast: behind the planned path",
+    "no data": "a reading was due and none has come in",
+    "partly achieved": "the deciding reading reaches the trigger, not the target",
+    "on track": "forecast: on the planned path or better",
+    "achieved": "the deciding reading reaches the target",
+    "not due": "no reading is due yet",
+    "no target": "there are readings but no document states a target",
+    "not stated": "no document states enough to judge it",
+}
+
+_COPIED = [
+    "reference", "objective", "role", "title", "unit", "polarity", "basis", "frequency",
+    "baseline", "baseline_status", "baseline_period", "without", "without_status",
+    "target", "target_status", "due",
+]  # fmt: skip
+
+
+def assess(readings: pd.DataFrame, agreement: Agreement, period: Period) -> pd.DataFrame:
+    """Put readings, trajectory and register together for one reporting period.
+
+    Parameters
+    ----------
+    readings : pandas.DataFrame
+        As :func:`psa_analysis.performance.readings` gives them, from what was known at the
+        period's cut-off.
+    agreement : Agreement
+        The register and the thresholds.
+    period : Period
+        The reporting period, a quarter.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of :data:`COLUMNS`; one row per measure that is a target or supports one,
+        in the register's order.
+    """
+    own = readings[
+        (readings["area"] == agreement.settings.agreement.area)
+        & (readings["period_end"] <= pd.Timestamp(period.end))
+    ]
+    followed = agreement.measures[agreement.measures["role"] != "context"]
+    rows = [
+        _assess_one(measure, own[own["measure"] == measure.name], agreement, period)
+        for _, measure in followed.iterrows()
+    ]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype({"late": bool, "is_forecast": bool, "illustrative": bool, "row": "Int64"})
+
+
+def _assess_one(
+    measure: pd.Series, series: pd.DataFrame, agreement: Agreement, period: Period
+) -> dict[str, object]:
+    settings = agreement.settings
+    row: dict[str, object] = dict.fromkeys(COLUMNS)
+    row |= {column: measure[column] for column in _COPIED}
+    row["period"], row["measure"] = period.label, measure.name
+    row["theme"] = agreement.targets.at[measure["reference"], "theme"]
+    row["trigger"] = trigger_value(measure, settings.grant.trigger)
+    assumptions = agreement.assumptions
+    mine = (assumptions["item"] == measure.name) & (assumptions["status"] == "assumed")
+    row["assumed"] = "; ".join(assumptions.loc[mine, "column"])
+    row |= {"illustrative": False, "late": False, "is_forecast": False}
+
+    series = series[series["reading"].notna()].sort_values("period_end")
+    if len(series):
+        row |= _latest(series, measure, period)
+    state, reason, is_forecast = _state(row, measure, series, agreement, period)
+    return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
+
+
+def _latest(series: pd.DataFrame, measure: pd.Series, period: Period) -> dict[str, object]:
+    """What the newest reading is, where the path is by then, and which way things go."""
+    last = series.iloc[-1]
+    planned = planned_path(measure, series["period_end"]).iloc[-1]
+    to_come = planned - measure["baseline"]
+    quarterly = measure["frequency"] == "quarterly"
+    row: dict[str, object] = {
+        "latest": last["reading"],
+        "latest_period": last["period"],
+        "latest_flag": last["flag"],
+        "illustrative": last["illustrative"],
+        "late": quarterly and last["period"] != period.label,
+        "planned": planned,
+        "gap": last["reading"] - planned,
+        "progress": (last["reading"] - measure["baseline"]) / to_come if to_come else float("nan"),
+        "file": last["file"],
+        "row": last["row"],
+    }
+    if len(series) > 1:
+        before = series.iloc[-2]
+        row["previous"], row["previous_period"] = before["reading"], before["period"]
+        row["direction"] = direction(last["reading"], before["reading"], measure["polarity"])
+    if quarterly:
+        label = parse_period(last["period"]).years_before(1).label
+        year_before = series.loc[series["period"] == label, "reading"]
+        if len(year_before):
+            row["year_before"] = year_before.iloc[0]
+            row["direction_on_year"] = direction(
+                last["reading"], year_before.iloc[0], measure["polarity"]
+            )
+    return row
+
+
+def direction(now: float, before: float, polarity: str) -> str:
+    """``better``, ``worse`` or ``same``: which way a reading moved, never up or down."""
+    if now == before:
+        return "same"
+    return "better" if (now > before) == (polarity == "higher") else "worse"
+
+
+def _state(
+    row: dict[str, object], measure: pd.Series, series: pd.DataFrame,
+    agreement: Agreement, period: Period,
+) -> tuple[str, str, bool]:  # fmt: skip
+    """The state, why, and whether it is a forecast."""
+    if pd.isna(measure["target"]):
+        if len(series):
+            return "no target", "no document states a target", False
+        return "not stated", "no document states a target", False
+    if not len(series):
+        first = _first_due(measure)
+        if first is not None and first > period:
+            return "not due", f"the first reading is that of {first}", True
+        return "no data", "no reading had come in by the cut-off", True
+
+    due, last = due_period(measure), series.iloc[-1]
+    better = 1 if measure["polarity"] == "higher" else -1
+    ahead = better * (exact(last["reading"]) - exact(measure["target"]))
+    decided = last["period_end"].date() >= due.end
+    if decided and last["flag"] in ("final", "revised"):
+        if ahead >= 0:
+            return "achieved", f"the reading of {last['period']} reaches the target", False
+        return _short_of_target(row, last, better)
+    if pd.isna(measure["baseline"]):
+        if ahead >= 0:
+            return "on track", "the latest reading already reaches the target", True
+        return "not stated", "the baseline is not stated, so there is no path to compare with", True
+    progress = row["progress"]
+    if pd.isna(progress):  # type: ignore[call-overload]  # a number or missing
+        return "not due", "the planned path has not left the baseline yet", True
+    return _against_path(float(str(progress)), agreement)
+
+
+def _short_of_target(row: dict[str, object], last: pd.Series, better: int) -> tuple[str, str, bool]:
+    trigger = float(str(row["trigger"]))
+    if pd.isna(trigger):
+        return (
+            "missed",
+            f"the reading of {last['period']} falls short of the target; whether it reaches the "
+            "trigger cannot be said, since performance without the agreement is not stated",
+            False,
+        )
+    if better * (exact(last["reading"]) - exact(trigger)) >= 0:
+        return "partly achieved", f"the reading of {last['period']} reaches the trigger", False
+    return "missed", f"the reading of {last['period']} falls short of the trigger", False
+
+
+def _against_path(progress: float, agreement: Agreement) -> tuple[str, str, bool]:
+    thresholds = agreement.settings.states
+    if progress < 0:
+        made = "moved the wrong way since the baseline"
+    else:
+        made = f"made {progress:.0%} of the improvement planned by then"
+    if progress >= thresholds.on_track:
+        return "on track", made, True
+    return ("at risk" if progress >= thresholds.at_risk else "off track"), made, True
+
+
+def _first_due(measure: pd.Series) -> Period | None:
+    """The first period after the baseline's that a reading is expected for."""
+    if measure["baseline_period"] == NOT_STATED:
+        return None
+    due = due_period(measure)
+    period = due
+    # Walk back from the due year to the year after the baseline.
+    while period.kind != "mean_of_years":
+        before = period.years_before(1)
+        if before.end <= baseline_end(measure):
+            return period
+        period = before
+    return None

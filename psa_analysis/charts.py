@@ -1,0 +1,231 @@
+"""Charts: pictures that carry their own words and numbers.
+
+Colours and style are the Government Analysis Function's (package ``afcharts``). No chart uses
+colour alone, and each has alternative text made from the numbers it draws.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from afcharts.af_colours import get_af_colours
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from psa_analysis.pipeline import Report
+from psa_analysis.trajectory import baseline_end, due_period, planned_path, trigger_value
+from psa_analysis.words import figure_text, state_text
+
+BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
+#: Colour and marker of a state: at most four colours, and a shape for each.
+STATE_MARKS = {
+    "achieved": (BLUE, "P"), "on track": (BLUE, "o"),
+    "partly achieved": (ORANGE, "D"), "at risk": (ORANGE, "^"),
+    "missed": (PINK, "s"), "off track": (PINK, "X"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A picture with its alternative text and its data.
+
+    Attributes
+    ----------
+    svg : str
+        The picture; text in it stays text.
+    alt : str
+        What it shows, in words, from the same numbers.
+    data : pandas.DataFrame
+        The numbers drawn.
+    """
+
+    svg: str = field(repr=False)
+    alt: str
+    data: pd.DataFrame = field(repr=False)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        # The page template takes the alternative text from the metadata; nbval compares both.
+        return (
+            {"image/svg+xml": self.svg, "text/plain": self.alt},
+            {"image/svg+xml": {"alt": self.alt}},
+        )
+
+
+@contextmanager
+def _figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure in the house style that leaves no global state behind."""
+    with mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
+        # Text stays text and ids stay the same, so equal numbers give equal bytes.
+        mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12})
+        figure = Figure(figsize=(width, height))
+        yield figure, figure.add_subplot()
+
+
+def _svg(figure: Figure) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    # Nothing in the file may point outside it.
+    return buffer.getvalue().partition("<!DOCTYPE")[0] + buffer.getvalue().partition('dtd">\n')[2]
+
+
+def trajectory_chart(report: Report, measure: str) -> Chart:
+    """The readings of one measure against the planned path to its target.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register that is a target or supports one.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    row = _assessment_row(report, measure)
+    definition = report.agreement.measures.loc[measure]
+    own = report.readings
+    own = own[(own["measure"] == measure) & (own["area"] == report.agreement.settings.agreement.area)]
+    own = own[own["reading"].notna() & (own["period_end"] <= pd.Timestamp(report.period.end))]
+    own = own.sort_values("period_end")
+    planned = planned_path(definition, own["period_end"])
+    data = own[["period", "reading", "flag"]].assign(planned=planned).reset_index(drop=True)
+
+    with _figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.8, top=0.95, bottom=0.12)
+        labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
+        if len(own):
+            labels += _draw_readings(axes, own, str(row["unit"]))
+        elif not labels:
+            axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
+        _label_ends(axes, labels)
+        axes.margins(x=0.02, y=0.12)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
+        svg = _svg(figure)
+    return Chart(svg, _trajectory_alt(row, len(own)), data)
+
+
+def _assessment_row(report: Report, measure: str) -> pd.Series:
+    rows = report.assessment[report.assessment["measure"] == measure]
+    if rows.empty:
+        known = ", ".join(report.assessment["measure"])
+        raise KeyError(f"there is no measure '{measure}'; the assessment has {known}")
+    return rows.iloc[0]
+
+
+Label = tuple[float, str, str]
+
+
+def _draw_path(axes: Axes, measure: pd.Series, share: float) -> list[Label]:
+    """Planned path, target and trigger; gives the labels that belong at the right edge."""
+    if pd.isna(measure["target"]):
+        return []
+    due = pd.Timestamp(due_period(measure).end)
+    labels = [(measure["target"], f"Target {figure_text(measure['target'], measure['unit'])}", GREY)]
+    axes.plot([due], [measure["target"]], marker="*", markersize=14, color=GREY, linestyle="none")
+    if pd.notna(measure["baseline"]):
+        start = pd.Timestamp(baseline_end(measure))
+        ends = pd.Series([start, due])
+        axes.plot(ends, planned_path(measure, ends), color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
+    trigger = trigger_value(measure, share)
+    if pd.notna(trigger):
+        axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
+        labels.append((trigger, f"Trigger {figure_text(trigger, measure['unit'])}", TEAL))
+    return labels
+
+
+def _draw_readings(axes: Axes, own: pd.DataFrame, unit: str) -> list[Label]:
+    """The line of readings; figures that may still change are hollow."""
+    firm = own["flag"].isin(["final", "revised"])
+    axes.plot(own["period_end"], own["reading"], color=BLUE)
+    axes.plot(own["period_end"][firm], own["reading"][firm], "o", color=BLUE, markersize=6)
+    axes.plot(
+        own["period_end"][~firm], own["reading"][~firm], "o",
+        markerfacecolor="white", markeredgecolor=BLUE, markeredgewidth=2, markersize=7,
+    )  # fmt: skip
+    last = own.iloc[-1]
+    return [(last["reading"], f"{last['period']}: {figure_text(last['reading'], unit)}", BLUE)]
+
+
+def _label_ends(axes: Axes, labels: list[Label]) -> None:
+    """Labels at the right edge, moved apart where they would overlap."""
+    low, high = axes.get_ylim()
+    room = (high - low) * 0.09
+    height = -np.inf
+    for value, text, colour in sorted(labels):
+        height = max(value, height + room)
+        axes.annotate(
+            text, (1.02, height), xycoords=("axes fraction", "data"), color=colour,
+            va="center", annotation_clip=False, fontsize=11,
+        )  # fmt: skip
+
+
+def _year_step(axes: Axes) -> int:
+    left, right = axes.get_xlim()
+    return 2 if right - left > 365 * 7 else 1
+
+
+def _trajectory_alt(row: pd.Series, count: int) -> str:
+    unit = str(row["unit"])
+    if not count:
+        start = f"Chart of {row['title']}: no readings."
+    else:
+        start = (
+            f"Line chart of {row['title']}: {count} readings up to {row['latest_period']}, the "
+            f"latest {figure_text(row['latest'], unit)}."
+        )
+    if pd.isna(row["target"]):
+        return f"{start} No target is stated, so no path is drawn."
+    path = f" The target is {figure_text(row['target'], unit)} by {row['due']}"
+    if pd.notna(row["planned"]):
+        path += f"; the dashed planned path stands at {figure_text(row['planned'], unit)} by then"
+    return f"{start}{path}. {state_text(row)}."
+
+
+def progress_chart(report: Report) -> Chart:
+    """How much of the planned improvement each measure has made: the agreement in one picture."""
+    table = report.assessment
+    shown = table[table["progress"].notna() & table["state"].isin(STATE_MARKS)]
+    data = shown[["measure", "title", "progress", "state"]].reset_index(drop=True)
+    # A measure far off either way would squeeze the others; the table has its number.
+    drawn = data.assign(percent=(100 * data["progress"]).clip(-50, 200))
+    states = [state for state in STATE_MARKS if state in set(drawn["state"])]
+    with _figure(8, 1.2 + 0.34 * max(len(drawn), 1)) as (figure, axes):
+        figure.subplots_adjust(left=0.16, right=0.98, top=0.88, bottom=0.12)
+        sns.scatterplot(
+            drawn, x="percent", y="measure", hue="state", style="state", hue_order=states,
+            style_order=states, palette={state: STATE_MARKS[state][0] for state in states},
+            markers={state: STATE_MARKS[state][1] for state in states}, s=110, ax=axes,
+        )  # fmt: skip
+        axes.axvline(100, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.axvline(0, color=GREY, linewidth=1)
+        axes.set(xlabel="", ylabel="", xlim=(-55, 205))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+        axes.grid(axis="x")
+        if states:
+            axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=len(states), title=None)
+        svg = _svg(figure)
+    return Chart(svg, _progress_alt(data), data)
+
+
+def _progress_alt(data: pd.DataFrame) -> str:
+    parts = [
+        f"{state}: " + ", ".join(f"{row.measure} {row.progress:.0%}" for row in group.itertuples())
+        for state, group in data.groupby("state", sort=False)
+    ]
+    return (
+        "Dot plot of the share of the planned improvement made so far by each measure; the dashed "
+        f"line at 100% is the planned path. {'; '.join(parts)}."
+    )

@@ -1,0 +1,253 @@
+"""Cleaning: from cells as given to observations, with a finding for every doubt.
+
+An error keeps the row out and names it; a warning lets it in. Nothing is dropped silently
+and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from psa_analysis.findings import Finding, did_you_mean, one_of
+from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period
+from psa_analysis.register import Agreement
+
+#: Columns of the observations, one row per measure, area, period and date received.
+OBSERVATION_COLUMNS = {
+    "measure": "the measure, as in the register",
+    "area": "the place, as in the register",
+    "period": "the period's label",
+    "period_end": "the period's last day",
+    "value": "the figure in the measure's unit; missing where it was suppressed",
+    "numerator": "the upper part of a rate, where it was given",
+    "denominator": "the lower part of a rate, where it was given",
+    "flag": "final, provisional, revised, estimated or suppressed",
+    "illustrative": "True for a figure that is made up",
+    "received": "the day it came in",
+    "note": "what the sender wrote beside it",
+    "file": "the raw file, from the data folder",
+    "row": "the row in that file as a spreadsheet counts it",
+}
+FLAGS = ["final", "provisional", "revised", "estimated", "suppressed"]
+KEY = ["measure", "area", "period", "received"]
+
+#: Percentages, rates and counts cannot be negative; changes and gaps can.
+_SIGNED_UNITS = {"percent change", "percentage points"}
+
+
+def clean_returns(
+    table: pd.DataFrame, agreement: Agreement
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Turn the cells of returns into observations.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What :func:`psa_analysis.loading.load_returns` gave.
+    agreement : Agreement
+        The register that names and units are checked against.
+
+    Returns
+    -------
+    observations : pandas.DataFrame
+        The columns of :data:`OBSERVATION_COLUMNS`, sorted by measure, area, period's end
+        and date received. Every vintage of a figure is kept.
+    findings : list of Finding
+        What was kept out, and why.
+    """
+    cells = table.copy()
+    text_columns = cells.columns.difference(["row"])
+    cells[text_columns] = cells[text_columns].apply(lambda column: column.str.strip())
+    findings: list[Finding] = []
+
+    findings += _check_names(cells, "measure", agreement.measures.index)
+    findings += _check_names(cells, "area", agreement.areas["area"])
+    cells.loc[cells["flag"] == "", "flag"] = "final"
+    findings += _check_names(cells, "flag", FLAGS)
+    cells.loc[cells["illustrative"] == "", "illustrative"] = "no"
+    findings += _check_names(cells, "illustrative", ["yes", "no"])
+    # Later checks need a measure and a flag that exist.
+    cells = _without(cells, findings)
+
+    observations = cells[["measure", "area", "flag", "note", "file", "row"]].copy()
+    observations["illustrative"] = cells["illustrative"] == "yes"
+    findings += _read_periods(cells, observations, agreement)
+    findings += _read_received(cells, observations)
+    findings += _read_numbers(cells, observations)
+    observations = _without(observations, findings)
+    cells = cells.loc[observations.index]
+    findings += _check_values(cells, observations, agreement)
+    observations = _without(observations, findings)
+    observations, duplicates = _collapse_duplicates(observations)
+    findings += duplicates
+
+    observations = observations.sort_values(
+        ["measure", "area", "period_end", "received", "file", "row"]
+    ).reset_index(drop=True)
+    return observations[list(OBSERVATION_COLUMNS)], findings
+
+
+def check_sources(table: pd.DataFrame, agreement: Agreement) -> list[Finding]:
+    """A warning for every raw file that ``sources.csv`` does not account for."""
+    missing = sorted(set(table["file"]) - set(agreement.sources["file"]))
+    return [
+        Finding(
+            "warning", file, "a row in raw/sources.csv", "Say who made the file and where it is from."
+        )
+        for file in missing
+    ]  # fmt: skip
+
+
+def _finding(
+    row: pd.Series, column: str, expected: str, remedy: str, severity: str = "error"
+) -> Finding:
+    return Finding(
+        severity, row["file"], expected, remedy,  # type: ignore[arg-type]  # one of the two words
+        row=int(row["row"]), column=column, found=row[column], measure=row["measure"],
+    )  # fmt: skip
+
+
+def _without(frame: pd.DataFrame, findings: Iterable[Finding]) -> pd.DataFrame:
+    """The rows that no error is about."""
+    bad = {(finding.file, finding.row) for finding in findings if finding.severity == "error"}
+    places = pd.Series(list(zip(frame["file"], frame["row"], strict=True)), index=frame.index)
+    return frame[~places.isin(bad)]
+
+
+def _check_names(cells: pd.DataFrame, column: str, names: Iterable[str]) -> list[Finding]:
+    known = list(names)
+    return [
+        _finding(row, column, one_of(known), did_you_mean(row[column], known))
+        for _, row in cells[~cells[column].isin(known)].iterrows()
+    ]
+
+
+def _read_periods(
+    cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement
+) -> list[Finding]:
+    kinds = cells["measure"].map(agreement.measures["frequency"]).map(KIND_OF_FREQUENCY)
+    pairs = pd.DataFrame({"text": cells["period"], "kind": kinds})
+    labels, ends, problems = {}, {}, {}
+    for text, kind in pairs.drop_duplicates().itertuples(index=False):
+        try:
+            period = parse_period(text, kind)
+        except PeriodError as error:
+            problems[text, kind] = str(error).rpartition("expected ")[2]
+        else:
+            labels[text, kind], ends[text, kind] = period.label, pd.Timestamp(period.end)
+    keys = pd.Series(list(pairs.itertuples(index=False, name=None)), index=cells.index, dtype=object)
+    observations["period"] = keys.map(labels)
+    observations["period_end"] = pd.to_datetime(keys.map(ends))
+    return [
+        _finding(row, "period", problems[keys[index]], "Correct the period.")
+        for index, row in cells[keys.isin(list(problems))].iterrows()
+    ]
+
+
+def _read_received(cells: pd.DataFrame, observations: pd.DataFrame) -> list[Finding]:
+    observations["received"] = pd.to_datetime(cells["received"], format="%Y-%m-%d", errors="coerce")
+    findings = [
+        _finding(row, "received", "the day it came in, such as 2005-01-30", "Correct the date.")
+        for _, row in cells[observations["received"].isna()].iterrows()
+    ]
+    early = observations["received"] <= observations["period_end"]
+    findings += [
+        _finding(
+            row, "received", f"a day after the period's last, {observations.at[index, 'period_end']:%Y-%m-%d}",
+            "Correct the date or the period.",
+        )
+        for index, row in cells[early].iterrows()
+    ]  # fmt: skip
+    return findings
+
+
+def _read_numbers(cells: pd.DataFrame, observations: pd.DataFrame) -> list[Finding]:
+    findings = []
+    for column in ("value", "numerator", "denominator"):
+        # A number and nothing else: to_numeric would also take 'nan', 'inf' and '1_000'.
+        plain = cells[column].str.fullmatch(r"-?\d+(\.\d+)?")
+        observations[column] = pd.to_numeric(cells[column].where(plain, ""), errors="coerce")
+        allowed_empty = (cells["flag"] == "suppressed") if column == "value" else True
+        bad = ~plain & ~((cells[column] == "") & allowed_empty)
+        findings += [
+            _finding(
+                row, column, "a plain number such as 1234.5",
+                "Correct the cell; leave a value empty only with the flag 'suppressed'.",
+            )
+            for _, row in cells[bad].iterrows()
+        ]  # fmt: skip
+    return findings
+
+
+def _check_values(
+    cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement
+) -> list[Finding]:
+    """Figures that their unit or their own parts rule out."""
+    unit = observations["measure"].map(agreement.measures["unit"])
+    basis = observations["measure"].map(agreement.measures["basis"])
+    percent = unit == "percent"
+    signed = unit.isin(_SIGNED_UNITS) & (basis != "change_from_baseline")
+    value, over, under = (observations[name] for name in ("value", "numerator", "denominator"))
+    # A value printed to d decimals may differ from its parts by half a unit of the last.
+    decimals = cells["value"].str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
+    tolerance = 0.5 * 10.0**-decimals + 1e-9
+    rate = (100 * over / under.where(under != 0)).where(percent, over / under.where(under != 0))
+    rules = [
+        (percent & ((value < 0) | (value > 100)), "value", "0 to 100 for a percentage",
+         "Ask the sender; a factor of 100 is a common slip.", "error"),
+        (~signed & ~percent & (value < 0), "value", "0 or more", "Ask the sender.", "error"),
+        (under.notna() & (under <= 0), "denominator", "more than 0", "Ask the sender.", "error"),
+        (over.notna() != under.notna(), "numerator", "numerator and denominator together",
+         "Give both or neither.", "error"),
+        (percent & (over > under), "numerator", "no more than the denominator",
+         "Ask the sender.", "error"),
+        ((rate - value).abs() > tolerance, "value", "numerator over denominator",
+         "Ask the sender which of the three is wrong.", "error"),
+    ]  # fmt: skip
+    findings = []
+    for broken, column, expected, remedy, severity in rules:
+        findings += [
+            _finding(row, column, expected, remedy, severity)
+            for _, row in cells[broken.fillna(False)].iterrows()
+        ]
+    return findings
+
+
+def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """One row per key: twins that agree become one, twins that differ are all kept out."""
+    said = ["value", "numerator", "denominator", "flag", "illustrative"]
+    distinct = observations.drop_duplicates(KEY + said)
+    differing = distinct[distinct.duplicated(KEY, keep=False)]
+    findings = []
+    for _, twins in differing.groupby(KEY, sort=False):
+        first = twins.iloc[0]
+        for _, row in twins.iloc[1:].iterrows():
+            findings.append(
+                Finding(
+                    "error", row["file"],
+                    f"one figure, but {first['file']} row {first['row']} says {first['value']:g}",
+                    "Ask the sender which is right and remove the other; both are kept out.",
+                    row=int(row["row"]), column="value", found=f"{row['value']:g}",
+                    measure=row["measure"],
+                )
+            )  # fmt: skip
+    return distinct.drop(differing.index), findings
+
+
+def as_of(observations: pd.DataFrame, cut_off: date) -> pd.DataFrame:
+    """What was known on a day: the last vintage received by then of each figure.
+
+    Parameters
+    ----------
+    observations : pandas.DataFrame
+        As :func:`clean_returns` gives them.
+    cut_off : date
+        The last day on which a figure may have come in.
+    """
+    known = observations[observations["received"] <= np.datetime64(cut_off, "ns")]
+    # Sorted by date received within each figure, so the last one is the newest.
+    return known.drop_duplicates(["measure", "area", "period"], keep="last").reset_index(drop=True)

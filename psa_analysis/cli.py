@@ -1,0 +1,171 @@
+"""The command ``psa``. It parses, calls the library and prints; nothing is computed here.
+
+Exit codes: 0 all well; 1 the data has errors, or a notebook failed; 2 the command is wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+# The scientific libraries are imported by the commands that use them: help must be instant.
+
+
+def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Say what is wrong on a line each instead of a traceback."""
+
+    @wraps(command)
+    def wrapped(**options: Any) -> None:
+        from psa_analysis.findings import DataError
+        from psa_analysis.pipeline import ParameterError
+
+        try:
+            command(**options)
+        except DataError as error:
+            for finding in error.findings:
+                click.echo(str(finding), err=True)
+            click.echo(f"psa: {len(error.findings)} errors in the register; nothing was done", err=True)
+            sys.exit(1)
+        except ParameterError as error:
+            click.echo(f"psa: {error}", err=True)
+            sys.exit(2)
+        except OSError as error:
+            click.echo(f"psa: {error.strerror}: {error.filename}", err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+_data = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="The agreement's data folder, which holds raw/.  [default: the project's data]",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="psa_analysis", prog_name="psa")
+def main() -> None:
+    """Follow a Local Public Service Agreement.
+
+    \b
+    psa check                  is the data sound?
+    psa assess "2004-05 Q3"    where does each measure stand?
+    psa run "2004-05 Q3"       make the pack of pages for a quarter
+
+    Exit codes: 0 all well, 1 the data has errors or a notebook failed, 2 the command is wrong.
+    """
+
+
+@main.command()
+@_data
+@_one_line_errors
+def check(data: Path | None) -> None:
+    """Check the register and the returns, and list what to mend.
+
+    Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
+    """
+    from psa_analysis.findings import errors
+    from psa_analysis.pipeline import load_observations, save_processed
+    from psa_analysis.words import counted
+
+    agreement = _agreement(data)
+    observations, findings = load_observations(agreement)
+    save_processed(agreement, observations, findings)
+    for finding in findings:
+        click.echo(str(finding))
+    wrong = len(errors(findings))
+    click.echo(f"{agreement}")
+    click.echo(
+        f"{counted(len(observations), 'observation')} of "
+        f"{counted(observations['measure'].nunique(), 'measure')} in "
+        f"{counted(observations['file'].nunique(), 'file')}; "
+        f"{counted(wrong, 'error')}, {counted(len(findings) - wrong, 'warning')}"
+    )
+    sys.exit(1 if wrong else 0)
+
+
+@main.command()
+@click.argument("period")
+@_data
+@click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
+@_one_line_errors
+def assess(period: str, data: Path | None, as_csv: bool) -> None:
+    """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
+    report = _report(period, data)
+    if as_csv:
+        click.echo(report.assessment.to_csv(index=False), nl=False)
+        return
+    from psa_analysis.words import figure_text
+
+    table = report.assessment[["measure", "latest", "latest_period", "planned", "target", "due"]].copy()
+    for column in ("latest", "planned", "target"):
+        pairs = zip(table[column], report.assessment["unit"], strict=True)
+        table[column] = [figure_text(value, unit) for value, unit in pairs]
+    table["state"] = report.assessment["state"]
+    click.echo(repr(report))
+    click.echo(table.fillna("–").to_string(index=False))
+
+
+@main.command()
+@click.argument("period")
+@_data
+@click.option(
+    "--audience", type=click.Choice(["internal", "public"]), default="internal",
+    show_default=True, help="Whom the pages are for.",
+)  # fmt: skip
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the pack.  [default: the project's outputs]",
+)
+@click.option(
+    "--notebooks",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of the notebooks.  [default: the project's notebooks]",
+)
+@_one_line_errors
+def run(
+    period: str, data: Path | None, audience: str, outputs: Path | None, notebooks: Path | None
+) -> None:
+    """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
+
+    Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
+    index.html, assessment.csv and manifest.json. Exits with 1 if a notebook failed.
+    """
+    report = _report(period, data, audience)
+    click.echo(f"{report!r}")
+    from psa_analysis.pipeline import ROOT, save_processed
+    from psa_analysis.run import RunError, run_period
+
+    save_processed(report.agreement, report.observations, list(report.findings))
+    try:
+        pack, pages = run_period(
+            report, notebooks or ROOT / "notebooks", outputs or ROOT / "outputs", click.echo
+        )
+    except RunError as error:
+        click.echo(f"psa: {error}", err=True)
+        sys.exit(2)
+    click.echo(f"The pack is {pack / 'index.html'}")
+    failed = [page.notebook for page in pages if page.status != "done"]
+    if failed:
+        click.echo(f"psa: failed: {', '.join(failed)}", err=True)
+    sys.exit(1 if failed else 0)
+
+
+def _agreement(data: Path | None) -> Any:
+    from psa_analysis.pipeline import ROOT
+    from psa_analysis.register import load_agreement
+
+    return load_agreement(data.resolve() if data else ROOT / "data")
+
+
+def _report(period: str, data: Path | None, audience: str = "internal") -> Any:
+    from psa_analysis.pipeline import open_report
+
+    return open_report(period, str(data.resolve()) if data else "data", audience)

@@ -1,0 +1,98 @@
+"""Findings: what is wrong or doubtful in the data, said so that someone can mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import pandas as pd
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong or doubtful.
+
+    Attributes
+    ----------
+    severity : {"error", "warning"}
+        An error keeps the figure out; a warning lets it in and says so.
+    file : str
+        Path of the file, from the agreement's data folder.
+    expected, remedy : str
+        What should have stood there, and how to mend it.
+    row : int, optional
+        Row as a spreadsheet counts it: the header is row 1.
+    column : str, optional
+        Name of the column.
+    found : str, optional
+        What stands there, unchanged.
+    measure : str, optional
+        The measure that the finding is about.
+    sheet : str, optional
+        Name of the sheet, for workbooks.
+    """
+
+    severity: Severity
+    file: str
+    expected: str
+    remedy: str
+    row: int | None = None
+    column: str | None = None
+    found: str | None = None
+    measure: str | None = None
+    sheet: str | None = None
+
+    def __str__(self) -> str:
+        place = [self.file]
+        if self.sheet is not None:
+            place.append(f"sheet {self.sheet}")
+        if self.row is not None:
+            place.append(f"row {self.row}")
+        if self.column is not None:
+            place.append(f"column {self.column}")
+        found = "" if self.found is None else f"found {shorten(self.found)!r}, "
+        return f"{self.severity}: {', '.join(place)}: {found}expected {self.expected}. {self.remedy}"
+
+
+class DataError(Exception):
+    """Data that cannot be used; holds the findings that say why."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = list(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+COLUMNS = ["severity", "measure", "file", "sheet", "row", "column", "found", "expected", "remedy"]
+
+
+def to_frame(findings: Iterable[Finding]) -> pd.DataFrame:
+    """The findings as a table, one row each, in the order of :data:`COLUMNS`."""
+    frame = pd.DataFrame([asdict(finding) for finding in findings], columns=COLUMNS)
+    return frame.astype({"row": "Int64"})
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Those findings that keep a figure out."""
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """A remedy for a name that is not known: the nearest one, or how to add it."""
+    near = difflib.get_close_matches(text, list(names), n=1)
+    return f"Did you mean '{near[0]}'?" if near else "Correct the name."
+
+
+def one_of(names: Iterable[str]) -> str:
+    """``one of a, b, c``, cut short where there are many."""
+    listed = list(names)
+    shown = ", ".join(listed[:8])
+    return f"one of {shown}" + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
+
+
+def shorten(text: str, width: int = 60) -> str:
+    """At most `width` characters of a text."""
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,176 @@
+"""Loading and saving: raw files as they were given, and results that are whole or not there.
+
+Every cell is loaded as text, every row with its place. Nothing is interpreted here; what a cell
+means is decided in the cleaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+
+#: Columns of a return. The first five must be there.
+RETURN_COLUMNS = [
+    "measure",
+    "area",
+    "period",
+    "value",
+    "received",
+    "numerator",
+    "denominator",
+    "flag",
+    "illustrative",
+    "note",
+]
+REQUIRED_RETURN_COLUMNS = RETURN_COLUMNS[:5]
+RETURN_FOLDERS = ("returns", "published")
+
+
+def read_table(
+    path: Path, name: str, columns: list[str], required: list[str] | None = None
+) -> pd.DataFrame:
+    """Read a CSV file as text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        What findings call it: its path from the agreement's data folder.
+    columns : list of str
+        The columns that it may have.
+    required : list of str, optional
+        The columns that it must have; all of `columns` if not given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One text column per name in `columns` (empty where the file lacks an optional one);
+        the index is the row as a spreadsheet counts it, so the first record is row 2.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is not text in UTF-8, has ragged rows, or lacks or
+        misspells a column.
+    """
+
+    def fail(expected: str, remedy: str, **place: object) -> DataError:
+        return DataError([Finding("error", name, expected, remedy, **place)])  # type: ignore[arg-type]  # place is passed through by name
+
+    if not path.is_file():
+        raise fail("the file to exist", f"Add {path.name}; docs/register.md describes it.")
+    try:
+        # Without a header every line counts, so a ragged one cannot shift the columns.
+        cells = pd.read_csv(
+            path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False,
+            encoding="utf-8-sig",
+        )  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise fail("text in UTF-8", "Save the file as 'CSV UTF-8'.", found=str(error)) from None
+    except pd.errors.EmptyDataError:
+        raise fail("a header and rows", f"Give it the columns {', '.join(columns)}.") from None
+    except pd.errors.ParserError as error:
+        detail = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+        raise fail(
+            "the same number of cells in every row",
+            "Put text that holds a comma in quotation marks.",
+            found=detail,
+        ) from None
+
+    header = [str(cell).strip() for cell in cells.iloc[0]]
+    table = cells.iloc[1:].set_axis(header, axis=1)
+    table.index = pd.RangeIndex(2, len(table) + 2, name="row")
+    problems = _header_problems(header, name, columns, required or columns)
+    ragged = table.index[table.isna().any(axis=1) & ~(table.fillna("") == "").all(axis=1)]
+    problems += [
+        Finding("error", name, f"{len(header)} cells", "Complete the row.", row=int(row))
+        for row in ragged
+    ]
+    if problems:
+        raise DataError(problems)
+    table = table.reindex(columns=columns, fill_value="").fillna("")
+    return table[(table != "").any(axis=1)]
+
+
+def _header_problems(
+    header: list[str], name: str, columns: list[str], required: list[str]
+) -> list[Finding]:
+    problems = [
+        Finding("error", name, f"a column '{column}'", "Add the column.", row=1, column=column)
+        for column in required
+        if column not in header
+    ]
+    problems += [
+        Finding(
+            "error", name, one_of(columns), did_you_mean(column, columns),
+            row=1, column=column, found=column,
+        )
+        for column in header
+        if column not in columns
+    ]  # fmt: skip
+    problems += [
+        Finding("error", name, "each column once", "Remove one.", row=1, column=column, found=column)
+        for column in sorted({column for column in header if header.count(column) > 1})
+    ]
+    return problems
+
+
+def load_returns(raw: Path) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read every return and published file of an agreement.
+
+    Parameters
+    ----------
+    raw : Path
+        The agreement's ``raw`` folder.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        The columns of :data:`RETURN_COLUMNS` as text, with ``file`` and ``row``.
+    findings : list of Finding
+        Files that could not be read. The others are still loaded.
+    """
+    tables, findings = [], []
+    for folder in RETURN_FOLDERS:
+        for path in sorted((raw / folder).glob("*")):
+            if path.name.startswith((".", "~")):
+                continue  # editors' lock files
+            name = f"raw/{folder}/{path.name}"
+            if path.suffix.lower() != ".csv":
+                findings.append(
+                    Finding("error", name, "a CSV file", "Save it as 'CSV UTF-8' or take it away.")
+                )
+                continue
+            try:
+                table = read_table(path, name, RETURN_COLUMNS, REQUIRED_RETURN_COLUMNS)
+            except DataError as error:
+                findings += error.findings
+            else:
+                tables.append(table.reset_index().assign(file=name))
+    empty = pd.DataFrame(columns=["row", *RETURN_COLUMNS, "file"])
+    return pd.concat(tables, ignore_index=True) if tables else empty, findings
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never half of either."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,314 @@
+"""Pages: the tables, banners and notes that notebooks show, and the front of the pack.
+
+Everything is plain accessible HTML with a text twin, so that it reads the same in JupyterLab,
+in the exported page, through a screen reader and to nbval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from psa_analysis.assessment import STATES
+from psa_analysis.pipeline import Report
+from psa_analysis.register import NOT_STATED
+from psa_analysis.words import (
+    STATE_SIGNS,
+    counted,
+    figure_text,
+    listed,
+    sentences,
+    with_unit,
+)
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Html:
+    """A piece of a page: HTML for readers, the same in plain text for everything else."""
+
+    html: str = field(repr=False)
+    text: str
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """The package's templates; everything that they are given is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def table(frame: pd.DataFrame, caption: str, numeric: Sequence[str] = (), folded: bool = False) -> Html:
+    """An accessible table: caption, column headings and row headings with their scope.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Text cells; the first column heads the rows, the column names head the columns.
+    caption : str
+        What the table shows.
+    numeric : sequence of str
+        Columns whose figures are aligned to the right.
+    folded : bool
+        Behind a summary that opens it.
+    """
+    cells = frame.astype(object).where(frame.notna(), "–").astype(str)
+    html = templates().get_template("table.html.j2").render(
+        caption=caption, columns=list(cells.columns), rows=cells.to_numpy().tolist(),
+        numeric=set(numeric), folded=folded, signs={s: sign for s, sign in STATE_SIGNS.items()},
+    )  # fmt: skip
+    # Tabs, so that the text does not depend on the width of whoever's terminal.
+    return Html(html, f"{caption}\n{cells.to_csv(sep=chr(9), index=False, lineterminator=chr(10))}".rstrip())
+
+
+def banner(report: Report) -> Html:
+    """What every page says first: whose report, of when, for whom, and what is not real in it."""
+    settings = report.agreement.settings
+    lines = [
+        f"{settings.agreement.name}: {report.period}, from figures received by "
+        f"{report.cut_off.day} {report.cut_off:%B %Y}. {report.audience.capitalize()} report."
+    ]
+    warnings = []
+    if report.assessment["illustrative"].any():
+        warnings.append(
+            "Illustrative: the outturns on this page are made up, because none were published. "
+            "Baselines and targets are the agreement's own."
+        )
+    if report.audience == "public":
+        warnings.append("Draft: small numbers have not been checked for disclosure.")
+    errors = [finding for finding in report.findings if finding.severity == "error"]
+    if errors:
+        warnings.append(
+            f"{counted(len(errors), 'row')} of the returns could not be used; psa check lists them."
+        )
+    html = templates().get_template("banner.html.j2").render(lines=lines, warnings=warnings)
+    return Html(html, "\n".join([*lines, *warnings]))
+
+
+def overview_table(report: Report, theme: str | None = None) -> Html:
+    """Every measure of the agreement, or of one theme: where it stands and what is asked.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    theme : str, optional
+        A theme of ``agreement.toml``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such theme.
+    """
+    rows = of_theme(report, theme)
+    units = rows["unit"]
+    frame = pd.DataFrame(
+        {
+            "Reference": rows["reference"],
+            "Measure": rows["title"] + rows["role"].map({"supporting": " (supporting)"}).fillna(""),
+            "Baseline": _figures(rows, "baseline", units),
+            "Latest": _latest(rows),
+            "Of period": rows["latest_period"],
+            "Planned by then": [*map(figure_text, rows["planned"], units)],
+            "Target": _figures(rows, "target", units),
+            "Due": rows["due"],
+            "State": [
+                state + (" (forecast)" if forecast and state in STATE_SIGNS else "")
+                for state, forecast in zip(rows["state"], rows["is_forecast"], strict=True)
+            ],
+            "Since last reading": rows["direction"],
+            "On the year": rows["direction_on_year"],
+        }
+    )
+    where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
+    return table(
+        frame, f"Every measure of {where}, {report.period}",
+        numeric=["Baseline", "Latest", "Planned by then", "Target"],
+    )  # fmt: skip
+
+
+def of_theme(report: Report, theme: str | None) -> pd.DataFrame:
+    """The assessment's rows of one theme, or all of them."""
+    if theme is None:
+        return report.assessment
+    if theme not in report.agreement.settings.themes:
+        known = ", ".join(report.agreement.settings.themes)
+        raise KeyError(f"there is no theme '{theme}'; the agreement has {known}")
+    return report.assessment[report.assessment["theme"] == theme]
+
+
+def _figures(rows: pd.DataFrame, figure: str, units: pd.Series) -> list[str]:
+    """Register figures with a mark where they are not as stated."""
+    marks = {"assumed": " [a]", "derived": " [d]"}
+    return [
+        NOT_STATED if status == NOT_STATED else figure_text(value, unit) + marks.get(status, "")
+        for value, unit, status in zip(rows[figure], units, rows[f"{figure}_status"], strict=True)
+    ]
+
+
+def _latest(rows: pd.DataFrame) -> list[str]:
+    """Readings with the symbols of the Government Analysis Function."""
+    marks = {"provisional": " [p]", "revised": " [r]", "estimated": " [e]"}
+    return [
+        figure_text(value, unit) + (marks.get(flag, "") if isinstance(flag, str) else "")
+        for value, unit, flag in zip(rows["latest"], rows["unit"], rows["latest_flag"], strict=True)
+    ]
+
+
+def key(report: Report) -> Html:
+    """What the marks and states mean, with the thresholds that divide them."""
+    states = report.agreement.settings.states
+    meanings = dict(STATES)
+    meanings["on track"] += f": at least {states.on_track:.0%} of the improvement planned by then"
+    meanings["at risk"] += f": at least {states.at_risk:.0%} of it, but less than on track"
+    meanings["off track"] += f": less than {states.at_risk:.0%} of it"
+    marks = {
+        "[p] [r] [e]": "provisional, revised, estimated",
+        "[a] [d]": "assumed, derived from other figures: the note below the table says how",
+        "–": "there is none",
+    }
+    frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])
+    return table(frame, "States and marks", folded=True)
+
+
+def measure_words(report: Report, measure: str) -> Html:
+    """A few sentences on one measure, written from its numbers."""
+    rows = report.assessment[report.assessment["measure"] == measure]
+    if rows.empty:
+        raise KeyError(f"there is no measure '{measure}' in the assessment")
+    text = sentences(rows.iloc[0])
+    return Html(templates().get_template("words.html.j2").render(text=text), text)
+
+
+def readings_table(report: Report, measure: str) -> Html:
+    """The readings behind a measure's chart, each with the file and row it came from."""
+    from psa_analysis.charts import trajectory_chart
+
+    definition = report.agreement.measures.loc[measure]
+    unit = definition["unit"]
+    data = trajectory_chart(report, measure).data
+    own = report.readings[
+        (report.readings["measure"] == measure)
+        & (report.readings["area"] == report.agreement.settings.agreement.area)
+    ].set_index("period")
+    frame = pd.DataFrame(
+        {
+            "Period": data["period"],
+            "Reading": [figure_text(value, unit) for value in data["reading"]],
+            "Planned": [figure_text(value, unit) for value in data["planned"]],
+            "Observed in the period": [f"{own.at[p, 'observed']:,g}" for p in data["period"]],
+            "Flag": data["flag"],
+        }
+    )
+    if report.audience == "internal":
+        frame["From"] = [f"{own.at[p, 'file']} row {own.at[p, 'row']}" for p in data["period"]]
+    caption = f"{definition['title']}: readings and planned path"
+    return table(
+        frame, caption, numeric=["Reading", "Planned", "Observed in the period"], folded=True
+    )
+
+
+def context_table(report: Report, reference: str) -> Html:
+    """Published figures of other places that bear on a target, as known at the cut-off."""
+    measures = report.agreement.measures
+    context = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
+    rows = report.readings[report.readings["measure"].isin(context.index)]
+    frame = pd.DataFrame(
+        {
+            "Figure": rows["measure"].map(context["title"]),
+            "Area": rows["area"],
+            "Period": rows["period"],
+            "Value": [
+                with_unit(value, context.at[measure, "unit"])
+                for measure, value in zip(rows["measure"], rows["observed"], strict=True)
+            ],
+            "Source": rows["file"].map(report.agreement.sources.set_index("file")["address"]),
+        }
+    )
+    return table(frame, f"Published figures that bear on {reference}", numeric=["Value"], folded=True)
+
+
+def notes(report: Report, theme: str | None = None) -> Html:
+    """Every assumed or derived figure behind the measures shown, with its reason."""
+    shown = of_theme(report, theme)["measure"]
+    rows = report.agreement.assumptions
+    rows = rows[rows["item"].isin(shown)]
+    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
+        ["Measure", "What", "Status", "How and why", "Quality", "Impact"], axis=1
+    )
+    return table(frame, "What is assumed or derived", folded=True)
+
+
+def not_stated_table(report: Report) -> Html:
+    """What the documents leave open, measure by measure."""
+    gaps: dict[str, Callable[[pd.Series], bool]] = {
+        "baseline": lambda row: row["baseline_status"] == NOT_STATED,
+        "target": lambda row: row["target_status"] == NOT_STATED,
+        "performance without the agreement": lambda row: row["without_status"] == NOT_STATED,
+        "due date": lambda row: row["due"] == NOT_STATED,
+        "unit": lambda row: row["unit"] == NOT_STATED,
+    }
+    rows = [
+        (row["measure"], row["title"], listed([gap for gap, open_ in gaps.items() if open_(row)]))
+        for _, row in report.assessment.iterrows()
+        if any(open_(row) for open_ in gaps.values())
+    ]
+    frame = pd.DataFrame(rows, columns=["Measure", "Title", "Not stated"])
+    return table(frame, "What neither document states")
+
+
+def differences_table(report: Report) -> Html:
+    """Where the two documents do not say the same, and which is used."""
+    frame = report.agreement.differences.set_axis(
+        ["Reference", "Subject", "The bid says", "The strategy says", "Used", "Why"], axis=1
+    )
+    return table(frame, "Where the documents differ")
+
+
+def targets_table(report: Report, theme: str | None = None) -> Html:
+    """What each target is about, who is in it, and which targets it is linked to."""
+    targets = report.agreement.targets
+    if theme is not None:
+        of_theme(report, theme)
+        targets = targets[targets["theme"] == theme]
+    links = report.agreement.links.groupby("reference")["linked_to"].agg(list)
+    frame = pd.DataFrame(
+        {
+            "Reference": targets.index,
+            "Outcome": targets["outcome"],
+            "How": targets["description"],
+            "Partners": targets["partners"].map("; ".join),
+            "Linked to": [listed(links.get(reference, [])) for reference in targets.index],
+        }
+    )
+    return table(frame, "The targets, their partners and their links", folded=True)
+
+
+def state_counts(report: Report) -> Html:
+    """How many measures that count for the grant are in each state, theme by theme."""
+    counting = report.assessment[report.assessment["role"] == "target"]
+    counts = pd.crosstab(counting["theme"], counting["state"])
+    themes = report.agreement.settings.themes
+    counts = counts.reindex(index=list(themes), fill_value=0)
+    counts = counts[[state for state in STATES if state in counts]]
+    frame = counts.reset_index().astype(object)
+    frame["theme"] = frame["theme"].map(themes)
+    frame = frame.rename(columns={"theme": "Theme"})
+    return table(
+        frame, f"Measures by theme and state, {report.period}", numeric=list(counts.columns)
+    )

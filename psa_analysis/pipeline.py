@@ -1,0 +1,174 @@
+"""The chain, as a story: load, clean, keep what was known, read, assess."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from psa_analysis.assessment import assess
+from psa_analysis.cleaning import as_of, check_sources, clean_returns
+from psa_analysis.findings import Finding, did_you_mean, one_of, to_frame
+from psa_analysis.loading import load_returns, write_bytes
+from psa_analysis.performance import readings
+from psa_analysis.periods import Period, PeriodError, parse_period
+from psa_analysis.register import Agreement, load_agreement
+
+#: The project's folder; relative paths start here, wherever a command or notebook runs.
+ROOT = Path(__file__).resolve().parent.parent
+AUDIENCES = ("internal", "public")
+#: What the cell tagged "parameters" of every notebook sets.
+PARAMETERS = ("period", "data", "audience")
+
+
+class ParameterError(ValueError):
+    """A parameter of a notebook or command that cannot be used."""
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """Everything that the pages of one reporting period show.
+
+    Attributes
+    ----------
+    agreement : Agreement
+        Settings and register.
+    period : Period
+        The reporting period, a quarter.
+    cut_off : date
+        Figures received later are left out.
+    audience : str
+        Whom the pages are for, one of :data:`AUDIENCES`.
+    observations : pandas.DataFrame
+        Every clean observation, all vintages.
+    readings : pandas.DataFrame
+        The readings that count, from what was known at the cut-off.
+    assessment : pandas.DataFrame
+        One row per measure.
+    findings : tuple of Finding
+        What is wrong or doubtful in the returns.
+    """
+
+    agreement: Agreement
+    period: Period
+    cut_off: date
+    audience: str
+    observations: pd.DataFrame
+    readings: pd.DataFrame
+    assessment: pd.DataFrame
+    findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.agreement.settings.agreement.name}, {self.period} "
+            f"({self.audience}; figures received by {self.cut_off:%-d %B %Y})"
+        )
+
+
+def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
+    """Load and clean every return of an agreement: observations and findings."""
+    table, findings = load_returns(agreement.folder / "raw")
+    observations, doubts = clean_returns(table, agreement)
+    return observations, [*findings, *doubts, *check_sources(table, agreement)]
+
+
+def make_report(
+    agreement: Agreement,
+    observations: pd.DataFrame,
+    findings: list[Finding],
+    period: Period,
+    audience: str = "internal",
+) -> Report:
+    """Assess one reporting period from what was known at its cut-off."""
+    cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
+    read = readings(as_of(observations, cut_off), agreement)
+    return Report(
+        agreement, period, cut_off, audience, observations, read,
+        assess(read, agreement, period), tuple(findings),
+    )  # fmt: skip
+
+
+def open_report(period: str, data: str = "data", audience: str = "internal") -> Report:
+    """Everything that the pages of a period show: what a notebook starts with.
+
+    Parameters
+    ----------
+    period : str
+        The reporting quarter, such as ``2004-05 Q3``.
+    data : str
+        The agreement's data folder; a relative path starts at the project's folder.
+    audience : {"internal", "public"}
+        Whom the pages are for.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter cannot be used, or papermill was given one that does not exist.
+    DataError
+        If the register has errors.
+    """
+    refuse_unknown_parameters()
+    reporting_period = parse_reporting_period(period)
+    if audience not in AUDIENCES:
+        raise ParameterError(f"audience is '{audience}'; expected one of {', '.join(AUDIENCES)}")
+    agreement = load_agreement(ROOT / data)
+    observations, findings = load_observations(agreement)
+    return make_report(agreement, observations, findings, reporting_period, audience)
+
+
+def refuse_unknown_parameters() -> None:
+    """Refuse a name that papermill injected and no notebook has.
+
+    Papermill itself only warns, so a mistyped parameter would silently leave the default. It
+    writes its values in a cell that begins with ``# Parameters``, which the kernel remembers.
+
+    Raises
+    ------
+    ParameterError
+        Naming the parameter, and the nearest one that exists.
+    """
+    interactive = sys.modules.get("IPython")
+    shell = interactive.get_ipython() if interactive else None
+    if shell is None:
+        return
+    for source in shell.user_ns.get("In", []):
+        if not source.startswith("# Parameters\n"):
+            continue
+        for statement in ast.parse(source).body:
+            for name in ast.walk(statement):
+                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
+                    _refuse_unless_known(name.id)
+
+
+def _refuse_unless_known(name: str) -> None:
+    if name not in PARAMETERS:
+        raise ParameterError(
+            f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. "
+            + did_you_mean(name, PARAMETERS)
+        )
+
+
+def parse_reporting_period(text: str) -> Period:
+    """A reporting period, which is a quarter.
+
+    Raises
+    ------
+    ParameterError
+        If it is not one.
+    """
+    try:
+        return parse_period(str(text), "quarter")
+    except PeriodError as error:
+        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
+
+
+def save_processed(agreement: Agreement, observations: pd.DataFrame, findings: list[Finding]) -> None:
+    """Write the clean observations and the findings to the agreement's ``processed`` folder."""
+    folder = agreement.folder / "processed"
+    folder.mkdir(exist_ok=True)
+    write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
+    write_bytes(folder / "findings.csv", to_frame(findings).to_csv(index=False).encode())

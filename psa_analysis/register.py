@@ -1,0 +1,617 @@
+"""The register: what was agreed, with the document and place that says so.
+
+An agreement is a folder of plain files (``docs/register.md`` describes each field).
+Everything here checks and types those files; nothing is known about any one council.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+)
+
+from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.loading import read_table
+from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period
+
+NOT_STATED = "not stated"
+
+#: How the reading that counts is made from what is observed (see ``performance``).
+Basis = Literal[
+    "point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years",
+    "change_from_baseline", "ratio_to_comparator", "gap_to_comparator", "index", "rank",
+    "milestone",
+]  # fmt: skip
+
+#: Figures of a measure; each has a status beside it in ``Agreement.measures``.
+FIGURES = ["baseline", "base", "without", "target"]
+
+
+def parse_figure(text: str) -> Fraction | None:
+    """Read a figure exactly: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if text in ("", NOT_STATED):
+        return None
+    try:
+        over, _, under = text.partition("/")
+        return Fraction(over.strip()) / Fraction(under.strip() or 1)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(
+            "a number such as 53.2, a division such as 235 / 0.72, or 'not stated'"
+        ) from None
+
+
+def _period_text(text: str) -> str:
+    if text not in ("", NOT_STATED):
+        parse_period(text)
+    return text
+
+
+def _date_text(text: str) -> date | None:
+    if text in ("", NOT_STATED):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a date such as 2004-03-31, or 'not stated'") from None
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Figure = Annotated[Fraction | None, PlainValidator(parse_figure)]
+PeriodText = Annotated[str, PlainValidator(_period_text)]
+DateText = Annotated[date | None, PlainValidator(_date_text)]
+Listed = Annotated[list[str], PlainValidator(_listed)]
+Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+$")]
+MeasureId = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+(-[a-z0-9]+)*$")]
+Polarity = Literal["higher", "lower"]
+Rating = Literal["high", "medium", "low"]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class TargetRow(_Row):
+    """A row of ``targets.csv``: one reference of the agreement."""
+
+    reference: Reference
+    theme: str
+    outcome: Words
+    rationale: Listed
+    description: Words
+    partners: Listed
+    document: str
+    location: Words
+
+
+class MeasureRow(_Row):
+    """A row of ``measures.csv``: one thing measured under a reference."""
+
+    measure: MeasureId
+    reference: str
+    role: Literal["target", "supporting", "context"]
+    title: Words
+    definition: Words
+    objective: str
+    unit: Words
+    polarity: Polarity
+    basis: Basis
+    frequency: Literal["quarterly", "annual", "exam_year", "calendar_year"]
+    baseline: Figure
+    baseline_period: PeriodText
+    base: Figure
+    without: Figure
+    target: Figure
+    due: PeriodText
+    weight: Figure
+    document: str
+    location: Words
+
+
+class CommitmentRow(_Row):
+    """A row of ``commitments.csv``: one promise of the strategy that is no target."""
+
+    commitment: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}\d+[a-z]?$")]
+    objective: str
+    level: Literal["high", "other"]
+    priority: Words
+    promise: Words
+    kind: Literal["level", "quartile", "milestone", "unquantified"]
+    unit: str
+    polarity: Literal["higher", "lower", ""]
+    baseline: Figure
+    baseline_period: str
+    target: Figure
+    due: Words
+    due_date: DateText
+    document: str
+    location: Words
+
+
+class LinkRow(_Row):
+    """A row of ``links.csv``: a link that the agreement states."""
+
+    reference: str
+    linked_to: str
+    correlation: Figure
+
+
+class AssumptionRow(_Row):
+    """A row of ``assumptions.csv``: a figure or reading that no document states."""
+
+    item: str
+    column: str
+    status: Literal["assumed", "derived"]
+    reason: Words
+    quality: Rating
+    impact: Rating
+
+
+class DifferenceRow(_Row):
+    """A row of ``differences.csv``: where two documents do not say the same."""
+
+    reference: str
+    subject: Words
+    bid: Words
+    strategy: Words
+    used: Words
+    reason: Words
+
+
+class FactRow(_Row):
+    """A row of ``facts.csv``: any other figure that a document prints."""
+
+    reference: str
+    fact: Words
+    value: Figure
+    unit: Words
+    period: str
+    document: str
+    location: Words
+
+
+class AreaRow(_Row):
+    """A row of ``areas.csv``: a place that a figure may be about."""
+
+    area: Words
+    kind: Words
+    part_of: str
+
+
+class SourceRow(_Row):
+    """A row of ``sources.csv``: where a raw file came from."""
+
+    file: str
+    title: Words
+    producer: Words
+    address: Words
+    licence: Words
+    note: str
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AgreementSection(_Section):
+    """``[agreement]``: whose it is and when it runs."""
+
+    name: Words
+    council: Words
+    area: Words
+    first_year: PeriodText
+    last_year: PeriodText
+
+
+class CalendarSection(_Section):
+    """``[calendar]``: when a period's report is made."""
+
+    cut_off_days: Annotated[int, Field(ge=0, le=366)]
+
+
+class StatesSection(_Section):
+    """``[states]``: the shares of the planned improvement that divide the states."""
+
+    on_track: Annotated[float, Field(gt=0, le=1)]
+    at_risk: Annotated[float, Field(ge=0, le=1)]
+
+
+class GrantSection(_Section):
+    """``[grant]``: the reward grant's own settings."""
+
+    trigger: Annotated[float, Field(gt=0, le=1)]
+    net_budget_requirement: float | Literal["not stated"]
+    population: int | Literal["not stated"]
+
+
+class DocumentSection(_Section):
+    """``[documents.X]``: a document that figures are cited to."""
+
+    title: Words
+    author: Words
+    date: Words
+
+
+class Settings(_Section):
+    """``agreement.toml``, section by section."""
+
+    agreement: AgreementSection
+    calendar: CalendarSection
+    states: StatesSection
+    grant: GrantSection
+    themes: dict[str, str]
+    objectives: dict[str, str]
+    topics: dict[str, list[str]] = {}
+    documents: dict[str, DocumentSection]
+
+
+@dataclass(frozen=True, repr=False)
+class Agreement:
+    """An agreement: its settings and its register.
+
+    Attributes
+    ----------
+    folder : Path
+        The data folder that it was read from.
+    settings : Settings
+        ``agreement.toml``.
+    targets, measures, commitments, links, assumptions, differences, facts, areas, sources : DataFrame
+        One row per row of the file of that name. `targets` is indexed by reference,
+        `measures` by measure, `commitments` by commitment. `measures` has, beside each of
+        :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
+        not stated, or empty where the figure does not apply.
+    """
+
+    folder: Path
+    settings: Settings
+    targets: pd.DataFrame
+    measures: pd.DataFrame
+    commitments: pd.DataFrame
+    links: pd.DataFrame
+    assumptions: pd.DataFrame
+    differences: pd.DataFrame
+    facts: pd.DataFrame
+    areas: pd.DataFrame
+    sources: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.settings.agreement.name}: {len(self.targets)} targets, "
+            f"{len(self.measures)} measures, {len(self.commitments)} commitments"
+        )
+
+
+_TABLES: dict[str, tuple[str, type[_Row]]] = {
+    "targets": ("raw/register/targets.csv", TargetRow),
+    "measures": ("raw/register/measures.csv", MeasureRow),
+    "commitments": ("raw/register/commitments.csv", CommitmentRow),
+    "links": ("raw/register/links.csv", LinkRow),
+    "assumptions": ("raw/register/assumptions.csv", AssumptionRow),
+    "differences": ("raw/register/differences.csv", DifferenceRow),
+    "facts": ("raw/register/facts.csv", FactRow),
+    "areas": ("raw/register/areas.csv", AreaRow),
+    "sources": ("raw/sources.csv", SourceRow),
+}
+
+
+def load_agreement(folder: Path) -> Agreement:
+    """Read and check an agreement's settings and register.
+
+    Parameters
+    ----------
+    folder : Path
+        The data folder: it holds ``raw/agreement.toml`` and ``raw/register/``.
+
+    Raises
+    ------
+    DataError
+        With every error of every file, if there is any.
+    """
+    problems: list[Finding] = []
+    settings: Settings | None = None
+    try:
+        settings = _read_settings(folder / "raw" / "agreement.toml")
+    except DataError as error:
+        problems += error.findings
+    tables: dict[str, pd.DataFrame] = {}
+    texts: dict[str, pd.DataFrame] = {}
+    for key, (name, model) in _TABLES.items():
+        try:
+            texts[key] = read_table(folder / name, name, list(model.model_fields))
+            tables[key] = _typed(texts[key], model, name)
+        except DataError as error:
+            problems += error.findings
+    # The cross-checks need every file; with one of them unreadable they would only add noise.
+    if settings is not None and not problems:
+        problems += _cross_checks(settings, tables, texts)
+    if problems:
+        raise DataError(problems)
+    assert settings is not None
+    tables["measures"] = _with_statuses(tables["measures"], texts["measures"], tables["assumptions"])
+    indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
+    for key, column in indexed.items():
+        tables[key] = tables[key].set_index(column)
+    return Agreement(folder=folder, settings=settings, **tables)
+
+
+def _read_settings(path: Path) -> Settings:
+    name = "raw/agreement.toml"
+    if not path.is_file():
+        raise DataError(
+            [
+                Finding(
+                    "error", name, "the agreement's settings",
+                    "Name the folder that holds raw/agreement.toml.", found=str(path),
+                )
+            ]
+        )  # fmt: skip
+    try:
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(
+            [Finding("error", name, "TOML in UTF-8", "Mend that line.", found=str(error))]
+        ) from None
+    except ValidationError as error:
+        raise DataError(
+            [
+                Finding(
+                    "error", name, _expected(detail), "Correct the setting.",
+                    column=".".join(map(str, detail["loc"])), found=_found(detail),
+                )
+                for detail in error.errors()
+            ]
+        ) from None  # fmt: skip
+
+
+def _typed(text: pd.DataFrame, model: type[_Row], name: str) -> pd.DataFrame:
+    """Type each row by its model; the index stays the row of the file."""
+    rows, problems = [], []
+    for number, record in text.to_dict("index").items():
+        try:
+            rows.append(dict(model.model_validate(record)))
+        except ValidationError as error:
+            problems += [
+                Finding(
+                    "error", name, _expected(detail), "Correct the cell.",
+                    row=int(str(number)), column=str(detail["loc"][0]), found=_found(detail),
+                )
+                for detail in error.errors()
+            ]  # fmt: skip
+    if problems:
+        raise DataError(problems)
+    frame = pd.DataFrame(rows, columns=list(model.model_fields), index=text.index)
+    return frame
+
+
+def _expected(detail: Any) -> str:
+    """What pydantic expected, in the words of a finding."""
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "value_error":
+            return str(context["error"]).rpartition("expected ")[2]
+        case "literal_error":
+            return f"one of {context['expected']}"
+        case "string_pattern_mismatch":
+            return _PATTERNS[context["pattern"]]
+        case "string_too_short":
+            return "some text"
+        case "missing":
+            return "the setting to be there"
+        case "extra_forbidden":
+            return "a known setting"
+        case _:
+            return str(detail["msg"])
+
+
+_PATTERNS = {
+    r"^[A-Z]\d+$": "a reference such as N2",
+    r"^[A-Z]\d+(-[a-z0-9]+)*$": "a measure such as N2 or L4-repeat",
+    r"^[A-Z]{2}\d+[a-z]?$": "a commitment such as ED1a",
+}
+
+
+def _found(detail: Any) -> str | None:
+    return None if detail["type"] == "missing" else str(detail["input"])
+
+
+def _with_statuses(
+    measures: pd.DataFrame, text: pd.DataFrame, assumptions: pd.DataFrame
+) -> pd.DataFrame:
+    """Floats for the figures, with a status column beside each; NaN where there is none."""
+    measures = measures.copy()
+    reasons = assumptions.set_index(["item", "column"])["status"].to_dict()
+    for figure in FIGURES:
+        measures[figure] = measures[figure].astype(float)
+        measures[f"{figure}_status"] = [
+            cell if cell in ("", NOT_STATED) else reasons.get((measure, figure), "stated")
+            for measure, cell in zip(measures["measure"], text[figure], strict=True)
+        ]
+    measures["weight"] = measures["weight"].astype(float)
+    return measures
+
+
+def _cross_checks(
+    settings: Settings, tables: dict[str, pd.DataFrame], texts: dict[str, pd.DataFrame]
+) -> list[Finding]:
+    """What one row cannot know: names that must exist elsewhere, and figures that must agree."""
+    references = set(tables["targets"]["reference"])
+    measures = set(tables["measures"]["measure"])
+    objectives = {*settings.objectives, NOT_STATED}
+    items = {*measures, *tables["commitments"]["commitment"], "commitments"}
+    known: list[tuple[str, str, Iterable[str]]] = [
+        ("targets", "theme", settings.themes),
+        ("targets", "document", settings.documents),
+        ("measures", "reference", references),
+        ("measures", "objective", objectives),
+        ("measures", "document", settings.documents),
+        ("commitments", "objective", settings.objectives),
+        ("commitments", "document", settings.documents),
+        ("links", "reference", references),
+        ("links", "linked_to", {*references, *settings.topics}),
+        ("assumptions", "item", items),
+        ("differences", "reference", references),
+        ("facts", "reference", {*references, "none"}),
+        ("facts", "document", settings.documents),
+        ("areas", "part_of", {*tables["areas"]["area"], ""}),
+    ]
+    problems: list[Finding] = []
+    for key, column, names in known:
+        problems += _unknown(texts[key], key, column, sorted(names))
+    keys = [
+        ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
+        ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
+        ("areas", ["area"]), ("sources", ["file"]),
+    ]  # fmt: skip
+    for key, columns in keys:
+        problems += _duplicates(texts[key], key, columns)
+    for reference in sorted(references - set(tables["measures"]["reference"])):
+        row = int(tables["targets"].index[tables["targets"]["reference"] == reference][0])
+        problems.append(
+            Finding(
+                "error", _TABLES["targets"][0], "at least one row in measures.csv",
+                "Add a measure, or one whose figures are 'not stated'.",
+                row=row, column="reference", found=reference,
+            )
+        )  # fmt: skip
+    if settings.agreement.area not in set(tables["areas"]["area"]):
+        problems.append(
+            Finding(
+                "error", "raw/agreement.toml", "an area of areas.csv",
+                did_you_mean(settings.agreement.area, tables["areas"]["area"]),
+                column="agreement.area", found=settings.agreement.area,
+            )
+        )  # fmt: skip
+    for topic, named in settings.topics.items():
+        problems += [
+            Finding(
+                "error", "raw/agreement.toml", "a reference of targets.csv",
+                did_you_mean(reference, references), column=f"topics.{topic}", found=reference,
+            )
+            for reference in named
+            if reference not in references
+        ]  # fmt: skip
+    for number, row in tables["measures"].iterrows():
+        problems += _measure_problems(row, texts["measures"].loc[number], int(str(number)))
+    problems += _assumption_problems(tables["assumptions"], texts["measures"])
+    return problems
+
+
+def _unknown(text: pd.DataFrame, key: str, column: str, names: list[str]) -> Iterator[Finding]:
+    for number, cell in text[column][~text[column].isin(names)].items():
+        yield Finding(
+            "error", _TABLES[key][0], one_of(names), did_you_mean(cell, names),
+            row=int(str(number)), column=column, found=cell,
+        )  # fmt: skip
+
+
+def _duplicates(text: pd.DataFrame, key: str, columns: list[str]) -> Iterator[Finding]:
+    for number in text.index[text.duplicated(columns)]:
+        found = ", ".join(text.loc[number, columns])
+        first = text.index[(text[columns] == text.loc[number, columns]).all(axis=1)][0]
+        yield Finding(
+            "error", _TABLES[key][0], "each only once",
+            f"It stands in row {first} already: remove or rename one.",
+            row=int(number), column=columns[-1], found=found,
+        )  # fmt: skip
+
+
+def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[Finding]:
+    """What must hold between the figures of one measure."""
+    problem = partial(_measure_finding, number=number, text=text)
+    better = 1 if row["polarity"] == "higher" else -1
+    target, without, baseline = row["target"], row["without"], row["baseline"]
+    if pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
+        yield problem(
+            "target", f"better than the baseline {text['baseline']} ({row['polarity']} is better)",
+            "Correct the target, the baseline or the polarity.",
+        )  # fmt: skip
+    if pd.notna(target) and pd.notna(without) and better * (target - without) <= 0:
+        yield problem(
+            "without", f"short of the target {text['target']} ({row['polarity']} is better)",
+            "Correct 'without', the target or the polarity: the grant is paid on the stretch.",
+        )  # fmt: skip
+    if row["unit"] == "percent":
+        for column in FIGURES:
+            if pd.notna(row[column]) and not 0 <= row[column] <= 100:
+                yield problem(column, "0 to 100 for a percentage", "Correct the figure or unit.")
+    if row["basis"] == "change_from_baseline" and text["base"] == "":
+        yield problem(
+            "base", "the figure that the change is measured from, or 'not stated'",
+            "Give it, or 'not stated' to take it from the observations of the baseline period.",
+        )  # fmt: skip
+    if pd.notna(row["weight"]) and row["weight"] <= 0:
+        yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
+    if row["due"] and row["due"] != NOT_STATED:
+        yield from _due_problems(row, problem)
+    if pd.notna(target) and row["due"] in ("", NOT_STATED):
+        yield problem("due", "a period, since there is a target", "Give the period it is due.")
+    if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
+        yield problem("baseline_period", "a period, since there is a baseline", "Give the period.")
+
+
+def _due_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
+    due = parse_period(row["due"])
+    expected = KIND_OF_FREQUENCY[row["frequency"]]
+    if row["frequency"] == "exam_year" and due.kind != expected:
+        yield problem("due", "an exam year such as summer 2005", "Correct the period.")
+    if row["baseline_period"] not in ("", NOT_STATED):
+        baseline = parse_period(row["baseline_period"])
+        if due.end <= baseline.end:
+            yield problem(
+                "due", f"a period after the baseline's, {baseline}", "Correct one of the two."
+            )
+
+
+def _measure_finding(
+    column: str, expected: str, remedy: str, *, number: int, text: pd.Series
+) -> Finding:
+    return Finding(
+        "error", _TABLES["measures"][0], expected, remedy,
+        row=number, column=column, found=text[column], measure=text["measure"],
+    )  # fmt: skip
+
+
+def _assumption_problems(assumptions: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
+    """An assumption about a measure must name a column of it that holds something."""
+    by_measure = measures.set_index("measure")
+    for number, row in assumptions.iterrows():
+        if row["item"] not in by_measure.index:
+            continue
+        if row["column"] not in by_measure.columns:
+            expected, remedy = "a column of measures.csv", did_you_mean(row["column"], measures)
+        elif by_measure.at[row["item"], row["column"]] in ("", NOT_STATED):
+            expected = f"a column that holds something for {row['item']}"
+            remedy = "Give the figure in measures.csv or remove the assumption."
+        else:
+            continue
+        yield Finding(
+            "error", _TABLES["assumptions"][0], expected, remedy,
+            row=int(str(number)), column="column", found=row["column"], measure=row["item"],
+        )  # fmt: skip
+
+
+__all__ = ["Agreement", "PeriodError", "Settings", "load_agreement", "parse_figure"]

@@ -1,0 +1,93 @@
+"""Words: figures, states and short sentences as a reader expects them, from the numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+#: A sign beside each state, so that it is never told by colour alone.
+STATE_SIGNS = {
+    "achieved": "✔", "partly achieved": "◐", "missed": "✘",
+    "on track": "●", "at risk": "▲", "off track": "✖",
+}  # fmt: skip
+
+_DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
+             "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
+
+
+def figure_text(value: float, unit: str) -> str:
+    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
+
+    Parameters
+    ----------
+    value : float
+        The figure; a missing one gives a dash.
+    unit : str
+        The measure's unit.
+    """
+    if pd.isna(value):
+        return "–"
+    whole = float(value).is_integer() and unit not in _DECIMALS
+    text = f"{abs(value):,.{0 if whole else _DECIMALS.get(unit, 1)}f}"
+    if unit in ("percent", "percent change", "index") and text.endswith(".0"):
+        text = text[:-2]
+    # A value that rounds to nothing has no sign.
+    sign = "−" if value < 0 and text.strip("0.") else ""
+    if unit == "percent change" and value > 0 and text.strip("0."):
+        sign = "+"
+    return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A figure followed by its unit where the figure does not carry it."""
+    text = figure_text(value, unit)
+    plain = unit in ("percent", "percent change", "index") or pd.isna(value)
+    return text if plain else f"{text} {unit}"
+
+
+def state_text(row: pd.Series) -> str:
+    """``At risk (forecast): made 72% of the improvement planned by then``."""
+    forecast = " (forecast)" if row["is_forecast"] and row["state"] in STATE_SIGNS else ""
+    return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
+
+
+def sentences(row: pd.Series) -> str:
+    """Two or three sentences on one row of the assessment.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        A row of the assessment.
+    """
+    unit = str(row["unit"])
+    said = []
+    if pd.notna(row["latest"]):
+        flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
+        first = f"The latest reading is {with_unit(row['latest'], unit)} for {row['latest_period']}{flag}"
+        if pd.notna(row["planned"]):
+            first += f"; the planned path stands at {figure_text(row['planned'], unit)} by then"
+        said.append(first)
+    if pd.notna(row["target"]):
+        said.append(f"The target is {with_unit(row['target'], unit)} by {row['due']}")
+    said.append(state_text(row))
+    if pd.notna(row["direction"]):
+        moved = f"It is {_than(row['direction'])} the reading before ({row['previous_period']})"
+        if pd.notna(row["direction_on_year"]):
+            moved += f" and {_than(row['direction_on_year'])} a year earlier"
+        said.append(moved)
+    if row["late"]:
+        said.append(f"The return for {row['period']} had not come in by the cut-off")
+    return ". ".join(said) + "."
+
+
+def _than(direction: str) -> str:
+    return "the same as" if direction == "same" else f"{direction} than"
+
+
+def listed(names: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 target``, ``2 targets``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
