@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import zlib
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def noise(measure: str) -> np.random.Generator:
     return np.random.default_rng([SEED, zlib.crc32(measure.encode())])
 
 
-def counts(measure: str, yearly: list[float], seasons: list[float], fixed: int | None) -> np.ndarray:
+def counts(
+    measure: str, yearly: Sequence[float], seasons: Sequence[float], fixed: int | None
+) -> np.ndarray:
     """Quarterly counts around yearly totals; the baseline year adds up to `fixed`."""
     shares = np.array(seasons) / sum(seasons)
     drawn = noise(measure).poisson(np.outer(yearly, shares))
@@ -94,7 +97,9 @@ def rate_rows(
     ]
 
 
-def exam_rows(measure: str, percents: list[float], pupils: int, years: list[int]) -> list[dict[str, object]]:
+def exam_rows(
+    measure: str, percents: list[float], pupils: int, years: list[int]
+) -> list[dict[str, object]]:
     """Results once a year: provisional in October, final in January."""
     wobble = noise(measure).normal(0, 0.15, len(years))
     rows = []
@@ -113,7 +118,16 @@ def year_rows(
 ) -> list[dict[str, object]]:
     """Yearly percentages of few people, as numerator and denominator."""
     return [
-        row(file, measure, parse_period(f"{year}/{(year + 1) % 100:02d}"), 100 * n / d, "final", days, n, d)
+        row(
+            file,
+            measure,
+            parse_period(f"{year}/{(year + 1) % 100:02d}"),
+            100 * n / d,
+            "final",
+            days,
+            n,
+            d,
+        )
         for year, (n, d) in zip(YEARS, parts, strict=True)
     ]
 
@@ -136,7 +150,11 @@ def make() -> pd.DataFrame:
     # Road casualties: small counts, so noise of one in ten is ordinary.
     county = counts("N26-county", [300, 292, 280, 262, 250], [24, 25, 27, 24], None)
     trunk = counts("N26-trunk", [54, 51, 47, 43, 39], flat, None)
-    for measure, values in [("N26-county", county), ("N26-trunk", trunk), ("N26-all", county + trunk)]:
+    for measure, values in [
+        ("N26-county", county),
+        ("N26-trunk", trunk),
+        ("N26-all", county + trunk),
+    ]:
         rows += count_rows("highways", measure, values)
 
     # A new programme, so there is nothing before 2003/04.
@@ -152,8 +170,12 @@ def make() -> pd.DataFrame:
     rows += exam_rows("L2", [78, 79.6, 82.0, 84.2, 86.4], 500, [2002, 2003, 2004, 2005, 2006])
 
     # Looked-after young people: few, so one of them moves the rate by two points or more.
-    rows += year_rows("social_services", "N6-eet", [(17, 36), (19, 38), (22, 39), (26, 41), (29, 40)])
-    rows += year_rows("social_services", "N6-absence", [(44, 200), (42, 200), (37, 199), (29, 198), (22, 201)])
+    rows += year_rows(
+        "social_services", "N6-eet", [(17, 36), (19, 38), (22, 39), (26, 41), (29, 40)]
+    )
+    rows += year_rows(
+        "social_services", "N6-absence", [(44, 200), (42, 200), (37, 199), (29, 198), (22, 201)]
+    )
     helped = counts("N14-into-work", [100, 112, 130, 165, 190], [22, 25, 23, 30], 112)
     rows += count_rows("social_services", "N14-into-work", helped)
 
@@ -172,11 +194,17 @@ def make() -> pd.DataFrame:
     rows += count_rows("bus_operators", "N9", np.round(journeys, 3))
 
     # Tonnes: gardens grow in the first two quarters. 23.03 % in the baseline year.
-    waste = np.round(np.repeat([332e3, 340e3, 343e3, 345e3, 346e3], 4) / 4 * np.tile([1.06, 1.03, 0.97, 0.94], 5))
-    rate = np.repeat([0.212, 35 / 1.52 / 100, 0.2565, 0.301, 0.3436], 4) * np.tile([1.10, 1.05, 0.95, 0.89], 5)
+    waste = np.round(
+        np.repeat([332e3, 340e3, 343e3, 345e3, 346e3], 4) / 4 * np.tile([1.06, 1.03, 0.97, 0.94], 5)
+    )
+    rate = np.repeat([0.212, 35 / 1.52 / 100, 0.2565, 0.301, 0.3436], 4) * np.tile(
+        [1.10, 1.05, 0.95, 0.89], 5
+    )
     recycled = np.round(waste * rate * noise("L7").normal(1, 0.01, 20))
     baseline = slice(4, 8)
-    recycled[baseline] = np.round(recycled[baseline] * waste[baseline].sum() * 35 / 152 / recycled[baseline].sum())
+    recycled[baseline] = np.round(
+        recycled[baseline] * waste[baseline].sum() * 35 / 152 / recycled[baseline].sum()
+    )
     rows += rate_rows("waste", "L7", recycled, waste)
 
     # The index is known when the accounts are closed.

@@ -193,7 +193,7 @@ def _state(
             return "on track", "the latest reading already reaches the target", True
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
     progress = row["progress"]
-    if pd.isna(progress):  # type: ignore[call-overload]  # a number or missing
+    if pd.isna(progress):
         return "not due", "the planned path has not left the baseline yet", True
     return _against_path(float(str(progress)), agreement)
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.dates
+import matplotlib.style
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -94,7 +96,9 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     row = _assessment_row(report, measure)
     definition = report.agreement.measures.loc[measure]
     own = report.readings
-    own = own[(own["measure"] == measure) & (own["area"] == report.agreement.settings.agreement.area)]
+    own = own[
+        (own["measure"] == measure) & (own["area"] == report.agreement.settings.agreement.area)
+    ]
     own = own[own["reading"].notna() & (own["period_end"] <= pd.Timestamp(report.period.end))]
     own = own.sort_values("period_end")
     planned = planned_path(definition, own["period_end"])
@@ -104,11 +108,11 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         figure.subplots_adjust(left=0.1, right=0.8, top=0.95, bottom=0.12)
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
         if len(own):
-            labels += _draw_readings(axes, own, str(row["unit"]))
+            labels |= _draw_readings(axes, own, str(row["unit"]))
         elif not labels:
             axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
-        _label_ends(axes, labels)
         axes.margins(x=0.02, y=0.12)
+        _label_ends(axes, labels)
         axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
@@ -124,29 +128,33 @@ def _assessment_row(report: Report, measure: str) -> pd.Series:
     return rows.iloc[0]
 
 
-Label = tuple[float, str, str]
+#: What stands at the right edge: for a value, the day of its point, the text and the colour.
+Labels = dict[float, tuple[pd.Timestamp, str, str]]
 
 
-def _draw_path(axes: Axes, measure: pd.Series, share: float) -> list[Label]:
+def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     """Planned path, target and trigger; gives the labels that belong at the right edge."""
     if pd.isna(measure["target"]):
-        return []
+        return {}
     due = pd.Timestamp(due_period(measure).end)
-    labels = [(measure["target"], f"Target {figure_text(measure['target'], measure['unit'])}", GREY)]
+    target = f"Target {figure_text(measure['target'], measure['unit'])}"
+    labels: Labels = {measure["target"]: (due, target, GREY)}
     axes.plot([due], [measure["target"]], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(baseline_end(measure))
         ends = pd.Series([start, due])
-        axes.plot(ends, planned_path(measure, ends), color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.plot(
+            ends, planned_path(measure, ends), color=GREY, linestyle=(0, (5, 3)), linewidth=1.5
+        )
         axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
     trigger = trigger_value(measure, share)
     if pd.notna(trigger):
         axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
-        labels.append((trigger, f"Trigger {figure_text(trigger, measure['unit'])}", TEAL))
+        labels[trigger] = (due, f"Trigger {figure_text(trigger, measure['unit'])}", TEAL)
     return labels
 
 
-def _draw_readings(axes: Axes, own: pd.DataFrame, unit: str) -> list[Label]:
+def _draw_readings(axes: Axes, own: pd.DataFrame, unit: str) -> Labels:
     """The line of readings; figures that may still change are hollow."""
     firm = own["flag"].isin(["final", "revised"])
     axes.plot(own["period_end"], own["reading"], color=BLUE)
@@ -156,19 +164,21 @@ def _draw_readings(axes: Axes, own: pd.DataFrame, unit: str) -> list[Label]:
         markerfacecolor="white", markeredgecolor=BLUE, markeredgewidth=2, markersize=7,
     )  # fmt: skip
     last = own.iloc[-1]
-    return [(last["reading"], f"{last['period']}: {figure_text(last['reading'], unit)}", BLUE)]
+    text = f"{last['period']}: {figure_text(last['reading'], unit)}"
+    return {last["reading"]: (last["period_end"], text, BLUE)}
 
 
-def _label_ends(axes: Axes, labels: list[Label]) -> None:
+def _label_ends(axes: Axes, labels: Labels) -> None:
     """Labels at the right edge, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     room = (high - low) * 0.09
     height = -np.inf
-    for value, text, colour in sorted(labels):
+    for value, (end, text, colour) in sorted(labels.items()):
         height = max(value, height + room)
         axes.annotate(
-            text, (1.02, height), xycoords=("axes fraction", "data"), color=colour,
+            text, (end, value), (1.02, height), textcoords=("axes fraction", "data"), color=colour,
             va="center", annotation_clip=False, fontsize=11,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkB": 8},
         )  # fmt: skip
 
 
@@ -215,7 +225,9 @@ def progress_chart(report: Report) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
         axes.grid(axis="x")
         if states:
-            axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=len(states), title=None)
+            axes.legend(
+                loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=len(states), title=None
+            )
         svg = _svg(figure)
     return Chart(svg, _progress_alt(data), data)
 

@@ -39,9 +39,7 @@ KEY = ["measure", "area", "period", "received"]
 _SIGNED_UNITS = {"percent change", "percentage points"}
 
 
-def clean_returns(
-    table: pd.DataFrame, agreement: Agreement
-) -> tuple[pd.DataFrame, list[Finding]]:
+def clean_returns(table: pd.DataFrame, agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Turn the cells of returns into observations.
 
     Parameters
@@ -96,7 +94,7 @@ def check_sources(table: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     missing = sorted(set(table["file"]) - set(agreement.sources["file"]))
     return [
         Finding(
-            "warning", file, "a row in raw/sources.csv", "Say who made the file and where it is from."
+            "warning", file, "a row in raw/sources.csv", "Say who made the file and whence."
         )
         for file in missing
     ]  # fmt: skip
@@ -139,7 +137,9 @@ def _read_periods(
             problems[text, kind] = str(error).rpartition("expected ")[2]
         else:
             labels[text, kind], ends[text, kind] = period.label, pd.Timestamp(period.end)
-    keys = pd.Series(list(pairs.itertuples(index=False, name=None)), index=cells.index, dtype=object)
+    keys = pd.Series(
+        list(pairs.itertuples(index=False, name=None)), index=cells.index, dtype=object
+    )
     observations["period"] = keys.map(labels)
     observations["period_end"] = pd.to_datetime(keys.map(ends))
     return [
@@ -154,10 +154,11 @@ def _read_received(cells: pd.DataFrame, observations: pd.DataFrame) -> list[Find
         _finding(row, "received", "the day it came in, such as 2005-01-30", "Correct the date.")
         for _, row in cells[observations["received"].isna()].iterrows()
     ]
-    early = observations["received"] <= observations["period_end"]
+    ends = observations["period_end"]
+    early = observations["received"] <= ends
     findings += [
         _finding(
-            row, "received", f"a day after the period's last, {observations.at[index, 'period_end']:%Y-%m-%d}",
+            row, "received", f"a day after the period's last, {ends[index]:%Y-%m-%d}",
             "Correct the date or the period.",
         )
         for index, row in cells[early].iterrows()

@@ -29,7 +29,9 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except DataError as error:
             for finding in error.findings:
                 click.echo(str(finding), err=True)
-            click.echo(f"psa: {len(error.findings)} errors in the register; nothing was done", err=True)
+            click.echo(
+                f"psa: {len(error.findings)} errors in the register; nothing was done", err=True
+            )
             sys.exit(1)
         except ParameterError as error:
             click.echo(f"psa: {error}", err=True)
@@ -51,7 +53,7 @@ _data = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="psa_analysis", prog_name="psa")
 def main() -> None:
-    """Follow a Local Public Service Agreement.
+    r"""Follow a Local Public Service Agreement.
 
     \b
     psa check                  is the data sound?
@@ -103,7 +105,9 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
         return
     from psa_analysis.words import figure_text
 
-    table = report.assessment[["measure", "latest", "latest_period", "planned", "target", "due"]].copy()
+    table = report.assessment[
+        ["measure", "latest", "latest_period", "planned", "target", "due"]
+    ].copy()
     for column in ("latest", "planned", "target"):
         pairs = zip(table[column], report.assessment["unit"], strict=True)
         table[column] = [figure_text(value, unit) for value, unit in pairs]

@@ -55,7 +55,9 @@ class Finding:
         if self.column is not None:
             place.append(f"column {self.column}")
         found = "" if self.found is None else f"found {shorten(self.found)!r}, "
-        return f"{self.severity}: {', '.join(place)}: {found}expected {self.expected}. {self.remedy}"
+        return (
+            f"{self.severity}: {', '.join(place)}: {found}expected {self.expected}. {self.remedy}"
+        )
 
 
 class DataError(Exception):

@@ -6,6 +6,7 @@ means is decided in the cleaning.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from pathlib import Path
@@ -60,42 +61,37 @@ def read_table(
         misspells a column.
     """
 
-    def fail(expected: str, remedy: str, **place: object) -> DataError:
-        return DataError([Finding("error", name, expected, remedy, **place)])  # type: ignore[arg-type]  # place is passed through by name
+    def fail(expected: str, remedy: str, found: str | None = None) -> DataError:
+        return DataError([Finding("error", name, expected, remedy, found=found)])
 
     if not path.is_file():
         raise fail("the file to exist", f"Add {path.name}; docs/register.md describes it.")
     try:
-        # Without a header every line counts, so a ragged one cannot shift the columns.
-        cells = pd.read_csv(
-            path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False,
-            encoding="utf-8-sig",
-        )  # fmt: skip
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
     except UnicodeDecodeError as error:
         raise fail("text in UTF-8", "Save the file as 'CSV UTF-8'.", found=str(error)) from None
-    except pd.errors.EmptyDataError:
-        raise fail("a header and rows", f"Give it the columns {', '.join(columns)}.") from None
-    except pd.errors.ParserError as error:
-        detail = str(error).strip().removeprefix("Error tokenizing data. C error: ")
-        raise fail(
-            "the same number of cells in every row",
-            "Put text that holds a comma in quotation marks.",
-            found=detail,
-        ) from None
+    except csv.Error as error:
+        raise fail("a CSV file", "Save the file as 'CSV UTF-8'.", found=str(error)) from None
+    if not rows:
+        raise fail("a header and rows", f"Give it the columns {', '.join(columns)}.")
 
-    header = [str(cell).strip() for cell in cells.iloc[0]]
-    table = cells.iloc[1:].set_axis(header, axis=1)
-    table.index = pd.RangeIndex(2, len(table) + 2, name="row")
+    header = [cell.strip() for cell in rows[0]]
+    numbered = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     problems = _header_problems(header, name, columns, required or columns)
-    ragged = table.index[table.isna().any(axis=1) & ~(table.fillna("") == "").all(axis=1)]
     problems += [
-        Finding("error", name, f"{len(header)} cells", "Complete the row.", row=int(row))
-        for row in ragged
-    ]
+        Finding(
+            "error", name, f"{len(header)} cells",
+            "Complete the row; text that holds a comma goes in quotation marks.",
+            row=number, found=f"{len(row)} cells",
+        )
+        for number, row in numbered.items()
+        if len(row) != len(header)
+    ]  # fmt: skip
     if problems:
         raise DataError(problems)
-    table = table.reindex(columns=columns, fill_value="").fillna("")
-    return table[(table != "").any(axis=1)]
+    table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)
+    return table.rename_axis("row").reindex(columns=columns, fill_value="")
 
 
 def _header_problems(
@@ -115,7 +111,9 @@ def _header_problems(
         if column not in columns
     ]  # fmt: skip
     problems += [
-        Finding("error", name, "each column once", "Remove one.", row=1, column=column, found=column)
+        Finding(
+            "error", name, "each column once", "Remove one.", row=1, column=column, found=column
+        )
         for column in sorted({column for column in header if header.count(column) > 1})
     ]
     return problems

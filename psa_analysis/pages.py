@@ -53,7 +53,9 @@ def templates() -> jinja2.Environment:
     )
 
 
-def table(frame: pd.DataFrame, caption: str, numeric: Sequence[str] = (), folded: bool = False) -> Html:
+def table(
+    frame: pd.DataFrame, caption: str, numeric: Sequence[str] = (), folded: bool = False
+) -> Html:
     """An accessible table: caption, column headings and row headings with their scope.
 
     Parameters
@@ -70,10 +72,12 @@ def table(frame: pd.DataFrame, caption: str, numeric: Sequence[str] = (), folded
     cells = frame.astype(object).where(frame.notna(), "–").astype(str)
     html = templates().get_template("table.html.j2").render(
         caption=caption, columns=list(cells.columns), rows=cells.to_numpy().tolist(),
-        numeric=set(numeric), folded=folded, signs={s: sign for s, sign in STATE_SIGNS.items()},
+        numeric=set(numeric), folded=folded, signs=STATE_SIGNS,
     )  # fmt: skip
     # Tabs, so that the text does not depend on the width of whoever's terminal.
-    return Html(html, f"{caption}\n{cells.to_csv(sep=chr(9), index=False, lineterminator=chr(10))}".rstrip())
+    return Html(
+        html, f"{caption}\n{cells.to_csv(sep=chr(9), index=False, lineterminator=chr(10))}".rstrip()
+    )
 
 
 def banner(report: Report) -> Html:
@@ -119,8 +123,9 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
     units = rows["unit"]
     frame = pd.DataFrame(
         {
-            "Reference": rows["reference"],
-            "Measure": rows["title"] + rows["role"].map({"supporting": " (supporting)"}).fillna(""),
+            "Measure": rows["measure"],
+            "What is measured": rows["title"]
+            + rows["role"].map({"supporting": " (supporting)"}).fillna(""),
             "Baseline": _figures(rows, "baseline", units),
             "Latest": _latest(rows),
             "Of period": rows["latest_period"],
@@ -240,7 +245,9 @@ def context_table(report: Report, reference: str) -> Html:
             "Source": rows["file"].map(report.agreement.sources.set_index("file")["address"]),
         }
     )
-    return table(frame, f"Published figures that bear on {reference}", numeric=["Value"], folded=True)
+    return table(
+        frame, f"Published figures that bear on {reference}", numeric=["Value"], folded=True
+    )
 
 
 def notes(report: Report, theme: str | None = None) -> Html:
@@ -248,6 +255,7 @@ def notes(report: Report, theme: str | None = None) -> Html:
     shown = of_theme(report, theme)["measure"]
     rows = report.agreement.assumptions
     rows = rows[rows["item"].isin(shown)]
+    rows = rows.assign(column=rows["column"].str.replace("_", " "))
     frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
         ["Measure", "What", "Status", "How and why", "Quality", "Impact"], axis=1
     )

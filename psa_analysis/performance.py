@@ -70,9 +70,11 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
 def _readings_of_one(series: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Readings of one measure in one area; `series` is in order of period."""
     basis = measure["basis"]
-    result = series[["measure", "area", "period", "period_end", "illustrative", "file", "row"]].copy()
+    result = series[
+        ["measure", "area", "period", "period_end", "illustrative", "file", "row"]
+    ].copy()
     result["observed"] = series["value"]
-    result["missing"] = ""
+    result["missing"], result["flag"] = "", ""
     if basis in ("point", "index"):
         result["reading"] = series["value"]
         result["flag"] = series["flag"]
@@ -88,9 +90,9 @@ def _readings_of_one(series: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     result.loc[result["reading"].isna() & (result["missing"] == ""), "missing"] = "suppressed"
     if basis == "change_from_baseline":
         result["reading"] = _change(result, measure)
-        result.loc[
-            result["reading"].isna() & (result["missing"] == ""), "missing"
-        ] = "no figure for the baseline period"
+        result.loc[result["reading"].isna() & (result["missing"] == ""), "missing"] = (
+            "no figure for the baseline period"
+        )
     return result
 
 
@@ -105,9 +107,7 @@ def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.
     return ends - pd.offsets.QuarterEnd(3)
 
 
-def _windows(
-    series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame
-) -> pd.Series:
+def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
     """Sum (or pooled percentage) of each window; fills in flag, illustrative and missing."""
     totals: list[float] = []
     rate = unit in ("percent", "index") or unit.startswith("per ")
@@ -130,9 +130,7 @@ def _windows(
     return pd.Series(totals, index=series.index)
 
 
-def _cumulative(
-    series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series
-) -> pd.DataFrame:
+def _cumulative(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Count up from the baseline; a gap ends the count."""
     if measure["baseline_period"] == NOT_STATED:
         result["reading"], result["flag"] = float("nan"), series["flag"]

@@ -34,9 +34,15 @@ KIND_OF_FREQUENCY: dict[str, Kind] = {
     "calendar_year": "calendar_year",
 }
 
-EXPECTED = (
-    "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004 or 1994-98"
-)
+_KIND_NAMES: dict[Kind, str] = {
+    "quarter": "a quarter",
+    "financial_year": "a financial year",
+    "exam_year": "an exam year",
+    "calendar_year": "a calendar year",
+    "mean_of_years": "a mean of years",
+}
+
+EXPECTED = "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004 or 1994-98"
 
 _YEARS = r"(?P<first>(?:19|20)\d\d)\s*[-/–]\s*(?P<second>(?:19|20)?\d\d)"
 _QUARTER_LAST = re.compile(rf"{_YEARS}\s*,?\s*Q(?P<quarter>[1-4])", re.IGNORECASE)
@@ -133,10 +139,7 @@ def parse_period(text: str, kind: Kind | None = None) -> Period:
     if found is None:
         raise PeriodError(f"'{text}' is not a period; expected {EXPECTED}")
     if kind is not None and found.kind != kind:
-        raise PeriodError(
-            f"'{text}' is a {found.kind.replace('_', ' ')}; "
-            f"expected a {kind.replace('_', ' ')}"
-        )
+        raise PeriodError(f"'{text}' is {_KIND_NAMES[found.kind]}; expected {_KIND_NAMES[kind]}")
     return found
 
 

@@ -166,7 +166,9 @@ def parse_reporting_period(text: str) -> Period:
         raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
 
 
-def save_processed(agreement: Agreement, observations: pd.DataFrame, findings: list[Finding]) -> None:
+def save_processed(
+    agreement: Agreement, observations: pd.DataFrame, findings: list[Finding]
+) -> None:
     """Write the clean observations and the findings to the agreement's ``processed`` folder."""
     folder = agreement.folder / "processed"
     folder.mkdir(exist_ok=True)

@@ -279,7 +279,8 @@ class Agreement:
         The data folder that it was read from.
     settings : Settings
         ``agreement.toml``.
-    targets, measures, commitments, links, assumptions, differences, facts, areas, sources : DataFrame
+    targets, measures, commitments, links, assumptions : pandas.DataFrame
+    differences, facts, areas, sources : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -351,7 +352,9 @@ def load_agreement(folder: Path) -> Agreement:
     if problems:
         raise DataError(problems)
     assert settings is not None
-    tables["measures"] = _with_statuses(tables["measures"], texts["measures"], tables["assumptions"])
+    tables["measures"] = _with_statuses(
+        tables["measures"], texts["measures"], tables["assumptions"]
+    )
     indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
     for key, column in indexed.items():
         tables[key] = tables[key].set_index(column)
@@ -597,7 +600,7 @@ def _measure_finding(
 
 def _assumption_problems(assumptions: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
     """An assumption about a measure must name a column of it that holds something."""
-    by_measure = measures.set_index("measure")
+    by_measure = measures.drop_duplicates("measure").set_index("measure")
     for number, row in assumptions.iterrows():
         if row["item"] not in by_measure.index:
             continue

@@ -207,9 +207,12 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
         "inputs": _inputs(report, sources),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in _VERSIONS},
+        "versions": {"python": platform.python_version()}
+        | {name: version(name) for name in _VERSIONS},
     }
-    write_bytes(folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    write_bytes(
+        folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    )
 
 
 def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:

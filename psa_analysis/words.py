@@ -62,7 +62,8 @@ def sentences(row: pd.Series) -> str:
     said = []
     if pd.notna(row["latest"]):
         flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
-        first = f"The latest reading is {with_unit(row['latest'], unit)} for {row['latest_period']}{flag}"
+        latest = with_unit(row["latest"], unit)
+        first = f"The latest reading is {latest} for {row['latest_period']}{flag}"
         if pd.notna(row["planned"]):
             first += f"; the planned path stands at {figure_text(row['planned'], unit)} by then"
         said.append(first)

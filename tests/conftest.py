@@ -1,0 +1,71 @@
+"""Fixtures: the shipped agreement, loaded once, and copies of it that a test may break."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from psa_analysis.cli import main
+from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
+from psa_analysis.pipeline import parse_reporting_period as quarter
+from psa_analysis.register import Agreement, load_agreement
+
+
+def psa(*arguments: str) -> Result:
+    """Run the command in this process; an exception that is not an exit fails the test."""
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+@pytest.fixture(scope="session")
+def agreement() -> Agreement:
+    return load_agreement(ROOT / "data")
+
+
+@pytest.fixture(scope="session")
+def loaded(agreement: Agreement) -> tuple[pd.DataFrame, list]:
+    return load_observations(agreement)
+
+
+@pytest.fixture(scope="session")
+def report_of(agreement: Agreement, loaded: tuple) -> Callable[[str], Report]:
+    """The report of any quarter, on the shipped data."""
+    return lambda period: make_report(agreement, *loaded, quarter(period))
+
+
+@pytest.fixture(scope="session")
+def report(report_of: Callable[[str], Report]) -> Report:
+    return report_of("2004-05 Q3")
+
+
+@pytest.fixture
+def council(tmp_path: Path) -> Path:
+    """A copy of the shipped data folder."""
+    folder = tmp_path / "council"
+    shutil.copytree(ROOT / "data" / "raw", folder / "raw")
+    return folder
+
+
+@pytest.fixture
+def edit(council: Path) -> Callable[..., int]:
+    """Change one cell of a file of the copy; gives the row as a spreadsheet counts it."""
+
+    def change(name: str, key: str, column: str, value: str) -> int:
+        path = council / "raw" / name
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        number = next(n for n, row in enumerate(rows) if row[0] == key)
+        rows[number][rows[0].index(column)] = value
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        return number + 1
+
+    return change

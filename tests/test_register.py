@@ -1,0 +1,233 @@
+"""The register: whole, true to the documents, and refused when it contradicts itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import EXPECTED, psa
+
+from psa_analysis.register import Agreement, load_agreement, parse_figure
+
+BID = ["N2", "L1", "N6", "L3", "L2", "N14", "N13", "L4", "L5", "N26", "N7", "N9", "L7", "L8", "N10"]
+
+
+def test_every_reference_of_the_bid_in_its_order(agreement: Agreement) -> None:
+    assert list(agreement.targets.index) == BID
+    assert set(agreement.measures["reference"]) == set(BID)
+
+
+def test_links_are_those_that_the_bid_states(agreement: Agreement) -> None:
+    links = agreement.links[["reference", "linked_to"]]
+    stated = {frozenset(pair) for pair in links.itertuples(index=False)}
+    assert stated == {
+        frozenset(pair)
+        for pair in [
+            ("N6", "L3"), ("N6", "L5"), ("L2", "N14"), ("N13", "L5"), ("N13", "N26"),
+            ("L4", "looked-after children"), ("N7", "crime-related activity"),
+        ]
+    }  # fmt: skip
+
+
+def document_figures() -> list[tuple[str, ...]]:
+    """The figures of both documents, transcribed for this test and not from the register."""
+    table = pd.read_csv(EXPECTED / "document_figures.csv", dtype=str)
+    return list(table.itertuples(index=False, name=None))
+
+
+def cell(folder: Path, file: str, key: str, column: str) -> str:
+    table = pd.read_csv(folder / f"{file}.csv", dtype=str, keep_default_na=False)
+    keys = table["reference"] + ", " + table["fact"] if file == "facts" else table.iloc[:, 0]
+    rows = table[keys == key]
+    assert len(rows) == 1, f"{file}: {key} stands {len(rows)} times"
+    return str(rows[column].iloc[0])
+
+
+@pytest.mark.parametrize("figure", document_figures(), ids=lambda figure: "-".join(figure))
+def test_every_figure_of_the_documents_is_in_the_register(
+    agreement: Agreement, figure: tuple[str, ...]
+) -> None:
+    document, _, printed, file, key, column = figure
+    found = cell(agreement.folder / "raw" / "register", file, key, column)
+    if column in ("promise", "title", "unit"):
+        assert printed.lower() in found.lower()
+    elif re.fullmatch(r"-?[\d.]+", printed) and column not in ("due", "period", "baseline_period"):
+        assert parse_figure(found) == Fraction(printed)
+    else:
+        assert found == printed
+    where = cell(agreement.folder / "raw" / "register", file, key, "document")
+    assert where == document
+
+
+def test_the_register_holds_no_figure_that_no_document_has(agreement: Agreement) -> None:
+    """Counted the other way: each stated number of the register is in the transcription."""
+    listed = {(file, key, column) for _, _, _, file, key, column in document_figures()}
+    stated = {
+        ("measures", measure, figure)
+        for measure, row in agreement.measures.iterrows()
+        for figure in ("baseline", "without", "target")
+        if row[f"{figure}_status"] == "stated"
+    }
+    commitments = agreement.commitments
+    stated |= {
+        ("commitments", key, column)
+        for column in ("baseline", "target")
+        for key in commitments.index[commitments[column].notna()]
+    }
+    assert stated - listed == set()
+
+
+def test_derived_figures_follow_from_their_formula(agreement: Agreement) -> None:
+    measures = agreement.measures
+    derived = {
+        ("N26-all", "base"): Fraction(277) / Fraction("0.72"),
+        ("N26-county", "baseline"): Fraction(235) / Fraction("0.72"),
+        ("N26-trunk", "baseline"): Fraction(42) / Fraction("0.72"),
+        ("L7", "baseline"): Fraction(35) / Fraction("1.52"),
+    }
+    for (measure, column), value in derived.items():
+        assert measures.at[measure, column] == float(value)
+        assert measures.at[measure, f"{column}_status"] == "derived"
+    assert sum(measures.loc[["N26-county", "N26-trunk"], "target"]) == 277
+
+
+def test_assumed_figures_say_so(agreement: Agreement) -> None:
+    assert agreement.measures.at["L7", "without"] == 33
+    assert agreement.measures.at["N10", "without"] == 106
+    assert set(agreement.measures.loc[["L7", "N10"], "without_status"]) == {"assumed"}
+    others = agreement.measures.drop(["L7", "N10"])
+    assert others["without"].isna().all()
+
+
+def test_blanks_of_the_documents_stay_blank(agreement: Agreement) -> None:
+    for measure in ("N6-ratio", "L3", "N14-gap", "N7-sustained", "N9", "L8"):
+        assert agreement.measures.at[measure, "target_status"] == "not stated"
+    assert agreement.settings.grant.net_budget_requirement == "not stated"
+
+
+# Each breaks one thing: file, key, column, new cell, what the finding must say.
+BROKEN = [
+    ("measures.csv", "N2", "reference", "N3", "expected one of"),
+    ("measures.csv", "N2", "target", "50", "better than the baseline 53.2"),
+    ("measures.csv", "L4-repeat", "target", "12.6", "better than the baseline"),
+    ("measures.csv", "L7", "without", "35", "short of the target 35"),
+    ("measures.csv", "N2", "due", "summer 2001", "a period after the baseline's, 2001/02"),
+    ("measures.csv", "N2", "due", "2004/05", "an exam year such as summer 2005"),
+    ("measures.csv", "N2", "due", "not stated", "a period, since there is a target"),
+    ("measures.csv", "N2", "due", "sumer 2005", "a period such as"),
+    ("measures.csv", "N2", "target", "63%", "a number such as 53.2"),
+    ("measures.csv", "N2", "baseline", "235 / 0", "a number such as 53.2"),
+    ("measures.csv", "N2", "target", "163", "0 to 100"),
+    ("measures.csv", "N2", "polarity", "up", "one of 'higher' or 'lower'"),
+    ("measures.csv", "N2", "basis", "rolling", "one of 'point'"),
+    ("measures.csv", "N13", "base", "", "'not stated'"),
+    ("measures.csv", "N2", "weight", "-1", "a number above 0"),
+    ("measures.csv", "L1-english", "measure", "N2", "each only once"),
+    ("measures.csv", "N2", "title", "", "some text"),
+    ("measures.csv", "N2", "measure", "n2", "a measure such as N2 or L4-repeat"),
+    ("targets.csv", "N2", "theme", "prosperty", "Did you mean 'prosperity'?"),
+    ("targets.csv", "N2", "document", "bidd", "Did you mean 'bid'?"),
+    ("links.csv", "N6", "linked_to", "L33", "expected one of"),
+    ("commitments.csv", "ED1a", "kind", "levels", "one of 'level'"),
+    ("commitments.csv", "WP1a", "due_date", "July 2003", "a date such as 2004-03-31"),
+    ("assumptions.csv", "N2", "column", "baseline_perod", "Did you mean 'baseline_period'?"),
+    ("assumptions.csv", "N2", "column", "without", "a column that holds something for N2"),
+    ("areas.csv", "Blaby", "part_of", "Leicestershir", "Did you mean 'Leicestershire'?"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "key", "column", "value", "says"), BROKEN)
+def test_a_broken_register_is_refused(
+    council: Path, edit: Callable[..., int],
+    file: str, key: str, column: str, value: str, says: str,
+) -> None:  # fmt: skip
+    row = edit(f"register/{file}", key, column, value)
+    result = psa("check", "--data", str(council))
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    lines = [line for line in result.output.splitlines() if f"/{file}, row {row}," in line]
+    assert lines, result.output
+    assert lines[0].startswith(f"error: raw/register/{file}, row {row}, column {column}: ")
+    assert says in lines[0]
+    assert value[:40] in lines[0]
+    assert lines[0].rstrip().endswith((".", "?"))  # a remedy follows what was expected
+
+
+def test_a_broken_file_is_refused(council: Path) -> None:
+    register = council / "raw" / "register"
+
+    def output() -> str:
+        result = psa("check", "--data", str(council))
+        assert result.exit_code == 1
+        assert "Traceback" not in result.output
+        return result.output
+
+    good = (register / "links.csv").read_text()
+    (register / "links.csv").write_text(good.replace("linked_to", "linkedto"))
+    assert "row 1, column linkedto: found 'linkedto'" in output()
+    assert "Did you mean 'linked_to'?" in output()
+    (register / "links.csv").write_text(good.replace("N6,L3", "N6,L3,L4,L5"))
+    assert "row 2: found '5 cells', expected 3 cells" in output()
+    (register / "links.csv").write_text(good.replace("N6,L3,not stated", "N6"))
+    assert "row 2: found '1 cells', expected 3 cells" in output()
+    (register / "links.csv").write_bytes(good.encode("utf-16"))
+    assert "expected text in UTF-8" in output()
+    (register / "links.csv").write_text("")
+    assert "a header and rows" in output()
+    (register / "links.csv").unlink()
+    assert "raw/register/links.csv: expected the file to exist" in output()
+
+
+def test_broken_settings_are_refused(council: Path) -> None:
+    path = council / "raw" / "agreement.toml"
+    good = path.read_text()
+    for change, says in [
+        (("cut_off_days = 45", "cut_off_days = -1"), "column calendar.cut_off_days: found '-1'"),
+        (("cut_off_days", "cutoff_days"), "column calendar.cutoff_days"),
+        (('area = "Leicestershire"', 'area = "Rutlan"'), "Did you mean 'Rutland'?"),
+        (("[calendar]", "[calendar"), "expected TOML in UTF-8"),
+        (('["N6", "L3"]', '["N6", "L9"]'), "column topics.looked-after children: found 'L9'"),
+    ]:
+        path.write_text(good.replace(*change))
+        result = psa("check", "--data", str(council))
+        assert result.exit_code == 1
+        assert says in result.output
+        assert "raw/agreement.toml" in result.output
+    path.unlink()
+    result = psa("check", "--data", str(council))
+    assert "Name the folder that holds raw/agreement.toml" in result.output
+
+
+def test_a_target_without_a_measure_is_refused(council: Path) -> None:
+    path = council / "raw" / "register" / "measures.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("L8,")))
+    result = psa("check", "--data", str(council))
+    assert (
+        "column reference: found 'L8', expected at least one row in measures.csv" in result.output
+    )
+
+
+def test_another_councils_folder_needs_no_change_of_code(tmp_path: Path, council: Path) -> None:
+    """Two measures of an invented county, and nothing of Leicestershire's."""
+    register = council / "raw" / "register"
+
+    def keep(name: str, *starts: str) -> None:
+        lines = (register / name).read_text().splitlines(keepends=True)
+        kept = [line for line in lines[1:] if line.startswith(starts)] if starts else []
+        (register / name).write_text("".join([lines[0], *kept]))
+
+    keep("targets.csv", "N2,", "L7,")
+    keep("measures.csv", "N2,", "L7,")
+    keep("assumptions.csv", "N2,", "L7,")
+    for name in ("commitments.csv", "links.csv", "differences.csv", "facts.csv"):
+        keep(name)
+    settings = (council / "raw" / "agreement.toml").read_text()
+    settings = settings.replace('["N6", "L3"]', "[]").replace('["N13", "L4", "L5"]', "[]")
+    (council / "raw" / "agreement.toml").write_text(settings)
+    other = load_agreement(council)
+    assert list(other.measures.index) == ["N2", "L7"]

@@ -1,0 +1,168 @@
+"""Returns: clean observations, or a finding that says what to ask the partner."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import psa
+
+from psa_analysis.cleaning import as_of, clean_returns
+from psa_analysis.findings import errors
+from psa_analysis.loading import RETURN_COLUMNS, load_returns
+from psa_analysis.pipeline import ROOT
+from psa_analysis.register import Agreement
+
+HEADER = ",".join(RETURN_COLUMNS)
+
+
+def test_the_shipped_data_is_sound() -> None:
+    result = psa("check")
+    assert result.exit_code == 0, result.output
+    assert "0 errors, 0 warnings" in result.output
+
+
+def test_every_row_of_the_shipped_files_became_an_observation(
+    agreement: Agreement, loaded: tuple
+) -> None:
+    observations, findings = loaded
+    lines = sum(
+        len(path.read_text().splitlines()) - 1
+        for folder in ("returns", "published")
+        for path in (ROOT / "data" / "raw" / folder).glob("*.csv")
+    )
+    assert len(observations) == lines
+    assert findings == []
+    made_up = observations["file"].str.startswith("raw/returns/")
+    assert observations["illustrative"].equals(made_up.rename("illustrative"))
+
+
+def test_the_illustrative_returns_are_what_the_script_makes(tmp_path: Path) -> None:
+    script = ROOT / "data" / "make_illustrative_returns.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    for path in (ROOT / "data" / "raw" / "returns").glob("*.csv"):
+        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+
+
+def test_illustrative_returns_start_at_the_registers_baselines(
+    agreement: Agreement, loaded: tuple
+) -> None:
+    from psa_analysis.performance import readings
+
+    known = as_of(loaded[0], date(2007, 1, 1))
+    read = readings(known, agreement).set_index(["measure", "area", "period"])["reading"]
+    own = agreement.settings.agreement.area
+    for measure, period, digits in [
+        ("N2", "2001/02", 1), ("L1-english", "2001/02", 1), ("L1-maths", "2001/02", 1),
+        ("L2", "2001/02", 1), ("N6-eet", "2002/03", 0), ("N6-absence", "2002/03", 0),
+        ("N13", "2002-03 Q4", 9), ("L4-incidents", "2002-03 Q4", 0), ("N10", "2002/03", 1),
+        ("L4-repeat", "2002-03 Q4", 1), ("N7-treatment", "2002-03 Q4", 0), ("L7", "2002-03 Q4", 2),
+    ]:  # fmt: skip
+        expected = agreement.measures.at[measure, "baseline"]
+        assert round(read[measure, own, period], digits) == pytest.approx(round(expected, digits))
+
+
+# Each is one row of a return, and what the finding must name: column and words.
+BROKEN = [
+    ("N22,Leicestershire,2004/05,55,2005-10-15", "measure", "Did you mean 'N2'?"),
+    ("N2,Leicestershir,2004/05,55,2005-10-15", "area", "Did you mean 'Leicestershire'?"),
+    ("N2,Leicestershire,2004-05 Q3,55,2005-10-15", "period", "an exam year"),
+    ("N13,Leicestershire,2004/05,900,2005-10-15", "period", "a quarter"),
+    ("N2,Leicestershire,last summer,55,2005-10-15", "period", "a period such as"),
+    ("N2,Leicestershire,2004/05,55%,2005-10-15", "value", "a plain number"),
+    ("N2,Leicestershire,2004/05,TBC,2005-10-15", "value", "a plain number"),
+    ("N2,Leicestershire,2004/05,,2005-10-15", "value", "only with the flag 'suppressed'"),
+    ("N2,Leicestershire,2004/05,nan,2005-10-15", "value", "a plain number"),
+    ("N2,Leicestershire,2004/05,5_5,2005-10-15", "value", "a plain number"),
+    ("N2,Leicestershire,2004/05,155,2005-10-15", "value", "0 to 100"),
+    ("N2,Leicestershire,2004/05,55,15/10/2005", "received", "the day it came in"),
+    ("N2,Leicestershire,2004/05,55,2005-02-30", "received", "the day it came in"),
+    ("N2,Leicestershire,2004/05,55,2004-10-15", "received", "a day after the period's last"),
+    ("N2,Leicestershire,2004/05,55,2005-10-15,,,finall", "flag", "Did you mean 'final'?"),
+    ("N2,Leicestershire,2004/05,55,2005-10-15,,,,maybe", "illustrative", "one of yes, no"),
+    ("N2,Leicestershire,2004/05,55,2005-10-15,60,100", "value", "numerator over denominator"),
+    ("N2,Leicestershire,2004/05,55,2005-10-15,55,", "numerator", "together"),
+    ("N2,Leicestershire,2004/05,55,2005-10-15,55,0", "denominator", "more than 0"),
+    ("N2,Leicestershire,2004/05,100,2005-10-15,110,100", "numerator", "no more than"),
+    ("N13,Leicestershire,2004-05 Q3,-9,2005-10-15", "value", "0 or more"),
+]
+
+
+@pytest.mark.parametrize(("row", "column", "says"), BROKEN)
+def test_a_broken_return_is_named_and_the_rest_goes_on(
+    council: Path, row: str, column: str, says: str
+) -> None:
+    good = "L2,Leicestershire,2006/07,87,2007-10-15"
+    rows = [line + "," * (len(RETURN_COLUMNS) - 1 - line.count(",")) for line in (good, row)]
+    (council / "raw" / "returns" / "new.csv").write_text("\n".join([HEADER, *rows]) + "\n")
+    result = psa("check", "--data", str(council))
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+    lines = [line for line in result.output.splitlines() if "row 3" in line]
+    assert lines, result.output
+    assert lines[0].startswith(f"error: raw/returns/new.csv, row 3, column {column}: ")
+    assert says in lines[0]
+    saved = pd.read_parquet(council / "processed" / "observations.parquet")
+    mine = saved[saved["file"] == "raw/returns/new.csv"]
+    assert mine["row"].tolist() == [2]
+    findings = pd.read_csv(council / "processed" / "findings.csv")
+    assert findings.loc[findings["severity"] == "error", "row"].unique().tolist() == [3]
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    council: Path, agreement: Agreement
+) -> None:
+    (council / "raw" / "returns" / "notes.docx").write_bytes(b"PK")
+    (council / "raw" / "returns" / "ragged.csv").write_text("measure,area\nN2\n")
+    table, findings = load_returns(council / "raw")
+    assert {finding.file for finding in findings} == {
+        "raw/returns/notes.docx",
+        "raw/returns/ragged.csv",
+    }
+    assert len(errors(findings)) == len(findings)
+    observations, more = clean_returns(table, agreement)
+    assert more == []
+    assert observations["measure"].nunique() == 35
+
+
+def test_a_file_without_a_source_is_a_warning(council: Path) -> None:
+    text = f"{HEADER}\nL2,Leicestershire,2006/07,87,2007-10-15,,,,,\n"
+    (council / "raw" / "returns" / "new.csv").write_text(text)
+    result = psa("check", "--data", str(council))
+    assert result.exit_code == 0
+    assert "warning: raw/returns/new.csv: expected a row in raw/sources.csv" in result.output
+
+
+def frame(*rows: str) -> pd.DataFrame:
+    """Cells of a return, as loading gives them."""
+    cells = [line.split(",") + [""] * (len(RETURN_COLUMNS) - 1 - line.count(",")) for line in rows]
+    table = pd.DataFrame(cells, columns=RETURN_COLUMNS, dtype=str)
+    return table.assign(file="raw/returns/test.csv", row=range(2, len(table) + 2))
+
+
+def test_twins_that_agree_collapse_and_twins_that_differ_are_kept_out(agreement: Agreement) -> None:
+    row = "N13,Leicestershire,2004-05 Q3,900,2005-01-30"
+    observations, findings = clean_returns(frame(row, row), agreement)
+    assert (len(observations), findings) == (1, [])
+    observations, findings = clean_returns(frame(row, row.replace("900", "901")), agreement)
+    assert len(observations) == 0
+    assert [(f.row, f.found) for f in findings] == [(3, "901")]
+    assert "row 2 says 900" in findings[0].expected
+
+
+def test_as_of_takes_the_last_vintage_known_that_day(agreement: Agreement) -> None:
+    rows = [
+        "N13,Leicestershire,2004-05 Q3,900,2005-01-30,,,provisional",
+        "N13,Leicestershire,2004-05 Q3,925,2005-04-28,,,revised",
+    ]
+    observations, _ = clean_returns(frame(*reversed(rows)), agreement)
+    assert len(observations) == 2
+    for day, values in [
+        (date(2005, 1, 29), []), (date(2005, 1, 30), [900]), (date(2005, 4, 27), [900]),
+        (date(2005, 4, 28), [925]), (date(2010, 1, 1), [925]),
+    ]:  # fmt: skip
+        assert as_of(observations, day)["value"].tolist() == values
