@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pandas as pd
 
-from psa_analysis.periods import Period, parse_period
+from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register import NOT_STATED, Agreement
 from psa_analysis.trajectory import baseline_end, due_period, exact, planned_path, trigger_value
 
@@ -175,10 +177,7 @@ def _state(
             return "no target", "no document states a target", False
         return "not stated", "no document states a target", False
     if not len(series):
-        first = _first_due(measure)
-        if first is not None and first > period:
-            return "not due", f"the first reading is that of {first}", True
-        return "no data", "no reading had come in by the cut-off", True
+        return _nothing_yet(measure, agreement, period)
 
     due, last = due_period(measure), series.iloc[-1]
     better = 1 if measure["polarity"] == "higher" else -1
@@ -194,7 +193,7 @@ def _state(
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
     progress = row["progress"]
     if pd.isna(progress):
-        return "not due", "the planned path has not left the baseline yet", True
+        return _nothing_yet(measure, agreement, period)
     return _against_path(float(str(progress)), agreement)
 
 
@@ -223,16 +222,15 @@ def _against_path(progress: float, agreement: Agreement) -> tuple[str, str, bool
     return ("at risk" if progress >= thresholds.at_risk else "off track"), made, True
 
 
-def _first_due(measure: pd.Series) -> Period | None:
-    """The first period after the baseline's that a reading is expected for."""
+def _nothing_yet(measure: pd.Series, agreement: Agreement, period: Period) -> tuple[str, str, bool]:
+    """Whether a reading after the baseline was due by now, and so is missing."""
     if measure["baseline_period"] == NOT_STATED:
-        return None
-    due = due_period(measure)
-    period = due
-    # Walk back from the due year to the year after the baseline.
-    while period.kind != "mean_of_years":
-        before = period.years_before(1)
-        if before.end <= baseline_end(measure):
-            return period
-        period = before
-    return None
+        start = parse_period(agreement.settings.agreement.first_year).start
+    else:
+        start = baseline_end(measure) + timedelta(days=1)
+    first = period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
+    # A quarter's own figures are due with its report, a year's with the next one.
+    was_due = first <= period if first.kind == "quarter" else first.end < period.end
+    if was_due:
+        return "no data", f"no reading from {first} on had come in by the cut-off", True
+    return "not due", f"the first reading is that of {first}", True

@@ -214,11 +214,12 @@ def progress_chart(report: Report) -> Chart:
     states = [state for state in STATE_MARKS if state in set(drawn["state"])]
     with _figure(8, 1.2 + 0.34 * max(len(drawn), 1)) as (figure, axes):
         figure.subplots_adjust(left=0.16, right=0.98, top=0.88, bottom=0.12)
-        sns.scatterplot(
-            drawn, x="percent", y="measure", hue="state", style="state", hue_order=states,
-            style_order=states, palette={state: STATE_MARKS[state][0] for state in states},
-            markers={state: STATE_MARKS[state][1] for state in states}, s=110, ax=axes,
-        )  # fmt: skip
+        if states:
+            sns.scatterplot(
+                drawn, x="percent", y="measure", hue="state", style="state", hue_order=states,
+                style_order=states, palette={state: STATE_MARKS[state][0] for state in states},
+                markers={state: STATE_MARKS[state][1] for state in states}, s=110, ax=axes,
+            )  # fmt: skip
         axes.axvline(100, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
         axes.axvline(0, color=GREY, linewidth=1)
         axes.set(xlabel="", ylabel="", xlim=(-55, 205))

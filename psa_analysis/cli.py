@@ -23,15 +23,15 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(**options: Any) -> None:
         from psa_analysis.findings import DataError
         from psa_analysis.pipeline import ParameterError
+        from psa_analysis.words import counted
 
         try:
             command(**options)
         except DataError as error:
             for finding in error.findings:
                 click.echo(str(finding), err=True)
-            click.echo(
-                f"psa: {len(error.findings)} errors in the register; nothing was done", err=True
-            )
+            count = counted(len(error.findings), "error")
+            click.echo(f"psa: {count} in the register; nothing was done", err=True)
             sys.exit(1)
         except ParameterError as error:
             click.echo(f"psa: {error}", err=True)

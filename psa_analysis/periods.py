@@ -103,6 +103,23 @@ def quarter(first_year: int, number: int) -> Period:
     return Period(_last_day(year, month + 2), date(year, month, 1), "quarter", label)
 
 
+def period_containing(day: date, kind: Kind) -> Period:
+    """The period of a kind that a day falls into.
+
+    Raises
+    ------
+    PeriodError
+        For a mean of years, of which there is no calendar.
+    """
+    first_month = {"quarter": 4, "financial_year": 4, "exam_year": 9, "calendar_year": 1}
+    if kind not in first_month:
+        raise PeriodError("a mean of years has no calendar")
+    first_year = day.year - (day.month < first_month[kind])
+    if kind == "quarter":
+        return quarter(first_year, (day.month - 4) % 12 // 3 + 1)
+    return _year(kind, first_year)
+
+
 def _year(kind: Kind, first_year: int) -> Period:
     """The financial, exam or calendar year that begins in `first_year`."""
     if kind == "calendar_year":

@@ -128,6 +128,8 @@ def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
             str(source).replace("{", "{{").replace("}", "}}"),
             str(executed).replace("{", "{{").replace("}", "}}"),
             parameters=parameters(report), progress_bar=False, log_output=False,
+            # Stopping a kernel interrupts it first, and it would say so on our terminal.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as failure:
         status, cell = "failed", failure.exec_count

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.periods import PeriodError, parse_period, quarter
+from psa_analysis.periods import PeriodError, parse_period, period_containing, quarter
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,8 @@ def test_quarters_follow_one_another(year: int, number: int) -> None:
     following = quarter(year, number + 1) if number < 4 else quarter(year + 1, 1)
     assert (following.start - period.end).days == 1
     assert period.years_before(1) == quarter(year - 1, number)
+    assert period_containing(period.start, "quarter") == period
+    assert period_containing(period.end, "quarter") == period
 
 
 @given(st.integers(1990, 2040), st.sampled_from(["financial_year", "exam_year"]))
@@ -62,3 +64,4 @@ def test_years_read_back(year: int, kind: str) -> None:
     period = parse_period(f"{year}/{(year + 1) % 100:02d}", kind)
     assert parse_period(period.label, kind) == period
     assert (period.start - period.years_before(1).end).days == 1
+    assert period_containing(period.start, kind) == period_containing(period.end, kind) == period

@@ -1,0 +1,180 @@
+"""The assessment: known answers, every state, and the expected tables of two periods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from conftest import EXPECTED
+from test_performance import observed, with_measure
+
+from psa_analysis.assessment import COLUMNS, STATES, assess, direction
+from psa_analysis.cleaning import as_of
+from psa_analysis.performance import readings
+from psa_analysis.periods import Period, parse_period, quarter
+from psa_analysis.pipeline import Report
+from psa_analysis.register import Agreement
+
+
+@pytest.mark.parametrize("period", ["2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
+def test_the_assessment_is_as_expected(report_of: Callable[[str], Report], period: str) -> None:
+    """A changed figure anywhere in data or code shows here, all at once.
+
+    After an intended change: ``psa assess "2004-05 Q3" --csv > tests/expected/...`` and read
+    the difference.
+    """
+    made = report_of(period).assessment
+    expected = pd.read_csv(EXPECTED / f"assessment_{parse_period(period).slug}.csv")
+    assert list(made.columns) == list(expected.columns) == list(COLUMNS)
+    numeric = made.select_dtypes("number").columns
+    wrong = []
+    for column in made.columns:
+        for n, measure in enumerate(made["measure"]):
+            now, then = made[column].iloc[n], expected[column].iloc[n]
+            if (pd.isna(now) and pd.isna(then)) or (now == "" and pd.isna(then)):
+                continue
+            same = now == pytest.approx(then, rel=1e-12) if column in numeric else now == then
+            if not same:
+                wrong.append(f"{measure} {column}: expected {then!r}, is {now!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_worked_examples(report: Report) -> None:
+    """Worked by hand from the raw files and the register."""
+    rows = report.assessment.set_index("measure")
+    raw = pd.read_csv(report.agreement.folder / "raw/returns/police.csv")
+    incidents = raw[(raw["measure"] == "L4-incidents") & (raw["received"] <= "2005-02-14")]
+    last = incidents.drop_duplicates("period", keep="last").tail(4)["value"]
+    assert rows.at["L4-incidents", "latest"] == last.sum()
+    assert rows.at["L4-incidents", "planned"] == pytest.approx(4294 + 558 * 21 / 36)
+    assert rows.at["L4-incidents", "latest_flag"] == "provisional"
+    assert rows.at["N2", "planned"] == pytest.approx(53.2 + 9.8 * 2 / 3)
+    assert rows.at["N2", "progress"] == pytest.approx((55.4 - 53.2) / (9.8 * 2 / 3))
+    assert rows.at["N2", "state"] == "off track"
+    assert rows.at["L7", "trigger"] == 34.2
+    assert rows.at["N7-treatment", "late"]
+    assert rows.at["N7-treatment", "latest_period"] == "2004-05 Q2"
+
+
+def one(agreement: Agreement, frame: pd.DataFrame, period: str, measure: str) -> pd.Series:
+    table = assess(readings(frame, agreement), agreement, parse_period(period))
+    return table.set_index("measure").loc[measure]
+
+
+FLAT = [1073.5] * 4  # 4,294 a year, the baseline of L4-incidents
+
+
+@pytest.mark.parametrize(
+    ("values", "period", "state", "forecast"),
+    [
+        (FLAT, "2002-03 Q4", "not due", True),
+        (FLAT, "2003-04 Q1", "no data", True),
+        ([*FLAT, *[1120] * 4], "2003-04 Q4", "on track", True),
+        ([*FLAT, *[1110] * 4], "2003-04 Q4", "at risk", True),
+        ([*FLAT, *[1060] * 4], "2003-04 Q4", "off track", True),
+        ([*FLAT * 3, *[1213] * 4], "2005-06 Q4", "achieved", False),
+        ([*FLAT * 3, *[1212] * 4], "2005-06 Q4", "missed", False),
+        ([], "2002-03 Q4", "not due", True),
+        ([], "2003-04 Q1", "no data", True),
+    ],
+)
+def test_states_of_a_quarterly_measure(
+    agreement: Agreement, values: list[float], period: str, state: str, forecast: bool
+) -> None:
+    row = one(agreement, observed("L4-incidents", values or [None]), period, "L4-incidents")
+    assert (row["state"], row["is_forecast"]) == (state, forecast)
+
+
+@pytest.mark.parametrize(
+    ("polarity", "without", "target", "outturn", "state"),
+    [
+        ("higher", 106, 107.5, 106.9, "partly achieved"),  # exactly 60 %
+        ("higher", 106, 107.5, 106.89, "missed"),
+        ("higher", 0.1, 0.3, 0.22, "partly achieved"),  # exactly 60 %, as fractions
+        ("higher", 106, 107.5, 107.5, "achieved"),
+        ("lower", 12.6, 10.2, 11.16, "partly achieved"),  # exactly 60 %
+        ("lower", 12.6, 10.2, 11.17, "missed"),
+        ("lower", 12.6, 10.2, 10.2, "achieved"),
+        ("lower", 277, 235, 251.8, "partly achieved"),  # exactly 60 %
+    ],
+)
+def test_the_line_at_sixty_percent_is_exact(
+    agreement: Agreement, polarity: str, without: float, target: float, outturn: float, state: str
+) -> None:
+    changed = with_measure(
+        agreement, "N7-treatment", polarity=polarity, without=without, target=target,
+        baseline=without,
+    )  # fmt: skip
+    frame = observed("N7-treatment", [outturn] * 4, first_year=2005)
+    assert one(changed, frame, "2005-06 Q4", "N7-treatment")["state"] == state
+
+
+def test_a_provisional_outturn_decides_nothing(agreement: Agreement) -> None:
+    frame = observed("N7-treatment", [1200.0] * 4, first_year=2005, flag=["provisional"] * 4)
+    row = one(agreement, frame, "2005-06 Q4", "N7-treatment")
+    assert (row["state"], row["is_forecast"]) == ("on track", True)
+
+
+def test_without_a_trigger_the_reason_says_what_is_not_known(agreement: Agreement) -> None:
+    frame = observed("N7-treatment", [1000.0] * 4, first_year=2005)
+    row = one(agreement, frame, "2005-06 Q4", "N7-treatment")
+    assert row["state"] == "missed"
+    assert "whether it reaches the trigger cannot be said" in row["reason"]
+
+
+def test_without_a_target_or_baseline_nothing_is_guessed(agreement: Agreement) -> None:
+    assert one(agreement, observed("N9", [4.0] * 4), "2002-03 Q4", "N9")["state"] == "no target"
+    assert one(agreement, observed("N9", [4.0]), "2002-03 Q4", "L8")["state"] == "not stated"
+    row = one(agreement, observed("N7-gps", [3.0]), "2002-03 Q4", "N7-gps")
+    assert row["state"] == "not stated"
+    assert "no path to compare with" in row["reason"]
+    assert one(agreement, observed("N7-gps", [6.0]), "2002-03 Q4", "N7-gps")["state"] == "on track"
+
+
+def test_a_years_figure_is_due_with_the_next_quarters_report(agreement: Agreement) -> None:
+    for period, state in [("2003-04 Q4", "not due"), ("2004-05 Q1", "no data")]:
+        assert one(agreement, observed("N9", [4.0]), period, "N10")["state"] == state
+    # No baseline period is stated for L5: the agreement itself begins in 2003/04.
+    for period, state in [("2002-03 Q4", "not due"), ("2003-04 Q1", "no data")]:
+        assert one(agreement, observed("N9", [4.0]), period, "L5")["state"] == state
+
+
+def test_direction_is_better_or_worse_and_not_up_or_down() -> None:
+    assert direction(5, 4, "higher") == direction(4, 5, "lower") == "better"
+    assert direction(4, 5, "higher") == direction(5, 4, "lower") == "worse"
+    assert direction(4, 4, "lower") == "same"
+
+
+def quarters() -> list[str]:
+    return [quarter(year, number).label for year in range(2003, 2007) for number in (1, 2, 3, 4)]
+
+
+def test_every_quarter_gives_states_that_exist(report_of: Callable[[str], Report]) -> None:
+    for period in quarters()[:14]:
+        table = report_of(period).assessment
+        assert set(table["state"]) <= set(STATES)
+        assert not table["state"].isna().any()
+        # Nothing is called met or missed before its deciding reading is final.
+        early = table[table["state"].isin(["achieved", "partly achieved", "missed"])]
+        due = [parse_period(text).end for text in early["due"]]
+        last = [parse_period(period).end] * len(due)
+        assert all(day <= end for day, end in zip(due, last, strict=True)), period
+
+
+def test_a_past_quarter_uses_only_what_was_known_then(
+    report_of: Callable[[str], Report], agreement: Agreement, loaded: tuple
+) -> None:
+    """Today's assessment of each past quarter equals one from data cut off at its date."""
+    for period in quarters()[:14]:
+        report = report_of(period)
+        days = timedelta(days=agreement.settings.calendar.cut_off_days)
+        cut_off = parse_period(period).end + days
+        cut = loaded[0][loaded[0]["received"] <= pd.Timestamp(cut_off)]
+        then = _assessed(cut, agreement, parse_period(period), cut_off)
+        pd.testing.assert_frame_equal(report.assessment, then)
+
+
+def _assessed(cut: pd.DataFrame, agreement: Agreement, period: Period, day) -> pd.DataFrame:
+    return assess(readings(as_of(cut, day), agreement), agreement, period)

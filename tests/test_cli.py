@@ -1,0 +1,69 @@
+"""The command: help, exit codes and errors of one line."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import psa
+
+from psa_analysis.assessment import COLUMNS
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["assess"], ["run"]])
+def test_every_command_has_help(command: list[str]) -> None:
+    result = psa(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["asses", "2004-05 Q3"], "No such command 'asses'"),
+        (["assess"], "Missing argument 'PERIOD'"),
+        (["assess", "2004/05"], "'2004/05' is a financial year; expected a quarter"),
+        (["run", "Q3"], "expected a period such as 2004-05 Q3"),
+        (["run", "2004-05 Q3", "--audience", "press"], "is not one of"),
+        (["check", "--dta", "x"], "--data"),
+    ],
+)
+def test_a_wrong_command_says_what_is_right(arguments: list[str], says: str) -> None:
+    result = psa(*arguments)
+    assert result.exit_code == 2
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_wrong_folder_says_so(tmp_path: Path) -> None:
+    for command in (["check"], ["assess", "2004-05 Q3"], ["run", "2004-05 Q3"]):
+        result = psa(*command, "--data", str(tmp_path))
+        assert result.exit_code == 1
+        assert "Name the folder that holds raw/agreement.toml" in result.output
+
+
+def test_a_folder_without_notebooks_says_so(tmp_path: Path) -> None:
+    result = psa(
+        "run", "2004-05 Q3", "--notebooks", str(tmp_path), "--outputs", str(tmp_path / "o")
+    )
+    assert result.exit_code == 2
+    assert "there is no notebook in" in result.output
+
+
+def test_assess_prints_a_table_or_every_column() -> None:
+    result = psa("assess", "2004-05 Q3")
+    assert "N13" in result.output
+    assert "at risk" in result.output
+    table = pd.read_csv(io.StringIO(psa("assess", "2004-05 Q3", "--csv").output))
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 24
+
+
+def test_an_unwritable_folder_is_one_line(council: Path) -> None:
+    (council / "processed").write_text("a file where the folder should be")
+    result = psa("check", "--data", str(council))
+    assert result.exit_code == 1
+    assert result.output.startswith("psa: ")
+    assert "processed" in result.output

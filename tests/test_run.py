@@ -1,0 +1,186 @@
+"""The run, whole: in a temporary folder, from another one, with notebooks that fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from conftest import psa
+from nbformat.v4 import new_code_cell, new_notebook
+from test_pages import Tags
+
+from psa_analysis import run as run_module
+from psa_analysis.loading import checksum
+from psa_analysis.pipeline import ROOT, ParameterError, open_report
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack that the command makes when it is started somewhere else."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    done = subprocess.run(
+        [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--outputs", "out {1}"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "02_safer_county.ipynb: done" in done.stdout
+    assert done.stderr == ""
+    assert [path.name for path in (folder / "out {1}").iterdir()] == ["2004-05-Q3"]
+    return folder / "out {1}" / "2004-05-Q3"
+
+
+def test_the_pack_is_complete(pack: Path) -> None:
+    names = {path.name for path in pack.iterdir()}
+    pages = {f"{path.stem}{ending}" for path in NOTEBOOKS for ending in (".ipynb", ".html")}
+    assert names == pages | {"index.html", "assessment.csv", "manifest.json"}
+    made = pd.read_csv(pack / "assessment.csv")
+    assert made["measure"].tolist()[0] == "N2"
+    assert len(made) == 24
+
+
+def test_the_manifest_says_what_the_pack_was_made_from(pack: Path) -> None:
+    manifest = json.loads((pack / "manifest.json").read_text())
+    assert manifest["status"] == "done"
+    assert manifest["cut_off"] == "2005-02-14"
+    assert manifest["parameters"] == {
+        "period": "2004-05 Q3", "data": "data", "audience": "internal",
+    }  # fmt: skip
+    for name, digest in manifest["inputs"].items():
+        root = ROOT if name.startswith("notebooks/") else ROOT / "data"
+        assert checksum(root / name) == digest
+    raw = [path for path in (ROOT / "data" / "raw").rglob("*") if path.is_file()]
+    assert len(manifest["inputs"]) == len(raw) + len(NOTEBOOKS)
+    assert {page["status"] for page in manifest["pages"]} == {"done"}
+    assert manifest["versions"]["pandas"] == pd.__version__
+
+
+def test_no_page_asks_anything_of_the_network_or_loses_its_alternative_text(pack: Path) -> None:
+    pages = sorted(pack.glob("*.html"))
+    assert len(pages) == len(NOTEBOOKS) + 1
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        parsed = Tags(html)
+        tags = [tag for tag, _ in parsed.tags]
+        assert tags.count("h1") == tags.count("title") == tags.count("main") == 1, page.name
+        assert not {"script", "link", "iframe", "object", "embed"} & set(tags), page.name
+        assert not re.search(r"@import|url\(", html), page.name
+        for tag, attributes in parsed.tags:
+            for name in ("src", "href", "srcset", "action"):
+                target = attributes.get(name, "")
+                assert not re.match(r"(?i)\s*(https?:|//|file:)", target), (page.name, tag, target)
+            if tag == "a" and not attributes["href"].startswith("#"):
+                assert (pack / attributes["href"]).exists(), (page.name, attributes["href"])
+            if tag == "img":
+                assert len(attributes["alt"]) > 40, page.name
+                svg = base64.b64decode(attributes["src"].partition("base64,")[2]).decode()
+                assert not re.search(r"(?i)<script|<image|href=\"(?!#)|url\((?!#)", svg)
+        assert "Illustrative: the outturns on this page are made up" in html, page.name
+        assert len(html) < 400_000
+        if page.name != "index.html":
+            assert "psa.open_report" not in html, "code is shown"
+
+
+def test_a_theme_page_has_a_chart_for_each_of_its_measures(pack: Path) -> None:
+    tags = Tags((pack / "02_safer_county.html").read_text()).tags
+    assert sum(tag == "img" for tag, _ in tags) == 7
+
+
+def failing(folder: Path, name: str, *cells: str) -> None:
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "x", "language": "python"}
+    nbformat.write(notebook, folder / name)
+
+
+def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    failing(folder, "00_fails.ipynb", 'period = ""', "1 + 1", "1 / 0", "2 + 2")
+    failing(folder, "01_dies.ipynb", 'period = ""', "import os; os._exit(1)")
+    (folder / "02_broken.ipynb").write_text("{")
+    shutil.copy(NOTEBOOKS[0], folder / "03_overview.ipynb")
+    result = psa(
+        "run", "2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out")
+    )
+    assert result.exit_code == 1
+    pack = tmp_path / "out" / "2004-05-Q3"
+    manifest = json.loads((pack / "manifest.json").read_text())
+    assert manifest["status"] == "failed"
+    pages = {page["notebook"]: page for page in manifest["pages"]}
+    assert pages["00_fails.ipynb"]["status"] == "failed"
+    # Papermill's injected cell is the second to run, so the division is the fourth.
+    assert pages["00_fails.ipynb"]["cell"] == 4
+    assert pages["00_fails.ipynb"]["error"] == "ZeroDivisionError: division by zero"
+    assert pages["01_dies.ipynb"]["status"] == pages["02_broken.ipynb"]["status"] == "failed"
+    assert "DeadKernelError" in pages["01_dies.ipynb"]["error"]
+    assert pages["03_overview.ipynb"]["status"] == "done"
+    index = (pack / "index.html").read_text()
+    assert "00_fails.ipynb: cell 4. ZeroDivisionError: division by zero" in index
+    assert "This page could not be finished" in (pack / "00_fails.html").read_text()
+    assert "failed: 00_fails.ipynb, 01_dies.ipynb, 02_broken.ipynb" in result.output
+
+
+def test_an_interrupted_run_leaves_the_last_good_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    failing(folder, "00_small.ipynb", 'period = ""')
+    report = open_report("2004-05 Q3")
+    pack, _ = run_module.run_period(report, folder, tmp_path / "out")
+    before = {path.name: checksum(path) for path in pack.iterdir()}
+
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "export", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_module.run_period(report, folder, tmp_path / "out")
+    assert {path.name: checksum(path) for path in pack.iterdir()} == before
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["2004-05-Q3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-p", "perod", "2004-05 Q3"], "there is no parameter 'perod'"),
+        (["-p", "period", "2004/05"], "'2004/05' is a financial year; expected a quarter"),
+        (["-p", "audience", "publick"], "expected one of internal, public"),
+        (["-p", "data", "nowhere"], "the agreement's settings"),
+    ],
+)
+def test_plain_papermill_refuses_wrong_parameters(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    done = _papermill(tmp_path, arguments)
+    assert done.returncode != 0
+    assert says in done.stderr
+
+
+def test_plain_papermill_works_from_any_folder(tmp_path: Path) -> None:
+    done = _papermill(tmp_path, ["-p", "period", "2005-06 Q1", "-p", "audience", "public"])
+    assert done.returncode == 0, done.stderr
+    assert "2005-06 Q1" in (tmp_path / "out.ipynb").read_text()
+
+
+def _papermill(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "papermill", NOTEBOOKS[0], "out.ipynb", *arguments],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_report_needs_no_notebook() -> None:
+    assert repr(open_report("2004-05 Q3")).startswith("Leicestershire Local Public Service")
+    with pytest.raises(ParameterError, match="expected a period such as"):
+        open_report("someday")
