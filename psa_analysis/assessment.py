@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register import NOT_STATED, Agreement
+from psa_analysis.register import NOT_STATED, Agreement, measure_period
 from psa_analysis.trajectory import baseline_end, due_period, exact, planned_path, trigger_value
 
 #: The columns, in order. This is the one place that describes them.
@@ -36,7 +36,9 @@ COLUMNS = {
     "latest_period": "its period",
     "latest_flag": "the weakest flag among the observations in it",
     "illustrative": "True if any observation in it is made up",
-    "late": "True if the reporting period's own reading had not come in",
+    "expected_period": "the newest period that a return was due for, up to the due period",
+    "late": "True if that return had not come in",
+    "missing": "why no reading can be made for the newest period that came in, else empty",
     "planned": "the planned path at the latest reading's period",
     "gap": "latest less planned, in the unit",
     "progress": "share of the improvement planned by then that has been made",
@@ -55,7 +57,7 @@ COLUMNS = {
 
 #: What a state means, in the order in which a board should see them.
 STATES = {
-    "missed": "the deciding reading falls short of the target and of the trigger",
+    "missed": "the deciding reading falls short of the target, and of the trigger if that is known",
     "off track": "forecast: far behind the planned path",
     "at risk": "forecast: behind the planned path",
     "no data": "a reading was due and none has come in",
@@ -120,14 +122,60 @@ def _assess_one(
     row["assumed"] = "; ".join(assumptions.loc[mine, "column"])
     row |= {"illustrative": False, "late": False, "is_forecast": False}
 
-    series = series[series["reading"].notna()].sort_values("period_end")
-    if len(series):
-        row |= _latest(series, measure, period)
-    state, reason, is_forecast = _state(row, measure, series, agreement, period)
+    due = measure_period(measure, "due")
+    if due is not None:
+        # What comes after the period that decides changes nothing.
+        series = series[series["period_end"] <= pd.Timestamp(due.end)]
+    series = series.sort_values("period_end")
+    row |= _returned(series, measure, agreement, period)
+    readings_made = series[series["reading"].notna()]
+    if len(readings_made):
+        row |= _latest(readings_made, measure)
+    state, reason, is_forecast = _state(row, measure, readings_made, agreement, period)
     return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
 
 
-def _latest(series: pd.DataFrame, measure: pd.Series, period: Period) -> dict[str, object]:
+def _returned(
+    series: pd.DataFrame, measure: pd.Series, agreement: Agreement, period: Period
+) -> dict[str, object]:
+    """Which return was due by now, whether it came, and why the newest one gives no reading."""
+    expected = _expected_period(measure, agreement, period)
+    newest = series.iloc[-1] if len(series) else None
+    return {
+        "expected_period": expected.label if expected else None,
+        # What nobody ever measured and no document set a target for is not a late return.
+        "late": expected is not None
+        and expected.label not in set(series["period"])
+        and (newest is not None or pd.notna(measure["target"])),
+        "missing": newest["missing"] if newest is not None else "",
+    }
+
+
+def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
+    """The first period after the baseline's: the first that says anything of the agreement."""
+    if measure["baseline_period"] == NOT_STATED:
+        start = parse_period(agreement.settings.agreement.first_year).start
+    else:
+        start = baseline_end(measure) + timedelta(days=1)
+    return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
+
+
+def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -> Period | None:
+    """The newest period whose figure is due in this report; None before the first.
+
+    A quarter's own figure is due with its report, a year's with the next quarter's.
+    """
+    kind = KIND_OF_FREQUENCY[measure["frequency"]]
+    expected = period if kind == "quarter" else period_containing(period.end, kind)
+    if kind != "quarter" and expected.end >= period.end:
+        expected = expected.years_before(1)
+    due = measure_period(measure, "due")
+    if due is not None and expected.end > due.end:
+        expected = period_containing(due.end, kind)
+    return expected if expected >= _first_period(measure, agreement) else None
+
+
+def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, object]:
     """What the newest reading is, where the path is by then, and which way things go."""
     last = series.iloc[-1]
     planned = planned_path(measure, series["period_end"]).iloc[-1]
@@ -138,7 +186,6 @@ def _latest(series: pd.DataFrame, measure: pd.Series, period: Period) -> dict[st
         "latest_period": last["period"],
         "latest_flag": last["flag"],
         "illustrative": last["illustrative"],
-        "late": quarterly and last["period"] != period.label,
         "planned": planned,
         "gap": last["reading"] - planned,
         "progress": (last["reading"] - measure["baseline"]) / to_come if to_come else float("nan"),
@@ -177,7 +224,7 @@ def _state(
             return "no target", "no document states a target", False
         return "not stated", "no document states a target", False
     if not len(series):
-        return _nothing_yet(measure, agreement, period)
+        return _nothing_yet(row, measure, agreement)
 
     due, last = due_period(measure), series.iloc[-1]
     better = 1 if measure["polarity"] == "higher" else -1
@@ -187,14 +234,36 @@ def _state(
         if ahead >= 0:
             return "achieved", f"the reading of {last['period']} reaches the target", False
         return _short_of_target(row, last, better)
+    if not decided and period.end > due.end + _GRACE:
+        return "no data", f"the reading of {due}, which decides, {_why_not(row)}", True
     if pd.isna(measure["baseline"]):
         if ahead >= 0:
             return "on track", "the latest reading already reaches the target", True
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
     progress = row["progress"]
     if pd.isna(progress):
-        return _nothing_yet(measure, agreement, period)
+        return _nothing_yet(row, measure, agreement)
     return _against_path(float(str(progress)), agreement)
+
+
+#: After this long a deciding reading that has not come is no longer only late.
+_GRACE = timedelta(days=190)
+
+
+def _nothing_yet(
+    row: dict[str, object], measure: pd.Series, agreement: Agreement
+) -> tuple[str, str, bool]:
+    """No reading after the baseline: because none was due, or because one is missing."""
+    first = _first_period(measure, agreement)
+    if row["expected_period"] is None:
+        return "not due", f"the first reading is that of {first}", True
+    return "no data", f"a reading from {first} on {_why_not(row)}", True
+
+
+def _why_not(row: dict[str, object]) -> str:
+    if row["missing"]:
+        return f"cannot be made: {row['missing']}"
+    return "had not come in by the cut-off"
 
 
 def _short_of_target(row: dict[str, object], last: pd.Series, better: int) -> tuple[str, str, bool]:
@@ -206,9 +275,13 @@ def _short_of_target(row: dict[str, object], last: pd.Series, better: int) -> tu
             "trigger cannot be said, since performance without the agreement is not stated",
             False,
         )
+    if row["without_status"] == "assumed":
+        name = "the trigger, which rests on an assumed performance without the agreement"
+    else:
+        name = "the trigger"
     if better * (exact(last["reading"]) - exact(trigger)) >= 0:
-        return "partly achieved", f"the reading of {last['period']} reaches the trigger", False
-    return "missed", f"the reading of {last['period']} falls short of the trigger", False
+        return "partly achieved", f"the reading of {last['period']} reaches {name}", False
+    return "missed", f"the reading of {last['period']} falls short of {name}", False
 
 
 def _against_path(progress: float, agreement: Agreement) -> tuple[str, str, bool]:
@@ -220,17 +293,3 @@ def _against_path(progress: float, agreement: Agreement) -> tuple[str, str, bool
     if progress >= thresholds.on_track:
         return "on track", made, True
     return ("at risk" if progress >= thresholds.at_risk else "off track"), made, True
-
-
-def _nothing_yet(measure: pd.Series, agreement: Agreement, period: Period) -> tuple[str, str, bool]:
-    """Whether a reading after the baseline was due by now, and so is missing."""
-    if measure["baseline_period"] == NOT_STATED:
-        start = parse_period(agreement.settings.agreement.first_year).start
-    else:
-        start = baseline_end(measure) + timedelta(days=1)
-    first = period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
-    # A quarter's own figures are due with its report, a year's with the next one.
-    was_due = first <= period if first.kind == "quarter" else first.end < period.end
-    if was_due:
-        return "no data", f"no reading from {first} on had come in by the cut-off", True
-    return "not due", f"the first reading is that of {first}", True

@@ -22,7 +22,7 @@ from afcharts.af_colours import get_af_colours
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psa_analysis.pipeline import Report
+from psa_analysis.pipeline import Report, assessment_row, readings_with_path
 from psa_analysis.trajectory import baseline_end, due_period, planned_path, trigger_value
 from psa_analysis.words import figure_text, state_text
 
@@ -93,22 +93,16 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     KeyError
         If there is no such measure in the assessment.
     """
-    row = _assessment_row(report, measure)
+    row = assessment_row(report, measure)
     definition = report.agreement.measures.loc[measure]
-    own = report.readings
-    own = own[
-        (own["measure"] == measure) & (own["area"] == report.agreement.settings.agreement.area)
-    ]
-    own = own[own["reading"].notna() & (own["period_end"] <= pd.Timestamp(report.period.end))]
-    own = own.sort_values("period_end")
-    planned = planned_path(definition, own["period_end"])
-    data = own[["period", "reading", "flag"]].assign(planned=planned).reset_index(drop=True)
+    own = readings_with_path(report, measure)
+    data = own[["period", "reading", "flag", "planned"]]
 
     with _figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.8, top=0.95, bottom=0.12)
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
         if len(own):
-            labels |= _draw_readings(axes, own, str(row["unit"]))
+            labels += _draw_readings(axes, own, str(row["unit"]))
         elif not labels:
             axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
         axes.margins(x=0.02, y=0.12)
@@ -120,25 +114,17 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     return Chart(svg, _trajectory_alt(row, len(own)), data)
 
 
-def _assessment_row(report: Report, measure: str) -> pd.Series:
-    rows = report.assessment[report.assessment["measure"] == measure]
-    if rows.empty:
-        known = ", ".join(report.assessment["measure"])
-        raise KeyError(f"there is no measure '{measure}'; the assessment has {known}")
-    return rows.iloc[0]
-
-
-#: What stands at the right edge: for a value, the day of its point, the text and the colour.
-Labels = dict[float, tuple[pd.Timestamp, str, str]]
+#: What stands at the right edge: the value and day of a point, the text and the colour.
+Labels = list[tuple[float, pd.Timestamp, str, str]]
 
 
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     """Planned path, target and trigger; gives the labels that belong at the right edge."""
     if pd.isna(measure["target"]):
-        return {}
+        return []
     due = pd.Timestamp(due_period(measure).end)
     target = f"Target {figure_text(measure['target'], measure['unit'])}"
-    labels: Labels = {measure["target"]: (due, target, GREY)}
+    labels: Labels = [(measure["target"], due, target, GREY)]
     axes.plot([due], [measure["target"]], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(baseline_end(measure))
@@ -150,7 +136,9 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     trigger = trigger_value(measure, share)
     if pd.notna(trigger):
         axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
-        labels[trigger] = (due, f"Trigger {figure_text(trigger, measure['unit'])}", TEAL)
+        mark = " [a]" if measure["without_status"] == "assumed" else ""
+        text = f"Trigger {figure_text(trigger, measure['unit'])}{mark}"
+        labels.append((trigger, due, text, TEAL))
     return labels
 
 
@@ -165,7 +153,7 @@ def _draw_readings(axes: Axes, own: pd.DataFrame, unit: str) -> Labels:
     )  # fmt: skip
     last = own.iloc[-1]
     text = f"{last['period']}: {figure_text(last['reading'], unit)}"
-    return {last["reading"]: (last["period_end"], text, BLUE)}
+    return [(last["reading"], last["period_end"], text, BLUE)]
 
 
 def _label_ends(axes: Axes, labels: Labels) -> None:
@@ -173,7 +161,7 @@ def _label_ends(axes: Axes, labels: Labels) -> None:
     low, high = axes.get_ylim()
     room = (high - low) * 0.09
     height = -np.inf
-    for value, (end, text, colour) in sorted(labels.items()):
+    for value, end, text, colour in sorted(labels):
         height = max(value, height + room)
         axes.annotate(
             text, (end, value), (1.02, height), textcoords=("axes fraction", "data"), color=colour,

@@ -14,7 +14,7 @@ import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period
-from psa_analysis.register import Agreement
+from psa_analysis.register import Agreement, rate_factor
 
 #: Columns of the observations, one row per measure, area, period and date received.
 OBSERVATION_COLUMNS = {
@@ -100,11 +100,9 @@ def check_sources(table: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _finding(
-    row: pd.Series, column: str, expected: str, remedy: str, severity: str = "error"
-) -> Finding:
+def _finding(row: pd.Series, column: str, expected: str, remedy: str) -> Finding:
     return Finding(
-        severity, row["file"], expected, remedy,  # type: ignore[arg-type]  # one of the two words
+        "error", row["file"], expected, remedy,
         row=int(row["row"]), column=column, found=row[column], measure=row["measure"],
     )  # fmt: skip
 
@@ -196,31 +194,30 @@ def _check_values(
     # A value printed to d decimals may differ from its parts by half a unit of the last.
     decimals = cells["value"].str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
     tolerance = 0.5 * 10.0**-decimals + 1e-9
-    rate = (100 * over / under.where(under != 0)).where(percent, over / under.where(under != 0))
+    factor = unit.map(lambda name: rate_factor(name) or 1)
+    rate = factor * over / under.where(under != 0)
     rules = [
         (percent & ((value < 0) | (value > 100)), "value", "0 to 100 for a percentage",
-         "Ask the sender; a factor of 100 is a common slip.", "error"),
-        (~signed & ~percent & (value < 0), "value", "0 or more", "Ask the sender.", "error"),
-        (under.notna() & (under <= 0), "denominator", "more than 0", "Ask the sender.", "error"),
+         "Ask the sender; a factor of 100 is a common slip."),
+        (~signed & ~percent & (value < 0), "value", "0 or more", "Ask the sender."),
+        (under.notna() & (under <= 0), "denominator", "more than 0", "Ask the sender."),
         (over.notna() != under.notna(), "numerator", "numerator and denominator together",
-         "Give both or neither.", "error"),
+         "Give both or neither."),
         (percent & (over > under), "numerator", "no more than the denominator",
-         "Ask the sender.", "error"),
+         "Ask the sender."),
         ((rate - value).abs() > tolerance, "value", "numerator over denominator",
-         "Ask the sender which of the three is wrong.", "error"),
+         "Ask the sender which of the three is wrong."),
     ]  # fmt: skip
-    findings = []
-    for broken, column, expected, remedy, severity in rules:
-        findings += [
-            _finding(row, column, expected, remedy, severity)
-            for _, row in cells[broken.fillna(False)].iterrows()
-        ]
-    return findings
+    return [
+        _finding(row, column, expected, remedy)
+        for broken, column, expected, remedy in rules
+        for _, row in cells[broken.fillna(False)].iterrows()
+    ]
 
 
 def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """One row per key: twins that agree become one, twins that differ are all kept out."""
-    said = ["value", "numerator", "denominator", "flag", "illustrative"]
+    said = ["value", "numerator", "denominator", "flag", "illustrative", "note"]
     distinct = observations.drop_duplicates(KEY + said)
     differing = distinct[distinct.duplicated(KEY, keep=False)]
     findings = []

@@ -16,11 +16,10 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.assessment import STATES
-from psa_analysis.pipeline import Report
+from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.register import NOT_STATED
 from psa_analysis.words import (
     STATE_SIGNS,
-    counted,
     figure_text,
     listed,
     sentences,
@@ -85,21 +84,16 @@ def banner(report: Report) -> Html:
     settings = report.agreement.settings
     lines = [
         f"{settings.agreement.name}: {report.period}, from figures received by "
-        f"{report.cut_off.day} {report.cut_off:%B %Y}. {report.audience.capitalize()} report."
+        f"{day_text(report.cut_off)}. {report.audience.capitalize()} report."
     ]
     warnings = []
     if report.assessment["illustrative"].any():
         warnings.append(
             "Illustrative: the outturns on this page are made up, because none were published. "
-            "Baselines and targets are the agreement's own."
+            "Baselines and targets are the agreement's own, or derived or assumed where marked."
         )
     if report.audience == "public":
         warnings.append("Draft: small numbers have not been checked for disclosure.")
-    errors = [finding for finding in report.findings if finding.severity == "error"]
-    if errors:
-        warnings.append(
-            f"{counted(len(errors), 'row')} of the returns could not be used; psa check lists them."
-        )
     html = templates().get_template("banner.html.j2").render(lines=lines, warnings=warnings)
     return Html(html, "\n".join([*lines, *warnings]))
 
@@ -130,6 +124,7 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
             "Latest": _latest(rows),
             "Of period": rows["latest_period"],
             "Planned by then": [*map(figure_text, rows["planned"], units)],
+            "Progress": ["–" if pd.isna(share) else f"{share:.0%}" for share in rows["progress"]],
             "Target": _figures(rows, "target", units),
             "Due": rows["due"],
             "State": [
@@ -143,7 +138,7 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     return table(
         frame, f"Every measure of {where}, {report.period}",
-        numeric=["Baseline", "Latest", "Planned by then", "Target"],
+        numeric=["Baseline", "Latest", "Planned by then", "Progress", "Target"],
     )  # fmt: skip
 
 
@@ -193,35 +188,26 @@ def key(report: Report) -> Html:
 
 def measure_words(report: Report, measure: str) -> Html:
     """A few sentences on one measure, written from its numbers."""
-    rows = report.assessment[report.assessment["measure"] == measure]
-    if rows.empty:
-        raise KeyError(f"there is no measure '{measure}' in the assessment")
-    text = sentences(rows.iloc[0])
+    text = sentences(assessment_row(report, measure))
     return Html(templates().get_template("words.html.j2").render(text=text), text)
 
 
 def readings_table(report: Report, measure: str) -> Html:
     """The readings behind a measure's chart, each with the file and row it came from."""
-    from psa_analysis.charts import trajectory_chart
-
     definition = report.agreement.measures.loc[measure]
     unit = definition["unit"]
-    data = trajectory_chart(report, measure).data
-    own = report.readings[
-        (report.readings["measure"] == measure)
-        & (report.readings["area"] == report.agreement.settings.agreement.area)
-    ].set_index("period")
+    data = readings_with_path(report, measure)
     frame = pd.DataFrame(
         {
             "Period": data["period"],
             "Reading": [figure_text(value, unit) for value in data["reading"]],
             "Planned": [figure_text(value, unit) for value in data["planned"]],
-            "Observed in the period": [f"{own.at[p, 'observed']:,g}" for p in data["period"]],
+            "Observed in the period": [f"{value:,.10g}" for value in data["observed"]],
             "Flag": data["flag"],
         }
     )
     if report.audience == "internal":
-        frame["From"] = [f"{own.at[p, 'file']} row {own.at[p, 'row']}" for p in data["period"]]
+        frame["From"] = data["file"] + " row " + data["row"].astype(str)
     caption = f"{definition['title']}: readings and planned path"
     return table(
         frame, caption, numeric=["Reading", "Planned", "Observed in the period"], folded=True
@@ -254,7 +240,7 @@ def notes(report: Report, theme: str | None = None) -> Html:
     """Every assumed or derived figure behind the measures shown, with its reason."""
     shown = of_theme(report, theme)["measure"]
     rows = report.agreement.assumptions
-    rows = rows[rows["item"].isin(shown)]
+    rows = rows[rows["item"].isin({*shown, "agreement", "measures"})]
     rows = rows.assign(column=rows["column"].str.replace("_", " "))
     frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
         ["Measure", "What", "Status", "How and why", "Quality", "Impact"], axis=1

@@ -4,7 +4,7 @@
 basis                  reading
 =====================  ==============================================================
 point, index           the observation itself
-annual                 the financial year: sum of its four quarters
+annual                 the financial year, complete: sum of its four quarters
 year_to_date           sum of the quarters of the financial year so far
 cumulative             the baseline plus all quarters or years after its period
 rolling_12m            the last four quarters
@@ -19,10 +19,12 @@ need comparators and are computed as those arrive; until then they give no readi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import parse_period
-from psa_analysis.register import NOT_STATED, Agreement
+from psa_analysis.register import Agreement, measure_period, rate_factor
 
 #: Columns of the readings, one row per measure, area and period.
 READING_COLUMNS = {
@@ -38,6 +40,9 @@ READING_COLUMNS = {
     "file": "file of the period's own observation",
     "row": "row of the period's own observation",
 }
+
+#: Units in which four quarters do not add up to a year.
+_NOT_SUMMED = {"percent change", "percentage points", "index"}
 
 #: From firm to weak; a reading is as weak as the weakest figure in it.
 _FLAG_ORDER = ["final", "revised", "estimated", "provisional", "suppressed"]
@@ -70,30 +75,27 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
 def _readings_of_one(series: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Readings of one measure in one area; `series` is in order of period."""
     basis = measure["basis"]
-    result = series[
-        ["measure", "area", "period", "period_end", "illustrative", "file", "row"]
-    ].copy()
+    made = ["measure", "area", "period", "period_end", "illustrative", "flag", "file", "row"]
+    result = series[made].copy()
     result["observed"] = series["value"]
-    result["missing"], result["flag"] = "", ""
+    result["missing"] = ""
     if basis in ("point", "index"):
         result["reading"] = series["value"]
-        result["flag"] = series["flag"]
     elif basis == "cumulative":
-        return _cumulative(series, result, measure)
+        result = _cumulative(series, result, measure)
     elif basis in ("annual", "year_to_date", "rolling_12m", "change_from_baseline"):
         first = _first_quarter_used(series, basis, measure["frequency"])
-        result["reading"] = _windows(series, first, measure["unit"], result)
+        # What a change is measured in counts; only the change itself is a percentage.
+        unit = "" if basis == "change_from_baseline" else measure["unit"]
+        result["reading"] = _windows(series, first, unit, result)
     else:
         result["reading"] = float("nan")
-        result["flag"] = series["flag"]
         result["missing"] = f"the basis {basis} is not computed"
+    if basis == "annual" and measure["frequency"] == "quarterly":
+        in_year = series["period_end"].dt.month != 3
+        result.loc[in_year, ["reading", "missing"]] = float("nan"), "the year is not complete"
     result.loc[result["reading"].isna() & (result["missing"] == ""), "missing"] = "suppressed"
-    if basis == "change_from_baseline":
-        result["reading"] = _change(result, measure)
-        result.loc[result["reading"].isna() & (result["missing"] == ""), "missing"] = (
-            "no figure for the baseline period"
-        )
-    return result
+    return _change(result, measure) if basis == "change_from_baseline" else result
 
 
 def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.Series:
@@ -108,9 +110,9 @@ def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.
 
 
 def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
-    """Sum (or pooled percentage) of each window; fills in flag, illustrative and missing."""
+    """Sum (or pooled rate) of each window; fills in flag, illustrative and missing."""
     totals: list[float] = []
-    rate = unit in ("percent", "index") or unit.startswith("per ")
+    factor = rate_factor(unit)
     for index, start in first.items():
         end = series.at[index, "period_end"]
         window = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
@@ -120,46 +122,61 @@ def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataF
         total = float("nan")
         if len(window) < quarters:
             result.at[index, "missing"] = f"needs {quarters} quarters, has {len(window)}"
-        elif not rate or quarters == 1:
+        elif quarters == 1 or (factor is None and unit not in _NOT_SUMMED):
             total = window["value"].sum(skipna=False)
+        elif factor is None:
+            result.at[index, "missing"] = f"figures in {unit} cannot be added up"
         elif window["denominator"].isna().any():
             result.at[index, "missing"] = "needs numerators and denominators of every quarter"
         else:
-            total = 100 * window["numerator"].sum() / window["denominator"].sum()
+            total = factor * window["numerator"].sum() / window["denominator"].sum()
         totals.append(total)
     return pd.Series(totals, index=series.index)
 
 
 def _cumulative(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Count up from the baseline; a gap ends the count."""
-    if measure["baseline_period"] == NOT_STATED:
-        result["reading"], result["flag"] = float("nan"), series["flag"]
-        result["missing"] = "the baseline's period is not stated"
-        return result
-    start = pd.Timestamp(parse_period(measure["baseline_period"]).end)
-    counted = series["period_end"] > start
-    flows = series["value"].where(counted, 0)
-    result["reading"] = measure["baseline"] + flows.cumsum(skipna=False)
+    baseline = measure_period(measure, "baseline_period")
+    if baseline is None:
+        return result.assign(reading=float("nan"), missing="the baseline's period is not stated")
+    counted = series["period_end"] > pd.Timestamp(baseline.end)
+    flows, result = series[counted], result[counted].copy()
+    result["reading"] = measure["baseline"] + flows["value"].cumsum(skipna=False)
     quarterly = measure["frequency"] == "quarterly"
-    steps = series["period_end"].dt.to_period("Q" if quarterly else "Y").astype("int64")
-    before = pd.Period(start, "Q" if quarterly else "Y").ordinal
-    expected = steps - before
-    gap = counted & (counted.cumsum() < expected)
+    frequency = "Q" if quarterly else "Y"
+    steps = flows["period_end"].dt.to_period(frequency).astype("int64")
+    expected = steps - pd.Period(pd.Timestamp(baseline.end), frequency).ordinal
+    gap = np.arange(1, len(flows) + 1) < expected
     result.loc[gap, "missing"] = "a period between the baseline and this one is missing"
-    result.loc[gap | ~counted, "reading"] = float("nan")
-    result["flag"] = [_weakest(series["flag"].iloc[: n + 1]) for n in range(len(series))]
-    return result[counted]
+    result.loc[gap, "reading"] = float("nan")
+    result["flag"] = [_weakest(flows["flag"].iloc[: n + 1]) for n in range(len(flows))]
+    result["illustrative"] = flows["illustrative"].cummax()
+    return result
 
 
-def _change(result: pd.DataFrame, measure: pd.Series) -> pd.Series:
+def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Percentage change from the base, which is stated or read off the baseline period."""
     base = measure["base"]
     if pd.isna(base):
-        end = pd.Timestamp(parse_period(measure["baseline_period"]).end)
-        at_baseline = result.loc[result["period_end"] == end, "reading"]
-        base = at_baseline.iloc[0] if len(at_baseline) else float("nan")
-    return 100 * (result["reading"] / base - 1)
+        baseline = measure_period(measure, "baseline_period")
+        own = result["period_end"] == (pd.Timestamp(baseline.end) if baseline else pd.NaT)
+        own &= result["reading"].notna()
+        base = result.loc[own, "reading"].iloc[0] if own.any() else float("nan")
+        # Every change rests on the baseline's own figures, so it is as weak as they are.
+        if own.any():
+            at_baseline = result[own].iloc[0]
+            result["illustrative"] |= bool(at_baseline["illustrative"])
+            result["flag"] = [_weakest(pair) for pair in zip(
+                result["flag"], [at_baseline["flag"]] * len(result), strict=True)]  # fmt: skip
+    if pd.isna(base) or base == 0:
+        found = "no figure" if pd.isna(base) else "a figure of 0"
+        unmade = result["reading"].notna()
+        result.loc[unmade, "missing"] = f"{found} for the baseline period"
+        result["reading"] = float("nan")
+    # Written so that the difference, often exact, comes before the division.
+    result["reading"] = 100 * (result["reading"] - base) / base
+    return result
 
 
-def _weakest(flags: pd.Series) -> str:
+def _weakest(flags: Iterable[str]) -> str:
     return max(flags, key=_FLAG_ORDER.index)

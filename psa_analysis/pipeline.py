@@ -17,6 +17,7 @@ from psa_analysis.loading import load_returns, write_bytes
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
 from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.trajectory import planned_path
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,11 @@ PARAMETERS = ("period", "data", "audience")
 
 class ParameterError(ValueError):
     """A parameter of a notebook or command that cannot be used."""
+
+
+def day_text(day: date) -> str:
+    """A day as a reader expects it: ``14 February 2005``."""
+    return f"{day.day} {day:%B %Y}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +71,7 @@ class Report:
     def __repr__(self) -> str:
         return (
             f"{self.agreement.settings.agreement.name}, {self.period} "
-            f"({self.audience}; figures received by {self.cut_off:%-d %B %Y})"
+            f"({self.audience}; figures received by {day_text(self.cut_off)})"
         )
 
 
@@ -150,6 +156,38 @@ def _refuse_unless_known(name: str) -> None:
             f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. "
             + did_you_mean(name, PARAMETERS)
         )
+
+
+def assessment_row(report: Report, measure: str) -> pd.Series:
+    """The assessment of one measure.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in it.
+    """
+    rows = report.assessment[report.assessment["measure"] == measure]
+    if rows.empty:
+        known = ", ".join(report.assessment["measure"])
+        raise KeyError(f"there is no measure '{measure}'; the assessment has {known}")
+    return rows.iloc[0]
+
+
+def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure up to the reporting period, with the planned path beside them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of :data:`psa_analysis.performance.READING_COLUMNS` and ``planned``.
+    """
+    area, end = report.agreement.settings.agreement.area, pd.Timestamp(report.period.end)
+    own = report.readings
+    own = own[(own["measure"] == measure) & (own["area"] == area)]
+    own = own[own["reading"].notna() & (own["period_end"] <= end)]
+    own = own.sort_values("period_end").reset_index(drop=True)
+    path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
+    return own.assign(planned=path)
 
 
 def parse_reporting_period(text: str) -> Period:

@@ -6,6 +6,7 @@ Everything here checks and types those files; nothing is known about any one cou
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,17 +18,19 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     PlainValidator,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.loading import read_table
-from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period
+from psa_analysis.periods import Period, parse_period
 
 NOT_STATED = "not stated"
 
@@ -37,6 +40,9 @@ Basis = Literal[
     "change_from_baseline", "ratio_to_comparator", "gap_to_comparator", "index", "rank",
     "milestone",
 ]  # fmt: skip
+
+#: What an assumption may be about besides one measure or commitment.
+GENERAL_ITEMS = ("agreement", "measures", "commitments")
 
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]
@@ -67,6 +73,10 @@ def _period_text(text: str) -> str:
     return text
 
 
+def _financial_year(text: str) -> str:
+    return parse_period(text, "financial_year").label
+
+
 def _date_text(text: str) -> date | None:
     if text in ("", NOT_STATED):
         return None
@@ -83,6 +93,7 @@ def _listed(text: str) -> list[str]:
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Figure = Annotated[Fraction | None, PlainValidator(parse_figure)]
 PeriodText = Annotated[str, PlainValidator(_period_text)]
+FinancialYear = Annotated[str, AfterValidator(_financial_year)]
 DateText = Annotated[date | None, PlainValidator(_date_text)]
 Listed = Annotated[list[str], PlainValidator(_listed)]
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+$")]
@@ -223,8 +234,14 @@ class AgreementSection(_Section):
     name: Words
     council: Words
     area: Words
-    first_year: PeriodText
-    last_year: PeriodText
+    first_year: FinancialYear
+    last_year: FinancialYear
+
+    @model_validator(mode="after")
+    def _in_order(self) -> AgreementSection:
+        if parse_period(self.last_year) < parse_period(self.first_year):
+            raise ValueError("expected last_year not to come before first_year")
+        return self
 
 
 class CalendarSection(_Section):
@@ -238,6 +255,12 @@ class StatesSection(_Section):
 
     on_track: Annotated[float, Field(gt=0, le=1)]
     at_risk: Annotated[float, Field(ge=0, le=1)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> StatesSection:
+        if self.at_risk > self.on_track:
+            raise ValueError("expected at_risk to be no more than on_track")
+        return self
 
 
 class GrantSection(_Section):
@@ -317,6 +340,37 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "areas": ("raw/register/areas.csv", AreaRow),
     "sources": ("raw/sources.csv", SourceRow),
 }
+
+
+def measure_period(measure: pd.Series, column: str) -> Period | None:
+    """The period in a column of a measure, or None where it is not stated.
+
+    Parameters
+    ----------
+    measure : pandas.Series
+        A row of ``Agreement.measures``.
+    column : {"baseline_period", "due"}
+        Which of its periods.
+    """
+    text = measure[column]
+    if text in ("", NOT_STATED):
+        return None
+    # 2001/02 is a school year for a measure of examinations.
+    plain = parse_period(text)
+    if measure["frequency"] == "exam_year" and plain.kind == "financial_year":
+        return parse_period(text, "exam_year")
+    return plain
+
+
+def rate_factor(unit: str) -> int | None:
+    """What numerator over denominator is multiplied by, or None for a unit that is no rate.
+
+    100 for ``percent``, 1,000 for ``per 1,000 residents``.
+    """
+    if unit == "percent":
+        return 100
+    match = re.match(r"per ([\d,]+) ", unit)
+    return int(match[1].replace(",", "")) if match else None
 
 
 def load_agreement(folder: Path) -> Agreement:
@@ -464,7 +518,7 @@ def _cross_checks(
     references = set(tables["targets"]["reference"])
     measures = set(tables["measures"]["measure"])
     objectives = {*settings.objectives, NOT_STATED}
-    items = {*measures, *tables["commitments"]["commitment"], "commitments"}
+    items = {*measures, *tables["commitments"]["commitment"], *GENERAL_ITEMS}
     known: list[tuple[str, str, Iterable[str]]] = [
         ("targets", "theme", settings.themes),
         ("targets", "document", settings.documents),
@@ -519,7 +573,17 @@ def _cross_checks(
         ]  # fmt: skip
     for number, row in tables["measures"].iterrows():
         problems += _measure_problems(row, texts["measures"].loc[number], int(str(number)))
-    problems += _assumption_problems(tables["assumptions"], texts["measures"])
+    problems += _commitment_problems(tables["commitments"], texts["commitments"])
+    problems += _assumption_problems(tables["assumptions"], texts)
+    problems += _derived_without_formula(tables["assumptions"], texts["measures"])
+    problems += [
+        Finding(
+            "error", _TABLES["links"][0], "another target", "Remove the row.",
+            row=int(str(number)), column="linked_to", found=row["linked_to"],
+        )
+        for number, row in texts["links"].iterrows()
+        if row["reference"] == row["linked_to"]
+    ]  # fmt: skip
     return problems
 
 
@@ -568,8 +632,7 @@ def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[
         )  # fmt: skip
     if pd.notna(row["weight"]) and row["weight"] <= 0:
         yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
-    if row["due"] and row["due"] != NOT_STATED:
-        yield from _due_problems(row, problem)
+    yield from _due_problems(row, problem)
     if pd.notna(target) and row["due"] in ("", NOT_STATED):
         yield problem("due", "a period, since there is a target", "Give the period it is due.")
     if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
@@ -577,16 +640,20 @@ def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[
 
 
 def _due_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
-    due = parse_period(row["due"])
-    expected = KIND_OF_FREQUENCY[row["frequency"]]
-    if row["frequency"] == "exam_year" and due.kind != expected:
-        yield problem("due", "an exam year such as summer 2005", "Correct the period.")
-    if row["baseline_period"] not in ("", NOT_STATED):
-        baseline = parse_period(row["baseline_period"])
-        if due.end <= baseline.end:
-            yield problem(
-                "due", f"a period after the baseline's, {baseline}", "Correct one of the two."
-            )
+    due, baseline = measure_period(row, "due"), measure_period(row, "baseline_period")
+    kinds = {
+        "quarterly": ("quarter", "financial_year"),
+        "annual": ("financial_year",),
+        "exam_year": ("exam_year",),
+        "calendar_year": ("calendar_year",),
+    }[row["frequency"]]
+    if due is not None and (due.kind not in kinds):
+        names = " or ".join(f"a {kind.replace('_', ' ')}" for kind in kinds)
+        yield problem("due", f"{names}, since it is observed so", "Correct the period.")
+    elif due is not None and baseline is not None and due.end <= baseline.end:
+        yield problem(
+            "due", f"a period after the baseline's, {baseline}", "Correct one of the two."
+        )
 
 
 def _measure_finding(
@@ -598,23 +665,69 @@ def _measure_finding(
     )  # fmt: skip
 
 
-def _assumption_problems(assumptions: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
-    """An assumption about a measure must name a column of it that holds something."""
-    by_measure = measures.drop_duplicates("measure").set_index("measure")
+def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Iterator[Finding]:
+    """What must hold within a commitment."""
+    name = _TABLES["commitments"][0]
+    for number, row in commitments.iterrows():
+        problem = partial(Finding, "error", name, row=int(str(number)))
+        better = 1 if row["polarity"] == "higher" else -1
+        target, baseline = row["target"], row["baseline"]
+        if row["kind"] == "level" and (pd.isna(target) or not row["unit"] or not row["polarity"]):
+            column = "target" if pd.isna(target) else "polarity" if row["unit"] else "unit"
+            yield problem(
+                "a target, unit and polarity for a level", "Give it.",
+                column=column, found=text.at[number, column],
+            )  # fmt: skip
+        elif pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
+            yield problem(
+                f"better than the baseline {text.at[number, 'baseline']} "
+                f"({row['polarity']} is better)",
+                "Correct the target, the baseline or the polarity.",
+                column="target", found=text.at[number, "target"],
+            )  # fmt: skip
+        if (row["due"] == NOT_STATED) != pd.isna(row["due_date"]):
+            yield problem(
+                "a day exactly if 'due' gives a date", "Give both or neither.",
+                column="due_date", found=text.at[number, "due_date"],
+            )  # fmt: skip
+        elif pd.notna(row["due_date"]) and str(row["due_date"].year)[-2:] not in row["due"]:
+            yield problem(
+                f"a day that fits '{row['due']}'", "Correct one of the two.",
+                column="due_date", found=text.at[number, "due_date"],
+            )  # fmt: skip
+
+
+def _assumption_problems(
+    assumptions: pd.DataFrame, texts: dict[str, pd.DataFrame]
+) -> Iterator[Finding]:
+    """An assumption about one measure or commitment names a column of it that holds something."""
     for number, row in assumptions.iterrows():
-        if row["item"] not in by_measure.index:
-            continue
-        if row["column"] not in by_measure.columns:
-            expected, remedy = "a column of measures.csv", did_you_mean(row["column"], measures)
-        elif by_measure.at[row["item"], row["column"]] in ("", NOT_STATED):
-            expected = f"a column that holds something for {row['item']}"
-            remedy = "Give the figure in measures.csv or remove the assumption."
-        else:
-            continue
-        yield Finding(
-            "error", _TABLES["assumptions"][0], expected, remedy,
-            row=int(str(number)), column="column", found=row["column"], measure=row["item"],
-        )  # fmt: skip
+        for key, column in (("measures", "measure"), ("commitments", "commitment")):
+            table = texts[key].drop_duplicates(column).set_index(column)
+            if row["item"] not in table.index:
+                continue
+            if row["column"] not in table.columns:
+                expected = f"a column of {key}.csv"
+                remedy = did_you_mean(row["column"], table.columns)
+            elif table.at[row["item"], row["column"]] in ("", NOT_STATED):
+                expected = f"a column that holds something for {row['item']}"
+                remedy = f"Give the figure in {key}.csv or remove the assumption."
+            else:
+                continue
+            yield Finding(
+                "error", _TABLES["assumptions"][0], expected, remedy,
+                row=int(str(number)), column="column", found=row["column"], measure=row["item"],
+            )  # fmt: skip
 
 
-__all__ = ["Agreement", "PeriodError", "Settings", "load_agreement", "parse_figure"]
+def _derived_without_formula(assumptions: pd.DataFrame, text: pd.DataFrame) -> Iterator[Finding]:
+    """No document prints a division, so one needs its reason in assumptions.csv."""
+    explained = set(zip(assumptions["item"], assumptions["column"], strict=True))
+    for number, row in text.iterrows():
+        for figure in FIGURES:
+            if "/" in row[figure] and (row["measure"], figure) not in explained:
+                yield Finding(
+                    "error", _TABLES["measures"][0], "a figure that a document states",
+                    f"Add a row for {row['measure']} and {figure} to assumptions.csv.",
+                    row=int(str(number)), column=figure, found=row[figure], measure=row["measure"],
+                )  # fmt: skip

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,10 +21,14 @@ from papermill.exceptions import PapermillExecutionError
 
 from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
 from psa_analysis.pages import TEMPLATES, banner, state_counts, templates
-from psa_analysis.pipeline import ROOT, Report
+from psa_analysis.pipeline import ROOT, Report, day_text
 
 #: Packages whose versions decide what the pages look like.
 _VERSIONS = ("psa_analysis", "pandas", "numpy", "matplotlib", "seaborn", "papermill", "nbconvert")
+
+
+#: A cell that takes longer is stopped, so that nobody waits for an endless loop.
+CELL_SECONDS = 600
 
 
 class RunError(Exception):
@@ -96,9 +100,9 @@ def run_period(
     sources = sorted(notebooks.glob("*.ipynb"))
     if not sources:
         raise RunError(f"there is no notebook in {notebooks}")
+    outputs.mkdir(parents=True, exist_ok=True)
     pack = outputs / report.period.slug
-    beside = outputs / f".{pack.name}.{os.getpid()}.part"
-    beside.mkdir(parents=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{pack.name}.", suffix=".part", dir=outputs))
     try:
         pages = []
         for number, source in enumerate(sources, start=1):
@@ -129,6 +133,7 @@ def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
             str(executed).replace("{", "{{").replace("}", "}}"),
             parameters=parameters(report), progress_bar=False, log_output=False,
             # Stopping a kernel interrupts it first, and it would say so on our terminal.
+            execution_timeout=CELL_SECONDS,
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as failure:
@@ -138,10 +143,16 @@ def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
         status, error = "failed", _one_line(f"{type(failure).__name__}: {failure}")
     html, title = None, source.stem
     if executed.exists():
-        notebook = nbformat.read(executed, as_version=4)
-        title = heading(notebook) or source.stem
-        html = f"{source.stem}.html"
-        write_bytes(folder / html, export(notebook, title, report).encode())
+        try:
+            notebook = nbformat.read(executed, as_version=4)
+            title = heading(notebook) or source.stem
+            page = export(notebook, title, report).encode()
+        except Exception as failure:  # nor must one that cannot be exported
+            status = "failed"
+            error = error or _one_line(f"{type(failure).__name__}: {failure}")
+        else:
+            html = f"{source.stem}.html"
+            write_bytes(folder / html, page)
     return Page(source.name, title, status, html, cell, error, time.monotonic() - started)
 
 
@@ -186,7 +197,7 @@ def export(notebook: Any, title: str, report: Report) -> str:
 def _footer(report: Report) -> str:
     return (
         f"{report.agreement.settings.agreement.council}. Figures received by "
-        f"{report.cut_off.day} {report.cut_off:%B %Y}. Made with psa_analysis "
+        f"{day_text(report.cut_off)}. Made with psa_analysis "
         f"{version('psa_analysis')}."
     )
 
@@ -228,9 +239,17 @@ def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
 
 
 def _replace(pack: Path, beside: Path) -> None:
-    """Put a complete pack in the place of an earlier one."""
-    earlier = pack.with_name(f".{pack.name}.{os.getpid()}.old")
-    if pack.exists():
-        pack.rename(earlier)
-    beside.rename(pack)
-    shutil.rmtree(earlier, ignore_errors=True)
+    """Put a complete pack in the place of an earlier one, or leave the earlier one there."""
+    beside.chmod(0o755)  # a temporary folder is its maker's alone
+    earlier = Path(tempfile.mkdtemp(prefix=f".{pack.name}.", suffix=".old", dir=pack.parent))
+    try:
+        if pack.exists():
+            pack.rename(earlier / pack.name)
+        try:
+            beside.rename(pack)
+        except OSError:
+            if (earlier / pack.name).exists():
+                (earlier / pack.name).rename(pack)
+            raise
+    finally:
+        shutil.rmtree(earlier, ignore_errors=True)

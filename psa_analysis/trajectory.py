@@ -8,13 +8,18 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import Period, parse_period
-from psa_analysis.register import NOT_STATED
+from psa_analysis.periods import Period
+from psa_analysis.register import measure_period
 
 
 def exact(value: float) -> Fraction:
-    """The decimal that a float was read from, exactly: 106.9 and not its binary neighbour."""
-    return Fraction(str(value))
+    """The simple fraction that a float stands for, so that ties are decided exactly.
+
+    A float holds 106.9, or 100 x (7320 - 9150) / 9150, only to the nearest of its binary
+    neighbours. Fractions with denominators up to a million lie further apart than that, so the
+    nearest of them is the figure that was meant.
+    """
+    return Fraction(value).limit_denominator(1_000_000)
 
 
 def trigger_value(measure: pd.Series, share: float) -> float:
@@ -70,24 +75,22 @@ def planned_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
 
 def due_period(measure: pd.Series) -> Period:
     """The period whose reading decides the measure."""
-    return _measured_period(measure, "due")
+    return _stated(measure, "due")
 
 
 def baseline_end(measure: pd.Series) -> date:
     """The day at which the baseline stands on the path."""
-    period = _measured_period(measure, "baseline_period")
+    period = _stated(measure, "baseline_period")
     if period.kind != "mean_of_years":
         return period.end
     return date((period.start.year + period.end.year) // 2, 12, 31)
 
 
-def _measured_period(measure: pd.Series, column: str) -> Period:
-    text = measure[column]
-    if text == NOT_STATED:
+def _stated(measure: pd.Series, column: str) -> Period:
+    period = measure_period(measure, column)
+    if period is None:
         raise ValueError(f"{measure.name} has no {column}: it is not stated")
-    # 2001/02 is a school year for a measure of examinations.
-    exams = measure["frequency"] == "exam_year" and not text.startswith("summer")
-    return parse_period(text, "exam_year" if exams else None)
+    return period
 
 
 def _months(day: date) -> int:

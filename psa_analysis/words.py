@@ -75,8 +75,12 @@ def sentences(row: pd.Series) -> str:
         if pd.notna(row["direction_on_year"]):
             moved += f" and {_than(row['direction_on_year'])} a year earlier"
         said.append(moved)
+        if row["latest_flag"] == "provisional":
+            said.append("A provisional figure may still be revised, so the change may too")
     if row["late"]:
-        said.append(f"The return for {row['period']} had not come in by the cut-off")
+        said.append(f"The return for {row['expected_period']} had not come in by the cut-off")
+    elif row["missing"]:
+        said.append(f"No reading can be made for the newest period: {row['missing']}")
     return ". ".join(said) + "."
 
 
