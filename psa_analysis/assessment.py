@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register import NOT_STATED, Agreement, measure_period
+from psa_analysis.register import Agreement, measure_period
 from psa_analysis.trajectory import baseline_end, due_period, exact, planned_path, trigger_value
 
 #: The columns, in order. This is the one place that describes them.
@@ -127,6 +127,9 @@ def _assess_one(
         # What comes after the period that decides changes nothing.
         series = series[series["period_end"] <= pd.Timestamp(due.end)]
     series = series.sort_values("period_end")
+    if measure["basis"] == "year_to_date":
+        # Part of a year says nothing against a path from year to year.
+        series = series[series["period_end"].dt.month == 3]
     row |= _returned(series, measure, agreement, period)
     readings_made = series[series["reading"].notna()]
     if len(readings_made):
@@ -153,7 +156,7 @@ def _returned(
 
 def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     """The first period after the baseline's: the first that says anything of the agreement."""
-    if measure["baseline_period"] == NOT_STATED:
+    if measure_period(measure, "baseline_period") is None:
         start = parse_period(agreement.settings.agreement.first_year).start
     else:
         start = baseline_end(measure) + timedelta(days=1)
@@ -290,6 +293,7 @@ def _against_path(progress: float, agreement: Agreement) -> tuple[str, str, bool
         made = "moved the wrong way since the baseline"
     else:
         made = f"made {progress:.0%} of the improvement planned by then"
-    if progress >= thresholds.on_track:
+    if exact(progress) >= exact(thresholds.on_track):
         return "on track", made, True
-    return ("at risk" if progress >= thresholds.at_risk else "off track"), made, True
+    behind = "at risk" if exact(progress) >= exact(thresholds.at_risk) else "off track"
+    return behind, made, True

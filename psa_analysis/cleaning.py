@@ -39,7 +39,9 @@ KEY = ["measure", "area", "period", "received"]
 _SIGNED_UNITS = {"percent change", "percentage points"}
 
 
-def clean_returns(table: pd.DataFrame, agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
+def clean_returns(
+    table: pd.DataFrame, agreement: Agreement, today: date | None = None
+) -> tuple[pd.DataFrame, list[Finding]]:
     """Turn the cells of returns into observations.
 
     Parameters
@@ -48,6 +50,8 @@ def clean_returns(table: pd.DataFrame, agreement: Agreement) -> tuple[pd.DataFra
         What :func:`psa_analysis.loading.load_returns` gave.
     agreement : Agreement
         The register that names and units are checked against.
+    today : date, optional
+        Nothing can have come in after it; the real today if not given.
 
     Returns
     -------
@@ -74,7 +78,7 @@ def clean_returns(table: pd.DataFrame, agreement: Agreement) -> tuple[pd.DataFra
     observations = cells[["measure", "area", "flag", "note", "file", "row"]].copy()
     observations["illustrative"] = cells["illustrative"] == "yes"
     findings += _read_periods(cells, observations, agreement)
-    findings += _read_received(cells, observations)
+    findings += _read_received(cells, observations, agreement, today or date.today())
     findings += _read_numbers(cells, observations)
     observations = _without(observations, findings)
     cells = cells.loc[observations.index]
@@ -92,7 +96,15 @@ def clean_returns(table: pd.DataFrame, agreement: Agreement) -> tuple[pd.DataFra
 def check_sources(table: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """A warning for every raw file that ``sources.csv`` does not account for."""
     missing = sorted(set(table["file"]) - set(agreement.sources["file"]))
-    return [
+    gone = [
+        Finding(
+            "warning", "raw/sources.csv", "a file that is there", "Remove the row or add the file.",
+            row=int(str(number)), column="file", found=file,
+        )
+        for number, file in agreement.sources["file"].items()
+        if not (agreement.folder / file).exists()
+    ]  # fmt: skip
+    return gone + [
         Finding(
             "warning", file, "a row in raw/sources.csv", "Say who made the file and whence."
         )
@@ -146,21 +158,30 @@ def _read_periods(
     ]
 
 
-def _read_received(cells: pd.DataFrame, observations: pd.DataFrame) -> list[Finding]:
+def _read_received(
+    cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement, today: date
+) -> list[Finding]:
     observations["received"] = pd.to_datetime(cells["received"], format="%Y-%m-%d", errors="coerce")
     findings = [
         _finding(row, "received", "the day it came in, such as 2005-01-30", "Correct the date.")
         for _, row in cells[observations["received"].isna()].iterrows()
     ]
     ends = observations["period_end"]
-    early = observations["received"] <= ends
+    # Examination results come in July and August, before their school year ends.
+    exams = cells["measure"].map(agreement.measures["frequency"]) == "exam_year"
+    first = ends - pd.to_timedelta(exams * 62, unit="D")
+    early = observations["received"] <= first
     findings += [
         _finding(
-            row, "received", f"a day after the period's last, {ends[index]:%Y-%m-%d}",
+            row, "received", f"a day after {first[index]:%Y-%m-%d}, given the period",
             "Correct the date or the period.",
         )
         for index, row in cells[early].iterrows()
     ]  # fmt: skip
+    findings += [
+        _finding(row, "received", "a day that has been", "Correct the date.")
+        for _, row in cells[observations["received"] > np.datetime64(today, "ns")].iterrows()
+    ]
     return findings
 
 
@@ -168,10 +189,14 @@ def _read_numbers(cells: pd.DataFrame, observations: pd.DataFrame) -> list[Findi
     findings = []
     for column in ("value", "numerator", "denominator"):
         # A number and nothing else: to_numeric would also take 'nan', 'inf' and '1_000'.
-        plain = cells[column].str.fullmatch(r"-?\d+(\.\d+)?")
+        plain = cells[column].str.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
         observations[column] = pd.to_numeric(cells[column].where(plain, ""), errors="coerce")
         allowed_empty = (cells["flag"] == "suppressed") if column == "value" else True
         bad = ~plain & ~((cells[column] == "") & allowed_empty)
+        findings += [
+            _finding(row, column, "nothing, since the figure is suppressed", "Empty the cell.")
+            for _, row in cells[(cells["flag"] == "suppressed") & (cells[column] != "")].iterrows()
+        ]
         findings += [
             _finding(
                 row, column, "a plain number such as 1234.5",
@@ -227,13 +252,20 @@ def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list
             findings.append(
                 Finding(
                     "error", row["file"],
-                    f"one figure, but {first['file']} row {first['row']} says {first['value']:g}",
+                    f"one figure, but {first['file']} row {first['row']} says {_said(first)}",
                     "Ask the sender which is right and remove the other; both are kept out.",
-                    row=int(row["row"]), column="value", found=f"{row['value']:g}",
+                    row=int(row["row"]), column="value", found=_said(row),
                     measure=row["measure"],
                 )
             )  # fmt: skip
     return distinct.drop(differing.index), findings
+
+
+def _said(row: pd.Series) -> str:
+    """All that a row says, so that twins that differ in one thing show which."""
+    parts = f" ({row['numerator']:.15g} of {row['denominator']:.15g})"
+    value = f"{row['value']:.15g}" + (parts if pd.notna(row["numerator"]) else "")
+    return f"{value} {row['flag']}{' ' + row['note'] if row['note'] else ''}"
 
 
 def as_of(observations: pd.DataFrame, cut_off: date) -> pd.DataFrame:

@@ -5,6 +5,7 @@ Exit codes: 0 all well; 1 the data has errors, or a notebook failed; 2 the comma
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -36,6 +37,8 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         except ParameterError as error:
             click.echo(f"psa: {error}", err=True)
             sys.exit(2)
+        except BrokenPipeError:
+            sys.stderr.close()  # whoever reads has seen enough: psa check | head
         except OSError as error:
             click.echo(f"psa: {error.strerror}: {error.filename}", err=True)
             sys.exit(1)
@@ -62,6 +65,10 @@ def main() -> None:
 
     Exit codes: 0 all well, 1 the data has errors or a notebook failed, 2 the command is wrong.
     """
+    # A terminal that cannot show a minus sign shows a question mark, not a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -78,7 +85,6 @@ def check(data: Path | None) -> None:
 
     agreement = _agreement(data)
     observations, findings = load_observations(agreement)
-    save_processed(agreement, observations, findings)
     for finding in findings:
         click.echo(str(finding))
     wrong = len(errors(findings))
@@ -89,6 +95,7 @@ def check(data: Path | None) -> None:
         f"{counted(observations['file'].nunique(), 'file')}; "
         f"{counted(wrong, 'error')}, {counted(len(findings) - wrong, 'warning')}"
     )
+    save_processed(agreement, observations, findings)
     sys.exit(1 if wrong else 0)
 
 
@@ -102,7 +109,7 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     report = _report(period, data)
     if as_csv:
         click.echo(report.assessment.to_csv(index=False), nl=False)
-        return
+        sys.exit(_warn_of_errors(report))
     from psa_analysis.words import figure_text
 
     table = report.assessment[
@@ -114,6 +121,7 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     table["state"] = report.assessment["state"]
     click.echo(repr(report))
     click.echo(table.fillna("–").to_string(index=False))
+    sys.exit(_warn_of_errors(report))
 
 
 @main.command()
@@ -147,7 +155,10 @@ def run(
     from psa_analysis.pipeline import ROOT, save_processed
     from psa_analysis.run import RunError, run_period
 
-    save_processed(report.agreement, report.observations, list(report.findings))
+    try:
+        save_processed(report.agreement, report.observations, list(report.findings))
+    except OSError as error:  # a data folder that is read-only still makes a pack
+        click.echo(f"psa: not saved: {error.strerror}: {error.filename}", err=True)
     try:
         pack, pages = run_period(
             report, notebooks or ROOT / "notebooks", outputs or ROOT / "outputs", click.echo
@@ -159,7 +170,20 @@ def run(
     failed = [page.notebook for page in pages if page.status != "done"]
     if failed:
         click.echo(f"psa: failed: {', '.join(failed)}", err=True)
-    sys.exit(1 if failed else 0)
+    wrong = _warn_of_errors(report)
+    sys.exit(1 if failed else wrong)
+
+
+def _warn_of_errors(report: Any) -> int:
+    """Say that figures were kept out, and give the exit code for it."""
+    from psa_analysis.findings import errors
+    from psa_analysis.words import counted
+
+    wrong = len(errors(report.findings))
+    if wrong:
+        said = f"psa: {counted(wrong, 'error')} in the returns; psa check lists what was kept out"
+        click.echo(said, err=True)
+    return 1 if wrong else 0
 
 
 def _agreement(data: Path | None) -> Any:

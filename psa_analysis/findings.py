@@ -84,8 +84,9 @@ def errors(findings: Iterable[Finding]) -> list[Finding]:
 
 def did_you_mean(text: str, names: Iterable[str]) -> str:
     """A remedy for a name that is not known: the nearest one, or how to add it."""
-    near = difflib.get_close_matches(text, list(names), n=1)
-    return f"Did you mean '{near[0]}'?" if near else "Correct the name."
+    by_folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(text.casefold(), list(by_folded), n=1)
+    return f"Did you mean '{by_folded[near[0]]}'?" if near else "Correct the name."
 
 
 def one_of(names: Iterable[str]) -> str:

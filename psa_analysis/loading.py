@@ -33,7 +33,11 @@ RETURN_FOLDERS = ("returns", "published")
 
 
 def read_table(
-    path: Path, name: str, columns: list[str], required: list[str] | None = None
+    path: Path,
+    name: str,
+    columns: list[str],
+    required: list[str] | None = None,
+    ragged: list[Finding] | None = None,
 ) -> pd.DataFrame:
     """Read a CSV file as text.
 
@@ -47,6 +51,9 @@ def read_table(
         The columns that it may have.
     required : list of str, optional
         The columns that it must have; all of `columns` if not given.
+    ragged : list of Finding, optional
+        Takes a finding for each row with too few or too many cells, which is left out; if not
+        given such a row is an error of the file.
 
     Returns
     -------
@@ -72,22 +79,23 @@ def read_table(
     except UnicodeDecodeError as error:
         raise fail("text in UTF-8", "Save the file as 'CSV UTF-8'.", found=str(error)) from None
     except csv.Error as error:
-        raise fail("a CSV file", "Save the file as 'CSV UTF-8'.", found=str(error)) from None
+        remedy = "Look for a quotation mark that is not closed, or save it as 'CSV UTF-8'."
+        raise fail("a CSV file", remedy, found=str(error)) from None
     if not rows:
         raise fail("a header and rows", f"Give it the columns {', '.join(columns)}.")
 
     header = [cell.strip() for cell in rows[0]]
     numbered = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
     problems = _header_problems(header, name, columns, required or columns)
-    problems += [
+    uneven = [number for number, row in numbered.items() if len(row) != len(header)]
+    (problems if ragged is None else ragged).extend(
         Finding(
             "error", name, f"{len(header)} cells",
             "Complete the row; text that holds a comma goes in quotation marks.",
-            row=number, found=f"{len(row)} cells",
+            row=number, found=f"{len(numbered.pop(number))} cells",
         )
-        for number, row in numbered.items()
-        if len(row) != len(header)
-    ]  # fmt: skip
+        for number in uneven
+    )  # fmt: skip
     if problems:
         raise DataError(problems)
     table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)
@@ -134,19 +142,27 @@ def load_returns(raw: Path) -> tuple[pd.DataFrame, list[Finding]]:
     findings : list of Finding
         Files that could not be read. The others are still loaded.
     """
-    tables, findings = [], []
+    tables: list[pd.DataFrame] = []
+    findings: list[Finding] = []
     for folder in RETURN_FOLDERS:
-        for path in sorted((raw / folder).glob("*")):
-            if path.name.startswith((".", "~")):
-                continue  # editors' lock files
-            name = f"raw/{folder}/{path.name}"
-            if path.suffix.lower() != ".csv":
+        if not (raw / folder).is_dir():
+            findings.append(
+                Finding("warning", f"raw/{folder}", "a folder", "Add it, with the files in it.")
+            )
+            continue
+        # Editors' lock files begin with a dot or a tilde.
+        paths = [path for path in (raw / folder).iterdir() if path.name[0] not in ".~"]
+        for path in sorted(paths):
+            # A name that is not UTF-8 must still be printable.
+            shown = path.name.encode("utf-8", "backslashreplace").decode()
+            name = f"raw/{folder}/{shown}"
+            if path.suffix.lower() != ".csv" or not path.is_file():
                 findings.append(
                     Finding("error", name, "a CSV file", "Save it as 'CSV UTF-8' or take it away.")
                 )
                 continue
             try:
-                table = read_table(path, name, RETURN_COLUMNS, REQUIRED_RETURN_COLUMNS)
+                table = read_table(path, name, RETURN_COLUMNS, REQUIRED_RETURN_COLUMNS, findings)
             except DataError as error:
                 findings += error.findings
             else:

@@ -68,7 +68,9 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
         for (measure, _), series in known.groupby(["measure", "area"], sort=False)
     ]
     if not made:
-        return pd.DataFrame(columns=list(READING_COLUMNS))
+        # Typed, so that an agreement without a return yet can be assessed like any other.
+        empty = pd.DataFrame(columns=list(READING_COLUMNS))
+        return empty.astype({"period_end": "datetime64[ns]", "reading": float, "observed": float})
     return pd.concat(made, ignore_index=True)[list(READING_COLUMNS)]
 
 

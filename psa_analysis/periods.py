@@ -34,7 +34,7 @@ KIND_OF_FREQUENCY: dict[str, Kind] = {
     "calendar_year": "calendar_year",
 }
 
-_KIND_NAMES: dict[Kind, str] = {
+KIND_NAMES: dict[Kind, str] = {
     "quarter": "a quarter",
     "financial_year": "a financial year",
     "exam_year": "an exam year",
@@ -156,7 +156,7 @@ def parse_period(text: str, kind: Kind | None = None) -> Period:
     if found is None:
         raise PeriodError(f"'{text}' is not a period; expected {EXPECTED}")
     if kind is not None and found.kind != kind:
-        raise PeriodError(f"'{text}' is {_KIND_NAMES[found.kind]}; expected {_KIND_NAMES[kind]}")
+        raise PeriodError(f"'{text}' is {KIND_NAMES[found.kind]}; expected {KIND_NAMES[kind]}")
     return found
 
 

@@ -141,7 +141,8 @@ def refuse_unknown_parameters() -> None:
     shell = interactive.get_ipython() if interactive else None
     if shell is None:
         return
-    for source in shell.user_ns.get("In", []):
+    # Papermill's cell follows the first one; an analyst's own may begin with the same words.
+    for source in shell.user_ns.get("In", [])[1:4]:
         if not source.startswith("# Parameters\n"):
             continue
         for statement in ast.parse(source).body:

@@ -30,7 +30,7 @@ from pydantic import (
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.loading import read_table
-from psa_analysis.periods import Period, parse_period
+from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
 NOT_STATED = "not stated"
 
@@ -48,6 +48,9 @@ GENERAL_ITEMS = ("agreement", "measures", "commitments")
 FIGURES = ["baseline", "base", "without", "target"]
 
 
+_NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
+
+
 def parse_figure(text: str) -> Fraction | None:
     """Read a figure exactly: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing.
 
@@ -58,13 +61,10 @@ def parse_figure(text: str) -> Fraction | None:
     """
     if text in ("", NOT_STATED):
         return None
-    try:
-        over, _, under = text.partition("/")
-        return Fraction(over.strip()) / Fraction(under.strip() or 1)
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(
-            "a number such as 53.2, a division such as 235 / 0.72, or 'not stated'"
-        ) from None
+    match = re.fullmatch(rf"({_NUMBER})(?:\s*/\s*({_NUMBER}))?", text)
+    if match is None or (match[2] and Fraction(match[2]) == 0):
+        raise ValueError("a number such as 53.2, a division such as 235 / 0.72, or 'not stated'")
+    return Fraction(match[1]) / Fraction(match[2] or 1)
 
 
 def _period_text(text: str) -> str:
@@ -427,7 +427,7 @@ def _read_settings(path: Path) -> Settings:
             ]
         )  # fmt: skip
     try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(
             [Finding("error", name, "TOML in UTF-8", "Mend that line.", found=str(error))]
@@ -584,6 +584,14 @@ def _cross_checks(
         for number, row in texts["links"].iterrows()
         if row["reference"] == row["linked_to"]
     ]  # fmt: skip
+    problems += [
+        Finding(
+            "error", _TABLES["areas"][0], "another area, or nothing", "Correct the cell.",
+            row=int(str(number)), column="part_of", found=row["part_of"],
+        )
+        for number, row in texts["areas"].iterrows()
+        if row["area"] == row["part_of"]
+    ]  # fmt: skip
     return problems
 
 
@@ -625,32 +633,59 @@ def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[
         for column in FIGURES:
             if pd.notna(row[column]) and not 0 <= row[column] <= 100:
                 yield problem(column, "0 to 100 for a percentage", "Correct the figure or unit.")
-    if row["basis"] == "change_from_baseline" and text["base"] == "":
-        yield problem(
-            "base", "the figure that the change is measured from, or 'not stated'",
-            "Give it, or 'not stated' to take it from the observations of the baseline period.",
-        )  # fmt: skip
+    if row["basis"] == "change_from_baseline":
+        yield from _base_problems(row, text, problem)
+    if row["measure"].partition("-")[0] != row["reference"]:
+        yield problem("reference", "the reference that its name begins with", "Correct either.")
+    if row["unit"] != "percent" and row["unit"].casefold() in ("%", "per cent", "percent"):
+        yield problem("unit", "percent, in those letters", "Write percent.")
     if pd.notna(row["weight"]) and row["weight"] <= 0:
         yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
-    yield from _due_problems(row, problem)
+    yield from _period_problems(row, problem)
     if pd.notna(target) and row["due"] in ("", NOT_STATED):
         yield problem("due", "a period, since there is a target", "Give the period it is due.")
     if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
         yield problem("baseline_period", "a period, since there is a baseline", "Give the period.")
 
 
-def _due_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
-    due, baseline = measure_period(row, "due"), measure_period(row, "baseline_period")
-    kinds = {
-        "quarterly": ("quarter", "financial_year"),
-        "annual": ("financial_year",),
-        "exam_year": ("exam_year",),
-        "calendar_year": ("calendar_year",),
-    }[row["frequency"]]
-    if due is not None and (due.kind not in kinds):
-        names = " or ".join(f"a {kind.replace('_', ' ')}" for kind in kinds)
-        yield problem("due", f"{names}, since it is observed so", "Correct the period.")
-    elif due is not None and baseline is not None and due.end <= baseline.end:
+def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Finding]:
+    if text["base"] == "":
+        yield problem(
+            "base", "the figure that the change is measured from, or 'not stated'",
+            "Give it, or 'not stated' to take it from the observations of the baseline period.",
+        )  # fmt: skip
+    elif pd.notna(row["base"]) and row["base"] <= 0:
+        yield problem("base", "more than 0", "Correct the figure that change is measured from.")
+    baseline = measure_period(row, "baseline_period")
+    if pd.isna(row["base"]) and baseline is not None and baseline.kind == "mean_of_years":
+        yield problem(
+            "base", "a stated base, since the baseline is a mean of years",
+            "Give the mean that the change is measured from.",
+        )  # fmt: skip
+
+
+#: Which periods a measure of each frequency can start from and be due in.
+_BASELINE_KINDS: dict[str, tuple[Kind, ...]] = {
+    "quarterly": ("quarter", "financial_year", "mean_of_years"),
+    "annual": ("financial_year", "mean_of_years"),
+    "exam_year": ("exam_year",),
+    "calendar_year": ("calendar_year", "mean_of_years"),
+}
+
+
+def _period_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
+    periods = {column: measure_period(row, column) for column in ("baseline_period", "due")}
+    fits = True
+    for column, period in periods.items():
+        kinds = _BASELINE_KINDS[row["frequency"]]
+        if column == "due":
+            kinds = tuple(kind for kind in kinds if kind != "mean_of_years")
+        if period is not None and period.kind not in kinds:
+            fits = False
+            names = " or ".join(KIND_NAMES[kind] for kind in kinds)
+            yield problem(column, f"{names}, as its frequency says", "Correct the period.")
+    due, baseline = periods["due"], periods["baseline_period"]
+    if fits and due is not None and baseline is not None and due.end <= baseline.end:
         yield problem(
             "due", f"a period after the baseline's, {baseline}", "Correct one of the two."
         )

@@ -97,9 +97,13 @@ def run_period(
     RunError
         If there is no notebook.
     """
-    sources = sorted(notebooks.glob("*.ipynb"))
+    # Editors' lock files begin with a dot.
+    found = (path for path in notebooks.glob("*.ipynb") if path.name[0] != ".")
+    sources = sorted(path for path in found if path.is_file())
     if not sources:
         raise RunError(f"there is no notebook in {notebooks}")
+    if any(source.stem == "index" for source in sources):
+        raise RunError("a notebook cannot be called index: that is the front page's name")
     outputs.mkdir(parents=True, exist_ok=True)
     pack = outputs / report.period.slug
     beside = Path(tempfile.mkdtemp(prefix=f".{pack.name}.", suffix=".part", dir=outputs))
@@ -127,6 +131,8 @@ def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
     executed = folder / source.name
     status, cell, error = "done", None, None
     try:
+        if not _has_parameters(source):
+            raise RunError("no cell is tagged 'parameters', so it would show another period")
         # Braces in papermill's output path are a template's; given a notebook, it has none.
         papermill.execute_notebook(
             str(source).replace("{", "{{").replace("}", "}}"),
@@ -154,6 +160,11 @@ def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
             html = f"{source.stem}.html"
             write_bytes(folder / html, page)
     return Page(source.name, title, status, html, cell, error, time.monotonic() - started)
+
+
+def _has_parameters(source: Path) -> bool:
+    notebook = nbformat.read(source, as_version=4)
+    return any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
 
 
 def _one_line(text: str) -> str:

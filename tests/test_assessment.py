@@ -111,6 +111,68 @@ def test_the_line_at_sixty_percent_is_exact(
     assert one(changed, frame, "2005-06 Q4", "N7-treatment")["state"] == state
 
 
+def test_the_due_periods_own_reading_decides_for_good(agreement: Agreement) -> None:
+    values = [1160.0] * 4 + [1000.0] * 4
+    frame = observed("N7-treatment", values, first_year=2005)
+    for period in ("2005-06 Q4", "2006-07 Q1", "2006-07 Q4"):
+        row = one(agreement, frame, period, "N7-treatment")
+        assert (row["state"], row["latest_period"], row["late"]) == (
+            "achieved",
+            "2005-06 Q4",
+            False,
+        )
+
+
+def test_a_deciding_reading_that_never_comes_is_no_data(agreement: Agreement) -> None:
+    frame = observed("N7-treatment", [1160.0] * 4, first_year=2004)
+    assert one(agreement, frame, "2005-06 Q4", "N7-treatment")["state"] == "on track"
+    row = one(agreement, frame, "2006-07 Q3", "N7-treatment")
+    assert row["state"] == "no data"
+    assert row["reason"] == "the reading of 2005/06, which decides, had not come in by the cut-off"
+
+
+def test_exactly_twenty_percent_less_is_achieved(agreement: Agreement) -> None:
+    frame = observed("N13", [2287.5] * 4 + [2000.0] * 8 + [1830.0] * 4)
+    row = one(agreement, frame, "2005-06 Q4", "N13")
+    assert (row["latest"], row["state"]) == (-20, "achieved")
+    worse = observed("N13", [2287.5] * 4 + [2000.0] * 8 + [1830.0] * 3 + [1831.0])
+    assert one(agreement, worse, "2005-06 Q4", "N13")["state"] == "missed"
+
+
+def test_exactly_the_threshold_is_reached(agreement: Agreement) -> None:
+    # 0.6 of 1.0 in floats is 0.5999999999999996.
+    changed = with_measure(
+        agreement, "N6-eet", baseline=10.1, target=13.1, baseline_period="2002/03"
+    )
+    frame = observed("N6-eet", [10.7])
+    frame["period"], frame["period_end"] = "2003/04", pd.Timestamp("2004-03-31")
+    assert one(changed, frame, "2004-05 Q1", "N6-eet")["state"] == "at risk"
+
+
+def test_a_gap_is_told_from_a_late_return(agreement: Agreement) -> None:
+    frame = observed("L4-incidents", [*FLAT, 1100.0, None, 1100.0])
+    row = one(agreement, frame, "2003-04 Q3", "L4-incidents")
+    assert not row["late"]
+    assert row["missing"] == "needs 4 quarters, has 3"
+    late = one(agreement, frame, "2003-04 Q4", "L4-incidents")
+    assert late["late"]
+    assert late["expected_period"] == "2003-04 Q4"
+
+
+def test_figures_that_came_but_give_no_reading_are_not_called_late(agreement: Agreement) -> None:
+    changed = with_measure(agreement, "N7-treatment", basis="rank")
+    row = one(changed, observed("N7-treatment", [3.0] * 8), "2003-04 Q4", "N7-treatment")
+    assert row["state"] == "no data"
+    assert "cannot be made: the basis rank is not computed" in row["reason"]
+
+
+def test_part_of_a_year_is_not_held_against_the_path(agreement: Agreement) -> None:
+    changed = with_measure(agreement, "L4-incidents", basis="year_to_date")
+    frame = observed("L4-incidents", [*FLAT, *[1120.0] * 5])
+    row = one(changed, frame, "2004-05 Q1", "L4-incidents")
+    assert (row["latest_period"], row["state"]) == ("2003-04 Q4", "on track")
+
+
 def test_a_provisional_outturn_decides_nothing(agreement: Agreement) -> None:
     frame = observed("N7-treatment", [1200.0] * 4, first_year=2005, flag=["provisional"] * 4)
     row = one(agreement, frame, "2005-06 Q4", "N7-treatment")

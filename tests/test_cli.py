@@ -65,5 +65,15 @@ def test_an_unwritable_folder_is_one_line(council: Path) -> None:
     (council / "processed").write_text("a file where the folder should be")
     result = psa("check", "--data", str(council))
     assert result.exit_code == 1
-    assert result.output.startswith("psa: ")
-    assert "processed" in result.output
+    assert result.output.splitlines()[-1].startswith("psa: ")
+    assert "processed" in result.output.splitlines()[-1]
+    assert "0 errors" in result.output  # what was found is said before anything is saved
+
+
+def test_errors_in_the_returns_give_exit_code_one_and_still_a_table(council: Path) -> None:
+    with (council / "raw" / "returns" / "waste.csv").open("a") as file:
+        file.write("x\n")
+    result = psa("assess", "2004-05 Q3", "--data", str(council))
+    assert result.exit_code == 1
+    assert "29.2%" in result.output  # the good rows of the file are still used
+    assert "psa: 1 error in the returns" in result.output

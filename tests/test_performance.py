@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.performance import readings
-from psa_analysis.periods import quarter
+from psa_analysis.periods import parse_period, quarter
 from psa_analysis.register import Agreement
+from psa_analysis.trajectory import exact
 
 AREA = "Leicestershire"
 
@@ -83,9 +84,12 @@ def test_annual_and_year_to_date_start_again_each_april(agreement: Agreement) ->
     made = read(so_far, observed("L4-incidents", values))
     assert list(made.values()) == [1, 3, 6, 10, 10, 30, 60, 100]
     annual = with_measure(agreement, "L4-incidents", basis="annual")
-    made = read(annual, observed("L4-incidents", values))
-    assert made["2002-03 Q4"] == 10
-    assert made["2003-04 Q4"] == 100
+    table = readings(observed("L4-incidents", values), annual)
+    nan = float("nan")
+    assert table["reading"].tolist() == pytest.approx(
+        [nan] * 3 + [10] + [nan] * 3 + [100], nan_ok=True
+    )
+    assert table["missing"].tolist()[4] == "the year is not complete"
 
 
 def test_cumulative_counts_up_from_the_baseline(agreement: Agreement) -> None:
@@ -109,6 +113,62 @@ def test_change_from_the_baseline_periods_own_level(agreement: Agreement) -> Non
     assert made["2003-04 Q4"] == pytest.approx(-20, abs=1e-12)
     late = readings(observed("N13", [200] * 4, first_year=2003), agreement)
     assert late["missing"].iloc[-1] == "no figure for the baseline period"
+
+
+def test_every_exact_fifth_is_exactly_minus_twenty(agreement: Agreement) -> None:
+    """A fall of exactly 20 % meets a target of 20 %, whatever the baseline."""
+    for base in range(8000, 10001, 20):
+        frame = observed("N13", [base / 4] * 4 + [base / 5] * 4)
+        assert exact(readings(frame, agreement)["reading"].iloc[-1]) == -20
+
+
+def test_changes_and_counts_of_school_years_start_after_the_baselines(agreement: Agreement) -> None:
+    rows = [("2001/02", 500), ("2002/03", 520), ("2003/04", 550)]
+    frame = pd.concat([observed("N2", [value]) for _, value in rows], ignore_index=True)
+    frame["period"] = [period for period, _ in rows]
+    frame["period_end"] = [pd.Timestamp(parse_period(p, "exam_year").end) for p in frame["period"]]
+    counted = with_measure(agreement, "N2", basis="cumulative", baseline=500.0)
+    assert list(read(counted, frame).values()) == [1020, 1570]
+    changed = with_measure(agreement, "N2", basis="change_from_baseline")
+    assert list(read(changed, frame).values()) == pytest.approx([0, 4, 10])
+
+
+def test_what_cannot_be_added_up_gives_no_reading(agreement: Agreement) -> None:
+    for unit in ("index", "percentage points"):
+        table = readings(
+            observed("L4-incidents", [4.0] * 4), with_measure(agreement, "L4-incidents", unit=unit)
+        )
+        assert table["missing"].iloc[-1] == f"figures in {unit} cannot be added up"
+    thousand = with_measure(agreement, "L4-repeat", unit="per 1,000 residents")
+    frame = observed("L4-repeat", [10.0] * 4, numerator=[100] * 4, denominator=[10_000] * 4)
+    assert read(thousand, frame)["2002-03 Q4"] == 10
+
+
+def test_a_base_of_nothing_gives_no_reading(agreement: Agreement) -> None:
+    table = readings(observed("N13", [0.0] * 4 + [5.0] * 4), agreement)
+    assert table["reading"].isna().all()
+    assert table["missing"].iloc[-1] == "a figure of 0 for the baseline period"
+
+
+def test_marks_of_every_observation_used_reach_the_reading(agreement: Agreement) -> None:
+    made_up = [False] * 4 + [True] * 3 + [False]
+    flags = ["provisional"] * 4 + ["final"] * 4
+    frame = observed("N14-into-work", [30.0] * 8, illustrative=made_up, flag=flags)
+    last = readings(frame, agreement).iloc[-1]
+    assert last["illustrative"]
+    assert last["flag"] == "final"  # the flows before the baseline's end are not in it
+    made_up = [True] * 4 + [False] * 4
+    last = readings(observed("N13", [30.0] * 8, illustrative=made_up, flag=flags), agreement).iloc[
+        -1
+    ]
+    assert last["illustrative"]
+    assert last["flag"] == "provisional"  # the baseline year is in every change
+
+
+def test_no_observation_gives_a_table_that_can_be_assessed(agreement: Agreement) -> None:
+    nothing = readings(observed("N13", [None]), agreement)
+    assert nothing.empty
+    assert nothing["period_end"].dt.year.empty
 
 
 def test_a_basis_that_is_not_computed_says_so(agreement: Agreement) -> None:

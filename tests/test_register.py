@@ -66,8 +66,8 @@ def test_every_figure_of_the_documents_is_in_the_register(
 def test_the_register_holds_no_figure_that_no_document_has(agreement: Agreement) -> None:
     """Counted the other way: each stated number and date of the register is transcribed."""
     listed = {(file, key, column) for _, _, _, file, key, column in document_figures()}
-    # 132 figures and dates, and 19 that stand in a name: a row lost here would test nothing.
-    assert len(document_figures()) == 151
+    # 140 figures and dates, and 19 that stand in a name: a row lost here would test nothing.
+    assert len(document_figures()) == 159
     stated = {
         ("measures", measure, figure)
         for measure, row in agreement.measures.iterrows()
@@ -82,9 +82,8 @@ def test_the_register_holds_no_figure_that_no_document_has(agreement: Agreement)
     }
     facts = agreement.facts[agreement.facts["document"] != "published"]
     stated |= {("facts", f"{row.reference}, {row.fact}", "value") for row in facts.itertuples()}
-    dated = {
-        ("commitments", key, "due") for key in commitments.index[commitments["due"] != "not stated"]
-    }
+    said = commitments.index[commitments["due"] != "not stated"]
+    dated = {("commitments", key, "due") for key in said if not _assumed(agreement, key, "due")}
     dated |= {
         ("measures", key, "due")
         for key, due in agreement.measures["due"].items()
@@ -133,7 +132,14 @@ BROKEN = [
     ("measures.csv", "L4-repeat", "target", "12.6", "better than the baseline"),
     ("measures.csv", "L7", "without", "35", "short of the target 35"),
     ("measures.csv", "N2", "due", "summer 2001", "a period after the baseline's, 2001/02"),
-    ("measures.csv", "N2", "due", "2004/05", "an exam year such as summer 2005"),
+    ("measures.csv", "N2", "baseline_period", "2001-02 Q4", "an exam year"),
+    ("measures.csv", "N2", "reference", "N10", "the reference that its name begins with"),
+    ("measures.csv", "N2", "unit", "%", "percent"),
+    ("measures.csv", "N2", "target", "30/06/2005", "a number such as 53.2"),
+    ("measures.csv", "N2", "target", "1e5", "a number such as 53.2"),
+    ("measures.csv", "N26-all", "base", "0", "more than 0"),
+    ("measures.csv", "N26-all", "base", "not stated", "a stated base"),
+    ("areas.csv", "Blaby", "part_of", "Blaby", "another area"),
     ("measures.csv", "N2", "due", "not stated", "a period, since there is a target"),
     ("measures.csv", "N2", "due", "sumer 2005", "a period such as"),
     ("measures.csv", "N2", "target", "63%", "a number such as 53.2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import date
@@ -81,7 +82,7 @@ BROKEN = [
     ("N2,Leicestershire,2004/05,155,2005-10-15", "value", "0 to 100"),
     ("N2,Leicestershire,2004/05,55,15/10/2005", "received", "the day it came in"),
     ("N2,Leicestershire,2004/05,55,2005-02-30", "received", "the day it came in"),
-    ("N2,Leicestershire,2004/05,55,2004-10-15", "received", "a day after the period's last"),
+    ("N2,Leicestershire,2004/05,55,2004-10-15", "received", "a day after 2005-06-30"),
     ("N2,Leicestershire,2004/05,55,2005-10-15,,,finall", "flag", "Did you mean 'final'?"),
     ("N2,Leicestershire,2004/05,55,2005-10-15,,,,maybe", "illustrative", "one of yes, no"),
     ("N2,Leicestershire,2004/05,55,2005-10-15,60,100", "value", "numerator over denominator"),
@@ -89,6 +90,16 @@ BROKEN = [
     ("N2,Leicestershire,2004/05,55,2005-10-15,55,0", "denominator", "more than 0"),
     ("N2,Leicestershire,2004/05,100,2005-10-15,110,100", "numerator", "no more than"),
     ("N13,Leicestershire,2004-05 Q3,-9,2005-10-15", "value", "0 or more"),
+    ("N13,Leicestershire,2004-05 Q3,９,2005-10-15", "value", "a plain number"),
+    ("N13,Leicestershire,2004-05 Q3,9,2105-10-15", "received", "a day that has been"),
+    ("N13,Leicestershire,2004-05 Q3,9,2005-10-15,,,suppressed", "value", "the figure is suppressed"),
+    ("n13,Leicestershire,2004-05 Q3,9,2005-10-15", "measure", "Did you mean 'N13'?"),
+    (f"N13,Leicestershire,2004-05 Q3,{'9' * 400},2005-10-15", "value", "a plain number"),
+    (
+        "N13-rate,Derbyshire police force area,2004/05,4,2005-10-15,4,1000000",
+        "value",
+        "numerator over denominator",
+    ),
 ]
 
 
@@ -118,15 +129,38 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
 ) -> None:
     (council / "raw" / "returns" / "notes.docx").write_bytes(b"PK")
     (council / "raw" / "returns" / "ragged.csv").write_text("measure,area\nN2\n")
+    (Path(os.fsdecode(bytes(council / "raw" / "returns") + b"/caf\xe9.csv"))).write_text("x")
     table, findings = load_returns(council / "raw")
     assert {finding.file for finding in findings} == {
         "raw/returns/notes.docx",
         "raw/returns/ragged.csv",
+        "raw/returns/caf\\udce9.csv",
     }
     assert len(errors(findings)) == len(findings)
     observations, more = clean_returns(table, agreement)
     assert more == []
     assert observations["measure"].nunique() == 35
+
+
+def test_a_ragged_row_costs_only_itself(council: Path) -> None:
+    with (council / "raw" / "returns" / "police.csv").open("a") as file:
+        file.write("N13,Leicestershire,2006-07 Q1,1,,,,final,2006-08-01,yes,extra\n")
+    table, findings = load_returns(council / "raw")
+    assert [(f.file, f.row) for f in findings] == [("raw/returns/police.csv", 102)]
+    assert (table["file"] == "raw/returns/police.csv").sum() == 100
+
+
+def test_a_missing_folder_is_said(council: Path) -> None:
+    (council / "raw" / "returns").rename(council / "raw" / "Returns")
+    result = psa("check", "--data", str(council))
+    assert "warning: raw/returns: expected a folder" in result.output
+
+
+def test_examination_results_may_come_before_their_school_year_ends(agreement: Agreement) -> None:
+    observations, findings = clean_returns(
+        frame("N2,Leicestershire,summer 2007,60,2007-08-23"), agreement
+    )
+    assert (len(observations), findings) == (1, [])
 
 
 def test_a_file_without_a_source_is_a_warning(council: Path) -> None:
@@ -150,7 +184,7 @@ def test_twins_that_agree_collapse_and_twins_that_differ_are_kept_out(agreement:
     assert (len(observations), findings) == (1, [])
     observations, findings = clean_returns(frame(row, row.replace("900", "901")), agreement)
     assert len(observations) == 0
-    assert [(f.row, f.found) for f in findings] == [(3, "901")]
+    assert [(f.row, f.found) for f in findings] == [(3, "901 final")]
     assert "row 2 says 900" in findings[0].expected
 
 

@@ -14,7 +14,7 @@ import nbformat
 import pandas as pd
 import pytest
 from conftest import psa
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_pages import Tags
 
 from psa_analysis import run as run_module
@@ -109,6 +109,13 @@ def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     failing(folder, "01_dies.ipynb", 'period = ""', "import os; os._exit(1)")
     (folder / "02_broken.ipynb").write_text("{")
     shutil.copy(NOTEBOOKS[0], folder / "03_overview.ipynb")
+    untagged = nbformat.read(NOTEBOOKS[0], as_version=4)
+    untagged.cells[1].metadata["tags"] = []
+    nbformat.write(untagged, folder / "04_untagged.ipynb")
+    unexported = nbformat.read(folder / "00_fails.ipynb", as_version=4)
+    unexported.cells = [unexported.cells[0], new_markdown_cell("![](attachment:gone.png)")]
+    nbformat.write(unexported, folder / "05_unexported.ipynb")
+    (folder / ".#lock.ipynb").symlink_to("nowhere")
     result = psa(
         "run", "2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out")
     )
@@ -124,10 +131,15 @@ def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert pages["01_dies.ipynb"]["status"] == pages["02_broken.ipynb"]["status"] == "failed"
     assert "DeadKernelError" in pages["01_dies.ipynb"]["error"]
     assert pages["03_overview.ipynb"]["status"] == "done"
+    assert "no cell is tagged 'parameters'" in pages["04_untagged.ipynb"]["error"]
+    assert pages["05_unexported.ipynb"]["status"] == "failed"
+    assert len(pages) == 6
     index = (pack / "index.html").read_text()
     assert "00_fails.ipynb: cell 4. ZeroDivisionError: division by zero" in index
     assert "This page could not be finished" in (pack / "00_fails.html").read_text()
-    assert "failed: 00_fails.ipynb, 01_dies.ipynb, 02_broken.ipynb" in result.output
+    assert (
+        "failed: 00_fails.ipynb, 01_dies.ipynb, 02_broken.ipynb, 04_untagged.ipynb" in result.output
+    )
 
 
 def test_an_interrupted_run_leaves_the_last_good_pack(
@@ -178,6 +190,15 @@ def _papermill(folder: Path, arguments: list[str]) -> subprocess.CompletedProces
         [sys.executable, "-m", "papermill", NOTEBOOKS[0], "out.ipynb", *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_an_agreement_without_a_return_yet_gives_a_pack(tmp_path: Path, council: Path) -> None:
+    for path in (council / "raw" / "returns").iterdir():
+        path.unlink()
+    result = psa("run", "2004-05 Q3", "--data", str(council), "--outputs", f"{tmp_path}/out")
+    assert result.exit_code == 0, result.output
+    index = (tmp_path / "out" / "2004-05-Q3" / "index.html").read_text()
+    assert "no data" in index
 
 
 def test_a_report_needs_no_notebook() -> None:
