@@ -26,6 +26,19 @@ from psa_analysis.periods import PeriodError, parse_period, period_containing, q
         ("2004/05", "exam_year", "2004/05", date(2004, 9, 1), date(2005, 8, 31)),
         ("2005", None, "2005", date(2005, 1, 1), date(2005, 12, 31)),
         ("1994-98", None, "1994-98", date(1994, 1, 1), date(1998, 12, 31)),
+        ("1994-98 average", None, "1994-98", date(1994, 1, 1), date(1998, 12, 31)),
+        ("Q3 04-05", None, "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("Oct-Dec 2004", None, "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("January to March 2005", None, "2004-05 Q4", date(2005, 1, 1), date(2005, 3, 31)),
+        ("Dec-04 quarter", None, "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("quarter ending 31 Dec 2004", None, "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("2004/5", None, "2004/05", date(2004, 4, 1), date(2005, 3, 31)),
+        ("FY 2004/05", None, "2004/05", date(2004, 4, 1), date(2005, 3, 31)),
+        ("academic year 2004/05", None, "2004/05", date(2004, 9, 1), date(2005, 8, 31)),
+        ("2004-12-31", "quarter", "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("31/12/2004", "quarter", "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("38352", "quarter", "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
+        ("2005-03-31", "financial_year", "2004/05", date(2004, 4, 1), date(2005, 3, 31)),
     ],
 )
 def test_spellings(text: str, kind: str | None, label: str, start: date, end: date) -> None:
@@ -39,8 +52,30 @@ def test_spellings(text: str, kind: str | None, label: str, start: date, end: da
      "2004-05 Q31", "2004-05Q3x"],
 )  # fmt: skip
 def test_refused(text: str) -> None:
-    with pytest.raises(PeriodError, match="expected a period such as"):
+    with pytest.raises(PeriodError, match="is not a period for certain; expected"):
         parse_period(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("FY04", "FY04 may begin or end in 2004"),
+        ("Q3 2004", "a calendar year's quarters are others"),
+        ("1991 1Q1", "without a footnote's number"),
+        ("2004-05 Q31", "without a footnote's number"),
+        ("04/05", "two digits may also be a month"),
+        ("Dec-04", "this names a month"),
+    ],
+)
+def test_what_has_two_meanings_is_refused_with_what_to_write(text: str, says: str) -> None:
+    with pytest.raises(PeriodError, match=says):
+        parse_period(text)
+
+
+@pytest.mark.parametrize("text", ["2004-12-30", "05/04/2005", "38351", "Nov-Jan 2005"])
+def test_a_day_that_ends_no_quarter_is_refused(text: str) -> None:
+    with pytest.raises(PeriodError):
+        parse_period(text, "quarter")
 
 
 def test_another_kind_is_refused() -> None:

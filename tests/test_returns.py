@@ -92,7 +92,11 @@ BROKEN = [
     ("N13,Leicestershire,2004-05 Q3,-9,2005-10-15", "value", "0 or more"),
     ("N13,Leicestershire,2004-05 Q3,９,2005-10-15", "value", "a plain number"),
     ("N13,Leicestershire,2004-05 Q3,9,2105-10-15", "received", "a day that has been"),
-    ("N13,Leicestershire,2004-05 Q3,9,2005-10-15,,,suppressed", "value", "the figure is suppressed"),
+    (
+        "N13,Leicestershire,2004-05 Q3,9,2005-10-15,,,suppressed",
+        "value",
+        "the figure is suppressed",
+    ),
     ("n13,Leicestershire,2004-05 Q3,9,2005-10-15", "measure", "Did you mean 'N13'?"),
     (f"N13,Leicestershire,2004-05 Q3,{'9' * 400},2005-10-15", "value", "a plain number"),
     (
