@@ -121,7 +121,7 @@ def _with_rest(match: re.Match[str], rest: str) -> Cell:
     """A figure and what follows it."""
     opened, closed = match["open"] is not None, match["close"] is not None
     negative = (match["sign"] or match["sign2"]) is not None
-    if opened != closed or (opened and negative):
+    if opened != closed or (opened and negative) or (match["sign"] and match["sign2"]):
         return Cell(problem=EXPECTED)
     value = float(match["number"].replace(",", ""))
     times = _MULTIPLIERS[(match["times"] or "").casefold()] if match["times"] else 1
@@ -155,6 +155,8 @@ def _with_letter(figure: Cell, letter: str) -> Cell:
 
 
 def _with_words(figure: Cell, words: str) -> Cell:
+    if re.fullmatch(r"[0-9]+", words):
+        return Cell(problem="the figure without a footnote's number")
     found = {
         _FLAG_WORDS[word] for word in re.findall(r"[a-z]+", words.casefold()) if word in _FLAG_WORDS
     }

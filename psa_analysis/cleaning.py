@@ -6,14 +6,17 @@ and nothing is guessed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
+from psa_analysis.cells import read_cell
+from psa_analysis.corrections import apply_corrections
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period
+from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period, read_day
 from psa_analysis.register import Agreement, rate_factor
 
 #: Columns of the observations, one row per measure, area, period and date received.
@@ -27,20 +30,31 @@ OBSERVATION_COLUMNS = {
     "denominator": "the lower part of a rate, where it was given",
     "flag": "final, provisional, revised, estimated or suppressed",
     "illustrative": "True for a figure that is made up",
+    "small": "True for a count below the disclosure threshold, or a rate of so few",
     "received": "the day it came in",
     "note": "what the sender wrote beside it",
+    "correction": "what was corrected and why, else empty",
     "file": "the raw file, from the data folder",
-    "row": "the row in that file as a spreadsheet counts it",
+    "sheet": "the sheet of a workbook, else empty",
+    "row": "the row as a spreadsheet counts it",
+    "column": "the letter of the figure's column",
 }
 FLAGS = ["final", "provisional", "revised", "estimated", "suppressed"]
 KEY = ["measure", "area", "period", "received"]
 
 #: Percentages, rates and counts cannot be negative; changes and gaps can.
 _SIGNED_UNITS = {"percent change", "percentage points"}
+_PLAIN = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
+
+#: Problems found so far: the row of the table, and the finding about it.
+Problems = list[tuple[int, Finding]]
 
 
 def clean_returns(
-    table: pd.DataFrame, agreement: Agreement, today: date | None = None
+    table: pd.DataFrame,
+    agreement: Agreement,
+    today: date | None = None,
+    corrections: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Turn the cells of returns into observations.
 
@@ -52,6 +66,8 @@ def clean_returns(
         The register that names and units are checked against.
     today : date, optional
         Nothing can have come in after it; the real today if not given.
+    corrections : pandas.DataFrame, optional
+        The corrections to apply, as :func:`psa_analysis.corrections.load_corrections` gives them.
 
     Returns
     -------
@@ -59,168 +75,246 @@ def clean_returns(
         The columns of :data:`OBSERVATION_COLUMNS`, sorted by measure, area, period's end
         and date received. Every vintage of a figure is kept.
     findings : list of Finding
-        What was kept out, and why.
+        What was kept out, and what is doubtful.
     """
-    cells = table.copy()
-    text_columns = cells.columns.difference(["row"])
-    cells[text_columns] = cells[text_columns].apply(lambda column: column.str.strip())
+    cells = table.reset_index(drop=True)
+    texts = ["measure", "area", "period", "value", "received", "numerator", "denominator", "flag",
+             "illustrative", "note"]  # fmt: skip
+    cells[texts] = cells[texts].apply(lambda column: column.str.strip())
     findings: list[Finding] = []
 
-    findings += _check_names(cells, "measure", agreement.measures.index)
-    findings += _check_names(cells, "area", agreement.areas["area"])
-    cells.loc[cells["flag"] == "", "flag"] = "final"
-    findings += _check_names(cells, "flag", FLAGS)
-    cells.loc[cells["illustrative"] == "", "illustrative"] = "no"
-    findings += _check_names(cells, "illustrative", ["yes", "no"])
-    # Later checks need a measure and a flag that exist.
-    cells = _without(cells, findings)
+    def keep(problems: Problems) -> None:
+        """Note the problems and go on without the rows that have an error."""
+        nonlocal cells
+        findings.extend(finding for _, finding in problems)
+        bad = {index for index, finding in problems if finding.severity == "error"}
+        if bad:
+            cells = cells.drop(index=list(bad))
 
-    observations = cells[["measure", "area", "flag", "note", "file", "row"]].copy()
-    observations["illustrative"] = cells["illustrative"] == "yes"
-    findings += _read_periods(cells, observations, agreement)
-    findings += _read_received(cells, observations, agreement, today or date.today())
-    findings += _read_numbers(cells, observations)
-    observations = _without(observations, findings)
-    cells = cells.loc[observations.index]
-    findings += _check_values(cells, observations, agreement)
-    observations = _without(observations, findings)
+    names = dict(zip(agreement.measures.index, agreement.measures["title"], strict=True))
+    keep(_resolve(cells, "measure", names))
+    keep(_resolve(cells, "area", {name: name for name in agreement.areas["area"]}))
+    cells["given_flag"] = cells["flag"]
+    cells.loc[cells["flag"] == "", "flag"] = "final"
+    keep(_resolve(cells, "flag", {name: name for name in FLAGS}))
+    cells.loc[cells["illustrative"] == "", "illustrative"] = "no"
+    keep(_resolve(cells, "illustrative", {"yes": "yes", "no": "no"}))
+    keep(_read_periods(cells, agreement))
+    keep(_read_received(cells, agreement, today or date.today()))
+    keep(_read_numbers(cells, agreement))
+
+    observations = cells.assign(illustrative=cells["illustrative"] == "yes")
+    # An empty cell, or one that says that there is no figure yet, is no observation.
+    observations = observations[~observations["none"]]
+    observations, misfits = apply_corrections(
+        observations, corrections if corrections is not None else pd.DataFrame(), FLAGS
+    )
+    findings += misfits
+    for check in (_check_values, _check_scale):
+        problems = check(cells, observations, agreement)
+        findings += [finding for _, finding in problems]
+        bad = {index for index, finding in problems if finding.severity == "error"}
+        observations = observations.drop(index=list(bad)) if bad else observations
     observations, duplicates = _collapse_duplicates(observations)
     findings += duplicates
-
-    observations = observations.sort_values(
-        ["measure", "area", "period_end", "received", "file", "row"]
-    ).reset_index(drop=True)
-    return observations[list(OBSERVATION_COLUMNS)], findings
+    observations = observations.assign(small=_small(observations, agreement))
+    observations = _in_order(observations)[list(OBSERVATION_COLUMNS)].reset_index(drop=True)
+    return observations, findings
 
 
-def check_sources(table: pd.DataFrame, agreement: Agreement) -> list[Finding]:
-    """A warning for every raw file that ``sources.csv`` does not account for."""
-    missing = sorted(set(table["file"]) - set(agreement.sources["file"]))
-    gone = [
-        Finding(
-            "warning", "raw/sources.csv", "a file that is there", "Remove the row or add the file.",
-            row=int(str(number)), column="file", found=file,
-        )
-        for number, file in agreement.sources["file"].items()
-        if not (agreement.folder / file).exists()
-    ]  # fmt: skip
-    return gone + [
-        Finding(
-            "warning", file, "a row in raw/sources.csv", "Say who made the file and whence."
-        )
-        for file in missing
-    ]  # fmt: skip
+def _in_order(observations: pd.DataFrame) -> pd.DataFrame:
+    """Sorted by measure, area, period and day; by codes, since sorting text is slow."""
+    keys = [
+        observations[column].factorize(sort=True)[0]
+        if column in ("measure", "area", "file")
+        else observations[column].to_numpy()
+        for column in ("row", "file", "received", "period_end", "area", "measure")
+    ]
+    return observations.iloc[np.lexsort(keys)]
 
 
-def _finding(row: pd.Series, column: str, expected: str, remedy: str) -> Finding:
+def _finding(
+    row: pd.Series, column: str, expected: str, remedy: str, severity: str = "error"
+) -> Finding:
     return Finding(
-        "error", row["file"], expected, remedy,
-        row=int(row["row"]), column=column, found=row[column], measure=row["measure"],
+        severity, row["file"], expected, remedy,  # type: ignore[arg-type]  # one of the two words
+        row=int(row["row"]), column=column, found=str(row[column]), measure=row["measure"],
+        sheet=row["sheet"] or None,
     )  # fmt: skip
 
 
-def _without(frame: pd.DataFrame, findings: Iterable[Finding]) -> pd.DataFrame:
-    """The rows that no error is about."""
-    bad = {(finding.file, finding.row) for finding in findings if finding.severity == "error"}
-    places = pd.Series(list(zip(frame["file"], frame["row"], strict=True)), index=frame.index)
-    return frame[~places.isin(bad)]
-
-
-def _check_names(cells: pd.DataFrame, column: str, names: Iterable[str]) -> list[Finding]:
-    known = list(names)
+def _problems(
+    cells: pd.DataFrame, broken: pd.Series, column: str, expected: str, remedy: str,
+    severity: str = "error",
+) -> Problems:  # fmt: skip
+    """The same problem in every row that `broken` marks."""
     return [
-        _finding(row, column, one_of(known), did_you_mean(row[column], known))
-        for _, row in cells[~cells[column].isin(known)].iterrows()
+        (int(str(index)), _finding(row, column, expected, remedy, severity))
+        for index, row in cells[broken].iterrows()
     ]
 
 
-def _read_periods(
-    cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement
-) -> list[Finding]:
+def _resolve(cells: pd.DataFrame, column: str, names: dict[str, str]) -> Problems:
+    """Replace each spelling by the register's: its name or title, in capitals or not."""
+    by_spelling = {title.casefold(): name for name, title in names.items()}
+    by_spelling |= {name.casefold(): name for name in names}
+    spellings = {text: by_spelling.get(text.casefold()) for text in cells[column].unique()}
+    known = {text: name for text, name in spellings.items() if name is not None}
+    unknown = ~cells[column].isin(list(known))
+    problems: Problems = [
+        (int(str(index)), _finding(row, column, one_of(names), did_you_mean(row[column], names)))
+        for index, row in cells[unknown].iterrows()
+    ]
+    if any(text != name for text, name in known.items()):
+        cells[column] = cells[column].map(known).where(~unknown, cells[column])
+    return problems
+
+
+def _read_periods(cells: pd.DataFrame, agreement: Agreement) -> Problems:
     kinds = cells["measure"].map(agreement.measures["frequency"]).map(KIND_OF_FREQUENCY)
-    pairs = pd.DataFrame({"text": cells["period"], "kind": kinds})
-    labels, ends, problems = {}, {}, {}
-    for text, kind in pairs.drop_duplicates().itertuples(index=False):
+    keys = cells["period"] + "\0" + kinds
+    labels, ends, wrong = {}, {}, {}
+    for key in keys.unique():
+        text, _, kind = key.partition("\0")
         try:
             period = parse_period(text, kind)
         except PeriodError as error:
-            problems[text, kind] = str(error).rpartition("expected ")[2]
+            wrong[key] = str(error).rpartition("expected ")[2]
         else:
-            labels[text, kind], ends[text, kind] = period.label, pd.Timestamp(period.end)
-    keys = pd.Series(
-        list(pairs.itertuples(index=False, name=None)), index=cells.index, dtype=object
-    )
-    observations["period"] = keys.map(labels)
-    observations["period_end"] = pd.to_datetime(keys.map(ends))
-    return [
-        _finding(row, "period", problems[keys[index]], "Correct the period.")
-        for index, row in cells[keys.isin(list(problems))].iterrows()
+            labels[key], ends[key] = period.label, pd.Timestamp(period.end)
+    problems: Problems = [
+        (int(str(index)), _finding(row, "period", wrong[keys[index]], "Correct the period."))
+        for index, row in cells[keys.isin(list(wrong))].iterrows()
     ]
+    cells["period_end"] = pd.to_datetime(keys.map(ends))
+    cells["period"] = keys.map(labels).where(keys.isin(list(labels)), cells["period"])
+    return problems
 
 
-def _read_received(
-    cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement, today: date
-) -> list[Finding]:
-    observations["received"] = pd.to_datetime(cells["received"], format="%Y-%m-%d", errors="coerce")
-    findings = [
-        _finding(row, "received", "the day it came in, such as 2005-01-30", "Correct the date.")
-        for _, row in cells[observations["received"].isna()].iterrows()
-    ]
-    ends = observations["period_end"]
+def _read_received(cells: pd.DataFrame, agreement: Agreement, today: date) -> Problems:
+    days = {text: read_day(text) for text in cells["received"].unique()}
+    # To the nanosecond's limit, so that a mistyped century is a finding and not an overflow.
+    inside = {
+        text: pd.Timestamp(day)
+        for text, day in days.items()
+        if day is not None and 1900 <= day.year <= 2200
+    }
+    text = cells["received"].copy()
+    cells["received"] = pd.to_datetime(text.map(inside))
+    shown = cells.assign(received=text)
+    unread = cells["received"].isna()
+    problems = _problems(
+        shown, unread, "received", "the day it came in, such as 2005-01-30",
+        "Correct the date, or give it in the file's sidecar.",
+    )  # fmt: skip
     # Examination results come in July and August, before their school year ends.
     exams = cells["measure"].map(agreement.measures["frequency"]) == "exam_year"
-    first = ends - pd.to_timedelta(exams * 62, unit="D")
-    early = observations["received"] <= first
-    findings += [
-        _finding(
-            row, "received", f"a day after {first[index]:%Y-%m-%d}, given the period",
-            "Correct the date or the period.",
-        )
-        for index, row in cells[early].iterrows()
-    ]  # fmt: skip
-    findings += [
-        _finding(row, "received", "a day that has been", "Correct the date.")
-        for _, row in cells[observations["received"] > np.datetime64(today, "ns")].iterrows()
-    ]
-    return findings
+    first = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
+    for index, row in shown[cells["received"] <= first].iterrows():
+        expected = f"a day after {first[index]:%Y-%m-%d}, given the period"
+        remedy = "Correct the date or the period."
+        problems.append((int(str(index)), _finding(row, "received", expected, remedy)))
+    late = cells["received"] > pd.Timestamp(today)
+    return problems + _problems(shown, late, "received", "a day that has been", "Correct the date.")
 
 
-def _read_numbers(cells: pd.DataFrame, observations: pd.DataFrame) -> list[Finding]:
-    findings = []
+def _read_numbers(cells: pd.DataFrame, agreement: Agreement) -> Problems:
+    """Numbers from the cells; adds ``none``, True where a cell says that there is no figure."""
+    problems: Problems = []
+    units = cells["measure"].map(agreement.measures["unit"])
+    changes = cells["measure"].map(agreement.measures["basis"]) == "change_from_baseline"
+    cells["value_text"] = cells["value"]
+    cells["none"] = False
     for column in ("value", "numerator", "denominator"):
-        # A number and nothing else: to_numeric would also take 'nan', 'inf' and '1_000'.
-        plain = cells[column].str.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
-        observations[column] = pd.to_numeric(cells[column].where(plain, ""), errors="coerce")
-        allowed_empty = (cells["flag"] == "suppressed") if column == "value" else True
-        bad = ~plain & ~((cells[column] == "") & allowed_empty)
-        findings += [
-            _finding(row, column, "nothing, since the figure is suppressed", "Empty the cell.")
-            for _, row in cells[(cells["flag"] == "suppressed") & (cells[column] != "")].iterrows()
-        ]
-        findings += [
-            _finding(
-                row, column, "a plain number such as 1234.5",
-                "Correct the cell; leave a value empty only with the flag 'suppressed'.",
-            )
-            for _, row in cells[bad].iterrows()
-        ]  # fmt: skip
-    return findings
+        text = cells[column].copy()
+        plain = text.str.fullmatch(_PLAIN)
+        numbers = pd.to_numeric(text.where(plain, None), errors="coerce").astype(float)
+        others = cells.index[~plain & (text != "")]
+        for index in others:
+            row = cells.loc[index]
+            # A change is worked out from counts, and a percentage would be the change itself.
+            unit = "what is counted" if changes[index] else units[index]
+            number, flag, note, problem = _understand(text[index], unit, row)
+            if problem is not None:
+                severity, expected, remedy = problem
+                found = row.copy()
+                found[column] = text[index]
+                problems.append((int(index), _finding(found, column, expected, remedy, severity)))
+            numbers[index] = number
+            if column == "value":
+                cells.loc[index, ["flag", "note"]] = flag, note
+                cells.loc[index, "none"] = pd.isna(number) and flag != "suppressed"
+        cells[column] = numbers
+        suppressed = cells["flag"] == "suppressed"
+        problems += _problems(
+            cells.assign(**{column: text}), suppressed & numbers.notna(), column,
+            "nothing, since the figure is suppressed", "Empty the cell.",
+        )  # fmt: skip
+    empty = (cells["value_text"] == "") & (cells["flag"] != "suppressed")
+    problems += _problems(
+        cells.assign(value=""), empty & ~cells["none"], "value",
+        "a figure, [x] if there is none, or [c] if it is confidential",
+        "Ask the sender.", "warning",
+    )  # fmt: skip
+    cells.loc[empty, "none"] = True
+    return problems
+
+
+def _understand(
+    text: str, unit: str, row: pd.Series
+) -> tuple[float, str, str, tuple[str, str, str] | None]:
+    """A cell that is no plain number: figure, flag, note, and what is wrong or to be asked."""
+    cell = read_cell(text)
+    nothing = float("nan")
+    note = "; ".join(part for part in (row["note"], cell.note) if part)
+    if cell.problem is not None:
+        return nothing, row["flag"], note, ("error", cell.problem, "Ask the sender.")
+    if cell.awaited:
+        asked = ("warning", "a figure", "There is none yet: ask the sender when it will come.")
+        return nothing, row["flag"], note, asked
+    if cell.flag and row["given_flag"] and cell.flag != row["given_flag"]:
+        expected = f"the same flag in cell and column: '{row['given_flag']}' stands in the column"
+        return nothing, row["flag"], note, ("error", expected, "Ask which is right.")
+    flag = cell.flag or row["flag"]
+    if cell.value is None:
+        return nothing, flag, note, None
+    if cell.percent and unit not in ("percent", "percent change", "percentage points"):
+        expected = f"a figure in {unit}, not a percentage"
+        return nothing, flag, note, ("error", expected, "Ask the sender.")
+    value = cell.value * cell.multiplier
+    if unit.startswith("million") and cell.multiplier != 1:
+        value = (
+            cell.value
+            if cell.multiplier == 10**6
+            else value / (1 if cell.multiplier == 1 else 10**6)
+        )
+    years = {int(year) for year in _YEAR.findall(cell.note)}
+    own = {row["period_end"].year, row["period_end"].year - 1}
+    if years - own:
+        words = ("warning", f"words about {row['period']}", "Ask which year the figure is of.")
+        return value, flag, note, words
+    return value, flag, note, None
+
+
+_YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 
 
 def _check_values(
     cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement
-) -> list[Finding]:
+) -> Problems:
     """Figures that their unit or their own parts rule out."""
     unit = observations["measure"].map(agreement.measures["unit"])
     basis = observations["measure"].map(agreement.measures["basis"])
     percent = unit == "percent"
     signed = unit.isin(_SIGNED_UNITS) & (basis != "change_from_baseline")
     value, over, under = (observations[name] for name in ("value", "numerator", "denominator"))
+    shown = observations.assign(value=observations["value_text"])
     # A value printed to d decimals may differ from its parts by half a unit of the last.
-    decimals = cells["value"].str.extract(r"\.(\d+)$")[0].str.len().fillna(0)
-    tolerance = 0.5 * 10.0**-decimals + 1e-9
-    factor = unit.map(lambda name: rate_factor(name) or 1)
-    rate = factor * over / under.where(under != 0)
+    decimals = observations["value_text"].str.extract(r"\.([0-9]+)")[0].str.len().fillna(0)
+    tolerance = 0.5 * 10.0 ** -decimals.astype(float) + 1e-9
+    factors = {name: rate_factor(name) or 1 for name in unit.unique()}
+    rate = unit.map(factors).astype(float) * over / under.where(under != 0)
+    corrected = observations["correction"] != ""
     rules = [
         (percent & ((value < 0) | (value > 100)), "value", "0 to 100 for a percentage",
          "Ask the sender; a factor of 100 is a common slip."),
@@ -230,32 +324,78 @@ def _check_values(
          "Give both or neither."),
         (percent & (over > under), "numerator", "no more than the denominator",
          "Ask the sender."),
-        ((rate - value).abs() > tolerance, "value", "numerator over denominator",
+        (((rate - value).abs() > tolerance) & ~corrected, "value", "numerator over denominator",
          "Ask the sender which of the three is wrong."),
     ]  # fmt: skip
     return [
-        _finding(row, column, expected, remedy)
+        problem
         for broken, column, expected, remedy in rules
-        for _, row in cells[broken.fillna(False)].iterrows()
+        for problem in _problems(shown, broken.fillna(False), column, expected, remedy)
     ]
+
+
+def _check_scale(cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement) -> Problems:
+    """A figure a hundred or a thousand times its usual size is in another unit."""
+    known = observations[observations["value"] > 0]
+    groups = known.groupby(["measure", "area"], sort=False, observed=True)["value"]
+    usual = groups.transform("median").where(groups.transform("count") >= 4)
+    register = agreement.measures[agreement.measures["basis"] != "change_from_baseline"]
+    stated = (
+        register["baseline"]
+        .where(register["frequency"] != "quarterly")
+        .fillna(register["target"].where(register["frequency"] != "quarterly"))
+    )
+    usual = usual.fillna(known["measure"].map(stated))
+    times = np.log10((known["value"] / usual.where(usual > 0)).astype(float))
+    problems: Problems = []
+    for power in (2, 3):
+        for sign, words in ((1, "times"), (-1, "of")):
+            off = (times - sign * power).abs() < 0.15
+            for index, row in known[off.fillna(False)].iterrows():
+                size = f"{10**power:,} {words}" if sign > 0 else f"a {10**power:,}th {words}"
+                likely = row["value"] / 10.0 ** (sign * power)
+                shown = row.copy()
+                shown["value"] = row["value_text"]
+                problems.append(
+                    (
+                        int(str(index)),
+                        _finding(
+                            shown, "value", f"about {usual[index]:,.4g}: this is {size} the usual",
+                            f"Ask whether {likely:,.10g} was meant.",
+                        ),
+                    )
+                )  # fmt: skip
+    return problems
+
+
+def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
+    """Counts of people below the threshold, whose publication could point at someone."""
+    threshold = agreement.settings.disclosure.threshold
+    unit = observations["measure"].map(agreement.measures["unit"])
+    counts = unit.map({name: rate_factor(name) is None for name in unit.unique()}).astype(bool)
+    value, over = observations["value"], observations["numerator"]
+    few = counts & (value > 0) & (value < threshold)
+    return few | (over > 0) & (over < threshold) | (observations["flag"] == "suppressed")
 
 
 def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """One row per key: twins that agree become one, twins that differ are all kept out."""
     said = ["value", "numerator", "denominator", "flag", "illustrative", "note"]
+    if not observations.duplicated(KEY).any():
+        return observations, []
     distinct = observations.drop_duplicates(KEY + said)
     differing = distinct[distinct.duplicated(KEY, keep=False)]
     findings = []
-    for _, twins in differing.groupby(KEY, sort=False):
-        first = twins.iloc[0]
-        for _, row in twins.iloc[1:].iterrows():
+    for _, twins in differing.groupby(KEY, sort=False, observed=True):
+        for number, (_, row) in enumerate(twins.iterrows()):
+            other = twins.iloc[0 if number else 1]
             findings.append(
                 Finding(
                     "error", row["file"],
-                    f"one figure, but {first['file']} row {first['row']} says {_said(first)}",
+                    f"one figure, but {other['file']} row {other['row']} says {_said(other)}",
                     "Ask the sender which is right and remove the other; both are kept out.",
                     row=int(row["row"]), column="value", found=_said(row),
-                    measure=row["measure"],
+                    measure=row["measure"], sheet=row["sheet"] or None,
                 )
             )  # fmt: skip
     return distinct.drop(differing.index), findings
@@ -281,3 +421,104 @@ def as_of(observations: pd.DataFrame, cut_off: date) -> pd.DataFrame:
     known = observations[observations["received"] <= np.datetime64(cut_off, "ns")]
     # Sorted by date received within each figure, so the last one is the newest.
     return known.drop_duplicates(["measure", "area", "period"], keep="last").reset_index(drop=True)
+
+
+def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
+    """Warnings that only a whole series or several series together can give.
+
+    Parts that do not add up to their total, areas that have fallen away, and figures far from
+    both of their neighbours. Of each figure the newest vintage is looked at.
+    """
+    newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
+    newest = newest[newest["value"].notna()]
+    return [
+        *_parts_of_measures(newest, agreement),
+        *_parts_of_areas(newest, agreement),
+        *_coverage(newest),
+        *_outliers(newest, agreement),
+    ]
+
+
+def _parts_of_measures(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
+    values = newest.set_index(["measure", "area", "period"])
+    for total, parts in agreement.measures["parts"].items():
+        for (_, area, period), row in (
+            values[values.index.isin([total], level=0)].iterrows() if parts else ()
+        ):
+            keys = [(part, area, period) for part in parts]
+            if all(key in values.index for key in keys):
+                yield from _sum_finding(
+                    row, total, values.loc[keys, "value"].sum(), ", ".join(parts)
+                )
+
+
+def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
+    areas = agreement.areas
+    counted = agreement.measures["unit"].map(
+        lambda unit: rate_factor(unit) is None and unit not in _SIGNED_UNITS
+    )
+    for whole in sorted(set(areas["part_of"]) - {""}):
+        parts = areas.loc[areas["part_of"] == whole, "area"]
+        mine = newest[newest["measure"].map(counted).astype(bool)]
+        sums = mine[mine["area"].isin(parts)].groupby(["measure", "period"], observed=True)["value"]
+        complete = sums.sum()[sums.count() == len(parts)]
+        wholes = mine[mine["area"] == whole].set_index(["measure", "period"])
+        for key, added in complete.items():
+            if key in wholes.index:
+                row = wholes.loc[key]
+                yield from _sum_finding(row, key[0], added, f"the {len(parts)} parts of {whole}")
+
+
+def _sum_finding(row: pd.Series, measure: object, added: float, parts: str) -> Iterable[Finding]:
+    if abs(row["value"] - added) > 1e-9 * max(1, abs(added)):
+        yield Finding(
+            "warning", row["file"], f"the sum of {parts}, {added:,.15g}",
+            "Ask the sender whether the total or a part is wrong.",
+            row=int(row["row"]), column="value", found=f"{row['value']:,.15g}",
+            measure=str(measure), sheet=row["sheet"] or None,
+        )  # fmt: skip
+
+
+def _coverage(newest: pd.DataFrame) -> Iterable[Finding]:
+    """Areas that sent a figure last time and not this time."""
+    for measure, series in newest.groupby("measure", sort=False, observed=True):
+        ends = sorted(series["period_end"].unique())[-2:]
+        if len(ends) < 2:
+            continue
+        before, now = (set(series.loc[series["period_end"] == end, "area"]) for end in ends)
+        gone = sorted(before - now)
+        # One or two areas come and go; a body of them that shrinks has lost someone.
+        if len(before) >= 3 and gone:
+            row = series[series["period_end"] == ends[1]].iloc[0]
+            yield Finding(
+                "warning", row["file"], f"a figure for {', '.join(gone)} too, as the period before",
+                "Ask who has not sent theirs.", column="area", found=f"{len(now)} areas",
+                measure=str(measure), sheet=row["sheet"] or None,
+            )  # fmt: skip
+
+
+def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
+    """Figures far from the mean of their neighbours, compared with how far others are.
+
+    Neighbours are a year apart, so that seasons do not count. The measure of "far" is the median
+    distance of the series itself; six times that, and a tenth of the figure, is worth a question.
+    """
+    for (measure, _), series in newest.groupby(["measure", "area"], sort=False, observed=True):
+        step = 4 if agreement.measures.at[str(measure), "frequency"] == "quarterly" else 1
+        if len(series) < 2 * step + 6:
+            continue
+        values = series.sort_values("period_end")["value"]
+        distance = (values - (values.shift(step) + values.shift(-step)) / 2).abs()
+        usual = float(distance.median())
+        far = (distance > 6 * usual) & (distance > 0.1 * values.abs())
+        # A wild figure makes its neighbours look wild too: the wildest of them is meant.
+        wildest = distance >= distance.rolling(2 * step + 1, center=True, min_periods=1).max()
+        for index in values.index[far & wildest]:
+            row = series.loc[index]
+            yield Finding(
+                "warning", row["file"],
+                f"nearer its neighbours: it is {distance[index]:,.4g} from their mean, "
+                f"where {usual:,.4g} is usual",
+                "Ask whether it is right.", row=int(row["row"]), column="value",
+                found=f"{row['value']:,.15g}", measure=str(measure), sheet=row["sheet"] or None,
+            )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,12 @@ def check(data: Path | None) -> None:
     """
     from psa_analysis.findings import errors
     from psa_analysis.pipeline import load_observations, save_processed
+    from psa_analysis.provenance import make_sidecars
     from psa_analysis.words import counted
 
     agreement = _agreement(data)
+    for file in make_sidecars(agreement.folder, date.today()):
+        click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, findings = load_observations(agreement)
     for finding in findings:
         click.echo(str(finding))

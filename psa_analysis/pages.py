@@ -228,7 +228,7 @@ def context_table(report: Report, reference: str) -> Html:
                 with_unit(value, context.at[measure, "unit"])
                 for measure, value in zip(rows["measure"], rows["observed"], strict=True)
             ],
-            "Source": rows["file"].map(report.agreement.sources.set_index("file")["address"]),
+            "Source": rows["file"].map(report.sources.set_index("file")["address"]),
         }
     )
     return table(

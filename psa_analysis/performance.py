@@ -38,7 +38,9 @@ READING_COLUMNS = {
     "flag": "the weakest flag among the observations used",
     "illustrative": "True if any observation used is made up",
     "file": "file of the period's own observation",
+    "sheet": "sheet of the period's own observation, for workbooks",
     "row": "row of the period's own observation",
+    "column": "column letter of the period's own observation",
 }
 
 #: Units in which four quarters do not add up to a year.
@@ -77,7 +79,18 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
 def _readings_of_one(series: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Readings of one measure in one area; `series` is in order of period."""
     basis = measure["basis"]
-    made = ["measure", "area", "period", "period_end", "illustrative", "flag", "file", "row"]
+    made = [
+        "measure",
+        "area",
+        "period",
+        "period_end",
+        "illustrative",
+        "flag",
+        "file",
+        "sheet",
+        "row",
+        "column",
+    ]
     result = series[made].copy()
     result["observed"] = series["value"]
     result["missing"] = ""

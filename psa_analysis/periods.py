@@ -75,7 +75,7 @@ _TWO_YEARS = _pattern(rf"(?P<kind>financial year|FY|academic year|school year)?\
 _SUMMER = _pattern(rf"summer\s+{_YEAR}")
 _ONE_YEAR = _pattern(rf"(?:calendar year\s+)?{_YEAR}")
 _MEAN = _pattern(rf"{_YEARS}\s+(?:average|mean)")
-_DAY = _pattern(r"((?:19|20)[0-9]{2})-([0-9]{2})-([0-9]{2})")
+_DAY = _pattern(r"([12][0-9]{3})-([0-9]{2})-([0-9]{2})")
 _BRITISH_DAY = _pattern(r"([0-9]{1,2})/([0-9]{1,2})/((?:19|20)[0-9]{2})")
 #: Spreadsheets count days from 30 December 1899: these are 1954 to 2036.
 _SERIAL = _pattern(r"[234][0-9]{4}")

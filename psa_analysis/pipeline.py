@@ -11,11 +11,14 @@ from pathlib import Path
 import pandas as pd
 
 from psa_analysis.assessment import assess
-from psa_analysis.cleaning import as_of, check_sources, clean_returns
+from psa_analysis.cleaning import as_of, check_series, clean_returns
+from psa_analysis.corrections import load_corrections
 from psa_analysis.findings import Finding, did_you_mean, one_of, to_frame
-from psa_analysis.loading import load_returns, write_bytes
+from psa_analysis.loading import write_bytes
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
+from psa_analysis.provenance import as_table, read_sidecars
+from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement
 from psa_analysis.trajectory import planned_path
 
@@ -55,6 +58,8 @@ class Report:
         The readings that count, from what was known at the cut-off.
     assessment : pandas.DataFrame
         One row per measure.
+    sources : pandas.DataFrame
+        The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
         What is wrong or doubtful in the returns.
     """
@@ -66,6 +71,7 @@ class Report:
     observations: pd.DataFrame
     readings: pd.DataFrame
     assessment: pd.DataFrame
+    sources: pd.DataFrame
     findings: tuple[Finding, ...]
 
     def __repr__(self) -> str:
@@ -77,9 +83,16 @@ class Report:
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Load and clean every return of an agreement: observations and findings."""
-    table, findings = load_returns(agreement.folder / "raw")
-    observations, doubts = clean_returns(table, agreement)
-    return observations, [*findings, *doubts, *check_sources(table, agreement)]
+    sidecars, findings = read_sidecars(agreement.folder)
+    known = {
+        "measure": [*agreement.measures.index, *agreement.measures["title"]],
+        "area": agreement.areas["area"],
+    }
+    table, unread = load_returns(agreement.folder, sidecars, known)
+    corrections, unfit = load_corrections(agreement.folder)
+    observations, doubts = clean_returns(table, agreement, corrections=corrections)
+    series = check_series(observations, agreement)
+    return observations, [*findings, *unread, *unfit, *doubts, *series]
 
 
 def make_report(
@@ -92,9 +105,10 @@ def make_report(
     """Assess one reporting period from what was known at its cut-off."""
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     read = readings(as_of(observations, cut_off), agreement)
+    sources = as_table(read_sidecars(agreement.folder)[0])
     return Report(
         agreement, period, cut_off, audience, observations, read,
-        assess(read, agreement, period), tuple(findings),
+        assess(read, agreement, period), sources, tuple(findings),
     )  # fmt: skip
 
 

@@ -24,7 +24,9 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from psa_analysis.cells import read_cell
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.loading import RETURN_FOLDERS
 from psa_analysis.periods import PeriodError, parse_period, read_day
+from psa_analysis.provenance import ENDING, Sidecar, raw_files, shown
 
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 TEXT_FILES = {".csv", ".tsv", ".txt"}
@@ -117,6 +119,61 @@ def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
             )
         ]
     )  # fmt: skip
+
+
+def load_returns(
+    folder: Path, sidecars: Mapping[str, Sidecar], known: Mapping[str, Iterable[str]]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read every return and published file of an agreement.
+
+    Parameters
+    ----------
+    folder : Path
+        The agreement's data folder.
+    sidecars : mapping
+        What is known of each file; a file whose sidecar is refused is not read.
+    known : mapping
+        The names of each ``measure`` and ``area`` that the register knows.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        The columns of :data:`ROW_COLUMNS` as text, with ``file``.
+    findings : list of Finding
+        What could not be read. Every other file, sheet and row is still loaded.
+    """
+    tables: list[pd.DataFrame] = []
+    findings = [
+        Finding("warning", f"raw/{part}", "a folder", "Add it, with the files in it.")
+        for part in RETURN_FOLDERS
+        if not (folder / "raw" / part).is_dir()
+    ]
+    for path in raw_files(folder / "raw"):
+        name = shown(path, folder)
+        if not path.is_file():
+            findings.append(Finding("error", name, "a file", "Take the folder or link away."))
+            continue
+        sidecar = sidecars.get(name)
+        if sidecar is None and path.with_name(path.name + ENDING).exists():
+            continue  # its sidecar was refused, and that finding says why
+        defaults = dict(sidecar.defaults) if sidecar else {}
+        if sidecar:
+            defaults.setdefault("received", sidecar.received.isoformat())
+        try:
+            grids, doubts = read_grids(path, name)
+        except DataError as error:
+            findings += error.findings
+            continue
+        findings += doubts
+        for grid in grids:
+            rows, doubts = lay_out(grid, name, known, defaults)
+            findings += doubts
+            tables.append(rows.assign(file=name))
+    columns = [*ROW_COLUMNS, "file"]
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return pd.DataFrame(columns=columns, dtype=str).astype({"row": int}), findings
+    return pd.concat(filled, ignore_index=True)[columns], findings
 
 
 # Text files
@@ -276,9 +333,10 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
             )  # fmt: skip
             continue
         text = [[_text(cell) for cell in row] for row in rows]
-        for row, column in unsaved.get(about.name, []):
-            if row < len(text) and column < len(text[row]):
-                text[row][column] = "=formula"
+        for row, column, shown_as in unsaved.get(about.name, []):
+            if row < len(text):
+                text[row] += [""] * (column + 1 - len(text[row]))
+                text[row][column] = shown_as
         covered = {
             (row + 1, column)
             for (top, left), (bottom, right) in sheet.merged_cell_ranges or []
@@ -301,14 +359,18 @@ def _text(cell: object) -> str:
     return cell.isoformat() if isinstance(cell, date) else str(cell)
 
 
+_ERROR = re.compile(rb'<c r="([A-Z]+)([0-9]+)"[^>]*\bt="e"')
 _FORMULA = re.compile(
     rb'<c r="([A-Z]+)([0-9]+)"[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
 )
 
 
-def _formulas_without_value(path: Path) -> dict[str, list[tuple[int, int]]]:
-    """Cells, by sheet, whose formula was never calculated: the reader shows them as empty."""
-    found: dict[str, list[tuple[int, int]]] = {}
+def _formulas_without_value(path: Path) -> dict[str, list[tuple[int, int, str]]]:
+    """Cells, by sheet, whose formula gave an error or was never calculated.
+
+    The reader shows both as empty, and an empty cell asks for nothing.
+    """
+    found: dict[str, list[tuple[int, int, str]]] = {}
     try:
         with zipfile.ZipFile(path) as parts:
             book = parts.read("xl/workbook.xml").decode("utf-8", errors="replace")
@@ -322,9 +384,11 @@ def _formulas_without_value(path: Path) -> dict[str, list[tuple[int, int]]]:
                 part = "xl/" + target.removeprefix("/xl/").removeprefix("xl/")
                 if part not in parts.namelist():
                     continue
+                sheet_part = parts.read(part)
                 cells = [
-                    (int(row) - 1, _column_number(letters.decode()))
-                    for letters, row in _FORMULA.findall(parts.read(part))
+                    (int(row) - 1, _column_number(letters.decode()), shown)
+                    for pattern, shown in ((_FORMULA, "=formula"), (_ERROR, "#error"))
+                    for letters, row in pattern.findall(sheet_part)
                 ]
                 if cells:
                     found[_unescape(_attribute(sheet, "name"))] = cells
@@ -417,15 +481,22 @@ def _first_text(grid: Grid) -> str:
 def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
     """Rows that may be the header, from the top; a year over four quarters is written into each."""
     above: dict[int, str] = {}
-    for number, cells in grid.cells.head(_TITLE_ROWS).iterrows():
-        row = {column: str(cell).strip() for column, cell in cells.items()}
+    listed = [
+        (int(str(number)), {int(str(column)): str(cell).strip() for column, cell in cells.items()})
+        for number, cells in grid.cells.head(_TITLE_ROWS + 1).iterrows()
+    ]
+    for place, (number, row) in enumerate(listed[:_TITLE_ROWS]):
+        following = listed[place + 1][1] if place + 1 < len(listed) else {}
+        if any(_QUARTER_ONLY.fullmatch(text) for text in following.values()):
+            above = row  # the years over the header's quarters
+            continue
         joined, year = {}, ""
         for column, text in row.items():
             # A year stands in the first of the cells that it covers.
             year = above.get(column) or (year if _QUARTER_ONLY.fullmatch(text) else "")
             whole = f"{year} {text}"
             joined[column] = whole if _QUARTER_ONLY.fullmatch(text) and year else text
-        yield int(str(number)), joined
+        yield number, joined
         above = row
 
 
@@ -457,6 +528,8 @@ def _long(
     rows = pd.DataFrame(index=below.index)
     for field in FIELDS:
         rows[field] = below[fields[field]] if field in fields else defaults.get(field, "")
+    if "received" in fields and "received" in defaults:
+        rows["received"] = rows["received"].where(rows["received"] != "", defaults["received"])
     rows["sheet"] = grid.sheet
     rows["row"] = below.index
     rows["column"] = column_letter(fields["value"])

@@ -139,6 +139,8 @@ class MeasureRow(_Row):
     target: Figure
     due: PeriodText
     weight: Figure
+    parts: Listed
+    partner: str
     document: str
     location: Words
 
@@ -213,17 +215,6 @@ class AreaRow(_Row):
     part_of: str
 
 
-class SourceRow(_Row):
-    """A row of ``sources.csv``: where a raw file came from."""
-
-    file: str
-    title: Words
-    producer: Words
-    address: Words
-    licence: Words
-    note: str
-
-
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -271,6 +262,12 @@ class GrantSection(_Section):
     population: int | Literal["not stated"]
 
 
+class DisclosureSection(_Section):
+    """``[disclosure]``: which counts are small."""
+
+    threshold: Annotated[int, Field(ge=0, le=100)]
+
+
 class DocumentSection(_Section):
     """``[documents.X]``: a document that figures are cited to."""
 
@@ -286,6 +283,8 @@ class Settings(_Section):
     calendar: CalendarSection
     states: StatesSection
     grant: GrantSection
+    disclosure: DisclosureSection
+    partners: dict[str, str]
     themes: dict[str, str]
     objectives: dict[str, str]
     topics: dict[str, list[str]] = {}
@@ -303,7 +302,7 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, sources : pandas.DataFrame
+    differences, facts, areas : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -320,7 +319,6 @@ class Agreement:
     differences: pd.DataFrame
     facts: pd.DataFrame
     areas: pd.DataFrame
-    sources: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
@@ -338,7 +336,6 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "differences": ("raw/register/differences.csv", DifferenceRow),
     "facts": ("raw/register/facts.csv", FactRow),
     "areas": ("raw/register/areas.csv", AreaRow),
-    "sources": ("raw/sources.csv", SourceRow),
 }
 
 
@@ -524,6 +521,7 @@ def _cross_checks(
         ("targets", "document", settings.documents),
         ("measures", "reference", references),
         ("measures", "objective", objectives),
+        ("measures", "partner", {*settings.partners, ""}),
         ("measures", "document", settings.documents),
         ("commitments", "objective", settings.objectives),
         ("commitments", "document", settings.documents),
@@ -541,7 +539,7 @@ def _cross_checks(
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
-        ("areas", ["area"]), ("sources", ["file"]),
+        ("areas", ["area"]),
     ]  # fmt: skip
     for key, columns in keys:
         problems += _duplicates(texts[key], key, columns)
@@ -573,6 +571,16 @@ def _cross_checks(
         ]  # fmt: skip
     for number, row in tables["measures"].iterrows():
         problems += _measure_problems(row, texts["measures"].loc[number], int(str(number)))
+    problems += [
+        Finding(
+            "error", _TABLES["measures"][0], "other measures, with ; between them",
+            did_you_mean(part, measures), row=int(str(number)), column="parts", found=part,
+            measure=row["measure"],
+        )
+        for number, row in tables["measures"].iterrows()
+        for part in row["parts"]
+        if part not in measures or part == row["measure"]
+    ]  # fmt: skip
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
     problems += _assumption_problems(tables["assumptions"], texts)
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])

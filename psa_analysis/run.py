@@ -19,6 +19,7 @@ import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
+from psa_analysis.corrections import NAME as CORRECTIONS
 from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
 from psa_analysis.pages import TEMPLATES, banner, state_counts, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
@@ -242,7 +243,9 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
 def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
     """SHA-256 of every file that the pack was made from."""
     data = report.agreement.folder
-    raw = [data / "raw" / "agreement.toml", data / "raw" / "sources.csv"]
+    raw = [data / "raw" / "agreement.toml"]
+    if (data / CORRECTIONS).exists():
+        raw.append(data / CORRECTIONS)
     for folder in ("register", *RETURN_FOLDERS):
         raw += [path for path in sorted((data / "raw" / folder).glob("*")) if path.is_file()]
     inputs = {str(path.relative_to(data)): checksum(path) for path in raw}

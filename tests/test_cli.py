@@ -73,6 +73,7 @@ def test_an_unwritable_folder_is_one_line(council: Path) -> None:
 def test_errors_in_the_returns_give_exit_code_one_and_still_a_table(council: Path) -> None:
     with (council / "raw" / "returns" / "waste.csv").open("a") as file:
         file.write("x\n")
+    (council / "raw" / "returns" / "waste.csv.toml").unlink()
     result = psa("assess", "2004-05 Q3", "--data", str(council))
     assert result.exit_code == 1
     assert "29.2%" in result.output  # the good rows of the file are still used

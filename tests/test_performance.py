@@ -28,7 +28,8 @@ def observed(
             {
                 "measure": measure, "area": AREA, "period": period.label,
                 "period_end": pd.Timestamp(period.end), "value": value, "numerator": None,
-                "denominator": None, "flag": "final", "illustrative": False, "file": "f", "row": n,
+                "denominator": None, "flag": "final", "illustrative": False, "file": "f",
+                "sheet": "", "row": n, "column": "D",
             }
             | {name: listed[n] for name, listed in columns.items()}
         )  # fmt: skip

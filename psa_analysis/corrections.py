@@ -1,0 +1,131 @@
+"""Corrections: figures that are known to be wrong, mended in a register and never in code.
+
+Each correction names one figure, what was done, why, who said so and when. Its ``expect`` is the
+figure as it stands; once the source has been mended the correction no longer fits and is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from psa_analysis.findings import DataError, Finding, one_of
+from psa_analysis.loading import read_table
+from psa_analysis.periods import PeriodError, parse_period
+
+NAME = "raw/corrections.csv"
+COLUMNS = [
+    "measure", "area", "period", "received", "action", "value", "expect", "reason", "said_by",
+    "said_on",
+]  # fmt: skip
+ACTIONS = ("drop", "override", "scale", "flag")
+
+
+def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read the corrections of an agreement; none if there is no such file."""
+    if not (folder / NAME).exists():
+        return pd.DataFrame(columns=[*COLUMNS, "row"]), []
+    try:
+        table = read_table(folder / NAME, NAME, COLUMNS)
+    except DataError as error:
+        return pd.DataFrame(columns=[*COLUMNS, "row"]), error.findings
+    return table.reset_index(), []
+
+
+def apply_corrections(
+    observations: pd.DataFrame, corrections: pd.DataFrame, flags: list[str]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Apply each correction that fits its figure.
+
+    Parameters
+    ----------
+    observations : pandas.DataFrame
+        Observations, every vintage.
+    corrections : pandas.DataFrame
+        As :func:`load_corrections` gives them.
+    flags : list of str
+        The flags that a figure may have.
+
+    Returns
+    -------
+    observations : pandas.DataFrame
+        With a column ``correction``: what was done and why, else empty.
+    findings : list of Finding
+        Corrections that do not fit, and so were not applied.
+    """
+    observations = observations.assign(correction="")
+    findings: list[Finding] = []
+    dropped: list[object] = []
+    for _, row in corrections.iterrows():
+        try:
+            index = _figure_of(row, observations)
+            change = _change(row, observations.loc[index], flags)
+        except _Unfit as unfit:
+            findings.append(
+                Finding(
+                    "error", NAME, unfit.expected, unfit.remedy, row=int(row["row"]),
+                    column=unfit.column, found=row[unfit.column], measure=row["measure"],
+                )
+            )  # fmt: skip
+            continue
+        if row["action"] == "drop":
+            dropped.append(index)
+        for column, value in change.items():
+            observations.loc[index, column] = value
+        said = f"{row['action']}: {row['reason']} ({row['said_by']}, {row['said_on']})"
+        observations.loc[index, "correction"] = said
+    return observations.drop(dropped), findings
+
+
+class _Unfit(Exception):
+    def __init__(self, column: str, expected: str, remedy: str) -> None:
+        super().__init__(expected)
+        self.column, self.expected, self.remedy = column, expected, remedy
+
+
+def _figure_of(row: pd.Series, observations: pd.DataFrame) -> object:
+    for column in ("reason", "said_by", "said_on"):
+        if not row[column]:
+            raise _Unfit(column, "why, who said so and when", "Complete the row.")
+    if row["action"] not in ACTIONS:
+        raise _Unfit("action", one_of(ACTIONS), "Correct the action.")
+    mine = observations[
+        (observations["measure"] == row["measure"]) & (observations["area"] == row["area"])
+    ]
+    try:
+        labels = {parse_period(row["period"]).label}
+    except PeriodError:
+        labels = {row["period"]}
+    mine = mine[mine["period"].isin(labels)]
+    mine = mine[mine["received"].dt.strftime("%Y-%m-%d") == row["received"]]
+    if len(mine) != 1:
+        raise _Unfit("measure", "exactly one figure of that measure, area, period and day",
+                     f"There are {len(mine)}: correct the row.")  # fmt: skip
+    return mine.index[0]
+
+
+def _change(row: pd.Series, figure: pd.Series, flags: list[str]) -> dict[str, object]:
+    try:
+        expected = float(row["expect"])
+    except ValueError:
+        raise _Unfit("expect", "the figure as it stands", "Give it.") from None
+    if pd.isna(figure["value"]) or abs(figure["value"] - expected) > 1e-9 * max(1, abs(expected)):
+        raise _Unfit(
+            "expect", f"{figure['value']:.15g}, which now stands there",
+            "The source seems to be mended: remove the correction.",
+        )  # fmt: skip
+    if row["action"] == "drop":
+        return {}
+    if row["action"] == "flag":
+        if row["value"] not in flags:
+            raise _Unfit("value", one_of(flags), "Correct the flag.")
+        return {"flag": row["value"]}
+    try:
+        number = float(row["value"])
+    except ValueError:
+        raise _Unfit("value", "a number", "Correct the cell.") from None
+    if row["action"] == "scale":
+        return {"value": figure["value"] * number}
+    # The parts of a rate belong to the figure that they gave, not to its correction.
+    return {"value": number, "numerator": float("nan"), "denominator": float("nan")}
