@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from psa_analysis.charts import progress_chart, trajectory_chart
+    from psa_analysis.explain import cells_used
     from psa_analysis.pages import (
         banner,
         context_table,
@@ -36,6 +37,7 @@ _HOMES = {
     "parse_period": "periods",
     "trajectory_chart": "charts",
     "progress_chart": "charts",
+    "cells_used": "explain",
     "banner": "pages",
     "context_table": "pages",
     "differences_table": "pages",
@@ -51,6 +53,7 @@ _HOMES = {
 
 __all__ = [
     "banner",
+    "cells_used",
     "context_table",
     "differences_table",
     "key",

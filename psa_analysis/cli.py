@@ -60,9 +60,10 @@ def main() -> None:
     r"""Follow a Local Public Service Agreement.
 
     \b
-    psa check                  is the data sound?
-    psa assess "2004-05 Q3"    where does each measure stand?
-    psa run "2004-05 Q3"       make the pack of pages for a quarter
+    psa check                       is the data sound?
+    psa assess "2004-05 Q3"         where does each measure stand?
+    psa explain N13 "2004-05 Q3"    which cells is a figure from?
+    psa run "2004-05 Q3"            make the pack of pages for a quarter
 
     Exit codes: 0 all well, 1 the data has errors or a notebook failed, 2 the command is wrong.
     """
@@ -126,6 +127,26 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     click.echo(repr(report))
     click.echo(table.fillna("–").to_string(index=False))
     sys.exit(_warn_of_errors(report))
+
+
+@main.command()
+@click.argument("measure")
+@click.argument("period")
+@_data
+@_one_line_errors
+def explain(measure: str, period: str, data: Path | None) -> None:
+    """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
+    from psa_analysis.explain import explain as lines
+    from psa_analysis.findings import did_you_mean
+    from psa_analysis.pipeline import ParameterError
+
+    report = _report(period, data)
+    measures = report.assessment["measure"].tolist()
+    if measure not in measures:
+        remedy = did_you_mean(measure, measures)
+        raise ParameterError(f"there is no measure '{measure}' in the assessment. {remedy}")
+    for line in lines(report, measure):
+        click.echo(line)
 
 
 @main.command()

@@ -207,7 +207,8 @@ def readings_table(report: Report, measure: str) -> Html:
         }
     )
     if report.audience == "internal":
-        frame["From"] = data["file"] + " row " + data["row"].astype(str)
+        sheet = data["sheet"].map(lambda name: f" sheet {name}" if name else "")
+        frame["From"] = data["file"] + sheet + " " + data["column"] + data["row"].astype(str)
     caption = f"{definition['title']}: readings and planned path"
     return table(
         frame, caption, numeric=["Reading", "Planned", "Observed in the period"], folded=True

@@ -195,3 +195,56 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
 
 def _weakest(flags: Iterable[str]) -> str:
     return max(flags, key=_FLAG_ORDER.index)
+
+
+def observations_used(
+    known: pd.DataFrame, agreement: Agreement, measure: str, area: str, period: str
+) -> pd.DataFrame:
+    """The observations that one reading was made from.
+
+    Parameters
+    ----------
+    known : pandas.DataFrame
+        Observations with one vintage each, as :func:`readings` was given them.
+    agreement : Agreement
+        The register that says the measure's basis.
+    measure, area, period : str
+        Which reading.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `known` in order of period, with a column ``part``: ``reading``, or ``base`` for
+        those that make the figure that a change is measured from. Empty if there is no such
+        observation.
+    """
+    row = agreement.measures.loc[measure]
+    series = known[(known["measure"] == measure) & (known["area"] == area)]
+    series = series.sort_values("period_end")
+    own = series[series["period"] == period]
+    if own.empty:
+        return series.head(0).assign(part="")
+    end = own["period_end"].iloc[0]
+    basis, frequency = row["basis"], row["frequency"]
+    if basis == "cumulative":
+        baseline = measure_period(row, "baseline_period")
+        start = pd.Timestamp(baseline.end) if baseline else pd.Timestamp.min
+        used = series[(series["period_end"] > start) & (series["period_end"] <= end)]
+        return used.assign(part="reading")
+    if basis in ("annual", "year_to_date", "rolling_12m", "change_from_baseline"):
+        start = _first_quarter_used(own, basis, frequency).iloc[0]
+        used = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
+    else:
+        used = own
+    used = used.assign(part="reading")
+    baseline = measure_period(row, "baseline_period")
+    if basis != "change_from_baseline" or pd.notna(row["base"]) or baseline is None:
+        return used
+    at = series[series["period_end"] == pd.Timestamp(baseline.end)]
+    if at.empty:
+        return used
+    start = _first_quarter_used(at, basis, frequency).iloc[0]
+    base = series[
+        (series["period_end"] >= start) & (series["period_end"] <= at["period_end"].iloc[0])
+    ]
+    return pd.concat([base.assign(part="base"), used])

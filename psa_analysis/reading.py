@@ -386,7 +386,7 @@ def _formulas_without_value(path: Path) -> dict[str, list[tuple[int, int, str]]]
                     continue
                 sheet_part = parts.read(part)
                 cells = [
-                    (int(row) - 1, _column_number(letters.decode()), shown)
+                    (int(row) - 1, column_number(letters.decode()), shown)
                     for pattern, shown in ((_FORMULA, "=formula"), (_ERROR, "#error"))
                     for letters, row in pattern.findall(sheet_part)
                 ]
@@ -414,7 +414,8 @@ def _unescape(text: str) -> str:
     return text
 
 
-def _column_number(letters: str) -> int:
+def column_number(letters: str) -> int:
+    """The number of a column, A being 0."""
     number = 0
     for letter in letters:
         number = 26 * number + ord(letter) - 64

@@ -1,0 +1,120 @@
+"""Explain: from a figure of a page back to the cells that it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from psa_analysis.cleaning import as_of
+from psa_analysis.performance import observations_used
+from psa_analysis.pipeline import Report, assessment_row, day_text
+from psa_analysis.provenance import read_sidecars
+from psa_analysis.reading import column_number, read_grids
+from psa_analysis.register import FIGURES, NOT_STATED
+from psa_analysis.words import figure_text, state_text, with_unit
+
+
+def cells_used(report: Report, measure: str) -> pd.DataFrame:
+    """The cells behind the latest reading of one measure.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the assessment.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per observation: ``part`` (reading or base), ``period``, ``value``, ``flag``,
+        ``received``, ``correction``, ``file``, ``sheet``, ``cell`` and ``text``, which is what
+        stands in that cell now.
+
+    Raises
+    ------
+    KeyError
+        If the measure is not in the assessment.
+    """
+    row = assessment_row(report, measure)
+    columns = ["part", "period", "value", "flag", "received", "correction", "file", "sheet"]
+    if pd.isna(row["latest"]):
+        return pd.DataFrame(columns=[*columns, "cell", "text"])
+    used = observations_used(
+        as_of(report.observations, report.cut_off), report.agreement, measure,
+        report.agreement.settings.agreement.area, row["latest_period"],
+    )  # fmt: skip
+    made = used[columns].assign(cell=used["column"] + used["row"].astype(str))
+    grids = {
+        name: {
+            grid.sheet: grid.cells for grid in read_grids(report.agreement.folder / name, name)[0]
+        }
+        for name in used["file"].unique()
+    }
+    made["text"] = [
+        grids[one.file][one.sheet].at[one.row, column_number(one.column)]
+        for one in used.itertuples()
+    ]
+    return made.reset_index(drop=True)
+
+
+def explain(report: Report, measure: str) -> Iterator[str]:
+    """The chain behind one measure's state, a line at a time, ending in files and cells."""
+    row = assessment_row(report, measure)
+    unit = str(row["unit"])
+    definition = report.agreement.measures.loc[measure]
+    yield (
+        f"{measure}: {row['title']}. Report of {report.period}, from figures received by "
+        f"{day_text(report.cut_off)}."
+    )
+    yield f"State      {state_text(row)}"
+    if pd.notna(row["latest"]):
+        yield (
+            f"Latest     {with_unit(row['latest'], unit)} for {row['latest_period']} "
+            f"({row['latest_flag']}), made by the basis {row['basis']}"
+        )
+    if pd.notna(row["planned"]):
+        path = f"a straight line from {row['baseline_period']} to {row['due']}"
+        yield f"Planned    {figure_text(row['planned'], unit)} by then, on {path}"
+    yield f"Documents  {definition['document']}: {definition['location']}"
+    yield from _register_lines(report, measure, definition, unit)
+    if row["missing"]:
+        yield f"Missing    {row['missing']}"
+    if row["late"]:
+        yield f"Late       the return for {row['expected_period']} had not come in"
+    cells = cells_used(report, measure)
+    sidecars, _ = read_sidecars(report.agreement.folder)
+    for part, title in (("base", "Base made from"), ("reading", "Latest made from")):
+        mine = cells[cells["part"] == part]
+        if len(mine):
+            yield f"{title}:"
+        for one in mine.itertuples():
+            place = f"{one.file}, sheet {one.sheet}" if one.sheet else one.file
+            figure = f"{one.value:,.10g} ({one.flag}), received {one.received:%Y-%m-%d}"
+            yield f"  {one.period}  {figure}: {place}, cell {one.cell}, which says {one.text!r}"
+            if one.correction:
+                yield f"    corrected: {one.correction}"
+    for file in sorted(set(cells["file"]) & set(sidecars)):
+        yield f"Source     {file}: {sidecars[file].title}; {sidecars[file].producer}"
+
+
+def _register_lines(
+    report: Report, measure: str, definition: pd.Series, unit: str
+) -> Iterator[str]:
+    """Each figure of the register with its status, and why if no document states it."""
+    reasons = report.agreement.assumptions.set_index(["item", "column"])["reason"].to_dict()
+    for figure in FIGURES:
+        status = definition[f"{figure}_status"]
+        if not status:
+            continue
+        said = (
+            NOT_STATED
+            if status == NOT_STATED
+            else f"{figure_text(definition[figure], unit)} ({status})"
+        )
+        why = reasons.get((measure, figure))
+        yield f"{figure.capitalize():<10} {said}{f': {why}' if why else ''}"
+    for column in ("basis", "definition", "baseline_period", "due"):
+        if why := reasons.get((measure, column)):
+            yield f"Assumed    {column.replace('_', ' ')}: {why}"
