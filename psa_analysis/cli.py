@@ -63,6 +63,8 @@ def main() -> None:
     psa check                       is the data sound?
     psa assess "2004-05 Q3"         where does each measure stand?
     psa explain N13 "2004-05 Q3"    which cells is a figure from?
+    psa due "2004-05 Q3"            who has not returned what?
+    psa template police "2004-05 Q3"    the workbook for a partner to fill in
     psa run "2004-05 Q3"            make the pack of pages for a quarter
 
     Exit codes: 0 all well, 1 the data has errors or a notebook failed, 2 the command is wrong.
@@ -81,17 +83,24 @@ def check(data: Path | None) -> None:
 
     Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
     """
-    from psa_analysis.findings import errors
+    from psa_analysis.findings import Finding, errors
     from psa_analysis.pipeline import load_observations, save_processed
     from psa_analysis.provenance import make_sidecars
+    from psa_analysis.quality import findings_by_partner
     from psa_analysis.words import counted
 
     agreement = _agreement(data)
     for file in make_sidecars(agreement.folder, date.today()):
         click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, findings = load_observations(agreement)
-    for finding in findings:
-        click.echo(str(finding))
+    names = agreement.settings.partners
+    sorted_out = findings_by_partner(findings, agreement)
+    for partner, rows in sorted_out.drop(columns="partner").groupby(
+        sorted_out["partner"], sort=False
+    ):
+        click.echo(f"To ask {names[partner]}:" if partner else "For ourselves:")
+        for record in rows.astype(object).where(rows.notna(), None).to_dict("records"):
+            click.echo(str(Finding(**record)))
     wrong = len(errors(findings))
     click.echo(f"{agreement}")
     click.echo(
@@ -127,6 +136,58 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     click.echo(repr(report))
     click.echo(table.fillna("–").to_string(index=False))
     sys.exit(_warn_of_errors(report))
+
+
+@main.command()
+@click.argument("period")
+@_data
+@_one_line_errors
+def due(period: str, data: Path | None) -> None:
+    """List who has not returned what for PERIOD, a quarter such as "2004-05 Q3".
+
+    Exits with 1 if a return is missing.
+    """
+    from psa_analysis.partners import due as owed
+    from psa_analysis.pipeline import day_text
+    from psa_analysis.words import counted
+
+    report = _report(period, data)
+    table = owed(report)
+    missing = table[~table["returned"]]
+    names = report.agreement.settings.partners
+    for partner, rows in missing.groupby("partner", sort=False):
+        click.echo(f"{names[str(partner)]} ({partner})")
+        for row in rows.itertuples():
+            last = "nothing has come yet" if row.last_period != row.last_period else (
+                f"the last to come was {row.last_period}"
+            )  # fmt: skip
+            click.echo(f"  {row.measure}: {row.title}, {row.period}; {last}")
+    click.echo(
+        f"{counted(len(missing), 'return')} of {len(table)} missing for {report.period} on "
+        f"{day_text(report.cut_off)}"
+    )
+    sys.exit(1 if len(missing) else 0)
+
+
+@main.command()
+@click.argument("partner")
+@click.argument("period")
+@_data
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The workbook to write.  [default: PARTNER_PERIOD.xlsx here]",
+)
+@_one_line_errors
+def template(partner: str, period: str, data: Path | None, output: Path | None) -> None:
+    """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
+    from psa_analysis.partners import write_template
+    from psa_analysis.words import counted
+
+    report = _report(period, data)
+    path = output or Path(f"{partner}_{report.period.slug}.xlsx")
+    rows = write_template(report, partner, path)
+    click.echo(f"{path}: {counted(len(rows), 'figure')} to fill in")
 
 
 @main.command()

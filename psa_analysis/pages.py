@@ -16,7 +16,15 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.assessment import STATES
+from psa_analysis.findings import shorten
+from psa_analysis.partners import due
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.quality import (
+    corrections_applied,
+    findings_by_partner,
+    returns_received,
+    revisions,
+)
 from psa_analysis.register import NOT_STATED
 from psa_analysis.words import (
     STATE_SIGNS,
@@ -68,6 +76,8 @@ def table(
     folded : bool
         Behind a summary that opens it.
     """
+    if frame.empty:
+        return _sentence(f"{caption}: none.")
     cells = frame.astype(object).where(frame.notna(), "–").astype(str)
     html = templates().get_template("table.html.j2").render(
         caption=caption, columns=list(cells.columns), rows=cells.to_numpy().tolist(),
@@ -188,7 +198,10 @@ def key(report: Report) -> Html:
 
 def measure_words(report: Report, measure: str) -> Html:
     """A few sentences on one measure, written from its numbers."""
-    text = sentences(assessment_row(report, measure))
+    return _sentence(sentences(assessment_row(report, measure)))
+
+
+def _sentence(text: str) -> Html:
     return Html(templates().get_template("words.html.j2").render(text=text), text)
 
 
@@ -307,3 +320,95 @@ def state_counts(report: Report) -> Html:
     return table(
         frame, f"Measures by theme and state, {report.period}", numeric=list(counts.columns)
     )
+
+
+def returns_table(report: Report) -> Html:
+    """What had come in by the cut-off, file by file."""
+    rows = returns_received(report)
+    frame = pd.DataFrame(
+        {
+            "File": rows["file"],
+            "Figures": [f"{count:,}" for count in rows["rows"]],
+            "Measures": rows["measures"],
+            "Newest period": rows["newest"],
+            "Last received": [day_text(day) for day in rows["received"]],
+            "Kind": rows["illustrative"].map({True: "illustrative", False: "published"}),
+        }
+    )
+    caption = f"Received by {day_text(report.cut_off)}"
+    return table(frame, caption, numeric=["Figures", "Measures"])
+
+
+def late_table(report: Report) -> Html:
+    """Returns that were due and had not come in."""
+    rows = due(report)
+    rows = rows[~rows["returned"]]
+    frame = pd.DataFrame(
+        {
+            "Partner": rows["partner"].map(report.agreement.settings.partners),
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "Period due": rows["period"],
+            "Last that came": rows["last_period"],
+        }
+    )
+    return table(frame, f"Late on {day_text(report.cut_off)}")
+
+
+def findings_table(report: Report) -> Html:
+    """What is wrong or doubtful in the files as they stand, by the partner to ask."""
+    rows = findings_by_partner(report.findings, report.agreement)
+    names = {**report.agreement.settings.partners, "": "nobody in particular"}
+    frame = pd.DataFrame(
+        {
+            "Ask": rows["partner"].map(names),
+            "Severity": rows["severity"],
+            "Where": [_where(row) for row in rows.itertuples()],
+            "Found": rows["found"].map(shorten, na_action="ignore"),
+            "Expected": rows["expected"],
+            "What to do": rows["remedy"],
+        }
+    )
+    return table(frame, "Findings by partner")
+
+
+def _where(row: Any) -> str:
+    parts = [row.file, row.sheet, row.row, row.column]
+    names = ["", "sheet ", "row ", "column "]
+    return ", ".join(
+        f"{name}{part}" for name, part in zip(names, parts, strict=True) if pd.notna(part)
+    )
+
+
+def corrections_table(report: Report) -> Html:
+    """The corrections that figures of this report rest on."""
+    frame = corrections_applied(report).set_axis(
+        ["Measure", "Area", "Period", "Figure used", "Correction", "File"], axis=1
+    )
+    return table(frame, "Corrections applied", numeric=["Figure used"])
+
+
+def revisions_table(report: Report) -> Html:
+    """Figures that were revised since the last report, and the readings that this changed."""
+    rows = revisions(report)
+    units = rows["measure"].map(report.agreement.measures["unit"])
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "Period": rows["period"],
+            "Figure before": [f"{value:,.10g}" for value in rows["before"]],
+            "Figure now": [f"{value:,.10g}" for value in rows["now"]],
+            "Reading before": [*map(figure_text, rows["reading_before"], units)],
+            "Reading now": [*map(figure_text, rows["reading_now"], units)],
+        }
+    )
+    numeric = ["Figure before", "Figure now", "Reading before", "Reading now"]
+    return table(frame, "Revised since the last report", numeric=numeric)
+
+
+def data_log(report: Report) -> Html:
+    """Where every raw file came from."""
+    frame = report.sources[["file", "title", "producer", "address", "licence", "note"]].set_axis(
+        ["File", "What it is", "Producer", "Where found", "Terms", "Note"], axis=1
+    )
+    return table(frame, "Data log", folded=True)

@@ -13,7 +13,7 @@ import pandas as pd
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
 from psa_analysis.corrections import load_corrections
-from psa_analysis.findings import Finding, did_you_mean, one_of, to_frame
+from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.loading import write_bytes
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
@@ -226,4 +226,8 @@ def save_processed(
     folder = agreement.folder / "processed"
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
-    write_bytes(folder / "findings.csv", to_frame(findings).to_csv(index=False).encode())
+    # Here, since the module that sorts findings by partner also reads reports.
+    from psa_analysis.quality import findings_by_partner
+
+    table = findings_by_partner(findings, agreement)
+    write_bytes(folder / "findings.csv", table.to_csv(index=False).encode())

@@ -1,0 +1,83 @@
+"""Data quality: findings by partner, what was corrected, what was revised and what that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from psa_analysis.cleaning import as_of
+from psa_analysis.findings import COLUMNS, Finding, to_frame
+from psa_analysis.performance import readings
+from psa_analysis.periods import period_containing
+from psa_analysis.pipeline import Report
+from psa_analysis.register import Agreement
+
+
+def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd.DataFrame:
+    """The findings with the partner whom each is for, sorted so that each can be sent its own.
+
+    The partner is the one who returns the measure, or else the one that the file is named for;
+    empty where neither says.
+    """
+    table = to_frame(findings)
+    partners = agreement.settings.partners
+    by_measure = table["measure"].map(agreement.measures["partner"]).fillna("")
+    stems = table["file"].map(lambda name: PurePosixPath(name).name.casefold().replace("_", "-"))
+    by_file = stems.map(lambda stem: next((one for one in partners if stem.startswith(one)), ""))
+    table.insert(0, "partner", by_measure.where(by_measure != "", by_file))
+    order = {partner: number for number, partner in enumerate([*partners, ""])}
+    rank = table["partner"].map(order)
+    return table.iloc[np.lexsort([table.index, rank])].reset_index(drop=True)[["partner", *COLUMNS]]
+
+
+def corrections_applied(report: Report) -> pd.DataFrame:
+    """The corrected figures among those that the report knew."""
+    known = as_of(report.observations, report.cut_off)
+    corrected = known[known["correction"] != ""]
+    return corrected[["measure", "area", "period", "value", "correction", "file"]].reset_index(
+        drop=True
+    )
+
+
+def revisions(report: Report) -> pd.DataFrame:
+    """Figures of the agreement's area that have changed since the report before.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``measure``, ``period``, ``before``, ``now``, ``flag``, and what the revision changed: the
+        reading of that period then and now (``reading_before``, ``reading_now``).
+    """
+    agreement = report.agreement
+    earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
+    days = timedelta(days=agreement.settings.calendar.cut_off_days)
+    key = ["measure", "area", "period"]
+    then = as_of(report.observations, earlier.end + days)
+    now = as_of(report.observations, report.cut_off)
+    both = then.merge(now, on=key, suffixes=("_before", ""))
+    both = both[both["area"] == agreement.settings.agreement.area]
+    changed = both[both["value_before"].notna() & (both["value_before"] != both["value"])]
+    table = changed[[*key, "value_before", "value", "flag"]]
+    table = table.rename(columns={"value_before": "before", "value": "now"})
+    for name, read in (("before", readings(then, agreement)), ("now", report.readings)):
+        found = read[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
+        table = table.merge(found, on=key, how="left")
+    return table.drop(columns="area").reset_index(drop=True)
+
+
+def returns_received(report: Report) -> pd.DataFrame:
+    """What had come in by the cut-off: per file its rows, measures, newest period and last day."""
+    known = report.observations
+    known = known[known["received"] <= pd.Timestamp(report.cut_off)]
+    newest = known.sort_values("period_end").groupby("file", sort=True, observed=True)
+    return newest.agg(
+        rows=("row", "size"),
+        measures=("measure", "nunique"),
+        newest=("period", "last"),
+        received=("received", "max"),
+        illustrative=("illustrative", "any"),
+    ).reset_index()
