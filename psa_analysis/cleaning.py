@@ -42,6 +42,13 @@ OBSERVATION_COLUMNS = {
 FLAGS = ["final", "provisional", "revised", "estimated", "suppressed"]
 KEY = ["measure", "area", "period", "received"]
 
+#: Text that repeats from row to row, kept as codes while a table is cleaned: a million rows hold
+#: a few hundred different names.
+_REPEATED = (
+    "measure", "area", "period", "received", "flag", "illustrative", "note", "file", "sheet",
+    "column",
+)  # fmt: skip
+
 #: Percentages, rates and counts cannot be negative; changes and gaps can.
 _SIGNED_UNITS = {"percent change", "percentage points"}
 _PLAIN = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
@@ -78,9 +85,10 @@ def clean_returns(
         What was kept out, and what is doubtful.
     """
     cells = table.reset_index(drop=True)
-    texts = ["measure", "area", "period", "value", "received", "numerator", "denominator", "flag",
-             "illustrative", "note"]  # fmt: skip
-    cells[texts] = cells[texts].apply(lambda column: column.str.strip())
+    for column in _REPEATED:
+        cells[column] = _coded(cells[column])
+    for column in ("value", "numerator", "denominator"):
+        cells[column] = cells[column].astype("str").str.strip()
     findings: list[Finding] = []
 
     def keep(problems: Problems) -> None:
@@ -95,10 +103,8 @@ def clean_returns(
     keep(_resolve(cells, "measure", names))
     keep(_resolve(cells, "area", {name: name for name in agreement.areas["area"]}))
     cells["given_flag"] = cells["flag"]
-    cells.loc[cells["flag"] == "", "flag"] = "final"
-    keep(_resolve(cells, "flag", {name: name for name in FLAGS}))
-    cells.loc[cells["illustrative"] == "", "illustrative"] = "no"
-    keep(_resolve(cells, "illustrative", {"yes": "yes", "no": "no"}))
+    keep(_resolve(cells, "flag", {name: name for name in FLAGS}, blank="final"))
+    keep(_resolve(cells, "illustrative", {"yes": "yes", "no": "no"}, blank="no"))
     keep(_read_periods(cells, agreement))
     keep(_read_received(cells, agreement, today or date.today()))
     keep(_read_numbers(cells, agreement))
@@ -119,17 +125,38 @@ def clean_returns(
     findings += duplicates
     observations = observations.assign(small=_small(observations, agreement))
     observations = _in_order(observations)[list(OBSERVATION_COLUMNS)].reset_index(drop=True)
-    return observations, findings
+    coded = observations.select_dtypes("category").columns
+    return observations.astype(dict.fromkeys(coded, "str")), findings
+
+
+def _coded(column: pd.Series) -> pd.Series:
+    """Text that repeats, as codes and the few texts they stand for, without space around them."""
+    coded = column.astype("category")
+    stripped = [str(text).strip() for text in coded.cat.categories]
+    return _recoded(coded, stripped)
+
+
+def _recoded(column: pd.Series, texts: list[str]) -> pd.Series:
+    """Coded text with another text for each of its categories; several may become the same."""
+    unique = list(dict.fromkeys(texts))
+    places = {text: place for place, text in enumerate(unique)}
+    codes = np.array([places[text] for text in texts], dtype=np.int64)
+    made = pd.Categorical.from_codes(
+        codes[column.cat.codes], categories=pd.Index(unique, dtype=str)
+    )
+    return pd.Series(made, index=column.index, name=column.name)
 
 
 def _in_order(observations: pd.DataFrame) -> pd.DataFrame:
     """Sorted by measure, area, period and day; by codes, since sorting text is slow."""
-    keys = [
-        observations[column].factorize(sort=True)[0]
-        if column in ("measure", "area", "file")
-        else observations[column].to_numpy()
-        for column in ("row", "file", "received", "period_end", "area", "measure")
-    ]
+    keys = []
+    for column in ("row", "file", "received", "period_end", "area", "measure"):
+        values = observations[column]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            rank = np.argsort(np.argsort(values.cat.categories.to_numpy()))
+            keys.append(rank[values.cat.codes] if len(rank) else values.cat.codes.to_numpy())
+        else:
+            keys.append(values.to_numpy())
     return observations.iloc[np.lexsort(keys)]
 
 
@@ -154,53 +181,71 @@ def _problems(
     ]
 
 
-def _resolve(cells: pd.DataFrame, column: str, names: dict[str, str]) -> Problems:
+def _resolve(
+    cells: pd.DataFrame, column: str, names: dict[str, str], blank: str | None = None
+) -> Problems:
     """Replace each spelling by the register's: its name or title, in capitals or not."""
     by_spelling = {title.casefold(): name for name, title in names.items()}
     by_spelling |= {name.casefold(): name for name in names}
-    spellings = {text: by_spelling.get(text.casefold()) for text in cells[column].unique()}
-    known = {text: name for text, name in spellings.items() if name is not None}
-    unknown = ~cells[column].isin(list(known))
+    if blank is not None:
+        by_spelling[""] = blank
+    spellings = list(cells[column].cat.categories)
+    unknown = [text for text in spellings if text.casefold() not in by_spelling]
     problems: Problems = [
         (int(str(index)), _finding(row, column, one_of(names), did_you_mean(row[column], names)))
-        for index, row in cells[unknown].iterrows()
+        for index, row in cells[cells[column].isin(unknown)].iterrows()
     ]
-    if any(text != name for text, name in known.items()):
-        cells[column] = cells[column].map(known).where(~unknown, cells[column])
+    resolved = [by_spelling.get(text.casefold(), text) for text in spellings]
+    cells[column] = _recoded(cells[column], resolved)
     return problems
 
 
+def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
+    """What the register says of each row's measure."""
+    return cells["measure"].astype("category").map(values.to_dict()).astype(values.dtype)
+
+
 def _read_periods(cells: pd.DataFrame, agreement: Agreement) -> Problems:
-    kinds = cells["measure"].map(agreement.measures["frequency"]).map(KIND_OF_FREQUENCY)
-    keys = cells["period"] + "\0" + kinds
-    labels, ends, wrong = {}, {}, {}
-    for key in keys.unique():
-        text, _, kind = key.partition("\0")
+    frequencies = agreement.measures["frequency"].map(KIND_OF_FREQUENCY)
+    kinds = [frequencies.get(measure) for measure in cells["measure"].cat.categories]
+    texts = list(cells["period"].cat.categories)
+    pairs = cells["measure"].cat.codes.to_numpy().astype(np.int64) * len(texts)
+    pairs = pairs + cells["period"].cat.codes.to_numpy()
+    different, place = np.unique(pairs, return_inverse=True)
+    labels, ends = [], np.empty(len(different), dtype="datetime64[ns]")
+    wrong: dict[int, str] = {}
+    for number, pair in enumerate(different):
+        text, kind = texts[pair % len(texts)], kinds[pair // len(texts)]
         try:
             period = parse_period(text, kind)
         except PeriodError as error:
-            wrong[key] = str(error).rpartition("expected ")[2]
+            wrong[number] = str(error).rpartition("expected ")[2]
+            labels.append(text)
+            ends[number] = np.datetime64("NaT")
         else:
-            labels[key], ends[key] = period.label, pd.Timestamp(period.end)
+            labels.append(period.label)
+            ends[number] = np.datetime64(period.end)
+    bad = np.isin(place, list(wrong))
     problems: Problems = [
-        (int(str(index)), _finding(row, "period", wrong[keys[index]], "Correct the period."))
-        for index, row in cells[keys.isin(list(wrong))].iterrows()
+        (int(str(index)), _finding(row, "period", wrong[place[at]], "Correct the period."))
+        for at, (index, row) in zip(np.flatnonzero(bad), cells[bad].iterrows(), strict=True)
     ]
-    cells["period_end"] = pd.to_datetime(keys.map(ends))
-    cells["period"] = keys.map(labels).where(keys.isin(list(labels)), cells["period"])
+    cells["period_end"] = ends[place] if len(different) else pd.Series(dtype="datetime64[ns]")
+    coded = pd.Series(pd.Categorical.from_codes(place, categories=range(len(labels))), cells.index)
+    cells["period"] = _recoded(coded, labels) if labels else cells["period"]
     return problems
 
 
 def _read_received(cells: pd.DataFrame, agreement: Agreement, today: date) -> Problems:
-    days = {text: read_day(text) for text in cells["received"].unique()}
-    # To the nanosecond's limit, so that a mistyped century is a finding and not an overflow.
-    inside = {
-        text: pd.Timestamp(day)
-        for text, day in days.items()
-        if day is not None and 1900 <= day.year <= 2200
-    }
-    text = cells["received"].copy()
-    cells["received"] = pd.to_datetime(text.map(inside))
+    text = cells["received"]
+    days = [read_day(one) for one in text.cat.categories]
+    # Within two centuries, so that a mistyped one is a finding and not an overflow.
+    inside = [
+        np.datetime64(day) if day is not None and 1900 <= day.year <= 2200 else np.datetime64("NaT")
+        for day in days
+    ]
+    known = np.array(inside, dtype="datetime64[ns]")
+    cells["received"] = known[text.cat.codes] if len(known) else pd.Series(dtype="datetime64[ns]")
     shown = cells.assign(received=text)
     unread = cells["received"].isna()
     problems = _problems(
@@ -208,7 +253,7 @@ def _read_received(cells: pd.DataFrame, agreement: Agreement, today: date) -> Pr
         "Correct the date, or give it in the file's sidecar.",
     )  # fmt: skip
     # Examination results come in July and August, before their school year ends.
-    exams = cells["measure"].map(agreement.measures["frequency"]) == "exam_year"
+    exams = _of_measure(cells, agreement.measures["frequency"] == "exam_year")
     first = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
     for index, row in shown[cells["received"] <= first].iterrows():
         expected = f"a day after {first[index]:%Y-%m-%d}, given the period"
@@ -221,15 +266,20 @@ def _read_received(cells: pd.DataFrame, agreement: Agreement, today: date) -> Pr
 def _read_numbers(cells: pd.DataFrame, agreement: Agreement) -> Problems:
     """Numbers from the cells; adds ``none``, True where a cell says that there is no figure."""
     problems: Problems = []
-    units = cells["measure"].map(agreement.measures["unit"])
-    changes = cells["measure"].map(agreement.measures["basis"]) == "change_from_baseline"
+    units = _of_measure(cells, agreement.measures["unit"])
+    changes = _of_measure(cells, agreement.measures["basis"] == "change_from_baseline")
     cells["value_text"] = cells["value"]
     cells["none"] = False
     for column in ("value", "numerator", "denominator"):
-        text = cells[column].copy()
+        text = cells[column]
+        if (text == "").all():
+            cells[column] = np.nan
+            continue
         plain = text.str.fullmatch(_PLAIN)
         numbers = pd.to_numeric(text.where(plain, None), errors="coerce").astype(float)
         others = cells.index[~plain & (text != "")]
+        if len(others):
+            cells = _uncoded(cells, ("flag", "note"))
         for index in others:
             row = cells.loc[index]
             # A change is worked out from counts, and a percentage would be the change itself.
@@ -245,19 +295,28 @@ def _read_numbers(cells: pd.DataFrame, agreement: Agreement) -> Problems:
                 cells.loc[index, ["flag", "note"]] = flag, note
                 cells.loc[index, "none"] = pd.isna(number) and flag != "suppressed"
         cells[column] = numbers
-        suppressed = cells["flag"] == "suppressed"
-        problems += _problems(
-            cells.assign(**{column: text}), suppressed & numbers.notna(), column,
-            "nothing, since the figure is suppressed", "Empty the cell.",
-        )  # fmt: skip
+        given = (cells["flag"] == "suppressed") & numbers.notna()
+        if given.any():
+            problems += _problems(
+                cells.assign(**{column: text}), given, column,
+                "nothing, since the figure is suppressed", "Empty the cell.",
+            )  # fmt: skip
     empty = (cells["value_text"] == "") & (cells["flag"] != "suppressed")
-    problems += _problems(
-        cells.assign(value=""), empty & ~cells["none"], "value",
-        "a figure, [x] if there is none, or [c] if it is confidential",
-        "Ask the sender.", "warning",
-    )  # fmt: skip
-    cells.loc[empty, "none"] = True
+    if empty.any():
+        problems += _problems(
+            cells.assign(value=""), empty & ~cells["none"], "value",
+            "a figure, [x] if there is none, or [c] if it is confidential",
+            "Ask the sender.", "warning",
+        )  # fmt: skip
+        cells.loc[empty, "none"] = True
     return problems
+
+
+def _uncoded(cells: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """The same table with plain text in these columns, so that single cells can be changed."""
+    for column in columns:
+        cells[column] = cells[column].astype("str")
+    return cells
 
 
 def _understand(
@@ -303,17 +362,21 @@ def _check_values(
     cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agreement
 ) -> Problems:
     """Figures that their unit or their own parts rule out."""
-    unit = observations["measure"].map(agreement.measures["unit"])
-    basis = observations["measure"].map(agreement.measures["basis"])
-    percent = unit == "percent"
-    signed = unit.isin(_SIGNED_UNITS) & (basis != "change_from_baseline")
+    measures = agreement.measures
+    percent = _of_measure(observations, measures["unit"] == "percent")
+    changes = measures["basis"] == "change_from_baseline"
+    signed = _of_measure(observations, measures["unit"].isin(_SIGNED_UNITS) & ~changes)
     value, over, under = (observations[name] for name in ("value", "numerator", "denominator"))
+    rate = pd.Series(np.nan, index=observations.index)
+    tolerance = rate
+    if under.notna().any():
+        # A value printed to d decimals may differ from its parts by half a unit of the last.
+        text = observations["value_text"].where(under.notna(), "")
+        decimals = text.str.extract(r"\.([0-9]+)")[0].str.len().fillna(0)
+        tolerance = 0.5 * 10.0 ** -decimals.astype(float) + 1e-9
+        factors = measures["unit"].map(lambda unit: float(rate_factor(unit) or 1))
+        rate = _of_measure(observations, factors) * over / under.where(under != 0)
     shown = observations.assign(value=observations["value_text"])
-    # A value printed to d decimals may differ from its parts by half a unit of the last.
-    decimals = observations["value_text"].str.extract(r"\.([0-9]+)")[0].str.len().fillna(0)
-    tolerance = 0.5 * 10.0 ** -decimals.astype(float) + 1e-9
-    factors = {name: rate_factor(name) or 1 for name in unit.unique()}
-    rate = unit.map(factors).astype(float) * over / under.where(under != 0)
     corrected = observations["correction"] != ""
     rules = [
         (percent & ((value < 0) | (value > 100)), "value", "0 to 100 for a percentage",
@@ -345,7 +408,7 @@ def _check_scale(cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agr
         .where(register["frequency"] != "quarterly")
         .fillna(register["target"].where(register["frequency"] != "quarterly"))
     )
-    usual = usual.fillna(known["measure"].map(stated))
+    usual = usual.fillna(_of_measure(known, stated.astype(float)))
     times = np.log10((known["value"] / usual.where(usual > 0)).astype(float))
     problems: Problems = []
     for power in (2, 3):
@@ -371,8 +434,8 @@ def _check_scale(cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agr
 def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
     """Counts of people below the threshold, whose publication could point at someone."""
     threshold = agreement.settings.disclosure.threshold
-    unit = observations["measure"].map(agreement.measures["unit"])
-    counts = unit.map({name: rate_factor(name) is None for name in unit.unique()}).astype(bool)
+    counted = agreement.measures["unit"].map(lambda unit: rate_factor(unit) is None)
+    counts = _of_measure(observations, counted.astype(bool))
     value, over = observations["value"], observations["numerator"]
     few = counts & (value > 0) & (value < threshold)
     return few | (over > 0) & (over < threshold) | (observations["flag"] == "suppressed")

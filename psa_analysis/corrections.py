@@ -55,6 +55,9 @@ def apply_corrections(
         Corrections that do not fit, and so were not applied.
     """
     observations = observations.assign(correction="")
+    if len(corrections):
+        # Single cells are changed, so their text may not be codes.
+        observations = observations.astype({"flag": "str"})
     findings: list[Finding] = []
     dropped: list[object] = []
     for _, row in corrections.iterrows():

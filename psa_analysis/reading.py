@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -45,6 +46,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "note": ("note", "notes", "comment", "comments"),
 }
 _FIELD_OF = {heading: field for field, headings in FIELDS.items() for heading in headings}
+#: Fields that differ from row to row.
+_FIGURES = {"value", "numerator", "denominator"}
 #: Headings of our own template that only help whoever fills it in.
 _HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
@@ -168,12 +171,14 @@ def load_returns(
         for grid in grids:
             rows, doubts = lay_out(grid, name, known, defaults)
             findings += doubts
-            tables.append(rows.assign(file=name))
+            tables.append(rows.assign(file=_same(name, rows.index)))
     columns = [*ROW_COLUMNS, "file"]
     filled = [table for table in tables if len(table)]
     if not filled:
         return pd.DataFrame(columns=columns, dtype=str).astype({"row": int}), findings
-    return pd.concat(filled, ignore_index=True)[columns], findings
+    return (filled[0] if len(filled) == 1 else pd.concat(filled, ignore_index=True))[
+        columns
+    ], findings
 
 
 # Text files
@@ -269,8 +274,14 @@ def _read_even(text: str, delimiter: str, name: str) -> tuple[pd.DataFrame | Non
                 delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False,
                 invalid_row_handler=uneven,
             ),
+            # Names and periods repeat: as codes they take a tenth of the room.
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False,
+                column_types={
+                    name: pa.string() if _FIELD_OF.get(_heading(cell)) in _FIGURES
+                    else pa.dictionary(pa.int32(), pa.string())
+                    for name, cell in zip(names, header, strict=True)
+                },
+                strings_can_be_null=False,
             ),
         )  # fmt: skip
     except pa.ArrowInvalid:
@@ -528,12 +539,15 @@ def _long(
         return pd.DataFrame(columns=ROW_COLUMNS), findings
     rows = pd.DataFrame(index=below.index)
     for field in FIELDS:
-        rows[field] = below[fields[field]] if field in fields else defaults.get(field, "")
-    if "received" in fields and "received" in defaults:
-        rows["received"] = rows["received"].where(rows["received"] != "", defaults["received"])
-    rows["sheet"] = grid.sheet
+        rows[field] = (
+            below[fields[field]] if field in fields else _same(defaults.get(field, ""), below.index)
+        )
+    if "received" in fields and "received" in defaults and (rows["received"] == "").any():
+        given = rows["received"].astype("str")
+        rows["received"] = given.where(given != "", defaults["received"])
+    rows["sheet"] = _same(grid.sheet, below.index)
     rows["row"] = below.index
-    rows["column"] = column_letter(fields["value"])
+    rows["column"] = _same(column_letter(fields["value"]), below.index)
     totals = (
         rows["area"].str.fullmatch(_TOTAL.pattern, case=False) if len(rows) else rows["area"] == ""
     )
@@ -543,6 +557,12 @@ def _long(
     # A row that gives no figure, measure or period is a line of words below the table.
     words = (rows["value"] == "") & (rows["period"] == "")
     return rows[~words][ROW_COLUMNS].reset_index(drop=True), findings
+
+
+def _same(text: str, index: pd.Index) -> pd.Series:
+    """One text for every row, held once."""
+    codes = np.zeros(len(index), dtype=np.int8)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=[text]), index=index)
 
 
 def _wide(
