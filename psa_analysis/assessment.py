@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pandas as pd
@@ -76,7 +77,12 @@ _COPIED = [
 ]  # fmt: skip
 
 
-def assess(readings: pd.DataFrame, agreement: Agreement, period: Period) -> pd.DataFrame:
+def assess(
+    readings: pd.DataFrame,
+    agreement: Agreement,
+    period: Period,
+    refused: Collection[tuple[str, str]] = (),
+) -> pd.DataFrame:
     """Put readings, trajectory and register together for one reporting period.
 
     Parameters
@@ -88,6 +94,8 @@ def assess(readings: pd.DataFrame, agreement: Agreement, period: Period) -> pd.D
         The register and the thresholds.
     period : Period
         The reporting period, a quarter.
+    refused : collection of (measure, period)
+        Figures that came in and could not be used.
 
     Returns
     -------
@@ -101,7 +109,7 @@ def assess(readings: pd.DataFrame, agreement: Agreement, period: Period) -> pd.D
     ]
     followed = agreement.measures[agreement.measures["role"] != "context"]
     rows = [
-        _assess_one(measure, own[own["measure"] == measure.name], agreement, period)
+        _assess_one(measure, own[own["measure"] == measure.name], agreement, period, refused)
         for _, measure in followed.iterrows()
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -109,7 +117,11 @@ def assess(readings: pd.DataFrame, agreement: Agreement, period: Period) -> pd.D
 
 
 def _assess_one(
-    measure: pd.Series, series: pd.DataFrame, agreement: Agreement, period: Period
+    measure: pd.Series,
+    series: pd.DataFrame,
+    agreement: Agreement,
+    period: Period,
+    refused: Collection[tuple[str, str]],
 ) -> dict[str, object]:
     settings = agreement.settings
     row: dict[str, object] = dict.fromkeys(COLUMNS)
@@ -131,6 +143,12 @@ def _assess_one(
         # Part of a year says nothing against a path from year to year.
         series = series[series["period_end"].dt.month == 3]
     row |= _returned(series, measure, agreement, period)
+    if row["late"] and (measure.name, row["expected_period"]) in refused:
+        row["late"] = False
+        row["missing"] = (
+            f"a figure for {row['expected_period']} came in and could not be used; psa check and "
+            "the page on data quality say why"
+        )
     readings_made = series[series["reading"].notna()]
     if len(readings_made):
         row |= _latest(readings_made, measure)

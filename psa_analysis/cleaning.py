@@ -166,7 +166,7 @@ def _finding(
     return Finding(
         severity, row["file"], expected, remedy,  # type: ignore[arg-type]  # one of the two words
         row=int(row["row"]), column=column, found=str(row[column]), measure=row["measure"],
-        sheet=row["sheet"] or None,
+        sheet=row["sheet"] or None, period=str(row["period"]),
     )  # fmt: skip
 
 
@@ -458,7 +458,7 @@ def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list
                     f"one figure, but {other['file']} row {other['row']} says {_said(other)}",
                     "Ask the sender which is right and remove the other; both are kept out.",
                     row=int(row["row"]), column="value", found=_said(row),
-                    measure=row["measure"], sheet=row["sheet"] or None,
+                    measure=row["measure"], sheet=row["sheet"] or None, period=row["period"],
                 )
             )  # fmt: skip
     return distinct.drop(differing.index), findings

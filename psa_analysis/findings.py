@@ -34,6 +34,8 @@ class Finding:
         The measure that the finding is about.
     sheet : str, optional
         Name of the sheet, for workbooks.
+    period : str, optional
+        The period that the figure is of.
     """
 
     severity: Severity
@@ -45,6 +47,7 @@ class Finding:
     found: str | None = None
     measure: str | None = None
     sheet: str | None = None
+    period: str | None = None
 
     def __str__(self) -> str:
         place = [self.file]

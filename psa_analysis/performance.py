@@ -248,3 +248,36 @@ def observations_used(
         (series["period_end"] >= start) & (series["period_end"] <= at["period_end"].iloc[0])
     ]
     return pd.concat([base.assign(part="base"), used])
+
+
+def splice(old: pd.Series, new: pd.Series) -> tuple[pd.Series, str]:
+    """Join two series of one thing across a change of definition, where they overlap.
+
+    Parameters
+    ----------
+    old, new : pandas.Series
+        Readings by period's label; both definitions are kept as series of their own.
+
+    Returns
+    -------
+    spliced : pandas.Series
+        The new series, and before it the old one moved by the mean difference of the two over
+        the periods that have both.
+    method : str
+        What was done, in words, to be printed wherever the spliced series is shown.
+
+    Raises
+    ------
+    ValueError
+        If no period has both: then nothing says how the definitions compare.
+    """
+    both = [period for period in old.index if period in new.index]
+    if not both:
+        raise ValueError("the two definitions have no period in common, so they cannot be joined")
+    shift = float((new[both] - old[both]).mean())
+    before = old[[period for period in old.index if period not in new.index]]
+    method = (
+        f"The older definition is moved by {shift:+.4g}, the mean difference of the two in "
+        f"{', '.join(both)}."
+    )
+    return pd.concat([before + shift, new]), method

@@ -13,7 +13,7 @@ import pandas as pd
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
 from psa_analysis.corrections import load_corrections
-from psa_analysis.findings import Finding, did_you_mean, one_of
+from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import write_bytes
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
@@ -106,9 +106,10 @@ def make_report(
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     read = readings(as_of(observations, cut_off), agreement)
     sources = as_table(read_sidecars(agreement.folder)[0])
+    refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
     return Report(
         agreement, period, cut_off, audience, observations, read,
-        assess(read, agreement, period), sources, tuple(findings),
+        assess(read, agreement, period, refused), sources, tuple(findings),
     )  # fmt: skip
 
 

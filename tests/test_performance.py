@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.performance import readings
+from psa_analysis.performance import readings, splice
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.register import Agreement
 from psa_analysis.trajectory import exact
@@ -206,3 +206,23 @@ def test_the_order_of_rows_does_not_matter(agreement: Agreement, values: list[in
     order = list(frame.index)
     random.shuffle(order)
     pd.testing.assert_frame_equal(readings(frame.loc[order], agreement), readings(frame, agreement))
+
+
+def test_definitions_are_joined_only_where_they_overlap(loaded: tuple) -> None:
+    """England's pupils without five GCSEs: the definition of 2004/05 and two years of both."""
+    england = loaded[0][loaded[0]["area"] == "England"].set_index("period")
+    old = england.loc[england["measure"] == "N2-without-age15", "value"]
+    new = england.loc[england["measure"] == "N2-without-ks4", "value"]
+    joined, method = splice(old, new)
+    # 55.7 and 54.7 by the old, 55.1 and 54.2 by the new: 0.55 lower.
+    assert method.startswith("The older definition is moved by -0.55, the mean difference")
+    assert method.endswith("in 2004/05, 2005/06.")
+    assert joined["2003/04"] == pytest.approx(57.3 - 0.55)
+    assert joined["2004/05"] == 55.1
+    assert len(joined) == 11
+    leeds = loaded[0][loaded[0]["area"] == "Leeds"].set_index("period")
+    with pytest.raises(ValueError, match="no period in common"):
+        splice(
+            leeds.loc[leeds["measure"] == "N2-age15", "value"],
+            leeds.loc[leeds["measure"] == "N2-ks4", "value"],
+        )
