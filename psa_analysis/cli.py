@@ -57,7 +57,7 @@ _data = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="psa_analysis", prog_name="psa")
 def main() -> None:
-    r"""Follow a Local Public Service Agreement.
+    """Follow a Local Public Service Agreement.
 
     \b
     psa check                       is the data sound?

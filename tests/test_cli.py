@@ -17,6 +17,8 @@ def test_every_command_has_help(command: list[str]) -> None:
     result = psa(*command, "--help")
     assert result.exit_code == 0
     assert "Usage:" in result.output
+    if not command:
+        assert "  psa check                       is the data sound?\n" in result.output
 
 
 @pytest.mark.parametrize(
