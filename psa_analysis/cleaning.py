@@ -86,7 +86,9 @@ def clean_returns(
     """
     cells = table.reset_index(drop=True)
     for column in _REPEATED:
-        cells[column] = _coded(cells[column])
+        # The names of files and sheets are theirs to the last space.
+        place = column in ("file", "sheet", "column")
+        cells[column] = cells[column].astype("category") if place else _coded(cells[column])
     for column in ("value", "numerator", "denominator"):
         cells[column] = cells[column].astype("str").str.strip()
     findings: list[Finding] = []
@@ -411,7 +413,7 @@ def _check_scale(cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agr
     usual = usual.fillna(_of_measure(known, stated.astype(float)))
     times = np.log10((known["value"] / usual.where(usual > 0)).astype(float))
     problems: Problems = []
-    for power in (2, 3):
+    for power in (2, 3, 6):
         for sign, words in ((1, "times"), (-1, "of")):
             off = (times - sign * power).abs() < 0.15
             for index, row in known[off.fillna(False)].iterrows():
@@ -428,7 +430,30 @@ def _check_scale(cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agr
                         ),
                     )
                 )  # fmt: skip
-    return problems
+    fractions = _check_fractions(observations, agreement)
+    named = {index for index, _ in fractions}
+    return fractions + [problem for problem in problems if problem[0] not in named]
+
+
+def _check_fractions(observations: pd.DataFrame, agreement: Agreement) -> Problems:
+    """A spreadsheet shows 0.55 as 55%: a percentage of 1 or so where more is usual."""
+    measures = agreement.measures
+    usual = measures["target"].fillna(measures["baseline"])
+    usual = usual.where(measures["unit"] == "percent")
+    given = _of_measure(observations, usual.astype(float))
+    few = (observations["value"] > 0) & (observations["value"] <= 1.5) & (given >= 5)
+    alone = few & observations["denominator"].isna()
+    return [
+        (
+            int(str(index)),
+            _finding(
+                row.copy().rename(index).where(row.index != "value", row["value_text"]), "value",
+                "a percentage, 0 to 100: this looks like a fraction",
+                f"Ask whether {100 * row['value']:.10g} was meant; if not, give its parts.",
+            ),
+        )
+        for index, row in observations[alone].iterrows()
+    ]  # fmt: skip
 
 
 def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
@@ -443,7 +468,7 @@ def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
 
 def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """One row per key: twins that agree become one, twins that differ are all kept out."""
-    said = ["value", "numerator", "denominator", "flag", "illustrative", "note"]
+    said = ["value", "numerator", "denominator", "flag", "illustrative"]
     if not observations.duplicated(KEY).any():
         return observations, []
     distinct = observations.drop_duplicates(KEY + said)
@@ -576,11 +601,17 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
         far = (distance > 6 * usual) & (distance > 0.1 * values.abs())
         # A wild figure makes its neighbours look wild too: the wildest of them is meant.
         wildest = distance >= distance.rolling(2 * step + 1, center=True, min_periods=1).max()
-        for index in values.index[far & wildest]:
+        # The newest figures have no later neighbour: they are compared with the year before.
+        change = (values - values.shift(step)).abs()
+        newest = pd.Series(np.arange(len(values)) >= len(values) - step, index=values.index)
+        moved = newest & (change > 6 * change.median()) & (change > 0.3 * values.shift(step).abs())
+        far &= ~moved.shift(-step, fill_value=False)
+        distance = distance.where(~newest, change)
+        for index in values.index[(far & wildest) | moved]:
             row = series.loc[index]
             yield Finding(
                 "warning", row["file"],
-                f"nearer its neighbours: it is {distance[index]:,.4g} from their mean, "
+                f"nearer the figures a year from it: it is {distance[index]:,.4g} away, "
                 f"where {usual:,.4g} is usual",
                 "Ask whether it is right.", row=int(row["row"]), column="value",
                 found=f"{row['value']:,.15g}", measure=str(measure), sheet=row["sheet"] or None,

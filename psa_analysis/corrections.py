@@ -6,6 +6,7 @@ figure as it stands; once the source has been mended the correction no longer fi
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -109,10 +110,9 @@ def _figure_of(row: pd.Series, observations: pd.DataFrame) -> object:
 
 
 def _change(row: pd.Series, figure: pd.Series, flags: list[str]) -> dict[str, object]:
-    try:
-        expected = float(row["expect"])
-    except ValueError:
-        raise _Unfit("expect", "the figure as it stands", "Give it.") from None
+    expected = _number(row["expect"])
+    if expected is None:
+        raise _Unfit("expect", "the figure as it stands", "Give it.")
     if pd.isna(figure["value"]) or abs(figure["value"] - expected) > 1e-9 * max(1, abs(expected)):
         raise _Unfit(
             "expect", f"{figure['value']:.15g}, which now stands there",
@@ -123,12 +123,21 @@ def _change(row: pd.Series, figure: pd.Series, flags: list[str]) -> dict[str, ob
     if row["action"] == "flag":
         if row["value"] not in flags:
             raise _Unfit("value", one_of(flags), "Correct the flag.")
+        if row["value"] == "suppressed":
+            # What is suppressed must not be left beside its mark.
+            return {"flag": "suppressed"} | dict.fromkeys(
+                ("value", "numerator", "denominator"), float("nan")
+            )
         return {"flag": row["value"]}
-    try:
-        number = float(row["value"])
-    except ValueError:
-        raise _Unfit("value", "a number", "Correct the cell.") from None
+    number = _number(row["value"])
+    if number is None:
+        raise _Unfit("value", "a number", "Correct the cell.")
     if row["action"] == "scale":
         return {"value": figure["value"] * number}
     # The parts of a rate belong to the figure that they gave, not to its correction.
     return {"value": number, "numerator": float("nan"), "denominator": float("nan")}
+
+
+def _number(text: str) -> float | None:
+    """A plain number, and nothing such as nan or inf."""
+    return float(text) if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text) else None

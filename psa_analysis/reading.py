@@ -68,13 +68,10 @@ class Grid:
         The sheet's name; empty for a text file.
     cells : pandas.DataFrame
         Text; the index is the row as a spreadsheet counts it, the columns count from 0.
-    merged : frozenset of (row, column)
-        Cells, counted as in `cells`, that a merged cell above or left of them covers.
     """
 
     sheet: str
     cells: pd.DataFrame
-    merged: frozenset[tuple[int, int]] = frozenset()
 
 
 def column_letter(number: int) -> str:
@@ -193,7 +190,8 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if plain is not None:
         return [Grid("", plain)], findings + ragged
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        rows = list(reader)
     except csv.Error as error:
         raise DataError(
             [
@@ -287,11 +285,27 @@ def _read_even(text: str, delimiter: str, name: str) -> tuple[pd.DataFrame | Non
     except pa.ArrowInvalid:
         return None, []
     frame = table.to_pandas()
+    if '"' in text and any(_swallowed(frame[name], delimiter) for name in frame):
+        raise DataError(
+            [
+                Finding(
+                    "error", name, "each quotation mark closed in its own cell",
+                    "One cell holds the rows below it: look for a quotation mark left open.",
+                )
+            ]
+        )  # fmt: skip
     # Skipped rows still count: number the rest as the spreadsheet does.
     skipped = {finding.row for finding in findings}
     numbers = [n for n in range(1, len(frame) + len(skipped) + 1) if n not in skipped]
     frame.index = pd.Index(numbers, name="row") if skipped else pd.RangeIndex(1, len(frame) + 1)
     return frame.set_axis(range(len(header)), axis=1), findings
+
+
+def _swallowed(column: pd.Series, delimiter: str) -> bool:
+    """Whether a cell holds what look like further rows."""
+    texts = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    lines = texts[texts.str.contains("\n", regex=False)]
+    return bool(lines.str.contains(delimiter, regex=False).any())
 
 
 def _padded(rows: Iterable[list[str]]) -> pd.DataFrame:
@@ -348,14 +362,16 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
             if row < len(text):
                 text[row] += [""] * (column + 1 - len(text[row]))
                 text[row][column] = shown_as
-        covered = {
-            (row + 1, column)
-            for (top, left), (bottom, right) in sheet.merged_cell_ranges or []
-            for row in range(top, bottom + 1)
-            for column in range(left, right + 1)
-            if (row, column) != (top, left)
-        }
-        grids.append(Grid(about.name, _padded(text), frozenset(covered)))
+        for (top, left), (bottom, _) in sheet.merged_cell_ranges or []:
+            # A name merged over several rows is the name of each; a figure is not.
+            if (
+                top < len(text)
+                and left < len(text[top])
+                and read_cell(text[top][left]).value is None
+            ):
+                for below in range(top + 1, min(bottom + 1, len(text))):
+                    text[below][left] = text[top][left]
+        grids.append(Grid(about.name, _padded(text)))
     return grids, findings
 
 
@@ -371,8 +387,10 @@ def _text(cell: object) -> str:
 
 
 _ERROR = re.compile(rb'<c r="([A-Z]+)([0-9]+)"[^>]*\bt="e"')
+#: A formula without a value; one of type str has an empty text for its value, which is one.
 _FORMULA = re.compile(
-    rb'<c r="([A-Z]+)([0-9]+)"[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+    rb'<c r="([A-Z]+)([0-9]+)"(?![^>]*t="str")[^>]*>\s*<f\b[^>]*(?:/>|>[^<]*</f>)'
+    rb"\s*(?:<v\s*/>|<v></v>)?\s*</c>"
 )
 
 
@@ -460,23 +478,89 @@ def lay_out(
         Columns and rows that were not read, totals that do not add up.
     """
     place = {"file": name, "sheet": grid.sheet or None}
+    names = {str(one).casefold() for field in known.values() for one in field}
     for row, header in _candidate_headers(grid):
+        listed = [
+            _FIELD_OF[_heading(text)] for text in header.values() if _heading(text) in _FIELD_OF
+        ]
         fields = {
             _FIELD_OF[_heading(text)]: column
-            for column, text in reversed(header.items())
+            for column, text in header.items()
             if _heading(text) in _FIELD_OF
         }
         periods = {column: text for column, text in header.items() if _is_period(text)}
-        if "value" in fields and ("period" in fields or "period" in defaults):
-            return _long(grid, row, header, fields, defaults, place)
-        if periods and not ("value" in fields and "period" in fields):
-            return _wide(grid, row, header, fields, periods, known, defaults, place)
+        long = "value" in fields and ("period" in fields or "period" in defaults)
+        if not long and (not periods or _is_no_header(grid, row, header, periods, names)):
+            continue
+        twice = sorted({field for field in listed if listed.count(field) > 1})
+        again = sorted({text for text in periods.values() if [*periods.values()].count(text) > 1})
+        bare = [text for text in header.values() if _QUARTER_ONLY.fullmatch(text)]
+        if twice or (not long and (again or bare)):
+            return _refused(
+                f"one column for each of {', '.join(twice or again or bare)}", row, place,
+                "Send one table with one column for each, and years above every quarter.",
+            )  # fmt: skip
+        if not long and (words := _words_above(grid, row, periods)):
+            return _refused(
+                f"figures that were observed: '{words}' stands above the periods", row, place,
+                "Send what was observed alone, without targets or forecasts beside it.",
+            )  # fmt: skip
+        return (
+            _long(grid, row, header, fields, defaults, place)
+            if long
+            else _wide(grid, row, header, fields, periods, known, defaults, place)
+        )
     missing = Finding(
         "error", name, "a header row: measure, area, period and value, or periods across the top",
         "Ask for the table on our template.", sheet=grid.sheet or None,
         found=_first_text(grid),
     )  # fmt: skip
     return pd.DataFrame(columns=ROW_COLUMNS), [missing]
+
+
+def _refused(
+    expected: str, row: int, place: dict[str, str | None], remedy: str
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """No row of a sheet that could be read in more than one way."""
+    finding = Finding(
+        "error", str(place["file"]), expected, remedy, sheet=place["sheet"], row=row
+    )  # fmt: skip
+    return pd.DataFrame(columns=ROW_COLUMNS), [finding]
+
+
+def _is_no_header(
+    grid: Grid, row: int, header: dict[int, str], periods: dict[int, str], names: set[str]
+) -> bool:
+    """Whether a row that names periods is data, or stands over another header."""
+    others = [text for column, text in header.items() if column not in periods and text]
+    if any(text.casefold() in names or read_cell(text).value is not None for text in others):
+        return True
+    below = grid.cells.loc[row + 1 : row + 1]
+    headings = [_heading(str(cell)) for cell in below.to_numpy().ravel()]
+    return sum(heading in _FIELD_OF for heading in headings) >= 2
+
+
+_NOT_OBSERVED = re.compile(
+    r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
+)
+
+
+def _words_above(grid: Grid, row: int, periods: dict[int, str]) -> str:
+    """Words above the periods that say that a column holds something else than outturns."""
+    above = grid.cells.loc[: row - 1, min(periods) :]
+    return next(
+        (str(cell) for cell in above.to_numpy().ravel() if _NOT_OBSERVED.search(str(cell))), ""
+    )
+
+
+def _second_header(below: pd.DataFrame, labels: Iterable[int]) -> int | None:
+    """The row where another table begins, if one does."""
+    for column in labels:
+        texts = below[column].astype("str").str.strip().str.casefold()
+        again = below.index[texts.isin({*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]})]
+        if len(again):
+            return int(again[0])
+    return None
 
 
 def _heading(text: str) -> str:
@@ -499,7 +583,8 @@ def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
     ]
     for place, (number, row) in enumerate(listed[:_TITLE_ROWS]):
         following = listed[place + 1][1] if place + 1 < len(listed) else {}
-        if any(_QUARTER_ONLY.fullmatch(text) for text in following.values()):
+        headings = sum(_heading(text) in _FIELD_OF for text in row.values())
+        if headings < 2 and any(_QUARTER_ONLY.fullmatch(text) for text in following.values()):
             above = row  # the years over the header's quarters
             continue
         joined, year = {}, ""
@@ -531,6 +616,18 @@ def _long(
     below = grid.cells.loc[row + 1 :]
     below = below[(below != "").any(axis=1)]
     findings = _unread_columns(header, row, place)
+    below = _until_second_table(below, fields.values(), findings, place)
+    unheaded = [column for column, text in header.items() if not text]
+    stray = below.index[(below[unheaded] != "").any(axis=1)] if unheaded else below.index[:0]
+    findings += [
+        Finding(
+            "error", str(place["file"]), "nothing beyond the last heading",
+            "A figure with a comma in it goes in quotation marks.", sheet=place["sheet"],
+            row=int(number),
+        )
+        for number in stray
+    ]  # fmt: skip
+    below = below.drop(index=stray)
     missing = [
         field for field in ("measure", "period", "value") if field not in {*fields, *defaults}
     ]
@@ -556,7 +653,26 @@ def _long(
         rows = rows[~totals]
     # A row that gives no figure, measure or period is a line of words below the table.
     words = (rows["value"] == "") & (rows["period"] == "")
+    words &= (rows["numerator"] == "") & (rows["denominator"] == "")
     return rows[~words][ROW_COLUMNS].reset_index(drop=True), findings
+
+
+def _until_second_table(
+    below: pd.DataFrame, labels: Iterable[int], findings: list[Finding],
+    place: dict[str, str | None],
+) -> pd.DataFrame:  # fmt: skip
+    """The rows above a second header; what follows it is named and not read."""
+    again = _second_header(below, labels)
+    if again is None:
+        return below
+    findings.append(
+        Finding(
+            "error", str(place["file"]), "one table to a sheet",
+            "Another header stands here, and nothing from it on was read: put the second table "
+            "on a sheet of its own.", sheet=place["sheet"], row=again,
+        )
+    )  # fmt: skip
+    return below.loc[: again - 1]
 
 
 def _same(text: str, index: pd.Index) -> pd.Series:
@@ -586,7 +702,9 @@ def _wide(
                 _missing_column("measure", row, place),
             ]
         defaults = {**defaults, "measure": grid.sheet}
+    below = _until_second_table(below, labels.values(), findings, place)
     made: list[dict[str, object]] = []
+    since = 0
     for number, cells in below.iterrows():
         own = {field: str(cells[column]).strip() for field, column in labels.items()}
         figures = {column: str(cells[column]) for column in periods if str(cells[column]).strip()}
@@ -594,11 +712,12 @@ def _wide(
             continue  # a heading between rows, or words below the table
         label = own.get("area") or own.get("measure") or str(cells.iloc[0]).strip()
         if _TOTAL.fullmatch(label):
-            findings += _check_totals_wide(made, figures, int(str(number)), place)
+            findings += _check_totals_wide(made[since:], figures, int(str(number)), place)
+            since = len(made)
             continue
         for column, figure in figures.items():
             made.append(
-                {field: own.get(field) or defaults.get(field, "") for field in FIELDS}
+                {field: own.get(field, defaults.get(field, "")) for field in FIELDS}
                 | {
                     "period": periods[column], "value": figure, "sheet": grid.sheet,
                     "row": int(str(number)), "column": column_letter(column),
@@ -636,6 +755,9 @@ def _sums(total: str, parts: list[str]) -> bool:
     whole = read_cell(total).value
     if whole is None or not figures or any(figure is None for figure in figures):
         return True  # what cannot be added up is not wrong
+    known = [figure for figure in figures if figure is not None]
+    if min(known) <= whole <= max(known) and len(known) > 1:
+        return True  # an average of the rows, as for rates
     decimals = max(len(text.partition(".")[2].rstrip("%")) for text in (total, *parts))
     added = sum(figure for figure in figures if figure is not None)
     return abs(added - whole) <= 0.5 * 10.0**-decimals * (len(figures) + 1)

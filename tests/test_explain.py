@@ -80,7 +80,7 @@ def test_a_measure_without_a_figure_says_why(report: Report) -> None:
 def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
-        sheet = book.add_worksheet("Treatment")
+        sheet = book.add_worksheet("Treatment ")
         for column, text in enumerate(["Measure", "Area", "2004-05 Q3"]):
             sheet.write(4, column, text)
         for column, value in enumerate(["Drug users in treatment", "Leicestershire", 1077]):
@@ -92,9 +92,9 @@ def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     observations, findings = load_observations(agreement)
     report = make_report(agreement, observations, findings, parse_reporting_period("2004-05 Q3"))
     used = cells_used(report, "N7-treatment").iloc[0]
-    assert (used["sheet"], used["cell"], used["text"]) == ("Treatment", "C6", "1077")
+    assert (used["sheet"], used["cell"], used["text"]) == ("Treatment ", "C6", "1077")
     lines = explain(report, "N7-treatment")
-    assert any("sheet Treatment, cell C6, which says '1077'" in line for line in lines)
+    assert any("sheet Treatment , cell C6, which says '1077'" in line for line in lines)
 
 
 # Sidecars
@@ -174,6 +174,8 @@ def test_each_action_of_a_correction(correct: Callable) -> None:
     assert correct(action="scale", value="10")[0]["value"].tolist() == [22220]
     assert correct(action="flag", value="estimated")[0]["flag"].tolist() == ["estimated"]
     assert len(correct(action="drop", value="")[0]) == 0
+    hidden = correct(action="flag", value="suppressed")[0]
+    assert hidden["value"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -187,6 +189,9 @@ def test_each_action_of_a_correction(correct: Callable) -> None:
         ({"period": "2004-05 Q4"}, "There are 0: correct the row."),
         ({"received": "2005-02-02"}, "There are 0"),
         ({"measure": "N99"}, "There are 0"),
+        ({"value": "inf"}, "expected a number"),
+        ({"value": "nan"}, "expected a number"),
+        ({"expect": "nan"}, "the figure as it stands"),
         ({"reason": ""}, "why, who said so and when"),
     ],
 )

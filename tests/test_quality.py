@@ -113,6 +113,15 @@ def test_a_figure_far_from_its_neighbours_is_asked_about(agreement: Agreement) -
     assert "is usual" in found[0].expected
 
 
+def test_the_newest_figure_is_compared_with_the_year_before(agreement: Agreement) -> None:
+    values = [10, 11, 10, 12, 11, 12, 12, 13, 130]
+    rows = [
+        f"N6-absence,Leicestershire,{1990 + n}/{91 + n},{v / 2},2004-01-30"
+        for n, v in enumerate(values)
+    ]
+    assert [one.found for one in series(agreement, *rows)] == ["65"]
+
+
 def test_small_numbers_are_marked(agreement: Agreement) -> None:
     observations, _ = clean_returns(
         frame(

@@ -225,13 +225,53 @@ TEXT_FILES = {
         b"Measure,Area,Period,Value\nL8,Blaby,2003/04,10\nL8,Melton,2003/04,5\nL8,Total,2003/04,51\n",
         [("L8", "2003/04", 10, "final", "D2"), ("L8", "2003/04", 5, "final", "D3")],
         ["the sum of the rows above, 15"]),
+    "a second header over the periods": (
+        b",,2004-05 Q1,,2004-05 Q2,\nMeasure,Area,Target,Actual,Target,Actual\nN13,Leicestershire,1,2,3,4\n",
+        [], ["a header row"]),
+    "targets beside outturns": (
+        b",,Actual,,Target,\nMeasure,Area,2002/03,2003/04,2004/05,2005/06\nN6-eet,Leicestershire,55,60,80,85\n",
+        [], ["'Target' stands above the periods"]),
+    "a second table below": (
+        (WIDE + "\n" + WIDE.replace("2004-05", "2003-04")).encode(), TWO, ["one table to a sheet"]),
+    "two tables side by side": (
+        b"Measure,Area,Period,Value,,Measure,Area,Period,Value\nN13,Leicestershire,2004-05 Q1,1,,N13,Leicestershire,2004-05 Q2,2\n",
+        [], ["one column for each of area, measure, period, value"]),
+    "two columns of figures": (
+        LONG.replace("Value", "Value,Actual").replace("2300", "2300,2200").encode(), [],
+        ["one column for each of value"]),
+    "a quotation mark that swallows rows": (
+        b"measure,area,period,value,note\nN13,Leicestershire,2004-05 Q1,1,\"ok\nN13,Leicestershire,2004-05 Q2,2,\n",
+        [], ["a quotation mark left open"]),
+    "a comma in a figure below a title": (
+        ("Return,,,\n" + LONG.replace("2300", "2,300")).encode(), [], ["nothing beyond the last heading"]),
+    "a blank measure beside a default": (
+        b"Measure,Area,2004-05 Q1\nN26-county,Blaby,11\n,Charnwood,12\n",
+        [("N26-county", "2004-05 Q1", 11, "final", "C2")], ["row 3, column measure: found ''"]),
+    "quarters before their year": (
+        b",,,2003/04,\nMeasure,Area,Q4,Q1,Q2\nN13,Leicestershire,1,2,3\n", [], ["one column for each of Q4"]),
+    "years and quarters in columns of their own": (
+        b"Measure,Area,Year,Quarter,Value\nN13,Leicestershire,2004/05,Q1,1\n", [],
+        ["one column for each of period"]),
+    "a row of parts without its period": (
+        b"Measure,Area,Period,Value,Numerator,Denominator\nL5,Leicestershire,,,5,9\n", [],
+        ["row 2, column period"]),
+    "periods down and areas across": (
+        b"Measure,Period,Blaby,Charnwood\nN26-county,2004-05 Q1,3,4\n", [], ["a header row"]),
+    "millions in full": (
+        ("Measure,Area,Period,Value\n" + "".join(f"N9,Leicestershire,{y}-0{y - 1999} Q1,3.8\n" for y in range(2001, 2005))
+         + "N9,Leicestershire,2004-05 Q2,3800000\n").encode(),
+        [("N9", f"{y}-0{y - 1999} Q1", 3.8, "final", f"D{n}") for n, y in enumerate(range(2001, 2005), 2)],
+        ["1,000,000 times the usual"]),
+    "a percentage as a fraction": (
+        b"Measure,Area,Period,Value\nL5,Leicestershire,2004-05 Q1,.62\n", [], ["looks like a fraction"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", TEXT_FILES)
 def test_text_files(load: Callable, case: str) -> None:
     content, expected, says = TEXT_FILES[case]
-    observations, findings = load("return.csv", content)
+    defaults = {"measure": "N26-all"} if case == "a blank measure beside a default" else {}
+    observations, findings = load("return.csv", content, **defaults)
     assert rows(observations) == expected, "\n".join(map(str, findings))
     said = "\n".join(map(str, findings))
     assert len(findings) == len(says), said
