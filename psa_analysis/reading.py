@@ -555,11 +555,12 @@ def _words_above(grid: Grid, row: int, periods: dict[int, str]) -> str:
 
 def _second_header(below: pd.DataFrame, labels: Iterable[int]) -> int | None:
     """The row where another table begins, if one does."""
+    headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
     for column in labels:
-        texts = below[column].astype("str").str.strip().str.casefold()
-        again = below.index[texts.isin({*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]})]
-        if len(again):
-            return int(again[0])
+        # Each different text once: a long table repeats its names.
+        same = [text for text in below[column].unique() if str(text).strip().casefold() in headings]
+        if same:
+            return int(below.index[below[column].isin(same)][0])
     return None
 
 
@@ -616,7 +617,8 @@ def _long(
     below = grid.cells.loc[row + 1 :]
     below = below[(below != "").any(axis=1)]
     findings = _unread_columns(header, row, place)
-    below = _until_second_table(below, fields.values(), findings, place)
+    labels = [fields[field] for field in ("measure", "area", "period") if field in fields]
+    below = _until_second_table(below, labels, findings, place)
     unheaded = [column for column, text in header.items() if not text]
     stray = below.index[(below[unheaded] != "").any(axis=1)] if unheaded else below.index[:0]
     findings += [
