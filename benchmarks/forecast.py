@@ -119,13 +119,13 @@ def peer(model: Callable[[int], object]) -> Callable[[Cases], Predicted | None]:
         means, spreads = [], []
         # Compiled before it is timed.
         try:
-            model(season).forecast(y=cases.history[0], h=horizon, level=[80])  # type: ignore[attr-defined]
+            model(season).forecast(y=cases.history[0], h=horizon, level=[80])
         except Exception:
             return None
         began = time.perf_counter()
         for history in cases.history:
             try:
-                found = model(season).forecast(y=history, h=horizon, level=[80])  # type: ignore[attr-defined]
+                found = model(season).forecast(y=history, h=horizon, level=[80])
             except Exception:
                 return None
             means.append(found["mean"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import psa_analysis as psa
 from psa_analysis.pages import table
 from psa_analysis.pipeline import Report
-from psa_analysis.words import counted, figure_text, listed, sentences
+from psa_analysis.words import chance_text, counted, figure_text, listed, sentences
 
 
 class Tags(HTMLParser):
@@ -80,6 +80,12 @@ def test_sentences_come_from_the_row(report: Report) -> None:
     assert "planned by then; no forecast: a forecast needs 3 readings, and there are 2" in council
     assert sentences(rows.loc["N7-treatment"]).endswith("had not come in by the cut-off.")
     assert sentences(rows.loc["L8"]) == "Not stated: no document states a target."
+
+
+def test_a_chance_never_seems_to_have_passed_a_threshold() -> None:
+    chances = [0.004, 0.01, 0.2496, 0.25, 0.29, 0.599, 0.6, 0.99, 0.996, float("nan")]
+    shown = ["under 1%", "1%", "24%", "25%", "29%", "59%", "60%", "99%", "over 99%", "–"]
+    assert [chance_text(one) for one in chances] == shown
 
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "=1+1", "&lt;", "‮abc"]
