@@ -26,10 +26,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from psa_analysis.intervals import reading_intervals
 from psa_analysis.periods import (
@@ -47,6 +50,8 @@ from psa_analysis.register import (
     parse_comparator,
     rate_factor,
 )
+
+Floats = NDArray[np.float64]
 
 #: Columns of the readings, one row per measure, area and period.
 READING_COLUMNS = {
@@ -163,21 +168,73 @@ def _with_limits(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     return result.assign(lower=limits["lower"], upper=limits["upper"], interval=limits["method"])
 
 
+def periods_used(basis: str, frequency: str, end: date) -> int:
+    """How many of its periods, the last of them ending on a day, a reading is made from.
+
+    Parameters
+    ----------
+    basis : {"annual", "year_to_date", "rolling_12m", "change_from_baseline"}
+    frequency : str
+        The measure's; anything but quarterly has one period a year.
+    end : date
+        The reading's last day.
+    """
+    if frequency != "quarterly":
+        return 1
+    return ((end.month - 4) % 12) // 3 + 1 if basis == "year_to_date" else 4
+
+
+def added_up(
+    values: Floats, numerators: Floats, denominators: Floats, unit: str
+) -> tuple[Floats, str]:
+    """Several periods' figures as one: their sum, or for rates that of all their cases.
+
+    Parameters
+    ----------
+    values, numerators, denominators : numpy.ndarray
+        Shape (..., periods); the last two count for rates only.
+    unit : str
+        What the values are in; ``""`` for what is counted.
+
+    Returns
+    -------
+    made : numpy.ndarray
+        Shape (...), in the unit; missing where it cannot be made or a value is missing.
+    why_not : str
+        Why figures of this kind cannot be added up, else empty.
+    """
+    factor = rate_factor(unit)
+    if values.shape[-1] == 1:
+        return values[..., 0], ""
+    missing = np.full(values.shape[:-1], np.nan)
+    if factor is None and unit in NOT_SUMMED:
+        return missing, f"figures in {unit} cannot be added up"
+    if factor is None:
+        return np.asarray(values.sum(axis=-1)), ""
+    if np.isnan(denominators).any():
+        return missing, "needs numerators and denominators of every period"
+    return np.asarray(factor * numerators.sum(axis=-1) / denominators.sum(axis=-1)), ""
+
+
+def change_from(level: Any, base: float) -> Any:
+    """Percentage change of a level, a number or an array, from its base."""
+    # Written so that the difference, often exact, comes before the division.
+    return 100 * (level - base) / base
+
+
 def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.Series:
     """End of the first period that goes into each reading."""
     ends = series["period_end"]
-    if frequency != "quarterly":
+    back = [periods_used(basis, frequency, end) - 1 for end in ends]
+    if not any(back):
         return ends
-    if basis == "year_to_date":
-        financial_year = ends.dt.to_period("Q-MAR").dt.qyear
-        return pd.to_datetime((financial_year - 1).astype(str) + "-06-30")
-    return ends - pd.offsets.QuarterEnd(3)
+    quarters = ends.dt.to_period("Q-MAR") - pd.Series(back, index=ends.index)
+    return quarters.dt.end_time.dt.normalize()
 
 
 def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
     """Sum (or pooled rate) of each window; fills in flag, illustrative and missing."""
     totals: list[float] = []
-    factor = rate_factor(unit)
     for index, start in first.items():
         end = series.at[index, "period_end"]
         window = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
@@ -187,24 +244,27 @@ def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataF
         total = float("nan")
         if len(window) < quarters:
             result.at[index, "missing"] = f"needs {quarters} quarters, has {len(window)}"
-        elif quarters == 1 or (factor is None and unit not in NOT_SUMMED):
-            total = window["value"].sum(skipna=False)
-        elif factor is None:
-            result.at[index, "missing"] = f"figures in {unit} cannot be added up"
-        elif window["denominator"].isna().any():
-            result.at[index, "missing"] = "needs numerators and denominators of every quarter"
         else:
-            total = factor * window["numerator"].sum() / window["denominator"].sum()
-            parts = ["numerator", "denominator"]
-            result.loc[index, parts] = window[parts].sum().to_numpy()
+            made, why_not = added_up(*_columns(window), unit)
+            total = float(made)
+            result.at[index, "missing"] = why_not
+            if rate_factor(unit) is not None and quarters > 1 and not why_not:
+                parts = ["numerator", "denominator"]
+                result.loc[index, parts] = window[parts].sum().to_numpy()
         totals.append(total)
     return pd.Series(totals, index=series.index)
+
+
+def _columns(window: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+    """Values, numerators and denominators."""
+    table = window[["value", "numerator", "denominator"]].to_numpy(dtype=float)
+    return table[:, 0], table[:, 1], table[:, 2]
 
 
 def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Mean (or pooled rate) of the last years, each of them complete."""
     unit, kind = measure["unit"], KIND_OF_FREQUENCY[measure["frequency"]]
-    factor, years = rate_factor(unit), years_averaged(measure)
+    years = years_averaged(measure)
     figures = series.set_index("period")
     totals: list[float] = []
     for index, label in result["period"].items():
@@ -221,14 +281,9 @@ def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Serie
             missing = "the year is not complete"
         elif lacking:
             missing = f"needs {years} complete years, lacks {', '.join(lacking)}"
-        elif unit in NOT_SUMMED:
-            missing = f"figures in {unit} cannot be added up"
-        elif factor is None:
-            total = window["value"].sum() / years
-        elif window["denominator"].isna().any():
-            missing = "needs numerators and denominators of every year"
         else:
-            total = factor * window["numerator"].sum() / window["denominator"].sum()
+            made, missing = added_up(*_columns(window), unit)
+            total = float(made) if rate_factor(unit) is not None else float(made) / years
         totals.append(total)
         result.at[index, "missing"] = missing
     return result.assign(reading=totals)
@@ -409,9 +464,8 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
         result.loc[unmade, "missing"] = f"{found} for the baseline period"
         result["reading"] = float("nan")
         result["lower"] = result["upper"] = float("nan")
-    # Written so that the difference, often exact, comes before the division.
     for column in ("reading", "lower", "upper"):
-        result[column] = 100 * (result[column] - base) / base
+        result[column] = change_from(result[column], base)
     return result
 
 
