@@ -27,6 +27,10 @@ QUARTERS = [quarter(year, number) for year in YEARS for number in (1, 2, 3, 4)]
 BASELINE_YEAR = 2002
 AREA = "Leicestershire"
 
+#: A made-up family of authorities: no source names the county's nearest neighbours.
+FAMILY = [f"Authority {letter}" for letter in "ABCDEFGHIJKLMNOP"]
+FAMILY_YEARS = range(2000, 2006)
+
 #: Returns that came after the cut-off: file and period.
 LATE = {("highways", "2003-04 Q2"), ("drug_action_team", "2004-05 Q3"), ("police", "2005-06 Q1")}
 
@@ -132,6 +136,25 @@ def year_rows(
     ]
 
 
+def family_rows(
+    measure: str, over: np.ndarray, under: np.ndarray, first: str
+) -> list[dict[str, object]]:
+    """Yearly percentages of the family, half a year after each year's end.
+
+    Authority C's third last figure is estimated, and Authority K's came half a year late. `first`
+    names the area of the first row; the others are those of the family.
+    """
+    rows = []
+    for area, n_row, d_row in zip([first, *FAMILY], over, under, strict=True):
+        for year, n, d in zip(FAMILY_YEARS, n_row, d_row, strict=True):
+            period = parse_period(f"{year}/{(year + 1) % 100:02d}")
+            flag = "estimated" if (area, year) == ("Authority C", 2003) else "final"
+            days = 365 if (area, year) == ("Authority K", 2003) else 183
+            made = row("family", measure, period, 100 * n / d, flag, days, int(n), int(d))
+            rows.append(made | {"area": area})
+    return rows
+
+
 def make() -> pd.DataFrame:
     """All illustrative returns, one row each, with the file that each belongs to."""
     rows: list[dict[str, object]] = []
@@ -206,6 +229,30 @@ def make() -> pd.DataFrame:
         recycled[baseline] * waste[baseline].sum() * 35 / 152 / recycled[baseline].sum()
     )
     rows += rate_rows("waste", "L7", recycled, waste)
+
+    # The family's rates rise faster every year, as England's did, so the top quartile moves. The
+    # county's own years are its quarters above; 2000/01 comes before them.
+    drawn = noise("L7-family")
+    size = np.round(drawn.uniform(150e3, 620e3, len(FAMILY)), -3)
+    tonnes = np.round(np.outer(size, np.linspace(1, 1.04, 6)))
+    start = drawn.normal(0, 4.2, len(FAMILY))
+    path = np.array([17.0, 18.8, 21.4, 24.8, 29.2, 33.8])
+    rates = path + start[:, None] + drawn.normal(0, 0.6, (len(FAMILY), 6)).cumsum(axis=1)
+    own_waste = np.array([328e3, *waste.reshape(5, 4).sum(axis=1)])
+    own_recycled = np.array([64_900, *recycled.reshape(5, 4).sum(axis=1)])
+    rows += family_rows(
+        "L7-family", np.vstack([own_recycled, np.round(tonnes * rates.clip(3) / 100)]),
+        np.vstack([own_waste, tonnes]), AREA,
+    )  # fmt: skip
+
+    # Drug treatment sustained or completed: some authorities have few people in treatment.
+    drawn = noise("N7-family")
+    people = np.array([860, 95, 140, 180, 230, 290, 340, 410, 480, 560, 640, 720, 810, 930, 1080,
+                       1260, 1490])  # fmt: skip
+    treated = np.round(np.outer(people, np.linspace(0.86, 1.12, 6)))
+    usual = np.concatenate([[0.005], drawn.normal(0, 0.045, len(FAMILY))])
+    shares = usual[:, None] + np.array([0.43, 0.445, 0.465, 0.48, 0.50, 0.52])
+    rows += family_rows("N7-family", drawn.binomial(treated.astype(int), shares), treated, AREA)
 
     # The index is known when the accounts are closed.
     for year, value in zip(range(2002, 2006), [100, 101.7, 104.4, 106.9], strict=True):

@@ -22,7 +22,17 @@ from afcharts.af_colours import get_af_colours
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psa_analysis.pipeline import Report, assessment_row, readings_with_path
+from psa_analysis.families import (
+    FamilyOutlook,
+    Funnel,
+    family_figures,
+    family_outlook,
+    figure_unit,
+    funnel,
+    standings,
+)
+from psa_analysis.pages import no_family
+from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.trajectory import (
     baseline_end,
     due_period,
@@ -30,7 +40,7 @@ from psa_analysis.trajectory import (
     trigger_path,
     trigger_value,
 )
-from psa_analysis.words import figure_text, state_text
+from psa_analysis.words import chance_text, figure_text, state_text
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 #: Colour and marker of a state: at most four colours, and a shape for each.
@@ -347,3 +357,239 @@ def reliability_chart(table: pd.DataFrame) -> Chart:
         f"dashed line both are the same. Came true: {said}."
     )
     return Chart(svg, alt, table)
+
+
+def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
+    """A family over time: each authority, where the top quartile begins, and where it is heading.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register with yearly figures of the family.
+    family : str
+        A family of ``families.csv``, or a kind of area.
+    own : str, optional
+        The followed measure with the agreement's own readings of the same thing.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or family.
+    """
+    if said := no_family(report, family):
+        return _only_words(said)
+    definition = report.agreement.measures.loc[measure]
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    edges = standings(report, measure, family)
+    edges = edges[edges["edge"].notna()]
+    if edges.empty:
+        return _only_words(
+            f"{definition['title']}: too few figures had come in by {day_text(report.cut_off)}."
+        )
+    figures = family_figures(report, measure, family)
+    figures = figures[figures["left_out"] == ""]
+    ahead = family_outlook(report, measure, family, own)
+    with _figure(8, 4.6) as (drawing, axes):
+        drawing.subplots_adjust(left=0.1, right=0.76, top=0.95, bottom=0.12)
+        others = figures[figures["area"] != area]
+        for _, line in others.groupby("area"):
+            axes.plot(line["period_end"], line["figure"], color=GREY, linewidth=0.8, alpha=0.6)
+        last = others[others["period_end"] == others["period_end"].max()]
+        low = last.loc[last["figure"].idxmin()]
+        labels: Labels = [(low["figure"], low["period_end"], "Other authorities", GREY)]
+        labels += _draw_edge(axes, edges, ahead, unit)
+        labels += _draw_own(axes, figures[figures["area"] == area], ahead, area, unit)
+        axes.margins(x=0.03, y=0.08)
+        _label_ends(axes, labels)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        svg = _svg(drawing)
+    data = pd.concat(
+        [
+            figures[["area", "period", "figure"]],
+            edges[["period", "edge"]].set_axis(["period", "figure"], axis=1).assign(area=_EDGE),
+            *(
+                one.fan()[["period", "median", "low_80", "high_80"]]
+                .rename(columns={"median": "figure"})
+                .assign(area=name)
+                for name, one in ((_EDGE, ahead.edge), (area, ahead.own))
+                if not ahead.reason
+            ),
+        ],
+        ignore_index=True,
+    )
+    return Chart(svg, _family_alt(definition, edges, ahead, area, unit, family), data)
+
+
+#: What the edge is called in charts and their data.
+_EDGE = "Top quartile begins"
+
+
+def _draw_edge(axes: Axes, edges: pd.DataFrame, ahead: FamilyOutlook, unit: str) -> Labels:
+    """Where the top quartile began, dashed, and the shaded range of where it will."""
+    newest = edges.iloc[-1]
+    axes.plot(edges["period_end"], edges["edge"], color=TEAL, linestyle=(0, (5, 2)), linewidth=2.2)
+    if ahead.reason:
+        text = f"Top quartile {figure_text(newest['edge'], unit)}"
+        return [(newest["edge"], newest["period_end"], text, TEAL)]
+    fan = ahead.edge.fan()
+    ends = [newest["period_end"], *fan["period_end"]]
+    axes.fill_between(
+        ends, [newest["edge"], *fan["low_80"]], [newest["edge"], *fan["high_80"]],
+        color=TEAL, alpha=0.25, linewidth=0,
+    )  # fmt: skip
+    axes.plot(ends, [newest["edge"], *fan["median"]], color=TEAL, linestyle=":", linewidth=2)
+    due = fan.iloc[-1]
+    text = f"Top quartile {figure_text(due['median'], unit)}"
+    return [(due["median"], due["period_end"], text, TEAL)]
+
+
+def _draw_own(axes: Axes, own: pd.DataFrame, ahead: FamilyOutlook, area: str, unit: str) -> Labels:
+    """The own area's line, heavier and with points, and bars for eight in ten chances."""
+    if own.empty:
+        return []
+    axes.plot(own["period_end"], own["figure"], "o-", color=BLUE, linewidth=2.6, markersize=6)
+    last = own.iloc[-1]
+    if ahead.reason:
+        text = f"{area} {figure_text(last['figure'], unit)}"
+        return [(last["figure"], last["period_end"], text, BLUE)]
+    fan = ahead.own.fan()
+    axes.plot(
+        [last["period_end"], *fan["period_end"]], [last["figure"], *fan["median"]],
+        color=BLUE, linestyle=":", linewidth=2,
+    )  # fmt: skip
+    axes.errorbar(
+        fan["period_end"], fan["median"],
+        yerr=[fan["median"] - fan["low_80"], fan["high_80"] - fan["median"]],
+        fmt="o", color=BLUE, markerfacecolor="white", capsize=5, linewidth=1.5,
+    )  # fmt: skip
+    due = fan.iloc[-1]
+    text = f"{area} {figure_text(due['median'], unit)}"
+    return [(due["median"], due["period_end"], text, BLUE)]
+
+
+def _family_alt(
+    definition: pd.Series, edges: pd.DataFrame, ahead: FamilyOutlook, area: str, unit: str,
+    family: str,
+) -> str:  # fmt: skip
+    made_up = "Illustrative figures. " if edges["illustrative"].any() else ""
+    first, newest = edges.iloc[0], edges.iloc[-1]
+    said = (
+        f"{made_up}Line chart of {definition['title']}: each authority of the {family}, up to "
+        f"{newest['period']}. The dashed line is where the top quartile begins: "
+        f"{figure_text(first['edge'], unit)} in {first['period']}"
+    )
+    if len(edges) > 1:
+        said += f", {figure_text(newest['edge'], unit)} in {newest['period']}"
+    if pd.notna(newest["figure"]):
+        said += f". The heavy line is {area}, the latest {figure_text(newest['figure'], unit)}"
+    if ahead.reason:
+        return f"{said}. No forecast: {ahead.reason}."
+    low, high = ahead.edge.interval(80)
+    own_low, own_high = ahead.own.interval(80)
+    return (
+        f"{said}. The shaded forecast of the top quartile for {ahead.edge.periods[-1]} has its "
+        f"middle at {figure_text(ahead.edge.median, unit)}, eight in ten chances between "
+        f"{figure_text(low, unit)} and {figure_text(high, unit)}; that of {area}, drawn as bars, "
+        f"{figure_text(ahead.own.median, unit)}, between {figure_text(own_low, unit)} and "
+        f"{figure_text(own_high, unit)}. The chance that {area} is in the top quartile then is "
+        f"{chance_text(float(ahead.chance[-1]))}."
+    )
+
+
+def _only_words(text: str) -> Chart:
+    """Instead of a picture of nothing."""
+    with _figure(8, 1) as (drawing, axes):
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+        svg = _svg(drawing)
+    return Chart(svg, text, pd.DataFrame())
+
+
+def funnel_chart(report: Report, measure: str, family: str) -> Chart:
+    """A family's figures by their number of cases, within what chance allows around the mean.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_chart`.
+    """
+    if said := no_family(report, family):
+        return _only_words(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    if made.reason:
+        return _only_words(f"{definition['title']}: no funnel, since {made.reason}.")
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    units, curve = made.units, made.curve
+    with _figure(8, 4.6) as (drawing, axes):
+        drawing.subplots_adjust(left=0.1, right=0.84, top=0.95, bottom=0.14)
+        axes.axhline(made.mean, color=GREY, linewidth=1.5)
+        end = curve.iloc[-1]
+        labels: Labels = [(made.mean, end["denominator"], "Mean", GREY)]
+        for percent, style in (("95", (0, (5, 3))), ("99.8", "-")):
+            for side in ("low", "high"):
+                axes.plot(
+                    curve["denominator"], curve[f"{side}_{percent}"],
+                    color=GREY, linestyle=style, linewidth=1,
+                )  # fmt: skip
+            text = f"{percent}% limits"
+            labels.append((end[f"high_{percent}"], end["denominator"], text, GREY))
+        for name, marker, colour, rows in _funnel_groups(units, area):
+            axes.plot(
+                rows["denominator"], rows["figure"], marker, color=colour, markersize=8,
+                markerfacecolor="white" if name == "within" else colour,
+            )  # fmt: skip
+        _name_points(axes, made, area)
+        axes.margins(x=0.03, y=0.06)
+        _label_ends(axes, labels)
+        axes.set_xlabel("Number of cases that each figure is made of")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        svg = _svg(drawing)
+    return Chart(svg, _funnel_alt(definition, made, area, unit), units)
+
+
+def _funnel_groups(units: pd.DataFrame, area: str) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+    """Points that share a marker and a colour."""
+    others, beyond = units["area"] != area, units["outside"].str.split().str[-1].fillna("")
+    yield "within", "o", GREY, units[others & (beyond == "")]
+    yield "95", "^", ORANGE, units[others & (beyond == "95%")]
+    yield "99.8", "s", PINK, units[others & (beyond == "99.8%")]
+    yield "own", "D", BLUE, units[~others]
+
+
+def _name_points(axes: Axes, made: Funnel, area: str) -> None:
+    """The own area's name, and those of the authorities beyond the widest limits."""
+    units = made.units
+    own, far = units["area"] == area, units["outside"].str.endswith("99.8%")
+    middle = (units["denominator"].min() + units["denominator"].max()) / 2
+    wide = units["denominator"].max() - units["denominator"].min()
+    for _, row in units[own | far].iterrows():
+        above, right = row["figure"] > made.mean, row["denominator"] <= middle
+        if row["area"] == area:
+            # Others may be near, so its name goes where fewer of them are.
+            near = units[(units["denominator"] - row["denominator"]).abs() < wide / 4]["figure"]
+            above = (near > row["figure"]).sum() < (near < row["figure"]).sum()
+        axes.annotate(
+            row["area"], (row["denominator"], row["figure"]), (0, 9 if above else -9),
+            textcoords="offset points", ha="left" if right else "right", fontsize=11,
+            va="bottom" if above else "top", color=BLUE if row["area"] == area else PINK,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
+
+
+def _funnel_alt(definition: pd.Series, made: Funnel, area: str, unit: str) -> str:
+    made_up = "Illustrative figures. " if made.illustrative else ""
+    beyond = made.units[made.units["outside"] != ""]
+    named = [f"{row['area']} {row['outside']}" for _, row in beyond.iterrows()]
+    own = made.units[made.units["area"] == area]
+    ours = f" {area} is at {figure_text(own['figure'].iloc[0], unit)}." if len(own) else ""
+    return (
+        f"{made_up}Funnel plot of {definition['title']}, {made.period}: {len(made.units)} "
+        f"authorities by number of cases, around their mean of {figure_text(made.mean, unit)}, "
+        f"with 95% limits (dashed) and 99.8% limits.{ours} Beyond the limits: "
+        f"{', '.join(named) or 'none'}."
+    )

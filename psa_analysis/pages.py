@@ -17,8 +17,19 @@ import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.explain import explain
+from psa_analysis.families import (
+    family_figures,
+    family_outlook,
+    figure_unit,
+    funnel,
+    higher_is_better,
+    newest_standing,
+    quartile,
+    standings,
+)
 from psa_analysis.findings import shorten
 from psa_analysis.partners import due
+from psa_analysis.performance import place
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.quality import (
     corrections_applied,
@@ -29,12 +40,15 @@ from psa_analysis.quality import (
 )
 from psa_analysis.register import NOT_STATED
 from psa_analysis.words import (
+    QUARTILES,
     STATE_SIGNS,
     chance_text,
     figure_text,
     listed,
+    points_text,
     reliability_words,
     sentences,
+    standing_sentences,
     with_unit,
 )
 
@@ -254,6 +268,8 @@ def context_table(report: Report, reference: str) -> Html:
     measures = report.agreement.measures
     context = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
     rows = report.readings[report.readings["measure"].isin(context.index)]
+    # What is made up was not published.
+    rows = rows[~rows["illustrative"].astype(bool)]
     frame = pd.DataFrame(
         {
             "Figure": rows["measure"].map(context["title"]),
@@ -555,3 +571,232 @@ def reference_table(scores: pd.DataFrame) -> Html:
     )
     numeric = [name for name in frame.columns if name not in ("Panel", "Which that is")]
     return table(frame, "Forecasts of the reference panels", numeric=numeric)
+
+
+def no_family(report: Report, family: str) -> str:
+    """Why a register has no family to show, or nothing; a family that it misses is an error."""
+    there = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
+    return "" if there else "The register names no family of authorities."
+
+
+def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
+    """Where the agreement's area stands in a family, and where the top quartile is heading.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register with figures of the family.
+    family : str
+        A family of ``families.csv``, or a kind of area.
+    own : str, optional
+        The followed measure with the agreement's own readings of the same thing.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or family.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    newest = newest_standing(report, measure, family)
+    if newest is None:
+        return _sentence(
+            f"Too few figures of the {family} had come in by {day_text(report.cut_off)} to say "
+            "where the top quartile begins."
+        )
+    definition = report.agreement.measures.loc[measure]
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    said = standing_sentences(newest, area, unit)
+    table = standings(report, measure, family)
+    first = table[table["edge"].notna()].iloc[0]
+    if first["period"] != newest["period"]:
+        said += (
+            f" In {first['period']} the top quartile began at {figure_text(first['edge'], unit)}."
+        )
+    ahead = family_outlook(report, measure, family, own)
+    if ahead.reason:
+        return _sentence(f"{said} No forecast of the top quartile: {ahead.reason}.")
+    low, high = ahead.edge.interval(80)
+    said += (
+        f" By {ahead.edge.periods[-1]} it is forecast to begin at "
+        f"{figure_text(ahead.edge.median, unit)}, with eight in ten chances between "
+        f"{figure_text(low, unit)} and {figure_text(high, unit)}. The chance that {area} is in the "
+        f"top quartile then is {chance_text(float(ahead.chance[-1]))}."
+    )
+    if ahead.left_out:
+        said += f" The forecast is made without {listed(list(ahead.left_out))}: too few figures."
+    return _sentence(said)
+
+
+def family_table(report: Report, measure: str, family: str) -> Html:
+    """The newest figures of a family in order, best first; those that do not count at the end.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition = report.agreement.measures.loc[measure]
+    unit, higher = figure_unit(definition), higher_is_better(definition)
+    newest = newest_standing(report, measure, family)
+    if newest is None:
+        return _sentence(f"{definition['title']}: too few figures were known.")
+    rows = family_figures(report, measure, family)
+    rows = rows[rows["period"] == newest["period"]]
+    counted = rows[rows["left_out"] == ""].copy()
+    counted["place"] = [place(one, counted["figure"], higher) for one in counted["figure"]]
+    counted = counted.sort_values(["place", "area"])
+    left_out = rows[rows["left_out"] != ""]
+    better = 1 if higher else -1
+    shared = counted["place"].duplicated(keep=False)
+    frame = pd.DataFrame(
+        {
+            "Authority": counted["area"],
+            "Place": counted["place"].astype(str) + shared.map({True: " =", False: ""}),
+            "Figure": [figure_text(value, unit) for value in counted["figure"]],
+            "Chance allows": [
+                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                for low, high in zip(counted["lower"], counted["upper"], strict=True)
+            ],
+            "Quartile": [
+                QUARTILES[quartile(value, counted["figure"], higher)] for value in counted["figure"]
+            ],
+            "From the top quartile's edge": [
+                f"{points_text(value, unit)} {'inside' if value > 0 else 'outside'}"
+                if abs(value) > 1e-9
+                else "on the edge"
+                for value in better * (counted["figure"] - newest["edge"])
+            ],
+        }
+    )
+    others = [
+        {"Authority": area, "Place": f"left out: {why}", "Figure": figure_text(figure, unit)}
+        for area, why, figure in left_out[["area", "left_out", "figure"]].itertuples(index=False)
+    ] + [{"Authority": area, "Place": "no figure had come in"} for area in newest["missing"]]
+    frame = pd.concat([frame, pd.DataFrame(others)], ignore_index=True)
+    return table(
+        frame, f"{_family_title(definition, family, bool(newest['illustrative']))}, "
+        f"{newest['period']}", numeric=["Figure", "Chance allows"],
+    )  # fmt: skip
+
+
+def standings_table(report: Report, measure: str, family: str) -> Html:
+    """Year by year: where the top quartile began, and the place of the agreement's area.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, rows = report.agreement.measures.loc[measure], standings(report, measure, family)
+    unit = figure_unit(definition)
+    frame = pd.DataFrame(
+        {
+            "Period": rows["period"],
+            "Our figure": [figure_text(value, unit) for value in rows["figure"]],
+            "Top quartile begins at": [figure_text(value, unit) for value in rows["edge"]],
+            "Place": [
+                "–" if pd.isna(row.place) else f"{row.place:.0f} of {row.ranked}"
+                for row in rows.itertuples()
+            ],
+            "Quartile": rows["quartile"].map(QUARTILES),
+            "No figure from": [listed(list(names)) or "–" for names in rows["missing"]],
+            "Left out": [listed(list(names)) or "–" for names in rows["left_out"]],
+            "Note": rows["reason"],
+        }
+    )
+    return table(
+        frame, f"{_family_title(definition, family, bool(rows['illustrative'].any()))}, by year",
+        numeric=["Our figure", "Top quartile begins at"], folded=True,
+    )  # fmt: skip
+
+
+def _family_title(definition: pd.Series, family: str, illustrative: bool) -> str:
+    mark = " (illustrative figures)" if illustrative else ""
+    return f"{definition['title']}: our place in the {family}{mark}"
+
+
+def funnel_table(report: Report, measure: str, family: str) -> Html:
+    """Each authority's figure beside what chance allows for its number of cases.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    unit = figure_unit(definition)
+    if made.reason:
+        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
+    rows = made.units.sort_values("denominator")
+    frame = pd.DataFrame(
+        {
+            "Authority": rows["area"],
+            "Counted": [f"{value:,.10g}" for value in rows["numerator"]],
+            "Counted among": [f"{value:,.10g}" for value in rows["denominator"]],
+            "Figure": [figure_text(value, unit) for value in rows["figure"]],
+            **{
+                f"{percent}% limits": [
+                    f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                    for low, high in zip(
+                        rows[f"low_{percent}"], rows[f"high_{percent}"], strict=True
+                    )
+                ]
+                for percent in ("95", "99.8")
+            },
+            "Beyond": rows["outside"].replace("", "–"),
+        }
+    )
+    mark = " (illustrative figures)" if made.illustrative else ""
+    return table(
+        frame, f"{definition['title']}, {made.period}: what chance allows around the family's mean "
+        f"of {figure_text(made.mean, unit)}{mark}",
+        numeric=[name for name in frame if name not in ("Authority", "Beyond")], folded=True,
+    )  # fmt: skip
+
+
+def funnel_words(report: Report, measure: str, family: str) -> Html:
+    """How many authorities differ from the family's mean by more than chance allows, and which.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    if made.reason:
+        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    rows = made.units.set_index("area")
+    said = "Illustrative figures. " if made.illustrative else ""
+    said += (
+        f"In {made.period} the mean of the family is {with_unit(made.mean, unit)}, all cases taken "
+        "together. "
+    )
+    if area in rows.index:
+        own = rows.loc[area]
+        where = "within what chance allows" if not own["outside"] else f"{own['outside']} limits"
+        where = where.replace("% limits", "% of what chance allows")
+        said += f"{area}, at {figure_text(own['figure'], unit)}, is {where}. "
+    else:
+        said += f"No figure of {area} is in it. "
+    far = rows[rows["outside"].str.endswith("99.8%")]
+    named = [f"{name} ({row['outside'].split()[0]})" for name, row in far.iterrows()]
+    said += (
+        "Chance alone would put about one authority in twenty beyond the 95% limits and hardly any "
+        f"beyond the 99.8% limits. Here it is {(rows['outside'] != '').sum()} of {len(rows)} and "
+        f"{len(far)} of {len(rows)}{': ' if named else ''}{listed(named)}."
+    )
+    if made.unlike:
+        said += " So more than chance sets these authorities apart."
+    return _sentence(said)
