@@ -428,9 +428,8 @@ def binomial_limits(share: float, denominator: ArrayLike, confidence: float = 0.
     A number of cases is beyond a limit exactly if the binomial chance of it or a more extreme one
     is less than half of the rest; between whole numbers the limits follow the incomplete beta
     function. Funnel plots with exact limits: D. J. Spiegelhalter, "Funnel plots for comparing
-    institutional performance", Statistics in Medicine 24 (2005), 1185-1202. Its appendix goes in
-    straight lines between whole numbers and lets in one case more above than below; here
-    successes and failures have mirrored limits.
+    institutional performance", Statistics in Medicine 24 (2005), 1185-1202. Its appendix adjusts
+    for whole numbers in a way of its own; here successes and failures have mirrored limits.
     """
     tail, cases = _tail(confidence), np.asarray(denominator, dtype=float)
     lower = bdtrik(tail, cases, share) / cases
