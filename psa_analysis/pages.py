@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,6 @@ from psa_analysis.words import (
     chance_text,
     figure_text,
     listed,
-    points_text,
     reliability_words,
     sentences,
     standing_sentences,
@@ -652,6 +651,7 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     counted = counted.sort_values(["place", "area"])
     left_out = rows[rows["left_out"] != ""]
     better = 1 if higher else -1
+    points = partial(figure_text, unit="percentage points" if unit == "percent" else unit)
     shared = counted["place"].duplicated(keep=False)
     frame = pd.DataFrame(
         {
@@ -665,14 +665,14 @@ def family_table(report: Report, measure: str, family: str) -> Html:
             "Quartile": [
                 QUARTILES[quartile(value, counted["figure"], higher)] for value in counted["figure"]
             ],
-            "From the top quartile's edge": [
-                f"{points_text(value, unit)} {'inside' if value > 0 else 'outside'}"
-                if abs(value) > 1e-9
-                else "on the edge"
+            "Inside the edge": [
+                "on it" if abs(value) < 1e-9 else f"{'+' if value > 0 else '−'}{points(abs(value))}"
                 for value in better * (counted["figure"] - newest["edge"])
             ],
         }
     )
+    if counted["lower"].isna().all():
+        frame = frame.drop(columns="Chance allows")
     others = [
         {"Authority": area, "Place": f"left out: {why}", "Figure": figure_text(figure, unit)}
         for area, why, figure in left_out[["area", "left_out", "figure"]].itertuples(index=False)
@@ -680,7 +680,8 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     frame = pd.concat([frame, pd.DataFrame(others)], ignore_index=True)
     return table(
         frame, f"{_family_title(definition, family, bool(newest['illustrative']))}, "
-        f"{newest['period']}", numeric=["Figure", "Chance allows"],
+        f"{newest['period']}; the top quartile begins at {figure_text(newest['edge'], unit)}",
+        numeric=["Figure", "Chance allows", "Inside the edge"],
     )  # fmt: skip
 
 

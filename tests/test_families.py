@@ -640,7 +640,11 @@ def test_the_ranked_table_has_every_member_once(report: Report) -> None:
     assert lines[-1].startswith("Authority K\tno figure had come in")
     tied = made_of(report, "L7-family", family_of(70, 90, 80, 70, 70, 60, 50, 40, 30))
     text = psa.family_table(tied, "L7-family", NEIGHBOURS).text
-    assert "Leicestershire\t3 =\t70%\t–\ttop\ton the edge" in text
+    assert "Leicestershire\t3 =\t70%\ttop\ton it" in text
+    assert "Derby\t1\t90%\ttop\t+20.0" in text
+    assert "Rutland\t9\t30%\tbottom\t−40.0" in text
+    assert "top quartile begins at 70%" in text
+    assert "45.2% to 51.8%\tthird\t−1.9" in psa.family_table(report, "N7-family", MADE_UP).text
 
 
 @pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
