@@ -141,8 +141,9 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(baseline_end(measure))
         straight = measure["profile"] in ("", "linear")
-        # A straight line needs its ends; another path is drawn month by month.
-        ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq="ME"))
+        # A straight line needs its ends; another path is drawn month by month, or by quarters.
+        step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
+        ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
         axes.plot(
             ends, planned_path(measure, ends), color=GREY, linestyle=(0, (5, 3)), linewidth=1.5
         )

@@ -19,6 +19,8 @@ from psa_analysis.assessment import STATES
 from psa_analysis.explain import explain
 from psa_analysis.findings import shorten
 from psa_analysis.partners import due
+from psa_analysis.performance import same_stage
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.quality import (
     corrections_applied,
@@ -31,6 +33,7 @@ from psa_analysis.register import NOT_STATED
 from psa_analysis.words import (
     STATE_SIGNS,
     chance_text,
+    counted,
     figure_text,
     listed,
     reliability_words,
@@ -206,7 +209,29 @@ def key(report: Report) -> Html:
 
 def measure_words(report: Report, measure: str) -> Html:
     """A few sentences on one measure, written from its numbers."""
-    return _sentence(sentences(assessment_row(report, measure)))
+    said = sentences(assessment_row(report, measure))
+    return _sentence(said + _stage_words(report, measure))
+
+
+def _stage_words(report: Report, measure: str) -> str:
+    """Where a figure counted from April on stands beside the same stage of earlier years."""
+    definition, made = report.agreement.measures.loc[measure], readings_with_path(report, measure)
+    if definition["basis"] != "year_to_date" or made.empty:
+        return ""
+    last, unit = made.iloc[-1], str(definition["unit"])
+    period = parse_period(last["period"])
+    if period.kind != "quarter" or period.end.month == 3:
+        return ""
+    stage = same_stage(made, period, unit)
+    text = f" From April to the end of {period} it is {with_unit(last['reading'], unit)}"
+    if pd.notna(stage.year_before):
+        text += f", and was {figure_text(stage.year_before, unit)} at the same stage a year before"
+    if pd.notna(stage.share):
+        text += (
+            f"; in {counted(len(stage.years), 'earlier year')} {stage.share:.0%} of the whole "
+            "year's figure had been reached by then"
+        )
+    return f"{text}."
 
 
 def _sentence(text: str) -> Html:

@@ -43,7 +43,7 @@ Basis = Literal[
 
 #: How the planned path runs from the baseline to the target (see ``trajectory``).
 Profile = Literal[
-    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given"
+    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal",
 ]  # fmt: skip
 
 #: The last day and the value of each point that a planned path runs through.
@@ -404,8 +404,9 @@ class Agreement:
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
-        not stated, or empty where the figure does not apply; and a column ``points``: the last
-        day and the value of each of its rows of `trajectories`, in order.
+        not stated, or empty where the figure does not apply; a column ``points``: the last
+        day and the value of each of its rows of `trajectories`, in order; and a column
+        ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills it in.
     """
 
     folder: Path
@@ -555,6 +556,7 @@ def load_agreement(folder: Path) -> Agreement:
         tables["measures"], texts["measures"], tables["assumptions"]
     )
     tables["measures"]["points"] = _points(tables["measures"], tables["trajectories"])
+    tables["measures"]["seasons"] = [()] * len(tables["measures"])
     indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
     for key, column in indexed.items():
         tables[key] = tables[key].set_index(column)
@@ -995,6 +997,29 @@ def _profile_problems(
                 "profile", "at least one row in trajectories.csv for its points",
                 "Add the points, or leave the profile empty.",
             )  # fmt: skip
+        elif profile == "seasonal":
+            yield from _season_problems(row, problem)
+
+
+def _season_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
+    """Seasons are those of quarters, between figures that are of the same time of year."""
+    if row["frequency"] != "quarterly" or row["basis"] not in ("point", "year_to_date"):
+        yield problem(
+            "profile", "seasonal only for a quarterly measure of the basis point or year_to_date",
+            "Leave it empty: over four quarters the seasons cancel.",
+        )  # fmt: skip
+        return
+    periods = [measure_period(row, column) for column in ("baseline_period", "due")]
+    months = {period.end.month for period in periods if period is not None}
+    wanted = {3} if row["basis"] == "year_to_date" else months
+    if len(months) > 1 or months != wanted or (
+        row["basis"] == "point" and any(one and one.kind != "quarter" for one in periods)
+    ):  # fmt: skip
+        same = "financial years" if row["basis"] == "year_to_date" else "the same quarter of a year"
+        yield problem(
+            "profile", f"seasonal only where the baseline's and the due period are {same}",
+            "Correct one of the two periods, or leave the profile empty.",
+        )  # fmt: skip
 
 
 def _point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
