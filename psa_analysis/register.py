@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import (
     AfterValidator,
@@ -29,6 +30,7 @@ from pydantic import (
 )
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.links import correlation_matrix, held_together, linked
 from psa_analysis.loading import read_table
 from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
@@ -217,6 +219,8 @@ class MeasureRow(_Row):
     due: PeriodText
     profile: Profile
     weight: Figure
+    interim: Figure
+    interim_period: PeriodText
     parts: Listed
     continues: str
     comparator: ComparatorText
@@ -328,7 +332,7 @@ class AgreementSection(_Section):
 class CalendarSection(_Section):
     """``[calendar]``: when a period's report is made."""
 
-    cut_off_days: Annotated[int, Field(ge=0, le=366)]
+    cut_off_days: Annotated[int, Field(ge=0, le=366)] = 45
 
 
 class StatesSection(_Section):
@@ -338,10 +342,10 @@ class StatesSection(_Section):
     improvement that the planned path asks for.
     """
 
-    on_track: Annotated[float, Field(gt=0, le=1)]
-    at_risk: Annotated[float, Field(ge=0, le=1)]
-    path_on_track: Annotated[float, Field(gt=0, le=1)]
-    path_at_risk: Annotated[float, Field(ge=0, le=1)]
+    on_track: Annotated[float, Field(gt=0, le=1)] = 0.6
+    at_risk: Annotated[float, Field(ge=0, le=1)] = 0.25
+    path_on_track: Annotated[float, Field(gt=0, le=1)] = 0.95
+    path_at_risk: Annotated[float, Field(ge=0, le=1)] = 0.6
 
     @model_validator(mode="after")
     def _in_order(self) -> StatesSection:
@@ -353,17 +357,23 @@ class StatesSection(_Section):
 
 
 class GrantSection(_Section):
-    """``[grant]``: the reward grant's own settings."""
+    """``[grant]``: the reward grant; what is left out is as in first-generation agreements."""
 
-    trigger: Annotated[float, Field(gt=0, le=1)]
-    net_budget_requirement: float | Literal["not stated"]
-    population: int | Literal["not stated"]
+    trigger: Annotated[float, Field(gt=0, le=1)] = 0.6
+    net_budget_requirement: Annotated[float, Field(gt=0)] | Literal["not stated"] = "not stated"
+    share_of_budget: Annotated[float, Field(gt=0, le=1)] = 0.025
+    population: Annotated[int, Field(gt=0)] | Literal["not stated"] = "not stated"
+    pump_priming: Annotated[float, Field(ge=0)] = 750_000
+    pump_priming_per_head: Annotated[float, Field(ge=0)] = 1
+    instalments: Annotated[int, Field(ge=1, le=10)] = 2
+    on_account: Annotated[float, Field(ge=0, le=1)] = 0.2
+    capital_share: Annotated[float, Field(ge=0, le=1)] | Literal["not stated"] = "not stated"
 
 
 class DisclosureSection(_Section):
     """``[disclosure]``: which counts are small."""
 
-    threshold: Annotated[int, Field(ge=0, le=100)]
+    threshold: Annotated[int, Field(ge=0, le=100)] = 5
 
 
 class DocumentSection(_Section):
@@ -378,15 +388,15 @@ class Settings(_Section):
     """``agreement.toml``, section by section."""
 
     agreement: AgreementSection
-    calendar: CalendarSection
-    states: StatesSection
-    grant: GrantSection
-    disclosure: DisclosureSection
-    partners: dict[str, str]
+    calendar: CalendarSection = CalendarSection()
+    states: StatesSection = StatesSection()
+    grant: GrantSection = GrantSection()
+    disclosure: DisclosureSection = DisclosureSection()
+    partners: dict[str, str] = {}
     themes: dict[str, str]
-    objectives: dict[str, str]
+    objectives: dict[str, str] = {}
     topics: dict[str, list[str]] = {}
-    documents: dict[str, DocumentSection]
+    documents: dict[str, DocumentSection] = {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -440,8 +450,23 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
 }
 
-#: Files that need not be there: no row says the same as no file.
-_OPTIONAL = {"trajectories"}
+#: Files that must be there; of the others no row says the same as no file.
+_NEEDED = {"targets", "measures"}
+
+#: Columns that a file may leave out, and what stands in every row then.
+_LEFT_OUT: dict[str, dict[str, str]] = {
+    "targets": {
+        "rationale": "", "description": NOT_STATED, "partners": "", "document": "",
+        "location": NOT_STATED,
+    },
+    "measures": {
+        "role": "target", "definition": NOT_STATED, "objective": NOT_STATED, "made_of": "",
+        "basis": "point", "frequency": "annual", "baseline": NOT_STATED,
+        "baseline_period": NOT_STATED, "base": "", "profile": "", "weight": "", "interim": "",
+        "interim_period": "", "parts": "", "continues": "", "comparator": "", "partner": "",
+        "document": "", "location": NOT_STATED,
+    },
+}  # fmt: skip
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -451,7 +476,7 @@ def measure_period(measure: pd.Series, column: str) -> Period | None:
     ----------
     measure : pandas.Series
         A row of ``Agreement.measures``.
-    column : {"baseline_period", "due"}
+    column : {"baseline_period", "due", "interim_period"}
         Which of its periods.
     """
     text = measure[column]
@@ -539,13 +564,19 @@ def load_agreement(folder: Path) -> Agreement:
     for key, (name, model) in _TABLES.items():
         columns = list(model.model_fields)
         try:
-            if key in _OPTIONAL and not (folder / name).exists():
+            if key not in _NEEDED and not (folder / name).exists():
                 texts[key] = pd.DataFrame(columns=columns, dtype=str)
             else:
-                texts[key] = read_table(folder / name, name, columns)
+                texts[key] = read_table(folder / name, name, columns, _LEFT_OUT.get(key))
             tables[key] = _typed(texts[key], model, name)
         except DataError as error:
             problems += error.findings
+    if settings is not None and "areas" in texts and texts["areas"].empty:
+        # An agreement of one place needs no list of them.
+        only = pd.DataFrame(
+            [[settings.agreement.area, "council", ""]], columns=["area", "kind", "part_of"]
+        )
+        texts["areas"] = tables["areas"] = only
     # The cross-checks need every file; with one of them unreadable they would only add noise.
     if settings is not None and not problems:
         problems += _cross_checks(settings, tables, texts)
@@ -655,7 +686,8 @@ def _with_statuses(
             cell if cell in ("", NOT_STATED) else reasons.get((measure, figure), "stated")
             for measure, cell in zip(measures["measure"], text[figure], strict=True)
         ]
-    measures["weight"] = measures["weight"].astype(float)
+    for column in ("weight", "interim"):
+        measures[column] = measures[column].astype(float)
     return measures
 
 
@@ -699,7 +731,9 @@ def _cross_checks(
     ]
     problems: list[Finding] = []
     for key, column, names in known:
-        problems += _unknown(texts[key], key, column, sorted(names))
+        # A council that cites nothing leaves the column out; one that cites, cites every row.
+        if column != "document" or (texts[key][column] != "").any():
+            problems += _unknown(texts[key], key, column, sorted(names))
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
@@ -745,6 +779,8 @@ def _cross_checks(
         for part in row["parts"]
         if part not in measures or part == row["measure"]
     ]  # fmt: skip
+    problems += _weight_problems(tables["measures"])
+    problems += _link_problems(settings, tables)
     problems += _continuation_problems(tables["measures"])
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
@@ -818,11 +854,63 @@ def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[
         yield problem("unit", "percent, in those letters", "Write percent.")
     if pd.notna(row["weight"]) and row["weight"] <= 0:
         yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
+    if pd.notna(row["interim"]) != (row["interim_period"] not in ("", NOT_STATED)):
+        yield problem(
+            "interim_period" if pd.notna(row["interim"]) else "interim",
+            "an interim level and its period, or neither", "Give both or neither.",
+        )  # fmt: skip
     yield from _period_problems(row, problem)
     if pd.notna(target) and row["due"] in ("", NOT_STATED):
         yield problem("due", "a period, since there is a target", "Give the period it is due.")
     if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
         yield problem("baseline_period", "a period, since there is a baseline", "Give the period.")
+
+
+def _weight_problems(measures: pd.DataFrame) -> Iterator[Finding]:
+    """All measures of a target that count have a weight, or none."""
+    counting = measures[measures["role"] == "target"]
+    for _, rows in counting.groupby("reference", sort=False):
+        blank = rows[rows["weight"].isna()]
+        if 0 < len(blank) < len(rows):
+            yield Finding(
+                "error", _TABLES["measures"][0],
+                f"a weight, since other measures of {blank['reference'].iloc[0]} have one",
+                "Give each of its measures a weight, or none.",
+                row=int(blank.index[0]), column="weight", found="",
+                measure=blank["measure"].iloc[0],
+            )  # fmt: skip
+
+
+def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Iterator[Finding]:
+    """Correlations between -1 and 1, stated once, and such that all of them can hold together."""
+    name, links = _TABLES["links"][0], tables["links"]
+    stated = links[links["correlation"].notna()]
+    seen: dict[frozenset[str], tuple[int, Fraction]] = {}
+    for number, row in stated.iterrows():
+        problem = partial(
+            Finding, "error", name, row=int(str(number)), column="correlation",
+            found=f"{float(row['correlation']):.10g}",
+        )  # fmt: skip
+        if not -1 <= row["correlation"] <= 1:
+            yield problem("a number from -1 to 1, or 'not stated'", "Correct the correlation.")
+            return
+        for one, other in linked(row, settings.topics):
+            first = seen.setdefault(frozenset((one, other)), (int(str(number)), row["correlation"]))
+            if first[1] != row["correlation"]:
+                yield problem(
+                    f"the {float(first[1]):.10g} of row {first[0]}, which links {one} and {other}",
+                    "Give both rows one correlation.",
+                )  # fmt: skip
+                return
+    counting = tables["measures"][tables["measures"]["role"] == "target"]
+    matrix = correlation_matrix(counting["reference"].tolist(), links, settings.topics)
+    most = held_together(matrix)
+    if most < 1:
+        yield Finding(
+            "error", name, "correlations that can all hold together", "Lower them: multiplied by "
+            f"{np.floor(1000 * most) / 1000:.3f} they would.", column="correlation",
+            row=int(stated.index[0]), found=f"{len(stated)} correlations",
+        )  # fmt: skip
 
 
 def _continuation_problems(measures: pd.DataFrame) -> Iterator[Finding]:
@@ -954,11 +1042,12 @@ def _due_kinds(frequency: str) -> tuple[Kind, ...]:
 
 
 def _period_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
-    periods = {column: measure_period(row, column) for column in ("baseline_period", "due")}
+    named = ("baseline_period", "due", "interim_period")
+    periods = {column: measure_period(row, column) for column in named}
     fits = True
     for column, period in periods.items():
         kinds = _BASELINE_KINDS[row["frequency"]]
-        if column == "due":
+        if column != "baseline_period":
             kinds = _due_kinds(row["frequency"])
         if period is not None and period.kind not in kinds:
             fits = False
