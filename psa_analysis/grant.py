@@ -183,7 +183,7 @@ def _outturn(row: pd.Series, trigger: Fraction) -> _Reward:
         why = _assumed_without(row)
     elif better * (outturn - target) >= 0:
         least = Fraction(1)
-        why = "the target is met, whatever performance without the agreement would have been"
+        why = "the target is met, so it does not matter that performance without is not stated"
     elif pd.notna(row["baseline"]):
         most = paid(proportion(outturn, exact(row["baseline"]), target), trigger)
     drawn = np.array([float(least)]), np.array([float(most)])
@@ -191,16 +191,12 @@ def _outturn(row: pd.Series, trigger: Fraction) -> _Reward:
 
 
 def _assumed_without(row: pd.Series) -> str:
-    if row["without_status"] == "stated":
-        return "performance without the agreement is stated"
-    return f"performance without the agreement is {row['without_status']}"
+    return f"performance without the agreement: {row['without_status']}"
 
 
 def _range(row: pd.Series) -> str:
-    said = "performance without the agreement is not stated; the least is paid if only the target "
-    if pd.isna(row["baseline"]):
-        return f"{said}itself pays, the most is the whole, since no baseline is stated either"
-    return f"{said}itself pays, the most if it would have stayed at the baseline"
+    baseline = ", nor is a baseline" if pd.isna(row["baseline"]) else ""
+    return f"performance without the agreement: not stated{baseline}, hence a range"
 
 
 def _rewards(report: Report) -> dict[str, _Reward]:
@@ -425,11 +421,13 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
     Returns
     -------
     pandas.DataFrame
-        ``step``, ``least``, ``most``, one row per step; empty where the outturn is final, where
-        nothing can be said, or where no start of the way is stated.
+        ``step``, ``least``, ``most`` and ``certain`` (what would be paid at the most if the reading
+        were the middle of the forecast so moved, and no chance about it), one row per step; empty
+        where the outturn is final, where nothing can be said, or where no start is stated.
     """
     row = report.assessment.set_index("measure").loc[measure]
-    empty = pd.DataFrame(columns=["step", "least", "most"], dtype=float)
+    columns = ["step", "least", "most", "certain"]
+    empty = pd.DataFrame(columns=columns, dtype=float)
     start = row["without"] if pd.notna(row["without"]) else row["baseline"]
     trigger = exact(report.agreement.settings.grant.trigger)
     outlook = report.outlooks[measure]
@@ -440,8 +438,10 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
     for step in steps:
         moved = Outlook(outlook.draws[:, -1:] + step * way, outlook.periods[-1:])
         reward = _reward(row, moved, trigger)
-        made.append((step, reward.least.mean(), reward.most.mean()))
-    return pd.DataFrame(made, columns=["step", "least", "most"])
+        middle = np.array([moved.median])
+        certain = float(_of_draws(middle, float(start), float(row["target"]), float(trigger))[0])
+        made.append((step, reward.least.mean(), reward.most.mean(), certain))
+    return pd.DataFrame(made, columns=columns)
 
 
 def on_account(report: Report) -> dict[str, Fraction | None]:
@@ -528,3 +528,30 @@ def payments(report: Report) -> pd.DataFrame:
                 made[f"capital_{end}"] = float(whole * share * split)
         table.append(made)
     return pd.DataFrame(table)
+
+
+def by_partner(report: Report) -> pd.DataFrame:
+    """What rests on each partner: the rewards of all targets that it takes part in.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``partner`` (as targets.csv names it), ``targets`` (their references), ``pot_share``,
+        ``least`` and ``most`` (expected share of the pot); most first. A target with several
+        partners counts whole for each, so the rows do not add up. Missing where nothing can be
+        said of any of a partner's targets.
+    """
+    table = grants(report)
+    table["least"] *= table["pot_share"]
+    table["most"] *= table["pot_share"]
+    sums = table.groupby("reference")[["pot_share", "least", "most"]].sum(min_count=1)
+    takes_part = report.agreement.targets["partners"].explode().dropna().rename("partner")
+    joined = takes_part.to_frame().join(sums, how="inner").reset_index(names="reference")
+    found = joined.groupby("partner", as_index=False, sort=False).agg(
+        targets=("reference", list), pot_share=("pot_share", "sum"),
+        least=("least", lambda own: own.sum(min_count=1)),
+        most=("most", lambda own: own.sum(min_count=1)),
+    )  # fmt: skip
+    return found.sort_values(["most", "least"], ascending=False, kind="stable").reset_index(
+        drop=True
+    )

@@ -13,11 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.explain import explain
 from psa_analysis.findings import shorten
+from psa_analysis.grant import (
+    WholeGrant,
+    by_partner,
+    gains,
+    grants,
+    payments,
+    pot,
+    pump_priming,
+    whole_grant,
+)
 from psa_analysis.partners import due
 from psa_analysis.performance import same_stage
 from psa_analysis.periods import parse_period
@@ -36,6 +47,8 @@ from psa_analysis.words import (
     counted,
     figure_text,
     listed,
+    pounds_text,
+    range_text,
     reliability_words,
     sentences,
     with_unit,
@@ -580,3 +593,214 @@ def reference_table(scores: pd.DataFrame) -> Html:
     )
     numeric = [name for name in frame.columns if name not in ("Panel", "Which that is")]
     return table(frame, "Forecasts of the reference panels", numeric=numeric)
+
+
+def grant_words(report: Report) -> Html:
+    """What the reward of the whole agreement may come to, and what is not known of it."""
+    made, table = whole_grant(report), grants(report)
+    settings = report.agreement.settings
+    unknown = table[table["status"] == "not stated"]
+    low, high = made.interval(80)
+    said = [f"The reward comes to {range_text(*made.expected())} of the pot"]
+    if (table["status"] == "forecast").any():
+        said = [
+            f"The reward is expected to come to {range_text(*made.expected())} of the pot; eight "
+            f"in ten chances lie between {low:.0%} and {high:.0%}",
+            f"The chance of half of the pot or more is {_chance_range(made, 0.5)}",
+        ]
+    if len(unknown):
+        said.append(
+            f"Nothing can be said of {counted(len(unknown), 'measure')} with {made.unknown:.0%} of "
+            f"the pot, and nothing is counted for them: {listed(unknown['measure'].tolist())}"
+        )
+    if (table["least"] < table["most"]).any():
+        said.append(
+            "The figures are ranges because performance without the agreement is not stated for "
+            "most measures: at the least only a target that is met pays, at the most performance "
+            "would have stayed at the baseline"
+        )
+    whole = pot(settings)
+    if whole is None:
+        said.append(
+            "The net budget requirement is not stated, so the pot is not known in pounds: all "
+            "figures are shares of it"
+        )
+    else:
+        low, high = (share * float(whole) for share in made.expected())
+        said.append(
+            f"The pot is £{float(whole):,.0f}, and that much of it {pounds_text(low, high)}"
+        )
+    start = pump_priming(settings)
+    if start is not None:
+        said.append(f"The pump-priming grant at the start is £{float(start):,.0f}")
+    if report.assessment["illustrative"].any():
+        said.append("These figures are illustrative, since the outturns that they rest on are")
+    return _sentence(". ".join(said) + ".")
+
+
+def _chance_range(made: WholeGrant, share: float) -> str:
+    """``4%``, ``under 1% to 34%``: how likely at least this share of the pot is."""
+    low, high = (chance_text(chance) for chance in made.chance(share))
+    return low if low == high else f"{low} to {high}"
+
+
+def grant_table(report: Report) -> Html:
+    """Each measure's part of the pot, and how much of it is expected."""
+    rows = grants(report)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "Share of the pot": [f"{share:.1%}" for share in rows["pot_share"]],
+            "Paid or expected of it": [
+                range_text(*pair) for pair in zip(rows["least"], rows["most"], strict=True)
+            ],
+            "Eight in ten chances": [
+                range_text(low, high) if status == "forecast" else "–"
+                for low, high, status in zip(
+                    rows["low_80"], rows["high_80"], rows["status"], strict=True
+                )
+            ],
+            "Status": rows["status"],
+            "Rests on": rows["why"],
+        }
+    )
+    if rows["pounds_most"].notna().any():
+        pairs = zip(rows["pounds_least"], rows["pounds_most"], strict=True)
+        frame.insert(4, "In pounds", [pounds_text(*pair) for pair in pairs])
+    numeric = ["Share of the pot", "Paid or expected of it", "In pounds", "Eight in ten chances"]
+    return table(frame, f"The reward by measure, {report.period}", numeric=numeric)
+
+
+def grant_chances_table(report: Report) -> Html:
+    """How likely at least so much of the pot is."""
+    made = whole_grant(report)
+    shares = [number / 10 for number in range(1, 11)]
+    frame = pd.DataFrame(
+        {
+            "At least": [f"{share:.0%} of the pot" for share in shares],
+            "Chance": [_chance_range(made, share) for share in shares],
+        }
+    )
+    whole = pot(report.agreement.settings)
+    if whole is not None:
+        frame.insert(1, "In pounds", [f"£{float(whole) * share:,.0f}" for share in shares])
+    caption = "How likely each part of the pot is"
+    return table(frame, caption, numeric=["In pounds", "Chance"], folded=True)
+
+
+#: A correlation for every link, to show what the choice does; no document states one.
+SHOWN_CORRELATION = 0.5
+
+
+def grant_links_table(report: Report) -> Html:
+    """What it does to the whole if linked measures go together."""
+    stated = int(report.agreement.links["correlation"].notna().sum())
+    cases = {
+        "As the register states "
+        f"({counted(stated, 'link') if stated else 'no link'} with a correlation)": None,
+        "All apart": 0.0,
+        f"Every link {SHOWN_CORRELATION:g}, or as near to it as all can be (for comparison only)": (
+            SHOWN_CORRELATION
+        ),
+    }
+    made = {name: whole_grant(report, links) for name, links in cases.items()}
+    frame = pd.DataFrame(
+        {
+            "Linked measures go together": list(made),
+            "Expected": [range_text(*one.expected(), 1) for one in made.values()],
+            "Eight in ten chances": [range_text(*one.interval(80), 1) for one in made.values()],
+            "At least half of the pot": [_chance_range(one, 0.5) for one in made.values()],
+        }
+    )
+    numeric = ["Expected", "Eight in ten chances", "At least half of the pot"]
+    return table(frame, "What links between targets do to the whole", numeric=numeric)
+
+
+def gains_table(report: Report) -> Html:
+    """Where a better outturn would bring most."""
+    rows = gains(report)
+    steps = zip(rows["step"], rows["unit"], strict=True)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "A tenth of the way is": [with_unit(step, _points(unit)) for step, unit in steps],
+            "It adds, of the pot": _ranges(rows, "least", "most"),
+            "One unit adds": _ranges(rows, "unit_least", "unit_most"),
+        }
+    )
+    caption = "What a due reading that is better by a tenth of the way to the target would bring"
+    return table(frame, caption, numeric=list(frame.columns[2:]))
+
+
+def _points(unit: str) -> str:
+    """The unit of a difference."""
+    return "percentage points" if unit in ("percent", "percent change") else unit
+
+
+def _ranges(rows: pd.DataFrame, one: str, other: str) -> list[str]:
+    """The lesser of two columns to the greater, row by row, with two decimals."""
+    pairs = np.sort(rows[[one, other]].to_numpy(dtype=float), axis=1)
+    return [range_text(low, high, 2) for low, high in pairs]
+
+
+def payments_table(report: Report) -> Html:
+    """When the reward is paid, and in which kind of money."""
+    rows = payments(report)
+    frame = pd.DataFrame(
+        {
+            "Year": rows["year"],
+            "Payment": rows["what"],
+            "Of the pot": _ranges(rows, "least", "most"),
+        }
+    )
+    for kind in ("pounds", "capital"):
+        if rows[f"{kind}_most"].notna().any():
+            pairs = zip(rows[f"{kind}_least"], rows[f"{kind}_most"], strict=True)
+            name = "In pounds" if kind == "pounds" else "Of that capital"
+            frame[name] = [pounds_text(*pair) for pair in pairs]
+    numeric = [name for name in frame.columns if name not in ("Year", "Payment")]
+    return table(frame, "When the reward is paid", numeric=numeric)
+
+
+def partners_table(report: Report) -> Html:
+    """How much of the reward rests on each partner."""
+    rows = by_partner(report)
+    frame = pd.DataFrame(
+        {
+            "Partner": rows["partner"],
+            "Takes part in": rows["targets"].map(listed),
+            "Share of the pot": [f"{share:.0%}" for share in rows["pot_share"]],
+            "Expected": _ranges(rows, "least", "most"),
+        }
+    )
+    caption = "The reward that rests on each partner; one of several partners counts whole for each"
+    return table(frame, caption, numeric=["Share of the pot", "Expected"], folded=True)
+
+
+def links_table(report: Report) -> Html:
+    """The links that the agreement states, with the states of what they join."""
+    links, rows = report.agreement.links, report.assessment
+    counting = rows[rows["role"] == "target"]
+    states = counting.groupby("reference")["state"].agg(lambda own: listed(list(own.unique())))
+    topics = report.agreement.settings.topics
+    frame = pd.DataFrame(
+        {
+            "Target": links["reference"],
+            "State of its measures": links["reference"].map(states),
+            "Linked to": [
+                f"{name} ({listed(topics[name])})" if name in topics else name
+                for name in links["linked_to"]
+            ],
+            "State of theirs": [
+                listed(list(dict.fromkeys(states[one] for one in topics.get(name, [name]))))
+                for name in links["linked_to"]
+            ],
+            "Correlation": [
+                NOT_STATED if pd.isna(value) else f"{float(value):g}"
+                for value in links["correlation"]
+            ],
+        }
+    )
+    return table(frame, "Which targets the agreement links", numeric=["Correlation"], folded=True)
