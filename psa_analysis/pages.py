@@ -739,10 +739,10 @@ def _points(unit: str) -> str:
     return "percentage points" if unit in ("percent", "percent change") else unit
 
 
-def _ranges(rows: pd.DataFrame, one: str, other: str) -> list[str]:
-    """The lesser of two columns to the greater, row by row, with two decimals."""
+def _ranges(rows: pd.DataFrame, one: str, other: str, decimals: int = 2) -> list[str]:
+    """The lesser of two columns to the greater, row by row."""
     pairs = np.sort(rows[[one, other]].to_numpy(dtype=float), axis=1)
-    return [range_text(low, high, 2) for low, high in pairs]
+    return [range_text(low, high, decimals) for low, high in pairs]
 
 
 def payments_table(report: Report) -> Html:
@@ -752,7 +752,7 @@ def payments_table(report: Report) -> Html:
         {
             "Year": rows["year"],
             "Payment": rows["what"],
-            "Of the pot": _ranges(rows, "least", "most"),
+            "Of the pot": _ranges(rows, "least", "most", 1),
         }
     )
     for kind in ("pounds", "capital"):
@@ -772,7 +772,7 @@ def partners_table(report: Report) -> Html:
             "Partner": rows["partner"],
             "Takes part in": rows["targets"].map(listed),
             "Share of the pot": [f"{share:.0%}" for share in rows["pot_share"]],
-            "Expected": _ranges(rows, "least", "most"),
+            "Expected": _ranges(rows, "least", "most", 1),
         }
     )
     caption = "The reward that rests on each partner; one of several partners counts whole for each"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -286,21 +285,6 @@ def test_links_change_the_spread_and_not_the_mean(report: Report) -> None:
     assert together.most.std() > 1.03 * apart.most.std()
     # Nothing is stated, so nothing goes together.
     assert (whole_grant(report).most == apart.most).all()
-
-
-def test_a_hundred_thousand_joint_draws_of_thirty_measures_take_under_a_second() -> None:
-    """A limit that a user would feel, three times what is measured, not a benchmark."""
-    draws = np.random.default_rng(1).random((30, 10_000))
-    together = np.full((30, 30), 0.3) + 0.7 * np.eye(30)
-    parts = [(1 / 30, row, row) for row in draws]
-    best = min(_seconds(lambda: simulate(parts, together, 100_000)) for _ in range(3))
-    assert best < 1
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
 
 
 def test_the_whole_with_nothing_known() -> None:
