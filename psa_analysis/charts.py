@@ -31,6 +31,9 @@ from psa_analysis.families import (
     funnel,
     standings,
 )
+from psa_analysis.findings import shorten
+from psa_analysis.grant import gain_curve, gains, pot, whole_grant
+from psa_analysis.links import linked
 from psa_analysis.pages import no_family
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.trajectory import (
@@ -40,7 +43,7 @@ from psa_analysis.trajectory import (
     trigger_path,
     trigger_value,
 )
-from psa_analysis.words import chance_text, figure_text, state_text
+from psa_analysis.words import chance_text, counted, figure_text, range_text, state_text
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 #: Colour and marker of a state: at most four colours, and a shape for each.
@@ -151,8 +154,9 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(baseline_end(measure))
         straight = measure["profile"] in ("", "linear")
-        # A straight line needs its ends; another path is drawn month by month.
-        ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq="ME"))
+        # A straight line needs its ends; another path is drawn month by month, or by quarters.
+        step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
+        ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
         axes.plot(
             ends, planned_path(measure, ends), color=GREY, linestyle=(0, (5, 3)), linewidth=1.5
         )
@@ -357,6 +361,156 @@ def reliability_chart(table: pd.DataFrame) -> Chart:
         f"dashed line both are the same. Came true: {said}."
     )
     return Chart(svg, alt, table)
+
+
+def grant_chart(report: Report) -> Chart:
+    """How likely at least each share of the pot is, at the least and at the most."""
+    made = whole_grant(report)
+    shares = np.arange(101) / 100
+    chances = [made.chance(float(share)) for share in shares]
+    data = pd.DataFrame(chances, columns=["least", "most"]).assign(share=shares)
+    data = data[["share", "least", "most"]]
+    with _figure(8, 3.6) as (figure, axes):
+        figure.subplots_adjust(left=0.09, right=0.97, top=0.88, bottom=0.16)
+        axes.fill_between(
+            100 * shares, 100 * data["least"], 100 * data["most"], color=BLUE, alpha=0.2,
+            linewidth=0,
+        )  # fmt: skip
+        axes.plot(100 * shares, 100 * data["least"], color=BLUE, label="at the least")
+        if not np.allclose(data["least"], data["most"]):
+            axes.plot(
+                100 * shares, 100 * data["most"], color=BLUE, linestyle=(0, (5, 3)),
+                label="at the most",
+            )  # fmt: skip
+            axes.legend(loc="upper right")
+        axes.set(xlim=(0, 100), ylim=(0, 102), xlabel="At least so much of the pot")
+        axes.set_title("Chance", loc="left", fontsize=12)
+        axes.grid(axis="x")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+        svg = _svg(figure)
+    low, high = made.expected()
+    said = "; ".join(
+        f"at least {row.share:.0%}: {_range_of_chances(row.least, row.most)}"
+        for row in data.iloc[10:100:20].itertuples()
+    )
+    alt = (
+        "Line chart of the chance that the reward comes to at least each share of the pot. "
+        f"Expected: {range_text(low, high)} of the pot. {said}."
+    )
+    if pot(report.agreement.settings) is None:
+        alt += " The pot is not stated in pounds."
+    return Chart(svg, alt, data)
+
+
+def _range_of_chances(low: float, high: float) -> str:
+    one, other = chance_text(low), chance_text(high)
+    return one if one == other else f"{one} to {other}"
+
+
+def gains_chart(report: Report, most: int = 6) -> Chart:
+    """How the expected reward of single measures grows with a better outturn: with its cliff.
+
+    Parameters
+    ----------
+    report : Report
+    most : int
+        How many measures: those of which a better outturn brings most.
+    """
+    names = gains(report)["measure"].head(most).tolist()
+    steps = tuple(number / 50 for number in range(-25, 51))
+    curves = {name: gain_curve(report, name, steps) for name in names}
+    rows = -(-max(len(names), 1) // 3)
+    with _figure(8, 0.6 + 2.2 * rows) as (figure, axes):
+        axes.remove()
+        figure.subplots_adjust(
+            left=0.08, right=0.98, top=1 - 0.4 / (0.6 + 2.2 * rows), hspace=0.5, wspace=0.12,
+            bottom=0.55 / (0.6 + 2.2 * rows),
+        )  # fmt: skip
+        panels = figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).ravel()
+        for panel, name in zip(panels, names, strict=False):
+            curve = curves[name]
+            x = 100 * curve["step"]
+            panel.fill_between(
+                x, 100 * curve["least"], 100 * curve["most"], color=BLUE, alpha=0.2, linewidth=0
+            )
+            panel.plot(x, 100 * curve["least"], color=BLUE)
+            panel.plot(x, 100 * curve["most"], color=BLUE, linestyle=(0, (5, 3)))
+            panel.step(x, 100 * curve["certain"], color=TEAL, linestyle=":", where="post")
+            panel.axvline(0, color=GREY, linewidth=1)
+            panel.set_title(name, loc="left", fontsize=12)
+            panel.set(ylim=(0, 103), xlim=(-50, 100), xticks=[0, 50])
+            panel.xaxis.set_major_formatter(lambda value, _: f"{value:+.0f}%" if value else "0")
+            panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+        for panel in panels[len(names) :]:
+            panel.remove()
+        svg = _svg(figure)
+    data = pd.concat(
+        [curve.assign(measure=name) for name, curve in curves.items()]
+        or [pd.DataFrame(columns=["step", "least", "most", "certain", "measure"])],
+        ignore_index=True,
+    )
+    said = "; ".join(
+        f"{name}: {range_text(*_at(curve, 0.0))} now, {range_text(*_at(curve, 0.5))} with half of "
+        "the way more"
+        for name, curve in curves.items()
+    )
+    alt = (
+        "Small line charts, one a measure, of the expected share of its reward if the due reading "
+        f"were better or worse by part of the way to its target. {said or 'None can be drawn'}."
+    )
+    return Chart(svg, alt, data[["measure", "step", "least", "most", "certain"]])
+
+
+def _at(curve: pd.DataFrame, step: float) -> tuple[float, float]:
+    row = curve[curve["step"] == step].iloc[0]
+    low, high = sorted((float(row["least"]), float(row["most"])))
+    return low, high
+
+
+def links_chart(report: Report) -> Chart:
+    """The agreement's links: targets by theme in a column, an arc for each link."""
+    agreement = report.agreement
+    targets, topics = agreement.targets, agreement.settings.topics
+    pairs: dict[frozenset[str], float] = {}
+    for _, row in agreement.links.iterrows():
+        for pair in linked(row, topics):
+            known = pairs.get(frozenset(pair), np.nan)
+            stated = row["correlation"]
+            pairs[frozenset(pair)] = known if pd.isna(stated) else float(stated)
+    order = {str(name): float(place) for place, name in enumerate(targets.index)}
+    ends = [sorted(pair, key=lambda name: order[name]) for pair in pairs]
+    data = pd.DataFrame(ends, columns=["target", "linked_to"]).assign(correlation=[*pairs.values()])
+    with _figure(8, 0.5 + 0.36 * len(order)) as (figure, axes):
+        figure.subplots_adjust(left=0.02, right=0.98, top=0.98, bottom=0.02)
+        theme, shift = "", 0.0
+        for name, row in targets.iterrows():
+            place = order[str(name)] + shift
+            if row["theme"] != theme:
+                theme, shift, place = row["theme"], shift + 0.9, place + 0.9
+                heading = agreement.settings.themes[theme]
+                axes.text(-0.62, place - 0.9, heading, va="center", ha="left", fontweight="bold")
+            order[str(name)] = place
+            axes.text(-0.6, place, f"{name}  {shorten(row['outcome'], 62)}", va="center", ha="left")
+            axes.plot([0.52], [place], "o", color=BLUE, markersize=7)
+        deepest = max((abs(order[a] - order[b]) for a, b in ends), default=1)
+        for (one, other), strength in zip(ends, pairs.values(), strict=True):
+            half = np.linspace(-np.pi / 2, np.pi / 2, 40)
+            middle, radius = (order[one] + order[other]) / 2, abs(order[one] - order[other]) / 2
+            # Longer links reach further out, so that arcs do not cover one another.
+            out = 0.52 + 0.45 * (2 * radius / deepest) * np.cos(half)
+            style = (0, (5, 3)) if pd.isna(strength) else "-"
+            axes.plot(out, middle + radius * np.sin(half), color=TEAL, linestyle=style, linewidth=2)
+        axes.set(xlim=(-0.65, 1), ylim=(max(order.values(), default=0) + 0.6, -0.8))
+        axes.axis("off")
+        svg = _svg(figure)
+    said = "; ".join(f"{one} and {other}" for one, other in ends)
+    kind = "dashed: no correlation is stated" if data["correlation"].isna().any() else "all stated"
+    alt = (
+        f"Diagram of the targets by theme with an arc for each of {counted(len(ends), 'link')} "
+        f"({kind}): {said or 'none'}."
+    )
+    return Chart(svg, alt, data)
 
 
 def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:

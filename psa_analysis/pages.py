@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
@@ -28,8 +29,19 @@ from psa_analysis.families import (
     standings,
 )
 from psa_analysis.findings import shorten
+from psa_analysis.grant import (
+    WholeGrant,
+    by_partner,
+    gains,
+    grants,
+    payments,
+    pot,
+    pump_priming,
+    whole_grant,
+)
 from psa_analysis.partners import due
-from psa_analysis.performance import place
+from psa_analysis.performance import place, same_stage
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.quality import (
     corrections_applied,
@@ -43,8 +55,11 @@ from psa_analysis.words import (
     QUARTILES,
     STATE_SIGNS,
     chance_text,
+    counted,
     figure_text,
     listed,
+    pounds_text,
+    range_text,
     reliability_words,
     sentences,
     standing_sentences,
@@ -219,7 +234,29 @@ def key(report: Report) -> Html:
 
 def measure_words(report: Report, measure: str) -> Html:
     """A few sentences on one measure, written from its numbers."""
-    return _sentence(sentences(assessment_row(report, measure)))
+    said = sentences(assessment_row(report, measure))
+    return _sentence(said + _stage_words(report, measure))
+
+
+def _stage_words(report: Report, measure: str) -> str:
+    """Where a figure counted from April on stands beside the same stage of earlier years."""
+    definition, made = report.agreement.measures.loc[measure], readings_with_path(report, measure)
+    if definition["basis"] != "year_to_date" or made.empty:
+        return ""
+    last, unit = made.iloc[-1], str(definition["unit"])
+    period = parse_period(last["period"])
+    if period.kind != "quarter" or period.end.month == 3:
+        return ""
+    stage = same_stage(made, period, unit)
+    text = f" From April to the end of {period} it is {with_unit(last['reading'], unit)}"
+    if pd.notna(stage.year_before):
+        text += f", and was {figure_text(stage.year_before, unit)} at the same stage a year before"
+    if pd.notna(stage.share):
+        text += (
+            f"; in {counted(len(stage.years), 'earlier year')} {stage.share:.0%} of the whole "
+            "year's figure had been reached by then"
+        )
+    return f"{text}."
 
 
 def _sentence(text: str) -> Html:
@@ -572,6 +609,217 @@ def reference_table(scores: pd.DataFrame) -> Html:
     return table(frame, "Forecasts of the reference panels", numeric=numeric)
 
 
+def grant_words(report: Report) -> Html:
+    """What the reward of the whole agreement may come to, and what is not known of it."""
+    made, table = whole_grant(report), grants(report)
+    settings = report.agreement.settings
+    unknown = table[table["status"] == "not stated"]
+    low, high = made.interval(80)
+    said = [f"The reward comes to {range_text(*made.expected())} of the pot"]
+    if (table["status"] == "forecast").any():
+        said = [
+            f"The reward is expected to come to {range_text(*made.expected())} of the pot; eight "
+            f"in ten chances lie between {low:.0%} and {high:.0%}",
+            f"The chance of half of the pot or more is {_chance_range(made, 0.5)}",
+        ]
+    if len(unknown):
+        said.append(
+            f"Nothing can be said of {counted(len(unknown), 'measure')} with {made.unknown:.0%} of "
+            f"the pot, and nothing is counted for them: {listed(unknown['measure'].tolist())}"
+        )
+    if (table["least"] < table["most"]).any():
+        said.append(
+            "The figures are ranges because performance without the agreement is not stated for "
+            "most measures: at the least only a target that is met pays, at the most performance "
+            "would have stayed at the baseline"
+        )
+    whole = pot(settings)
+    if whole is None:
+        said.append(
+            "The net budget requirement is not stated, so the pot is not known in pounds: all "
+            "figures are shares of it"
+        )
+    else:
+        low, high = (share * float(whole) for share in made.expected())
+        said.append(
+            f"The pot is £{float(whole):,.0f}, and that much of it {pounds_text(low, high)}"
+        )
+    start = pump_priming(settings)
+    if start is not None:
+        said.append(f"The pump-priming grant at the start is £{float(start):,.0f}")
+    if report.assessment["illustrative"].any():
+        said.append("These figures are illustrative, since the outturns that they rest on are")
+    return _sentence(". ".join(said) + ".")
+
+
+def _chance_range(made: WholeGrant, share: float) -> str:
+    """``4%``, ``under 1% to 34%``: how likely at least this share of the pot is."""
+    low, high = (chance_text(chance) for chance in made.chance(share))
+    return low if low == high else f"{low} to {high}"
+
+
+def grant_table(report: Report) -> Html:
+    """Each measure's part of the pot, and how much of it is expected."""
+    rows = grants(report)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "Share of the pot": [f"{share:.1%}" for share in rows["pot_share"]],
+            "Paid or expected of it": [
+                range_text(*pair) for pair in zip(rows["least"], rows["most"], strict=True)
+            ],
+            "Eight in ten chances": [
+                range_text(low, high) if status == "forecast" else "–"
+                for low, high, status in zip(
+                    rows["low_80"], rows["high_80"], rows["status"], strict=True
+                )
+            ],
+            "Status": rows["status"],
+            "Rests on": rows["why"],
+        }
+    )
+    if rows["pounds_most"].notna().any():
+        pairs = zip(rows["pounds_least"], rows["pounds_most"], strict=True)
+        frame.insert(4, "In pounds", [pounds_text(*pair) for pair in pairs])
+    numeric = ["Share of the pot", "Paid or expected of it", "In pounds", "Eight in ten chances"]
+    return table(frame, f"The reward by measure, {report.period}", numeric=numeric)
+
+
+def grant_chances_table(report: Report) -> Html:
+    """How likely at least so much of the pot is."""
+    made = whole_grant(report)
+    shares = [number / 10 for number in range(1, 11)]
+    frame = pd.DataFrame(
+        {
+            "At least": [f"{share:.0%} of the pot" for share in shares],
+            "Chance": [_chance_range(made, share) for share in shares],
+        }
+    )
+    whole = pot(report.agreement.settings)
+    if whole is not None:
+        frame.insert(1, "In pounds", [f"£{float(whole) * share:,.0f}" for share in shares])
+    caption = "How likely each part of the pot is"
+    return table(frame, caption, numeric=["In pounds", "Chance"], folded=True)
+
+
+#: A correlation for every link, to show what the choice does; no document states one.
+SHOWN_CORRELATION = 0.5
+
+
+def grant_links_table(report: Report) -> Html:
+    """What it does to the whole if linked measures go together."""
+    stated = int(report.agreement.links["correlation"].notna().sum())
+    cases = {
+        "As the register states "
+        f"({counted(stated, 'link') if stated else 'no link'} with a correlation)": None,
+        "All apart": 0.0,
+        f"Every link {SHOWN_CORRELATION:g}, or as near to it as all can be (for comparison only)": (
+            SHOWN_CORRELATION
+        ),
+    }
+    made = {name: whole_grant(report, links) for name, links in cases.items()}
+    frame = pd.DataFrame(
+        {
+            "Linked measures go together": list(made),
+            "Expected": [range_text(*one.expected(), 1) for one in made.values()],
+            "Eight in ten chances": [range_text(*one.interval(80), 1) for one in made.values()],
+            "At least half of the pot": [_chance_range(one, 0.5) for one in made.values()],
+        }
+    )
+    numeric = ["Expected", "Eight in ten chances", "At least half of the pot"]
+    return table(frame, "What links between targets do to the whole", numeric=numeric)
+
+
+def gains_table(report: Report) -> Html:
+    """Where a better outturn would bring most."""
+    rows = gains(report)
+    steps = zip(rows["step"], rows["unit"], strict=True)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "A tenth of the way is": [with_unit(step, _points(unit)) for step, unit in steps],
+            "It adds, of the pot": _ranges(rows, "least", "most"),
+            "One unit adds": _ranges(rows, "unit_least", "unit_most"),
+        }
+    )
+    caption = "What a due reading that is better by a tenth of the way to the target would bring"
+    return table(frame, caption, numeric=list(frame.columns[2:]))
+
+
+def _points(unit: str) -> str:
+    """The unit of a difference."""
+    return "percentage points" if unit in ("percent", "percent change") else unit
+
+
+def _ranges(rows: pd.DataFrame, one: str, other: str, decimals: int = 2) -> list[str]:
+    """The lesser of two columns to the greater, row by row."""
+    pairs = np.sort(rows[[one, other]].to_numpy(dtype=float), axis=1)
+    return [range_text(low, high, decimals) for low, high in pairs]
+
+
+def payments_table(report: Report) -> Html:
+    """When the reward is paid, and in which kind of money."""
+    rows = payments(report)
+    frame = pd.DataFrame(
+        {
+            "Year": rows["year"],
+            "Payment": rows["what"],
+            "Of the pot": _ranges(rows, "least", "most", 1),
+        }
+    )
+    for kind in ("pounds", "capital"):
+        if rows[f"{kind}_most"].notna().any():
+            pairs = zip(rows[f"{kind}_least"], rows[f"{kind}_most"], strict=True)
+            name = "In pounds" if kind == "pounds" else "Of that capital"
+            frame[name] = [pounds_text(*pair) for pair in pairs]
+    numeric = [name for name in frame.columns if name not in ("Year", "Payment")]
+    return table(frame, "When the reward is paid", numeric=numeric)
+
+
+def partners_table(report: Report) -> Html:
+    """How much of the reward rests on each partner."""
+    rows = by_partner(report)
+    frame = pd.DataFrame(
+        {
+            "Partner": rows["partner"],
+            "Takes part in": rows["targets"].map(listed),
+            "Share of the pot": [f"{share:.0%}" for share in rows["pot_share"]],
+            "Expected": _ranges(rows, "least", "most", 1),
+        }
+    )
+    caption = "The reward that rests on each partner; one of several partners counts whole for each"
+    return table(frame, caption, numeric=["Share of the pot", "Expected"], folded=True)
+
+
+def links_table(report: Report) -> Html:
+    """The links that the agreement states, with the states of what they join."""
+    links, rows = report.agreement.links, report.assessment
+    counting = rows[rows["role"] == "target"]
+    states = counting.groupby("reference")["state"].agg(lambda own: listed(list(own.unique())))
+    topics = report.agreement.settings.topics
+    frame = pd.DataFrame(
+        {
+            "Target": links["reference"],
+            "State of its measures": links["reference"].map(states),
+            "Linked to": [
+                f"{name} ({listed(topics[name])})" if name in topics else name
+                for name in links["linked_to"]
+            ],
+            "State of theirs": [
+                listed(list(dict.fromkeys(states[one] for one in topics.get(name, [name]))))
+                for name in links["linked_to"]
+            ],
+            "Correlation": [
+                NOT_STATED if pd.isna(value) else f"{float(value):g}"
+                for value in links["correlation"]
+            ],
+        }
+    )
+    return table(frame, "Which targets the agreement links", numeric=["Correlation"], folded=True)
+
+
 def no_family(report: Report, family: str) -> str:
     """Why a register has no family to show, or nothing; a family that it misses is an error."""
     there = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
@@ -608,8 +856,8 @@ def family_words(report: Report, measure: str, family: str, own: str | None = No
     definition = report.agreement.measures.loc[measure]
     unit, area = figure_unit(definition), report.agreement.settings.agreement.area
     said = standing_sentences(newest, area, unit)
-    table = standings(report, measure, family)
-    first = table[table["edge"].notna()].iloc[0]
+    years = standings(report, measure, family)
+    first = years[years["edge"].notna()].iloc[0]
     if first["period"] != newest["period"]:
         said += (
             f" In {first['period']} the top quartile began at {figure_text(first['edge'], unit)}."
@@ -646,32 +894,32 @@ def family_table(report: Report, measure: str, family: str) -> Html:
         return _sentence(f"{definition['title']}: too few figures were known.")
     rows = family_figures(report, measure, family)
     rows = rows[rows["period"] == newest["period"]]
-    counted = rows[rows["left_out"] == ""].copy()
-    counted["place"] = [place(one, counted["figure"], higher) for one in counted["figure"]]
-    counted = counted.sort_values(["place", "area"])
+    ranked = rows[rows["left_out"] == ""].copy()
+    ranked["place"] = [place(one, ranked["figure"], higher) for one in ranked["figure"]]
+    ranked = ranked.sort_values(["place", "area"])
     left_out = rows[rows["left_out"] != ""]
     better = 1 if higher else -1
     points = partial(figure_text, unit="percentage points" if unit == "percent" else unit)
-    shared = counted["place"].duplicated(keep=False)
+    shared = ranked["place"].duplicated(keep=False)
     frame = pd.DataFrame(
         {
-            "Authority": counted["area"],
-            "Place": counted["place"].astype(str) + shared.map({True: " =", False: ""}),
-            "Figure": [figure_text(value, unit) for value in counted["figure"]],
+            "Authority": ranked["area"],
+            "Place": ranked["place"].astype(str) + shared.map({True: " =", False: ""}),
+            "Figure": [figure_text(value, unit) for value in ranked["figure"]],
             "Chance allows": [
                 "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
-                for low, high in zip(counted["lower"], counted["upper"], strict=True)
+                for low, high in zip(ranked["lower"], ranked["upper"], strict=True)
             ],
             "Quartile": [
-                QUARTILES[quartile(value, counted["figure"], higher)] for value in counted["figure"]
+                QUARTILES[quartile(value, ranked["figure"], higher)] for value in ranked["figure"]
             ],
             "Inside the edge": [
                 "on it" if abs(value) < 1e-9 else f"{'+' if value > 0 else '−'}{points(abs(value))}"
-                for value in better * (counted["figure"] - newest["edge"])
+                for value in better * (ranked["figure"] - newest["edge"])
             ],
         }
     )
-    if counted["lower"].isna().all():
+    if ranked["lower"].isna().all():
         frame = frame.drop(columns="Chance allows")
     others = [
         {"Authority": area, "Place": f"left out: {why}", "Figure": figure_text(figure, unit)}

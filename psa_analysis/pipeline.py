@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from psa_analysis.periods import Period, PeriodError, parse_period
 from psa_analysis.provenance import as_table, read_sidecars
 from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement
-from psa_analysis.trajectory import planned_path
+from psa_analysis.trajectory import planned_path, season_factors
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,6 +99,32 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     return observations, [*findings, *unread, *unfit, *doubts, *series]
 
 
+def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
+    """The agreement, with the seasons of each measure whose planned path has them.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    known : pandas.DataFrame
+        Observations with one vintage each (:func:`psa_analysis.cleaning.as_of`).
+
+    Returns
+    -------
+    Agreement
+        Its column ``seasons`` of measures filled in for the profile ``seasonal``, from the
+        years that ended before the agreement began; empty where there are too few.
+    """
+    settings, measures = agreement.settings.agreement, agreement.measures
+    names = measures.index[measures["profile"] == "seasonal"]
+    if names.empty:
+        return agreement
+    begun = parse_period(settings.first_year).start
+    here = known[known["area"] == settings.area]
+    seasons = {name: season_factors(here[here["measure"] == name], begun) for name in names}
+    filled = [seasons.get(str(name), ()) for name in measures.index]
+    return replace(agreement, measures=measures.assign(seasons=filled))
+
+
 def make_report(
     agreement: Agreement,
     observations: pd.DataFrame,
@@ -109,6 +135,7 @@ def make_report(
     """Assess one reporting period from what was known at its cut-off."""
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
+    agreement = with_seasons(agreement, known)
     read = readings(known, agreement)
     # Nothing of a period that had not ended by the report's goes into its forecasts.
     until = pd.Timestamp(period.end)

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import (
     AfterValidator,
@@ -29,6 +30,7 @@ from pydantic import (
 )
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.links import correlation_matrix, held_together, linked
 from psa_analysis.loading import read_table
 from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
@@ -43,7 +45,7 @@ Basis = Literal[
 
 #: How the planned path runs from the baseline to the target (see ``trajectory``).
 Profile = Literal[
-    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given"
+    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal",
 ]  # fmt: skip
 
 #: The last day and the value of each point that a planned path runs through.
@@ -217,6 +219,8 @@ class MeasureRow(_Row):
     due: PeriodText
     profile: Profile
     weight: Figure
+    interim: Figure
+    interim_period: PeriodText
     parts: Listed
     continues: str
     comparator: ComparatorText
@@ -337,7 +341,7 @@ class AgreementSection(_Section):
 class CalendarSection(_Section):
     """``[calendar]``: when a period's report is made."""
 
-    cut_off_days: Annotated[int, Field(ge=0, le=366)]
+    cut_off_days: Annotated[int, Field(ge=0, le=366)] = 45
 
 
 class StatesSection(_Section):
@@ -347,10 +351,10 @@ class StatesSection(_Section):
     improvement that the planned path asks for.
     """
 
-    on_track: Annotated[float, Field(gt=0, le=1)]
-    at_risk: Annotated[float, Field(ge=0, le=1)]
-    path_on_track: Annotated[float, Field(gt=0, le=1)]
-    path_at_risk: Annotated[float, Field(ge=0, le=1)]
+    on_track: Annotated[float, Field(gt=0, le=1)] = 0.6
+    at_risk: Annotated[float, Field(ge=0, le=1)] = 0.25
+    path_on_track: Annotated[float, Field(gt=0, le=1)] = 0.95
+    path_at_risk: Annotated[float, Field(ge=0, le=1)] = 0.6
 
     @model_validator(mode="after")
     def _in_order(self) -> StatesSection:
@@ -362,17 +366,23 @@ class StatesSection(_Section):
 
 
 class GrantSection(_Section):
-    """``[grant]``: the reward grant's own settings."""
+    """``[grant]``: the reward grant; what is left out is as in first-generation agreements."""
 
-    trigger: Annotated[float, Field(gt=0, le=1)]
-    net_budget_requirement: float | Literal["not stated"]
-    population: int | Literal["not stated"]
+    trigger: Annotated[float, Field(gt=0, le=1)] = 0.6
+    net_budget_requirement: Annotated[float, Field(gt=0)] | Literal["not stated"] = "not stated"
+    share_of_budget: Annotated[float, Field(gt=0, le=1)] = 0.025
+    population: Annotated[int, Field(gt=0)] | Literal["not stated"] = "not stated"
+    pump_priming: Annotated[float, Field(ge=0)] = 750_000
+    pump_priming_per_head: Annotated[float, Field(ge=0)] = 1
+    instalments: Annotated[int, Field(ge=1, le=10)] = 2
+    on_account: Annotated[float, Field(ge=0, le=1)] = 0.2
+    capital_share: Annotated[float, Field(ge=0, le=1)] | Literal["not stated"] = "not stated"
 
 
 class DisclosureSection(_Section):
     """``[disclosure]``: which counts are small."""
 
-    threshold: Annotated[int, Field(ge=0, le=100)]
+    threshold: Annotated[int, Field(ge=0, le=100)] = 5
 
 
 class DocumentSection(_Section):
@@ -387,15 +397,15 @@ class Settings(_Section):
     """``agreement.toml``, section by section."""
 
     agreement: AgreementSection
-    calendar: CalendarSection
-    states: StatesSection
-    grant: GrantSection
-    disclosure: DisclosureSection
-    partners: dict[str, str]
+    calendar: CalendarSection = CalendarSection()
+    states: StatesSection = StatesSection()
+    grant: GrantSection = GrantSection()
+    disclosure: DisclosureSection = DisclosureSection()
+    partners: dict[str, str] = {}
     themes: dict[str, str]
-    objectives: dict[str, str]
+    objectives: dict[str, str] = {}
     topics: dict[str, list[str]] = {}
-    documents: dict[str, DocumentSection]
+    documents: dict[str, DocumentSection] = {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -413,8 +423,9 @@ class Agreement:
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
-        not stated, or empty where the figure does not apply; and a column ``points``: the last
-        day and the value of each of its rows of `trajectories`, in order.
+        not stated, or empty where the figure does not apply; a column ``points``: the last
+        day and the value of each of its rows of `trajectories`, in order; and a column
+        ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills it in.
     """
 
     folder: Path
@@ -450,8 +461,23 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "families": ("raw/register/families.csv", FamilyRow),
 }
 
-#: Files that need not be there: no row says the same as no file.
-_OPTIONAL = {"trajectories", "families"}
+#: Files that must be there; of the others no row says the same as no file.
+_NEEDED = {"targets", "measures"}
+
+#: Columns that a file may leave out, and what stands in every row then.
+_LEFT_OUT: dict[str, dict[str, str]] = {
+    "targets": {
+        "rationale": "", "description": NOT_STATED, "partners": "", "document": "",
+        "location": NOT_STATED,
+    },
+    "measures": {
+        "role": "target", "definition": NOT_STATED, "objective": NOT_STATED, "made_of": "",
+        "basis": "point", "frequency": "annual", "baseline": NOT_STATED,
+        "baseline_period": NOT_STATED, "base": "", "profile": "", "weight": "", "interim": "",
+        "interim_period": "", "parts": "", "continues": "", "comparator": "", "partner": "",
+        "document": "", "location": NOT_STATED,
+    },
+}  # fmt: skip
 
 
 def family_areas(agreement: Agreement, family: str) -> list[str]:
@@ -491,7 +517,7 @@ def measure_period(measure: pd.Series, column: str) -> Period | None:
     ----------
     measure : pandas.Series
         A row of ``Agreement.measures``.
-    column : {"baseline_period", "due"}
+    column : {"baseline_period", "due", "interim_period"}
         Which of its periods.
     """
     text = measure[column]
@@ -579,13 +605,19 @@ def load_agreement(folder: Path) -> Agreement:
     for key, (name, model) in _TABLES.items():
         columns = list(model.model_fields)
         try:
-            if key in _OPTIONAL and not (folder / name).exists():
+            if key not in _NEEDED and not (folder / name).exists():
                 texts[key] = pd.DataFrame(columns=columns, dtype=str)
             else:
-                texts[key] = read_table(folder / name, name, columns)
+                texts[key] = read_table(folder / name, name, columns, _LEFT_OUT.get(key))
             tables[key] = _typed(texts[key], model, name)
         except DataError as error:
             problems += error.findings
+    if settings is not None and "areas" in texts and texts["areas"].empty:
+        # An agreement of one place needs no list of them.
+        only = pd.DataFrame(
+            [[settings.agreement.area, "council", ""]], columns=["area", "kind", "part_of"]
+        )
+        texts["areas"] = tables["areas"] = only
     # The cross-checks need every file; with one of them unreadable they would only add noise.
     if settings is not None and not problems:
         problems += _cross_checks(settings, tables, texts)
@@ -596,6 +628,7 @@ def load_agreement(folder: Path) -> Agreement:
         tables["measures"], texts["measures"], tables["assumptions"]
     )
     tables["measures"]["points"] = _points(tables["measures"], tables["trajectories"])
+    tables["measures"]["seasons"] = [()] * len(tables["measures"])
     indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
     for key, column in indexed.items():
         tables[key] = tables[key].set_index(column)
@@ -694,7 +727,8 @@ def _with_statuses(
             cell if cell in ("", NOT_STATED) else reasons.get((measure, figure), "stated")
             for measure, cell in zip(measures["measure"], text[figure], strict=True)
         ]
-    measures["weight"] = measures["weight"].astype(float)
+    for column in ("weight", "interim"):
+        measures[column] = measures[column].astype(float)
     return measures
 
 
@@ -740,7 +774,9 @@ def _cross_checks(
     ]
     problems: list[Finding] = []
     for key, column, names in known:
-        problems += _unknown(texts[key], key, column, sorted(names))
+        # A council that cites nothing leaves the column out; one that cites, cites every row.
+        if column != "document" or (texts[key][column] != "").any():
+            problems += _unknown(texts[key], key, column, sorted(names))
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
@@ -786,6 +822,8 @@ def _cross_checks(
         for part in row["parts"]
         if part not in measures or part == row["measure"]
     ]  # fmt: skip
+    problems += _weight_problems(tables["measures"])
+    problems += _link_problems(settings, tables)
     problems += _continuation_problems(tables["measures"])
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
@@ -863,11 +901,63 @@ def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[
         yield problem("unit", "percent, in those letters", "Write percent.")
     if pd.notna(row["weight"]) and row["weight"] <= 0:
         yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
+    if pd.notna(row["interim"]) != (row["interim_period"] not in ("", NOT_STATED)):
+        yield problem(
+            "interim_period" if pd.notna(row["interim"]) else "interim",
+            "an interim level and its period, or neither", "Give both or neither.",
+        )  # fmt: skip
     yield from _period_problems(row, problem)
     if pd.notna(target) and row["due"] in ("", NOT_STATED):
         yield problem("due", "a period, since there is a target", "Give the period it is due.")
     if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
         yield problem("baseline_period", "a period, since there is a baseline", "Give the period.")
+
+
+def _weight_problems(measures: pd.DataFrame) -> Iterator[Finding]:
+    """All measures of a target that count have a weight, or none."""
+    counting = measures[measures["role"] == "target"]
+    for _, rows in counting.groupby("reference", sort=False):
+        blank = rows[rows["weight"].isna()]
+        if 0 < len(blank) < len(rows):
+            yield Finding(
+                "error", _TABLES["measures"][0],
+                f"a weight, since other measures of {blank['reference'].iloc[0]} have one",
+                "Give each of its measures a weight, or none.",
+                row=int(blank.index[0]), column="weight", found="",
+                measure=blank["measure"].iloc[0],
+            )  # fmt: skip
+
+
+def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Iterator[Finding]:
+    """Correlations between -1 and 1, stated once, and such that all of them can hold together."""
+    name, links = _TABLES["links"][0], tables["links"]
+    stated = links[links["correlation"].notna()]
+    seen: dict[frozenset[str], tuple[int, Fraction]] = {}
+    for number, row in stated.iterrows():
+        problem = partial(
+            Finding, "error", name, row=int(str(number)), column="correlation",
+            found=f"{float(row['correlation']):.10g}",
+        )  # fmt: skip
+        if not -1 <= row["correlation"] <= 1:
+            yield problem("a number from -1 to 1, or 'not stated'", "Correct the correlation.")
+            return
+        for one, other in linked(row, settings.topics):
+            first = seen.setdefault(frozenset((one, other)), (int(str(number)), row["correlation"]))
+            if first[1] != row["correlation"]:
+                yield problem(
+                    f"the {float(first[1]):.10g} of row {first[0]}, which links {one} and {other}",
+                    "Give both rows one correlation.",
+                )  # fmt: skip
+                return
+    counting = tables["measures"][tables["measures"]["role"] == "target"]
+    matrix = correlation_matrix(counting["reference"].tolist(), links, settings.topics)
+    most = held_together(matrix)
+    if most < 1:
+        yield Finding(
+            "error", name, "correlations that can all hold together", "Lower them: multiplied by "
+            f"{np.floor(1000 * most) / 1000:.3f} they would.", column="correlation",
+            row=int(stated.index[0]), found=f"{len(stated)} correlations",
+        )  # fmt: skip
 
 
 def _continuation_problems(measures: pd.DataFrame) -> Iterator[Finding]:
@@ -1015,11 +1105,12 @@ def _due_kinds(frequency: str) -> tuple[Kind, ...]:
 
 
 def _period_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
-    periods = {column: measure_period(row, column) for column in ("baseline_period", "due")}
+    named = ("baseline_period", "due", "interim_period")
+    periods = {column: measure_period(row, column) for column in named}
     fits = True
     for column, period in periods.items():
         kinds = _BASELINE_KINDS[row["frequency"]]
-        if column == "due":
+        if column != "baseline_period":
             kinds = _due_kinds(row["frequency"])
         if period is not None and period.kind not in kinds:
             fits = False
@@ -1058,6 +1149,29 @@ def _profile_problems(
                 "profile", "at least one row in trajectories.csv for its points",
                 "Add the points, or leave the profile empty.",
             )  # fmt: skip
+        elif profile == "seasonal":
+            yield from _season_problems(row, problem)
+
+
+def _season_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
+    """Seasons are those of quarters, between figures that are of the same time of year."""
+    if row["frequency"] != "quarterly" or row["basis"] not in ("point", "year_to_date"):
+        yield problem(
+            "profile", "seasonal only for a quarterly measure of the basis point or year_to_date",
+            "Leave it empty: over four quarters the seasons cancel.",
+        )  # fmt: skip
+        return
+    periods = [measure_period(row, column) for column in ("baseline_period", "due")]
+    months = {period.end.month for period in periods if period is not None}
+    wanted = {3} if row["basis"] == "year_to_date" else months
+    if len(months) > 1 or months != wanted or (
+        row["basis"] == "point" and any(one and one.kind != "quarter" for one in periods)
+    ):  # fmt: skip
+        same = "financial years" if row["basis"] == "year_to_date" else "the same quarter of a year"
+        yield problem(
+            "profile", f"seasonal only where the baseline's and the due period are {same}",
+            "Correct one of the two periods, or leave the profile empty.",
+        )  # fmt: skip
 
 
 def _point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:

@@ -139,6 +139,22 @@ def chance_text(chance: float) -> str:
     return f"{int(100 * chance + 1e-9)}%"
 
 
+def range_text(least: float, most: float, decimals: int = 0) -> str:
+    """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
+    if pd.isna(least):
+        return "–"
+    low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def pounds_text(least: float, most: float) -> str:
+    """Two sums as one text: ``£40,000``, ``£10,000 to £40,000``; a dash where they are missing."""
+    if pd.isna(least):
+        return "–"
+    low, high = f"£{least:,.0f}", f"£{most:,.0f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def reliability_words(table: pd.DataFrame) -> str:
     """Of the forecasts that said so many per cent, how many came true: a sentence a line.
 

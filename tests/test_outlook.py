@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_performance import observed, with_measure
 
 from psa_analysis.cleaning import as_of
 from psa_analysis.forecast import scale_of
@@ -27,7 +28,6 @@ from psa_analysis.performance import readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import Report
 from psa_analysis.register import Agreement
-from test_performance import observed, with_measure
 
 
 def due(*readings: float) -> Outlook:
