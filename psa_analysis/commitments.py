@@ -1,0 +1,642 @@
+"""Commitments: where each promise of the strategy that is no target stands at a period.
+
+A commitment is judged by its kind, from what had been reported by the period's cut-off:
+
+============  ==================================================================================
+kind          judged by
+============  ==================================================================================
+milestone     the day it was done, against the last day that meets it
+level         the figure of the year up to its date, and before that the straight line to it
+quartile      the same, of the quartile that was reported (1 is the top)
+unquantified  nothing: no document says what would count as done, so its lead's word is shown
+============  ==================================================================================
+
+Figures come from the readings of the measure that the register links a level to, or else from
+``progress.csv``, in which leads also report how a commitment is going. What was reported long ago
+says nothing of today, and silence is called silence (``docs/commitments.md``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import partial
+
+import pandas as pd
+
+from psa_analysis.cleaning import as_of
+from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.loading import read_table
+from psa_analysis.performance import readings
+from psa_analysis.periods import Period, parse_period, period_containing, read_day
+from psa_analysis.register import NOT_STATED, Agreement, measure_period, parse_comparator
+from psa_analysis.trajectory import baseline_end, exact
+from psa_analysis.words import counted, day_text, figure_text
+
+NAME = "raw/progress.csv"
+PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
+
+#: What a row of progress.csv may report.
+STATUSES = {
+    "done": "it is done, since the day given; not for a level or a quartile",
+    "not done": "what was reported as done is not done after all",
+    "on track": "its lead expects that it will be done by its date",
+    "at risk": "its lead doubts that it will",
+    "not started": "nothing has been done yet",
+    "figure": "the value of a level on the day given, or the quartile, 1 for the top",
+}
+#: Statuses that say how an unfinished commitment is going.
+_OPEN = ("on track", "at risk", "not started")
+
+#: A lead's report is asked for from so long before a commitment's date.
+ASKED_FROM = pd.DateOffset(years=1)
+#: A figure stands for the present for so long: a year until the next, half a year to come in.
+FIGURE_LASTS = pd.DateOffset(months=18)
+#: The figure that decides is of the year up to the commitment's date.
+DECIDING_YEAR = pd.DateOffset(years=1)
+
+#: The columns, in order. This is the one place that describes them.
+COLUMNS = {
+    "period": "reporting period",
+    "commitment": "commitment, as in the register",
+    "objective": "heading of the strategy",
+    "level": "high or other priority",
+    "priority": "the priority that it stands under",
+    "promise": "what is promised",
+    "kind": "level, quartile, milestone or unquantified",
+    "unit": "unit of every figure of this row",
+    "polarity": "whether higher or lower is better",
+    "target": "the figure promised; 1 for a quartile",
+    "due": "the date as the document words it",
+    "due_date": "the last day that meets it",
+    "measure": "the measure whose readings are its figures, else empty",
+    "state": "one of STATES",
+    "previous_state": "its state in the report of the quarter before, as was known then",
+    "reason": "why this state, in words",
+    "value": "the figure that decides, or the newest one",
+    "value_period": "the period or day that it is of",
+    "progress": "share of the improvement planned by then that has been made, before its date",
+    "done_on": "the day it was done; of figures, the last day of the first that reached it",
+    "lead_status": "what its lead last reported of it",
+    "lead_reported": "when that was",
+    "evidence": "what shows the figure or the report that the state rests on",
+    "reported": "when that figure or report came in",
+    "illustrative": "True if any figure or report in this row is made up",
+    "file": "raw file of that figure or report",
+    "row": "row in that file",
+}
+
+#: What a state means, in the order in which a board should see them.
+STATES = {
+    "overdue": "its date has passed, and a later report or a figure says that it is not done",
+    "at risk": "before its date: behind the line to its figure, or in doubt by its lead's report",
+    "no data": "nothing was reported that says where it stands",
+    "done late": "done after its date",
+    "on track": "before its date: on the line to its figure, or so its lead reports",
+    "done": "done, by its date if it has one",
+    "not due": "its date is more than a year away, and nothing has been reported of late",
+    "not stated": "no document states a date or a figure to judge it by",
+}
+
+_COPIED = [
+    "objective", "level", "priority", "promise", "kind", "unit", "polarity", "due", "measure",
+]  # fmt: skip
+_DATES = ["due_date", "done_on", "lead_reported", "reported"]
+_FIGURE_COLUMNS = [
+    "commitment", "day", "label", "value", "flag", "reported", "evidence", "illustrative", "file",
+    "row",
+]  # fmt: skip
+
+
+def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read and check what was reported about the commitments.
+
+    Parameters
+    ----------
+    agreement : Agreement
+        The register that says which commitments there are, and of which kind.
+
+    Returns
+    -------
+    progress : pandas.DataFrame
+        The columns of :data:`PROGRESS_COLUMNS`, typed, and ``row``, in order of the day
+        reported; none if there is no such file.
+    findings : list of Finding
+        Rows that cannot be used, and reports that contradict each other.
+    """
+    empty = _typed([])
+    if not (agreement.folder / NAME).exists():
+        return empty, []
+    try:
+        table = read_table(agreement.folder / NAME, NAME, PROGRESS_COLUMNS)
+    except DataError as error:
+        return empty, error.findings
+    rows, findings = [], []
+    for number, row in table.iterrows():
+        wrong = next(_row_problems(row, agreement), None)
+        if wrong is None:
+            rows.append(dict(row) | {"row": number})
+        else:
+            column, expected, remedy = wrong
+            findings.append(
+                Finding(
+                    "error", NAME, expected, remedy, row=int(str(number)), column=column,
+                    found=row[column], measure=row["commitment"],
+                )
+            )  # fmt: skip
+    progress, twins = _without_twins(_typed(rows))
+    return progress, [*findings, *twins, *_contradictions(progress)]
+
+
+def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows of text that were checked, as days and numbers, in order of the day reported."""
+    frame = pd.DataFrame(rows, columns=[*PROGRESS_COLUMNS, "row"])
+    for column in ("reported", "day"):
+        days = [read_day(text) if text else None for text in frame[column]]
+        frame[column] = pd.Series(days, index=frame.index, dtype="datetime64[ns]")
+    frame["value"] = pd.to_numeric(frame["value"].replace("", None)).astype(float)
+    frame["illustrative"] = frame["illustrative"] == "yes"
+    frame["row"] = frame["row"].astype(int)
+    return frame.sort_values("reported", kind="stable", ignore_index=True)
+
+
+def _row_problems(row: pd.Series, agreement: Agreement) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a row: the column, what was expected, and what to do."""
+    commitments = agreement.commitments
+    if row["commitment"] not in commitments.index:
+        yield (
+            "commitment", one_of(commitments.index),
+            did_you_mean(row["commitment"], commitments.index),
+        )  # fmt: skip
+        return
+    commitment = commitments.loc[row["commitment"]]
+    reported = read_day(row["reported"])
+    if reported is None:
+        yield "reported", "a day such as 2005-01-30", "Give the day on which it was reported."
+    allowed = _allowed(commitment)
+    if row["status"] not in allowed:
+        yield "status", *_status_problem(row["status"], commitment, allowed)
+    dated = row["status"] in ("done", "figure")
+    day = read_day(row["day"])
+    if dated and day is None:
+        what = "was done" if row["status"] == "done" else "the figure is of"
+        yield "day", "a day such as 2005-01-30", f"Give the day that it {what}."
+    elif dated and day is not None and reported is not None and day > reported:
+        yield "day", f"a day up to the one of the report, {reported}", "Correct one of the two."
+    elif not dated and row["day"]:
+        yield "day", "nothing, since only 'done' and 'figure' have a day", "Empty the cell."
+    if row["status"] == "figure":
+        yield from _value_problems(row["value"], commitment)
+    elif row["value"]:
+        yield "value", "nothing, since only 'figure' has a value", "Empty the cell."
+    if dated and not row["evidence"]:
+        yield "evidence", "what shows it", "Name the minutes, the survey or the count."
+    if row["illustrative"] not in ("yes", "no", ""):
+        yield "illustrative", "yes, no or nothing", "Correct the cell."
+
+
+def _allowed(commitment: pd.Series) -> tuple[str, ...]:
+    if commitment["kind"] in ("level", "quartile"):
+        # The figures of a linked commitment are readings, and nobody's word beside them.
+        return _OPEN if commitment["measure"] else (*_OPEN, "figure")
+    return ("done", "not done", *_OPEN)
+
+
+def _status_problem(
+    status: str, commitment: pd.Series, allowed: tuple[str, ...]
+) -> tuple[str, str]:
+    expected = one_of(allowed)
+    if status == "figure" and commitment["measure"]:
+        return expected, f"Remove the row: its figures are the readings of {commitment['measure']}."
+    if status in STATUSES and "figure" in allowed:
+        return expected, "Report its figure instead: that decides whether it is reached."
+    if status in STATUSES:
+        return expected, f"Correct the status: the commitment is of the kind {commitment['kind']}."
+    return expected, did_you_mean(status, allowed)
+
+
+def _value_problems(text: str, commitment: pd.Series) -> Iterator[tuple[str, str, str]]:
+    if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
+        yield "value", "a number such as 53.2", "Correct the cell."
+    elif commitment["kind"] == "quartile" and text not in ("1", "2", "3", "4"):
+        yield "value", "1, 2, 3 or 4, 1 for the top quartile", "Give the quartile, not the figure."
+    elif commitment["unit"] == "percent" and not 0 <= float(text) <= 100:
+        yield "value", "0 to 100 for a percentage", "Correct the cell."
+
+
+def _without_twins(progress: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    """Two reports of one day that differ are both kept out; those that agree are one."""
+    is_figure = progress["status"] == "figure"
+    # A figure is of its day, a status of the day it was reported.
+    of = progress["day"].where(is_figure)
+    key = [progress["commitment"], progress["reported"], is_figure, of]
+    keys = pd.concat(key, axis=1, keys=["commitment", "reported", "figure", "of"])
+    said = pd.concat([keys, progress[["status", "day", "value"]]], axis=1)
+    distinct = progress[~said.duplicated()]
+    differing = distinct[keys.loc[distinct.index].duplicated(keep=False)]
+    findings = [
+        Finding(
+            "error", NAME, "one report of a day, and another row says otherwise",
+            "Ask which is right and remove the other; both are kept out.", row=row.row,
+            column="value" if row.status == "figure" else "status",
+            found=f"{row.value:.15g}" if row.status == "figure" else row.status,
+            measure=row.commitment,
+        )
+        for row in differing.itertuples()
+    ]  # fmt: skip
+    return distinct.drop(differing.index).reset_index(drop=True), findings
+
+
+def _contradictions(progress: pd.DataFrame) -> list[Finding]:
+    """What was reported as done is unfinished by a later report, which does not say why."""
+    findings = []
+    for commitment, said in progress[progress["status"] != "figure"].groupby("commitment"):
+        if _contradicted(said):
+            last, done = said.iloc[-1], said[said["status"] == "done"].iloc[-1]
+            findings.append(
+                Finding(
+                    "error", NAME,
+                    f"done, as row {done['row']} reported on {done['reported']:%Y-%m-%d}",
+                    "Ask its lead. If it was not done, add a row 'not done' that says so.",
+                    row=int(last["row"]), column="status", found=last["status"],
+                    measure=str(commitment),
+                )
+            )  # fmt: skip
+    return findings
+
+
+def _contradicted(said: pd.DataFrame) -> bool:
+    """Whether the newest report has as unfinished what an earlier one, not taken back, had done."""
+    if said.empty or said["status"].iloc[-1] not in _OPEN:
+        return False
+    settled = said.loc[said["status"].isin(["done", "not done"]), "status"]
+    return len(settled) > 0 and settled.iloc[-1] == "done"
+
+
+def follow(
+    agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
+) -> pd.DataFrame:
+    """Where every commitment stands at one reporting period, and stood in the report before.
+
+    Parameters
+    ----------
+    agreement : Agreement
+        The register and the settings.
+    progress : pandas.DataFrame
+        As :func:`load_progress` gives it, everything that was ever reported.
+    observations : pandas.DataFrame
+        Clean observations, all vintages, for commitments that are linked to a measure.
+    period : Period
+        The reporting period, a quarter. Only what was reported by its cut-off is used, and of
+        that only what had happened by its end.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of :data:`COLUMNS`; one row per commitment, in the register's order.
+    """
+    table = _judge(agreement, progress, observations, period)
+    earlier = period_containing(period.start - timedelta(days=1), "quarter")
+    if earlier.end > parse_period(agreement.settings.agreement.first_year).start:
+        before = _judge(agreement, progress, observations, earlier)
+        table["previous_state"] = before["state"]
+    return table
+
+
+def counts(table: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
+    """How many commitments of each objective are in each state.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As :func:`follow` gives it.
+    agreement : Agreement
+        The agreement, for its objectives.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per objective that has commitments, in the agreement's order; a column per state
+        of :data:`STATES`, and ``in all``, their sum.
+    """
+    made = pd.crosstab(table["objective"], table["state"])
+    objectives = [one for one in agreement.settings.objectives if one in made.index]
+    made = made.reindex(index=objectives, columns=list(STATES), fill_value=0)
+    made.index.name, made.columns.name = "objective", None
+    return made.assign(**{"in all": made.sum(axis=1)})
+
+
+def moved(table: pd.DataFrame) -> pd.DataFrame:
+    """The commitments whose state is another than in the report of the quarter before."""
+    changed = table["previous_state"].notna() & (table["previous_state"] != table["state"])
+    return table[changed].reset_index(drop=True)
+
+
+def _judge(
+    agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
+) -> pd.DataFrame:
+    end = pd.Timestamp(period.end)
+    cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
+    known = progress[progress["reported"] <= pd.Timestamp(cut_off)]
+    # What happened after the period's end belongs to the next report.
+    known = known[known["day"].isna() | (known["day"] <= end)]
+    said = known[known["status"] != "figure"]
+    # One by one, so that columns keep their types where one of the two is empty.
+    reported = _reported_figures(known[known["status"] == "figure"])
+    read = _linked_figures(agreement, observations, period, cut_off)
+    rows = []
+    for name, commitment in agreement.commitments.iterrows():
+        figures = read if commitment["measure"] else reported
+        rows.append(
+            _judge_one(
+                commitment,
+                said[said["commitment"] == name],
+                figures[figures["commitment"] == name],
+                agreement,
+                period,
+            )
+        )
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(
+        ("target", "value", "progress"), "float64"
+    )
+    return table.astype(types | {"illustrative": bool, "row": "Int64"})
+
+
+def _reported_figures(known: pd.DataFrame) -> pd.DataFrame:
+    """Figures that leads reported: of each day the newest."""
+    newest = known.drop_duplicates(["commitment", "day"], keep="last").sort_values("day")
+    return newest.assign(
+        label=[day_text(day) for day in newest["day"]], flag="", file=NAME
+    )[_FIGURE_COLUMNS]  # fmt: skip
+
+
+def _linked_figures(
+    agreement: Agreement, observations: pd.DataFrame, period: Period, cut_off: date
+) -> pd.DataFrame:
+    """The readings of the measures that commitments are linked to, as known at the cut-off."""
+    links = agreement.commitments["measure"]
+    links = links[links != ""].rename_axis("commitment").reset_index()
+    compared = [
+        comparator.name
+        for measure in links["measure"]
+        if (comparator := parse_comparator(agreement.measures.at[measure, "comparator"]))
+    ]
+    mine = observations["measure"].isin([*links["measure"], *compared])
+    known = as_of(observations[mine], cut_off)
+    read = readings(known, agreement)
+    read = read[read["area"] == agreement.settings.agreement.area]
+    read = read[read["reading"].notna() & (read["period_end"] <= pd.Timestamp(period.end))]
+    # Part of a year is no figure of the year.
+    partial_years = read["measure"].map(agreement.measures["basis"]) == "year_to_date"
+    read = read[~partial_years | (read["period_end"].dt.month == 3)]
+    key = ["measure", "area", "period"]
+    found = read.astype({"measure": "object"}).merge(
+        known[[*key, "received"]].astype(dict.fromkeys(key, "object")), on=key, how="left"
+    )
+    found = links.merge(found, on="measure").sort_values("period_end")
+    found["evidence"] = "reading of " + found["measure"] + " for " + found["period"]
+    return found.rename(
+        columns={"period_end": "day", "period": "label", "reading": "value", "received": "reported"}
+    )[_FIGURE_COLUMNS]
+
+
+def _judge_one(
+    commitment: pd.Series,
+    said: pd.DataFrame,
+    figures: pd.DataFrame,
+    agreement: Agreement,
+    period: Period,
+) -> dict[str, object]:
+    row: dict[str, object] = dict.fromkeys(COLUMNS)
+    row |= {column: commitment[column] for column in _COPIED}
+    row |= {"period": period.label, "commitment": commitment.name, "illustrative": False}
+    row |= {"due_date": commitment["due_date"], "evidence": "", "file": ""}
+    row["target"] = 1 if commitment["kind"] == "quartile" else commitment["target"]
+    if len(said):
+        last = said.iloc[-1]
+        row |= {"lead_status": last["status"], "lead_reported": last["reported"]}
+        row |= _source(last.to_dict() | {"file": NAME})
+    if commitment["kind"] == "unquantified":
+        return row | _unquantified(said)
+    if commitment["kind"] == "milestone":
+        return row | _milestone(row, said, period)
+    made = _level(row, said, figures, _line(commitment, agreement), agreement, period)
+    # A row that shows both a figure and a lead's word is made up if either is.
+    shown = bool(row["illustrative"]) or bool(made.get("illustrative"))
+    return row | made | {"illustrative": shown}
+
+
+def _source(one: dict[str, object]) -> dict[str, object]:
+    return {
+        column: one[column] for column in ("evidence", "reported", "illustrative", "file", "row")
+    }
+
+
+def _verdict(state: str, reason: str, **more: object) -> dict[str, object]:
+    return {"state": state, "reason": reason, **more}
+
+
+def _unquantified(said: pd.DataFrame) -> dict[str, object]:
+    why = "no document says what would count as done"
+    return _verdict(NOT_STATED, f"{why}; {_lead_words(said)}")
+
+
+def _lead_words(said: pd.DataFrame) -> str:
+    """What its lead last reported, as the lead's own word."""
+    if said.empty:
+        return "nothing has been reported"
+    last = said.iloc[-1]
+    return f"its lead reported '{last['status']}' on {day_text(last['reported'])}"
+
+
+def _milestone(row: dict[str, object], said: pd.DataFrame, period: Period) -> dict[str, object]:
+    due = row["due_date"]
+    if _contradicted(said):
+        done = said[said["status"] == "done"].iloc[-1]
+        return _verdict(
+            "no data",
+            f"reported as done on {day_text(done['reported'])}, and then {_lead_words(said)}",
+        )
+    if len(said) and said["status"].iloc[-1] == "done":
+        day = said["day"].iloc[-1].date()
+        if not isinstance(due, date):
+            return _verdict("done", f"done on {day_text(day)}", done_on=day)
+        if day <= due:
+            return _verdict("done", f"done on {day_text(day)}", done_on=day)
+        late = counted((day - due).days, "day")
+        return _verdict("done late", f"done on {day_text(day)}, {late} after its date", done_on=day)
+    if not isinstance(due, date):
+        return _verdict(NOT_STATED, f"no document gives a date; {_lead_words(said)}")
+    if due > period.end:
+        return _by_lead(due, said, period)
+    if len(said) and said["reported"].iloc[-1].date() > due:
+        return _verdict("overdue", f"it fell due on {day_text(due)}; {_lead_words(said)}")
+    silence = f"it fell due on {day_text(due)} and nothing has been reported since"
+    return _verdict("no data", silence if said.empty else f"{silence}; {_lead_words(said)}")
+
+
+def _by_lead(due: date, said: pd.DataFrame, period: Period) -> dict[str, object]:
+    """Before its date and with nothing to measure it by: its lead's word, while that is fresh."""
+    earlier = period_containing(period.start - timedelta(days=1), "quarter")
+    soon = pd.Timestamp(due) - ASKED_FROM <= pd.Timestamp(period.end)
+    words = _lead_words(said)
+    if len(said) and said["reported"].iloc[-1].date() >= earlier.start:
+        status = said["status"].iloc[-1]
+        if status == "on track":
+            return _verdict("on track", words)
+        if status in ("at risk", "not done"):
+            return _verdict("at risk", words)
+        if status == "not started" and soon:
+            return _verdict("at risk", f"{words}, and it is due on {day_text(due)}")
+    if soon:
+        silence = f"due on {day_text(due)}, with no report since {day_text(earlier.start)}"
+        return _verdict("no data", silence if said.empty else f"{silence}; {words}")
+    return _verdict("not due", f"due on {day_text(due)}; {words}")
+
+
+def _line(commitment: pd.Series, agreement: Agreement) -> tuple[date, float] | None:
+    """Where the straight line to a level begins: its own baseline, or that of its measure."""
+    if pd.notna(commitment["baseline"]) and commitment["baseline_period"] not in ("", NOT_STATED):
+        return parse_period(commitment["baseline_period"]).end, float(commitment["baseline"])
+    if commitment["measure"]:
+        measure = agreement.measures.loc[commitment["measure"]]
+        if pd.notna(measure["baseline"]) and measure_period(measure, "baseline_period"):
+            return baseline_end(measure), float(measure["baseline"])
+    return None
+
+
+def _level(
+    row: dict[str, object],
+    said: pd.DataFrame,
+    figures: pd.DataFrame,
+    line: tuple[date, float] | None,
+    agreement: Agreement,
+    period: Period,
+) -> dict[str, object]:
+    """A level or a quartile, by its figures."""
+    target, due = float(str(row["target"])), row["due_date"]
+    higher = row["kind"] == "level" and row["polarity"] == "higher"
+    reached = pd.Series(
+        [
+            exact(value) >= exact(target) if higher else exact(value) <= exact(target)
+            for value in figures["value"]
+        ],
+        index=figures.index, dtype=bool,
+    )  # fmt: skip
+    show = partial(_figure_shown, row=row)
+    newest = figures.iloc[-1] if len(figures) else None
+    so_far = {} if newest is None else show(newest)
+    aimed = _figure_words(target, row)
+    words = (
+        "no figure has been reported"
+        if newest is None
+        else f"the newest figure is {_of(newest, row)}"
+    )
+    if not isinstance(due, date):
+        if newest is not None and reached.iloc[-1]:
+            return so_far | _verdict(
+                "done", f"{words}, which reaches {aimed}; no document gives a date",
+                done_on=_since(figures, reached),
+            )  # fmt: skip
+        return so_far | _verdict(NOT_STATED, f"no document gives a date; {words}")
+    if due > period.end:
+        ahead = bool(len(reached) and reached.iloc[-1])
+        return _before_its_date(row, due, said, newest, ahead, line, agreement, period)
+    last_day = pd.Timestamp(due)
+    in_time = figures[(figures["day"] <= last_day) & (figures["day"] > last_day - DECIDING_YEAR)]
+    after = figures[figures["day"] > last_day]
+    if len(in_time) and reached[in_time.index[-1]]:
+        decides, own = in_time.iloc[-1], figures[figures["day"] <= last_day]
+        return show(decides) | _verdict(
+            "done", f"{_of(decides, row)} reaches {aimed}", done_on=_since(own, reached[own.index])
+        )
+    if reached[after.index].any():
+        first = after[reached[after.index]].iloc[0]
+        return show(first) | _verdict(
+            "done late",
+            f"{_of(first, row)} reaches {aimed}, as no figure had by {day_text(due)}",
+            done_on=first["day"].date(),
+        )
+    if len(in_time) or len(after):
+        return so_far | _verdict(
+            "overdue", f"it fell due on {day_text(due)}; {words}, which falls short of {aimed}"
+        )
+    silence = f"it fell due on {day_text(due)} and no figure of the year up to then has come"
+    return so_far | _verdict("no data", silence if newest is None else f"{silence}; {words}")
+
+
+def _before_its_date(
+    row: dict[str, object], due: date, said: pd.DataFrame, newest: pd.Series | None,
+    reached: bool, line: tuple[date, float] | None, agreement: Agreement, period: Period,
+) -> dict[str, object]:  # fmt: skip
+    """A figure that still stands for the present, or else its lead's word."""
+    if newest is None:
+        return _by_lead(due, said, period)
+    shown = _figure_shown(newest, row)
+    lasts = newest["day"] + FIGURE_LASTS >= pd.Timestamp(period.end)
+    if lasts and reached:
+        reason = f"{_of(newest, row)} reaches {_figure_words(float(str(row['target'])), row)}"
+        return shown | _verdict("on track", f"{reason} already; the figure at its date decides")
+    made = _share_of_line(row, due, newest, line) if lasts else None
+    if made is None:
+        # The state rests on the lead's word, where there is one; the figure is only shown.
+        kept = ("value", "value_period", "illustrative") if len(said) else tuple(shown)
+        verdict = _by_lead(due, said, period)
+        verdict["reason"] = f"{verdict['reason']}; the newest figure is {_of(newest, row)}"
+        return {name: shown[name] for name in kept} | verdict
+    if made < 0:
+        reason = f"{_of(newest, row)}: moved the wrong way since the baseline"
+    else:
+        reason = f"{_of(newest, row)}: made {made:.0%} of the improvement planned by then"
+    thresholds = agreement.settings.states
+    state = "on track" if exact(made) >= exact(thresholds.path_on_track) else "at risk"
+    if len(said) and said["status"].iloc[-1] != state:
+        reason += f"; {_lead_words(said)}"
+    return shown | _verdict(state, reason, progress=made)
+
+
+def _share_of_line(
+    row: dict[str, object], due: date, newest: pd.Series, line: tuple[date, float] | None
+) -> float | None:
+    """Share made of the improvement that equal steps from baseline to date plan by a figure's day.
+
+    Time is counted in whole months, as on the planned path of a target.
+    """
+    if line is None:
+        return None
+    start, baseline = line
+    passed, whole = _months(start, newest["day"].date()), _months(start, due)
+    if passed <= 0:
+        return None
+    planned = (float(str(row["target"])) - baseline) * passed / whole
+    return float((newest["value"] - baseline) / planned)
+
+
+def _months(first: date, last: date) -> int:
+    return (last.year - first.year) * 12 + last.month - first.month
+
+
+def _since(figures: pd.DataFrame, reached: pd.Series) -> date:
+    """The day of the first of the unbroken run of figures, up to the last, that reach the level."""
+    short = figures.index[~reached]
+    run = figures if short.empty else figures.loc[short[-1] :].iloc[1:]
+    return run["day"].iloc[0].date()
+
+
+def _figure_shown(figure: pd.Series, row: dict[str, object]) -> dict[str, object]:
+    shown = {"value": figure["value"], "value_period": figure["label"]}
+    return shown | _source(figure.to_dict())
+
+
+def _figure_words(value: float, row: dict[str, object]) -> str:
+    if row["kind"] == "quartile":
+        return "the top quartile" if value == 1 else f"quartile {value:.0f}"
+    return figure_text(value, str(row["unit"]))
+
+
+def _of(figure: pd.Series, row: dict[str, object]) -> str:
+    """``55.4% (provisional) for 2003/04``."""
+    flag = "" if figure["flag"] in ("", "final", "revised") else f" ({figure['flag']})"
+    return f"{_figure_words(figure['value'], row)}{flag} for {figure['label']}"
