@@ -99,6 +99,10 @@ STATES = {
     "not stated": "no document states a date or a figure to judge it by",
 }
 
+#: States that count as delivered, and those that a board should see first.
+COUNTED_DONE = ("done", "done late")
+EXCEPTIONS = ("overdue", "at risk", "no data")
+
 _COPIED = [
     "objective", "level", "priority", "promise", "kind", "unit", "polarity", "due", "measure",
 ]  # fmt: skip
@@ -491,7 +495,9 @@ def _by_lead(due: date, said: pd.DataFrame, period: Period) -> dict[str, object]
         if status == "not started" and soon:
             return _verdict("at risk", f"{words}, and it is due on {day_text(due)}")
     if soon:
-        silence = f"due on {day_text(due)}, with no report since {day_text(earlier.start)}"
+        silence = (
+            f"due on {day_text(due)}, with no report by its lead since {day_text(earlier.start)}"
+        )
         return _verdict("no data", silence if said.empty else f"{silence}; {words}")
     return _verdict("not due", f"due on {day_text(due)}; {words}")
 
@@ -537,7 +543,7 @@ def _level(
     if not isinstance(due, date):
         if newest is not None and reached.iloc[-1]:
             return so_far | _verdict(
-                "done", f"{words}, which reaches {aimed}; no document gives a date",
+                "done", f"{_reaches(newest, row)}; no document gives a date",
                 done_on=_since(figures, reached),
             )  # fmt: skip
         return so_far | _verdict(NOT_STATED, f"no document gives a date; {words}")
@@ -550,13 +556,13 @@ def _level(
     if len(in_time) and reached[in_time.index[-1]]:
         decides, own = in_time.iloc[-1], figures[figures["day"] <= last_day]
         return show(decides) | _verdict(
-            "done", f"{_of(decides, row)} reaches {aimed}", done_on=_since(own, reached[own.index])
+            "done", _reaches(decides, row), done_on=_since(own, reached[own.index])
         )
     if reached[after.index].any():
         first = after[reached[after.index]].iloc[0]
         return show(first) | _verdict(
             "done late",
-            f"{_of(first, row)} reaches {aimed}, as no figure had by {day_text(due)}",
+            f"{_reaches(first, row)}, as no figure did by {day_text(due)}",
             done_on=first["day"].date(),
         )
     if len(in_time) or len(after):
@@ -577,8 +583,8 @@ def _before_its_date(
     shown = _figure_shown(newest, row)
     lasts = newest["day"] + FIGURE_LASTS >= pd.Timestamp(period.end)
     if lasts and reached:
-        reason = f"{_of(newest, row)} reaches {_figure_words(float(str(row['target'])), row)}"
-        return shown | _verdict("on track", f"{reason} already; the figure at its date decides")
+        reason = f"{_reaches(newest, row)} already; the figure at its date decides"
+        return shown | _verdict("on track", reason)
     made = _share_of_line(row, due, newest, line) if lasts else None
     if made is None:
         # The state rests on the lead's word, where there is one; the figure is only shown.
@@ -637,6 +643,12 @@ def _figure_words(value: float, row: dict[str, object]) -> str:
 
 
 def _of(figure: pd.Series, row: dict[str, object]) -> str:
-    """``55.4% (provisional) for 2003/04``."""
-    flag = "" if figure["flag"] in ("", "final", "revised") else f" ({figure['flag']})"
-    return f"{_figure_words(figure['value'], row)}{flag} for {figure['label']}"
+    """``55.4% (2003/04, provisional)``."""
+    flag = "" if figure["flag"] in ("", "final", "revised") else f", {figure['flag']}"
+    return f"{_figure_words(figure['value'], row)} ({figure['label']}{flag})"
+
+
+def _reaches(figure: pd.Series, row: dict[str, object]) -> str:
+    if row["kind"] == "quartile":
+        return f"in {_of(figure, row)}"
+    return f"{_of(figure, row)} reaches {_figure_words(float(str(row['target'])), row)}"
