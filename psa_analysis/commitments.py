@@ -19,9 +19,10 @@ says nothing of today, and silence is called silence (``docs/commitments.md``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -49,12 +50,12 @@ STATUSES = {
 #: Statuses that say how an unfinished commitment is going.
 _OPEN = ("on track", "at risk", "not started")
 
-#: A lead's report is asked for from so long before a commitment's date.
-ASKED_FROM = pd.DateOffset(years=1)
-#: A figure stands for the present for so long: a year until the next, half a year to come in.
-FIGURE_LASTS = pd.DateOffset(months=18)
-#: The figure that decides is of the year up to the commitment's date.
-DECIDING_YEAR = pd.DateOffset(years=1)
+#: Spans in whole calendar months. A lead's report is asked for so long before the date;
+ASKED_FROM = 12
+#: a figure stands for the present so long, a year until the next and half a year to come in;
+FIGURE_LASTS = 18
+#: and the figure that decides is of so many months up to the date.
+DECIDING = 12
 
 #: The columns, in order. This is the one place that describes them.
 COLUMNS = {
@@ -107,10 +108,25 @@ _COPIED = [
     "objective", "level", "priority", "promise", "kind", "unit", "polarity", "due", "measure",
 ]  # fmt: skip
 _DATES = ["due_date", "done_on", "lead_reported", "reported"]
-_FIGURE_COLUMNS = [
-    "commitment", "day", "label", "value", "flag", "reported", "evidence", "illustrative", "file",
-    "row",
-]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One report of a lead or one figure, with where it came from.
+
+    ``day`` is the day that it was done or that the figure is of; ``label`` is that in words.
+    """
+
+    status: str
+    reported: date
+    day: date | None
+    label: str
+    value: float
+    flag: str
+    evidence: str
+    illustrative: bool
+    file: str
+    row: int
 
 
 def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
@@ -136,11 +152,12 @@ def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
         table = read_table(agreement.folder / NAME, NAME, PROGRESS_COLUMNS)
     except DataError as error:
         return empty, error.findings
+    commitments = agreement.commitments.to_dict("index")
     rows, findings = [], []
-    for number, row in table.iterrows():
-        wrong = next(_row_problems(row, agreement), None)
+    for number, row in table.to_dict("index").items():
+        wrong = next(_row_problems(row, commitments), None)
         if wrong is None:
-            rows.append(dict(row) | {"row": number})
+            rows.append(row | {"row": number})
         else:
             column, expected, remedy = wrong
             findings.append(
@@ -165,16 +182,14 @@ def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
     return frame.sort_values("reported", kind="stable", ignore_index=True)
 
 
-def _row_problems(row: pd.Series, agreement: Agreement) -> Iterator[tuple[str, str, str]]:
+def _row_problems(
+    row: Mapping[str, str], commitments: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str, str]]:
     """What is wrong with a row: the column, what was expected, and what to do."""
-    commitments = agreement.commitments
-    if row["commitment"] not in commitments.index:
-        yield (
-            "commitment", one_of(commitments.index),
-            did_you_mean(row["commitment"], commitments.index),
-        )  # fmt: skip
+    if row["commitment"] not in commitments:
+        yield "commitment", one_of(commitments), did_you_mean(row["commitment"], commitments)
         return
-    commitment = commitments.loc[row["commitment"]]
+    commitment = commitments[row["commitment"]]
     reported = read_day(row["reported"])
     if reported is None:
         yield "reported", "a day such as 2005-01-30", "Give the day on which it was reported."
@@ -184,8 +199,8 @@ def _row_problems(row: pd.Series, agreement: Agreement) -> Iterator[tuple[str, s
     dated = row["status"] in ("done", "figure")
     day = read_day(row["day"])
     if dated and day is None:
-        what = "was done" if row["status"] == "done" else "the figure is of"
-        yield "day", "a day such as 2005-01-30", f"Give the day that it {what}."
+        what = "it was done" if row["status"] == "done" else "the figure is of"
+        yield "day", "a day such as 2005-01-30", f"Give the day that {what}."
     elif dated and day is not None and reported is not None and day > reported:
         yield "day", f"a day up to the one of the report, {reported}", "Correct one of the two."
     elif not dated and row["day"]:
@@ -200,7 +215,7 @@ def _row_problems(row: pd.Series, agreement: Agreement) -> Iterator[tuple[str, s
         yield "illustrative", "yes, no or nothing", "Correct the cell."
 
 
-def _allowed(commitment: pd.Series) -> tuple[str, ...]:
+def _allowed(commitment: Mapping[str, Any]) -> tuple[str, ...]:
     if commitment["kind"] in ("level", "quartile"):
         # The figures of a linked commitment are readings, and nobody's word beside them.
         return _OPEN if commitment["measure"] else (*_OPEN, "figure")
@@ -208,7 +223,7 @@ def _allowed(commitment: pd.Series) -> tuple[str, ...]:
 
 
 def _status_problem(
-    status: str, commitment: pd.Series, allowed: tuple[str, ...]
+    status: str, commitment: Mapping[str, Any], allowed: tuple[str, ...]
 ) -> tuple[str, str]:
     expected = one_of(allowed)
     if status == "figure" and commitment["measure"]:
@@ -220,7 +235,7 @@ def _status_problem(
     return expected, did_you_mean(status, allowed)
 
 
-def _value_problems(text: str, commitment: pd.Series) -> Iterator[tuple[str, str, str]]:
+def _value_problems(text: str, commitment: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
         yield "value", "a number such as 53.2", "Correct the cell."
     elif commitment["kind"] == "quartile" and text not in ("1", "2", "3", "4"):
@@ -255,27 +270,39 @@ def _without_twins(progress: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]
 def _contradictions(progress: pd.DataFrame) -> list[Finding]:
     """What was reported as done is unfinished by a later report, which does not say why."""
     findings = []
-    for commitment, said in progress[progress["status"] != "figure"].groupby("commitment"):
-        if _contradicted(said):
-            last, done = said.iloc[-1], said[said["status"] == "done"].iloc[-1]
+    for commitment, said in _by_commitment(progress[progress["status"] != "figure"]).items():
+        done = _contradicted(said)
+        if done is not None:
             findings.append(
                 Finding(
-                    "error", NAME,
-                    f"done, as row {done['row']} reported on {done['reported']:%Y-%m-%d}",
+                    "error", NAME, f"done, as row {done.row} reported on {done.reported}",
                     "Ask its lead. If it was not done, add a row 'not done' that says so.",
-                    row=int(last["row"]), column="status", found=last["status"],
-                    measure=str(commitment),
+                    row=said[-1].row, column="status", found=said[-1].status, measure=commitment,
                 )
             )  # fmt: skip
     return findings
 
 
-def _contradicted(said: pd.DataFrame) -> bool:
-    """Whether the newest report has as unfinished what an earlier one, not taken back, had done."""
-    if said.empty or said["status"].iloc[-1] not in _OPEN:
-        return False
-    settled = said.loc[said["status"].isin(["done", "not done"]), "status"]
-    return len(settled) > 0 and settled.iloc[-1] == "done"
+def _contradicted(said: Sequence[_Entry]) -> _Entry | None:
+    """The report of done, not taken back, that the newest report contradicts; None if none does."""
+    if not said or said[-1].status not in _OPEN:
+        return None
+    settled = [one for one in said if one.status in ("done", "not done")]
+    return settled[-1] if settled and settled[-1].status == "done" else None
+
+
+def _by_commitment(rows: pd.DataFrame) -> dict[str, list[_Entry]]:
+    """Rows of progress as entries, in their order."""
+    entries: dict[str, list[_Entry]] = {}
+    for row in rows.itertuples():
+        day = None if pd.isna(row.day) else row.day.date()
+        entries.setdefault(row.commitment, []).append(
+            _Entry(
+                row.status, row.reported.date(), day, day_text(day) if day else "", row.value, "",
+                row.evidence, bool(row.illustrative), NAME, int(row.row),
+            )
+        )  # fmt: skip
+    return entries
 
 
 def follow(
@@ -340,27 +367,21 @@ def moved(table: pd.DataFrame) -> pd.DataFrame:
 def _judge(
     agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
 ) -> pd.DataFrame:
-    end = pd.Timestamp(period.end)
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = progress[progress["reported"] <= pd.Timestamp(cut_off)]
     # What happened after the period's end belongs to the next report.
-    known = known[known["day"].isna() | (known["day"] <= end)]
-    said = known[known["status"] != "figure"]
-    # One by one, so that columns keep their types where one of the two is empty.
-    reported = _reported_figures(known[known["status"] == "figure"])
-    read = _linked_figures(agreement, observations, period, cut_off)
-    rows = []
-    for name, commitment in agreement.commitments.iterrows():
-        figures = read if commitment["measure"] else reported
-        rows.append(
-            _judge_one(
-                commitment,
-                said[said["commitment"] == name],
-                figures[figures["commitment"] == name],
-                agreement,
-                period,
-            )
+    known = known[known["day"].isna() | (known["day"] <= pd.Timestamp(period.end))]
+    said = _by_commitment(known[known["status"] != "figure"])
+    newest = known[known["status"] == "figure"].drop_duplicates(["commitment", "day"], keep="last")
+    figures = _by_commitment(newest.sort_values("day"))
+    figures |= _linked_figures(agreement, observations, period, cut_off)
+    rows = [
+        _judge_one(
+            str(name), commitment, said.get(str(name), []), figures.get(str(name), []),
+            agreement, period,
         )
+        for name, commitment in agreement.commitments.to_dict("index").items()
+    ]  # fmt: skip
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(
         ("target", "value", "progress"), "float64"
@@ -368,141 +389,128 @@ def _judge(
     return table.astype(types | {"illustrative": bool, "row": "Int64"})
 
 
-def _reported_figures(known: pd.DataFrame) -> pd.DataFrame:
-    """Figures that leads reported: of each day the newest."""
-    newest = known.drop_duplicates(["commitment", "day"], keep="last").sort_values("day")
-    return newest.assign(
-        label=[day_text(day) for day in newest["day"]], flag="", file=NAME
-    )[_FIGURE_COLUMNS]  # fmt: skip
-
-
 def _linked_figures(
     agreement: Agreement, observations: pd.DataFrame, period: Period, cut_off: date
-) -> pd.DataFrame:
+) -> dict[str, list[_Entry]]:
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
-    links = links[links != ""].rename_axis("commitment").reset_index()
+    links = links[links != ""]
     compared = [
         comparator.name
-        for measure in links["measure"]
+        for measure in links
         if (comparator := parse_comparator(agreement.measures.at[measure, "comparator"]))
     ]
-    mine = observations["measure"].isin([*links["measure"], *compared])
-    known = as_of(observations[mine], cut_off)
+    known = as_of(observations[observations["measure"].isin([*links, *compared])], cut_off)
     read = readings(known, agreement)
     read = read[read["area"] == agreement.settings.agreement.area]
     read = read[read["reading"].notna() & (read["period_end"] <= pd.Timestamp(period.end))]
     # Part of a year is no figure of the year.
     partial_years = read["measure"].map(agreement.measures["basis"]) == "year_to_date"
     read = read[~partial_years | (read["period_end"].dt.month == 3)]
-    key = ["measure", "area", "period"]
-    found = read.astype({"measure": "object"}).merge(
-        known[[*key, "received"]].astype(dict.fromkeys(key, "object")), on=key, how="left"
-    )
-    found = links.merge(found, on="measure").sort_values("period_end")
-    found["evidence"] = "reading of " + found["measure"] + " for " + found["period"]
-    return found.rename(
-        columns={"period_end": "day", "period": "label", "reading": "value", "received": "reported"}
-    )[_FIGURE_COLUMNS]
+    came = known.set_index(["measure", "area", "period"])["received"]
+    entries: dict[str, list[_Entry]] = {measure: [] for measure in links}
+    for row in read.sort_values("period_end").itertuples():
+        if row.measure in entries:
+            entries[row.measure].append(
+                _Entry(
+                    "figure", came[row.measure, row.area, row.period].date(),
+                    row.period_end.date(), row.period, row.reading, row.flag,
+                    f"reading of {row.measure} for {row.period}", bool(row.illustrative),
+                    row.file, int(row.row),
+                )
+            )  # fmt: skip
+    return {str(name): entries[measure] for name, measure in links.items()}
 
 
 def _judge_one(
-    commitment: pd.Series,
-    said: pd.DataFrame,
-    figures: pd.DataFrame,
+    name: str,
+    commitment: Mapping[str, Any],
+    said: Sequence[_Entry],
+    figures: Sequence[_Entry],
     agreement: Agreement,
     period: Period,
-) -> dict[str, object]:
-    row: dict[str, object] = dict.fromkeys(COLUMNS)
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {column: commitment[column] for column in _COPIED}
-    row |= {"period": period.label, "commitment": commitment.name, "illustrative": False}
-    row |= {"due_date": commitment["due_date"], "evidence": "", "file": ""}
-    row["target"] = 1 if commitment["kind"] == "quartile" else commitment["target"]
-    if len(said):
-        last = said.iloc[-1]
-        row |= {"lead_status": last["status"], "lead_reported": last["reported"]}
-        row |= _source(last.to_dict() | {"file": NAME})
+    row |= {"period": period.label, "commitment": name, "illustrative": False}
+    row |= {"evidence": "", "file": ""}
+    row["due_date"] = commitment["due_date"] if pd.notna(commitment["due_date"]) else None
+    target = commitment["target"]
+    row["target"] = 1.0 if commitment["kind"] == "quartile" else _float(target)
+    if said:
+        row |= {"lead_status": said[-1].status, "lead_reported": said[-1].reported}
+        row |= _source(said[-1])
     if commitment["kind"] == "unquantified":
-        return row | _unquantified(said)
+        why = "no document says what would count as done"
+        return row | _verdict(NOT_STATED, f"{why}; {_lead_words(said)}")
     if commitment["kind"] == "milestone":
-        return row | _milestone(row, said, period)
+        return row | _milestone(row["due_date"], said, period)
     made = _level(row, said, figures, _line(commitment, agreement), agreement, period)
     # A row that shows both a figure and a lead's word is made up if either is.
-    shown = bool(row["illustrative"]) or bool(made.get("illustrative"))
-    return row | made | {"illustrative": shown}
+    return row | made | {"illustrative": row["illustrative"] or made.get("illustrative", False)}
 
 
-def _source(one: dict[str, object]) -> dict[str, object]:
+def _float(figure: Any) -> float:
+    return float("nan") if pd.isna(figure) else float(figure)
+
+
+def _source(entry: _Entry) -> dict[str, Any]:
     return {
-        column: one[column] for column in ("evidence", "reported", "illustrative", "file", "row")
-    }
+        "evidence": entry.evidence, "reported": entry.reported,
+        "illustrative": entry.illustrative, "file": entry.file, "row": entry.row,
+    }  # fmt: skip
 
 
-def _verdict(state: str, reason: str, **more: object) -> dict[str, object]:
+def _verdict(state: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"state": state, "reason": reason, **more}
 
 
-def _unquantified(said: pd.DataFrame) -> dict[str, object]:
-    why = "no document says what would count as done"
-    return _verdict(NOT_STATED, f"{why}; {_lead_words(said)}")
-
-
-def _lead_words(said: pd.DataFrame) -> str:
+def _lead_words(said: Sequence[_Entry]) -> str:
     """What its lead last reported, as the lead's own word."""
-    if said.empty:
+    if not said:
         return "nothing has been reported"
-    last = said.iloc[-1]
-    return f"its lead reported '{last['status']}' on {day_text(last['reported'])}"
+    return f"its lead reported '{said[-1].status}' on {day_text(said[-1].reported)}"
 
 
-def _milestone(row: dict[str, object], said: pd.DataFrame, period: Period) -> dict[str, object]:
-    due = row["due_date"]
-    if _contradicted(said):
-        done = said[said["status"] == "done"].iloc[-1]
-        return _verdict(
-            "no data",
-            f"reported as done on {day_text(done['reported'])}, and then {_lead_words(said)}",
-        )
-    if len(said) and said["status"].iloc[-1] == "done":
-        day = said["day"].iloc[-1].date()
-        if not isinstance(due, date):
-            return _verdict("done", f"done on {day_text(day)}", done_on=day)
-        if day <= due:
+def _milestone(due: date | None, said: Sequence[_Entry], period: Period) -> dict[str, Any]:
+    if contradicted := _contradicted(said):
+        first = f"reported as done on {day_text(contradicted.reported)}"
+        return _verdict("no data", f"{first}, and then {_lead_words(said)}")
+    if said and said[-1].status == "done" and (day := said[-1].day):
+        if due is None or day <= due:
             return _verdict("done", f"done on {day_text(day)}", done_on=day)
         late = counted((day - due).days, "day")
         return _verdict("done late", f"done on {day_text(day)}, {late} after its date", done_on=day)
-    if not isinstance(due, date):
+    if due is None:
         return _verdict(NOT_STATED, f"no document gives a date; {_lead_words(said)}")
     if due > period.end:
         return _by_lead(due, said, period)
-    if len(said) and said["reported"].iloc[-1].date() > due:
-        return _verdict("overdue", f"it fell due on {day_text(due)}; {_lead_words(said)}")
-    silence = f"it fell due on {day_text(due)} and nothing has been reported since"
-    return _verdict("no data", silence if said.empty else f"{silence}; {_lead_words(said)}")
+    fell_due = f"it fell due on {day_text(due)}"
+    if said and said[-1].reported > due:
+        return _verdict("overdue", f"{fell_due}; {_lead_words(said)}")
+    silence = f"{fell_due} and nothing has been reported since"
+    return _verdict("no data", f"{silence}; {_lead_words(said)}" if said else silence)
 
 
-def _by_lead(due: date, said: pd.DataFrame, period: Period) -> dict[str, object]:
+def _by_lead(due: date, said: Sequence[_Entry], period: Period) -> dict[str, Any]:
     """Before its date and with nothing to measure it by: its lead's word, while that is fresh."""
     earlier = period_containing(period.start - timedelta(days=1), "quarter")
-    soon = pd.Timestamp(due) - ASKED_FROM <= pd.Timestamp(period.end)
+    soon = _months(period.end, due) <= ASKED_FROM
     words = _lead_words(said)
-    if len(said) and said["reported"].iloc[-1].date() >= earlier.start:
-        status = said["status"].iloc[-1]
-        if status == "on track":
-            return _verdict("on track", words)
-        if status in ("at risk", "not done"):
-            return _verdict("at risk", words)
-        if status == "not started" and soon:
-            return _verdict("at risk", f"{words}, and it is due on {day_text(due)}")
-    if soon:
-        silence = (
-            f"due on {day_text(due)}, with no report by its lead since {day_text(earlier.start)}"
-        )
-        return _verdict("no data", silence if said.empty else f"{silence}; {words}")
-    return _verdict("not due", f"due on {day_text(due)}; {words}")
+    status = said[-1].status if said and said[-1].reported >= earlier.start else ""
+    if status == "on track":
+        return _verdict("on track", words)
+    if status in ("at risk", "not done"):
+        return _verdict("at risk", words)
+    if status == "not started" and soon:
+        return _verdict("at risk", f"{words}, and it is due on {day_text(due)}")
+    if not soon:
+        return _verdict("not due", f"due on {day_text(due)}; {words}")
+    silence = f"due on {day_text(due)}, with no report by its lead since {day_text(earlier.start)}"
+    return _verdict("no data", f"{silence}; {words}" if said else silence)
 
 
-def _line(commitment: pd.Series, agreement: Agreement) -> tuple[date, float] | None:
+def _line(commitment: Mapping[str, Any], agreement: Agreement) -> tuple[date, float] | None:
     """Where the straight line to a level begins: its own baseline, or that of its measure."""
     if pd.notna(commitment["baseline"]) and commitment["baseline_period"] not in ("", NOT_STATED):
         return parse_period(commitment["baseline_period"]).end, float(commitment["baseline"])
@@ -514,82 +522,72 @@ def _line(commitment: pd.Series, agreement: Agreement) -> tuple[date, float] | N
 
 
 def _level(
-    row: dict[str, object],
-    said: pd.DataFrame,
-    figures: pd.DataFrame,
+    row: dict[str, Any],
+    said: Sequence[_Entry],
+    figures: Sequence[_Entry],
     line: tuple[date, float] | None,
     agreement: Agreement,
     period: Period,
-) -> dict[str, object]:
-    """A level or a quartile, by its figures."""
-    target, due = float(str(row["target"])), row["due_date"]
+) -> dict[str, Any]:
+    """A level or a quartile, by its figures, which are in order of the day that they are of."""
+    due, target = row["due_date"], row["target"]
     higher = row["kind"] == "level" and row["polarity"] == "higher"
-    reached = pd.Series(
-        [
-            exact(value) >= exact(target) if higher else exact(value) <= exact(target)
-            for value in figures["value"]
-        ],
-        index=figures.index, dtype=bool,
-    )  # fmt: skip
-    show = partial(_figure_shown, row=row)
-    newest = figures.iloc[-1] if len(figures) else None
-    so_far = {} if newest is None else show(newest)
-    aimed = _figure_words(target, row)
-    words = (
-        "no figure has been reported"
-        if newest is None
-        else f"the newest figure is {_of(newest, row)}"
-    )
-    if not isinstance(due, date):
-        if newest is not None and reached.iloc[-1]:
-            return so_far | _verdict(
+
+    def reached(figure: _Entry) -> bool:
+        ahead = exact(figure.value) - exact(target)
+        return ahead >= 0 if higher else ahead <= 0
+
+    newest = figures[-1] if figures else None
+    if due is not None and due > period.end:
+        ahead = newest is not None and reached(newest)
+        return _before_its_date(row, said, newest, ahead, line, agreement, period)
+    shown = _figure_shown(newest) if newest else {}
+    words = f"the newest figure is {_of(newest, row)}" if newest else "no figure has been reported"
+    if due is None:
+        if newest and reached(newest):
+            return shown | _verdict(
                 "done", f"{_reaches(newest, row)}; no document gives a date",
-                done_on=_since(figures, reached),
+                done_on=_since([(one.day, reached(one)) for one in figures]),
             )  # fmt: skip
-        return so_far | _verdict(NOT_STATED, f"no document gives a date; {words}")
-    if due > period.end:
-        ahead = bool(len(reached) and reached.iloc[-1])
-        return _before_its_date(row, due, said, newest, ahead, line, agreement, period)
-    last_day = pd.Timestamp(due)
-    in_time = figures[(figures["day"] <= last_day) & (figures["day"] > last_day - DECIDING_YEAR)]
-    after = figures[figures["day"] > last_day]
-    if len(in_time) and reached[in_time.index[-1]]:
-        decides, own = in_time.iloc[-1], figures[figures["day"] <= last_day]
-        return show(decides) | _verdict(
-            "done", _reaches(decides, row), done_on=_since(own, reached[own.index])
-        )
-    if reached[after.index].any():
-        first = after[reached[after.index]].iloc[0]
-        return show(first) | _verdict(
-            "done late",
-            f"{_reaches(first, row)}, as no figure did by {day_text(due)}",
-            done_on=first["day"].date(),
-        )
-    if len(in_time) or len(after):
-        return so_far | _verdict(
-            "overdue", f"it fell due on {day_text(due)}; {words}, which falls short of {aimed}"
-        )
-    silence = f"it fell due on {day_text(due)} and no figure of the year up to then has come"
-    return so_far | _verdict("no data", silence if newest is None else f"{silence}; {words}")
+        return shown | _verdict(NOT_STATED, f"no document gives a date; {words}")
+    by_then = [one for one in figures if one.day and one.day <= due]
+    in_time = [one for one in by_then if one.day and _months(one.day, due) < DECIDING]
+    after = [one for one in figures if one.day and one.day > due]
+    if in_time and reached(in_time[-1]):
+        return _figure_shown(in_time[-1]) | _verdict(
+            "done", _reaches(in_time[-1], row),
+            done_on=_since([(one.day, reached(one)) for one in by_then]),
+        )  # fmt: skip
+    if first := next((one for one in after if reached(one)), None):
+        return _figure_shown(first) | _verdict(
+            "done late", f"{_reaches(first, row)}, as no figure did by {day_text(due)}",
+            done_on=first.day,
+        )  # fmt: skip
+    fell_due = f"it fell due on {day_text(due)}"
+    if in_time or after:
+        aimed = _figure_words(target, row)
+        return shown | _verdict("overdue", f"{fell_due}; {words}, which falls short of {aimed}")
+    silence = f"{fell_due} and no figure of the year up to then has come"
+    return shown | _verdict("no data", f"{silence}; {words}" if newest else silence)
 
 
 def _before_its_date(
-    row: dict[str, object], due: date, said: pd.DataFrame, newest: pd.Series | None,
-    reached: bool, line: tuple[date, float] | None, agreement: Agreement, period: Period,
-) -> dict[str, object]:  # fmt: skip
+    row: dict[str, Any], said: Sequence[_Entry], newest: _Entry | None, reached: bool,
+    line: tuple[date, float] | None, agreement: Agreement, period: Period,
+) -> dict[str, Any]:  # fmt: skip
     """A figure that still stands for the present, or else its lead's word."""
-    if newest is None:
-        return _by_lead(due, said, period)
-    shown = _figure_shown(newest, row)
-    lasts = newest["day"] + FIGURE_LASTS >= pd.Timestamp(period.end)
+    if newest is None or newest.day is None:
+        return _by_lead(row["due_date"], said, period)
+    shown = _figure_shown(newest)
+    lasts = _months(newest.day, period.end) <= FIGURE_LASTS
     if lasts and reached:
         reason = f"{_reaches(newest, row)} already; the figure at its date decides"
         return shown | _verdict("on track", reason)
-    made = _share_of_line(row, due, newest, line) if lasts else None
+    made = _share_of_line(row, newest.day, newest.value, line) if lasts else None
     if made is None:
         # The state rests on the lead's word, where there is one; the figure is only shown.
-        kept = ("value", "value_period", "illustrative") if len(said) else tuple(shown)
-        verdict = _by_lead(due, said, period)
+        kept = ("value", "value_period", "illustrative") if said else tuple(shown)
+        verdict = _by_lead(row["due_date"], said, period)
         verdict["reason"] = f"{verdict['reason']}; the newest figure is {_of(newest, row)}"
         return {name: shown[name] for name in kept} | verdict
     if made < 0:
@@ -598,13 +596,13 @@ def _before_its_date(
         reason = f"{_of(newest, row)}: made {made:.0%} of the improvement planned by then"
     thresholds = agreement.settings.states
     state = "on track" if exact(made) >= exact(thresholds.path_on_track) else "at risk"
-    if len(said) and said["status"].iloc[-1] != state:
+    if said and said[-1].status != state:
         reason += f"; {_lead_words(said)}"
     return shown | _verdict(state, reason, progress=made)
 
 
 def _share_of_line(
-    row: dict[str, object], due: date, newest: pd.Series, line: tuple[date, float] | None
+    row: dict[str, Any], day: date, value: float, line: tuple[date, float] | None
 ) -> float | None:
     """Share made of the improvement that equal steps from baseline to date plan by a figure's day.
 
@@ -613,42 +611,44 @@ def _share_of_line(
     if line is None:
         return None
     start, baseline = line
-    passed, whole = _months(start, newest["day"].date()), _months(start, due)
+    passed, whole = _months(start, day), _months(start, row["due_date"])
     if passed <= 0:
         return None
-    planned = (float(str(row["target"])) - baseline) * passed / whole
-    return float((newest["value"] - baseline) / planned)
+    return float((value - baseline) / ((row["target"] - baseline) * passed / whole))
 
 
 def _months(first: date, last: date) -> int:
+    """Whole calendar months from one day's month to another's."""
     return (last.year - first.year) * 12 + last.month - first.month
 
 
-def _since(figures: pd.DataFrame, reached: pd.Series) -> date:
+def _since(figures: Sequence[tuple[date | None, bool]]) -> date | None:
     """The day of the first of the unbroken run of figures, up to the last, that reach the level."""
-    short = figures.index[~reached]
-    run = figures if short.empty else figures.loc[short[-1] :].iloc[1:]
-    return run["day"].iloc[0].date()
+    since = None
+    for day, reached in reversed(figures):
+        if not reached:
+            break
+        since = day
+    return since
 
 
-def _figure_shown(figure: pd.Series, row: dict[str, object]) -> dict[str, object]:
-    shown = {"value": figure["value"], "value_period": figure["label"]}
-    return shown | _source(figure.to_dict())
+def _figure_shown(figure: _Entry) -> dict[str, Any]:
+    return {"value": figure.value, "value_period": figure.label} | _source(figure)
 
 
-def _figure_words(value: float, row: dict[str, object]) -> str:
+def _figure_words(value: float, row: dict[str, Any]) -> str:
     if row["kind"] == "quartile":
         return "the top quartile" if value == 1 else f"quartile {value:.0f}"
-    return figure_text(value, str(row["unit"]))
+    return figure_text(value, row["unit"])
 
 
-def _of(figure: pd.Series, row: dict[str, object]) -> str:
+def _of(figure: _Entry, row: dict[str, Any]) -> str:
     """``55.4% (2003/04, provisional)``."""
-    flag = "" if figure["flag"] in ("", "final", "revised") else f", {figure['flag']}"
-    return f"{_figure_words(figure['value'], row)} ({figure['label']}{flag})"
+    flag = "" if figure.flag in ("", "final", "revised") else f", {figure.flag}"
+    return f"{_figure_words(figure.value, row)} ({figure.label}{flag})"
 
 
-def _reaches(figure: pd.Series, row: dict[str, object]) -> str:
+def _reaches(figure: _Entry, row: dict[str, Any]) -> str:
     if row["kind"] == "quartile":
         return f"in {_of(figure, row)}"
-    return f"{_of(figure, row)} reaches {_figure_words(float(str(row['target'])), row)}"
+    return f"{_of(figure, row)} reaches {_figure_words(row['target'], row)}"
