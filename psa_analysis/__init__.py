@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from psa_analysis.charts import (
         chance_chart,
+        commitments_chart,
         family_chart,
         funnel_chart,
         gains_chart,
@@ -30,16 +31,29 @@ if TYPE_CHECKING:
         reliability_chart,
         trajectory_chart,
     )
-    from psa_analysis.explain import cells_used
-    from psa_analysis.families import family_outlook, funnel, standings
+    from psa_analysis.explain import (
+        cells_used,
+    )
+    from psa_analysis.families import (
+        family_outlook,
+        funnel,
+        standings,
+    )
     from psa_analysis.pages import (
         banner,
         breaks_table,
+        closing_account,
+        commitment_counts,
+        commitment_key,
+        commitment_notes,
+        commitment_words,
+        commitments_table,
         context_table,
         corrections_table,
         coverage_table,
         data_log,
         differences_table,
+        exceptions_table,
         family_table,
         family_words,
         findings_table,
@@ -55,6 +69,7 @@ if TYPE_CHECKING:
         late_table,
         links_table,
         measure_words,
+        moved_table,
         not_stated_table,
         notes,
         overview_table,
@@ -69,10 +84,17 @@ if TYPE_CHECKING:
         standings_table,
         state_counts,
         targets_table,
+        unjudged_table,
     )
-    from psa_analysis.periods import parse_period
-    from psa_analysis.pipeline import open_report
-    from psa_analysis.register import load_agreement
+    from psa_analysis.periods import (
+        parse_period,
+    )
+    from psa_analysis.pipeline import (
+        open_report,
+    )
+    from psa_analysis.register import (
+        load_agreement,
+    )
 
 _HOMES = {
     "backtest_agreement": "backtest",
@@ -81,12 +103,20 @@ _HOMES = {
     "brier": "backtest",
     "cells_used": "explain",
     "chance_chart": "charts",
+    "closing_account": "pages",
+    "commitment_counts": "pages",
+    "commitment_key": "pages",
+    "commitment_notes": "pages",
+    "commitment_words": "pages",
+    "commitments_chart": "charts",
+    "commitments_table": "pages",
     "context_table": "pages",
     "corrections_table": "pages",
     "coverage": "backtest",
     "coverage_table": "pages",
     "data_log": "pages",
     "differences_table": "pages",
+    "exceptions_table": "pages",
     "family_chart": "charts",
     "family_outlook": "families",
     "family_table": "pages",
@@ -110,6 +140,7 @@ _HOMES = {
     "links_table": "pages",
     "load_agreement": "register",
     "measure_words": "pages",
+    "moved_table": "pages",
     "not_stated_table": "pages",
     "notes": "pages",
     "open_report": "pipeline",
@@ -132,6 +163,7 @@ _HOMES = {
     "state_counts": "pages",
     "targets_table": "pages",
     "trajectory_chart": "charts",
+    "unjudged_table": "pages",
 }
 
 __all__ = [
@@ -141,12 +173,20 @@ __all__ = [
     "brier",
     "cells_used",
     "chance_chart",
+    "closing_account",
+    "commitment_counts",
+    "commitment_key",
+    "commitment_notes",
+    "commitment_words",
+    "commitments_chart",
+    "commitments_table",
     "context_table",
     "corrections_table",
     "coverage",
     "coverage_table",
     "data_log",
     "differences_table",
+    "exceptions_table",
     "family_chart",
     "family_outlook",
     "family_table",
@@ -170,6 +210,7 @@ __all__ = [
     "links_table",
     "load_agreement",
     "measure_words",
+    "moved_table",
     "not_stated_table",
     "notes",
     "open_report",
@@ -192,6 +233,7 @@ __all__ = [
     "state_counts",
     "targets_table",
     "trajectory_chart",
+    "unjudged_table",
 ]
 
 

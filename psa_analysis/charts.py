@@ -22,6 +22,7 @@ from afcharts.af_colours import get_af_colours
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from psa_analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.families import (
     FamilyOutlook,
     Funnel,
@@ -35,6 +36,7 @@ from psa_analysis.findings import shorten
 from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
 from psa_analysis.pages import no_family
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
 from psa_analysis.trajectory import (
     baseline_end,
@@ -46,6 +48,7 @@ from psa_analysis.trajectory import (
 from psa_analysis.words import chance_text, counted, figure_text, range_text, state_text
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
+
 #: Colour and marker of a state: at most four colours, and a shape for each.
 STATE_MARKS = {
     "achieved": (BLUE, "P"), "on track": (BLUE, "o"),
@@ -747,3 +750,102 @@ def _funnel_alt(definition: pd.Series, made: Funnel, area: str, unit: str) -> st
         f"with 95% limits (dashed) and 99.8% limits.{ours} Beyond the limits: "
         f"{', '.join(named) or 'none'}."
     )
+
+
+#: Colour and marker of each state of a commitment: four colours, and a shape for each.
+COMMITMENT_MARKS = {
+    "overdue": (PINK, "s"), "at risk": (ORANGE, "^"), "no data": (GREY, "X"),
+    "done late": (BLUE, "D"), "on track": (BLUE, "o"), "done": (BLUE, "P"),
+    "not due": (GREY, "v"), "not stated": (GREY, "*"),
+}  # fmt: skip
+
+#: A mark and its name take as much room as so many days.
+_ROOM = 135
+
+
+def commitments_chart(report: Report) -> Chart:
+    """Every commitment at the date it is due, objective by objective, with the shape of its state.
+
+    What is due after the year in which the agreement ends, or has no date, stands at the right.
+    """
+    rows = report.commitments
+    data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
+    end = pd.Timestamp(parse_period(report.agreement.settings.agreement.last_year).end)
+    end += pd.offsets.YearEnd(0)
+    later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
+    at = data["due_date"].where(data["due_date"] <= end, later)
+    drawn = data.assign(at=at.where(data["due_date"].notna(), undated))
+    objectives = report.agreement.settings.objectives
+    heights, headings = _lanes(drawn, list(objectives))
+    depth = 1 - min(heights.values(), default=0)
+    with _figure(8, 1.5 + 0.27 * depth) as (figure, axes):
+        inches = 1.5 + 0.27 * depth
+        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.95 / inches, bottom=0.5 / inches)
+        for state, (colour, marker) in COMMITMENT_MARKS.items():
+            mine = drawn["state"] == state
+            if mine.any():
+                lanes = [heights[index] for index in drawn.index[mine]]
+                axes.plot(
+                    drawn["at"][mine], lanes, linestyle="none", marker=marker, color=colour,
+                    markersize=9, label=state, clip_on=False,
+                )  # fmt: skip
+        for index, row in drawn.iterrows():
+            axes.annotate(
+                row["commitment"], (row["at"], heights[int(str(index))]), (7, 0),
+                textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
+            )  # fmt: skip
+        first = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
+        left = first - pd.DateOffset(months=1)
+        axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6))
+        for objective, height in headings.items():
+            axes.text(
+                left, height, f" {objectives[objective]}", va="center", fontweight="bold",
+                fontsize=11, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
+        axes.axvline(
+            mpl.dates.date2num(report.period.end), color=GREY, linestyle=(0, (5, 3)), linewidth=1.2
+        )
+        years = pd.date_range(left, end, freq="YS")
+        axes.set_xticks(
+            [*years, later, undated], [*[f"Jan\n{day.year}" for day in years], "later", "no date"]
+        )
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.grid(axis="x", linewidth=0.5)
+        if len(drawn):
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None, handletextpad=0.3
+            )
+        svg = _svg(figure)
+    by_state = "; ".join(
+        f"{state}: {', '.join(data['commitment'][data['state'] == state])}"
+        for state in COMMITMENT_STATES
+        if (data["state"] == state).any()
+    )
+    made_up = " The progress is illustrative." if rows["illustrative"].any() else ""
+    alt = (
+        f"Timeline of {len(data)} commitments by the date they are due, a row of marks for each "
+        f"objective; the dashed line is {day_text(report.period.end)}. {by_state or 'None'}."
+        f"{made_up}"
+    )
+    return Chart(svg, alt, data)
+
+
+def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], dict[str, int]]:
+    """A height for each mark, so that none stands in another's room; and for each heading."""
+    heights: dict[int, int] = {}
+    headings: dict[str, int] = {}
+    top = 0
+    for objective in objectives:
+        mine = drawn[drawn["objective"] == objective].sort_values("at", kind="stable")
+        if mine.empty:
+            continue
+        headings[objective] = top
+        ends: list[pd.Timestamp] = []
+        for index, day in mine["at"].items():
+            free = [n for n, taken in enumerate(ends) if day - taken >= pd.Timedelta(days=_ROOM)]
+            lane = free[0] if free else len(ends)
+            ends[lane : lane + 1] = [day]
+            heights[int(str(index))] = top - 1 - lane
+        top -= len(ends) + 2
+    return heights, headings

@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
+from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
+from psa_analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.explain import explain
 from psa_analysis.families import (
     family_figures,
@@ -1049,3 +1051,196 @@ def funnel_words(report: Report, measure: str, family: str) -> Html:
     if made.unlike:
         said += " So more than chance sets these authorities apart."
     return _sentence(said)
+
+
+def commitment_words(report: Report) -> Html:
+    """How many commitments are delivered, which give cause for concern, and what moved."""
+    rows = report.commitments
+    if rows.empty:
+        return _sentence("The register holds no commitments.")
+    number = rows["state"].value_counts().reindex(list(COMMITMENT_STATES), fill_value=0)
+    delivered = number[list(COUNTED_DONE)].sum()
+    late = number["done late"]
+    said = [
+        f"{delivered} of {counted(len(rows), 'commitment')} {_are(delivered)} delivered"
+        + (f", {late} of them after the date" if late else ""),
+        f"{number['overdue']} {_are(number['overdue'])} overdue and {number['at risk']} at risk; "
+        f"for {number['no data']} nothing was reported that says where things stand",
+        f"{number['on track']} {_are(number['on track'])} on track and {number['not due']} not due "
+        "within a year",
+    ]
+    if unjudged := number[NOT_STATED]:
+        open_ = rows[rows["state"] == NOT_STATED]
+        own = (open_["lead_status"] == "done").sum()
+        said.append(
+            f"{unjudged} cannot be judged, since no document states a date or a figure"
+            + (f"; their leads call {own} of these done" if own else "")
+        )
+    if rows["previous_state"].notna().any():
+        changed = len(moved(rows))
+        said.append(f"{changed} changed state since the last report" if changed else
+                    "None changed state since the last report")  # fmt: skip
+    if made_up := rows["illustrative"].sum():
+        said.append(f"What was reported is illustrative, that is made up, for {made_up} of them")
+    return _sentence(". ".join(said) + ".")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def commitment_counts(report: Report) -> Html:
+    """How many commitments are in each state, objective by objective."""
+    made = counts(report.commitments, report.agreement)
+    shown = [state for state in COMMITMENT_STATES if made[state].any()]
+    frame = made[[*shown, "in all"]].astype(object).reset_index()
+    frame["objective"] = frame["objective"].map(report.agreement.settings.objectives)
+    if len(frame) > 1:
+        frame.loc[len(frame)] = ["All objectives", *made[[*shown, "in all"]].sum()]
+    frame = frame.rename(columns={"objective": "Objective"})
+    caption = f"Commitments by objective and state, {report.period}{_made_up(report.commitments)}"
+    return table(frame, caption, numeric=list(frame.columns[1:]))
+
+
+def _made_up(rows: pd.DataFrame) -> str:
+    """A mark for captions of tables in which something is made up."""
+    return " (progress is illustrative)" if rows["illustrative"].any() else ""
+
+
+def closing_account(report: Report) -> Html:
+    """What was published of priorities delivered, beside what the register counts."""
+    facts = report.agreement.facts
+    rows = facts[facts["unit"] == "priorities"]
+    frame = pd.DataFrame(
+        {
+            "What was published": rows["fact"],
+            "Number": [figure_text(float(value), "priorities") for value in rows["value"]],
+            "Period": rows["period"],
+            "Where": rows["location"],
+        }
+    )
+    shown = table(frame, "Priorities delivered, as published", numeric=["Number"])
+    promised = report.commitments
+    if rows.empty or promised.empty:
+        return shown
+    beside = _sentence(
+        f"The register splits the strategy's priorities into {counted(len(promised), 'promise')} "
+        f"under {promised['priority'].nunique()} headings, and counts the agreement's own targets "
+        "apart. What the published count takes for a priority is not stated, so the two cannot be "
+        "set against each other."
+    )
+    return Html(shown.html + beside.html, f"{shown.text}\n\n{beside.text}")
+
+
+def commitments_table(report: Report, objective: str) -> Html:
+    """Every commitment of one objective: what was promised, its state, and what shows it.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    objective : str
+        An objective of ``agreement.toml``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such objective.
+    """
+    objectives = report.agreement.settings.objectives
+    if objective not in objectives:
+        known = ", ".join(objectives)
+        raise KeyError(f"there is no objective '{objective}'; the agreement has {known}")
+    rows = report.commitments[report.commitments["objective"] == objective]
+    frame = _promises(rows).assign(
+        **{"State": rows["state"], "Why": _capitalised(rows["reason"]), "Evidence": _evidence(rows)}
+    )
+    if report.audience == "internal":
+        frame["From"] = [
+            f"{file} row {row}" if file else "–"
+            for file, row in zip(rows["file"], rows["row"], strict=True)
+        ]
+    return table(frame, f"{objectives[objective]}{_made_up(rows)}")
+
+
+def _promises(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first columns of every table of commitments."""
+    promised = [
+        f"{row.promise}: {with_unit(row.target, row.unit)}" if row.kind == "level" else row.promise
+        for row in rows.itertuples()
+    ]
+    days = [
+        due if pd.isna(day) else f"{due} (by {day_text(day)})"
+        for due, day in zip(rows["due"], rows["due_date"], strict=True)
+    ]
+    return pd.DataFrame(
+        {"Commitment": rows["commitment"], "What is promised": promised, "Due": days}
+    )
+
+
+def _capitalised(texts: pd.Series) -> pd.Series:
+    return texts.str[:1].str.upper() + texts.str[1:]
+
+
+def _evidence(rows: pd.DataFrame) -> list[str]:
+    """What shows the state, when it came in, and whether it is made up."""
+    return [
+        "–"
+        if pd.isna(row.reported)
+        else f"{row.evidence or 'its lead’s report'}, {day_text(row.reported)}"
+        + (" (illustrative)" if row.illustrative else "")
+        for row in rows.itertuples()
+    ]
+
+
+def exceptions_table(report: Report) -> Html:
+    """Commitments that are overdue, at risk or of which nothing is known, worst first."""
+    rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
+    order = {state: number for number, state in enumerate(EXCEPTIONS)}
+    rows = rows.assign(order=rows["state"].map(order))
+    rows = rows.sort_values(["order", "due_date"], kind="stable")
+    frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
+    caption = f"Overdue, at risk, or nothing known, {report.period}{_made_up(rows)}"
+    return table(frame, caption)
+
+
+def moved_table(report: Report) -> Html:
+    """Commitments whose state is another than in the report of the quarter before."""
+    rows = moved(report.commitments)
+    frame = _promises(rows).drop(columns="Due")
+    frame["Last report"] = rows["previous_state"]
+    frame["Now"] = rows["state"]
+    frame["Why"] = _capitalised(rows["reason"])
+    return table(frame, f"Changed state since the last report{_made_up(rows)}")
+
+
+def unjudged_table(report: Report) -> Html:
+    """Commitments that cannot be judged, with what is missing and what their leads say."""
+    rows = report.commitments[report.commitments["state"] == NOT_STATED]
+    frame = _promises(rows).drop(columns="Due")
+    frame["Why it cannot be judged"] = _capitalised(rows["reason"])
+    return table(frame, f"Cannot be judged{_made_up(rows)}")
+
+
+def commitment_key(report: Report) -> Html:
+    """What the states of commitments mean, with the threshold between two of them."""
+    share = report.agreement.settings.states.path_on_track
+    meanings = dict(COMMITMENT_STATES)
+    meanings["the line"] = (
+        "equal steps from the baseline to the figure promised: at risk below "
+        f"{share:.0%} of the improvement planned by then"
+    )
+    meanings["a lead's report"] = "counts in the report of its quarter and in the next one"
+    frame = pd.DataFrame([*meanings.items()], columns=["State", "Meaning"])
+    return table(frame, "States of commitments", folded=True)
+
+
+def commitment_notes(report: Report) -> Html:
+    """What is assumed about the commitments, with its reason."""
+    rows = report.agreement.assumptions
+    rows = rows[rows["item"].isin([*report.commitments["commitment"], "commitments"])]
+    rows = rows.assign(column=rows["column"].str.replace("_", " "))
+    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
+        ["Commitment", "What", "Status", "How and why", "Quality", "Impact"], axis=1
+    )
+    return table(frame, "What is assumed about the commitments", folded=True)

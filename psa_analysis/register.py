@@ -251,10 +251,11 @@ class CommitmentRow(_Row):
     unit: str
     polarity: Literal["higher", "lower", ""]
     baseline: Figure
-    baseline_period: str
+    baseline_period: PeriodText
     target: Figure
     due: Words
     due_date: DateText
+    measure: str
     document: str
     location: Words
 
@@ -759,6 +760,7 @@ def _cross_checks(
         ("measures", "partner", {*settings.partners, ""}),
         ("measures", "document", settings.documents),
         ("commitments", "objective", settings.objectives),
+        ("commitments", "measure", {*measures, ""}),
         ("commitments", "document", settings.documents),
         ("links", "reference", references),
         ("links", "linked_to", {*references, *settings.topics}),
@@ -833,6 +835,7 @@ def _cross_checks(
     )
     problems += _family_problems(texts["families"], tables["areas"])
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
+    problems += _commitment_links(tables["commitments"], tables["measures"])
     problems += _assumption_problems(tables["assumptions"], texts)
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])
     problems += [
@@ -1260,6 +1263,25 @@ def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Itera
                 f"a day that fits '{row['due']}'", "Correct one of the two.",
                 column="due_date", found=text.at[number, "due_date"],
             )  # fmt: skip
+
+
+def _commitment_links(commitments: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
+    """A commitment whose figures are a measure's readings promises a level in the same unit."""
+    by_name = measures.drop_duplicates("measure").set_index("measure")
+    for number, row in commitments[commitments["measure"].isin(by_name.index)].iterrows():
+        measure = by_name.loc[row["measure"]]
+        if row["kind"] != "level":
+            expected = f"nothing, since a {row['kind']} commitment has no readings"
+        elif measure["unit"] != row["unit"]:
+            expected = f"a measure in {row['unit']}, not in {measure['unit']}"
+        elif measure["polarity"] != row["polarity"]:
+            expected = f"a measure of which {row['polarity']} is better"
+        else:
+            continue
+        yield Finding(
+            "error", _TABLES["commitments"][0], expected, "Correct the cell, or empty it.",
+            row=int(str(number)), column="measure", found=row["measure"],
+        )  # fmt: skip
 
 
 def _assumption_problems(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 #: A sign beside each state, so that it is never told by colour alone.
 STATE_SIGNS = {
     "achieved": "✔", "partly achieved": "◐", "missed": "✘",
     "on track": "●", "at risk": "▲", "off track": "✖",
+    "done": "✔", "done late": "◆", "overdue": "■",
 }  # fmt: skip
 
 _DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
              "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
+
+
+def day_text(day: date) -> str:
+    """A day as a reader expects it: ``14 February 2005``."""
+    return f"{day.day} {day:%B %Y}"
 
 
 def figure_text(value: float, unit: str) -> str:
