@@ -148,8 +148,10 @@ def school_rows(county: list[dict[str, object]]) -> list[dict[str, object]]:
         passed, pupils = int(str(one["numerator"])), int(str(one["denominator"]))
         cohorts = shared_out(pupils, size * generator.normal(1, 0.015, len(size)))
         gained = np.array([INTENSIVE.get(name, 0) * year for name in SCHOOLS])
-        odds = passed / (pupils - passed) * np.exp(
-            apart + gained + generator.normal(0, 0.06, len(size))
+        odds = (
+            passed
+            / (pupils - passed)
+            * np.exp(apart + gained + generator.normal(0, 0.06, len(size)))
         )
         period = parse_period(str(one["period"]), "exam_year")
         passes = shared_out(passed, cohorts * odds / (1 + odds))
@@ -174,9 +176,7 @@ def district_rows(county: list[dict[str, object]]) -> list[dict[str, object]]:
         provisional = generator.multivariate_hypergeometric(revised, early)
         for values, flag, days in ((provisional, "provisional", 32), (revised, "revised", 118)):
             for name, value in zip(DISTRICTS, values, strict=True):
-                rows.append(
-                    row("police_districts", "N13", period, value, flag, days, area=name)
-                )
+                rows.append(row("police_districts", "N13", period, value, flag, days, area=name))
     return rows
 
 
