@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     )
     from psa_analysis.charts import (
         chance_chart,
+        contributions_chart,
+        hotspots_chart,
         progress_chart,
         reliability_chart,
         trajectory_chart,
@@ -30,12 +32,16 @@ if TYPE_CHECKING:
         banner,
         breaks_table,
         context_table,
+        contributions_table,
+        contributions_words,
         corrections_table,
         coverage_table,
         data_log,
         differences_table,
         findings_table,
         forecast_table,
+        hotspots_table,
+        hotspots_words,
         key,
         late_table,
         measure_words,
@@ -50,9 +56,12 @@ if TYPE_CHECKING:
         revisions_table,
         state_counts,
         targets_table,
+        what_if_table,
+        what_if_words,
     )
     from psa_analysis.periods import parse_period
     from psa_analysis.pipeline import open_report
+    from psa_analysis.places import decompose, hotspots, what_if
     from psa_analysis.register import load_agreement
 
 _HOMES = {
@@ -61,15 +70,23 @@ _HOMES = {
     "breaks_table": "pages",
     "brier": "backtest",
     "cells_used": "explain",
-    "context_table": "pages",
-    "corrections_table": "pages",
     "chance_chart": "charts",
+    "context_table": "pages",
+    "contributions_chart": "charts",
+    "contributions_table": "pages",
+    "contributions_words": "pages",
+    "corrections_table": "pages",
     "coverage": "backtest",
     "coverage_table": "pages",
     "data_log": "pages",
+    "decompose": "places",
     "differences_table": "pages",
     "findings_table": "pages",
     "forecast_table": "pages",
+    "hotspots": "places",
+    "hotspots_chart": "charts",
+    "hotspots_table": "pages",
+    "hotspots_words": "pages",
     "key": "pages",
     "late_table": "pages",
     "load_agreement": "register",
@@ -92,6 +109,9 @@ _HOMES = {
     "state_counts": "pages",
     "targets_table": "pages",
     "trajectory_chart": "charts",
+    "what_if": "places",
+    "what_if_table": "pages",
+    "what_if_words": "pages",
 }
 
 __all__ = [
@@ -102,13 +122,21 @@ __all__ = [
     "cells_used",
     "chance_chart",
     "context_table",
+    "contributions_chart",
+    "contributions_table",
+    "contributions_words",
     "corrections_table",
     "coverage",
     "coverage_table",
     "data_log",
+    "decompose",
     "differences_table",
     "findings_table",
     "forecast_table",
+    "hotspots",
+    "hotspots_chart",
+    "hotspots_table",
+    "hotspots_words",
     "key",
     "late_table",
     "load_agreement",
@@ -131,6 +159,9 @@ __all__ = [
     "state_counts",
     "targets_table",
     "trajectory_chart",
+    "what_if",
+    "what_if_table",
+    "what_if_words",
 ]
 
 

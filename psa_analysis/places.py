@@ -48,8 +48,8 @@ MEASURES = "measure"
 AVERAGE = "average"
 #: Fewer parts than this say nothing of how far parts differ.
 FEWEST_PARTS = 3
-#: From this chance on a part is called better or worse than the whole.
-SURE = 0.95
+#: From this chance on a part is called better or worse: the whole is outside its 95% interval.
+SURE = 0.975
 #: Draws of the parts' rates; chances are then right to half a percentage point.
 _DRAWS = 10_000
 #: How many means and how many spreads are tried.
