@@ -615,7 +615,7 @@ def _gap_words(apart: Decomposition, parts: pd.DataFrame, unit: str, polarity: s
     if names:
         parts_text, are = counted(len(parts), apart.kind), "is" if len(short) == 1 else "are"
         said.append(
-            f"Most of this gap comes from {listed(names)}; "
+            f"The largest parts of this gap are {listed(names)}; "
             f"{len(short)} of {parts_text} {are} short of the target"
         )
     return said
@@ -797,11 +797,11 @@ def what_if_words(
         f"With {given}, the reading of {apart.period} would be "
         f"{with_unit(_number(found.level), unit)} instead of {now}: {moved}"
     ]
-    if rate_factor(unit) is not None:
+    if found.table["more"].notna().all():
+        more = f"{math.ceil(abs(found.table['more'].sum())):,}"
         cases = apart.table.set_index("part").loc[list(changes), "denominator"].sum()
-        more = math.ceil(abs(found.table["more"].sum()))
-        way = "more" if found.effect >= 0 else "fewer"
-        said.append(f"It means {more:,} {way} of their {_number(cases):,.0f} cases")
+        among = f"of their {_number(cases):,.0f} cases" if rate_factor(unit) else "counted in them"
+        said.append(f"It means {more} {'more' if found.effect >= 0 else 'fewer'} {among}")
     if found.closed is not None and found.closed > 0:
         target = with_unit(_number(apart.target), unit)
         said.append(

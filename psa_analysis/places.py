@@ -290,7 +290,7 @@ def _taken_apart(
     frames = {label: figures[label] for label in (period, before) if label}
     joined = figures[period].drop(columns="periods")
     if before:
-        joined = joined.join(figures[before], how="inner", rsuffix="_before")
+        joined = joined.join(figures[before].add_suffix("_before"), how="inner")
     else:
         joined = joined.assign(numerator_before=None, denominator_before=None)
     if definition["basis"] == "change_from_baseline":
@@ -314,7 +314,7 @@ def _taken_apart(
     planned = planned_path(definition, ends).iloc[0]
     path = exact(planned) if pd.notna(planned) else None
     whole, rows = made.loc[_WHOLE], _with_rest(made)
-    table = rows.join(contributions(rows, target, path), lsuffix="_whole")
+    table = rows.drop(columns=["level", "weight"]).join(contributions(rows, target, path))
     windows = [set(figures[label]["periods"].iloc[0]) for label in (period, before) if label]
     return Decomposition(
         measure, kind, period, before, whole["level"], whole["level_before"], target, path,
