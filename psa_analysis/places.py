@@ -279,30 +279,33 @@ def _taken_apart(
         why = f"no figures of {measure} by {kind} had come in by the cut-off"
         return Decomposition(measure, kind, reason=why)
     period, start = found[-1], _baseline_label(definition, found)
-    before = start if start in found[:-1] else next(iter(found[:-1]), "")
+    now = figures[period]
+    # Compared only with a period that has a part in common with this one.
+    earlier = [one for one in found[:-1] if len(now.index.intersection(figures[one].index)) > 1]
+    before = start if start in earlier else next(iter(earlier), "")
     if since is not None:
         before = parse_period(since, KIND_OF_FREQUENCY[definition["frequency"]]).label
-        if before not in found[:-1]:
-            there = f"expected one of {listed(found[:-1])}" if found[1:] else "there are no others"
+        if before not in earlier:
+            there = f"expected one of {listed(earlier)}" if earlier else "there are no others"
             raise KeyError(
                 f"no figures of {measure} by {kind} to compare with for {since}; {there}"
             )
-    frames = {label: figures[label] for label in (period, before) if label}
-    joined = figures[period].drop(columns="periods")
+    needed, joined = [(period, now.index)], now.drop(columns="periods")
     if before:
+        needed.append((before, figures[before].index))
         joined = joined.join(figures[before].add_suffix("_before"), how="inner")
     else:
         joined = joined.assign(numerator_before=None, denominator_before=None)
     if definition["basis"] == "change_from_baseline":
         base = _bases(report, definition, parts, figures.get(start))
-        if base.get(_WHOLE, 0) <= 0 or not set(base.index) & {name for name, _, _ in parts}:
+        needed.append((start or str(definition["baseline_period"]), base.index))
+        joined = joined[joined.index.isin(base.index)]
+        if _WHOLE not in joined.index or len(joined) < 2 or base[_WHOLE] <= 0:
             why = f"the figure that {measure} is measured from is not known part by part"
             return Decomposition(measure, kind, reason=why)
-        joined = joined[joined.index.isin(base.index)]
         joined = joined.assign(denominator=base, denominator_before=base if before else None)
-        frames[start or str(definition["baseline_period"])] = base
     missing = tuple(
-        f"{name} ({next(label for label, one in frames.items() if name not in one.index)})"
+        f"{name} ({next(label for label, there in needed if name not in there)})"
         for name, _, _ in parts
         if name not in joined.index
     )
@@ -320,7 +323,7 @@ def _taken_apart(
         measure, kind, period, before, whole["level"], whole["level_before"], target, path,
         table.rename_axis("part").reset_index()[list(CONTRIBUTION_COLUMNS)], whole,
         len(windows) == 2 and bool(windows[0] & windows[1]), missing,
-        any(bool(one["illustrative"].any()) for one in figures.values()), "",
+        bool(joined.filter(like="illustrative").any(axis=None)),
     )  # fmt: skip
 
 

@@ -300,6 +300,18 @@ def test_parts_of_several_kinds_must_be_named(council: Path) -> None:
     assert "Since" not in psa.contributions_words(report, "N2", "district").text
 
 
+def test_periods_without_a_part_in_common_are_not_compared(council: Path) -> None:
+    """Only school A sent its results of the first two years, and all but A those of the third."""
+    without(council, r"school [B-Q] .*,200[12]/0|school A .*2003/04")
+    report = opened(council)
+    apart = decompose(report, "N2")
+    assert (apart.period, apart.since, apart.before) == ("2003/04", "", None)
+    assert apart.missing == ("Upper school A (illustrative) (2003/04)",)
+    assert apart.table["level"].sum() == apart.level
+    with pytest.raises(KeyError, match="there are no others"):
+        decompose(report, "N2", since="2001/02")
+
+
 def test_the_comparison_can_start_elsewhere(report: Report) -> None:
     apart = decompose(report, "N2", since="summer 2003")
     assert apart.since == "2002/03"
