@@ -32,7 +32,24 @@ FAMILY = [f"Authority {letter}" for letter in "ABCDEFGHIJKLMNOP"]
 FAMILY_YEARS = range(2000, 2006)
 
 #: Returns that came after the cut-off: file and period.
-LATE = {("highways", "2003-04 Q2"), ("drug_action_team", "2004-05 Q3"), ("police", "2005-06 Q1")}
+LATE = {("highways", "2003-04 Q2"), ("drug_action_team", "2004-05 Q3"), ("police", "2005-06 Q1"),
+        ("police_districts", "2005-06 Q1")}  # fmt: skip
+
+#: Upper schools: cohorts of about 500, as the bid says, and how far each stands from the county on
+#: the scale of log odds. Three are far below and gain a little every year.
+SCHOOLS = {
+    "A": (470, 0.20), "B": (455, -0.10), "C": (505, -0.52), "D": (490, 0.35), "E": (475, 0.05),
+    "F": (480, 0.28), "G": (465, -0.15), "H": (498, -0.58), "J": (500, 0.12), "K": (445, 0.42),
+    "L": (485, -0.05), "M": (510, -0.47), "N": (490, 0.15), "P": (472, 0.25), "Q": (510, 0.02),
+}  # fmt: skip
+INTENSIVE = {"C": 0.05, "H": 0.06, "M": 0.04}
+
+#: Districts: shares of the county's vehicle crime in the first year and in the last.
+DISTRICTS = {
+    "Blaby": (0.140, 0.136), "Charnwood": (0.290, 0.262), "Harborough": (0.105, 0.110),
+    "Hinckley and Bosworth": (0.155, 0.150), "Melton": (0.055, 0.056),
+    "North West Leicestershire": (0.150, 0.192), "Oadby and Wigston": (0.105, 0.094),
+}  # fmt: skip
 
 
 def noise(measure: str) -> np.random.Generator:
@@ -56,14 +73,14 @@ def counts(
 
 def row(
     file: str, measure: str, period: Period, value: float, flag: str, days: int,
-    numerator: float | None = None, denominator: float | None = None,
+    numerator: float | None = None, denominator: float | None = None, area: str = AREA,
 ) -> dict[str, object]:  # fmt: skip
     """One line of a return, received so many days after the period's end."""
     if (file, period.label) in LATE:
         days += 75
     received: date = period.end + timedelta(days=days)
     return {
-        "file": file, "measure": measure, "area": AREA, "period": period.label,
+        "file": file, "measure": measure, "area": area, "period": period.label,
         "value": round(float(value), 4), "numerator": numerator, "denominator": denominator,
         "flag": flag, "received": received, "illustrative": "yes",
     }  # fmt: skip
@@ -114,6 +131,56 @@ def exam_rows(
         first = round(value + shift, 1)
         rows.append(row("education", measure, period, first, "provisional", 45))
         rows.append(row("education", measure, period, value, "final", 142, passed, pupils))
+    return rows
+
+
+def shared_out(total: int, weights: np.ndarray) -> np.ndarray:
+    """Whole numbers in these proportions that add up to the total: the largest remainders."""
+    exact = total * weights / weights.sum()
+    whole = np.floor(exact).astype(int)
+    whole[np.argsort(whole - exact)[: total - whole.sum()]] += 1
+    return whole
+
+
+def school_rows(county: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The county's final results school by school: cohorts and passes add up to the county's."""
+    rows = []
+    generator = noise("N2 upper schools")
+    finals = [one for one in county if one["measure"] == "N2" and one["flag"] == "final"]
+    size, apart = (np.array(column) for column in zip(*SCHOOLS.values(), strict=True))
+    for year, one in enumerate(finals):
+        passed, pupils = int(str(one["numerator"])), int(str(one["denominator"]))
+        cohorts = shared_out(pupils, size * generator.normal(1, 0.015, len(size)))
+        gained = np.array([INTENSIVE.get(name, 0) * year for name in SCHOOLS])
+        odds = (
+            passed
+            / (pupils - passed)
+            * np.exp(apart + gained + generator.normal(0, 0.06, len(size)))
+        )
+        period = parse_period(str(one["period"]), "exam_year")
+        passes = shared_out(passed, cohorts * odds / (1 + odds))
+        for name, n, d in zip(SCHOOLS, passes, cohorts, strict=True):
+            rows.append(
+                row("schools", "N2", period, 100 * n / d, "final", 142, int(n), int(d),
+                    f"Upper school {name} (illustrative)")
+            )  # fmt: skip
+    return rows
+
+
+def district_rows(county: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The county's vehicle crime by district, each vintage adding up to the county's."""
+    rows = []
+    generator = noise("N13 districts")
+    first, last = (np.array(column) for column in zip(*DISTRICTS.values(), strict=True))
+    mine = [one for one in county if one["measure"] == "N13"]
+    for number, period in enumerate(QUARTERS):
+        early, late = (int(float(str(one["value"]))) for one in mine[2 * number : 2 * number + 2])
+        revised = generator.multinomial(late, first + (last - first) * number / (len(QUARTERS) - 1))
+        # What was known first is a part of what was known later.
+        provisional = generator.multivariate_hypergeometric(revised, early)
+        for values, flag, days in ((provisional, "provisional", 32), (revised, "revised", 118)):
+            for name, value in zip(DISTRICTS, values, strict=True):
+                rows.append(row("police_districts", "N13", period, value, flag, days, area=name))
     return rows
 
 
@@ -258,6 +325,9 @@ def make() -> pd.DataFrame:
     for year, value in zip(range(2002, 2006), [100, 101.7, 104.4, 106.9], strict=True):
         period = parse_period(f"{year}/{(year + 1) % 100:02d}")
         rows.append(row("cost_effectiveness", "N10", period, value, "final", 180))
+
+    # The county's figures by part; no part's were published.
+    rows += school_rows(rows) + district_rows(rows)
     return pd.DataFrame(rows)
 
 

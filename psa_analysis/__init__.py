@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from psa_analysis.charts import (
         chance_chart,
         commitments_chart,
+        contributions_chart,
         family_chart,
         funnel_chart,
         gains_chart,
         grant_chart,
+        hotspots_chart,
         links_chart,
         progress_chart,
         reliability_chart,
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
         commitment_words,
         commitments_table,
         context_table,
+        contributions_table,
+        contributions_words,
         corrections_table,
         coverage_table,
         data_log,
@@ -65,6 +69,8 @@ if TYPE_CHECKING:
         grant_links_table,
         grant_table,
         grant_words,
+        hotspots_table,
+        hotspots_words,
         key,
         late_table,
         links_table,
@@ -85,12 +91,19 @@ if TYPE_CHECKING:
         state_counts,
         targets_table,
         unjudged_table,
+        what_if_table,
+        what_if_words,
     )
     from psa_analysis.periods import (
         parse_period,
     )
     from psa_analysis.pipeline import (
         open_report,
+    )
+    from psa_analysis.places import (
+        decompose,
+        hotspots,
+        what_if,
     )
     from psa_analysis.register import (
         load_agreement,
@@ -111,10 +124,14 @@ _HOMES = {
     "commitments_chart": "charts",
     "commitments_table": "pages",
     "context_table": "pages",
+    "contributions_chart": "charts",
+    "contributions_table": "pages",
+    "contributions_words": "pages",
     "corrections_table": "pages",
     "coverage": "backtest",
     "coverage_table": "pages",
     "data_log": "pages",
+    "decompose": "places",
     "differences_table": "pages",
     "exceptions_table": "pages",
     "family_chart": "charts",
@@ -134,6 +151,10 @@ _HOMES = {
     "grant_links_table": "pages",
     "grant_table": "pages",
     "grant_words": "pages",
+    "hotspots": "places",
+    "hotspots_chart": "charts",
+    "hotspots_table": "pages",
+    "hotspots_words": "pages",
     "key": "pages",
     "late_table": "pages",
     "links_chart": "charts",
@@ -164,6 +185,9 @@ _HOMES = {
     "targets_table": "pages",
     "trajectory_chart": "charts",
     "unjudged_table": "pages",
+    "what_if": "places",
+    "what_if_table": "pages",
+    "what_if_words": "pages",
 }
 
 __all__ = [
@@ -181,10 +205,14 @@ __all__ = [
     "commitments_chart",
     "commitments_table",
     "context_table",
+    "contributions_chart",
+    "contributions_table",
+    "contributions_words",
     "corrections_table",
     "coverage",
     "coverage_table",
     "data_log",
+    "decompose",
     "differences_table",
     "exceptions_table",
     "family_chart",
@@ -204,6 +232,10 @@ __all__ = [
     "grant_links_table",
     "grant_table",
     "grant_words",
+    "hotspots",
+    "hotspots_chart",
+    "hotspots_table",
+    "hotspots_words",
     "key",
     "late_table",
     "links_chart",
@@ -234,6 +266,9 @@ __all__ = [
     "targets_table",
     "trajectory_chart",
     "unjudged_table",
+    "what_if",
+    "what_if_table",
+    "what_if_words",
 ]
 
 

@@ -38,6 +38,7 @@ from psa_analysis.links import linked
 from psa_analysis.pages import no_family
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.places import SURE, decompose, hotspots
 from psa_analysis.trajectory import (
     baseline_end,
     due_period,
@@ -45,7 +46,14 @@ from psa_analysis.trajectory import (
     trigger_path,
     trigger_value,
 )
-from psa_analysis.words import chance_text, counted, figure_text, range_text, state_text
+from psa_analysis.words import (
+    chance_text,
+    counted,
+    difference_text,
+    figure_text,
+    range_text,
+    state_text,
+)
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 
@@ -849,3 +857,145 @@ def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], 
             heights[int(str(index))] = top - 1 - lane
         top -= len(ends) + 2
     return heights, headings
+
+
+#: Colour and shape of a part that is short of what is asked, or as good or better.
+PART_MARKS = {"short": (PINK, "s"), "not short": (BLUE, "o"), "may be chance": (GREY, "D")}
+
+
+def contributions_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
+    """What each part adds to the gap to the target; to the reading where none is stated.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register.
+    kind : str, optional
+        The kind of its parts, where there are figures of several.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or kind of part.
+    """
+    apart = decompose(report, measure, kind)
+    definition = report.agreement.measures.loc[measure]
+    if apart.reason:
+        return _no_parts_chart(measure, str(definition["title"]), apart.reason)
+    unit, better = str(definition["unit"]), 1 if definition["polarity"] == "higher" else -1
+    column = "gap" if apart.table["gap"].notna().all() else "level"
+    data = apart.table[["part"]].assign(adds=apart.table[column].astype(float))
+    data = data.iloc[(better * data["adds"]).argsort(kind="stable")].reset_index(drop=True)
+    short = better * data["adds"] < 0 if column == "gap" else data["adds"] != data["adds"]
+    data["mark"] = np.where(short, "short", "not short")
+    with _figure(8, 1.2 + 0.34 * len(data)) as (figure, axes):
+        _part_axes(figure, axes, data["part"])
+        axes.axvline(0, color=GREY, linewidth=1.2)
+        axes.hlines(data.index, 0, data["adds"], color=GREY, linewidth=1.5)
+        for mark, words in (("short", "short of the target"), ("not short", "beyond the target")):
+            mine = data[data["mark"] == mark]
+            colour, shape = PART_MARKS[mark]
+            label = words if column == "gap" and len(mine) else None
+            axes.plot(mine["adds"], mine.index, shape, color=colour, markersize=9, label=label)
+        for place, value in data["adds"].items():
+            axes.annotate(
+                difference_text(value, unit), (value, place), (10 if value >= 0 else -10, 0),
+                textcoords="offset points", va="center", ha="left" if value >= 0 else "right",
+                fontsize=11,
+            )  # fmt: skip
+        axes.margins(x=0.2)
+        axes.xaxis.set_major_formatter(lambda value, _: difference_text(value, unit))
+        if column == "gap":
+            axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
+        svg = _svg(figure)
+    what = "the gap to the target" if column == "gap" else "the reading"
+    total = difference_text(float(data["adds"].sum()), unit, named=True)
+    each = "; ".join(f"{row.part} {difference_text(row.adds, unit)}" for row in data.itertuples())
+    made_up = " Illustrative figures." if apart.illustrative else ""
+    alt = (
+        f"Dot plot of what each {apart.kind} adds to {what} of {definition['title']} in "
+        f"{apart.period}, {total} in all. {each}.{made_up}"
+    )
+    return Chart(svg, alt, data)
+
+
+def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
+    """Each part's figure after allowing for chance, with its interval, against the whole's.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register.
+    kind : str, optional
+        The kind of its parts, where there are figures of several.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or kind of part.
+    """
+    found = hotspots(report, measure, kind)
+    definition, area = (
+        report.agreement.measures.loc[measure],
+        report.agreement.settings.agreement.area,
+    )
+    if found.reason:
+        return _no_parts_chart(measure, str(definition["title"]), found.reason)
+    data, unit = found.table.copy(), found.unit
+    data["mark"] = np.select(
+        [data["chance_worse"] >= SURE, data["chance_worse"] <= 1 - SURE],
+        ["short", "not short"], "may be chance",
+    )  # fmt: skip
+    # The worst at the top, as in the chart of contributions.
+    data = data[::-1].reset_index(drop=True) if definition["polarity"] == "higher" else data
+    words = {"short": f"worse than {area}", "not short": f"better than {area}",
+             "may be chance": "may be chance"}  # fmt: skip
+    with _figure(8, 1.5 + 0.34 * len(data)) as (figure, axes):
+        _part_axes(figure, axes, data["part"])
+        axes.axvline(found.whole, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
+        axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
+        for mark, (colour, shape) in PART_MARKS.items():
+            mine = data[data["mark"] == mark]
+            if len(mine):
+                axes.plot(mine["shrunken"], mine.index, shape, color=colour, markersize=8,
+                          label=words[mark])  # fmt: skip
+        axes.margins(x=0.05)
+        axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
+        svg = _svg(figure)
+    each = "; ".join(
+        f"{row.part} {figure_text(row.shrunken, unit)} ({figure_text(row.lower, unit)} to "
+        f"{figure_text(row.upper, unit)}), {words[row.mark]}"
+        for row in data.itertuples()
+    )
+    made_up = " Illustrative figures." if found.decomposition.illustrative else ""
+    alt = (
+        f"Dot plot of {definition['title']} by {found.decomposition.kind} in "
+        f"{found.decomposition.period} after allowing for chance; the dashed line is {area}, "
+        f"{figure_text(found.whole, unit)}. {each}.{made_up}"
+    )
+    return Chart(svg, alt, data)
+
+
+def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
+    """A row for each part, the first at the top."""
+    height = figure.get_size_inches()[1]
+    figure.subplots_adjust(left=0.36, right=0.97, top=1 - 0.7 / height, bottom=0.4 / height)
+    names = [shorten(str(name), 34) for name in parts]
+    axes.set_yticks(range(len(parts)), [name[:1].upper() + name[1:] for name in names])
+    axes.set_ylim(len(parts) - 0.5, -0.5)
+    axes.grid(axis="x")
+    axes.grid(visible=False, axis="y")
+
+
+def _no_parts_chart(measure: str, title: str, reason: str) -> Chart:
+    with _figure(8, 1.2) as (figure, axes):
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "No figures by part", transform=axes.transAxes, ha="center")
+        svg = _svg(figure)
+    return Chart(svg, f"No chart of {measure} ({title}) by part: {reason}.", pd.DataFrame())

@@ -45,6 +45,30 @@ def figure_text(value: float, unit: str) -> str:
     return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
 
 
+def difference_text(value: float, unit: str, signed: bool = True, named: bool = False) -> str:
+    """A difference in a unit: ``−0.24`` or, named, ``0.24 percentage points``.
+
+    Parameters
+    ----------
+    value : float
+        The difference; a missing one gives a dash.
+    unit : str
+        The unit of what differs; percentages differ by percentage points.
+    signed : bool
+        Whether its sign is shown.
+    named : bool
+        Whether the unit follows, and the figure has one decimal, as in a sentence.
+    """
+    if pd.isna(value):
+        return "–"
+    points = unit in ("percent", "percent change", "percentage points")
+    decimals = 2 if points and not named else 0 if float(value).is_integer() and not points else 1
+    text = f"{abs(value):,.{decimals}f}"
+    if signed and text.strip("0.,"):
+        text = ("−" if value < 0 else "+") + text
+    return f"{text} {'percentage points' if points else unit}" if named else text
+
+
 def with_unit(value: float, unit: str) -> str:
     """A figure followed by its unit where the figure does not carry it."""
     text = figure_text(value, unit)
