@@ -1301,7 +1301,8 @@ def _gap_words(apart: Decomposition, parts: pd.DataFrame, unit: str, polarity: s
     size = difference_text(abs(_number(gap)), unit, signed=False, named=True)
     said = [f"That is {size} {'below' if gap < 0 else 'above'} the target of {target}"]
     if names:
-        largest = f"The largest part{' of this gap is' if len(names) == 1 else 's of this gap are'}"
+        one = len(names) == 1
+        largest = f"The largest {'part' if one else 'parts'} of this gap {'is' if one else 'are'}"
         parts_text, are = counted(len(parts), apart.kind), "is" if len(short) == 1 else "are"
         said.append(
             f"{largest} {listed(names)}; {len(short)} of {parts_text} {are} short of the target"
