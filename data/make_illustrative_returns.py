@@ -52,14 +52,14 @@ def counts(
 
 def row(
     file: str, measure: str, period: Period, value: float, flag: str, days: int,
-    numerator: float | None = None, denominator: float | None = None,
+    numerator: float | None = None, denominator: float | None = None, area: str = AREA,
 ) -> dict[str, object]:  # fmt: skip
     """One line of a return, received so many days after the period's end."""
     if (file, period.label) in LATE:
         days += 75
     received: date = period.end + timedelta(days=days)
     return {
-        "file": file, "measure": measure, "area": AREA, "period": period.label,
+        "file": file, "measure": measure, "area": area, "period": period.label,
         "value": round(float(value), 4), "numerator": numerator, "denominator": denominator,
         "flag": flag, "received": received, "illustrative": "yes",
     }  # fmt: skip
@@ -130,6 +130,66 @@ def year_rows(
         )
         for year, (n, d) in zip(YEARS, parts, strict=True)
     ]
+
+
+#: The baskets behind N10: each council's indicators, in the baseline year and at the end.
+BASKETS: dict[str, dict[str, tuple[float, float]]] = {
+    "Leicestershire": {
+        "help-at-home": (74, 90), "road-condition": (16, 9), "library-visits": (4900, 5430),
+        "invoices": (84, 95), "sickness": (10.9, 9.3),
+    },
+    "Blaby": {"planning": (64, 79), "benefit-days": (44, 34), "council-tax": (97.4, 98.6),
+              "sickness": (9.9, 9.2)},
+    "Charnwood": {"planning": (58, 76), "benefit-days": (49, 40), "relet-days": (39, 31),
+                  "invoices": (88, 93), "sickness": (11.2, 10.1)},
+    "Harborough": {"planning": (69, 77), "benefit-days": (38, 31), "council-tax": (98.1, 98.7),
+                   "invoices": (92, 96)},
+    "Hinckley and Bosworth": {"planning": (61, 73), "benefit-days": (42, 39),
+                              "relet-days": (34, 33), "council-tax": (97.2, 97.9)},
+    "Melton": {"planning": (66, 72), "benefit-days": (36, 37), "invoices": (90, 94)},
+    "North West Leicestershire": {"planning": (55, 74), "benefit-days": (53, 41),
+                                  "relet-days": (45, 36), "sickness": (12.1, 11)},
+    "Oadby and Wigston": {"planning": (71, 70), "council-tax": (97.9, 98.2),
+                          "sickness": (8.9, 9.6)},
+}  # fmt: skip
+#: Net budgets in millions of pounds, 2002/03 to 2005/06; the county council's is set so that the
+#: baskets give the index that was returned.
+NET_BUDGETS = {
+    "Leicestershire": [402.6, 429.41, 447.71, 466.26],
+    "Blaby": [9.42, 9.81, 10.26, 10.63], "Charnwood": [15.87, 16.52, 17.31, 17.98],
+    "Harborough": [8.63, 8.94, 9.31, 9.58], "Hinckley and Bosworth": [9.95, 10.41, 10.94, 11.37],
+    "Melton": [5.84, 6.05, 6.33, 6.52], "North West Leicestershire": [10.48, 10.93, 11.46, 11.87],
+    "Oadby and Wigston": [6.21, 6.49, 6.83, 7.12],
+}  # fmt: skip
+DEFLATOR = [100, 102.8, 105.6, 107.9]
+#: Counted another way from 2004/05 on, and the old way until then: the council and by how much.
+COUNTED_ANEW = {"road-condition": ("Leicestershire", 6.5)}
+
+
+def basket_rows() -> list[dict[str, object]]:
+    """The indicators of every basket, from the baseline on, with the budgets and the deflator."""
+    years = [parse_period(f"{year}/{(year + 1) % 100:02d}") for year in YEARS[1:]]
+    rows = []
+    for council, basket in BASKETS.items():
+        for name, (start, end) in basket.items():
+            values = np.linspace(start, end, len(years))
+            values[1:] += noise(f"N10-{name} {council}").normal(0, abs(end - start) / 12, 3)
+            anew, shift = COUNTED_ANEW.get(name, ("", 0))
+            values = np.round(values, 1 if start < 1000 else 0)
+            for number, (period, value) in enumerate(zip(years, values, strict=True)):
+                file, measure = "cost_effectiveness_indicators", f"N10-{name}"
+                if council != anew or number < 3:
+                    rows.append(row(file, measure, period, value, "final", 95, area=council))
+                if council == anew and number > 1:
+                    new, moved = f"{measure}-new", round(value + shift, 1)
+                    rows.append(row(file, new, period, moved, "final", 95, area=council))
+        for period, value in zip(years, NET_BUDGETS[council], strict=True):
+            file = "cost_effectiveness_budgets"
+            rows.append(row(file, "N10-budget", period, value, "final", 180, area=council))
+    for period, value in zip(years, DEFLATOR, strict=True):
+        file, area = "cost_effectiveness_budgets", "United Kingdom"
+        rows.append(row(file, "N10-deflator", period, value, "final", 90, area=area))
+    return rows
 
 
 def make() -> pd.DataFrame:
@@ -211,6 +271,7 @@ def make() -> pd.DataFrame:
     for year, value in zip(range(2002, 2006), [100, 101.7, 104.4, 106.9], strict=True):
         period = parse_period(f"{year}/{(year + 1) % 100:02d}")
         rows.append(row("cost_effectiveness", "N10", period, value, "final", 180))
+    rows += basket_rows()
     return pd.DataFrame(rows)
 
 

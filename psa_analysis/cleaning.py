@@ -560,9 +560,13 @@ def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Find
     counted = observed_units(agreement.measures).map(
         lambda unit: rate_factor(unit) is None and unit not in no_sums
     )
+    made_from = agreement.settings.effectiveness
+    # What is of councils does not add up: the county council's is not that of its districts.
+    of_councils = {*agreement.baskets["indicator"], made_from.net_budget if made_from else ""}
     for whole in sorted(set(areas["part_of"]) - {""}):
         parts = areas.loc[areas["part_of"] == whole, "area"]
         mine = newest[newest["measure"].map(counted).astype(bool)]
+        mine = mine[~mine["measure"].isin(of_councils)]
         sums = mine[mine["area"].isin(parts)].groupby(["measure", "period"], observed=True)["value"]
         complete = sums.sum()[sums.count() == len(parts)]
         wholes = mine[mine["area"] == whole].set_index(["measure", "period"])

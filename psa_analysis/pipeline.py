@@ -13,6 +13,7 @@ import pandas as pd
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
 from psa_analysis.corrections import load_corrections
+from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import write_bytes
 from psa_analysis.outlook import Outlook, outlooks
@@ -61,6 +62,8 @@ class Report:
         The forecast of each measure, or why there is none.
     assessment : pandas.DataFrame
         One row per measure.
+    effectiveness : Effectiveness
+        What the index of cost-effectiveness is made of; empty if the register has no baskets.
     sources : pandas.DataFrame
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
@@ -75,6 +78,7 @@ class Report:
     readings: pd.DataFrame
     outlooks: dict[str, Outlook]
     assessment: pd.DataFrame
+    effectiveness: Effectiveness
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
 
@@ -95,7 +99,7 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     table, unread = load_returns(agreement.folder, sidecars, known)
     corrections, unfit = load_corrections(agreement.folder)
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
-    series = check_series(observations, agreement)
+    series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
     return observations, [*findings, *unread, *unfit, *doubts, *series]
 
 
@@ -118,7 +122,8 @@ def make_report(
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
     return Report(
         agreement, period, cut_off, audience, observations, read, ahead,
-        assess(read, agreement, period, refused, ahead), sources, tuple(findings),
+        assess(read, agreement, period, refused, ahead),
+        effectiveness(read, agreement, period.end), sources, tuple(findings),
     )  # fmt: skip
 
 

@@ -305,6 +305,19 @@ class AreaRow(_Row):
     part_of: str
 
 
+class BasketRow(_Row):
+    """A row of ``baskets.csv``: an indicator of one component's basket."""
+
+    component: str
+    indicator: str
+    weight: Number
+    polarity: Literal["higher", "lower", ""]
+    change: Literal["relative", "points"]
+    illustrative: Literal["yes", "no"]
+    document: str
+    location: Words
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -366,6 +379,16 @@ class DisclosureSection(_Section):
     threshold: Annotated[int, Field(ge=0, le=100)]
 
 
+class EffectivenessSection(_Section):
+    """``[effectiveness]``: what an index of cost-effectiveness is made from, with baskets.csv."""
+
+    index: str
+    net_budget: str
+    deflator: str
+    deflator_area: str
+    components: Literal["net budget", "equal"]
+
+
 class DocumentSection(_Section):
     """``[documents.X]``: a document that figures are cited to."""
 
@@ -382,6 +405,7 @@ class Settings(_Section):
     states: StatesSection
     grant: GrantSection
     disclosure: DisclosureSection
+    effectiveness: EffectivenessSection | None = None
     partners: dict[str, str]
     themes: dict[str, str]
     objectives: dict[str, str]
@@ -400,7 +424,7 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories : pandas.DataFrame
+    differences, facts, areas, trajectories, baskets : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -419,6 +443,7 @@ class Agreement:
     facts: pd.DataFrame
     areas: pd.DataFrame
     trajectories: pd.DataFrame
+    baskets: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
@@ -437,10 +462,11 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "facts": ("raw/register/facts.csv", FactRow),
     "areas": ("raw/register/areas.csv", AreaRow),
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
+    "baskets": ("raw/register/baskets.csv", BasketRow),
 }
 
 #: Files that need not be there: no row says the same as no file.
-_OPTIONAL = {"trajectories"}
+_OPTIONAL = {"trajectories", "baskets"}
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -694,6 +720,9 @@ def _cross_checks(
         ("areas", "part_of", {*tables["areas"]["area"], ""}),
         ("trajectories", "measure", measures),
         ("trajectories", "document", settings.documents),
+        ("baskets", "component", set(tables["areas"]["area"])),
+        ("baskets", "indicator", measures),
+        ("baskets", "document", settings.documents),
     ]
     problems: list[Finding] = []
     for key, column, names in known:
@@ -701,7 +730,7 @@ def _cross_checks(
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
-        ("areas", ["area"]),
+        ("areas", ["area"]), ("baskets", ["component", "indicator"]),
     ]  # fmt: skip
     for key, columns in keys:
         problems += _duplicates(texts[key], key, columns)
@@ -747,6 +776,8 @@ def _cross_checks(
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
     problems += _comparator_problems(tables["measures"], tables["areas"], settings.agreement.area)
+    problems += _effectiveness_problems(settings, tables)
+    problems += _basket_problems(tables, texts["baskets"])
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
     problems += _assumption_problems(tables["assumptions"], texts)
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])
@@ -1042,6 +1073,85 @@ def _point_finding(
         "error", _TABLES["trajectories"][0], expected, remedy,
         row=number, column=column, found=text[column], measure=text["measure"],
     )  # fmt: skip
+
+
+def _effectiveness_problems(
+    settings: Settings, tables: dict[str, pd.DataFrame]
+) -> Iterator[Finding]:
+    """The settings name measures and an area that an index of cost can be made of."""
+    problem = partial(Finding, "error", "raw/agreement.toml")
+    made_from = settings.effectiveness
+    if made_from is None:
+        if len(tables["baskets"]):
+            yield problem(
+                "the section to be there, since there is a basket",
+                "Add it; docs/register.md describes it.", column="effectiveness",
+            )  # fmt: skip
+        return
+    measures = tables["measures"].drop_duplicates("measure").set_index("measure")
+    for setting in ("index", "net_budget", "deflator"):
+        name, column = getattr(made_from, setting), f"effectiveness.{setting}"
+        if name not in measures.index:
+            yield problem(
+                "a measure of measures.csv", did_you_mean(name, measures.index),
+                column=column, found=name,
+            )  # fmt: skip
+        elif measures.at[name, "frequency"] != "annual":
+            yield problem("an annual measure", "Name another measure.", column=column, found=name)
+    if made_from.index in measures.index:
+        index = measures.loc[made_from.index]
+        baseline = index["baseline_period"]
+        dated = baseline not in ("", NOT_STATED)
+        other = pd.notna(index["baseline"]) and index["baseline"] != 100
+        if other or not dated or parse_period(baseline).kind != "financial_year":
+            yield problem(
+                "a measure with a baseline of 100 and the financial year that it is of",
+                "Name another measure, or give its baseline_period in measures.csv.",
+                column="effectiveness.index", found=made_from.index,
+            )  # fmt: skip
+    areas = list(tables["areas"]["area"])
+    if made_from.deflator_area not in areas:
+        yield problem(
+            "an area of areas.csv", did_you_mean(made_from.deflator_area, areas),
+            column="effectiveness.deflator_area", found=made_from.deflator_area,
+        )  # fmt: skip
+
+
+#: Units of which a change is counted in points, and no others.
+_IN_POINTS = ("percent", "percent change", "percentage points")
+
+
+def _basket_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+    """Weights above 0, and changes that the indicator's unit allows."""
+    measures = tables["measures"].drop_duplicates("measure").set_index("measure")
+    for number, row in tables["baskets"].iterrows():
+        problem = partial(
+            Finding, "error", _TABLES["baskets"][0], row=int(str(number)), measure=row["indicator"]
+        )
+        if row["weight"] <= 0:
+            yield problem(
+                "a number above 0", "Correct the weight, or remove the row.",
+                column="weight", found=text.at[number, "weight"],
+            )  # fmt: skip
+        if row["indicator"] not in measures.index:
+            continue
+        unit = measures.at[row["indicator"], "unit"]
+        if measures.at[row["indicator"], "frequency"] == "calendar_year":
+            yield problem(
+                "a measure that is observed in quarters, financial years or exam years",
+                "Name another measure: net budgets are of financial years.",
+                column="indicator", found=row["indicator"],
+            )  # fmt: skip
+        if row["change"] == "points" and unit not in _IN_POINTS:
+            yield problem(
+                f"relative, since points are of percentages and the unit is {unit}",
+                "Write relative.", column="change", found="points",
+            )  # fmt: skip
+        if row["change"] == "relative" and unit in _IN_POINTS[1:]:
+            yield problem(
+                f"points, since {unit} is a difference already", "Write points.",
+                column="change", found="relative",
+            )  # fmt: skip
 
 
 def _measure_finding(

@@ -128,7 +128,7 @@ def test_a_broken_return_is_named_and_the_rest_goes_on(
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(
-    council: Path, agreement: Agreement
+    council: Path, loaded: tuple
 ) -> None:
     (council / "raw" / "returns" / "notes.docx").write_bytes(b"PK")
     (council / "raw" / "returns" / "ragged.csv").write_text("measure,area\nN2\n")
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         "raw/returns/ragged.csv",
         "raw/returns/caf\\udce9.csv",
     }
-    assert observations["measure"].nunique() == 35
+    assert len(observations) == len(loaded[0])
 
 
 def test_a_ragged_row_costs_only_itself(council: Path) -> None:
