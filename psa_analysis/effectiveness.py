@@ -98,8 +98,8 @@ class Effectiveness:
     Attributes
     ----------
     years : tuple of str
-        The baseline year and those that have ended since, up to the due one; empty if the
-        agreement has no basket.
+        The baseline year and those that have ended since, up to the due one; empty if it has
+        not ended or the agreement has no basket.
     indicators, components, overall : pandas.DataFrame
         The columns of :data:`INDICATOR_COLUMNS`, :data:`COMPONENT_COLUMNS` and
         :data:`OVERALL_COLUMNS`, with a row for each of `years`.
@@ -176,7 +176,7 @@ def effectiveness(read: pd.DataFrame, agreement: Agreement, until: date) -> Effe
     Returns
     -------
     Effectiveness
-        With empty tables if the agreement has no basket.
+        With empty tables if the agreement has no basket, or the baseline year has not ended.
     """
     made_from = agreement.settings.effectiveness
     indicators: list[_Row] = []
@@ -185,6 +185,7 @@ def effectiveness(read: pd.DataFrame, agreement: Agreement, until: date) -> Effe
     years: tuple[str, ...] = ()
     if made_from is not None and len(agreement.baskets):
         years = _years(agreement, made_from, until)
+    if made_from is not None and years:
         figures = _by_year(read[read["period_end"] <= pd.Timestamp(until)], agreement)
         indicators = list(_indicators(agreement, years, figures))
         components = list(_components(indicators, years, figures, made_from))
@@ -271,8 +272,8 @@ def _agreed(
             linked[year] = _Figure(
                 Fraction(str(float(moved[year]))), "", weakest(figure.flag for figure in used),
                 any(figure.illustrative for figure in used),
-                f"counted as {name} and moved by {moved[year] - new[year]:+.4g}, the mean "
-                f"difference of the two in {', '.join(both)}",
+                f"counted as {name}, which is {'less' if moved[year] > new[year] else 'more'} by "
+                f"{abs(moved[year] - new[year]):.4g} in the mean of {', '.join(both)}, and linked",
             )  # fmt: skip
     return {**lacking, **own, **linked}
 
@@ -303,7 +304,8 @@ def _indicators(agreement: Agreement, years: tuple[str, ...], figures: _Figures)
                 points = contribution(baseline.value, figure.value, share, polarity, row.change)
             yield {
                 "component": row.component, "indicator": row.indicator,
-                "title": measures.at[row.indicator, "title"], "year": year, "polarity": polarity, "change": row.change, "share": share,
+                "title": measures.at[row.indicator, "title"], "year": year,
+                "polarity": polarity, "change": row.change, "share": share,
                 "baseline": baseline.value, "figure": figure.value, "contribution": points,
                 "definition": figure.definition, "missing": missing,
                 "flag": weakest([baseline.flag, figure.flag]),
@@ -327,7 +329,7 @@ def _components(
             lacking = _lacking(own)
             performance = None if lacking else 100 + sum(row["contribution"] for row in own)
             unpriced = [
-                f"{what} ({at}: no figure above 0)"
+                f"{what} ({at}: {series.get(at, _NONE).missing or 'a figure above 0 is needed'})"
                 for what, series in (("net budget", budget), ("deflator", deflator))
                 for at in dict.fromkeys((years[0], year))
                 if _positive(series.get(at, _NONE)) is None
@@ -342,7 +344,8 @@ def _components(
             yield {
                 "component": name, "year": year, "share": shares[name],
                 "net_budget": used[0].value, "real_budget": real, "performance": performance,
-                "cost": cost, **_ratio(performance, cost), "missing": "; ".join([*lacking, *unpriced]),
+                "cost": cost, **_ratio(performance, cost),
+                "missing": "; ".join([*lacking, *unpriced]),
                 "flag": weakest([*(row["flag"] for row in own), *(one.flag for one in used)]),
                 "illustrative": any(row["illustrative"] for row in own)
                 or any(one.illustrative for one in used),
