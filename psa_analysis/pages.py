@@ -275,7 +275,8 @@ def context_table(report: Report, reference: str) -> Html:
 
 def notes(report: Report, theme: str | None = None) -> Html:
     """Every assumed or derived figure behind the measures shown, with its reason."""
-    shown = of_theme(report, theme)["measure"]
+    measures = report.agreement.measures
+    shown = measures.index[measures["reference"].isin(of_theme(report, theme)["reference"])]
     rows = report.agreement.assumptions
     rows = rows[rows["item"].isin({*shown, "agreement", "measures"})]
     rows = rows.assign(column=rows["column"].str.replace("_", " "))
