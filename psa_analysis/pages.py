@@ -256,6 +256,8 @@ def context_table(report: Report, reference: str) -> Html:
     measures = report.agreement.measures
     context = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
     rows = report.readings[report.readings["measure"].isin(context.index)]
+    # What is made up was not published.
+    rows = rows[~rows["illustrative"].astype(bool)]
     frame = pd.DataFrame(
         {
             "Figure": rows["measure"].map(context["title"]),
