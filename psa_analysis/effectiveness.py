@@ -242,15 +242,16 @@ def _agreed(
 ) -> dict[str, _Figure]:
     """An indicator's figures on the agreed definition.
 
-    While the agreed definition is counted it is what is used. Where it has ended, a measure that
-    continues it is linked to it by the years that have both; without such a year there is none.
+    While the agreed definition is counted it is what is used. After its last figure, a measure
+    that continues it is linked to it by the years that have both; without such a year there is
+    none.
     """
     own = figures.get((measure, area), {})
     if measure not in newer:
         return own
     name = newer[measure]
     later = _agreed(name, area, figures, newer)
-    lacking = {year: one for year, one in later.items() if year not in own}
+    lacking = {year: one for year, one in later.items() if year > max(own, default="")}
     old, new = (
         pd.Series(
             {y: float(one.value) for y, one in of.items() if one.value is not None}, dtype=float
@@ -340,7 +341,9 @@ def _components(
                     _exactly(budget[at]) / _exactly(deflator[at]) for at in (year, years[0])
                 )
                 real, cost = real * _exactly(deflator[years[0]]), 100 * real / first
-            used = [series.get(year, _NONE) for series in (budget, deflator)]
+            used = [
+                series.get(at, _NONE) for series in (budget, deflator) for at in (year, years[0])
+            ]
             yield {
                 "component": name, "year": year, "share": shares[name],
                 "net_budget": used[0].value, "real_budget": real, "performance": performance,
@@ -368,10 +371,10 @@ def _shares(
 
 def _lacking(own: list[_Row]) -> list[str]:
     """The indicators without a contribution, each with the reason; in short where it is all."""
-    reasons = {row["title"]: row["missing"] for row in own if row["missing"]}
-    if len(reasons) == len(own) > 1 and len(set(reasons.values())) == 1:
-        return [f"every indicator ({own[0]['missing']})"]
-    return [f"{title} ({reason})" for title, reason in reasons.items()]
+    reasons = [row["missing"] for row in own]
+    if len(own) > 1 and reasons[0] and len(set(reasons)) == 1:
+        return [f"every indicator ({reasons[0]})"]
+    return [f"{row['title']} ({row['missing']})" for row in own if row["missing"]]
 
 
 def _ratio(performance: Fraction | None, cost: Fraction | None) -> _Row:

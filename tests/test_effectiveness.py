@@ -322,6 +322,9 @@ def test_the_agreed_definition_counts_while_it_is_counted(agreement: Agreement) 
     assert made.indicators["figure"].tolist() == [16, 14, 12, 10]
     assert (made.indicators["definition"] == "").all()
     assert made.components["performance"].tolist() == [100, 102, 104, 106]
+    # A gap before its last figure is a gap, and the new definition does not fill it.
+    made = make(agreement, ROADS, MONEY | {OLD: [16, None, 12, 10], NEW: [22, 20, 18, 16]})
+    assert made.indicators["missing"].tolist() == ["", "2003/04: no figure", "", ""]
 
 
 def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agreement) -> None:
@@ -408,6 +411,10 @@ def test_flags_and_illustrative_figures_are_passed_on(agreement: Agreement) -> N
     assert row(made.components, "2003/04", "Melton")["flag"] == "provisional"
     assert row(made.overall, "2003/04")["flag"] == "provisional"
     assert row(made.components, "2003/04", "Blaby")["flag"] == "final"
+    start = (frame["measure"] == "N10-budget") & (frame["period"] == "2002/03")
+    frame.loc[start & (frame["area"] == "Blaby"), "flag"] = "estimated"
+    made = effectiveness(readings(frame, changed), changed, END)
+    assert row(made.components, "2003/04", "Blaby")["flag"] == "estimated"
     frame.loc[one, "illustrative"] = True
     made = effectiveness(readings(frame, changed), changed, END)
     assert made.overall["illustrative"].tolist() == [False, True, False, False]
