@@ -14,6 +14,7 @@ from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.corrections import load_corrections
+from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import write_bytes
 from psa_analysis.outlook import Outlook, outlooks
@@ -62,6 +63,8 @@ class Report:
         One row per measure.
     commitments : pandas.DataFrame
         One row per commitment of the strategy (:func:`psa_analysis.commitments.follow`).
+    effectiveness : Effectiveness
+        What the index of cost-effectiveness is made of; empty if the register has no baskets.
     sources : pandas.DataFrame
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
@@ -76,6 +79,7 @@ class Report:
     readings: pd.DataFrame
     outlooks: dict[str, Outlook]
     assessment: pd.DataFrame
+    effectiveness: Effectiveness
     commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
@@ -97,7 +101,7 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     table, unread = load_returns(agreement.folder, sidecars, known)
     corrections, unfit = load_corrections(agreement.folder)
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
-    series = check_series(observations, agreement)
+    series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
     _, unclear = load_progress(agreement)
     return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear]
 
@@ -149,7 +153,8 @@ def make_report(
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
     return Report(
         agreement, period, cut_off, audience, observations, read, ahead,
-        assess(read, agreement, period, refused, ahead), promised, sources, tuple(findings),
+        assess(read, agreement, period, refused, ahead),
+        effectiveness(read, agreement, period.end), promised, sources, tuple(findings),
     )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from datetime import date
 
 import pandas as pd
 
+from psa_analysis.effectiveness import AGREES_WITHIN, Effectiveness
+
 #: A sign beside each state, so that it is never told by colour alone.
 STATE_SIGNS = {
     "achieved": "✔", "partly achieved": "◐", "missed": "✘",
@@ -43,6 +45,14 @@ def figure_text(value: float, unit: str) -> str:
     if unit == "percent change" and value > 0 and text.strip("0."):
         sign = "+"
     return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A difference with its sign: ``+1.7``, ``−0.4``, ``0.0``; a missing one gives a dash."""
+    if pd.isna(value):
+        return "–"
+    text = f"{abs(value):,.{decimals}f}"
+    return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
 
 
 def difference_text(value: float, unit: str, signed: bool = True, named: bool = False) -> str:
@@ -271,3 +281,65 @@ def _distance_text(inside: float, unit: str, area: str) -> str:
     if not inside:
         return f", exactly where {area} is"
     return f"; {area} is {points_text(inside, unit)} {'inside' if inside > 0 else 'outside'} it"
+
+
+def effectiveness_sentences(made: Effectiveness, index: pd.Series) -> str:
+    """A few sentences on the cost-effectiveness of all components together.
+
+    Parameters
+    ----------
+    made : Effectiveness
+        As :func:`psa_analysis.effectiveness.effectiveness` gives it, of at least one component.
+    index : pandas.Series
+        The register's row of the measure that is this index.
+    """
+    count = counted(made.components["component"].nunique(), "component")
+    first = made.years[0]
+    later = made.overall[made.overall["year"] != first]
+    known = later[later["ratio"].notna()]
+    said = [] if len(later) else [f"No year after {first} has ended yet"]
+    if len(known):
+        last = known.iloc[-1]
+        said += _together(last, index, f"In {last['year']} the {count} together", first)
+        own = made.components[made.components["year"] == last["year"]]
+        said.append(_apart(own.set_index("component")["ratio"]))
+    for row in later[later["ratio"].isna()].itertuples():
+        lacking = row.missing.split("; ")
+        who = listed(lacking) if len(lacking) < 4 else f"{len(lacking)} components"
+        said.append(f"For {row.year} there is no index yet: {who} lack{'s' * (len(lacking) == 1)} "
+                    "something")  # fmt: skip
+    if made.overall["illustrative"].any():
+        said.append("The figures are illustrative")
+    return ". ".join(said) + "."
+
+
+def _together(last: pd.Series, index: pd.Series, who: str, first: str) -> list[str]:
+    """Where the index of all components stands, and what that is of the target."""
+    ratio, performance, cost, difference = (
+        figure_text(last[name], "index") for name in ("ratio", "performance", "cost", "difference")
+    )
+    said = [
+        f"{who} stood at {ratio}, where {first} is 100: performance at {performance} over cost, "
+        f"in the prices of {first}, at {cost}"
+    ]
+    gained = figure_text(abs(last["ratio"] - 100), "index")
+    way = "gained" if last["ratio"] >= 100 else "lost"
+    moved = f"Points {way}: {gained}"
+    if pd.notna(index["target"]):
+        asked = figure_text(index["target"] - 100, "index")
+        moved += f"; the target asks for {asked} to be gained by {index['due']}"
+    said.append(f"{moved}. Read as a difference, performance less cost, it is {difference}")
+    if pd.notna(last["returned"]):
+        agree = abs(last["ratio"] - last["returned"]) <= AGREES_WITHIN + 1e-9
+        same = "the same" if agree else "another one: the page on data quality says what to ask"
+        returned = figure_text(last["returned"], "index")
+        said.append(f"The index that was returned for {last['year']}, {returned}, is {same}")
+    return said
+
+
+def _apart(ratios: pd.Series) -> str:
+    """The components that stand highest and lowest, and how many have lost."""
+    ends = [f"{name} {figure_text(ratios[name], 'index')}"
+            for name in (ratios.idxmax(), ratios.idxmin())]  # fmt: skip
+    lost = counted(int((ratios < 100).sum()), "component")
+    return f"Highest stands {ends[0]}, lowest {ends[1]}, and {lost} below 100"
