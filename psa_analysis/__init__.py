@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     )
     from psa_analysis.charts import (
         chance_chart,
+        control_chart,
         progress_chart,
         reliability_chart,
         trajectory_chart,
     )
+    from psa_analysis.control import ControlRules, Rebase, xmr
     from psa_analysis.explain import cells_used
     from psa_analysis.pages import (
         banner,
         breaks_table,
         context_table,
+        control_table,
+        control_words,
         corrections_table,
         coverage_table,
         data_log,
@@ -56,12 +60,17 @@ if TYPE_CHECKING:
     from psa_analysis.register import load_agreement
 
 _HOMES = {
+    "ControlRules": "control",
+    "Rebase": "control",
     "backtest_agreement": "backtest",
     "banner": "pages",
     "breaks_table": "pages",
     "brier": "backtest",
     "cells_used": "explain",
     "context_table": "pages",
+    "control_chart": "charts",
+    "control_table": "pages",
+    "control_words": "pages",
     "corrections_table": "pages",
     "chance_chart": "charts",
     "coverage": "backtest",
@@ -92,9 +101,12 @@ _HOMES = {
     "state_counts": "pages",
     "targets_table": "pages",
     "trajectory_chart": "charts",
+    "xmr": "control",
 }
 
 __all__ = [
+    "ControlRules",
+    "Rebase",
     "backtest_agreement",
     "banner",
     "breaks_table",
@@ -102,6 +114,9 @@ __all__ = [
     "cells_used",
     "chance_chart",
     "context_table",
+    "control_chart",
+    "control_table",
+    "control_words",
     "corrections_table",
     "coverage",
     "coverage_table",
@@ -131,6 +146,7 @@ __all__ = [
     "state_counts",
     "targets_table",
     "trajectory_chart",
+    "xmr",
 ]
 
 

@@ -34,6 +34,9 @@ from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
 NOT_STATED = "not stated"
 
+#: Where a decision stands that no document states.
+OWN_DECISION = "own decision"
+
 #: How the reading that counts is made from what is observed (see ``performance``).
 Basis = Literal[
     "point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years",
@@ -235,6 +238,16 @@ class TrajectoryRow(_Row):
     location: Words
 
 
+class RebaseRow(_Row):
+    """A row of ``rebases.csv``: where a control chart's mean and limits start anew, and why."""
+
+    measure: MeasureId
+    period: SomePeriod
+    reason: Words
+    document: str
+    location: str
+
+
 class CommitmentRow(_Row):
     """A row of ``commitments.csv``: one promise of the strategy that is no target."""
 
@@ -400,7 +413,7 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories : pandas.DataFrame
+    differences, facts, areas, trajectories, rebases : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -419,6 +432,7 @@ class Agreement:
     facts: pd.DataFrame
     areas: pd.DataFrame
     trajectories: pd.DataFrame
+    rebases: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
@@ -437,10 +451,11 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "facts": ("raw/register/facts.csv", FactRow),
     "areas": ("raw/register/areas.csv", AreaRow),
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
+    "rebases": ("raw/register/rebases.csv", RebaseRow),
 }
 
 #: Files that need not be there: no row says the same as no file.
-_OPTIONAL = {"trajectories"}
+_OPTIONAL = {"trajectories", "rebases"}
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -694,6 +709,8 @@ def _cross_checks(
         ("areas", "part_of", {*tables["areas"]["area"], ""}),
         ("trajectories", "measure", measures),
         ("trajectories", "document", settings.documents),
+        ("rebases", "measure", measures),
+        ("rebases", "document", {*settings.documents, OWN_DECISION}),
     ]
     problems: list[Finding] = []
     for key, column, names in known:
@@ -746,6 +763,7 @@ def _cross_checks(
     problems += _continuation_problems(tables["measures"])
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
+    problems += _rebase_problems(tables, texts["rebases"])
     problems += _comparator_problems(tables["measures"], tables["areas"], settings.agreement.area)
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
     problems += _assumption_problems(tables["assumptions"], texts)
@@ -1033,6 +1051,38 @@ def _point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iter
                     "period", "each end of a period only once",
                     f"Row {first} gives a value for {period.end} already: remove one.",
                 )  # fmt: skip
+
+
+def _rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+    """Rebases at a quarter of a quarterly measure, each once, and each with its place."""
+    frequencies = tables["measures"].drop_duplicates("measure").set_index("measure")["frequency"]
+    seen: dict[tuple[str, date], int] = {}
+    for number, row in tables["rebases"].iterrows():
+        problem = partial(
+            Finding, "error", _TABLES["rebases"][0], row=int(str(number)), measure=row["measure"]
+        )
+        period = parse_period(row["period"])
+        if frequencies.get(row["measure"], "quarterly") != "quarterly":
+            yield problem(
+                "a quarterly measure, since no other has a control chart", "Remove the row.",
+                column="measure", found=row["measure"],
+            )  # fmt: skip
+        elif period.kind != "quarter":
+            yield problem(
+                "a quarter, as its frequency says", "Correct the period.",
+                column="period", found=text.at[number, "period"],
+            )  # fmt: skip
+        first = seen.setdefault((row["measure"], period.end), int(str(number)))
+        if first != number:
+            yield problem(
+                "each quarter of a measure only once", f"Row {first} has it already: remove one.",
+                column="period", found=text.at[number, "period"],
+            )  # fmt: skip
+        if row["document"] != OWN_DECISION and not row["location"].strip():
+            yield problem(
+                "the place in the document", f"Give it, or write '{OWN_DECISION}' as the document.",
+                column="location", found=row["location"],
+            )  # fmt: skip
 
 
 def _point_finding(
