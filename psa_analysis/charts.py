@@ -384,7 +384,7 @@ def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES)
             axes.text(0.5, 0.5, "No control chart", ha="center", transform=axes.transAxes)
             return Chart(_svg(figure), f"{title}. {said}", control.points)
     with _figure(8, 4.2) as (figure, axes):
-        figure.subplots_adjust(left=0.1, right=0.77, top=0.88, bottom=0.12)
+        figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
         labels = _draw_limits(axes, control)
         _draw_quarters(axes, control)
         axes.margins(x=0.03, y=0.12)

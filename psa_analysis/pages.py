@@ -588,7 +588,7 @@ def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES)
             "Limits": points["trial"].map({True: "trial", False: "full"}),
             "Kind": points["kind"],
             "Because of": [
-                listed([name for rule, name in signs.items() if row[rule]])
+                listed([name for rule, name in signs.items() if row[rule]]) or "–"
                 for _, row in points.iterrows()
             ],
             "Flag": points["flag"],
