@@ -228,7 +228,7 @@ def xmr(
     known = list(values.dropna().index)
     for rebase in rebases:
         if rebase.period not in known:
-            raise KeyError(f"there is no figure for {rebase.period}; there are {one_of(known)}")
+            raise KeyError(f"there is no figure for {rebase.period}; expected {one_of(known)}")
     applied, refused = fitting_rebases(known, rebases, rules.fewest)
     if refused:
         raise ValueError("; ".join(why for _, why in refused))

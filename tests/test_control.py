@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -313,7 +314,7 @@ def test_a_rebase_needs_a_reason_enough_figures_and_a_period_that_exists() -> No
         xmr(values, rebases=[Rebase("p7", "x")])
     with pytest.raises(ValueError, match="there are 3 before p9"):
         xmr(values, rules=ControlRules(fewest=4), rebases=[Rebase("p9", "x"), Rebase("p6", "y")])
-    with pytest.raises(KeyError, match="no figure for p60; there are one of p0, p1"):
+    with pytest.raises(KeyError, match="no figure for p60; expected one of p0, p1"):
         xmr(values, rebases=[Rebase("p60", "x")])
 
 
@@ -386,6 +387,13 @@ def test_a_report_of_the_past_charts_what_was_there(report_of: Callable[[str], R
     assert "9 quarters, fewer than 12, these are trial limits" in control_sentences(before)
     few = control_of(report_of("2001-02 Q4"), "N13")
     assert few.reason == "limits need 6 quarters, and there are 4"
+    # A quarter that came in early belongs to a later report.
+    newest = before.points["period"].iloc[-1]
+    report = report_of("2003-04 Q1")
+    early = report.readings[report.readings["period"] == newest]
+    early = early.assign(period="2003-04 Q2", period_end=pd.Timestamp("2003-09-30"))
+    ahead = dataclasses.replace(report, readings=pd.concat([report.readings, early]))
+    assert control_of(ahead, "N13").points["period"].iloc[-1] == newest
     assert control_of(report_of("2001-02 Q1"), "N14-into-work").reason.endswith("there is none")
 
 
