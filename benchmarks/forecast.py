@@ -286,6 +286,35 @@ def summary(table: pd.DataFrame) -> None:
             print(by_panel.round(3).to_string())
 
 
+def years(most: int) -> None:
+    """Whole years of quarters, as a rolling year is made of draws: how often they fall inside."""
+    print("\nyears of four quarters, made of draws of the quarters together")
+    for panel in panels(rolling=False):
+        if panel.per_year == 1:
+            continue
+        for length in (8, 12, 16):
+            cases = thinned(cut(panel, length, 8), most)
+            found = forecast(
+                cases.history, 8, cases.scale.tolist(), 4, list(range(len(cases.history))),
+                joint=True,
+            )  # fmt: skip
+            paths = found.paths(1000, seed=1)
+            for first in (0, 4):
+                made = paths[:, :, first : first + 4].sum(axis=2)
+                true = cases.future[:, first : first + 4].sum(axis=1)
+                there = ~np.isnan(true)
+                inside = []
+                for percent in (50, 80, 95):
+                    ends = [0.5 - percent / 200, 0.5 + percent / 200]
+                    low, high = np.quantile(made, ends, axis=1)
+                    inside.append(((true >= low) & (true <= high))[there].mean())
+                print(
+                    f"{panel.name:<8} {length:>2} readings, year {first // 4 + 1} ahead, "
+                    f"{there.sum():>4} series: within 50 % {inside[0]:.1%}, 80 % {inside[1]:.1%}, "
+                    f"95 % {inside[2]:.1%}"
+                )
+
+
 def throughput() -> None:
     """Seconds and memory for panels of growing size, ragged, beside AutoETS in the same run."""
     from statsforecast.models import AutoETS
@@ -333,6 +362,7 @@ def main() -> None:
             table[keep].round(4).to_csv(PACKAGE / "reference_scores.csv", index=False)
             reliability(said).round(4).to_csv(PACKAGE / "reference_reliability.csv", index=False)
         summary(table)
+        years(options.most)
     throughput()
 
 

@@ -12,6 +12,7 @@ from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period
 from psa_analysis.register import Agreement, measure_period
 from psa_analysis.trajectory import (
     baseline_end,
+    baseline_path,
     due_period,
     exact,
     gap_months,
@@ -177,7 +178,7 @@ def _assess_one(
         # What comes after the period that decides changes nothing.
         series = series[series["period_end"] <= pd.Timestamp(due.end)]
     series = series.sort_values("period_end")
-    if measure["basis"] == "year_to_date":
+    if measure["basis"] == "year_to_date" and not measure["seasons"]:
         # Part of a year says nothing against a path from year to year.
         series = series[series["period_end"].dt.month == 3]
     row |= _returned(series, measure, agreement, period)
@@ -239,10 +240,16 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, object]:
     """What the newest reading is, where the path is by then, and which way things go."""
     last = series.iloc[-1]
     planned = planned_path(measure, series["period_end"]).iloc[-1]
-    to_come = planned - measure["baseline"]
+    begun = baseline_path(measure, series["period_end"]).iloc[-1]
+    to_come = planned - begun
     # A path that falls first plans no improvement of which a share could be made.
     improves = (to_come > 0) == (measure["polarity"] == "higher") and to_come != 0
-    required = required_change(measure, series)
+    whole = series
+    if measure["basis"] == "year_to_date":
+        # Parts of a year compare with the same part of another, and what is left to do is years'.
+        whole = series[series["period_end"].dt.month == 3]
+        series = series[series["period_end"].dt.month == last["period_end"].month]
+    required = required_change(measure, whole)
     quarterly = measure["frequency"] == "quarterly"
     row: dict[str, object] = {
         "latest": last["reading"],
@@ -252,7 +259,7 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, object]:
         "planned": planned,
         "gap": last["reading"] - planned,
         "gap_months": gap_months(measure, last["period_end"], last["reading"])[0],
-        "progress": (last["reading"] - measure["baseline"]) / to_come if improves else float("nan"),
+        "progress": (last["reading"] - begun) / to_come if improves else float("nan"),
         "required": required.per_period,
         "required_done_before": required.done_before
         or (None if pd.isna(required.best) else "never"),
@@ -309,6 +316,9 @@ def _state(
         if ahead >= 0:
             return "on track", "the latest reading already reaches the target", True
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
+    if pd.isna(row["planned"]):
+        why = "the planned path has seasons, and there are not two years before it to show them"
+        return "not stated", why, True
     progress = row["progress"]
     if pd.isna(progress):
         if last["period_end"].date() > baseline_end(measure):

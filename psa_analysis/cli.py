@@ -61,11 +61,13 @@ def main() -> None:
     \b
     psa check                       is the data sound?
     psa assess "2004-05 Q3"         where does each measure stand?
+    psa grant "2004-05 Q3"          what may the reward come to?
     psa explain N13 "2004-05 Q3"    which cells is a figure from?
     psa due "2004-05 Q3"            who has not returned what?
     psa template police "2004-05 Q3"    the workbook for a partner to fill in
     psa run "2004-05 Q3"            make the pack of pages for a quarter
     psa backtest                    how right would past forecasts have been?
+    psa new FOLDER                  the data folder of another agreement, to fill in
 
     Exit codes: 0 all well, 1 the data has errors or a notebook failed, 2 the command is wrong.
     """
@@ -137,6 +139,71 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     click.echo(repr(report))
     click.echo(table.fillna("–").to_string(index=False))
     sys.exit(_warn_of_errors(report))
+
+
+@main.command()
+@click.argument("period")
+@_data
+@click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
+@_one_line_errors
+def grant(period: str, data: Path | None, as_csv: bool) -> None:
+    """Print what the reward has come to, or may come to, at PERIOD, such as "2006-07 Q2".
+
+    Shares of the pot where the net budget requirement is not stated, pounds as well where it is.
+    docs/grant.md has the rules.
+    """
+    from psa_analysis.grant import grants, payments
+    from psa_analysis.pages import grant_words
+    from psa_analysis.words import pounds_text, range_text
+
+    report = _report(period, data)
+    table = grants(report)
+    if as_csv:
+        click.echo(table.to_csv(index=False), nl=False)
+        sys.exit(_warn_of_errors(report))
+    shown = table[["measure", "status", "outturn", "without", "target"]].copy()
+    shown["p"] = table["proportion"]
+    shown["share of pot"] = [range_text(share, share, 1) for share in table["pot_share"]]
+    pairs = zip(table["least"], table["most"], strict=True)
+    shown["paid of it"] = [range_text(*pair) for pair in pairs]
+    if table["pounds_most"].notna().any():
+        pairs = zip(table["pounds_least"], table["pounds_most"], strict=True)
+        shown["pounds"] = [pounds_text(*pair) for pair in pairs]
+    click.echo(repr(report))
+    click.echo(shown.astype(object).where(shown.notna(), "–").to_string(index=False))
+    for row in payments(report).itertuples():
+        money = row.pounds_least == row.pounds_least
+        text = (
+            pounds_text(row.pounds_least, row.pounds_most)
+            if money
+            else f"{range_text(row.least, row.most, 1)} of the pot"
+        )
+        click.echo(f"  {row.year}, {row.what}: {text}")
+    click.echo(grant_words(report).text)
+    sys.exit(_warn_of_errors(report))
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@_one_line_errors
+def new(folder: Path) -> None:
+    """Make FOLDER the data folder of another agreement: a small example to write over.
+
+    Its agreement.toml, targets.csv, measures.csv and outturns.csv are what the grant needs.
+    """
+    import shutil
+
+    from psa_analysis.pipeline import ROOT, ParameterError
+
+    if folder.exists() and any(folder.iterdir()):
+        raise ParameterError(f"{folder} is not empty; name a folder that does not exist yet")
+    shutil.copytree(ROOT / "psa_analysis" / "starter", folder / "raw", dirs_exist_ok=True)
+    for path in sorted((folder / "raw").rglob("*.*")):
+        click.echo(f"  {path}")
+    click.echo(
+        "An example, all of it made up: put your own agreement in its place, then\n"
+        f'  psa check --data "{folder}"\n  psa grant "2006-07 Q2" --data "{folder}"'
+    )
 
 
 @main.command()
@@ -235,7 +302,8 @@ def run(
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
 
     Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, assessment.csv and manifest.json. Exits with 1 if a notebook failed.
+    index.html, assessment.csv, commitments.csv and manifest.json. Exits with 1 if a notebook
+    failed.
     """
     report = _report(period, data, audience)
     click.echo(f"{report!r}")

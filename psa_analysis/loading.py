@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ def read_table(
     path: Path,
     name: str,
     columns: list[str],
+    left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Read a CSV file as text.
 
@@ -28,7 +30,9 @@ def read_table(
     name : str
         What findings call it: its path from the agreement's data folder.
     columns : list of str
-        The columns that it must have.
+        The columns that it has.
+    left_out : mapping of str to str, optional
+        The columns that may be left out, and what stands in every row then.
 
     Returns
     -------
@@ -60,8 +64,9 @@ def read_table(
         raise fail("a header and rows", f"Give it the columns {', '.join(columns)}.")
 
     header = [cell.strip() for cell in rows[0]]
+    added = {name: text for name, text in (left_out or {}).items() if name not in header}
     numbered = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
-    problems = _header_problems(header, name, columns)
+    problems = _header_problems([*header, *added], name, columns)
     problems += [
         Finding(
             "error", name, f"{len(header)} cells",
@@ -74,7 +79,7 @@ def read_table(
     if problems:
         raise DataError(problems)
     table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)
-    return table.rename_axis("row")[columns]
+    return table.assign(**added).astype(str).rename_axis("row")[columns]
 
 
 def _header_problems(header: list[str], name: str, columns: list[str]) -> list[Finding]:

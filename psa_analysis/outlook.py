@@ -17,7 +17,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.forecast import FEWEST, LONGEST, SIGNED_UNITS, Forecast, Scale, forecast, scale_of
-from psa_analysis.performance import splice
+from psa_analysis.performance import (
+    Floats,
+    added_up,
+    change_from,
+    periods_used,
+    readings,
+    splice,
+    years_averaged,
+)
 from psa_analysis.periods import (
     KIND_OF_FREQUENCY,
     Kind,
@@ -26,7 +34,7 @@ from psa_analysis.periods import (
     period_containing,
     step_of,
 )
-from psa_analysis.register import NOT_SUMMED, Agreement, measure_period, rate_factor
+from psa_analysis.register import Agreement, measure_period, parse_comparator, rate_factor
 from psa_analysis.trajectory import exact, trigger_value
 
 #: After this long a deciding reading that has not come is no longer only late.
@@ -37,9 +45,11 @@ DRAWS = 10_000
 INTERVALS = (50, 80, 95)
 #: Quantiles are draws, so that those of counts are whole.
 _DRAWN: Literal["inverted_cdf"] = "inverted_cdf"
-_FORECAST_BASES = {
-    "point", "index", "annual", "year_to_date", "cumulative", "rolling_12m", "change_from_baseline",
-}  # fmt: skip
+_COMPARED = {"ratio_to_comparator", "gap_to_comparator"}
+#: Bases whose readings are what is forecast; those of the others are made from it.
+_AS_OBSERVED = {"point", "index", *_COMPARED}
+#: A place in a family and a thing done or not are no figures that move on from where they are.
+_NOT_FORECAST = {"rank", "milestone"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Outlook:
         What else a reader should know of it.
     """
 
-    draws: NDArray[np.float64] = field(repr=False, default_factory=lambda: np.empty((0, 0)))
+    draws: Floats = field(repr=False, default_factory=lambda: np.empty((0, 0)))
     periods: tuple[Period, ...] = ()
     reason: str = ""
     readings: int = 0
@@ -144,11 +154,19 @@ def outlooks(
     """
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
+    here = known[known["area"] == area]
+    compared = followed.index[followed["basis"].isin(_COMPARED)]
+    if len(compared):
+        # What is compared is not what was observed; it is its readings that are forecast.
+        made = readings(known, agreement)
+        made = made[made["measure"].isin(compared) & (made["area"] == area)]
+        made = made.assign(value=made["reading"], denominator=np.nan)
+        here = pd.concat([here[~here["measure"].isin(compared)], made], join="inner")
     found: dict[str, Outlook] = {}
     wanted: list[_Wanted] = []
     for name, measure in followed.iterrows():
-        usual = revision(vintages, str(name), area)
-        prepared = _prepare(measure, known[known["area"] == area], until, usual)
+        usual = Revision() if name in compared else revision(vintages, str(name), area)
+        prepared = _prepare(measure, here, until, usual)
         if isinstance(prepared, str):
             found[str(name)] = Outlook(reason=prepared)
         else:
@@ -171,8 +189,8 @@ class _Wanted:
     definition: pd.Series
     per_year: int
     last: Period
-    values: NDArray[np.float64]
-    denominators: NDArray[np.float64]
+    values: Floats
+    denominators: Floats
     provisional: NDArray[np.bool_]
     horizon: int
     scale: Scale
@@ -194,8 +212,10 @@ def _prepare(
     basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
     if due is None:
         return "no document states when it is due"
-    if basis not in _FORECAST_BASES:
+    if basis in _NOT_FORECAST:
         return f"the basis {basis} is not forecast"
+    if basis in _COMPARED and parse_comparator(measure["comparator"]) is None:
+        return "the comparator is not stated"
     if baseline is not None and until < baseline.end:
         return "the baseline's period has not ended"
     if basis == "cumulative" and (baseline is None or pd.isna(measure["baseline"])):
@@ -215,9 +235,11 @@ def _prepare(
     steps = [step_of(parse_period(str(label), kind)) for label in table.index]
     grid = table.set_axis(steps).reindex(range(steps[0], steps[-1] + 1))
     provisional = grid["flag"].isin(["provisional", "estimated"]).to_numpy()
-    # A change from the baseline is made of figures that are counted.
-    unit = "" if basis == "change_from_baseline" else str(measure["unit"])
-    scale = scale_of(unit, table["value"], str(measure["made_of"]))
+    # A change from the baseline is made of figures that are counted; a ratio may be above 100 %.
+    plain = basis in ("change_from_baseline", "ratio_to_comparator")
+    unit = "" if plain else str(measure["unit"])
+    made_of = "amounts" if basis == "ratio_to_comparator" else str(measure["made_of"])
+    scale = scale_of(unit, table["value"], made_of)
     values = grid["value"].to_numpy(dtype=float)
     values = np.where(provisional, _on_scale(values * (1 + usual.mean), scale), values)
     prepared = _Wanted(
@@ -326,7 +348,7 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
     return Revision(float(change.mean()), float(change.std()))
 
 
-def _on_scale(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+def _on_scale(values: Floats, scale: Scale) -> Floats:
     """Figures as they can be: whole for counts, at most 100 for percentages, not below 0."""
     values = np.rint(values) if scale == "count" else values
     values = np.minimum(values, 100) if scale == "percent" else values
@@ -347,7 +369,7 @@ def _forecast(wanted: list[_Wanted], per_year: int) -> dict[str, Outlook]:
     return {one.measure: _made(one, found.one(row, one.horizon)) for row, one in enumerate(wanted)}
 
 
-def _last_known(values: NDArray[np.float64]) -> float:
+def _last_known(values: Floats) -> float:
     there = values[~np.isnan(values)]
     return float(there[-1]) if len(there) else float("nan")
 
@@ -367,62 +389,51 @@ def _made(one: _Wanted, found: Forecast) -> Outlook:
             # What follows starts from the newest figure as it will be.
             paths = _on_scale(paths * noise[:, -1:], one.scale)
     ends = [_after(one.last, step) for step in range(1, one.horizon + 1)] or [one.last]
-    draws = _readings_of(one, np.concatenate([past, paths], axis=1), ends)
-    if isinstance(draws, str):
-        return Outlook(reason=draws)
+    draws, why_not = _readings_of(one, np.concatenate([past, paths], axis=1), ends)
+    if why_not:
+        return Outlook(reason=why_not)
     return Outlook(draws, tuple(ends), "", readings, one.note)
 
 
-def _readings_of(
-    one: _Wanted, figures: NDArray[np.float64], ends: list[Period]
-) -> NDArray[np.float64] | str:
-    """Readings by the measure's basis, as ``performance`` makes them; or why they cannot be."""
-    basis, unit = one.definition["basis"], str(one.definition["unit"])
+def _readings_of(one: _Wanted, figures: Floats, ends: list[Period]) -> tuple[Floats, str]:
+    """Readings of each draw by the measure's basis; or why they cannot be made."""
+    basis = one.definition["basis"]
     places = [one.place(period) for period in ends]
-    if basis in ("point", "index"):
-        return figures[:, places]
+    if basis in _AS_OBSERVED:
+        return figures[:, places], ""
     if basis == "cumulative":
         baseline = measure_period(one.definition, "baseline_period")
         begin = one.place(baseline) + 1 if baseline is not None else -1
         if begin < 0 or np.isnan(one.values[begin:]).any():
-            return "a period between the baseline and the latest is missing"
+            return figures, "a period between the baseline and the latest is missing"
         flows = figures.copy()
         flows[:, :begin] = 0
-        return float(one.definition["baseline"]) + flows.cumsum(axis=1)[:, places]
+        return float(one.definition["baseline"]) + flows.cumsum(axis=1)[:, places], ""
+    years = years_averaged(one.definition) if basis == "mean_of_years" else 1
+    # A change from the baseline is made of figures that are counted.
+    unit = "" if basis == "change_from_baseline" else str(one.definition["unit"])
+    cases = np.array([_cases(one, at) for at in range(figures.shape[1])])
+    numerators = figures * cases / (rate_factor(unit) or 1)
     draws = np.empty((len(figures), len(places)))
     for number, (place, period) in enumerate(zip(places, ends, strict=True)):
-        width = 1
-        if one.per_year == 4:
-            quarter = ((period.end.month - 4) % 12) // 3 + 1
-            width = quarter if basis == "year_to_date" else 4
-        if place - width + 1 < 0:
-            return "there is no full year of quarters yet"
-        made = _window(one, figures, place, width, unit if basis != "change_from_baseline" else "")
-        if isinstance(made, str):
-            return made
-        # Only a whole year is a reading of the basis annual.
-        in_year = basis == "annual" and one.per_year == 4 and period.end.month != 3
-        draws[:, number] = np.nan if in_year else made
+        width = years * periods_used(basis, one.definition["frequency"], period.end)
+        window = slice(place - width + 1, place + 1)
+        if window.start < 0:
+            return draws, f"{width} {'quarters' if one.per_year == 4 else 'years'} are needed"
+        made, why_not = added_up(
+            figures[:, window], numerators[:, window], np.tile(cases[window], (len(figures), 1)),
+            unit,
+        )  # fmt: skip
+        if why_not:
+            return draws, why_not
+        # Only whole years are readings of these bases.
+        in_year = basis in ("annual", "mean_of_years") and one.per_year == 4
+        if rate_factor(unit) is None:
+            made = made / years
+        draws[:, number] = np.nan if in_year and period.end.month != 3 else made
     if np.isnan(draws[:, -1]).any():
-        return "a quarter of the year that decides is missing"
-    return 100 * (draws - one.base) / one.base if basis == "change_from_baseline" else draws
-
-
-def _window(
-    one: _Wanted, figures: NDArray[np.float64], place: int, width: int, unit: str
-) -> NDArray[np.float64] | str:
-    """The sum of a window, or for rates their mean weighted by how many cases each rests on."""
-    window = figures[:, place - width + 1 : place + 1]
-    if width == 1:
-        return window[:, 0]
-    if rate_factor(unit) is None:
-        if unit in NOT_SUMMED:
-            return f"figures in {unit} cannot be added up"
-        return np.asarray(window.sum(axis=1))
-    cases = np.array([_cases(one, at) for at in range(place - width + 1, place + 1)])
-    if np.isnan(cases).any():
-        return "the denominator of a quarter is missing"
-    return np.asarray((window * cases).sum(axis=1) / cases.sum())
+        return draws, "a period that the reading is made from is missing"
+    return (change_from(draws, one.base) if basis == "change_from_baseline" else draws), ""
 
 
 def _cases(one: _Wanted, place: int) -> float:

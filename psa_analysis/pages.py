@@ -8,25 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
+from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
+from psa_analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.control import OUR_RULES, ControlRules
 from psa_analysis.explain import explain
-from psa_analysis.findings import shorten
-from psa_analysis.partners import due
-from psa_analysis.pipeline import (
-    Report,
-    assessment_row,
-    control_of,
-    day_text,
-    readings_with_path,
+from psa_analysis.families import (
+    family_figures,
+    family_outlook,
+    figure_unit,
+    funnel,
+    higher_is_better,
+    newest_standing,
+    quartile,
+    standings,
 )
+from psa_analysis.findings import shorten
+from psa_analysis.grant import (
+    WholeGrant,
+    by_partner,
+    gains,
+    grants,
+    payments,
+    pot,
+    pump_priming,
+    whole_grant,
+)
+from psa_analysis.partners import due
+from psa_analysis.performance import place, same_stage
+from psa_analysis.periods import parse_period
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
 from psa_analysis.quality import (
     corrections_applied,
     definition_breaks,
@@ -36,14 +55,19 @@ from psa_analysis.quality import (
 )
 from psa_analysis.register import NOT_STATED
 from psa_analysis.words import (
+    QUARTILES,
     STATE_SIGNS,
     chance_text,
     control_sentences,
+    counted,
     figure_text,
     level_text,
     listed,
+    pounds_text,
+    range_text,
     reliability_words,
     sentences,
+    standing_sentences,
     with_unit,
 )
 
@@ -215,7 +239,29 @@ def key(report: Report) -> Html:
 
 def measure_words(report: Report, measure: str) -> Html:
     """A few sentences on one measure, written from its numbers."""
-    return _sentence(sentences(assessment_row(report, measure)))
+    said = sentences(assessment_row(report, measure))
+    return _sentence(said + _stage_words(report, measure))
+
+
+def _stage_words(report: Report, measure: str) -> str:
+    """Where a figure counted from April on stands beside the same stage of earlier years."""
+    definition, made = report.agreement.measures.loc[measure], readings_with_path(report, measure)
+    if definition["basis"] != "year_to_date" or made.empty:
+        return ""
+    last, unit = made.iloc[-1], str(definition["unit"])
+    period = parse_period(last["period"])
+    if period.kind != "quarter" or period.end.month == 3:
+        return ""
+    stage = same_stage(made, period, unit)
+    text = f" From April to the end of {period} it is {with_unit(last['reading'], unit)}"
+    if pd.notna(stage.year_before):
+        text += f", and was {figure_text(stage.year_before, unit)} at the same stage a year before"
+    if pd.notna(stage.share):
+        text += (
+            f"; in {counted(len(stage.years), 'earlier year')} {stage.share:.0%} of the whole "
+            "year's figure had been reached by then"
+        )
+    return f"{text}."
 
 
 def _sentence(text: str) -> Html:
@@ -263,6 +309,8 @@ def context_table(report: Report, reference: str) -> Html:
     measures = report.agreement.measures
     context = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
     rows = report.readings[report.readings["measure"].isin(context.index)]
+    # What is made up was not published.
+    rows = rows[~rows["illustrative"].astype(bool)]
     frame = pd.DataFrame(
         {
             "Figure": rows["measure"].map(context["title"]),
@@ -564,6 +612,641 @@ def reference_table(scores: pd.DataFrame) -> Html:
     )
     numeric = [name for name in frame.columns if name not in ("Panel", "Which that is")]
     return table(frame, "Forecasts of the reference panels", numeric=numeric)
+
+
+def grant_words(report: Report) -> Html:
+    """What the reward of the whole agreement may come to, and what is not known of it."""
+    made, table = whole_grant(report), grants(report)
+    settings = report.agreement.settings
+    unknown = table[table["status"] == "not stated"]
+    low, high = made.interval(80)
+    said = [f"The reward comes to {range_text(*made.expected())} of the pot"]
+    if (table["status"] == "forecast").any():
+        said = [
+            f"The reward is expected to come to {range_text(*made.expected())} of the pot; eight "
+            f"in ten chances lie between {low:.0%} and {high:.0%}",
+            f"The chance of half of the pot or more is {_chance_range(made, 0.5)}",
+        ]
+    if len(unknown):
+        said.append(
+            f"Nothing can be said of {counted(len(unknown), 'measure')} with {made.unknown:.0%} of "
+            f"the pot, and nothing is counted for them: {listed(unknown['measure'].tolist())}"
+        )
+    if (table["least"] < table["most"]).any():
+        said.append(
+            "The figures are ranges because performance without the agreement is not stated for "
+            "most measures: at the least only a target that is met pays, at the most performance "
+            "would have stayed at the baseline"
+        )
+    whole = pot(settings)
+    if whole is None:
+        said.append(
+            "The net budget requirement is not stated, so the pot is not known in pounds: all "
+            "figures are shares of it"
+        )
+    else:
+        low, high = (share * float(whole) for share in made.expected())
+        said.append(
+            f"The pot is £{float(whole):,.0f}, and that much of it {pounds_text(low, high)}"
+        )
+    start = pump_priming(settings)
+    if start is not None:
+        said.append(f"The pump-priming grant at the start is £{float(start):,.0f}")
+    if report.assessment["illustrative"].any():
+        said.append("These figures are illustrative, since the outturns that they rest on are")
+    return _sentence(". ".join(said) + ".")
+
+
+def _chance_range(made: WholeGrant, share: float) -> str:
+    """``4%``, ``under 1% to 34%``: how likely at least this share of the pot is."""
+    low, high = (chance_text(chance) for chance in made.chance(share))
+    return low if low == high else f"{low} to {high}"
+
+
+def grant_table(report: Report) -> Html:
+    """Each measure's part of the pot, and how much of it is expected."""
+    rows = grants(report)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "Share of the pot": [f"{share:.1%}" for share in rows["pot_share"]],
+            "Paid or expected of it": [
+                range_text(*pair) for pair in zip(rows["least"], rows["most"], strict=True)
+            ],
+            "Eight in ten chances": [
+                range_text(low, high) if status == "forecast" else "–"
+                for low, high, status in zip(
+                    rows["low_80"], rows["high_80"], rows["status"], strict=True
+                )
+            ],
+            "Status": rows["status"],
+            "Rests on": rows["why"],
+        }
+    )
+    if rows["pounds_most"].notna().any():
+        pairs = zip(rows["pounds_least"], rows["pounds_most"], strict=True)
+        frame.insert(4, "In pounds", [pounds_text(*pair) for pair in pairs])
+    numeric = ["Share of the pot", "Paid or expected of it", "In pounds", "Eight in ten chances"]
+    return table(frame, f"The reward by measure, {report.period}", numeric=numeric)
+
+
+def grant_chances_table(report: Report) -> Html:
+    """How likely at least so much of the pot is."""
+    made = whole_grant(report)
+    shares = [number / 10 for number in range(1, 11)]
+    frame = pd.DataFrame(
+        {
+            "At least": [f"{share:.0%} of the pot" for share in shares],
+            "Chance": [_chance_range(made, share) for share in shares],
+        }
+    )
+    whole = pot(report.agreement.settings)
+    if whole is not None:
+        frame.insert(1, "In pounds", [f"£{float(whole) * share:,.0f}" for share in shares])
+    caption = "How likely each part of the pot is"
+    return table(frame, caption, numeric=["In pounds", "Chance"], folded=True)
+
+
+#: A correlation for every link, to show what the choice does; no document states one.
+SHOWN_CORRELATION = 0.5
+
+
+def grant_links_table(report: Report) -> Html:
+    """What it does to the whole if linked measures go together."""
+    stated = int(report.agreement.links["correlation"].notna().sum())
+    cases = {
+        "As the register states "
+        f"({counted(stated, 'link') if stated else 'no link'} with a correlation)": None,
+        "All apart": 0.0,
+        f"Every link {SHOWN_CORRELATION:g}, or as near to it as all can be (for comparison only)": (
+            SHOWN_CORRELATION
+        ),
+    }
+    made = {name: whole_grant(report, links) for name, links in cases.items()}
+    frame = pd.DataFrame(
+        {
+            "Linked measures go together": list(made),
+            "Expected": [range_text(*one.expected(), 1) for one in made.values()],
+            "Eight in ten chances": [range_text(*one.interval(80), 1) for one in made.values()],
+            "At least half of the pot": [_chance_range(one, 0.5) for one in made.values()],
+        }
+    )
+    numeric = ["Expected", "Eight in ten chances", "At least half of the pot"]
+    return table(frame, "What links between targets do to the whole", numeric=numeric)
+
+
+def gains_table(report: Report) -> Html:
+    """Where a better outturn would bring most."""
+    rows = gains(report)
+    steps = zip(rows["step"], rows["unit"], strict=True)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": rows["title"],
+            "A tenth of the way is": [with_unit(step, _points(unit)) for step, unit in steps],
+            "It adds, of the pot": _ranges(rows, "least", "most"),
+            "One unit adds": _ranges(rows, "unit_least", "unit_most"),
+        }
+    )
+    caption = "What a due reading that is better by a tenth of the way to the target would bring"
+    return table(frame, caption, numeric=list(frame.columns[2:]))
+
+
+def _points(unit: str) -> str:
+    """The unit of a difference."""
+    return "percentage points" if unit in ("percent", "percent change") else unit
+
+
+def _ranges(rows: pd.DataFrame, one: str, other: str, decimals: int = 2) -> list[str]:
+    """The lesser of two columns to the greater, row by row."""
+    pairs = np.sort(rows[[one, other]].to_numpy(dtype=float), axis=1)
+    return [range_text(low, high, decimals) for low, high in pairs]
+
+
+def payments_table(report: Report) -> Html:
+    """When the reward is paid, and in which kind of money."""
+    rows = payments(report)
+    frame = pd.DataFrame(
+        {
+            "Year": rows["year"],
+            "Payment": rows["what"],
+            "Of the pot": _ranges(rows, "least", "most", 1),
+        }
+    )
+    for kind in ("pounds", "capital"):
+        if rows[f"{kind}_most"].notna().any():
+            pairs = zip(rows[f"{kind}_least"], rows[f"{kind}_most"], strict=True)
+            name = "In pounds" if kind == "pounds" else "Of that capital"
+            frame[name] = [pounds_text(*pair) for pair in pairs]
+    numeric = [name for name in frame.columns if name not in ("Year", "Payment")]
+    return table(frame, "When the reward is paid", numeric=numeric)
+
+
+def partners_table(report: Report) -> Html:
+    """How much of the reward rests on each partner."""
+    rows = by_partner(report)
+    frame = pd.DataFrame(
+        {
+            "Partner": rows["partner"],
+            "Takes part in": rows["targets"].map(listed),
+            "Share of the pot": [f"{share:.0%}" for share in rows["pot_share"]],
+            "Expected": _ranges(rows, "least", "most", 1),
+        }
+    )
+    caption = "The reward that rests on each partner; one of several partners counts whole for each"
+    return table(frame, caption, numeric=["Share of the pot", "Expected"], folded=True)
+
+
+def links_table(report: Report) -> Html:
+    """The links that the agreement states, with the states of what they join."""
+    links, rows = report.agreement.links, report.assessment
+    counting = rows[rows["role"] == "target"]
+    states = counting.groupby("reference")["state"].agg(lambda own: listed(list(own.unique())))
+    topics = report.agreement.settings.topics
+    frame = pd.DataFrame(
+        {
+            "Target": links["reference"],
+            "State of its measures": links["reference"].map(states),
+            "Linked to": [
+                f"{name} ({listed(topics[name])})" if name in topics else name
+                for name in links["linked_to"]
+            ],
+            "State of theirs": [
+                listed(list(dict.fromkeys(states[one] for one in topics.get(name, [name]))))
+                for name in links["linked_to"]
+            ],
+            "Correlation": [
+                NOT_STATED if pd.isna(value) else f"{float(value):g}"
+                for value in links["correlation"]
+            ],
+        }
+    )
+    return table(frame, "Which targets the agreement links", numeric=["Correlation"], folded=True)
+
+
+def no_family(report: Report, family: str) -> str:
+    """Why a register has no family to show, or nothing; a family that it misses is an error."""
+    there = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
+    return "" if there else "The register names no family of authorities."
+
+
+def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
+    """Where the agreement's area stands in a family, and where the top quartile is heading.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register with figures of the family.
+    family : str
+        A family of ``families.csv``, or a kind of area.
+    own : str, optional
+        The followed measure with the agreement's own readings of the same thing.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or family.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    newest = newest_standing(report, measure, family)
+    if newest is None:
+        return _sentence(
+            f"Too few figures of the {family} had come in by {day_text(report.cut_off)} to say "
+            "where the top quartile begins."
+        )
+    definition = report.agreement.measures.loc[measure]
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    said = standing_sentences(newest, area, unit)
+    years = standings(report, measure, family)
+    first = years[years["edge"].notna()].iloc[0]
+    if first["period"] != newest["period"]:
+        said += (
+            f" In {first['period']} the top quartile began at {figure_text(first['edge'], unit)}."
+        )
+    ahead = family_outlook(report, measure, family, own)
+    if ahead.reason:
+        return _sentence(f"{said} No forecast of the top quartile: {ahead.reason}.")
+    low, high = ahead.edge.interval(80)
+    said += (
+        f" By {ahead.edge.periods[-1]} it is forecast to begin at "
+        f"{figure_text(ahead.edge.median, unit)}, with eight in ten chances between "
+        f"{figure_text(low, unit)} and {figure_text(high, unit)}. The chance that {area} is in the "
+        f"top quartile then is {chance_text(float(ahead.chance[-1]))}."
+    )
+    if ahead.left_out:
+        said += f" The forecast is made without {listed(list(ahead.left_out))}: too few figures."
+    return _sentence(said)
+
+
+def family_table(report: Report, measure: str, family: str) -> Html:
+    """The newest figures of a family in order, best first; those that do not count at the end.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition = report.agreement.measures.loc[measure]
+    unit, higher = figure_unit(definition), higher_is_better(definition)
+    newest = newest_standing(report, measure, family)
+    if newest is None:
+        return _sentence(f"{definition['title']}: too few figures were known.")
+    rows = family_figures(report, measure, family)
+    rows = rows[rows["period"] == newest["period"]]
+    ranked = rows[rows["left_out"] == ""].copy()
+    ranked["place"] = [place(one, ranked["figure"], higher) for one in ranked["figure"]]
+    ranked = ranked.sort_values(["place", "area"])
+    left_out = rows[rows["left_out"] != ""]
+    better = 1 if higher else -1
+    points = partial(figure_text, unit="percentage points" if unit == "percent" else unit)
+    shared = ranked["place"].duplicated(keep=False)
+    frame = pd.DataFrame(
+        {
+            "Authority": ranked["area"],
+            "Place": ranked["place"].astype(str) + shared.map({True: " =", False: ""}),
+            "Figure": [figure_text(value, unit) for value in ranked["figure"]],
+            "Chance allows": [
+                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                for low, high in zip(ranked["lower"], ranked["upper"], strict=True)
+            ],
+            "Quartile": [
+                QUARTILES[quartile(value, ranked["figure"], higher)] for value in ranked["figure"]
+            ],
+            "Inside the edge": [
+                "on it" if abs(value) < 1e-9 else f"{'+' if value > 0 else '−'}{points(abs(value))}"
+                for value in better * (ranked["figure"] - newest["edge"])
+            ],
+        }
+    )
+    if ranked["lower"].isna().all():
+        frame = frame.drop(columns="Chance allows")
+    others = [
+        {"Authority": area, "Place": f"left out: {why}", "Figure": figure_text(figure, unit)}
+        for area, why, figure in left_out[["area", "left_out", "figure"]].itertuples(index=False)
+    ] + [{"Authority": area, "Place": "no figure had come in"} for area in newest["missing"]]
+    frame = pd.concat([frame, pd.DataFrame(others)], ignore_index=True)
+    return table(
+        frame, f"{_family_title(definition, family, bool(newest['illustrative']))}, "
+        f"{newest['period']}; the top quartile begins at {figure_text(newest['edge'], unit)}",
+        numeric=["Figure", "Chance allows", "Inside the edge"],
+    )  # fmt: skip
+
+
+def standings_table(report: Report, measure: str, family: str) -> Html:
+    """Year by year: where the top quartile began, and the place of the agreement's area.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, rows = report.agreement.measures.loc[measure], standings(report, measure, family)
+    unit = figure_unit(definition)
+    frame = pd.DataFrame(
+        {
+            "Period": rows["period"],
+            "Our figure": [figure_text(value, unit) for value in rows["figure"]],
+            "Top quartile begins at": [figure_text(value, unit) for value in rows["edge"]],
+            "Place": [
+                "–" if pd.isna(row.place) else f"{row.place:.0f} of {row.ranked}"
+                for row in rows.itertuples()
+            ],
+            "Quartile": rows["quartile"].map(QUARTILES),
+            "No figure from": [listed(list(names)) or "–" for names in rows["missing"]],
+            "Left out": [listed(list(names)) or "–" for names in rows["left_out"]],
+            "Note": rows["reason"],
+        }
+    )
+    return table(
+        frame, f"{_family_title(definition, family, bool(rows['illustrative'].any()))}, by year",
+        numeric=["Our figure", "Top quartile begins at"], folded=True,
+    )  # fmt: skip
+
+
+def _family_title(definition: pd.Series, family: str, illustrative: bool) -> str:
+    mark = " (illustrative figures)" if illustrative else ""
+    return f"{definition['title']}: our place in the {family}{mark}"
+
+
+def funnel_table(report: Report, measure: str, family: str) -> Html:
+    """Each authority's figure beside what chance allows for its number of cases.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    unit = figure_unit(definition)
+    if made.reason:
+        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
+    rows = made.units.sort_values("denominator")
+    frame = pd.DataFrame(
+        {
+            "Authority": rows["area"],
+            "Counted": [f"{value:,.10g}" for value in rows["numerator"]],
+            "Counted among": [f"{value:,.10g}" for value in rows["denominator"]],
+            "Figure": [figure_text(value, unit) for value in rows["figure"]],
+            **{
+                f"{percent}% limits": [
+                    f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                    for low, high in zip(
+                        rows[f"low_{percent}"], rows[f"high_{percent}"], strict=True
+                    )
+                ]
+                for percent in ("95", "99.8")
+            },
+            "Beyond": rows["outside"].replace("", "–"),
+        }
+    )
+    mark = " (illustrative figures)" if made.illustrative else ""
+    return table(
+        frame, f"{definition['title']}, {made.period}: what chance allows around the family's mean "
+        f"of {figure_text(made.mean, unit)}{mark}",
+        numeric=[name for name in frame if name not in ("Authority", "Beyond")], folded=True,
+    )  # fmt: skip
+
+
+def funnel_words(report: Report, measure: str, family: str) -> Html:
+    """How many authorities differ from the family's mean by more than chance allows, and which.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    if made.reason:
+        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    rows = made.units.set_index("area")
+    said = "Illustrative figures. " if made.illustrative else ""
+    said += (
+        f"In {made.period} the mean of the family is {with_unit(made.mean, unit)}, all cases taken "
+        "together. "
+    )
+    if area in rows.index:
+        own = rows.loc[area]
+        where = "within what chance allows" if not own["outside"] else f"{own['outside']} limits"
+        where = where.replace("% limits", "% of what chance allows")
+        said += f"{area}, at {figure_text(own['figure'], unit)}, is {where}. "
+    else:
+        said += f"No figure of {area} is in it. "
+    far = rows[rows["outside"].str.endswith("99.8%")]
+    named = [f"{name} ({row['outside'].split()[0]})" for name, row in far.iterrows()]
+    said += (
+        "Chance alone would put about one authority in twenty beyond the 95% limits and hardly any "
+        f"beyond the 99.8% limits. Here it is {(rows['outside'] != '').sum()} of {len(rows)} and "
+        f"{len(far)} of {len(rows)}{': ' if named else ''}{listed(named)}."
+    )
+    if made.unlike:
+        said += " So more than chance sets these authorities apart."
+    return _sentence(said)
+
+
+def commitment_words(report: Report) -> Html:
+    """How many commitments are delivered, which give cause for concern, and what moved."""
+    rows = report.commitments
+    if rows.empty:
+        return _sentence("The register holds no commitments.")
+    number = rows["state"].value_counts().reindex(list(COMMITMENT_STATES), fill_value=0)
+    delivered = number[list(COUNTED_DONE)].sum()
+    late = number["done late"]
+    said = [
+        f"{delivered} of {counted(len(rows), 'commitment')} {_are(delivered)} delivered"
+        + (f", {late} of them after the date" if late else ""),
+        f"{number['overdue']} {_are(number['overdue'])} overdue and {number['at risk']} at risk; "
+        f"for {number['no data']} nothing was reported that says where things stand",
+        f"{number['on track']} {_are(number['on track'])} on track and {number['not due']} not due "
+        "within a year",
+    ]
+    if unjudged := number[NOT_STATED]:
+        open_ = rows[rows["state"] == NOT_STATED]
+        own = (open_["lead_status"] == "done").sum()
+        said.append(
+            f"{unjudged} cannot be judged, since no document states a date or a figure"
+            + (f"; their leads call {own} of these done" if own else "")
+        )
+    if rows["previous_state"].notna().any():
+        changed = len(moved(rows))
+        said.append(f"{changed} changed state since the last report" if changed else
+                    "None changed state since the last report")  # fmt: skip
+    if made_up := rows["illustrative"].sum():
+        said.append(f"What was reported is illustrative, that is made up, for {made_up} of them")
+    return _sentence(". ".join(said) + ".")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def commitment_counts(report: Report) -> Html:
+    """How many commitments are in each state, objective by objective."""
+    made = counts(report.commitments, report.agreement)
+    shown = [state for state in COMMITMENT_STATES if made[state].any()]
+    frame = made[[*shown, "in all"]].astype(object).reset_index()
+    frame["objective"] = frame["objective"].map(report.agreement.settings.objectives)
+    if len(frame) > 1:
+        frame.loc[len(frame)] = ["All objectives", *made[[*shown, "in all"]].sum()]
+    frame = frame.rename(columns={"objective": "Objective"})
+    caption = f"Commitments by objective and state, {report.period}{_made_up(report.commitments)}"
+    return table(frame, caption, numeric=list(frame.columns[1:]))
+
+
+def _made_up(rows: pd.DataFrame) -> str:
+    """A mark for captions of tables in which something is made up."""
+    return " (progress is illustrative)" if rows["illustrative"].any() else ""
+
+
+def closing_account(report: Report) -> Html:
+    """What was published of priorities delivered, beside what the register counts."""
+    facts = report.agreement.facts
+    rows = facts[facts["unit"] == "priorities"]
+    frame = pd.DataFrame(
+        {
+            "What was published": rows["fact"],
+            "Number": [figure_text(float(value), "priorities") for value in rows["value"]],
+            "Period": rows["period"],
+            "Where": rows["location"],
+        }
+    )
+    shown = table(frame, "Priorities delivered, as published", numeric=["Number"])
+    promised = report.commitments
+    if rows.empty or promised.empty:
+        return shown
+    beside = _sentence(
+        f"The register splits the strategy's priorities into {counted(len(promised), 'promise')} "
+        f"under {promised['priority'].nunique()} headings, and counts the agreement's own targets "
+        "apart. What the published count takes for a priority is not stated, so the two cannot be "
+        "set against each other."
+    )
+    return Html(shown.html + beside.html, f"{shown.text}\n\n{beside.text}")
+
+
+def commitments_table(report: Report, objective: str) -> Html:
+    """Every commitment of one objective: what was promised, its state, and what shows it.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    objective : str
+        An objective of ``agreement.toml``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such objective.
+    """
+    objectives = report.agreement.settings.objectives
+    if objective not in objectives:
+        known = ", ".join(objectives)
+        raise KeyError(f"there is no objective '{objective}'; the agreement has {known}")
+    rows = report.commitments[report.commitments["objective"] == objective]
+    frame = _promises(rows).assign(
+        **{"State": rows["state"], "Why": _capitalised(rows["reason"]), "Evidence": _evidence(rows)}
+    )
+    if report.audience == "internal":
+        frame["From"] = [
+            f"{file} row {row}" if file else "–"
+            for file, row in zip(rows["file"], rows["row"], strict=True)
+        ]
+    return table(frame, f"{objectives[objective]}{_made_up(rows)}")
+
+
+def _promises(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first columns of every table of commitments."""
+    promised = [
+        f"{row.promise}: {with_unit(row.target, row.unit)}" if row.kind == "level" else row.promise
+        for row in rows.itertuples()
+    ]
+    days = [
+        due if pd.isna(day) else f"{due} (by {day_text(day)})"
+        for due, day in zip(rows["due"], rows["due_date"], strict=True)
+    ]
+    return pd.DataFrame(
+        {"Commitment": rows["commitment"], "What is promised": promised, "Due": days}
+    )
+
+
+def _capitalised(texts: pd.Series) -> pd.Series:
+    return texts.str[:1].str.upper() + texts.str[1:]
+
+
+def _evidence(rows: pd.DataFrame) -> list[str]:
+    """What shows the state, when it came in, and whether it is made up."""
+    return [
+        "–"
+        if pd.isna(row.reported)
+        else f"{row.evidence or 'its lead’s report'}, {day_text(row.reported)}"
+        + (" (illustrative)" if row.illustrative else "")
+        for row in rows.itertuples()
+    ]
+
+
+def exceptions_table(report: Report) -> Html:
+    """Commitments that are overdue, at risk or of which nothing is known, worst first."""
+    rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
+    order = {state: number for number, state in enumerate(EXCEPTIONS)}
+    rows = rows.assign(order=rows["state"].map(order))
+    rows = rows.sort_values(["order", "due_date"], kind="stable")
+    frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
+    caption = f"Overdue, at risk, or nothing known, {report.period}{_made_up(rows)}"
+    return table(frame, caption)
+
+
+def moved_table(report: Report) -> Html:
+    """Commitments whose state is another than in the report of the quarter before."""
+    rows = moved(report.commitments)
+    frame = _promises(rows).drop(columns="Due")
+    frame["Last report"] = rows["previous_state"]
+    frame["Now"] = rows["state"]
+    frame["Why"] = _capitalised(rows["reason"])
+    return table(frame, f"Changed state since the last report{_made_up(rows)}")
+
+
+def unjudged_table(report: Report) -> Html:
+    """Commitments that cannot be judged, with what is missing and what their leads say."""
+    rows = report.commitments[report.commitments["state"] == NOT_STATED]
+    frame = _promises(rows).drop(columns="Due")
+    frame["Why it cannot be judged"] = _capitalised(rows["reason"])
+    return table(frame, f"Cannot be judged{_made_up(rows)}")
+
+
+def commitment_key(report: Report) -> Html:
+    """What the states of commitments mean, with the threshold between two of them."""
+    share = report.agreement.settings.states.path_on_track
+    meanings = dict(COMMITMENT_STATES)
+    meanings["the line"] = (
+        "equal steps from the baseline to the figure promised: at risk below "
+        f"{share:.0%} of the improvement planned by then"
+    )
+    meanings["a lead's report"] = "counts in the report of its quarter and in the next one"
+    frame = pd.DataFrame([*meanings.items()], columns=["State", "Meaning"])
+    return table(frame, "States of commitments", folded=True)
+
+
+def commitment_notes(report: Report) -> Html:
+    """What is assumed about the commitments, with its reason."""
+    rows = report.agreement.assumptions
+    rows = rows[rows["item"].isin([*report.commitments["commitment"], "commitments"])]
+    rows = rows.assign(column=rows["column"].str.replace("_", " "))
+    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
+        ["Commitment", "What", "Status", "How and why", "Quality", "Impact"], axis=1
+    )
+    return table(frame, "What is assumed about the commitments", folded=True)
 
 
 def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:

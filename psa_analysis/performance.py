@@ -26,10 +26,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from psa_analysis.intervals import reading_intervals
 from psa_analysis.periods import (
@@ -43,10 +46,13 @@ from psa_analysis.register import (
     NOT_SUMMED,
     Agreement,
     Comparator,
+    family_areas,
     measure_period,
     parse_comparator,
     rate_factor,
 )
+
+Floats = NDArray[np.float64]
 
 #: Columns of the readings, one row per measure, area and period.
 READING_COLUMNS = {
@@ -61,6 +67,8 @@ READING_COLUMNS = {
     "upper": "its upper end",
     "interval": "the method of these limits, or why there are none",
     "observed": "the observation of the period itself",
+    "numerator": "of a rate: what was counted in what the reading is made from, else missing",
+    "denominator": "of a rate: what it was counted among, likewise",
     "flag": "the weakest flag among the observations used",
     "illustrative": "True if any observation used is made up",
     "file": "file of the period's own observation",
@@ -163,21 +171,73 @@ def _with_limits(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     return result.assign(lower=limits["lower"], upper=limits["upper"], interval=limits["method"])
 
 
+def periods_used(basis: str, frequency: str, end: date) -> int:
+    """How many of its periods, the last of them ending on a day, a reading is made from.
+
+    Parameters
+    ----------
+    basis : {"annual", "year_to_date", "rolling_12m", "change_from_baseline"}
+    frequency : str
+        The measure's; anything but quarterly has one period a year.
+    end : date
+        The reading's last day.
+    """
+    if frequency != "quarterly":
+        return 1
+    return ((end.month - 4) % 12) // 3 + 1 if basis == "year_to_date" else 4
+
+
+def added_up(
+    values: Floats, numerators: Floats, denominators: Floats, unit: str
+) -> tuple[Floats, str]:
+    """Several periods' figures as one: their sum, or for rates that of all their cases.
+
+    Parameters
+    ----------
+    values, numerators, denominators : numpy.ndarray
+        Shape (..., periods); the last two count for rates only.
+    unit : str
+        What the values are in; ``""`` for what is counted.
+
+    Returns
+    -------
+    made : numpy.ndarray
+        Shape (...), in the unit; missing where it cannot be made or a value is missing.
+    why_not : str
+        Why figures of this kind cannot be added up, else empty.
+    """
+    factor = rate_factor(unit)
+    if values.shape[-1] == 1:
+        return values[..., 0], ""
+    missing = np.full(values.shape[:-1], np.nan)
+    if factor is None and unit in NOT_SUMMED:
+        return missing, f"figures in {unit} cannot be added up"
+    if factor is None:
+        return np.asarray(values.sum(axis=-1)), ""
+    if np.isnan(denominators).any():
+        return missing, "needs numerators and denominators of every period"
+    return np.asarray(factor * numerators.sum(axis=-1) / denominators.sum(axis=-1)), ""
+
+
+def change_from(level: Any, base: float) -> Any:
+    """Percentage change of a level, a number or an array, from its base."""
+    # Written so that the difference, often exact, comes before the division.
+    return 100 * (level - base) / base
+
+
 def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.Series:
     """End of the first period that goes into each reading."""
     ends = series["period_end"]
-    if frequency != "quarterly":
+    back = [periods_used(basis, frequency, end) - 1 for end in ends]
+    if not any(back):
         return ends
-    if basis == "year_to_date":
-        financial_year = ends.dt.to_period("Q-MAR").dt.qyear
-        return pd.to_datetime((financial_year - 1).astype(str) + "-06-30")
-    return ends - pd.offsets.QuarterEnd(3)
+    quarters = ends.dt.to_period("Q-MAR") - pd.Series(back, index=ends.index)
+    return quarters.dt.end_time.dt.normalize()
 
 
 def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
     """Sum (or pooled rate) of each window; fills in flag, illustrative and missing."""
     totals: list[float] = []
-    factor = rate_factor(unit)
     for index, start in first.items():
         end = series.at[index, "period_end"]
         window = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
@@ -187,24 +247,27 @@ def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataF
         total = float("nan")
         if len(window) < quarters:
             result.at[index, "missing"] = f"needs {quarters} quarters, has {len(window)}"
-        elif quarters == 1 or (factor is None and unit not in NOT_SUMMED):
-            total = window["value"].sum(skipna=False)
-        elif factor is None:
-            result.at[index, "missing"] = f"figures in {unit} cannot be added up"
-        elif window["denominator"].isna().any():
-            result.at[index, "missing"] = "needs numerators and denominators of every quarter"
         else:
-            total = factor * window["numerator"].sum() / window["denominator"].sum()
-            parts = ["numerator", "denominator"]
-            result.loc[index, parts] = window[parts].sum().to_numpy()
+            made, why_not = added_up(*_columns(window), unit)
+            total = float(made)
+            result.at[index, "missing"] = why_not
+            if rate_factor(unit) is not None and quarters > 1 and not why_not:
+                parts = ["numerator", "denominator"]
+                result.loc[index, parts] = window[parts].sum().to_numpy()
         totals.append(total)
     return pd.Series(totals, index=series.index)
+
+
+def _columns(window: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
+    """Values, numerators and denominators."""
+    table = window[["value", "numerator", "denominator"]].to_numpy(dtype=float)
+    return table[:, 0], table[:, 1], table[:, 2]
 
 
 def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     """Mean (or pooled rate) of the last years, each of them complete."""
     unit, kind = measure["unit"], KIND_OF_FREQUENCY[measure["frequency"]]
-    factor, years = rate_factor(unit), years_averaged(measure)
+    years = years_averaged(measure)
     figures = series.set_index("period")
     totals: list[float] = []
     for index, label in result["period"].items():
@@ -221,14 +284,11 @@ def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Serie
             missing = "the year is not complete"
         elif lacking:
             missing = f"needs {years} complete years, lacks {', '.join(lacking)}"
-        elif unit in NOT_SUMMED:
-            missing = f"figures in {unit} cannot be added up"
-        elif factor is None:
-            total = window["value"].sum() / years
-        elif window["denominator"].isna().any():
-            missing = "needs numerators and denominators of every year"
         else:
-            total = factor * window["numerator"].sum() / window["denominator"].sum()
+            made, missing = added_up(*_columns(window), unit)
+            total = float(made) if rate_factor(unit) is not None else float(made) / years
+            parts = ["numerator", "denominator"]
+            result.loc[index, parts] = window[parts].sum(min_count=len(window)).to_numpy()
         totals.append(total)
         result.at[index, "missing"] = missing
     return result.assign(reading=totals)
@@ -329,7 +389,7 @@ def _ranked(
         return result.assign(missing="the comparator is not stated")
     if result["area"].iloc[0] != area:
         return result.assign(missing=f"only {area} is ranked")
-    family = _family(comparator, agreement)
+    family = family_areas(agreement, comparator.name)
     mine = (known["measure"] == measure.name) & known["area"].isin(family)
     given = known[mine & known["value"].notna()]
     for index, own in result[result["observed"].notna()].iterrows():
@@ -340,18 +400,27 @@ def _ranked(
         if 2 * len(figures) < len(family):
             result.at[index, "missing"] = f"only {there} gave a figure, fewer than half"
             continue
-        ahead = figures["value"] - own["observed"]
-        better = ahead > 0 if comparator.highest_first else ahead < 0
-        result.at[index, "reading"] = 1 + better.sum()
+        result.at[index, "reading"] = place(
+            own["observed"], figures["value"], comparator.highest_first
+        )
         result.at[index, "note"] = f"ranked among {there}"
     return result
 
 
-def _family(comparator: Comparator, agreement: Agreement) -> list[str]:
-    """The areas of one kind, and the agreement's own whatever its kind."""
-    areas, own = agreement.areas, agreement.settings.agreement.area
-    family = areas.loc[areas["kind"] == comparator.name, "area"]
-    return [own, *family[family != own]]
+def place(own: float, figures: pd.Series, highest_first: bool) -> int:
+    """The place of one figure among others, 1 for the best; equals share the better place.
+
+    Parameters
+    ----------
+    own : float
+        The figure that is ranked; whether it stands among the others makes no difference.
+    figures : pandas.Series
+        The figures of the family, none missing.
+    highest_first : bool
+        Whether the highest figure has place 1.
+    """
+    better = figures > own if highest_first else figures < own
+    return 1 + int(better.sum())
 
 
 def _milestone(result: pd.DataFrame) -> pd.DataFrame:
@@ -409,9 +478,8 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
         result.loc[unmade, "missing"] = f"{found} for the baseline period"
         result["reading"] = float("nan")
         result["lower"] = result["upper"] = float("nan")
-    # Written so that the difference, often exact, comes before the division.
     for column in ("reading", "lower", "upper"):
-        result[column] = 100 * (result[column] - base) / base
+        result[column] = change_from(result[column], base)
     return result
 
 
@@ -489,7 +557,9 @@ def _compared_with(
         return known.head(0)
     if comparator.kind == "measure":
         return observations_used(known, agreement, comparator.name, area, period)
-    areas = [comparator.name] if comparator.kind == "area" else _family(comparator, agreement)
+    areas = (
+        [comparator.name] if comparator.kind == "area" else family_areas(agreement, comparator.name)
+    )
     there = (known["measure"] == name) & (known["period"] == period) & known["value"].notna()
     return known[there & known["area"].isin([one for one in areas if one != area])]
 

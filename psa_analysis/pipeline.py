@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
+from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
     OUR_RULES,
     Control,
@@ -29,22 +30,20 @@ from psa_analysis.periods import Period, PeriodError, parse_period
 from psa_analysis.provenance import as_table, read_sidecars
 from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement, observed_units
-from psa_analysis.trajectory import planned_path
+from psa_analysis.trajectory import planned_path, season_factors
+from psa_analysis.words import day_text as day_text
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
+
 AUDIENCES = ("internal", "public")
+
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
 
 
 class ParameterError(ValueError):
     """A parameter of a notebook or command that cannot be used."""
-
-
-def day_text(day: date) -> str:
-    """A day as a reader expects it: ``14 February 2005``."""
-    return f"{day.day} {day:%B %Y}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +68,8 @@ class Report:
         The forecast of each measure, or why there is none.
     assessment : pandas.DataFrame
         One row per measure.
+    commitments : pandas.DataFrame
+        One row per commitment of the strategy (:func:`psa_analysis.commitments.follow`).
     sources : pandas.DataFrame
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
@@ -83,6 +84,7 @@ class Report:
     readings: pd.DataFrame
     outlooks: dict[str, Outlook]
     assessment: pd.DataFrame
+    commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
 
@@ -104,8 +106,35 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     corrections, unfit = load_corrections(agreement.folder)
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
     series = check_series(observations, agreement)
+    _, unclear = load_progress(agreement)
     rebases = check_rebases(observations, agreement)
-    return observations, [*findings, *unread, *unfit, *doubts, *series, *rebases]
+    return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear, *rebases]
+
+
+def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
+    """The agreement, with the seasons of each measure whose planned path has them.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    known : pandas.DataFrame
+        Observations with one vintage each (:func:`psa_analysis.cleaning.as_of`).
+
+    Returns
+    -------
+    Agreement
+        Its column ``seasons`` of measures filled in for the profile ``seasonal``, from the
+        years that ended before the agreement began; empty where there are too few.
+    """
+    settings, measures = agreement.settings.agreement, agreement.measures
+    names = measures.index[measures["profile"] == "seasonal"]
+    if names.empty:
+        return agreement
+    begun = parse_period(settings.first_year).start
+    here = known[known["area"] == settings.area]
+    seasons = {name: season_factors(here[here["measure"] == name], begun) for name in names}
+    filled = [seasons.get(str(name), ()) for name in measures.index]
+    return replace(agreement, measures=measures.assign(seasons=filled))
 
 
 def make_report(
@@ -118,16 +147,18 @@ def make_report(
     """Assess one reporting period from what was known at its cut-off."""
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
+    agreement = with_seasons(agreement, known)
     read = readings(known, agreement)
     # Nothing of a period that had not ended by the report's goes into its forecasts.
     until = pd.Timestamp(period.end)
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
     ahead = outlooks(known[known["period_end"] <= until], vintages, agreement, period.end)
     sources = as_table(read_sidecars(agreement.folder)[0])
+    promised = follow(agreement, load_progress(agreement)[0], observations, period)
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
     return Report(
         agreement, period, cut_off, audience, observations, read, ahead,
-        assess(read, agreement, period, refused, ahead), sources, tuple(findings),
+        assess(read, agreement, period, refused, ahead), promised, sources, tuple(findings),
     )  # fmt: skip
 
 

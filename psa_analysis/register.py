@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import (
     AfterValidator,
@@ -29,6 +30,7 @@ from pydantic import (
 )
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.links import correlation_matrix, held_together, linked
 from psa_analysis.loading import read_table
 from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
@@ -46,7 +48,7 @@ Basis = Literal[
 
 #: How the planned path runs from the baseline to the target (see ``trajectory``).
 Profile = Literal[
-    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given"
+    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal",
 ]  # fmt: skip
 
 #: The last day and the value of each point that a planned path runs through.
@@ -122,7 +124,7 @@ class Comparator:
     kind : {"measure", "area", "family"}
         Another measure of the same area, the same measure of another area, or several areas.
     name : str
-        The measure, the area, or the kind of area of ``areas.csv`` that makes the family.
+        The measure, the area, or the family: one of ``families.csv``, or a kind of area.
     highest_first : bool
         For a family: whether the highest figure has place 1.
     """
@@ -220,6 +222,8 @@ class MeasureRow(_Row):
     due: PeriodText
     profile: Profile
     weight: Figure
+    interim: Figure
+    interim_period: PeriodText
     parts: Listed
     continues: str
     comparator: ComparatorText
@@ -260,10 +264,11 @@ class CommitmentRow(_Row):
     unit: str
     polarity: Literal["higher", "lower", ""]
     baseline: Figure
-    baseline_period: str
+    baseline_period: PeriodText
     target: Figure
     due: Words
     due_date: DateText
+    measure: str
     document: str
     location: Words
 
@@ -318,6 +323,15 @@ class AreaRow(_Row):
     part_of: str
 
 
+class FamilyRow(_Row):
+    """A row of ``families.csv``: an area that the agreement's own is compared with."""
+
+    family: Words
+    area: str
+    document: str
+    location: Words
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -341,7 +355,7 @@ class AgreementSection(_Section):
 class CalendarSection(_Section):
     """``[calendar]``: when a period's report is made."""
 
-    cut_off_days: Annotated[int, Field(ge=0, le=366)]
+    cut_off_days: Annotated[int, Field(ge=0, le=366)] = 45
 
 
 class StatesSection(_Section):
@@ -351,10 +365,10 @@ class StatesSection(_Section):
     improvement that the planned path asks for.
     """
 
-    on_track: Annotated[float, Field(gt=0, le=1)]
-    at_risk: Annotated[float, Field(ge=0, le=1)]
-    path_on_track: Annotated[float, Field(gt=0, le=1)]
-    path_at_risk: Annotated[float, Field(ge=0, le=1)]
+    on_track: Annotated[float, Field(gt=0, le=1)] = 0.6
+    at_risk: Annotated[float, Field(ge=0, le=1)] = 0.25
+    path_on_track: Annotated[float, Field(gt=0, le=1)] = 0.95
+    path_at_risk: Annotated[float, Field(ge=0, le=1)] = 0.6
 
     @model_validator(mode="after")
     def _in_order(self) -> StatesSection:
@@ -366,17 +380,23 @@ class StatesSection(_Section):
 
 
 class GrantSection(_Section):
-    """``[grant]``: the reward grant's own settings."""
+    """``[grant]``: the reward grant; what is left out is as in first-generation agreements."""
 
-    trigger: Annotated[float, Field(gt=0, le=1)]
-    net_budget_requirement: float | Literal["not stated"]
-    population: int | Literal["not stated"]
+    trigger: Annotated[float, Field(gt=0, le=1)] = 0.6
+    net_budget_requirement: Annotated[float, Field(gt=0)] | Literal["not stated"] = "not stated"
+    share_of_budget: Annotated[float, Field(gt=0, le=1)] = 0.025
+    population: Annotated[int, Field(gt=0)] | Literal["not stated"] = "not stated"
+    pump_priming: Annotated[float, Field(ge=0)] = 750_000
+    pump_priming_per_head: Annotated[float, Field(ge=0)] = 1
+    instalments: Annotated[int, Field(ge=1, le=10)] = 2
+    on_account: Annotated[float, Field(ge=0, le=1)] = 0.2
+    capital_share: Annotated[float, Field(ge=0, le=1)] | Literal["not stated"] = "not stated"
 
 
 class DisclosureSection(_Section):
     """``[disclosure]``: which counts are small."""
 
-    threshold: Annotated[int, Field(ge=0, le=100)]
+    threshold: Annotated[int, Field(ge=0, le=100)] = 5
 
 
 class DocumentSection(_Section):
@@ -391,15 +411,15 @@ class Settings(_Section):
     """``agreement.toml``, section by section."""
 
     agreement: AgreementSection
-    calendar: CalendarSection
-    states: StatesSection
-    grant: GrantSection
-    disclosure: DisclosureSection
-    partners: dict[str, str]
+    calendar: CalendarSection = CalendarSection()
+    states: StatesSection = StatesSection()
+    grant: GrantSection = GrantSection()
+    disclosure: DisclosureSection = DisclosureSection()
+    partners: dict[str, str] = {}
     themes: dict[str, str]
-    objectives: dict[str, str]
+    objectives: dict[str, str] = {}
     topics: dict[str, list[str]] = {}
-    documents: dict[str, DocumentSection]
+    documents: dict[str, DocumentSection] = {}
 
 
 @dataclass(frozen=True, repr=False)
@@ -413,12 +433,13 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories, rebases : pandas.DataFrame
+    differences, facts, areas, trajectories, families, rebases : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
-        not stated, or empty where the figure does not apply; and a column ``points``: the last
-        day and the value of each of its rows of `trajectories`, in order.
+        not stated, or empty where the figure does not apply; a column ``points``: the last
+        day and the value of each of its rows of `trajectories`, in order; and a column
+        ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills it in.
     """
 
     folder: Path
@@ -432,6 +453,7 @@ class Agreement:
     facts: pd.DataFrame
     areas: pd.DataFrame
     trajectories: pd.DataFrame
+    families: pd.DataFrame
     rebases: pd.DataFrame
 
     def __repr__(self) -> str:
@@ -451,11 +473,58 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "facts": ("raw/register/facts.csv", FactRow),
     "areas": ("raw/register/areas.csv", AreaRow),
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
+    "families": ("raw/register/families.csv", FamilyRow),
     "rebases": ("raw/register/rebases.csv", RebaseRow),
 }
 
-#: Files that need not be there: no row says the same as no file.
-_OPTIONAL = {"trajectories", "rebases"}
+#: Files that must be there; of the others no row says the same as no file.
+_NEEDED = {"targets", "measures"}
+
+#: Columns that a file may leave out, and what stands in every row then.
+_LEFT_OUT: dict[str, dict[str, str]] = {
+    "targets": {
+        "rationale": "", "description": NOT_STATED, "partners": "", "document": "",
+        "location": NOT_STATED,
+    },
+    "measures": {
+        "role": "target", "definition": NOT_STATED, "objective": NOT_STATED, "made_of": "",
+        "basis": "point", "frequency": "annual", "baseline": NOT_STATED,
+        "baseline_period": NOT_STATED, "base": "", "profile": "", "weight": "", "interim": "",
+        "interim_period": "", "parts": "", "continues": "", "comparator": "", "partner": "",
+        "document": "", "location": NOT_STATED,
+    },
+    "rebases": {"document": OWN_DECISION, "location": ""},
+}  # fmt: skip
+
+
+def family_areas(agreement: Agreement, family: str) -> list[str]:
+    """The areas of a family, the agreement's own first, which belongs to every family.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    family : str
+        A family of ``families.csv``, or a kind of area of ``areas.csv``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such family.
+    """
+    areas, families = agreement.areas, agreement.families
+    own = agreement.settings.agreement.area
+    named = families.loc[families["family"] == family, "area"]
+    others = named if len(named) else areas.loc[areas["kind"] == family, "area"]
+    if others.empty:
+        known = _family_names(families, areas, own)
+        raise KeyError(f"there is no family '{family}'; the register has {', '.join(known)}")
+    return [own, *others[others != own]]
+
+
+def _family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[str]:
+    """Families of ``families.csv``, then kinds of area other than the agreement's own."""
+    kinds = areas.loc[areas["area"] != own, "kind"]
+    return [*dict.fromkeys(families["family"]), *sorted(set(kinds))]
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -465,7 +534,7 @@ def measure_period(measure: pd.Series, column: str) -> Period | None:
     ----------
     measure : pandas.Series
         A row of ``Agreement.measures``.
-    column : {"baseline_period", "due"}
+    column : {"baseline_period", "due", "interim_period"}
         Which of its periods.
     """
     text = measure[column]
@@ -553,13 +622,19 @@ def load_agreement(folder: Path) -> Agreement:
     for key, (name, model) in _TABLES.items():
         columns = list(model.model_fields)
         try:
-            if key in _OPTIONAL and not (folder / name).exists():
+            if key not in _NEEDED and not (folder / name).exists():
                 texts[key] = pd.DataFrame(columns=columns, dtype=str)
             else:
-                texts[key] = read_table(folder / name, name, columns)
+                texts[key] = read_table(folder / name, name, columns, _LEFT_OUT.get(key))
             tables[key] = _typed(texts[key], model, name)
         except DataError as error:
             problems += error.findings
+    if settings is not None and "areas" in texts and texts["areas"].empty:
+        # An agreement of one place needs no list of them.
+        only = pd.DataFrame(
+            [[settings.agreement.area, "council", ""]], columns=["area", "kind", "part_of"]
+        )
+        texts["areas"] = tables["areas"] = only
     # The cross-checks need every file; with one of them unreadable they would only add noise.
     if settings is not None and not problems:
         problems += _cross_checks(settings, tables, texts)
@@ -570,6 +645,7 @@ def load_agreement(folder: Path) -> Agreement:
         tables["measures"], texts["measures"], tables["assumptions"]
     )
     tables["measures"]["points"] = _points(tables["measures"], tables["trajectories"])
+    tables["measures"]["seasons"] = [()] * len(tables["measures"])
     indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
     for key, column in indexed.items():
         tables[key] = tables[key].set_index(column)
@@ -668,7 +744,8 @@ def _with_statuses(
             cell if cell in ("", NOT_STATED) else reasons.get((measure, figure), "stated")
             for measure, cell in zip(measures["measure"], text[figure], strict=True)
         ]
-    measures["weight"] = measures["weight"].astype(float)
+    for column in ("weight", "interim"):
+        measures[column] = measures[column].astype(float)
     return measures
 
 
@@ -699,6 +776,7 @@ def _cross_checks(
         ("measures", "partner", {*settings.partners, ""}),
         ("measures", "document", settings.documents),
         ("commitments", "objective", settings.objectives),
+        ("commitments", "measure", {*measures, ""}),
         ("commitments", "document", settings.documents),
         ("links", "reference", references),
         ("links", "linked_to", {*references, *settings.topics}),
@@ -709,16 +787,20 @@ def _cross_checks(
         ("areas", "part_of", {*tables["areas"]["area"], ""}),
         ("trajectories", "measure", measures),
         ("trajectories", "document", settings.documents),
+        ("families", "area", tables["areas"]["area"]),
         ("rebases", "measure", measures),
         ("rebases", "document", {*settings.documents, OWN_DECISION}),
+        ("families", "document", {*settings.documents, NOT_STATED}),
     ]
     problems: list[Finding] = []
     for key, column, names in known:
-        problems += _unknown(texts[key], key, column, sorted(names))
+        # A council that cites nothing leaves the column out; one that cites, cites every row.
+        if column != "document" or (texts[key][column] != "").any():
+            problems += _unknown(texts[key], key, column, sorted(names))
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
-        ("areas", ["area"]),
+        ("areas", ["area"]), ("families", ["family", "area"]),
     ]  # fmt: skip
     for key, columns in keys:
         problems += _duplicates(texts[key], key, columns)
@@ -760,12 +842,19 @@ def _cross_checks(
         for part in row["parts"]
         if part not in measures or part == row["measure"]
     ]  # fmt: skip
+    problems += _weight_problems(tables["measures"])
+    problems += _link_problems(settings, tables)
     problems += _continuation_problems(tables["measures"])
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
+    families = _family_names(tables["families"], tables["areas"], settings.agreement.area)
+    problems += _comparator_problems(
+        tables["measures"], tables["areas"], families, settings.agreement.area
+    )
     problems += _rebase_problems(tables, texts["rebases"])
-    problems += _comparator_problems(tables["measures"], tables["areas"], settings.agreement.area)
+    problems += _family_problems(texts["families"], tables["areas"])
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
+    problems += _commitment_links(tables["commitments"], tables["measures"])
     problems += _assumption_problems(tables["assumptions"], texts)
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])
     problems += [
@@ -834,11 +923,63 @@ def _measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[
         yield problem("unit", "percent, in those letters", "Write percent.")
     if pd.notna(row["weight"]) and row["weight"] <= 0:
         yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
+    if pd.notna(row["interim"]) != (row["interim_period"] not in ("", NOT_STATED)):
+        yield problem(
+            "interim_period" if pd.notna(row["interim"]) else "interim",
+            "an interim level and its period, or neither", "Give both or neither.",
+        )  # fmt: skip
     yield from _period_problems(row, problem)
     if pd.notna(target) and row["due"] in ("", NOT_STATED):
         yield problem("due", "a period, since there is a target", "Give the period it is due.")
     if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
         yield problem("baseline_period", "a period, since there is a baseline", "Give the period.")
+
+
+def _weight_problems(measures: pd.DataFrame) -> Iterator[Finding]:
+    """All measures of a target that count have a weight, or none."""
+    counting = measures[measures["role"] == "target"]
+    for _, rows in counting.groupby("reference", sort=False):
+        blank = rows[rows["weight"].isna()]
+        if 0 < len(blank) < len(rows):
+            yield Finding(
+                "error", _TABLES["measures"][0],
+                f"a weight, since other measures of {blank['reference'].iloc[0]} have one",
+                "Give each of its measures a weight, or none.",
+                row=int(blank.index[0]), column="weight", found="",
+                measure=blank["measure"].iloc[0],
+            )  # fmt: skip
+
+
+def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Iterator[Finding]:
+    """Correlations between -1 and 1, stated once, and such that all of them can hold together."""
+    name, links = _TABLES["links"][0], tables["links"]
+    stated = links[links["correlation"].notna()]
+    seen: dict[frozenset[str], tuple[int, Fraction]] = {}
+    for number, row in stated.iterrows():
+        problem = partial(
+            Finding, "error", name, row=int(str(number)), column="correlation",
+            found=f"{float(row['correlation']):.10g}",
+        )  # fmt: skip
+        if not -1 <= row["correlation"] <= 1:
+            yield problem("a number from -1 to 1, or 'not stated'", "Correct the correlation.")
+            return
+        for one, other in linked(row, settings.topics):
+            first = seen.setdefault(frozenset((one, other)), (int(str(number)), row["correlation"]))
+            if first[1] != row["correlation"]:
+                yield problem(
+                    f"the {float(first[1]):.10g} of row {first[0]}, which links {one} and {other}",
+                    "Give both rows one correlation.",
+                )  # fmt: skip
+                return
+    counting = tables["measures"][tables["measures"]["role"] == "target"]
+    matrix = correlation_matrix(counting["reference"].tolist(), links, settings.topics)
+    most = held_together(matrix)
+    if most < 1:
+        yield Finding(
+            "error", name, "correlations that can all hold together", "Lower them: multiplied by "
+            f"{np.floor(1000 * most) / 1000:.3f} they would.", column="correlation",
+            row=int(stated.index[0]), found=f"{len(stated)} correlations",
+        )  # fmt: skip
 
 
 def _continuation_problems(measures: pd.DataFrame) -> Iterator[Finding]:
@@ -876,7 +1017,7 @@ _COMPARED: dict[str, tuple[str, ...]] = {
 
 
 def _comparator_problems(
-    measures: pd.DataFrame, areas: pd.DataFrame, own_area: str
+    measures: pd.DataFrame, areas: pd.DataFrame, families: list[str], own_area: str
 ) -> Iterator[Finding]:
     """A comparator is there where the basis needs one, exists, and can be compared with."""
     for number, row in measures.iterrows():
@@ -893,13 +1034,17 @@ def _comparator_problems(
                 "lower, since place 1 is the best", "The comparator says which figure has place 1.",
                 column="polarity", found=row["polarity"],
             )  # fmt: skip
-        wrong = _comparator_problem(row, measures, areas, own_area)
+        wrong = _comparator_problem(row, measures, areas, families, own_area)
         if wrong is not None:
             yield problem(*wrong, column="comparator", found=row["comparator"])
 
 
 def _comparator_problem(
-    row: pd.Series, measures: pd.DataFrame, areas: pd.DataFrame, own_area: str
+    row: pd.Series,
+    measures: pd.DataFrame,
+    areas: pd.DataFrame,
+    families: list[str],
+    own_area: str,
 ) -> tuple[str, str] | None:
     """What was expected of one measure's comparator and what to do, or None if it can be used."""
     kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
@@ -918,10 +1063,12 @@ def _comparator_problem(
         wrong = comparator.name not in others
         return (one_of(others), did_you_mean(comparator.name, others)) if wrong else None
     if comparator.kind == "family":
-        others = sorted(set(areas.loc[areas["area"] != own_area, "kind"]))
-        wrong = comparator.name not in others
+        wrong = comparator.name not in families
         return (
-            (f"a kind of area: {one_of(others)}", did_you_mean(comparator.name, others))
+            (
+                f"a family, or a kind of area: {one_of(families)}",
+                did_you_mean(comparator.name, families),
+            )
             if wrong
             else None
         )
@@ -938,6 +1085,16 @@ def _comparator_problem(
     if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
         return f"a measure in {unit}", "Name another measure, or correct the unit."
     return None
+
+
+def _family_problems(text: pd.DataFrame, areas: pd.DataFrame) -> Iterator[Finding]:
+    """A family's name says which areas are meant, so it is no kind of area as well."""
+    for number, row in text[text["family"].isin(areas["kind"])].iterrows():
+        yield Finding(
+            "error", _TABLES["families"][0], "a name that is no kind of area in areas.csv",
+            "Rename the family; all areas of a kind are a family without a row here.",
+            row=int(str(number)), column="family", found=row["family"],
+        )  # fmt: skip
 
 
 def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Finding]:
@@ -970,11 +1127,12 @@ def _due_kinds(frequency: str) -> tuple[Kind, ...]:
 
 
 def _period_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
-    periods = {column: measure_period(row, column) for column in ("baseline_period", "due")}
+    named = ("baseline_period", "due", "interim_period")
+    periods = {column: measure_period(row, column) for column in named}
     fits = True
     for column, period in periods.items():
         kinds = _BASELINE_KINDS[row["frequency"]]
-        if column == "due":
+        if column != "baseline_period":
             kinds = _due_kinds(row["frequency"])
         if period is not None and period.kind not in kinds:
             fits = False
@@ -1013,6 +1171,29 @@ def _profile_problems(
                 "profile", "at least one row in trajectories.csv for its points",
                 "Add the points, or leave the profile empty.",
             )  # fmt: skip
+        elif profile == "seasonal":
+            yield from _season_problems(row, problem)
+
+
+def _season_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
+    """Seasons are those of quarters, between figures that are of the same time of year."""
+    if row["frequency"] != "quarterly" or row["basis"] not in ("point", "year_to_date"):
+        yield problem(
+            "profile", "seasonal only for a quarterly measure of the basis point or year_to_date",
+            "Leave it empty: over four quarters the seasons cancel.",
+        )  # fmt: skip
+        return
+    periods = [measure_period(row, column) for column in ("baseline_period", "due")]
+    months = {period.end.month for period in periods if period is not None}
+    wanted = {3} if row["basis"] == "year_to_date" else months
+    if len(months) > 1 or months != wanted or (
+        row["basis"] == "point" and any(one and one.kind != "quarter" for one in periods)
+    ):  # fmt: skip
+        same = "financial years" if row["basis"] == "year_to_date" else "the same quarter of a year"
+        yield problem(
+            "profile", f"seasonal only where the baseline's and the due period are {same}",
+            "Correct one of the two periods, or leave the profile empty.",
+        )  # fmt: skip
 
 
 def _point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
@@ -1078,7 +1259,7 @@ def _rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Ite
                 "each quarter of a measure only once", f"Row {first} has it already: remove one.",
                 column="period", found=text.at[number, "period"],
             )  # fmt: skip
-        if row["document"] != OWN_DECISION and not row["location"].strip():
+        if row["document"] not in ("", OWN_DECISION) and not row["location"].strip():
             yield problem(
                 "the place in the document", f"Give it, or write '{OWN_DECISION}' as the document.",
                 column="location", found=row["location"],
@@ -1133,6 +1314,25 @@ def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Itera
                 f"a day that fits '{row['due']}'", "Correct one of the two.",
                 column="due_date", found=text.at[number, "due_date"],
             )  # fmt: skip
+
+
+def _commitment_links(commitments: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
+    """A commitment whose figures are a measure's readings promises a level in the same unit."""
+    by_name = measures.drop_duplicates("measure").set_index("measure")
+    for number, row in commitments[commitments["measure"].isin(by_name.index)].iterrows():
+        measure = by_name.loc[row["measure"]]
+        if row["kind"] != "level":
+            expected = f"nothing, since a {row['kind']} commitment has no readings"
+        elif measure["unit"] != row["unit"]:
+            expected = f"a measure in {row['unit']}, not in {measure['unit']}"
+        elif measure["polarity"] != row["polarity"]:
+            expected = f"a measure of which {row['polarity']} is better"
+        else:
+            continue
+        yield Finding(
+            "error", _TABLES["commitments"][0], expected, "Correct the cell, or empty it.",
+            row=int(str(number)), column="measure", found=row["measure"],
+        )  # fmt: skip
 
 
 def _assumption_problems(

@@ -12,6 +12,8 @@ front-loaded       b + (1 - (1 - u)^2) (t - b): most of the improvement early
 back-loaded        b + u^2 (t - b): most of the improvement late
 steps              each point of trajectories.csv holds until the next
 given              straight lines between the points; may fall first and rise later
+seasonal           equal steps from year to year, spread over the quarters of each as
+                   the measure's own years before the agreement ran
 =================  ================================================================
 
 Time is counted in whole months, so that equal quarters are equal steps. A baseline that is a mean
@@ -29,8 +31,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.periods import Period, parse_period, quarter
-from psa_analysis.register import NOT_SUMMED, PROFILES_WITH_POINTS, measure_period, rate_factor
+from psa_analysis.periods import Period
+from psa_analysis.register import PROFILES_WITH_POINTS, measure_period
 
 Floats = NDArray[np.float64]
 
@@ -132,12 +134,49 @@ def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
             return pd.Series(np.interp(passed, at, levels), index=ends.index)
         held = np.searchsorted(at, passed, side="right").clip(1) - 1
         return pd.Series(levels[held], index=ends.index)
+    if profile == "seasonal":
+        return _seasonal(measure, goal, ends)
     share = (passed / length).clip(0, 1)
     if measure["basis"] == "milestone":
         share = np.floor(share)  # not done until it is due
     if profile == "constant rate":
         return baseline * (goal / baseline) ** share
     return baseline + _SHAPES[profile][0](share) * (goal - baseline)
+
+
+def _seasonal(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
+    """A path in equal steps, with each quarter as high as it usually stands in its year."""
+    factors = measure["seasons"]
+    if not factors:
+        return pd.Series(np.nan, index=ends.index)
+    start, length = _span(measure)
+    quarters = ((ends.dt.month - 4) % 12) // 3
+    months = ends.dt.year * 12 + ends.dt.month
+    if measure["basis"] == "year_to_date":
+        # Where the year will have come to, and what part of a year is usually done by then.
+        months = months + 3 * (3 - quarters)
+        usual = quarters.map(lambda number: sum(factors[: number + 1]) / 4)
+    else:
+        # The baseline and the target are figures of the quarter that is due.
+        due = ((due_period(measure).end.month - 4) % 12) // 3
+        usual = quarters.map(lambda number: factors[number] / factors[due])
+    share = ((months - start) / length).clip(0, 1)
+    return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
+
+
+def baseline_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
+    """Where the baseline would stand: the baseline itself, but for a path with seasons.
+
+    Parameters
+    ----------
+    measure : pandas.Series
+        A row of ``Agreement.measures``.
+    ends : pandas.Series
+        Last days of the periods to give it for.
+    """
+    if measure["profile"] == "seasonal":
+        return _path_to(measure, measure["baseline"], ends)
+    return pd.Series(measure["baseline"], index=ends.index)
 
 
 def _knots(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
@@ -183,6 +222,8 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> tuple[float, st
     """
     if pd.isna(measure["baseline"]) or pd.isna(measure["target"]):
         return float("nan"), "there is no path: the baseline or the target is not stated"
+    if measure["profile"] == "seasonal":
+        return float("nan"), "a path with seasons goes up and down within each year"
     now = _months(end) - _span(measure)[0]
     if now < 0:
         return float("nan"), "the path has not begun"
@@ -292,63 +333,37 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> Required:
     )
 
 
-def seasonal_path(
-    measure: pd.Series, annual: pd.Series, history: pd.DataFrame
-) -> tuple[pd.Series, str]:
-    """Spread a path of whole years over their quarters, as the measure's own past years ran.
+def season_factors(history: pd.DataFrame, before: date) -> tuple[float, ...]:
+    """What each quarter usually is of its year's mean, from the complete years of the past.
 
     Parameters
     ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``: quarterly, its basis ``point``, and such that four
-        quarters add up to the year (not people in treatment at a quarter's end, say).
-    annual : pandas.Series
-        Planned total of each financial year, by its label (``2004/05``), in the measure's unit.
     history : pandas.DataFrame
-        Columns ``period_end`` and ``reading``, of single quarters.
+        Columns ``period_end`` and ``value``: figures of single quarters.
+    before : datetime.date
+        Only financial years that ended before this day count.
 
     Returns
     -------
-    path : pandas.Series
-        Planned value by quarter (``2004-05 Q1``); the four of a year add up to its total.
-        Empty if it cannot be made.
-    why_not : str
-        Why it cannot be made, else empty.
+    tuple of float
+        Four factors with the mean 1, of the first quarter of the financial year to its last;
+        empty with fewer than two complete years that are above 0, since a single odd year would
+        pass for a season.
 
     Notes
     -----
-    A quarter's share is the mean of its shares of the complete years before the first year of
-    `annual`, each year counting the same. With fewer than two of them a single odd year would
-    pass for a season.
+    Each year counts the same, however large its figures.
     """
-    empty, unit = pd.Series(dtype=float), measure["unit"]
-    if measure["frequency"] != "quarterly" or measure["basis"] != "point":
-        return empty, "only a quarterly measure whose reading is the observation has seasons"
-    if rate_factor(unit) is not None or unit in NOT_SUMMED:
-        return empty, f"figures in {unit} cannot be added up"
-    years = [parse_period(label, "financial_year").start.year for label in annual.index]
     quarters = pd.to_datetime(history["period_end"]).dt.to_period("Q-MAR")
     table = pd.DataFrame(
-        {
-            "year": quarters.dt.qyear - 1,
-            "quarter": quarters.dt.quarter,
-            "reading": history["reading"],
-        }
-    ).pivot(index="year", columns="quarter", values="reading")
+        {"year": quarters.dt.qyear, "quarter": quarters.dt.quarter, "value": history["value"]}
+    ).pivot(index="year", columns="quarter", values="value")
     complete = table.reindex(columns=[1, 2, 3, 4]).dropna()
-    complete = complete[complete.index < min(years, default=0)]
-    if len(complete) < 2:
-        return empty, f"needs two complete years before the first planned, has {len(complete)}"
-    totals = complete.sum(axis=1)
-    if (totals <= 0).any():
-        return empty, "a complete year adds up to nothing"
-    shares = complete.div(totals, axis=0).mean()
-    path = {
-        quarter(year, number).label: total * shares[number]
-        for year, total in zip(years, annual, strict=True)
-        for number in (1, 2, 3, 4)
-    }
-    return pd.Series(path, dtype=float), ""
+    complete = complete[[date(int(str(year)), 3, 31) < before for year in complete.index]]
+    means = complete.mean(axis=1)
+    if len(complete) < 2 or not (means > 0).all():
+        return ()
+    return tuple(complete.div(means, axis=0).mean())
 
 
 def due_period(measure: pd.Series) -> Period:

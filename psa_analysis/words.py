@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,10 +14,16 @@ if TYPE_CHECKING:
 STATE_SIGNS = {
     "achieved": "✔", "partly achieved": "◐", "missed": "✘",
     "on track": "●", "at risk": "▲", "off track": "✖",
+    "done": "✔", "done late": "◆", "overdue": "■",
 }  # fmt: skip
 
 _DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
              "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
+
+
+def day_text(day: date) -> str:
+    """A day as a reader expects it: ``14 February 2005``."""
+    return f"{day.day} {day:%B %Y}"
 
 
 def figure_text(value: float, unit: str) -> str:
@@ -144,6 +151,22 @@ def chance_text(chance: float) -> str:
     return f"{int(100 * chance + 1e-9)}%"
 
 
+def range_text(least: float, most: float, decimals: int = 0) -> str:
+    """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
+    if pd.isna(least):
+        return "–"
+    low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def pounds_text(least: float, most: float) -> str:
+    """Two sums as one text: ``£40,000``, ``£10,000 to £40,000``; a dash where they are missing."""
+    if pd.isna(least):
+        return "–"
+    low, high = f"£{least:,.0f}", f"£{most:,.0f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def reliability_words(table: pd.DataFrame) -> str:
     """Of the forecasts that said so many per cent, how many came true: a sentence a line.
 
@@ -168,6 +191,66 @@ def counted(number: int, noun: str) -> str:
     """``1 target``, ``2 targets``."""
     plural = noun if noun.endswith("s") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+#: The quartiles, best first.
+QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
+
+
+def points_text(size: float, unit: str) -> str:
+    """A difference in a unit: ``0.8 percentage points``, ``12 casualties``."""
+    unit = "percentage points" if unit == "percent" else unit
+    text = with_unit(abs(size), unit).strip()
+    if size and not figure_text(abs(size), unit).strip("0."):
+        return text.replace("0.0", "under 0.1", 1)
+    return text
+
+
+def standing_sentences(row: pd.Series, area: str, unit: str) -> str:
+    """Where the agreement's area stands in its family.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        A row of the standings that has an edge.
+    area : str
+        The agreement's area.
+    unit : str
+        The unit of the figures.
+    """
+    made_up = "Illustrative figures. " if row["illustrative"] else ""
+    edge = figure_text(row["edge"], unit)
+    counted_of = f"{row['ranked']} of {row['family']} authorities whose figures count"
+    if row["reason"]:
+        said = [
+            f"Of the {counted_of}, the top quartile begins at {edge} in {row['period']}; "
+            f"{row['reason']}"
+        ]
+    else:
+        shared = f", shared with {counted(row['tied'], 'other')}," if row["tied"] else ""
+        said = [
+            f"{area} has {with_unit(row['figure'], unit).strip()} for {row['period']}: place "
+            f"{row['place']:.0f}{shared} among the {counted_of}, and in the "
+            f"{QUARTILES[row['quartile']]} quartile",
+            f"The top quartile begins at {edge}{_distance_text(row['inside'], unit, area)}",
+        ]
+    if row["missing"]:
+        said.append(f"No figure had come in from {listed(list(row['missing']))}")
+    if row["left_out"]:
+        said.append(f"Left out as doubtful: {listed(list(row['left_out']))}")
+    if row["spans"]:
+        said.append(
+            f"Chance alone allows {figure_text(row['lower'], unit)} to "
+            f"{figure_text(row['upper'], unit)} around this figure, and the edge of the top "
+            "quartile lies within that, so which side of it the area is on is not certain"
+        )
+    return made_up + ". ".join(said) + "."
+
+
+def _distance_text(inside: float, unit: str, area: str) -> str:
+    if not inside:
+        return f", exactly where {area} is"
+    return f"; {area} is {points_text(inside, unit)} {'inside' if inside > 0 else 'outside'} it"
 
 
 def level_text(value: float, unit: str) -> str:

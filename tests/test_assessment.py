@@ -13,6 +13,7 @@ from conftest import EXPECTED
 from test_performance import observed, with_measure
 
 from psa_analysis.assessment import COLUMNS, STATES, assess, direction
+from psa_analysis.pages import measure_words
 from psa_analysis.performance import readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import Report, load_observations, make_report
@@ -314,3 +315,51 @@ def test_a_figure_that_could_not_be_used_is_not_called_late(council: Path) -> No
     assert not row["late"]
     assert row["missing"].startswith("a figure for 2004-05 Q3 came in and could not be used")
     assert report.assessment.set_index("measure").at["N7-gps", "late"]
+
+
+def counted_from_april(agreement: Agreement, profile: str) -> Agreement:
+    return with_measure(
+        agreement, "L4-incidents", basis="year_to_date", profile=profile, baseline=100.0,
+        baseline_period="2002/03", target=160.0, due="2005/06",
+    )  # fmt: skip
+
+
+def test_part_of_a_year_is_judged_where_its_plan_has_seasons(
+    agreement: Agreement, loaded: tuple
+) -> None:
+    """10, 20, 30 and 40 a quarter in two years, 36 by the second quarter of 2003-04 planned."""
+    rows = observed("L4-incidents", [10, 20, 30, 40] * 2 + [10, 20], first_year=2001)
+    rows = rows.assign(received=rows["period_end"] + pd.Timedelta(days=30))
+    table = pd.concat([loaded[0].head(0), rows])
+    report = make_report(counted_from_april(agreement, "seasonal"), table, [], quarter(2003, 2))
+    row = report.assessment.set_index("measure").loc["L4-incidents"]
+    assert row[["latest", "planned"]].tolist() == pytest.approx([30, 36])
+    assert row["gap"] == pytest.approx(-6)
+    assert row["progress"] == pytest.approx(0)  # 30 is what the baseline's year had by then
+    assert (row["previous_period"], row["direction"]) == ("2002-03 Q2", "same")
+    # What is left is a matter of years: from 100 in March 2003, 20 a year.
+    assert row["required"] == pytest.approx(20)
+    said = measure_words(report, "L4-incidents").text
+    assert "From April to the end of 2003-04 Q2 it is 30 incidents, and was 30 at the same" in said
+    assert "in 2 earlier years 30% of the whole year's figure had been reached by then" in said
+
+    # Without seasons March alone is judged, and the words still say where the year stands.
+    report = make_report(counted_from_april(agreement, ""), table, [], quarter(2003, 2))
+    row = report.assessment.set_index("measure").loc["L4-incidents"]
+    assert row["latest_period"] == "2002-03 Q4"
+    assert "From April to the end of 2003-04 Q2" in measure_words(report, "L4-incidents").text
+
+
+def test_a_plan_with_seasons_that_nothing_shows_says_so(
+    agreement: Agreement, loaded: tuple
+) -> None:
+    rows = observed("L4-incidents", [10, 20, 30, 40, 12], first_year=2002)
+    table = pd.concat([loaded[0].head(0), rows.assign(received=pd.Timestamp("2003-07-01"))])
+    changed = counted_from_april(agreement, "seasonal")
+    row = make_report(changed, table, [], quarter(2003, 1)).assessment.set_index("measure")
+    assert pd.isna(row.loc["L4-incidents", "planned"])
+    # A forecast needs no path.
+    assert row.loc["L4-incidents", "reason"].startswith("the chance that the target is met")
+    few = table.tail(4)
+    row = make_report(changed, few, [], quarter(2003, 1)).assessment.set_index("measure")
+    assert row.loc["L4-incidents", "state"] in ("not stated", "no data")

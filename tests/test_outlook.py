@@ -11,11 +11,21 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_performance import observed, with_measure
 
 from psa_analysis.cleaning import as_of
 from psa_analysis.forecast import scale_of
-from psa_analysis.outlook import Outlook, Revision, outlooks, revision
-from psa_analysis.periods import parse_period
+from psa_analysis.outlook import (
+    Outlook,
+    Revision,
+    _prepare,
+    _readings_of,
+    _Wanted,
+    outlooks,
+    revision,
+)
+from psa_analysis.performance import readings
+from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import Report
 from psa_analysis.register import Agreement
 
@@ -93,7 +103,7 @@ def test_the_stated_baseline_is_a_reading_too(report: Report) -> None:
     ("measure", "says"),
     [
         ("L3", "no document states when it is due"),
-        ("N6-ratio", "the basis ratio_to_comparator is not forecast"),
+        ("N6-ratio", "the comparator is not stated"),
         ("N10", "a forecast needs 3 readings, and there are 2"),
     ],
 )
@@ -251,7 +261,7 @@ def test_missing_denominators_are_named_or_not_needed(report: Report) -> None:
     measures.loc["N6-eet", "basis"] = "annual"
     agreement = dataclasses.replace(report.agreement, measures=measures)
     found = outlooks(table, table, agreement, report.period.end)
-    assert found["L4-repeat"].reason == "the denominator of a quarter is missing"
+    assert found["L4-repeat"].reason == "needs numerators and denominators of every period"
     assert found["N6-eet"].reason == ""  # one figure a year needs no denominators to be added
 
 
@@ -296,3 +306,58 @@ def test_amounts_are_no_counts() -> None:
     assert scale_of("days", [4, 5, 4.0], "amounts") == "positive"
     assert scale_of("per 1,000 residents", [4, 5]) == "positive"
     assert scale_of("percentage points", [4, -5]) == "real"
+
+
+@pytest.mark.parametrize("unit", ["incidents", "percent"])
+@pytest.mark.parametrize(
+    "basis",
+    ["point", "annual", "year_to_date", "rolling_12m", "change_from_baseline", "cumulative",
+     "mean_of_years"],
+)  # fmt: skip
+def test_a_draw_that_says_what_happened_makes_the_reading_that_was_made(
+    agreement: Agreement, basis: str, unit: str
+) -> None:
+    """One rule by basis: draws of what is to come are made into readings as observations are."""
+    over = [7.0, 9, 8, 12, 6, 11, 9, 10, 5, 8, 7, 9, 6, 6, 4, 8]
+    values = over if unit == "incidents" else [100 * one / 40 for one in over]
+    table = observed("L4-incidents", values, numerator=over, denominator=[40] * 16)
+    changed = with_measure(
+        agreement, "L4-incidents", basis=basis, unit=unit, baseline=36.0, due="2005-06 Q4",
+        baseline_period="2002/03", made_of="cases",
+    )  # fmt: skip
+    made = readings(table, changed).set_index("period")["reading"]
+    measure = changed.measures.loc["L4-incidents"]
+    prepared = _prepare(measure, table.head(12), date(2005, 3, 31), Revision())
+    assert isinstance(prepared, _Wanted)
+    ends = [quarter(2005, number) for number in (1, 2, 3, 4)]
+    draws, why_not = _readings_of(prepared, np.array([values]), ends)
+    if basis == "mean_of_years" and unit == "percent":
+        assert made.dropna().tolist() == pytest.approx([100 * sum(over[n : n + 12]) / 480
+                                                        for n in (0, 4)])  # fmt: skip
+    assert why_not == ""
+    assert draws[0, -1] == pytest.approx(made["2005-06 Q4"], rel=1e-12)
+    assert draws[0].tolist() == pytest.approx(
+        made[[period.label for period in ends]].tolist(), rel=1e-12, nan_ok=True
+    )
+
+
+def test_a_gap_to_a_comparator_is_forecast_as_it_was_read(agreement: Agreement) -> None:
+    """The readings themselves move on; a gap may cross 0 and a ratio may be above 100 %."""
+    own = observed("N14-gap", [40.0, 42, 43, 45, 46, 48])
+    other = observed("L5", [74.0, 74, 74, 74, 74, 74])
+    table = pd.concat([own, other]).assign(received=pd.Timestamp("2004-01-01"))
+    changes = {"comparator": "L5", "frequency": "quarterly", "due": "2003-04 Q4",
+               "unit": "percentage points", "role": "supporting"}  # fmt: skip
+    agreement = with_measure(agreement, "L5", basis="point")
+    changed = with_measure(agreement, "N14-gap", basis="gap_to_comparator", **changes)
+    found = outlooks(table, table, changed, date(2003, 9, 30))["N14-gap"]
+    assert (found.reason, found.readings) == ("", 6)
+    # 34, 32, 31, 29, 28, 26: two quarters on.
+    assert 18 < found.median < 26
+    changes |= {"unit": "percent", "basis": "ratio_to_comparator"}
+    ratio = outlooks(
+        table.assign(value=table["value"].where(table["measure"] == "L5", table["value"] + 36)),
+        table, with_measure(agreement, "N14-gap", **changes), date(2003, 9, 30),
+    )["N14-gap"]  # fmt: skip
+    assert ratio.median > 113  # 84 of 74
+    assert (ratio.draws > 0).all()

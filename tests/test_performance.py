@@ -80,7 +80,7 @@ def test_rolling_percentages_pool_numerators_and_denominators(agreement: Agreeme
     assert read(agreement, frame)["2002-03 Q4"] == 10
     frame.loc[frame.index[0], "denominator"] = float("nan")
     table = readings(frame, agreement)
-    assert table["missing"].iloc[-1] == "needs numerators and denominators of every quarter"
+    assert table["missing"].iloc[-1] == "needs numerators and denominators of every period"
 
 
 def test_annual_and_year_to_date_start_again_each_april(agreement: Agreement) -> None:
@@ -310,7 +310,7 @@ def test_a_mean_of_rates_pools_its_years(agreement: Agreement) -> None:
     assert last(rate, parted, "N7-sustained")["reading"] == 43
     alone = yearly(rate, "N7-sustained", figures)
     assert last(rate, alone, "N7-sustained")["missing"] == (
-        "needs numerators and denominators of every year"
+        "needs numerators and denominators of every period"
     )
     index = with_measure(agreement, "N10", basis="mean_of_years")
     table = last(index, yearly(index, "N10", figures), "N10")

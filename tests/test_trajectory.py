@@ -14,11 +14,12 @@ from psa_analysis.periods import quarter
 from psa_analysis.register import Agreement
 from psa_analysis.trajectory import (
     baseline_end,
+    baseline_path,
     due_period,
     gap_months,
     planned_path,
     required_change,
-    seasonal_path,
+    season_factors,
     trigger_path,
     trigger_value,
 )
@@ -321,40 +322,57 @@ def seasons(years: dict[int, list[float]]) -> pd.DataFrame:
         for year, values in years.items()
         for n, value in enumerate(values)
     ]
-    return pd.DataFrame(rows, columns=["period_end", "reading"])
+    return pd.DataFrame(rows, columns=["period_end", "value"])
 
 
-def test_a_year_is_spread_as_past_years_ran() -> None:
-    # Shares 10, 20, 30 and 40 % of one year and 30, 20, 30 and 20 % of the other.
-    past = seasons({2001: [10, 20, 30, 40], 2002: [60, 40, 60, 40], 2003: [9, 9, 9]})
-    path, why_not = seasonal_path(planned(), pd.Series({"2003/04": 200, "2004/05": 300}), past)
-    assert why_not == ""
-    assert path.to_dict() == pytest.approx(
-        {
-            "2003-04 Q1": 40, "2003-04 Q2": 40, "2003-04 Q3": 60, "2003-04 Q4": 60,
-            "2004-05 Q1": 60, "2004-05 Q2": 60, "2004-05 Q3": 90, "2004-05 Q4": 90,
-        }
-    )  # fmt: skip
+def seasonal(**changes: object) -> pd.Series:
+    """From 100 in 2002/03 to 160 in 2005/06, with quarters of 10, 20, 30 and 40 %."""
+    row = planned(baseline=100.0, target=160.0, profile="seasonal", seasons=(0.4, 0.8, 1.2, 1.6))
+    row["basis"], row["baseline_period"], row["due"] = "year_to_date", "2002/03", "2005/06"
+    return pd.Series(row.to_dict() | changes, name=row.name)
+
+
+def test_the_seasons_of_complete_years_before_the_agreement() -> None:
+    # 10, 20, 30 and 40 % of one year, 30, 20, 30 and 20 % of the other, each counting the same.
+    past = seasons({2001: [10, 20, 30, 40], 2002: [60, 40, 60, 40], 2003: [9, 9, 9, 90]})
+    assert season_factors(past, date(2003, 4, 1)) == pytest.approx((0.8, 0.8, 1.2, 1.2))
 
 
 @pytest.mark.parametrize(
-    ("changes", "past", "why_not"),
+    "past",
     [
-        ({}, {2002: [1, 2, 3, 4]}, "needs two complete years before the first planned, has 1"),
-        ({}, {}, "needs two complete years before the first planned, has 0"),
-        # A year with a gap is not complete, and the planned year itself is not earlier.
-        ({}, {2001: [1, 2, math.nan, 4], 2002: [1, 2, 3, 4], 2003: [1, 2, 3, 4]}, "needs two"),
-        ({}, {2001: [0, 0, 0, 0], 2002: [1, 2, 3, 4]}, "a complete year adds up to nothing"),
-        ({"basis": "rolling_12m"}, {}, "only a quarterly measure"),
-        ({"frequency": "annual"}, {}, "only a quarterly measure"),
-        ({"unit": "percent"}, {}, "figures in percent cannot be added up"),
-        ({"unit": "index"}, {}, "figures in index cannot be added up"),
+        {2002: [1, 2, 3, 4]},
+        {},
+        # A year with a gap is not complete, and a year of the agreement is not earlier.
+        {2001: [1, 2, math.nan, 4], 2002: [1, 2, 3, 4], 2003: [1, 2, 3, 4]},
+        {2001: [0, 0, 0, 0], 2002: [1, 2, 3, 4]},
     ],
 )
-def test_why_a_year_is_not_spread(changes: dict, past: dict, why_not: str) -> None:
-    path, said = seasonal_path(planned(**changes), pd.Series({"2003/04": 200}), seasons(past))
-    assert path.empty
-    assert said.startswith(why_not)
+def test_one_odd_year_is_no_season(past: dict) -> None:
+    assert season_factors(seasons(past), date(2003, 4, 1)) == ()
+
+
+def test_a_path_with_seasons_counts_up_within_each_year() -> None:
+    # Planned for whole years: 100, 120, 140, 160; reached by the quarters: 10, 30, 60, 100 %.
+    ends = pd.Series([pd.Timestamp(quarter(year, n).end) for year in (2002, 2003, 2005)
+                      for n in (1, 2, 3, 4)])  # fmt: skip
+    assert planned_path(seasonal(), ends).tolist() == pytest.approx(
+        [10, 30, 60, 100, 12, 36, 72, 120, 16, 48, 96, 160]
+    )
+    assert baseline_path(seasonal(), ends).tolist() == pytest.approx([10, 30, 60, 100] * 3)
+    # The trigger at 60 % of a stretch from 110: 140.
+    row = seasonal(without=110.0)
+    assert trigger_path(row, ends, 0.6).iloc[-1] == pytest.approx(140)
+    assert math.isnan(gap_months(row, quarter(2004, 2).end, 50.0)[0])
+    assert planned_path(seasonal(seasons=()), ends).isna().all()
+
+
+def test_a_path_of_quarters_with_seasons_runs_between_equal_quarters() -> None:
+    row = seasonal(basis="point", baseline_period="2002-03 Q4", due="2005-06 Q4")
+    ends = pd.Series([pd.Timestamp(quarter(2002, 4).end), pd.Timestamp(quarter(2003, 2).end),
+                      pd.Timestamp(quarter(2005, 4).end)])  # fmt: skip
+    # Two quarters on of twelve the level is 110; the second quarter is half of the fourth.
+    assert planned_path(row, ends).tolist() == pytest.approx([100, 55, 160])
 
 
 LEVEL = st.integers(1, 400).map(lambda n: n / 4)
@@ -459,17 +477,19 @@ def test_what_is_required_leads_to_the_target(row, values, left: int) -> None:
         assert better * (values[-1] - row["target"]) >= 0
 
 
-@given(st.lists(st.integers(1, 500), min_size=8, max_size=8), st.floats(1, 1e6), st.floats(0.1, 10))
-def test_the_quarters_of_a_spread_year_add_up_to_it(values, total: float, times: float) -> None:
+@given(st.lists(st.integers(1, 500), min_size=8, max_size=8), st.floats(0.1, 10))
+def test_seasons_are_shares_and_not_sizes(values, times: float) -> None:
     past = seasons({2000: values[:4], 2001: values[4:]})
-    path, _ = seasonal_path(planned(), pd.Series({"2003/04": total}), past)
-    assert path.sum() == pytest.approx(total)
-    assert (path > 0).all()
-    # Only the shares count, not the size of the past years.
-    scaled, _ = seasonal_path(
-        planned(), pd.Series({"2003/04": total}), past.assign(reading=past["reading"] * times)
-    )
-    assert scaled.tolist() == pytest.approx(path.tolist())
+    factors = season_factors(past, date(2003, 4, 1))
+    assert sum(factors) == pytest.approx(4)
+    assert min(factors) > 0
+    scaled = season_factors(past.assign(value=past["value"] * times), date(2003, 4, 1))
+    assert scaled == pytest.approx(factors)
+    row = seasonal(seasons=factors)
+    ends = pd.Series([pd.Timestamp(quarter(2004, n).end) for n in (1, 2, 3, 4)])
+    made = planned_path(row, ends).tolist()
+    assert made == sorted(made)
+    assert made[-1] == pytest.approx(140)
 
 
 def test_a_milestone_is_not_planned_before_it_is_due(agreement: Agreement) -> None:

@@ -1,0 +1,422 @@
+"""The reward grant: every rule by worked cases, and its simulation against closed forms."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import psa
+from hypothesis import given
+from hypothesis import strategies as st
+from test_performance import with_measure
+
+from psa_analysis.findings import DataError
+from psa_analysis.grant import (
+    GRANT_COLUMNS,
+    WholeGrant,
+    by_partner,
+    gain_curve,
+    gains,
+    grants,
+    on_account,
+    paid,
+    payments,
+    pot,
+    pot_shares,
+    proportion,
+    pump_priming,
+    simulate,
+    whole_grant,
+)
+from psa_analysis.links import correlation_matrix, held_together
+from psa_analysis.outlook import Outlook
+from psa_analysis.pages import grant_table, grant_words
+from psa_analysis.periods import parse_period
+from psa_analysis.pipeline import Report, open_report
+from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.trajectory import exact
+
+TRIGGER = Fraction(3, 5)
+
+
+# Rules 2 to 4: p, the trigger, the cap, in exact arithmetic
+
+
+@pytest.mark.parametrize(
+    ("without", "target", "outturn", "expected"),
+    [
+        # Higher is better: 33 to 35, so the trigger is 34.2.
+        ("33", "35", "34.2", "0.6"),
+        ("33", "35", "34.19", "0"),
+        ("33", "35", "35", "1"),
+        ("33", "35", "36", "1"),
+        ("33", "35", "32", "0"),
+        # Lower is better: 300 to 250, so the trigger is 270.
+        ("300", "250", "270", "0.6"),
+        ("300", "250", "271", "0"),
+        ("300", "250", "262", "0.76"),
+        ("300", "250", "240", "1"),
+        ("300", "250", "310", "0"),
+        # Percentages stored as fractions; each outturn is exactly 60 % of the way.
+        ("0.33", "0.35", "0.342", "0.6"),
+        ("0.21", "0.09", "0.138", "0.6"),
+        ("0.1", "0.8", "0.52", "0.6"),
+        ("106", "107.5", "106.9", "0.6"),
+        ("12.6", "10.2", "11.16", "0.6"),
+        # Changes from a baseline, below 0.
+        ("-10", "-20", "-16", "0.6"),
+        ("-10", "-20", "-15.9", "0"),
+    ],
+)
+def test_what_an_outturn_pays(without: str, target: str, outturn: str, expected: str) -> None:
+    reached = proportion(exact(float(outturn)), exact(float(without)), exact(float(target)))
+    assert paid(reached, TRIGGER) == Fraction(expected)
+
+
+def test_floats_would_lose_some_of_these() -> None:
+    """Why the arithmetic is exact: plain floats put exact-60 % cases below the line."""
+    cases = [(33.0, 35.0, 34.2), (0.1, 0.8, 0.52), (12.6, 10.2, 11.16), (106.0, 107.5, 106.9)]
+    naive = [(outturn - without) / (target - without) >= 0.6 for without, target, outturn in cases]
+    assert not all(naive)
+    for without, target, outturn in cases:
+        assert proportion(exact(outturn), exact(without), exact(target)) == TRIGGER
+
+
+@given(st.integers(-9999, 9999), st.integers(1, 9999), st.booleans(), st.integers(1, 1000))
+def test_exactly_at_the_trigger_pays_in_either_polarity(
+    tenths: int, stretch: int, lower: bool, scale: int
+) -> None:
+    without = Fraction(tenths, 10)
+    way = Fraction(stretch, 10) * (-1 if lower else 1)
+    outturn = without + TRIGGER * way
+    as_float = proportion(exact(float(outturn)), exact(float(without)), exact(float(without + way)))
+    assert paid(as_float, TRIGGER) == TRIGGER
+    short = without + (TRIGGER - Fraction(1, 1000 * scale)) * way
+    assert paid(proportion(short, without, without + way), TRIGGER) == 0
+
+
+def test_a_target_without_a_stretch_is_refused() -> None:
+    with pytest.raises(ValueError, match="no stretch"):
+        proportion(Fraction(1), Fraction(2), Fraction(2))
+
+
+# Rules 1 and 5: pot, shares, weights, pump priming, on account, instalments
+
+
+def starter(folder: Path, settings: str = "", **columns: list[str]) -> Path:
+    """The starter agreement, with a setting and columns of its measures of one's own."""
+    result = psa("new", str(folder))
+    assert result.exit_code == 0, result.output
+    path = folder / "raw" / "agreement.toml"
+    if settings:
+        name = settings.partition(" ")[0]
+        lines = [line for line in path.read_text().splitlines() if name not in line.split()[:2]]
+        path.write_text("\n".join(lines).replace("[grant]", f"[grant]\n{settings}"))
+    path = folder / "raw" / "register" / "measures.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).assign(**columns)
+    table.to_csv(path, index=False)
+    return folder
+
+
+def test_the_pot_and_its_shares(tmp_path: Path) -> None:
+    agreement = load_agreement(starter(tmp_path / "other"))
+    assert pot(agreement.settings) == 5_000_000  # 2.5 % of 200 million
+    assert pump_priming(agreement.settings) == 750_000 + 600_000
+    assert pot_shares(agreement) == {
+        "A1": Fraction(1, 2), "A2-county": Fraction(3, 8), "A2-trunk": Fraction(1, 8),
+    }  # fmt: skip
+
+
+def test_without_weights_measures_of_a_target_share_alike(agreement: Agreement) -> None:
+    shares = pot_shares(agreement)
+    assert len(shares) == 20
+    assert sum(shares.values()) == 1
+    assert shares["N2"] == Fraction(1, 15)
+    assert shares["L1-english"] == shares["L1-maths"] == Fraction(1, 30)
+    assert "N26-all" not in shares  # supports its target and does not count
+    assert pot(agreement.settings) is None
+    assert pump_priming(agreement.settings) is None
+
+
+def test_another_councils_grant_from_a_folder_and_a_command(tmp_path: Path) -> None:
+    """A1 0.5 x 60 %, A2-county 3/8 x 76 %, A2-trunk at 50 % nothing: £2,925,000 of £5,000,000."""
+    folder = starter(tmp_path / "other")
+    assert psa("check", "--data", str(folder)).exit_code == 0
+    result = psa("grant", "2006-07 Q2", "--data", str(folder))
+    assert result.exit_code == 0, result.output
+    for text in (
+        "£1,500,000",
+        "£1,425,000",
+        "2006/07, instalment 1 of 2: £1,462,500",
+        "2007/08, instalment 2 of 2: £1,462,500",
+        "£2,925,000",
+        "illustrative",
+    ):
+        assert text in result.output
+    report = open_report("2006-07 Q2", str(folder))
+    table = grants(report).set_index("measure")
+    assert table["status"].tolist() == ["final"] * 3
+    assert table["proportion"].tolist() == [0.6, 0.76, 0.5]
+    assert table["least"].tolist() == table["most"].tolist() == [0.6, 0.76, 0]
+    assert table["pounds_most"].tolist() == [1_500_000, 1_425_000, 0]
+    assert whole_grant(report).expected() == pytest.approx((0.585, 0.585))
+    again = psa("new", str(folder))
+    assert again.exit_code == 2
+    assert "is not empty" in again.output
+
+
+def test_on_account_and_instalments(tmp_path: Path) -> None:
+    """A fifth of A1's half if 32.9 in 2004/05 is the interim level; none if it is one more."""
+    interim = {"interim": ["32.9", "", ""], "interim_period": ["2004/05", "", ""]}
+    folder = starter(tmp_path / "other", "capital_share = 0.5", **interim)
+    report = open_report("2006-07 Q2", str(folder))
+    assert on_account(report) == {"A1": Fraction(1, 10)}
+    table = payments(report)
+    assert table["year"].tolist() == ["2005/06", "2006/07", "2007/08"]
+    assert table["pounds_least"].tolist() == [500_000, 1_212_500, 1_212_500]
+    assert table["capital_most"].tolist() == [250_000, 606_250, 606_250]
+    assert table["pounds_least"].sum() == 2_925_000
+    early = open_report("2004-05 Q3", str(folder))
+    assert on_account(early) == {"A1": None}
+    measures = folder / "raw" / "register" / "measures.csv"
+    measures.write_text(measures.read_text().replace("32.9,2004/05", "33,2004/05"))
+    missed = open_report("2006-07 Q2", str(folder))
+    assert on_account(missed) == {"A1": 0}
+    assert payments(missed)["pounds_least"].tolist() == [1_462_500, 1_462_500]
+
+
+def test_more_on_account_than_was_earned_is_not_given_back(tmp_path: Path) -> None:
+    interim = {"interim": ["32", "", ""], "interim_period": ["2004/05", "", ""]}
+    folder = starter(tmp_path / "other", **interim)
+    path = folder / "raw" / "returns" / "outturns.csv"
+    path.write_text(path.read_text().replace("2005/06,34.2,", "2005/06,33.5,"))
+    table = payments(open_report("2006-07 Q2", str(folder)))
+    # A1 earned nothing; half of the 0.375 x 0.76 of A2-county each year.
+    assert table["least"].tolist() == pytest.approx([0.1, 0.1425, 0.1425])
+
+
+# What is not stated
+
+
+def test_nothing_is_guessed_where_without_is_not_stated(report_of: Callable) -> None:
+    """Met pays in full; short of the target, at most what the baseline in its place would pay."""
+    table = grants(report_of("2006-07 Q3")).set_index("measure")
+    assert table.loc["L2", ["least", "most", "proportion"]].tolist()[:2] == [1, 1]
+    # N14: 615 of 112 to 628, so at most 503/516; L5 has no baseline either.
+    assert table.loc["N14-into-work", ["least", "most"]].tolist() == [0, 503 / 516]
+    assert table.loc["L5", ["least", "most"]].tolist() == [0, 1]
+    # N2: 57.6 of 53.2 to 63 is 45 %, below the trigger even at the most.
+    assert table.loc["N2", ["least", "most"]].tolist() == [0, 0]
+    assert table.loc["N10", ["proportion", "least", "most"]].tolist() == [0.6, 0.6, 0.6]
+    assert table.loc["L8", "status"] == "not stated"
+    assert pd.isna(table.loc["L8", "least"])
+    assert table["pounds_most"].isna().all()
+
+
+def test_the_range_holds_what_any_without_would_pay(report: Report) -> None:
+    """Whatever was left unstated between baseline and target, the expected share lies within."""
+    table = grants(report).set_index("measure")
+    for name in ("N2", "L1-maths", "N13", "L4-repeat", "N26-county"):
+        row = report.agreement.measures.loc[name]
+        for part in (0.0, 0.3, 0.7, 0.95):
+            without = row["baseline"] + part * (row["target"] - row["baseline"])
+            share = report.outlooks[name].expected_share(without, row["target"], 0.6)
+            assert table.at[name, "least"] - 1e-9 <= share <= table.at[name, "most"] + 1e-9
+
+
+def test_pages_say_what_is_assumed_and_what_is_not_known(report: Report) -> None:
+    words = grant_words(report).text
+    assert "The net budget requirement is not stated" in words
+    assert "Nothing can be said of 4 measures with 27% of the pot" in words
+    assert "illustrative" in words
+    assert "£" not in words
+    lines = grant_table(report).text.splitlines()
+    assert next(line for line in lines if line.startswith("L7\t")).endswith("agreement: assumed")
+
+
+# The whole agreement
+
+
+def test_the_whole_is_the_sum_of_its_parts_on_average(report: Report) -> None:
+    """The closed form of the mean: shares times expected proportions, within 0.2 %."""
+    table, made = grants(report), whole_grant(report)
+    for end, mean in zip(("least", "most"), made.expected(), strict=True):
+        assert mean == pytest.approx((table["pot_share"] * table[end]).sum(), rel=2e-3)
+    assert made.unknown == pytest.approx(4 / 15)
+    low, high = made.interval(80)
+    assert 0 <= low <= made.expected()[0] <= made.expected()[1] <= high <= 1 - made.unknown + 1e-9
+
+
+def test_simulation_agrees_with_the_exact_distribution() -> None:
+    """Three measures that pay all or nothing: the eight outcomes and their probabilities."""
+    chances, shares = [0.2, 0.5, 0.7], [0.4, 0.3, 0.2]
+    parts = [
+        (share, np.repeat([0.0, 1.0], [round(1000 * (1 - c)), round(1000 * c)]), np.zeros(1))
+        for share, c in zip(shares, chances, strict=True)
+    ]
+    least, most = simulate(parts, np.eye(3), 100_000)
+    assert (most == 0).all()
+    assert least.mean() == pytest.approx(0.4 * 0.2 + 0.3 * 0.5 + 0.2 * 0.7, rel=2e-3)
+    for outcome in itertools.product([0, 1], repeat=3):
+        value = sum(share * one for share, one in zip(shares, outcome, strict=True))
+        exactly = np.prod([c if one else 1 - c for c, one in zip(chances, outcome, strict=True)])
+        assert np.isclose(least, value).mean() == pytest.approx(exactly, abs=0.006)
+
+
+def test_linked_measures_go_together() -> None:
+    """A Gaussian copula: two halves both above the middle with probability 1/4 + asin(r)/2 pi."""
+    half = np.repeat([0.0, 1.0], 500)
+    for r in (-0.8, 0.0, 0.5, 1.0):
+        together = np.array([[1, r], [r, 1]])
+        least, _ = simulate([(0.5, half, half), (0.5, half, half)], together, 100_000)
+        assert (least == 1).mean() == pytest.approx(0.25 + np.arcsin(r) / 2 / np.pi, abs=0.006)
+        assert least.mean() == pytest.approx(0.5, abs=1e-9)
+
+
+def test_links_change_the_spread_and_not_the_mean(report: Report) -> None:
+    apart, together = whole_grant(report, 0.0), whole_grant(report, 0.5)
+    assert apart.expected() == pytest.approx(together.expected(), rel=1e-9)
+    assert together.most.std() > 1.03 * apart.most.std()
+    # Nothing is stated, so nothing goes together.
+    assert (whole_grant(report).most == apart.most).all()
+
+
+def test_the_whole_with_nothing_known() -> None:
+    least, most = simulate([], np.eye(0), 1000)
+    made = WholeGrant(least, most, 1.0)
+    assert made.expected() == (0, 0)
+    assert made.chance(0.1) == (0, 0)
+
+
+# Links
+
+
+def test_correlations_that_cannot_hold_are_refused(tmp_path: Path, agreement: Agreement) -> None:
+    links = pd.DataFrame(
+        {"reference": ["A1", "A1"], "linked_to": ["A2", "A3"],
+         "correlation": [Fraction(9, 10), Fraction(-9, 10)]}
+    )  # fmt: skip
+    links.loc[2] = ["A2", "A3", Fraction(9, 10)]
+    matrix = correlation_matrix(["A1", "A2", "A3"], links, {})
+    most = held_together(matrix)
+    assert most == pytest.approx(1 / 1.8)  # the least eigenvalue of the links alone is -1.8
+    held = np.eye(3) + most * (matrix - np.eye(3))
+    assert np.linalg.eigvalsh(held).min() == pytest.approx(0, abs=1e-12)
+    assert held_together(np.eye(3)) == 1
+
+    folder = starter(tmp_path / "other")
+    path = folder / "raw" / "register" / "links.csv"
+    path.write_text("reference,linked_to,correlation\nA1,A2,0.9\n")
+    with pytest.raises(DataError, match=r"row 2, column correlation: .*0\.785 they would"):
+        load_agreement(folder)
+    path.write_text("reference,linked_to,correlation\nA1,A2,0.4\nA2,A1,0.5\n")
+    with pytest.raises(DataError, match=r"expected the 0.4 of row 2"):
+        load_agreement(folder)
+    path.write_text("reference,linked_to,correlation\nA1,A2,1.5\n")
+    with pytest.raises(DataError, match="a number from -1 to 1"):
+        load_agreement(folder)
+    path.write_text("reference,linked_to,correlation\nA1,A2,0.5\n")
+    assert whole_grant(open_report("2005-06 Q3", str(folder))).most.std() > 0
+
+
+def test_a_topic_links_all_that_it_stands_for(agreement: Agreement) -> None:
+    links = agreement.links.copy()
+    links["correlation"] = links["correlation"].astype(object)
+    links.loc[links["linked_to"] == "looked-after children", "correlation"] = Fraction(1, 4)
+    topics = agreement.settings.topics
+    matrix = correlation_matrix(["L4", "N6", "L3", "N13"], links, topics)
+    assert matrix[0].tolist() == [1, 0.25, 0.25, 0]
+    assert matrix[1].tolist() == [0.25, 1, 0, 0]
+
+
+# Where a better outturn brings most
+
+
+def test_a_better_outturn_never_brings_less(report: Report) -> None:
+    table = gains(report)
+    assert (table[["least", "most", "unit_least", "unit_most"]] >= 0).all(axis=None)
+    assert table["most"].is_monotonic_decreasing
+    for name in table["measure"]:
+        curve = gain_curve(report, name, steps=tuple(n / 10 for n in range(-10, 21)))
+        assert curve["least"].is_monotonic_increasing
+        assert curve["most"].is_monotonic_increasing
+        assert curve["certain"].is_monotonic_increasing
+        assert (curve["least"] <= curve["most"] + 1e-12).all()
+        now = curve[curve["step"] == 0].iloc[0]
+        row = grants(report).set_index("measure").loc[name]
+        assert now[["least", "most"]].tolist() == pytest.approx(row[["least", "most"]].tolist())
+
+
+def test_the_cliff(tmp_path: Path) -> None:
+    """Draws of 34.1 and 34.3 around the trigger of 34.2: a step of 0.1 takes both over it."""
+    report = open_report("2005-06 Q3", str(starter(tmp_path / "other")))
+    draws = np.array([[34.1], [34.3]])
+    due = (parse_period("2005/06"),)
+    outlooks = report.outlooks | {"A1": Outlook(draws, due)}
+    changed = dataclasses.replace(report, outlooks=outlooks)
+    curve = gain_curve(changed, "A1", steps=(0.0, 0.05))
+    # 34.3 pays 65 %, 34.1 nothing; with 0.1 more 70 and 60 %.
+    assert curve["least"].tolist() == pytest.approx([0.325, 0.65])
+    assert curve["most"].tolist() == curve["least"].tolist()
+    table = gains(changed).set_index("measure")
+    # A step of a tenth is 0.2: 34.3 and 34.5 pay 65 and 75 %, of half of the pot.
+    assert table.loc["A1", "step"] == pytest.approx(0.2)
+    assert table.loc["A1", "least"] == pytest.approx(0.5 * (0.7 - 0.325))
+    # One unit takes both to the target.
+    assert table.loc["A1", "unit_most"] == pytest.approx(0.5 * (1 - 0.325))
+
+
+def test_what_rests_on_a_partner(report: Report) -> None:
+    table = by_partner(report).set_index("partner")
+    sums = grants(report).assign(most=lambda own: own["most"] * own["pot_share"])
+    n2 = sums.loc[sums["reference"] == "N2", "most"].sum()
+    assert table.at["groups of schools by area", "most"] == pytest.approx(n2)
+    assert table.at["groups of schools by area", "targets"] == ["N2"]
+    assert pd.isna(table.at["bus companies", "most"])  # N9 has no target figure
+    assert table["most"].dropna().is_monotonic_decreasing
+
+
+# Broken registers
+
+
+@pytest.mark.parametrize(
+    ("settings", "columns", "says"),
+    [
+        ("", {"weight": ["", "3", ""]}, "expected a weight, since other measures of A2 have one"),
+        ("", {"without": ["35", "300", "50"]}, "expected short of the target 35"),
+        ("", {"interim": ["32", "", ""]}, "an interim level and its period, or neither"),
+        ("net_budget_requirement = 0", {}, "grant.net_budget_requirement"),
+        ("populaton = 600_000", {}, "grant.populaton"),
+        ("instalments = 0", {}, "grant.instalments"),
+    ],
+)
+def test_a_broken_grant_says_what_to_mend(
+    tmp_path: Path, settings: str, columns: dict, says: str
+) -> None:
+    folder = starter(tmp_path / "other", settings, **columns)
+    result = psa("grant", "2006-07 Q2", "--data", str(folder))
+    assert result.exit_code == 1
+    assert says in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_table_has_its_columns_and_the_register_its_order(report: Report) -> None:
+    table = grants(report)
+    assert list(table.columns) == list(GRANT_COLUMNS)
+    assert table["measure"].tolist() == list(pot_shares(report.agreement))
+
+
+def test_a_figure_that_changes_is_seen(agreement: Agreement) -> None:
+    """Weights move shares within a target and nowhere else."""
+    changed = with_measure(agreement, "L1-english", weight=3.0)
+    changed = with_measure(changed, "L1-maths", weight=1.0)
+    before, after = pot_shares(agreement), pot_shares(changed)
+    assert after["L1-english"] == Fraction(1, 20)
+    assert after["L1-maths"] == Fraction(1, 60)
+    assert all(after[name] == before[name] for name in before if not name.startswith("L1"))
