@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         chance_chart,
         commitments_chart,
         contributions_chart,
+        control_chart,
         effectiveness_chart,
         family_chart,
         funnel_chart,
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
         progress_chart,
         reliability_chart,
         trajectory_chart,
+    )
+    from psa_analysis.control import (
+        ControlRules,
+        Rebase,
+        xmr,
     )
     from psa_analysis.explain import (
         cells_used,
@@ -57,6 +63,8 @@ if TYPE_CHECKING:
         context_table,
         contributions_table,
         contributions_words,
+        control_table,
+        control_words,
         corrections_table,
         coverage_table,
         data_log,
@@ -116,6 +124,8 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "ControlRules": "control",
+    "Rebase": "control",
     "backtest_agreement": "backtest",
     "banner": "pages",
     "basket_contributions_chart": "charts",
@@ -136,6 +146,9 @@ _HOMES = {
     "contributions_chart": "charts",
     "contributions_table": "pages",
     "contributions_words": "pages",
+    "control_chart": "charts",
+    "control_table": "pages",
+    "control_words": "pages",
     "corrections_table": "pages",
     "coverage": "backtest",
     "coverage_table": "pages",
@@ -200,9 +213,12 @@ _HOMES = {
     "what_if": "places",
     "what_if_table": "pages",
     "what_if_words": "pages",
+    "xmr": "control",
 }
 
 __all__ = [
+    "ControlRules",
+    "Rebase",
     "backtest_agreement",
     "banner",
     "basket_contributions_chart",
@@ -223,6 +239,9 @@ __all__ = [
     "contributions_chart",
     "contributions_table",
     "contributions_words",
+    "control_chart",
+    "control_table",
+    "control_words",
     "corrections_table",
     "coverage",
     "coverage_table",
@@ -287,6 +306,7 @@ __all__ = [
     "what_if",
     "what_if_table",
     "what_if_words",
+    "xmr",
 ]
 
 

@@ -23,6 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.control import OUR_RULES, Control, ControlRules
 from psa_analysis.effectiveness import Effectiveness
 from psa_analysis.families import (
     FamilyOutlook,
@@ -38,7 +39,7 @@ from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
 from psa_analysis.pages import no_family
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
 from psa_analysis.places import SURE, decompose, hotspots
 from psa_analysis.trajectory import (
     baseline_end,
@@ -49,9 +50,11 @@ from psa_analysis.trajectory import (
 )
 from psa_analysis.words import (
     chance_text,
+    control_sentences,
     counted,
     difference_text,
     figure_text,
+    level_text,
     listed,
     range_text,
     signed,
@@ -1156,3 +1159,109 @@ def _contributions_alt(made: Effectiveness, data: pd.DataFrame, year: str) -> st
         "Bar chart of the points that performance and cost brought to cost-effectiveness in "
         f"{year}. {said}.{end}"
     )
+
+
+#: Colour, marker and size of each kind of figure in a control chart.
+CONTROL_MARKS = {
+    "ordinary": (GREY, "o", 6), "improvement": (BLUE, "D", 9), "concern": (ORANGE, "^", 11),
+}  # fmt: skip
+
+
+def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Chart:
+    """The control chart of one measure: its quarters, their mean and limits, and what stands out.
+
+    Where there can be none, the picture says why.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the assessment.
+    rules : ControlRules
+        The conventions.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    title = assessment_row(report, measure)["title"]
+    control = control_of(report, measure, rules)
+    said = control_sentences(control)
+    if control.reason:
+        return _only_words(f"{title}. {said}")
+    with _figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
+        labels = _draw_limits(axes, control)
+        _draw_quarters(axes, control)
+        axes.margins(x=0.03, y=0.12)
+        _label_ends(axes, labels)
+        _mark_rebases(axes, control)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
+        svg = _svg(figure)
+    return Chart(svg, f"Control chart of {title}, quarter by quarter. {said}", control.points)
+
+
+def _draw_limits(axes: Axes, control: Control) -> Labels:
+    """Mean, limits and target; gives the labels that belong at the right edge."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        ends = phase["period_end"]
+        # Trial limits are dotted, others dashed.
+        style = (0, (1, 2)) if phase["trial"].iloc[0] else (0, (5, 3))
+        axes.plot(ends, phase["centre"], color=GREY, linewidth=1.5)
+        for limit in ("lower", "upper"):
+            axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
+    last = points.iloc[-1]
+    kind = "trial limit" if last["trial"] else "limit"
+    labels: Labels = [
+        (last[column], last["period_end"], f"{name} {level_text(last[column], control.unit)}", GREY)
+        for column, name in (
+            ("centre", "Mean"), ("upper", f"Upper {kind}"), ("lower", f"Lower {kind}"),
+        )
+    ]  # fmt: skip
+    if pd.notna(control.target):
+        axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
+        text = f"Target {figure_text(control.target, control.unit)}"
+        labels.append((control.target, last["period_end"], text, TEAL))
+    return labels
+
+
+def _draw_quarters(axes: Axes, control: Control) -> None:
+    """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
+    firm = points["flag"].isin(["final", "revised"])
+    for kind, (colour, marker, size) in CONTROL_MARKS.items():
+        of_kind = points["kind"] == kind
+        shape: dict[str, Any] = {
+            "marker": marker, "markersize": size, "color": colour, "linestyle": "none",
+        }  # fmt: skip
+        shown = points[of_kind & firm]
+        axes.plot(shown["period_end"], shown["value"], **shape)
+        hollow = points[of_kind & ~firm]
+        axes.plot(
+            hollow["period_end"], hollow["value"], **shape,
+            markerfacecolor="white", markeredgewidth=2,
+        )  # fmt: skip
+        if of_kind.any():
+            axes.plot([], [], **shape, label=kind.capitalize())
+    if (points["kind"] != "ordinary").any():
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
+
+
+def _mark_rebases(axes: Axes, control: Control) -> None:
+    """A line before the first quarter of each new phase, with its name."""
+    ends = control.points.set_index("period")["period_end"]
+    for rebase in control.rebases:
+        between = ends[rebase.period] - pd.Timedelta(days=46)
+        axes.axvline(between, color=GREY, linewidth=0.8)
+        axes.annotate(
+            f"From {rebase.period}", (between, 1), (4, -4), xycoords=("data", "axes fraction"),
+            textcoords="offset points", color=GREY, fontsize=11, va="top",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip

@@ -20,6 +20,7 @@ import pandas as pd
 from psa_analysis.assessment import STATES
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.control import OUR_RULES, ControlRules
 from psa_analysis.explain import explain
 from psa_analysis.families import (
     family_figures,
@@ -45,7 +46,7 @@ from psa_analysis.grant import (
 from psa_analysis.partners import due
 from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
 from psa_analysis.places import (
     AVERAGE,
     REST,
@@ -68,10 +69,12 @@ from psa_analysis.words import (
     QUARTILES,
     STATE_SIGNS,
     chance_text,
+    control_sentences,
     counted,
     difference_text,
     effectiveness_sentences,
     figure_text,
+    level_text,
     listed,
     pounds_text,
     range_text,
@@ -1668,3 +1671,37 @@ def _illustrative_mark(rows: pd.DataFrame) -> str:
 
 def _percent(share: float) -> str:
     return "–" if pd.isna(share) else f"{share:.1%}"
+
+
+def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """What the control chart of a measure shows, or why there is none."""
+    return _sentence(control_sentences(control_of(report, measure, rules)))
+
+
+def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """The figures behind a control chart: each quarter with its mean, limits and sign."""
+    control = control_of(report, measure, rules)
+    points, unit = control.points, control.unit
+    title = report.agreement.measures.at[measure, "title"]
+    signs = {"outside": "beyond a limit", "run": "run", "trend": "trend",
+             "two_in_three": "two in three"}  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "Quarter": points["period"],
+            "Figure": [figure_text(value, unit) for value in points["value"]],
+            "Mean": [level_text(value, unit) for value in points["centre"]],
+            "Lower limit": [level_text(value, unit) for value in points["lower"]],
+            "Upper limit": [level_text(value, unit) for value in points["upper"]],
+            "Limits": points["trial"].map({True: "trial", False: "full"}),
+            "Kind": points["kind"],
+            "Because of": [
+                listed([name for rule, name in signs.items() if row[rule]]) or "–"
+                for _, row in points.iterrows()
+            ],
+            "Flag": points["flag"],
+        }
+        if not control.reason
+        else {}
+    )
+    numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
+    return table(frame, f"{title}: control chart, quarter by quarter", numeric=numeric, folded=True)

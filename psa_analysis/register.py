@@ -36,6 +36,9 @@ from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
 NOT_STATED = "not stated"
 
+#: Where a decision stands that no document states.
+OWN_DECISION = "own decision"
+
 #: How the reading that counts is made from what is observed (see ``performance``).
 Basis = Literal[
     "point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years",
@@ -250,6 +253,16 @@ class TrajectoryRow(_Row):
     location: Words
 
 
+class RebaseRow(_Row):
+    """A row of ``rebases.csv``: where a control chart's mean and limits start anew, and why."""
+
+    measure: MeasureId
+    period: SomePeriod
+    reason: Words
+    document: str
+    location: str
+
+
 class CommitmentRow(_Row):
     """A row of ``commitments.csv``: one promise of the strategy that is no target."""
 
@@ -455,7 +468,7 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories, families, baskets : pandas.DataFrame
+    differences, facts, areas, trajectories, families, baskets, rebases : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -477,6 +490,7 @@ class Agreement:
     trajectories: pd.DataFrame
     families: pd.DataFrame
     baskets: pd.DataFrame
+    rebases: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
@@ -497,6 +511,7 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
     "families": ("raw/register/families.csv", FamilyRow),
     "baskets": ("raw/register/baskets.csv", BasketRow),
+    "rebases": ("raw/register/rebases.csv", RebaseRow),
 }
 
 #: Files that must be there; of the others no row says the same as no file.
@@ -515,6 +530,7 @@ _LEFT_OUT: dict[str, dict[str, str]] = {
         "interim_period": "", "parts": "", "continues": "", "comparator": "", "partner": "",
         "document": "", "location": NOT_STATED,
     },
+    "rebases": {"document": OWN_DECISION, "location": ""},
 }  # fmt: skip
 
 
@@ -812,6 +828,8 @@ def _cross_checks(
         ("baskets", "indicator", measures),
         ("baskets", "document", settings.documents),
         ("families", "area", tables["areas"]["area"]),
+        ("rebases", "measure", measures),
+        ("rebases", "document", {*settings.documents, OWN_DECISION}),
         ("families", "document", {*settings.documents, NOT_STATED}),
     ]
     problems: list[Finding] = []
@@ -874,6 +892,7 @@ def _cross_checks(
     problems += _comparator_problems(
         tables["measures"], tables["areas"], families, settings.agreement.area
     )
+    problems += _rebase_problems(tables, texts["rebases"])
     problems += _family_problems(texts["families"], tables["areas"])
     problems += _effectiveness_problems(settings, tables)
     problems += _basket_problems(tables, texts["baskets"])
@@ -1256,6 +1275,38 @@ def _point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iter
                     "period", "each end of a period only once",
                     f"Row {first} gives a value for {period.end} already: remove one.",
                 )  # fmt: skip
+
+
+def _rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+    """Rebases at a quarter of a quarterly measure, each once, and each with its place."""
+    frequencies = tables["measures"].drop_duplicates("measure").set_index("measure")["frequency"]
+    seen: dict[tuple[str, date], int] = {}
+    for number, row in tables["rebases"].iterrows():
+        problem = partial(
+            Finding, "error", _TABLES["rebases"][0], row=int(str(number)), measure=row["measure"]
+        )
+        period = parse_period(row["period"])
+        if frequencies.get(row["measure"], "quarterly") != "quarterly":
+            yield problem(
+                "a quarterly measure, since no other has a control chart", "Remove the row.",
+                column="measure", found=row["measure"],
+            )  # fmt: skip
+        elif period.kind != "quarter":
+            yield problem(
+                "a quarter, as its frequency says", "Correct the period.",
+                column="period", found=text.at[number, "period"],
+            )  # fmt: skip
+        first = seen.setdefault((row["measure"], period.end), int(str(number)))
+        if first != number:
+            yield problem(
+                "each quarter of a measure only once", f"Row {first} has it already: remove one.",
+                column="period", found=text.at[number, "period"],
+            )  # fmt: skip
+        if row["document"] not in ("", OWN_DECISION) and not row["location"].strip():
+            yield problem(
+                "the place in the document", f"Give it, or write '{OWN_DECISION}' as the document.",
+                column="location", found=row["location"],
+            )  # fmt: skip
 
 
 def _point_finding(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pandas as pd
+
+if TYPE_CHECKING:
+    from psa_analysis.control import Control
+
 
 from psa_analysis.effectiveness import AGREES_WITHIN, Effectiveness
 
@@ -343,3 +348,110 @@ def _apart(ratios: pd.Series) -> str:
             for name in (ratios.idxmax(), ratios.idxmin())]  # fmt: skip
     lost = counted(int((ratios < 100).sum()), "component")
     return f"Highest stands {ends[0]}, lowest {ends[1]}, and {lost} below 100"
+
+
+def level_text(value: float, unit: str) -> str:
+    """A mean or limit: as :func:`figure_text`, but large counts in whole numbers."""
+    counted_in = unit not in _DECIMALS and abs(value) >= 100
+    return figure_text(round(value) if counted_in else value, unit)
+
+
+def control_sentences(control: Control) -> str:
+    """What a control chart shows, in a few sentences.
+
+    Parameters
+    ----------
+    control : Control
+        As :func:`psa_analysis.pipeline.control_of` gives it.
+    """
+    if control.reason:
+        return f"No control chart: {control.reason}."
+    points, unit = control.points, control.unit
+    last = points.iloc[-1]
+    known = points["value"].notna()
+    phase = points[points["phase"] == last["phase"]]
+    since = f" since {phase['period'].iloc[0]}" if last["phase"] else ""
+    said = [
+        f"{counted(int(known.sum()), 'quarter')} up to {last['period']}: the mean{since} is "
+        f"{level_text(last['centre'], unit)}, and ordinary variation runs from "
+        f"{level_text(last['lower'], unit)} to {level_text(last['upper'], unit)}"
+    ]
+    signs = _control_signs(control)
+    found = (
+        f"Signs that something has changed: {'; '.join(signs)}"
+        if signs
+        else "There is no sign of anything but ordinary variation"
+    )
+    if pd.notna(control.season):
+        found += (
+            f". But read this with care: beside any drift, the time of year explains about "
+            f"{control.season:.0%} of how the quarters differ, so a figure near a limit may be the "
+            "season alone, and the wide limits may hide a change"
+        )
+    said.append(found)
+    if last["trial"]:
+        said.append(
+            f"With {counted(int(phase['value'].notna().sum()), 'quarter')}, fewer than "
+            f"{control.rules.trial_below}, these are trial limits, which each new quarter moves"
+        )
+    said += _rebase_texts(control)
+    if control.assurance:
+        said.append(_assurance_text(control))
+    missing = points.loc[~known, "period"].tolist()
+    if missing:
+        said.append(f"There is no figure for {listed(missing)}")
+    if last["flag"] == "provisional":
+        said.append(f"The figure for {last['period']} is provisional and may still change")
+    return ". ".join(said) + "."
+
+
+def _control_signs(control: Control) -> list[str]:
+    """Each sign of a special cause: which quarters, by which rule, and which way it points."""
+    rules, points = control.rules, control.points
+    texts = {
+        ("outside", 1): "above the upper limit",
+        ("outside", -1): "below the lower limit",
+        ("run", 1): f"in a run of {rules.run} or more above the mean",
+        ("run", -1): f"in a run of {rules.run} or more below the mean",
+        ("trend", 1): f"in a row of {rules.trend} or more, each higher than the one before",
+        ("trend", -1): f"in a row of {rules.trend} or more, each lower than the one before",
+        ("two_in_three", 1): "close to the upper limit, two in three quarters",
+        ("two_in_three", -1): "close to the lower limit, two in three quarters",
+    }
+    signs = []
+    for (rule, sign), text in texts.items():
+        marked = points[rule] == sign
+        # A new stretch begins where the mark, or the phase, does.
+        begins = marked & ~(marked.shift(fill_value=False) & ~points["phase"].diff().astype(bool))
+        for _, stretch in points[marked].groupby(begins.cumsum()[marked]):
+            first, last = stretch["period"].iloc[0], stretch["period"].iloc[-1]
+            quarters = first if first == last else f"{first} to {last}"
+            kinds = stretch["kind"].unique()
+            kind = f" ({kinds[0]})" if len(kinds) == 1 else ""
+            signs.append((stretch.index[0], f"{quarters}, {text}{kind}"))
+    return [text for _, text in sorted(signs)]
+
+
+def _rebase_texts(control: Control) -> list[str]:
+    """Where mean and limits start anew, where they cannot, and why."""
+    said = [
+        f"Mean and limits start anew at {one.period}: {one.reason.rstrip('.')}"
+        for one in control.rebases
+    ]
+    said += [
+        f"Mean and limits do not start anew at {one.period} ({one.reason.rstrip('.')}): {why}"
+        for one, why in control.refused
+    ]
+    return said
+
+
+def _assurance_text(control: Control) -> str:
+    target = figure_text(control.target, control.unit)
+    return {
+        "consistently hits": f"The target of {target} lies outside the limits on the good side: "
+        "while nothing changes, quarters meet it",
+        "consistently misses": f"The target of {target} lies outside the limits: while nothing "
+        "changes, no quarter is likely to meet it",
+        "unreliable": f"The target of {target} lies within the limits: while nothing changes, "
+        "some quarters meet it and some do not, by ordinary variation",
+    }[control.assurance]
