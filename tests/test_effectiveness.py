@@ -391,6 +391,9 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
     made = effectiveness(read, changed, END)
     # Half of 10 per cent, and half of 4 points.
     assert row(made.components, "2003/04")["performance"] == 100 + 5 + 2
+    # A first quarter is no year.
+    treated = made.indicators[made.indicators["indicator"] == "N7-treatment"]
+    assert row(treated, "2004/05")["missing"] == "2004/05: no figure"
     # The school year 2003/04 ends in August 2004.
     early = effectiveness(read, changed, date(2004, 6, 30))
     assert row(early.components, "2003/04")["missing"].startswith("Five or more GCSEs")
