@@ -36,6 +36,7 @@ from psa_analysis.performance import readings
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
 from psa_analysis.register import Agreement, EffectivenessSection, load_agreement
+from psa_analysis.words import effectiveness_sentences
 
 YEARS = ["2002/03", "2003/04", "2004/05", "2005/06"]
 END = date(2006, 12, 31)
@@ -391,6 +392,9 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
     made = effectiveness(read, changed, END)
     # Half of 10 per cent, and half of 4 points.
     assert row(made.components, "2003/04")["performance"] == 100 + 5 + 2
+    # A first quarter is no year.
+    treated = made.indicators[made.indicators["indicator"] == "N7-treatment"]
+    assert row(treated, "2004/05")["missing"] == "2004/05: no figure"
     # The school year 2003/04 ends in August 2004.
     early = effectiveness(read, changed, date(2004, 6, 30))
     assert row(early.components, "2003/04")["missing"].startswith("Five or more GCSEs")
@@ -415,6 +419,12 @@ def test_flags_and_illustrative_figures_are_passed_on(agreement: Agreement) -> N
     frame.loc[start & (frame["area"] == "Blaby"), "flag"] = "estimated"
     made = effectiveness(readings(frame, changed), changed, END)
     assert row(made.components, "2003/04", "Blaby")["flag"] == "estimated"
+    frame.loc[(frame["measure"] == "N10-invoices") & (frame["period"] == "2002/03"), "flag"] = (
+        "provisional"
+    )
+    made = effectiveness(readings(frame, changed), changed, END)
+    paid = made.indicators[made.indicators["indicator"] == "N10-invoices"]
+    assert row(paid, "2003/04")["flag"] == "provisional"
     frame.loc[one, "illustrative"] = True
     made = effectiveness(readings(frame, changed), changed, END)
     assert made.overall["illustrative"].tolist() == [False, True, False, False]
@@ -695,6 +705,16 @@ def test_the_words_come_from_the_numbers(report_of: Callable[[str], Report]) -> 
         "No year after 2002/03 has ended yet."
     )
     assert "has not ended" in library.effectiveness_words(report_of("2002-03 Q1")).text
+
+
+def test_a_loss_is_called_one(agreement: Agreement) -> None:
+    figures = TWO_FIGURES | {("N10", "Leicestershire"): [100, 96]}
+    words = effectiveness_sentences(make(agreement, TWO, figures), agreement.measures.loc["N10"])
+    # 97.6875 over 102.5 is 95.3.
+    assert "Points lost: 4.7; the target asks for 7.5 to be gained by 2005/06." in words
+    assert "performance less cost, it is −4.8." in words
+    assert "returned for 2003/04, 96, is another one: the page on data quality says" in words
+    assert "Highest stands Blaby 101.6, lowest Melton 93, and 1 component below 100." in words
 
 
 def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None:
