@@ -560,8 +560,9 @@ def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Find
     counted = observed_units(agreement.measures).map(
         lambda unit: rate_factor(unit) is None and unit not in no_sums
     )
-    for whole in sorted(set(areas["part_of"]) - {""}):
-        parts = areas.loc[areas["part_of"] == whole, "area"]
+    # Districts make a county, and so do its schools: each kind of part by itself.
+    kinds = areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]
+    for (whole, _), parts in kinds:
         mine = newest[newest["measure"].map(counted).astype(bool)]
         sums = mine[mine["area"].isin(parts)].groupby(["measure", "period"], observed=True)["value"]
         complete = sums.sum()[sums.count() == len(parts)]

@@ -46,6 +46,7 @@ from psa_analysis.register import (
     NOT_SUMMED,
     Agreement,
     Comparator,
+    family_areas,
     measure_period,
     parse_comparator,
     rate_factor,
@@ -66,6 +67,8 @@ READING_COLUMNS = {
     "upper": "its upper end",
     "interval": "the method of these limits, or why there are none",
     "observed": "the observation of the period itself",
+    "numerator": "of a rate: what was counted in what the reading is made from, else missing",
+    "denominator": "of a rate: what it was counted among, likewise",
     "flag": "the weakest flag among the observations used",
     "illustrative": "True if any observation used is made up",
     "file": "file of the period's own observation",
@@ -284,6 +287,8 @@ def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Serie
         else:
             made, missing = added_up(*_columns(window), unit)
             total = float(made) if rate_factor(unit) is not None else float(made) / years
+            parts = ["numerator", "denominator"]
+            result.loc[index, parts] = window[parts].sum(min_count=len(window)).to_numpy()
         totals.append(total)
         result.at[index, "missing"] = missing
     return result.assign(reading=totals)
@@ -384,7 +389,7 @@ def _ranked(
         return result.assign(missing="the comparator is not stated")
     if result["area"].iloc[0] != area:
         return result.assign(missing=f"only {area} is ranked")
-    family = _family(comparator, agreement)
+    family = family_areas(agreement, comparator.name)
     mine = (known["measure"] == measure.name) & known["area"].isin(family)
     given = known[mine & known["value"].notna()]
     for index, own in result[result["observed"].notna()].iterrows():
@@ -395,18 +400,27 @@ def _ranked(
         if 2 * len(figures) < len(family):
             result.at[index, "missing"] = f"only {there} gave a figure, fewer than half"
             continue
-        ahead = figures["value"] - own["observed"]
-        better = ahead > 0 if comparator.highest_first else ahead < 0
-        result.at[index, "reading"] = 1 + better.sum()
+        result.at[index, "reading"] = place(
+            own["observed"], figures["value"], comparator.highest_first
+        )
         result.at[index, "note"] = f"ranked among {there}"
     return result
 
 
-def _family(comparator: Comparator, agreement: Agreement) -> list[str]:
-    """The areas of one kind, and the agreement's own whatever its kind."""
-    areas, own = agreement.areas, agreement.settings.agreement.area
-    family = areas.loc[areas["kind"] == comparator.name, "area"]
-    return [own, *family[family != own]]
+def place(own: float, figures: pd.Series, highest_first: bool) -> int:
+    """The place of one figure among others, 1 for the best; equals share the better place.
+
+    Parameters
+    ----------
+    own : float
+        The figure that is ranked; whether it stands among the others makes no difference.
+    figures : pandas.Series
+        The figures of the family, none missing.
+    highest_first : bool
+        Whether the highest figure has place 1.
+    """
+    better = figures > own if highest_first else figures < own
+    return 1 + int(better.sum())
 
 
 def _milestone(result: pd.DataFrame) -> pd.DataFrame:
@@ -543,7 +557,9 @@ def _compared_with(
         return known.head(0)
     if comparator.kind == "measure":
         return observations_used(known, agreement, comparator.name, area, period)
-    areas = [comparator.name] if comparator.kind == "area" else _family(comparator, agreement)
+    areas = (
+        [comparator.name] if comparator.kind == "area" else family_areas(agreement, comparator.name)
+    )
     there = (known["measure"] == name) & (known["period"] == period) & known["value"].notna()
     return known[there & known["area"].isin([one for one in areas if one != area])]
 

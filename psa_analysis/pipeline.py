@@ -12,6 +12,7 @@ import pandas as pd
 
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
+from psa_analysis.commitments import follow, load_progress
 from psa_analysis.corrections import load_corrections
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import write_bytes
@@ -22,21 +23,19 @@ from psa_analysis.provenance import as_table, read_sidecars
 from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement
 from psa_analysis.trajectory import planned_path, season_factors
+from psa_analysis.words import day_text as day_text
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
+
 AUDIENCES = ("internal", "public")
+
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
 
 
 class ParameterError(ValueError):
     """A parameter of a notebook or command that cannot be used."""
-
-
-def day_text(day: date) -> str:
-    """A day as a reader expects it: ``14 February 2005``."""
-    return f"{day.day} {day:%B %Y}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +60,8 @@ class Report:
         The forecast of each measure, or why there is none.
     assessment : pandas.DataFrame
         One row per measure.
+    commitments : pandas.DataFrame
+        One row per commitment of the strategy (:func:`psa_analysis.commitments.follow`).
     sources : pandas.DataFrame
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
@@ -75,6 +76,7 @@ class Report:
     readings: pd.DataFrame
     outlooks: dict[str, Outlook]
     assessment: pd.DataFrame
+    commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
 
@@ -96,7 +98,8 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     corrections, unfit = load_corrections(agreement.folder)
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
     series = check_series(observations, agreement)
-    return observations, [*findings, *unread, *unfit, *doubts, *series]
+    _, unclear = load_progress(agreement)
+    return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear]
 
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
@@ -142,10 +145,11 @@ def make_report(
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
     ahead = outlooks(known[known["period_end"] <= until], vintages, agreement, period.end)
     sources = as_table(read_sidecars(agreement.folder)[0])
+    promised = follow(agreement, load_progress(agreement)[0], observations, period)
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
     return Report(
         agreement, period, cut_off, audience, observations, read, ahead,
-        assess(read, agreement, period, refused, ahead), sources, tuple(findings),
+        assess(read, agreement, period, refused, ahead), promised, sources, tuple(findings),
     )  # fmt: skip
 
 

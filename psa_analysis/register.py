@@ -121,7 +121,7 @@ class Comparator:
     kind : {"measure", "area", "family"}
         Another measure of the same area, the same measure of another area, or several areas.
     name : str
-        The measure, the area, or the kind of area of ``areas.csv`` that makes the family.
+        The measure, the area, or the family: one of ``families.csv``, or a kind of area.
     highest_first : bool
         For a family: whether the highest figure has place 1.
     """
@@ -251,10 +251,11 @@ class CommitmentRow(_Row):
     unit: str
     polarity: Literal["higher", "lower", ""]
     baseline: Figure
-    baseline_period: str
+    baseline_period: PeriodText
     target: Figure
     due: Words
     due_date: DateText
+    measure: str
     document: str
     location: Words
 
@@ -307,6 +308,15 @@ class AreaRow(_Row):
     area: Words
     kind: Words
     part_of: str
+
+
+class FamilyRow(_Row):
+    """A row of ``families.csv``: an area that the agreement's own is compared with."""
+
+    family: Words
+    area: str
+    document: str
+    location: Words
 
 
 class _Section(BaseModel):
@@ -410,7 +420,7 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories : pandas.DataFrame
+    differences, facts, areas, trajectories, families : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -430,6 +440,7 @@ class Agreement:
     facts: pd.DataFrame
     areas: pd.DataFrame
     trajectories: pd.DataFrame
+    families: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
@@ -448,6 +459,7 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "facts": ("raw/register/facts.csv", FactRow),
     "areas": ("raw/register/areas.csv", AreaRow),
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
+    "families": ("raw/register/families.csv", FamilyRow),
 }
 
 #: Files that must be there; of the others no row says the same as no file.
@@ -467,6 +479,36 @@ _LEFT_OUT: dict[str, dict[str, str]] = {
         "document": "", "location": NOT_STATED,
     },
 }  # fmt: skip
+
+
+def family_areas(agreement: Agreement, family: str) -> list[str]:
+    """The areas of a family, the agreement's own first, which belongs to every family.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    family : str
+        A family of ``families.csv``, or a kind of area of ``areas.csv``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such family.
+    """
+    areas, families = agreement.areas, agreement.families
+    own = agreement.settings.agreement.area
+    named = families.loc[families["family"] == family, "area"]
+    others = named if len(named) else areas.loc[areas["kind"] == family, "area"]
+    if others.empty:
+        known = _family_names(families, areas, own)
+        raise KeyError(f"there is no family '{family}'; the register has {', '.join(known)}")
+    return [own, *others[others != own]]
+
+
+def _family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[str]:
+    """Families of ``families.csv``, then kinds of area other than the agreement's own."""
+    kinds = areas.loc[areas["area"] != own, "kind"]
+    return [*dict.fromkeys(families["family"]), *sorted(set(kinds))]
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -718,6 +760,7 @@ def _cross_checks(
         ("measures", "partner", {*settings.partners, ""}),
         ("measures", "document", settings.documents),
         ("commitments", "objective", settings.objectives),
+        ("commitments", "measure", {*measures, ""}),
         ("commitments", "document", settings.documents),
         ("links", "reference", references),
         ("links", "linked_to", {*references, *settings.topics}),
@@ -728,6 +771,8 @@ def _cross_checks(
         ("areas", "part_of", {*tables["areas"]["area"], ""}),
         ("trajectories", "measure", measures),
         ("trajectories", "document", settings.documents),
+        ("families", "area", tables["areas"]["area"]),
+        ("families", "document", {*settings.documents, NOT_STATED}),
     ]
     problems: list[Finding] = []
     for key, column, names in known:
@@ -737,7 +782,7 @@ def _cross_checks(
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
-        ("areas", ["area"]),
+        ("areas", ["area"]), ("families", ["family", "area"]),
     ]  # fmt: skip
     for key, columns in keys:
         problems += _duplicates(texts[key], key, columns)
@@ -784,8 +829,13 @@ def _cross_checks(
     problems += _continuation_problems(tables["measures"])
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
-    problems += _comparator_problems(tables["measures"], tables["areas"], settings.agreement.area)
+    families = _family_names(tables["families"], tables["areas"], settings.agreement.area)
+    problems += _comparator_problems(
+        tables["measures"], tables["areas"], families, settings.agreement.area
+    )
+    problems += _family_problems(texts["families"], tables["areas"])
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
+    problems += _commitment_links(tables["commitments"], tables["measures"])
     problems += _assumption_problems(tables["assumptions"], texts)
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])
     problems += [
@@ -948,7 +998,7 @@ _COMPARED: dict[str, tuple[str, ...]] = {
 
 
 def _comparator_problems(
-    measures: pd.DataFrame, areas: pd.DataFrame, own_area: str
+    measures: pd.DataFrame, areas: pd.DataFrame, families: list[str], own_area: str
 ) -> Iterator[Finding]:
     """A comparator is there where the basis needs one, exists, and can be compared with."""
     for number, row in measures.iterrows():
@@ -965,13 +1015,17 @@ def _comparator_problems(
                 "lower, since place 1 is the best", "The comparator says which figure has place 1.",
                 column="polarity", found=row["polarity"],
             )  # fmt: skip
-        wrong = _comparator_problem(row, measures, areas, own_area)
+        wrong = _comparator_problem(row, measures, areas, families, own_area)
         if wrong is not None:
             yield problem(*wrong, column="comparator", found=row["comparator"])
 
 
 def _comparator_problem(
-    row: pd.Series, measures: pd.DataFrame, areas: pd.DataFrame, own_area: str
+    row: pd.Series,
+    measures: pd.DataFrame,
+    areas: pd.DataFrame,
+    families: list[str],
+    own_area: str,
 ) -> tuple[str, str] | None:
     """What was expected of one measure's comparator and what to do, or None if it can be used."""
     kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
@@ -990,10 +1044,12 @@ def _comparator_problem(
         wrong = comparator.name not in others
         return (one_of(others), did_you_mean(comparator.name, others)) if wrong else None
     if comparator.kind == "family":
-        others = sorted(set(areas.loc[areas["area"] != own_area, "kind"]))
-        wrong = comparator.name not in others
+        wrong = comparator.name not in families
         return (
-            (f"a kind of area: {one_of(others)}", did_you_mean(comparator.name, others))
+            (
+                f"a family, or a kind of area: {one_of(families)}",
+                did_you_mean(comparator.name, families),
+            )
             if wrong
             else None
         )
@@ -1010,6 +1066,16 @@ def _comparator_problem(
     if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
         return f"a measure in {unit}", "Name another measure, or correct the unit."
     return None
+
+
+def _family_problems(text: pd.DataFrame, areas: pd.DataFrame) -> Iterator[Finding]:
+    """A family's name says which areas are meant, so it is no kind of area as well."""
+    for number, row in text[text["family"].isin(areas["kind"])].iterrows():
+        yield Finding(
+            "error", _TABLES["families"][0], "a name that is no kind of area in areas.csv",
+            "Rename the family; all areas of a kind are a family without a row here.",
+            row=int(str(number)), column="family", found=row["family"],
+        )  # fmt: skip
 
 
 def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Finding]:
@@ -1197,6 +1263,25 @@ def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Itera
                 f"a day that fits '{row['due']}'", "Correct one of the two.",
                 column="due_date", found=text.at[number, "due_date"],
             )  # fmt: skip
+
+
+def _commitment_links(commitments: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
+    """A commitment whose figures are a measure's readings promises a level in the same unit."""
+    by_name = measures.drop_duplicates("measure").set_index("measure")
+    for number, row in commitments[commitments["measure"].isin(by_name.index)].iterrows():
+        measure = by_name.loc[row["measure"]]
+        if row["kind"] != "level":
+            expected = f"nothing, since a {row['kind']} commitment has no readings"
+        elif measure["unit"] != row["unit"]:
+            expected = f"a measure in {row['unit']}, not in {measure['unit']}"
+        elif measure["polarity"] != row["polarity"]:
+            expected = f"a measure of which {row['polarity']} is better"
+        else:
+            continue
+        yield Finding(
+            "error", _TABLES["commitments"][0], expected, "Correct the cell, or empty it.",
+            row=int(str(number)), column="measure", found=row["measure"],
+        )  # fmt: skip
 
 
 def _assumption_problems(

@@ -22,6 +22,7 @@ import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
+from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.corrections import NAME as CORRECTIONS
 from psa_analysis.front import front_page
 from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
@@ -310,6 +311,7 @@ def _footer(report: Report) -> str:
 
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
     write_bytes(folder / "assessment.csv", report.assessment.to_csv(index=False).encode())
+    write_bytes(folder / "commitments.csv", report.commitments.to_csv(index=False).encode())
     title = f"{report.agreement.settings.agreement.name}, {report.period}"
     made = {
         page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
@@ -336,8 +338,7 @@ def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
     """SHA-256 of every file that the pack was made from."""
     data = report.agreement.folder
     raw = [data / "raw" / "agreement.toml"]
-    if (data / CORRECTIONS).exists():
-        raw.append(data / CORRECTIONS)
+    raw += [data / name for name in (CORRECTIONS, PROGRESS) if (data / name).exists()]
     for folder in ("register", *RETURN_FOLDERS):
         raw += [path for path in sorted((data / "raw" / folder).glob("*")) if path.is_file()]
     inputs = {str(path.relative_to(data)): checksum(path) for path in raw}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 #: A sign beside each state, so that it is never told by colour alone.
 STATE_SIGNS = {
     "achieved": "✔", "partly achieved": "◐", "missed": "✘",
     "on track": "●", "at risk": "▲", "off track": "✖",
+    "done": "✔", "done late": "◆", "overdue": "■",
 }  # fmt: skip
 
 _DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
              "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
+
+
+def day_text(day: date) -> str:
+    """A day as a reader expects it: ``14 February 2005``."""
+    return f"{day.day} {day:%B %Y}"
 
 
 def figure_text(value: float, unit: str) -> str:
@@ -35,6 +43,30 @@ def figure_text(value: float, unit: str) -> str:
     if unit == "percent change" and value > 0 and text.strip("0."):
         sign = "+"
     return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
+
+
+def difference_text(value: float, unit: str, signed: bool = True, named: bool = False) -> str:
+    """A difference in a unit: ``−0.24`` or, named, ``0.24 percentage points``.
+
+    Parameters
+    ----------
+    value : float
+        The difference; a missing one gives a dash.
+    unit : str
+        The unit of what differs; percentages differ by percentage points.
+    signed : bool
+        Whether its sign is shown.
+    named : bool
+        Whether the unit follows, and the figure has one decimal, as in a sentence.
+    """
+    if pd.isna(value):
+        return "–"
+    points = unit in ("percent", "percent change", "percentage points")
+    decimals = 2 if points and not named else 0 if float(value).is_integer() and not points else 1
+    text = f"{abs(value):,.{decimals}f}"
+    if signed and text.strip("0.,"):
+        text = ("−" if value < 0 else "+") + text
+    return f"{text} {'percentage points' if points else unit}" if named else text
 
 
 def with_unit(value: float, unit: str) -> str:
@@ -179,3 +211,63 @@ def counted(number: int, noun: str) -> str:
     """``1 target``, ``2 targets``."""
     plural = noun if noun.endswith("s") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+#: The quartiles, best first.
+QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
+
+
+def points_text(size: float, unit: str) -> str:
+    """A difference in a unit: ``0.8 percentage points``, ``12 casualties``."""
+    unit = "percentage points" if unit == "percent" else unit
+    text = with_unit(abs(size), unit).strip()
+    if size and not figure_text(abs(size), unit).strip("0."):
+        return text.replace("0.0", "under 0.1", 1)
+    return text
+
+
+def standing_sentences(row: pd.Series, area: str, unit: str) -> str:
+    """Where the agreement's area stands in its family.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        A row of the standings that has an edge.
+    area : str
+        The agreement's area.
+    unit : str
+        The unit of the figures.
+    """
+    made_up = "Illustrative figures. " if row["illustrative"] else ""
+    edge = figure_text(row["edge"], unit)
+    counted_of = f"{row['ranked']} of {row['family']} authorities whose figures count"
+    if row["reason"]:
+        said = [
+            f"Of the {counted_of}, the top quartile begins at {edge} in {row['period']}; "
+            f"{row['reason']}"
+        ]
+    else:
+        shared = f", shared with {counted(row['tied'], 'other')}," if row["tied"] else ""
+        said = [
+            f"{area} has {with_unit(row['figure'], unit).strip()} for {row['period']}: place "
+            f"{row['place']:.0f}{shared} among the {counted_of}, and in the "
+            f"{QUARTILES[row['quartile']]} quartile",
+            f"The top quartile begins at {edge}{_distance_text(row['inside'], unit, area)}",
+        ]
+    if row["missing"]:
+        said.append(f"No figure had come in from {listed(list(row['missing']))}")
+    if row["left_out"]:
+        said.append(f"Left out as doubtful: {listed(list(row['left_out']))}")
+    if row["spans"]:
+        said.append(
+            f"Chance alone allows {figure_text(row['lower'], unit)} to "
+            f"{figure_text(row['upper'], unit)} around this figure, and the edge of the top "
+            "quartile lies within that, so which side of it the area is on is not certain"
+        )
+    return made_up + ". ".join(said) + "."
+
+
+def _distance_text(inside: float, unit: str, area: str) -> str:
+    if not inside:
+        return f", exactly where {area} is"
+    return f"; {area} is {points_text(inside, unit)} {'inside' if inside > 0 else 'outside'} it"

@@ -48,8 +48,9 @@ def test_every_row_of_the_shipped_files_became_an_observation(
 def test_the_illustrative_returns_are_what_the_script_makes(tmp_path: Path) -> None:
     script = ROOT / "data" / "make_illustrative_returns.py"
     subprocess.run([sys.executable, script, tmp_path], check=True)
-    for path in (ROOT / "data" / "raw" / "returns").glob("*.csv"):
-        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+    raw = ROOT / "data" / "raw"
+    for path in [raw / "progress.csv", *(raw / "returns").glob("*.csv")]:
+        assert (tmp_path / path.relative_to(raw)).read_text() == path.read_text(), path.name
 
 
 def test_illustrative_returns_start_at_the_registers_baselines(

@@ -42,10 +42,11 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pack_is_complete(pack: Path) -> None:
     names = {path.name for path in pack.iterdir()}
     pages = {f"{path.stem}{ending}" for path in NOTEBOOKS for ending in (".ipynb", ".html")}
-    assert names == pages | {"index.html", "assessment.csv", "manifest.json"}
+    assert names == pages | {"index.html", "assessment.csv", "commitments.csv", "manifest.json"}
     made = pd.read_csv(pack / "assessment.csv")
     assert made["measure"].tolist()[0] == "N2"
     assert len(made) == 24
+    assert len(pd.read_csv(pack / "commitments.csv")) == 54
 
 
 def test_the_manifest_says_what_the_pack_was_made_from(pack: Path) -> None:
