@@ -92,7 +92,9 @@ class Chart:
     def numbers(self) -> Html:
         """The numbers drawn as a folded table."""
         frame = _plainly(self.data) if self.shown is None else self.shown
-        what = re.split(r"[.:;](?:\s|$)", self.alt, maxsplit=1)[0]
+        words = self.alt.removeprefix("Illustrative figures. ")
+        what = re.split(r"[.:;](?:\s|$)", words, maxsplit=1)[0]
+        what += " (illustrative)" if "Illustrative figures." in self.alt else ""
         numeric = [name for name in frame.columns[1:] if frame[name].map(_is_figure).all()]
         return table(frame, f"{what}: the numbers", numeric=numeric, folded=True)
 
@@ -679,7 +681,23 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         ],
         ignore_index=True,
     )
-    return Chart(svg, _family_alt(definition, edges, ahead, area, unit, family), data)
+    alt = _family_alt(definition, edges, ahead, area, unit, family)
+    return Chart(svg, alt, data, _family_shown(data, unit))
+
+
+def _family_shown(data: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """A row an area, a column a year; what is forecast stands with its range."""
+    texts = [
+        figure_text(row.figure, unit)
+        if pd.isna(row.low_80)
+        else f"{figure_text(row.figure, unit)} "
+        f"({figure_text(row.low_80, unit)} to {figure_text(row.high_80, unit)})"
+        for row in data.reindex(columns=["figure", "low_80", "high_80"]).itertuples()
+    ]
+    long = data[["area", "period"]].assign(text=texts)
+    wide = long.pivot(index="area", columns="period", values="text")
+    wide = wide.loc[long["area"].unique(), sorted(long["period"].unique())]
+    return wide.fillna("–").reset_index(names="Area").rename_axis(columns=None)
 
 
 #: What the edge is called in charts and their data.
@@ -807,7 +825,22 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         svg = _svg(drawing)
-    return Chart(svg, _funnel_alt(definition, made, area, unit), units)
+    shown = pd.DataFrame(
+        {
+            "Area": units["area"],
+            "Cases": [figure_text(value, "") for value in units["denominator"]],
+            "Figure": [figure_text(value, unit) for value in units["figure"]],
+        }
+        | {
+            f"{percent}% limits": [
+                f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                for low, high in zip(units[f"low_{percent}"], units[f"high_{percent}"], strict=True)
+            ]
+            for percent in ("95", "99.8")
+        }
+        | {"Outside": units["outside"].replace("", "–")}
+    )
+    return Chart(svg, _funnel_alt(definition, made, area, unit), units, shown)
 
 
 def _funnel_groups(units: pd.DataFrame, area: str) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
@@ -929,7 +962,15 @@ def commitments_chart(report: Report) -> Chart:
         f"objective; the dashed line is {day_text(report.period.end)}. {by_state or 'None'}."
         f"{made_up}"
     )
-    return Chart(svg, alt, data)
+    shown = pd.DataFrame(
+        {
+            "Commitment": data["commitment"],
+            "Objective": data["objective"].map(report.agreement.settings.objectives),
+            "Due": [NOT_STATED if pd.isna(day) else day_text(day) for day in data["due_date"]],
+            "State": data["state"],
+        }
+    )
+    return Chart(svg, alt, data, shown)
 
 
 def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], dict[str, int]]:
@@ -1011,7 +1052,8 @@ def contributions_chart(report: Report, measure: str, kind: str | None = None) -
         f"Dot plot of what each {apart.kind} adds to {what} of {definition['title']} in "
         f"{apart.period}, {total} in all. {each}.{made_up}"
     )
-    return Chart(svg, alt, data)
+    adds = data["adds"].map(lambda value: difference_text(value, unit))
+    return Chart(svg, alt, data, pd.DataFrame({"Part": data["part"], "Adds": adds}))
 
 
 def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
@@ -1072,7 +1114,19 @@ def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Cha
         f"{found.decomposition.period} after allowing for chance; the dashed line is {area}, "
         f"{figure_text(found.whole, unit)}. {each}.{made_up}"
     )
-    return Chart(svg, alt, data)
+    shown = pd.DataFrame(
+        {
+            "Part": data["part"],
+            "As observed": [figure_text(value, unit) for value in data["observed"]],
+            "Allowing for chance": [figure_text(value, unit) for value in data["shrunken"]],
+            "95 in 100 chances": [
+                f"{figure_text(row.lower, unit)} to {figure_text(row.upper, unit)}"
+                for row in data.itertuples()
+            ],
+            "Beside the whole": data["mark"].map(words),
+        }
+    )
+    return Chart(svg, alt, data, shown)
 
 
 def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
