@@ -205,17 +205,18 @@ def _sure_words(report: Report) -> list[str]:
         f"outcome is known. {said}; {inside:.0%} of the outcomes lay within the range meant for "
         f"80%; and the error was {less:.0%} below that of the best other forecaster. Constants of "
         "the method were set on these series, which flatters it a little.",
-        "Figures use only what had been received by "
-        f"{day_text(report.cut_off)}, are worked out in the same way every time, and can each be "
-        "followed back to the cell of the file that they came from.",
+        f"Figures use only what had been received by {day_text(report.cut_off)} and are worked out "
+        "in the same way every time; the council can follow each back to the cell of the file that "
+        "it came from.",
     ]  # fmt: skip
 
 
 def _doubts(report: Report) -> str:
     wrong = len(errors(report.findings))
+    doubtful = counted(len(report.findings) - wrong, "warning")
+    kept_out = f"{counted(wrong, 'error')}, whose figures are kept out," if wrong else "no error"
     return (
-        f"Checks of the returns as they stand today found {counted(wrong, 'error')}, whose figures "
-        f"are kept out, and {counted(len(report.findings) - wrong, 'warning')} to ask about."
+        f"Checks of the returns as they stand today found {kept_out} and {doubtful} to ask about."
     )
 
 

@@ -242,7 +242,7 @@ def export(notebook: Any, title: str, report: Report, code: bool = False) -> str
 
 def _page(title: str, body: str, report: Report, front: bool = False) -> str:
     """A whole page around its body: title, landmarks, list of contents, footer."""
-    body, contents = _anchored(body)
+    body, contents = _anchored(_breakable(body))
     lead, second, rest = body.partition("<h2")
     return templates().get_template("page.html.j2").render(
         title=title, printed_title=_css_text(title), front=front,
@@ -250,6 +250,13 @@ def _page(title: str, body: str, report: Report, front: bool = False) -> str:
         council=report.agreement.settings.agreement.council,
         lead=lead, contents=contents, body=second + rest, footer=_footer(report),
     )  # fmt: skip
+
+
+def _breakable(body: str) -> str:
+    """The body with places at which long paths may break, or one would widen its whole column."""
+    return re.sub(
+        r"[\w./:-]{16,}(?=[^<>]*<)", lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), body
+    )
 
 
 _SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
