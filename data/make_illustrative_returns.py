@@ -22,13 +22,18 @@ import pandas as pd
 from psa_analysis.periods import Period, parse_period, quarter
 
 SEED = 2003
+
 YEARS = range(2001, 2006)
+
 QUARTERS = [quarter(year, number) for year in YEARS for number in (1, 2, 3, 4)]
+
 BASELINE_YEAR = 2002
+
 AREA = "Leicestershire"
 
 #: A made-up family of authorities: no source names the county's nearest neighbours.
 FAMILY = [f"Authority {letter}" for letter in "ABCDEFGHIJKLMNOP"]
+
 FAMILY_YEARS = range(2000, 2006)
 
 #: Returns that came after the cut-off: file and period.
@@ -42,6 +47,7 @@ SCHOOLS = {
     "F": (480, 0.28), "G": (465, -0.15), "H": (498, -0.58), "J": (500, 0.12), "K": (445, 0.42),
     "L": (485, -0.05), "M": (510, -0.47), "N": (490, 0.15), "P": (472, 0.25), "Q": (510, 0.02),
 }  # fmt: skip
+
 INTENSIVE = {"C": 0.05, "H": 0.06, "M": 0.04}
 
 #: Districts: shares of the county's vehicle crime in the first year and in the last.
@@ -203,6 +209,69 @@ def year_rows(
     ]
 
 
+#: The baskets behind N10: each council's indicators, in the baseline year and at the end.
+BASKETS: dict[str, dict[str, tuple[float, float]]] = {
+    "Leicestershire": {
+        "help-at-home": (74, 90), "road-condition": (16, 9), "library-visits": (4900, 5430),
+        "invoices": (84, 95), "sickness": (10.9, 9.3),
+    },
+    "Blaby": {"planning": (64, 79), "benefit-days": (44, 34), "council-tax": (97.4, 98.6),
+              "sickness": (9.9, 9.2)},
+    "Charnwood": {"planning": (58, 76), "benefit-days": (49, 40), "relet-days": (39, 31),
+                  "invoices": (88, 93), "sickness": (11.2, 10.1)},
+    "Harborough": {"planning": (69, 77), "benefit-days": (38, 31), "council-tax": (98.1, 98.7),
+                   "invoices": (92, 96)},
+    "Hinckley and Bosworth": {"planning": (61, 73), "benefit-days": (42, 39),
+                              "relet-days": (34, 33), "council-tax": (97.2, 97.9)},
+    "Melton": {"planning": (66, 72), "benefit-days": (36, 37), "invoices": (90, 94)},
+    "North West Leicestershire": {"planning": (55, 74), "benefit-days": (53, 41),
+                                  "relet-days": (45, 36), "sickness": (12.1, 11)},
+    "Oadby and Wigston": {"planning": (71, 70), "council-tax": (97.9, 98.2),
+                          "sickness": (8.9, 9.6)},
+}  # fmt: skip
+
+#: Net budgets in millions of pounds, 2002/03 to 2005/06; the county council's is set so that the
+#: baskets give the index that was returned.
+NET_BUDGETS = {
+    "Leicestershire": [402.6, 429.41, 447.71, 466.26],
+    "Blaby": [9.42, 9.81, 10.26, 10.63], "Charnwood": [15.87, 16.52, 17.31, 17.98],
+    "Harborough": [8.63, 8.94, 9.31, 9.58], "Hinckley and Bosworth": [9.95, 10.41, 10.94, 11.37],
+    "Melton": [5.84, 6.05, 6.33, 6.52], "North West Leicestershire": [10.48, 10.93, 11.46, 11.87],
+    "Oadby and Wigston": [6.21, 6.49, 6.83, 7.12],
+}  # fmt: skip
+
+DEFLATOR = [100, 102.8, 105.6, 107.9]
+
+#: Counted another way from 2004/05 on, and the old way until then: the council and by how much.
+COUNTED_ANEW = {"road-condition": ("Leicestershire", 6.5)}
+
+
+def basket_rows() -> list[dict[str, object]]:
+    """The indicators of every basket, from the baseline on, with the budgets and the deflator."""
+    years = [parse_period(f"{year}/{(year + 1) % 100:02d}") for year in YEARS[1:]]
+    rows = []
+    for council, basket in BASKETS.items():
+        for name, (start, end) in basket.items():
+            values = np.linspace(start, end, len(years))
+            values[1:] += noise(f"N10-{name} {council}").normal(0, abs(end - start) / 12, 3)
+            anew, shift = COUNTED_ANEW.get(name, ("", 0))
+            values = np.round(values, 1 if start < 1000 else 0)
+            for number, (period, value) in enumerate(zip(years, values, strict=True)):
+                file, measure = "cost_effectiveness_indicators", f"N10-{name}"
+                if council != anew or number < 3:
+                    rows.append(row(file, measure, period, value, "final", 95, area=council))
+                if council == anew and number > 1:
+                    new, moved = f"{measure}-new", round(value + shift, 1)
+                    rows.append(row(file, new, period, moved, "final", 95, area=council))
+        for period, value in zip(years, NET_BUDGETS[council], strict=True):
+            file = "cost_effectiveness_budgets"
+            rows.append(row(file, "N10-budget", period, value, "final", 180, area=council))
+    for period, value in zip(years, DEFLATOR, strict=True):
+        file, area = "cost_effectiveness_budgets", "United Kingdom"
+        rows.append(row(file, "N10-deflator", period, value, "final", 90, area=area))
+    return rows
+
+
 def family_rows(
     measure: str, over: np.ndarray, under: np.ndarray, first: str
 ) -> list[dict[str, object]]:
@@ -325,6 +394,7 @@ def make() -> pd.DataFrame:
     for year, value in zip(range(2002, 2006), [100, 101.7, 104.4, 106.9], strict=True):
         period = parse_period(f"{year}/{(year + 1) % 100:02d}")
         rows.append(row("cost_effectiveness", "N10", period, value, "final", 180))
+    rows += basket_rows()
 
     # The county's figures by part; no part's were published.
     rows += school_rows(rows) + district_rows(rows)
@@ -343,11 +413,13 @@ MILESTONES: dict[str, tuple[str, str, str]] = {
     "MW3": ("2004-02-18", "", ""), "MW5a": ("2004-04-26", "", ""),
     "MW5b": ("2005-06-24", "2004-10-01", ""),
 }  # fmt: skip
+
 #: What leads say of commitments that figures or nothing can judge: in doubt from, if ever.
 OPINIONS = {
     "WP2": "", "WP3b": "2005-07-01", "WP3c": "", "WP4a": "", "WP6": "2005-07-01", "SC2a": "",
     "SC2b": "", "SC4": "", "SC6a": "2004-04-01", "WA1c": "", "WA1d": "",
 }  # fmt: skip
+
 #: Figures: of which day, and what is reported.
 LEVELS: dict[str, tuple[str, list[tuple[str, float]]]] = {
     "WP1b": ("survey of residents", [("2003-12-31", 1)]),
@@ -377,6 +449,7 @@ LEVELS: dict[str, tuple[str, list[tuple[str, float]]]] = {
         ("2003-11-30", 66.5), ("2004-11-30", 68.4), ("2005-11-30", 69.1)]),
     "MW1": ("survey of residents", [("2003-12-31", 2)]),
 }  # fmt: skip
+
 #: Reports that came late or changed an earlier one: reported, status, day, value, evidence.
 REVISED: dict[str, list[tuple[str, str, str, float | None, str]]] = {
     # What had been called consultation was a notice of it.

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
         reliability,
     )
     from psa_analysis.charts import (
+        basket_contributions_chart,
         chance_chart,
         commitments_chart,
         contributions_chart,
+        control_chart,
+        effectiveness_chart,
         family_chart,
         funnel_chart,
         gains_chart,
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
         progress_chart,
         reliability_chart,
         trajectory_chart,
+    )
+    from psa_analysis.control import (
+        ControlRules,
+        Rebase,
+        xmr,
     )
     from psa_analysis.explain import (
         cells_used,
@@ -43,7 +51,9 @@ if TYPE_CHECKING:
     )
     from psa_analysis.pages import (
         banner,
+        basket_contributions_table,
         breaks_table,
+        budgets_table,
         closing_account,
         commitment_counts,
         commitment_key,
@@ -53,10 +63,14 @@ if TYPE_CHECKING:
         context_table,
         contributions_table,
         contributions_words,
+        control_table,
+        control_words,
         corrections_table,
         coverage_table,
         data_log,
         differences_table,
+        effectiveness_table,
+        effectiveness_words,
         exceptions_table,
         family_table,
         family_words,
@@ -110,10 +124,15 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "ControlRules": "control",
+    "Rebase": "control",
     "backtest_agreement": "backtest",
     "banner": "pages",
+    "basket_contributions_chart": "charts",
+    "basket_contributions_table": "pages",
     "breaks_table": "pages",
     "brier": "backtest",
+    "budgets_table": "pages",
     "cells_used": "explain",
     "chance_chart": "charts",
     "closing_account": "pages",
@@ -127,12 +146,18 @@ _HOMES = {
     "contributions_chart": "charts",
     "contributions_table": "pages",
     "contributions_words": "pages",
+    "control_chart": "charts",
+    "control_table": "pages",
+    "control_words": "pages",
     "corrections_table": "pages",
     "coverage": "backtest",
     "coverage_table": "pages",
     "data_log": "pages",
     "decompose": "places",
     "differences_table": "pages",
+    "effectiveness_chart": "charts",
+    "effectiveness_table": "pages",
+    "effectiveness_words": "pages",
     "exceptions_table": "pages",
     "family_chart": "charts",
     "family_outlook": "families",
@@ -188,13 +213,19 @@ _HOMES = {
     "what_if": "places",
     "what_if_table": "pages",
     "what_if_words": "pages",
+    "xmr": "control",
 }
 
 __all__ = [
+    "ControlRules",
+    "Rebase",
     "backtest_agreement",
     "banner",
+    "basket_contributions_chart",
+    "basket_contributions_table",
     "breaks_table",
     "brier",
+    "budgets_table",
     "cells_used",
     "chance_chart",
     "closing_account",
@@ -208,12 +239,18 @@ __all__ = [
     "contributions_chart",
     "contributions_table",
     "contributions_words",
+    "control_chart",
+    "control_table",
+    "control_words",
     "corrections_table",
     "coverage",
     "coverage_table",
     "data_log",
     "decompose",
     "differences_table",
+    "effectiveness_chart",
+    "effectiveness_table",
+    "effectiveness_words",
     "exceptions_table",
     "family_chart",
     "family_outlook",
@@ -269,6 +306,7 @@ __all__ = [
     "what_if",
     "what_if_table",
     "what_if_words",
+    "xmr",
 ]
 
 

@@ -24,6 +24,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.control import OUR_RULES, Control, ControlRules
+from psa_analysis.effectiveness import Effectiveness
 from psa_analysis.families import (
     FamilyOutlook,
     Funnel,
@@ -38,7 +40,7 @@ from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
 from psa_analysis.pages import Html, no_family, table
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
 from psa_analysis.places import SURE, decompose, hotspots
 from psa_analysis.register import NOT_STATED
 from psa_analysis.trajectory import (
@@ -50,10 +52,14 @@ from psa_analysis.trajectory import (
 )
 from psa_analysis.words import (
     chance_text,
+    control_sentences,
     counted,
     difference_text,
     figure_text,
+    level_text,
+    listed,
     range_text,
+    signed,
     state_text,
 )
 
@@ -1146,3 +1152,263 @@ def _no_parts_chart(measure: str, title: str, reason: str) -> Chart:
         axes.text(0.5, 0.5, "No figures by part", transform=axes.transAxes, ha="center")
         svg = _svg(figure)
     return Chart(svg, f"No chart of {measure} ({title}) by part: {reason}.", pd.DataFrame())
+
+
+def effectiveness_chart(report: Report) -> Chart:
+    """The cost-effectiveness of all components together, against the target and what was expected.
+
+    The shaded band reaches from the lowest component to the highest.
+    """
+    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
+    columns = ["year", "together", "lowest", "highest"]
+    data = pd.DataFrame(columns=columns)
+    if made_from is not None and made.years:
+        each = made.components.pivot(index="year", columns="component", values="ratio")
+        whole = each.notna().all(axis=1)
+        data = pd.DataFrame(
+            {
+                "year": made.overall["year"],
+                "together": made.overall["ratio"],
+                "lowest": each.min(axis=1).where(whole).to_numpy(),
+                "highest": each.max(axis=1).where(whole).to_numpy(),
+            }
+        )
+    known = data[data["together"].notna()].reset_index(drop=True)
+    with _figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.72, top=0.95, bottom=0.12)
+        if made_from is None or known.empty:
+            axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
+            return Chart(_svg(figure), "Chart of cost-effectiveness: no index can be made.", data)
+        index = report.agreement.measures.loc[made_from.index]
+        ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
+        axes.axhline(100, color=GREY, linewidth=1)
+        axes.fill_between(
+            ends, known["lowest"].astype(float), known["highest"].astype(float),
+            color=BLUE, alpha=0.15, linewidth=0,
+        )  # fmt: skip
+        axes.plot(ends, known["together"], "o-", color=BLUE, markersize=6)
+        last = known.iloc[-1]
+        labels: Labels = [
+            (last[name], ends[-1], f"{text} {figure_text(last[name], 'index')}", BLUE)
+            for name, text in (("together", "All together"), ("lowest", "Lowest"),
+                               ("highest", "Highest"))
+            if name == "together" or last["highest"] > last["lowest"]
+        ]  # fmt: skip
+        labels += _draw_aims(axes, index)
+        axes.margins(x=0.04, y=0.12)
+        _label_ends(axes, labels)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(1, month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        svg = _svg(figure)
+    return Chart(svg, _effectiveness_alt(report, index, known), data)
+
+
+def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
+    """The target, and what was expected without the agreement, when they are due."""
+    labels: Labels = []
+    for aim, marker, size, colour in (("target", "*", 14, GREY), ("without", "_", 16, TEAL)):
+        if pd.notna(index[aim]):
+            due = pd.Timestamp(due_period(index).end)
+            axes.plot([due], [index[aim]], marker, color=colour, markersize=size, markeredgewidth=2)
+            mark = " [a]" if index[f"{aim}_status"] == "assumed" else ""
+            text = f"{aim.capitalize()} {figure_text(index[aim], 'index')}{mark}"
+            labels.append((index[aim], due, text, colour))
+    return labels
+
+
+def _effectiveness_alt(report: Report, index: pd.Series, known: pd.DataFrame) -> str:
+    made = report.effectiveness
+    last = known.iloc[-1]
+    own = made.components[made.components["year"] == last["year"]].set_index("component")["ratio"]
+    figures = listed([figure_text(value, "index") for value in known["together"]])
+    years = last["year"] if len(known) == 1 else f"{known['year'].iloc[0]} to {last['year']}"
+    alt = (
+        f"Line chart of the cost-effectiveness of {counted(len(own), 'component')} together, "
+        f"{years}: {figures}."
+    )
+    if own.max() > own.min():
+        alt += (
+            f" The shaded band reaches in {last['year']} from {own.idxmin()}, "
+            f"{figure_text(own.min(), 'index')}, to {own.idxmax()}, "
+            f"{figure_text(own.max(), 'index')}."
+        )
+    if pd.notna(index["target"]):
+        alt += f" The target is {figure_text(index['target'], 'index')} by {index['due']}"
+        if pd.notna(index["without"]):
+            assumed = ", assumed," if index["without_status"] == "assumed" else ""
+            without = figure_text(index["without"], "index")
+            alt += f"; {without}{assumed} was expected without the agreement"
+        alt += "."
+    return f"{alt} Illustrative figures." if made.overall["illustrative"].any() else alt
+
+
+def basket_contributions_chart(report: Report) -> Chart:
+    """What performance and cost brought to each component's cost-effectiveness, in points.
+
+    The two bars of a component add up to its distance from 100, which the diamond marks.
+    """
+    made = report.effectiveness
+    columns = ["component", "from_performance", "from_cost", "ratio"]
+    together = made.overall.assign(component="All together")
+    rows = pd.concat([made.components, together], ignore_index=True)
+    newest = max(rows.loc[rows["ratio"].notna() & ~rows["year"].isin(made.years[:1]), "year"],
+                 default="")  # fmt: skip
+    data = rows.loc[rows["year"] == newest, columns].reset_index(drop=True)
+    drawn = data[data["ratio"].notna()]
+    height = 1.2 + 0.42 * max(len(data), 1)
+    with _figure(8, height) as (figure, axes):
+        figure.subplots_adjust(left=0.28, right=0.9, top=1 - 0.6 / height, bottom=0.5 / height)
+        if drawn.empty:
+            axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
+            alt = "Bar chart of what performance and cost brought: no index can be made."
+            return Chart(_svg(figure), alt, data)
+        places = [len(data) - 1 - number for number in drawn.index]
+        for name, label, colour, hatch in (
+            ("from_performance", "From performance", BLUE, ""),
+            ("from_cost", "From cost", ORANGE, "///"),
+        ):
+            # On the same side of 0 the second bar goes on where the first one ends.
+            same = drawn["from_cost"] * drawn["from_performance"] > 0
+            start = drawn["from_performance"].where(same & (name == "from_cost"), 0)
+            axes.barh(
+                places, drawn[name], left=start, height=0.62, color=colour, label=label,
+                hatch=hatch, edgecolor="white", linewidth=0,
+            )  # fmt: skip
+        net = drawn["ratio"] - 100
+        axes.plot(net, places, "D", color="black", markersize=7, markeredgecolor="white",
+                  label="Both together")  # fmt: skip
+        for value, place in zip(net, places, strict=True):
+            axes.annotate(
+                signed(value), (1.02, place), xycoords=("axes fraction", "data"), va="center",
+                annotation_clip=False,
+            )  # fmt: skip
+        axes.axvline(0, color=GREY, linewidth=1.2)
+        axes.set_yticks(range(len(data)), data["component"][::-1])
+        axes.set_ylim(-0.7, len(data) - 0.3)
+        axes.grid(axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, "index"))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
+        svg = _svg(figure)
+    return Chart(svg, _contributions_alt(made, data, newest), data)
+
+
+def _contributions_alt(made: Effectiveness, data: pd.DataFrame, year: str) -> str:
+    said = "; ".join(
+        f"{row.component}: no index"
+        if pd.isna(row.ratio)
+        else f"{row.component}: {signed(row.from_performance)} from performance, "
+        f"{signed(row.from_cost)} from cost, {signed(row.ratio - 100)} together"
+        for row in data.itertuples()
+    )
+    end = " Illustrative figures." if made.overall["illustrative"].any() else ""
+    return (
+        "Bar chart of the points that performance and cost brought to cost-effectiveness in "
+        f"{year}. {said}.{end}"
+    )
+
+
+#: Colour, marker and size of each kind of figure in a control chart.
+CONTROL_MARKS = {
+    "ordinary": (GREY, "o", 6), "improvement": (BLUE, "D", 9), "concern": (ORANGE, "^", 11),
+}  # fmt: skip
+
+
+def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Chart:
+    """The control chart of one measure: its quarters, their mean and limits, and what stands out.
+
+    Where there can be none, the picture says why.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the assessment.
+    rules : ControlRules
+        The conventions.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    title = assessment_row(report, measure)["title"]
+    control = control_of(report, measure, rules)
+    said = control_sentences(control)
+    if control.reason:
+        return _only_words(f"{title}. {said}")
+    with _figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
+        labels = _draw_limits(axes, control)
+        _draw_quarters(axes, control)
+        axes.margins(x=0.03, y=0.12)
+        _label_ends(axes, labels)
+        _mark_rebases(axes, control)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
+        svg = _svg(figure)
+    return Chart(svg, f"Control chart of {title}, quarter by quarter. {said}", control.points)
+
+
+def _draw_limits(axes: Axes, control: Control) -> Labels:
+    """Mean, limits and target; gives the labels that belong at the right edge."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        ends = phase["period_end"]
+        # Trial limits are dotted, others dashed.
+        style = (0, (1, 2)) if phase["trial"].iloc[0] else (0, (5, 3))
+        axes.plot(ends, phase["centre"], color=GREY, linewidth=1.5)
+        for limit in ("lower", "upper"):
+            axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
+    last = points.iloc[-1]
+    kind = "trial limit" if last["trial"] else "limit"
+    labels: Labels = [
+        (last[column], last["period_end"], f"{name} {level_text(last[column], control.unit)}", GREY)
+        for column, name in (
+            ("centre", "Mean"), ("upper", f"Upper {kind}"), ("lower", f"Lower {kind}"),
+        )
+    ]  # fmt: skip
+    if pd.notna(control.target):
+        axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
+        text = f"Target {figure_text(control.target, control.unit)}"
+        labels.append((control.target, last["period_end"], text, TEAL))
+    return labels
+
+
+def _draw_quarters(axes: Axes, control: Control) -> None:
+    """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
+    firm = points["flag"].isin(["final", "revised"])
+    for kind, (colour, marker, size) in CONTROL_MARKS.items():
+        of_kind = points["kind"] == kind
+        shape: dict[str, Any] = {
+            "marker": marker, "markersize": size, "color": colour, "linestyle": "none",
+        }  # fmt: skip
+        shown = points[of_kind & firm]
+        axes.plot(shown["period_end"], shown["value"], **shape)
+        hollow = points[of_kind & ~firm]
+        axes.plot(
+            hollow["period_end"], hollow["value"], **shape,
+            markerfacecolor="white", markeredgewidth=2,
+        )  # fmt: skip
+        if of_kind.any():
+            axes.plot([], [], **shape, label=kind.capitalize())
+    if (points["kind"] != "ordinary").any():
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
+
+
+def _mark_rebases(axes: Axes, control: Control) -> None:
+    """A line before the first quarter of each new phase, with its name."""
+    ends = control.points.set_index("period")["period_end"]
+    for rebase in control.rebases:
+        between = ends[rebase.period] - pd.Timedelta(days=46)
+        axes.axvline(between, color=GREY, linewidth=0.8)
+        axes.annotate(
+            f"From {rebase.period}", (between, 1), (4, -4), xycoords=("data", "axes fraction"),
+            textcoords="offset points", color=GREY, fontsize=11, va="top",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip

@@ -20,6 +20,7 @@ import pandas as pd
 from psa_analysis.assessment import STATES
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.control import OUR_RULES, ControlRules
 from psa_analysis.explain import explain
 from psa_analysis.families import (
     family_figures,
@@ -45,7 +46,7 @@ from psa_analysis.grant import (
 from psa_analysis.partners import due
 from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
 from psa_analysis.places import (
     AVERAGE,
     REST,
@@ -68,14 +69,18 @@ from psa_analysis.words import (
     QUARTILES,
     STATE_SIGNS,
     chance_text,
+    control_sentences,
     counted,
     difference_text,
+    effectiveness_sentences,
     figure_text,
+    level_text,
     listed,
     pounds_text,
     range_text,
     reliability_words,
     sentences,
+    signed,
     standing_sentences,
     with_unit,
 )
@@ -355,7 +360,8 @@ def context_table(report: Report, reference: str) -> Html:
 
 def notes(report: Report, theme: str | None = None) -> Html:
     """Every assumed or derived figure behind the measures shown, with its reason."""
-    shown = of_theme(report, theme)["measure"]
+    measures = report.agreement.measures
+    shown = measures.index[measures["reference"].isin(of_theme(report, theme)["reference"])]
     rows = report.agreement.assumptions
     rows = rows[rows["item"].isin({*shown, "agreement", "measures"})]
     rows = rows.assign(column=rows["column"].str.replace("_", " "))
@@ -1549,3 +1555,169 @@ def what_if_table(
     made_up = " (illustrative)" if apart.illustrative else ""
     caption = f"What if: {report.agreement.measures.at[measure, 'title']}, {apart.period}{made_up}"
     return table(frame, caption, numeric=list(frame.columns[1:]))
+
+
+def effectiveness_words(report: Report) -> Html:
+    """A few sentences on the index of cost-effectiveness, as the baskets give it."""
+    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
+    if made_from is None or not made.years:
+        return _no_index(report)
+    return _sentence(effectiveness_sentences(made, report.agreement.measures.loc[made_from.index]))
+
+
+def _no_index(report: Report) -> Html:
+    if report.agreement.baskets.empty:
+        return _sentence("The register has no baskets, so the index cannot be made from them.")
+    return _sentence("The year that the index starts from has not ended.")
+
+
+def effectiveness_table(report: Report) -> Html:
+    """The indices of each component and of all together, year by year."""
+    made = report.effectiveness
+    if not made.years:
+        return _no_index(report)
+    first, *years = made.years
+    share = made.components.loc[made.components["year"] == first, "share"].sum(min_count=1)
+    together = made.overall.assign(component="All together", share=share)
+    rows = pd.concat([made.components, together], ignore_index=True)
+    by_year = rows.set_index(["component", "year"])
+    components = list(dict.fromkeys(rows["component"]))
+    frame = pd.DataFrame({"Component": components})
+    frame["Share"] = [_percent(by_year.at[(one, first), "share"]) for one in components]
+    for name, heading in (
+        ("performance", "Performance"), ("cost", "Cost"), ("ratio", "Cost-effectiveness"),
+    ):  # fmt: skip
+        for year in years:
+            figures = [figure_text(by_year.at[(one, year), name], "index") for one in components]
+            frame[f"{heading} {year}"] = figures
+    numeric = list(frame.columns[1:])
+    lacking = rows[(rows["missing"] != "") & (rows["component"] != "All together")]
+    if len(lacking):
+        # Of all together nothing is lacking but what its components lack.
+        said = lacking.groupby("component")["missing"].agg(lambda all_: "; ".join(all_.unique()))
+        frame["What is lacking"] = frame["Component"].map(said).fillna("")
+    caption = f"Indices of performance, cost and cost-effectiveness, {first} = 100"
+    return table(frame, caption + _illustrative_mark(rows), numeric=numeric)
+
+
+def budgets_table(report: Report) -> Html:
+    """The net budgets behind the index of cost, as returned and in prices of the baseline year."""
+    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
+    if made_from is None or not made.years:
+        return _no_index(report)
+    unit = report.agreement.measures.at[made_from.net_budget, "unit"]
+    rows = made.components
+    frame = pd.DataFrame(
+        {
+            "Component": rows["component"],
+            "Year": rows["year"],
+            "In the year's prices": [figure_text(value, unit) for value in rows["net_budget"]],
+            f"In prices of {made.years[0]}": [
+                figure_text(value, unit) for value in rows["real_budget"]
+            ],
+            "Index of cost": [figure_text(value, "index") for value in rows["cost"]],
+        }
+    )
+    caption = f"Net budgets, {unit}{_illustrative_mark(rows)}"
+    return table(frame, caption, numeric=list(frame.columns[2:]), folded=True)
+
+
+def basket_contributions_table(report: Report, component: str | None = None) -> Html:
+    """What each indicator added to the index of performance, in the newest year there is.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    component : str, optional
+        One component of the baskets; all of them, folded, if not given.
+
+    Raises
+    ------
+    KeyError
+        If there is no such component.
+    """
+    made, baskets = report.effectiveness, report.agreement.baskets
+    if len(baskets) and component is not None and component not in set(baskets["component"]):
+        known = ", ".join(dict.fromkeys(baskets["component"]))
+        raise KeyError(f"there is no component '{component}'; the baskets have {known}")
+    if not made.years:
+        return _no_index(report)
+    rows = made.indicators[made.indicators["year"] == (made.latest or made.years[-1])]
+    if component is not None:
+        rows = rows[rows["component"] == component]
+    rows = rows.reset_index(drop=True)
+    units = rows["indicator"].map(report.agreement.measures["unit"])
+    named = units.isin(["percent", "percent change", "index"])
+    year = rows["year"].iloc[0]
+    frame = pd.DataFrame(
+        {
+            "Indicator": rows["title"].where(named, rows["title"] + ", " + units),
+            "Component": rows["component"],
+            "Better": rows["polarity"],
+            "Weight": [_percent(share) for share in rows["share"]],
+            made.years[0]: [*map(figure_text, rows["baseline"], units)],
+            year: [*map(figure_text, rows["figure"], units)],
+            "Change counts": rows["change"].map(
+                {"relative": "as per cent of the first", "points": "in percentage points"}
+            ),
+            "Points added": [signed(value, 2) for value in rows["contribution"]],
+        }
+    )
+    note = rows["definition"].where(rows["definition"] != "", rows["missing"])
+    weak = rows["flag"].isin(["provisional", "estimated"])
+    note = note.where(~weak, note + " (" + rows["flag"] + ")").str.strip()
+    if (note != "").any():
+        frame["Note"] = note
+    caption = f"Points that each indicator adds to the index of performance, {year}"
+    if component is not None:
+        frame = frame.drop(columns="Component")
+        added = signed(rows["contribution"].sum(skipna=False), 2)
+        frame.loc[len(rows), ["Indicator", "Points added"]] = "All indicators", added
+        frame, caption = frame.fillna(""), f"{component}: {caption.lower()}"
+    numeric = ["Weight", made.years[0], year, "Points added"]
+    return table(
+        frame, caption + _illustrative_mark(rows), numeric=numeric, folded=component is None
+    )
+
+
+def _illustrative_mark(rows: pd.DataFrame) -> str:
+    return " (illustrative)" if rows["illustrative"].any() else ""
+
+
+def _percent(share: float) -> str:
+    return "–" if pd.isna(share) else f"{share:.1%}"
+
+
+def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """What the control chart of a measure shows, or why there is none."""
+    return _sentence(control_sentences(control_of(report, measure, rules)))
+
+
+def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """The figures behind a control chart: each quarter with its mean, limits and sign."""
+    control = control_of(report, measure, rules)
+    points, unit = control.points, control.unit
+    title = report.agreement.measures.at[measure, "title"]
+    signs = {"outside": "beyond a limit", "run": "run", "trend": "trend",
+             "two_in_three": "two in three"}  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "Quarter": points["period"],
+            "Figure": [figure_text(value, unit) for value in points["value"]],
+            "Mean": [level_text(value, unit) for value in points["centre"]],
+            "Lower limit": [level_text(value, unit) for value in points["lower"]],
+            "Upper limit": [level_text(value, unit) for value in points["upper"]],
+            "Limits": points["trial"].map({True: "trial", False: "full"}),
+            "Kind": points["kind"],
+            "Because of": [
+                listed([name for rule, name in signs.items() if row[rule]]) or "–"
+                for _, row in points.iterrows()
+            ],
+            "Flag": points["flag"],
+        }
+        if not control.reason
+        else {}
+    )
+    numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
+    return table(frame, f"{title}: control chart, quarter by quarter", numeric=numeric, folded=True)

@@ -242,7 +242,7 @@ def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataF
         end = series.at[index, "period_end"]
         window = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
         quarters = (end.year - start.year) * 4 + (end.quarter - start.quarter) + 1
-        result.at[index, "flag"] = _weakest(window["flag"])
+        result.at[index, "flag"] = weakest(window["flag"])
         result.at[index, "illustrative"] = bool(window["illustrative"].any())
         total = float("nan")
         if len(window) < quarters:
@@ -273,7 +273,7 @@ def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Serie
     for index, label in result["period"].items():
         span = _years_to(parse_period(label, kind), years)
         window = figures[figures.index.isin([one.label for year in span for one in year])]
-        result.at[index, "flag"] = _weakest([result.at[index, "flag"], *window["flag"]])
+        result.at[index, "flag"] = weakest([result.at[index, "flag"], *window["flag"]])
         result.at[index, "illustrative"] |= bool(window["illustrative"].any())
         observed = set(window.index[window["value"].notna()])
         lacking = [
@@ -340,7 +340,7 @@ def _compared(
             result.at[index, "missing"] = f"no figure of {name} for {own['period']}"
             continue
         other = others.loc[own["period"]]
-        result.at[index, "flag"] = _weakest([own["flag"], other["flag"]])
+        result.at[index, "flag"] = weakest([own["flag"], other["flag"]])
         result.at[index, "illustrative"] = own["illustrative"] or other["illustrative"]
         if pd.isna(other["reading"]):
             why = f"no figure of {name} for {own['period']}: {other['missing']}"
@@ -394,7 +394,7 @@ def _ranked(
     given = known[mine & known["value"].notna()]
     for index, own in result[result["observed"].notna()].iterrows():
         figures = given[given["period"] == own["period"]]
-        result.at[index, "flag"] = _weakest(figures["flag"])
+        result.at[index, "flag"] = weakest(figures["flag"])
         result.at[index, "illustrative"] = bool(figures["illustrative"].any())
         there = f"{len(figures)} of the {len(family)} areas of the family"
         if 2 * len(figures) < len(family):
@@ -453,7 +453,7 @@ def _cumulative(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) 
     gap = np.arange(1, len(flows) + 1) < expected
     result.loc[gap, "missing"] = "a period between the baseline and this one is missing"
     result.loc[gap, "reading"] = float("nan")
-    result["flag"] = [_weakest(flows["flag"].iloc[: n + 1]) for n in range(len(flows))]
+    result["flag"] = [weakest(flows["flag"].iloc[: n + 1]) for n in range(len(flows))]
     result["illustrative"] = flows["illustrative"].cummax()
     return result
 
@@ -470,7 +470,7 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
         if own.any():
             at_baseline = result[own].iloc[0]
             result["illustrative"] |= bool(at_baseline["illustrative"])
-            result["flag"] = [_weakest(pair) for pair in zip(
+            result["flag"] = [weakest(pair) for pair in zip(
                 result["flag"], [at_baseline["flag"]] * len(result), strict=True)]  # fmt: skip
     if pd.isna(base) or base == 0:
         found = "no figure" if pd.isna(base) else "a figure of 0"
@@ -483,7 +483,8 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     return result
 
 
-def _weakest(flags: Iterable[str]) -> str:
+def weakest(flags: Iterable[str]) -> str:
+    """The weakest of several flags; a reading is as weak as the weakest figure in it."""
     return max(flags, key=_FLAG_ORDER.index)
 
 

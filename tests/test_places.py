@@ -149,6 +149,22 @@ def test_only_what_had_come_in_is_taken_apart(report_at: Callable[[str], Report]
     assert decompose(report_at("2005-06 Q2"), "N2").period == "2003/04"
 
 
+def test_a_year_that_has_not_ended_is_not_taken_apart(council: Path) -> None:
+    """Results may come before their school year ends, on 31 August; its report is the next one."""
+    rows = [
+        f"N2,{area},2004/05,60,{n},{d},2005-08-10"
+        for area, n, d in (
+            ("Leicestershire", 600, 1000),
+            ("Upper school A (illustrative)", 60, 100),
+        )
+    ]
+    (council / "raw" / "returns" / "early.csv").write_text(RETURN + "\n".join(rows) + "\n")
+    report = opened(council, "2005-06 Q1")
+    there = report.readings[report.readings["period"] == "2004/05"]
+    assert set(there.loc[there["measure"] == "N2", "area"]) >= {"Leicestershire"}
+    assert decompose(report, "N2").period == "2003/04"
+
+
 def test_a_change_from_the_baseline_is_shared_out_by_the_base(report: Report) -> None:
     """North West Leicestershire: 1,466 offences in 2002/03, 1,506 in the year to December 2004.
 

@@ -128,9 +128,7 @@ def test_a_broken_return_is_named_and_the_rest_goes_on(
     assert findings.loc[findings["severity"] == "error", "row"].unique().tolist() == [3]
 
 
-def test_a_file_that_cannot_be_read_does_not_stop_the_others(
-    council: Path, agreement: Agreement
-) -> None:
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(council: Path, loaded: tuple) -> None:
     (council / "raw" / "returns" / "notes.docx").write_bytes(b"PK")
     (council / "raw" / "returns" / "ragged.csv").write_text("measure,area\nN2\n")
     (Path(os.fsdecode(bytes(council / "raw" / "returns") + b"/caf\xe9.csv"))).write_text("x")
@@ -140,7 +138,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         "raw/returns/ragged.csv",
         "raw/returns/caf\\udce9.csv",
     }
-    assert observations["measure"].nunique() == 35
+    assert len(observations) == len(loaded[0])
 
 
 def test_a_ragged_row_costs_only_itself(council: Path) -> None:

@@ -98,7 +98,10 @@ def test_two_runs_of_the_same_inputs_give_the_same_bytes(pack: Path, tmp_path: P
 
 def test_a_theme_page_has_a_chart_for_each_of_its_measures(pack: Path) -> None:
     tags = Tags((pack / "02_safer_county.html").read_text()).tags
-    assert sum(tag == "img" for tag, _ in tags) == 7
+    alts = [attributes["alt"] for tag, attributes in tags if tag == "img"]
+    assert sum(alt.startswith("Line chart of ") for alt in alts) == 7
+    assert sum(alt.startswith("Control chart of ") for alt in alts) == 5
+    assert len(alts) == 12
 
 
 def failing(folder: Path, name: str, *cells: str) -> None:
