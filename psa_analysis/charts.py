@@ -1200,7 +1200,10 @@ def effectiveness_chart(report: Report) -> Chart:
         axes.xaxis.set_major_locator(mpl.dates.YearLocator(1, month=3, day=31))
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         svg = _svg(figure)
-    return Chart(svg, _effectiveness_alt(report, index, known), data)
+    shown = pd.DataFrame({"Year": data["year"]})
+    for name in columns[1:]:
+        shown[name.capitalize()] = [figure_text(value, "index") for value in data[name]]
+    return Chart(svg, _effectiveness_alt(report, index, known), data, shown)
 
 
 def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
@@ -1290,7 +1293,11 @@ def basket_contributions_chart(report: Report) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, "index"))
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
         svg = _svg(figure)
-    return Chart(svg, _contributions_alt(made, data, newest), data)
+    shown = pd.DataFrame({"Component": data["component"]})
+    for name, heading in (("from_performance", "From performance"), ("from_cost", "From cost")):
+        shown[heading] = [signed(value) for value in data[name]]
+    shown["Both together"] = [signed(value) for value in data["ratio"] - 100]
+    return Chart(svg, _contributions_alt(made, data, newest), data, shown)
 
 
 def _contributions_alt(made: Effectiveness, data: pd.DataFrame, year: str) -> str:
@@ -1349,7 +1356,14 @@ def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES)
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
         svg = _svg(figure)
-    return Chart(svg, f"Control chart of {title}, quarter by quarter. {said}", control.points)
+    points, unit = control.points, control.unit
+    shown = pd.DataFrame({"Quarter": points["period"]})
+    for heading, column in (("Figure", "value"), ("Mean", "centre"), ("Lower limit", "lower"),
+                            ("Upper limit", "upper")):  # fmt: skip
+        shown[heading] = [figure_text(value, unit) for value in points[column]]
+    shown = shown.assign(**{"What stands out": points["kind"], "Flag": points["flag"]})
+    alt = f"Control chart of {title}, quarter by quarter. {said}"
+    return Chart(svg, alt, points, shown)
 
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:
