@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -117,7 +118,7 @@ def _place(made: dict[str, str], caption: str) -> str | None:
         found = re.search(rf"<caption[^>]*>{re.escape(escape(caption))}", html)
         if found:
             above = re.findall(r'<h2 id="([^"]+)"', html[: found.start()])
-            return f"{name}#{above[-1]}" if above else name
+            return f"{quote(name)}#{above[-1]}" if above else quote(name)
     return None
 
 

@@ -74,8 +74,11 @@ def test_no_page_asks_anything_of_the_network_or_loses_its_alternative_text(pack
             for name in ("src", "href", "srcset", "action"):
                 target = attributes.get(name, "")
                 assert not re.match(r"(?i)\s*(https?:|//|file:)", target), (page.name, tag, target)
-            if tag == "a" and not attributes["href"].startswith("#"):
-                assert (pack / attributes["href"]).exists(), (page.name, attributes["href"])
+            if tag == "a":
+                name, _, anchor = attributes["href"].partition("#")
+                there = pack / name if name else page
+                assert there.exists(), (page.name, name)
+                assert not anchor or f'id="{anchor}"' in there.read_text(), (page.name, anchor)
             if tag == "img":
                 assert len(attributes["alt"]) > 40, page.name
                 svg = unquote(attributes["src"].removeprefix("data:image/svg+xml,"))
