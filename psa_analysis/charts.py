@@ -7,6 +7,7 @@ colour alone, and each has alternative text made from the numbers it draws.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,10 +38,11 @@ from psa_analysis.families import (
 from psa_analysis.findings import shorten
 from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
-from psa_analysis.pages import no_family
+from psa_analysis.pages import Html, no_family, table
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
 from psa_analysis.places import SURE, decompose, hotspots
+from psa_analysis.register import NOT_STATED
 from psa_analysis.trajectory import (
     baseline_end,
     due_period,
@@ -83,18 +85,45 @@ class Chart:
         What it shows, in words, from the same numbers.
     data : pandas.DataFrame
         The numbers drawn.
+    shown : pandas.DataFrame, optional
+        The same as a reader expects them, rounded and with headings in words: what the page's
+        table under the chart shows. Without it the table is made of `data`.
     """
 
     svg: str = field(repr=False)
     alt: str
     data: pd.DataFrame = field(repr=False)
+    shown: pd.DataFrame | None = field(default=None, repr=False)
+
+    def numbers(self) -> Html:
+        """The numbers drawn as a folded table."""
+        frame = _plainly(self.data) if self.shown is None else self.shown
+        words = self.alt.removeprefix("Illustrative figures. ")
+        what = re.split(r"[.:;](?:\s|$)", words, maxsplit=1)[0]
+        what += " (illustrative)" if "Illustrative figures." in self.alt else ""
+        numeric = [name for name in frame.columns[1:] if frame[name].map(_is_figure).all()]
+        return table(frame, f"{what}: the numbers", numeric=numeric, folded=True)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-        # The page template takes the alternative text from the metadata; nbval compares both.
+        # The page template takes words and numbers from the metadata; in JupyterLab, where the
+        # numbers are at hand as `data`, only the picture shows.
+        numbers = self.numbers().html if len(self.data) else ""
         return (
             {"image/svg+xml": self.svg, "text/plain": self.alt},
-            {"image/svg+xml": {"alt": self.alt}},
+            {"image/svg+xml": {"alt": self.alt, "numbers": numbers}},
         )
+
+
+def _plainly(data: pd.DataFrame) -> pd.DataFrame:
+    """Numbers to four figures, and columns' names as headings."""
+    frame = data.rename(columns=lambda name: str(name).replace("_", " ").capitalize())
+    for name in frame.select_dtypes("number"):
+        frame[name] = frame[name].map("{:,.4g}".format, na_action="ignore")
+    return frame
+
+
+def _is_figure(text: object) -> bool:
+    return bool(pd.isna(text) or re.fullmatch(r"–|(under |over )?[−+£-]?\d.*", str(text)))
 
 
 @contextmanager
@@ -153,7 +182,24 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
         svg = _svg(figure)
-    return Chart(svg, _trajectory_alt(row, len(own)), data)
+    return Chart(svg, _trajectory_alt(row, len(own)), data, _trajectory_shown(data, row))
+
+
+def _trajectory_shown(data: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
+    """Readings, and below them the forecasts of the periods to come."""
+    unit = str(row["unit"])
+    shown = pd.DataFrame({"Period": data["period"]})
+    for heading, column in (("Reading", "reading"), ("Planned", "planned")):
+        shown[heading] = [figure_text(value, unit) for value in data[column]]
+    if "median" in data:
+        shown["Middle of the forecast"] = [figure_text(value, unit) for value in data["median"]]
+        for heading, percent in (("Half of the chances", 50), ("Eight in ten chances", 80)):
+            ends = zip(data[f"low_{percent}"], data[f"high_{percent}"], strict=True)
+            shown[heading] = [
+                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                for low, high in ends
+            ]
+    return shown.assign(Flag=data["flag"])
 
 
 #: What stands at the right edge: the value and day of a point, the text and the colour.
@@ -285,9 +331,9 @@ def _trajectory_alt(row: pd.Series, count: int) -> str:
 
 def progress_chart(report: Report) -> Chart:
     """How much of the planned improvement each measure has made: the agreement in one picture."""
-    table = report.assessment
-    shown = table[table["progress"].notna() & table["state"].isin(STATE_MARKS)]
-    data = shown[["measure", "title", "progress", "state"]].reset_index(drop=True)
+    rows = report.assessment
+    rows = rows[rows["progress"].notna() & rows["state"].isin(STATE_MARKS)]
+    data = rows[["measure", "title", "progress", "state"]].reset_index(drop=True)
     # A measure far off either way would squeeze the others; the table has its number.
     drawn = data.assign(percent=(100 * data["progress"]).clip(-50, 200))
     svg = _dots_by_state(drawn, (-55, 205), [(0, "-"), (100, (0, (5, 3)))])
@@ -295,14 +341,15 @@ def progress_chart(report: Report) -> Chart:
         "Dot plot of the share of the planned improvement made so far by each measure; the dashed "
         f"line at 100% is the planned path. {_listed_by_state(data, 'progress')}."
     )
-    return Chart(svg, alt, data)
+    share = data["progress"].map(lambda one: f"{one:.0%}".replace("-", "−"))
+    return Chart(svg, alt, data, _dots_shown(data, "Of the improvement planned by then", share))
 
 
 def chance_chart(report: Report) -> Chart:
     """How likely each target is to be met, with the chances that divide the states."""
-    table = report.assessment
-    shown = table[table["chance_target"].notna() & table["state"].isin(STATE_MARKS)]
-    data = shown[["measure", "title", "chance_target", "state"]].reset_index(drop=True)
+    rows = report.assessment
+    rows = rows[rows["chance_target"].notna() & rows["state"].isin(STATE_MARKS)]
+    data = rows[["measure", "title", "chance_target", "state"]].reset_index(drop=True)
     drawn = data.assign(percent=100 * data["chance_target"])
     states = report.agreement.settings.states
     lines = [(100 * states.at_risk, (0, (5, 3))), (100 * states.on_track, (0, (5, 3)))]
@@ -312,7 +359,19 @@ def chance_chart(report: Report) -> Chart:
         f" {states.at_risk:.0%}, and on track, {states.on_track:.0%}. "
         f"{_listed_by_state(data, 'chance_target')}."
     )
-    return Chart(svg, alt, data)
+    chance = data["chance_target"].map(chance_text)
+    return Chart(svg, alt, data, _dots_shown(data, "Chance of the target", chance))
+
+
+def _dots_shown(data: pd.DataFrame, heading: str, figures: pd.Series) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Measure": data["measure"],
+            "What is measured": data["title"],
+            "State": data["state"],
+            heading: figures,
+        }
+    )
 
 
 def _dots_by_state(
@@ -377,7 +436,16 @@ def reliability_chart(table: pd.DataFrame) -> Chart:
         "Dot plot of the chances that forecasts gave against how often they came true; on the "
         f"dashed line both are the same. Came true: {said}."
     )
-    return Chart(svg, alt, table)
+    shown = pd.DataFrame(
+        {
+            "Chance that was given, on average": table["said"].map("{:.0%}".format),
+            "Came true": table["came_true"].map("{:.0%}".format),
+            "Chance alone allows": [
+                f"{row.low:.0%} to {row.high:.0%}" for row in table.itertuples()
+            ],
+        }
+    )
+    return Chart(svg, alt, table, shown)
 
 
 def grant_chart(report: Report) -> Chart:
@@ -417,7 +485,15 @@ def grant_chart(report: Report) -> Chart:
     )
     if pot(report.agreement.settings) is None:
         alt += " The pot is not stated in pounds."
-    return Chart(svg, alt, data)
+    tenths = data.iloc[::10]
+    shown = pd.DataFrame(
+        {
+            "At least so much of the pot": tenths["share"].map("{:.0%}".format),
+            "Chance at the least": tenths["least"].map(chance_text),
+            "Chance at the most": tenths["most"].map(chance_text),
+        }
+    )
+    return Chart(svg, alt, data, shown)
 
 
 def _range_of_chances(low: float, high: float) -> str:
@@ -476,7 +552,19 @@ def gains_chart(report: Report, most: int = 6) -> Chart:
         "Small line charts, one a measure, of the expected share of its reward if the due reading "
         f"were better or worse by part of the way to its target. {said or 'None can be drawn'}."
     )
-    return Chart(svg, alt, data[["measure", "step", "least", "most", "certain"]])
+    data = data[["measure", "step", "least", "most", "certain"]]
+    return Chart(svg, alt, data, _gains_shown(curves))
+
+
+def _gains_shown(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """A row a measure, a column a step."""
+    steps = {-0.5: "Half of the way less", 0.0: "As forecast", 0.5: "Half of the way more",
+             1.0: "The whole way more"}  # fmt: skip
+    columns = {
+        heading: [range_text(*_at(curve, step)) for curve in curves.values()]
+        for step, heading in steps.items()
+    }
+    return pd.DataFrame({"Measure": list(curves)} | columns)
 
 
 def _at(curve: pd.DataFrame, step: float) -> tuple[float, float]:
@@ -527,7 +615,14 @@ def links_chart(report: Report) -> Chart:
         f"Diagram of the targets by theme with an arc for each of {counted(len(ends), 'link')} "
         f"({kind}): {said or 'none'}."
     )
-    return Chart(svg, alt, data)
+    shown = pd.DataFrame(
+        {
+            "Target": data["target"],
+            "Linked to": data["linked_to"],
+            "Correlation": data["correlation"].map("{:g}".format, na_action="ignore"),
+        }
+    ).fillna(NOT_STATED)
+    return Chart(svg, alt, data, shown)
 
 
 def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
@@ -592,7 +687,23 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         ],
         ignore_index=True,
     )
-    return Chart(svg, _family_alt(definition, edges, ahead, area, unit, family), data)
+    alt = _family_alt(definition, edges, ahead, area, unit, family)
+    return Chart(svg, alt, data, _family_shown(data, unit))
+
+
+def _family_shown(data: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """A row an area, a column a year; what is forecast stands with its range."""
+    texts = [
+        figure_text(row.figure, unit)
+        if pd.isna(row.low_80)
+        else f"{figure_text(row.figure, unit)} "
+        f"({figure_text(row.low_80, unit)} to {figure_text(row.high_80, unit)})"
+        for row in data.reindex(columns=["figure", "low_80", "high_80"]).itertuples()
+    ]
+    long = data[["area", "period"]].assign(text=texts)
+    wide = long.pivot(index="area", columns="period", values="text")
+    wide = wide.loc[long["area"].unique(), sorted(long["period"].unique())]
+    return wide.fillna("–").reset_index(names="Area").rename_axis(columns=None)
 
 
 #: What the edge is called in charts and their data.
@@ -720,7 +831,22 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         svg = _svg(drawing)
-    return Chart(svg, _funnel_alt(definition, made, area, unit), units)
+    shown = pd.DataFrame(
+        {
+            "Area": units["area"],
+            "Cases": [figure_text(value, "") for value in units["denominator"]],
+            "Figure": [figure_text(value, unit) for value in units["figure"]],
+        }
+        | {
+            f"{percent}% limits": [
+                f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                for low, high in zip(units[f"low_{percent}"], units[f"high_{percent}"], strict=True)
+            ]
+            for percent in ("95", "99.8")
+        }
+        | {"Outside": units["outside"].replace("", "–")}
+    )
+    return Chart(svg, _funnel_alt(definition, made, area, unit), units, shown)
 
 
 def _funnel_groups(units: pd.DataFrame, area: str) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
@@ -842,7 +968,15 @@ def commitments_chart(report: Report) -> Chart:
         f"objective; the dashed line is {day_text(report.period.end)}. {by_state or 'None'}."
         f"{made_up}"
     )
-    return Chart(svg, alt, data)
+    shown = pd.DataFrame(
+        {
+            "Commitment": data["commitment"],
+            "Objective": data["objective"].map(report.agreement.settings.objectives),
+            "Due": [NOT_STATED if pd.isna(day) else day_text(day) for day in data["due_date"]],
+            "State": data["state"],
+        }
+    )
+    return Chart(svg, alt, data, shown)
 
 
 def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], dict[str, int]]:
@@ -924,7 +1058,8 @@ def contributions_chart(report: Report, measure: str, kind: str | None = None) -
         f"Dot plot of what each {apart.kind} adds to {what} of {definition['title']} in "
         f"{apart.period}, {total} in all. {each}.{made_up}"
     )
-    return Chart(svg, alt, data)
+    adds = data["adds"].map(lambda value: difference_text(value, unit))
+    return Chart(svg, alt, data, pd.DataFrame({"Part": data["part"], "Adds": adds}))
 
 
 def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
@@ -985,7 +1120,19 @@ def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Cha
         f"{found.decomposition.period} after allowing for chance; the dashed line is {area}, "
         f"{figure_text(found.whole, unit)}. {each}.{made_up}"
     )
-    return Chart(svg, alt, data)
+    shown = pd.DataFrame(
+        {
+            "Part": data["part"],
+            "As observed": [figure_text(value, unit) for value in data["observed"]],
+            "Allowing for chance": [figure_text(value, unit) for value in data["shrunken"]],
+            "95 in 100 chances": [
+                f"{figure_text(row.lower, unit)} to {figure_text(row.upper, unit)}"
+                for row in data.itertuples()
+            ],
+            "Beside the whole": data["mark"].map(words),
+        }
+    )
+    return Chart(svg, alt, data, shown)
 
 
 def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
@@ -1053,7 +1200,10 @@ def effectiveness_chart(report: Report) -> Chart:
         axes.xaxis.set_major_locator(mpl.dates.YearLocator(1, month=3, day=31))
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         svg = _svg(figure)
-    return Chart(svg, _effectiveness_alt(report, index, known), data)
+    shown = pd.DataFrame({"Year": data["year"]})
+    for name in columns[1:]:
+        shown[name.capitalize()] = [figure_text(value, "index") for value in data[name]]
+    return Chart(svg, _effectiveness_alt(report, index, known), data, shown)
 
 
 def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
@@ -1143,7 +1293,11 @@ def basket_contributions_chart(report: Report) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, "index"))
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
         svg = _svg(figure)
-    return Chart(svg, _contributions_alt(made, data, newest), data)
+    shown = pd.DataFrame({"Component": data["component"]})
+    for name, heading in (("from_performance", "From performance"), ("from_cost", "From cost")):
+        shown[heading] = [signed(value) for value in data[name]]
+    shown["Both together"] = [signed(value) for value in data["ratio"] - 100]
+    return Chart(svg, _contributions_alt(made, data, newest), data, shown)
 
 
 def _contributions_alt(made: Effectiveness, data: pd.DataFrame, year: str) -> str:
@@ -1202,7 +1356,14 @@ def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES)
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
         svg = _svg(figure)
-    return Chart(svg, f"Control chart of {title}, quarter by quarter. {said}", control.points)
+    points, unit = control.points, control.unit
+    shown = pd.DataFrame({"Quarter": points["period"]})
+    for heading, column in (("Figure", "value"), ("Mean", "centre"), ("Lower limit", "lower"),
+                            ("Upper limit", "upper")):  # fmt: skip
+        shown[heading] = [figure_text(value, unit) for value in points[column]]
+    shown = shown.assign(**{"What stands out": points["kind"], "Flag": points["flag"]})
+    alt = f"Control chart of {title}, quarter by quarter. {said}"
+    return Chart(svg, alt, points, shown)
 
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:

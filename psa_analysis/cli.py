@@ -295,9 +295,15 @@ def explain(measure: str, period: str, data: Path | None) -> None:
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of the notebooks.  [default: the project's notebooks]",
 )
+@click.option("--code", is_flag=True, help="Pages with the code of every cell, folded.")
 @_one_line_errors
 def run(
-    period: str, data: Path | None, audience: str, outputs: Path | None, notebooks: Path | None
+    period: str,
+    data: Path | None,
+    audience: str,
+    outputs: Path | None,
+    notebooks: Path | None,
+    code: bool,
 ) -> None:
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
 
@@ -316,7 +322,11 @@ def run(
         click.echo(f"psa: not saved: {error.strerror}: {error.filename}", err=True)
     try:
         pack, pages = run_period(
-            report, notebooks or ROOT / "notebooks", outputs or ROOT / "outputs", click.echo
+            report,
+            notebooks or ROOT / "notebooks",
+            outputs or ROOT / "outputs",
+            click.echo,
+            code,
         )
     except RunError as error:
         click.echo(f"psa: {error}", err=True)

@@ -179,7 +179,7 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
     frame = pd.DataFrame(
         {
             "Measure": rows["measure"],
-            "What is measured": rows["title"]
+            "What is measured": titled(rows)
             + rows["role"].map({"supporting": " (supporting)"}).fillna(""),
             "Baseline": _figures(rows, "baseline", units),
             "Latest": _latest(rows),
@@ -188,10 +188,7 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
             "Target": _figures(rows, "target", units),
             "Due": rows["due"],
             "Chance of the target": [*map(chance_text, rows["chance_target"])],
-            "State": [
-                state + (" (forecast)" if forecast and state in STATE_SIGNS else "")
-                for state, forecast in zip(rows["state"], rows["is_forecast"], strict=True)
-            ],
+            "State": states_shown(rows),
             "Since last reading": rows["direction"],
             "On the year": rows["direction_on_year"],
         }
@@ -201,6 +198,20 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
         frame, f"Every measure of {where}, {report.period}",
         numeric=["Baseline", "Latest", "Planned by then", "Target", "Chance of the target"],
     )  # fmt: skip
+
+
+def titled(rows: pd.DataFrame) -> pd.Series:
+    """Titles of the assessment's rows, with the unit where the figures do not carry it."""
+    carried = rows["unit"].isin(["percent", "percent change", "index", NOT_STATED])
+    return rows["title"] + (", " + rows["unit"]).where(~carried, "")
+
+
+def states_shown(rows: pd.DataFrame) -> list[str]:
+    """States of the assessment's rows, those marked that are forecasts."""
+    return [
+        state + (" (forecast)" if forecast and state in STATE_SIGNS else "")
+        for state, forecast in zip(rows["state"], rows["is_forecast"], strict=True)
+    ]
 
 
 def of_theme(report: Report, theme: str | None) -> pd.DataFrame:
@@ -243,8 +254,13 @@ def key(report: Report) -> Html:
         f"improvement planned by then, at risk from {states.path_at_risk:.0%}"
     )
     marks = {
-        "[p] [r] [e]": "provisional, revised, estimated",
-        "[a] [d]": "assumed, derived from other figures: the note below the table says how",
+        "[p]": "provisional: a first figure, which may still be revised",
+        "[r]": "revised since it was first given",
+        "[e]": "estimated by whoever returned it",
+        "[a]": "assumed: neither document says it; the notes give the reason",
+        "[d]": "derived from other figures: the notes say how",
+        "(forecast)": "what is likely, not what has happened: the deciding reading is not final",
+        "(supporting)": "followed beside a target; does not count for the grant",
         "–": "there is none",
     }
     frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from html import unescape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import nbformat
 import papermill
@@ -21,8 +24,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.corrections import NAME as CORRECTIONS
+from psa_analysis.front import front_page
 from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
-from psa_analysis.pages import TEMPLATES, banner, state_counts, templates
+from psa_analysis.pages import TEMPLATES, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
 
 #: Packages whose versions decide what the pages look like.
@@ -47,6 +51,8 @@ class Page:
         File name of the notebook.
     title : str
         Its heading.
+    about : str
+        The first sentence of its text, which stands beside the link on the front page.
     status : {"done", "failed"}
         Whether it ran to its end.
     html : str or None
@@ -61,6 +67,7 @@ class Page:
 
     notebook: str
     title: str
+    about: str
     status: str
     html: str | None
     cell: int | None
@@ -73,6 +80,7 @@ def run_period(
     notebooks: Path,
     outputs: Path,
     progress: Callable[[str], None] = lambda line: None,
+    code: bool = False,
 ) -> tuple[Path, list[Page]]:
     """Execute and export all notebooks of a period and put the pack in its place.
 
@@ -86,6 +94,8 @@ def run_period(
         Folder that the pack, named after the period, is put into.
     progress : callable
         Told what happens, a line at a time.
+    code : bool
+        Pages with the code of every cell, folded: an analyst's version.
 
     Returns
     -------
@@ -112,7 +122,7 @@ def run_period(
     try:
         pages = []
         for number, source in enumerate(sources, start=1):
-            page = _run_notebook(source, beside, report)
+            page = _run_notebook(source, beside, report, code)
             progress(f"[{number}/{len(sources)}] {page.notebook}: {_outcome(page)}")
             pages.append(page)
         _write_pack(beside, report, sources, pages)
@@ -128,7 +138,7 @@ def _outcome(page: Page) -> str:
     return f"failed at cell {page.cell if page.cell is not None else '?'}: {page.error}"
 
 
-def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
+def _run_notebook(source: Path, folder: Path, report: Report, code: bool) -> Page:
     started = time.monotonic()
     executed = folder / source.name
     status, cell, error = "done", None, None
@@ -149,19 +159,21 @@ def _run_notebook(source: Path, folder: Path, report: Report) -> Page:
         error = _one_line(f"{failure.ename}: {failure.evalue}")
     except Exception as failure:  # a dead kernel or broken notebook must not stop the others
         status, error = "failed", _one_line(f"{type(failure).__name__}: {failure}")
-    html, title = None, source.stem
+    html, title, about = None, source.stem, ""
     if executed.exists():
         try:
             notebook = nbformat.read(executed, as_version=4)
-            title = heading(notebook) or source.stem
-            page = export(notebook, title, report).encode()
+            write_bytes(executed, nbformat.writes(_settled(notebook)).encode())
+            title, about = heading(notebook) or source.stem, first_sentence(notebook)
+            page = export(notebook, title, report, code).encode()
         except Exception as failure:  # nor must one that cannot be exported
             status = "failed"
             error = error or _one_line(f"{type(failure).__name__}: {failure}")
         else:
             html = f"{source.stem}.html"
             write_bytes(folder / html, page)
-    return Page(source.name, title, status, html, cell, error, time.monotonic() - started)
+    taken = time.monotonic() - started
+    return Page(source.name, title, about, status, html, cell, error, taken)
 
 
 def _has_parameters(source: Path) -> bool:
@@ -194,17 +206,106 @@ def heading(notebook: Any) -> str | None:
     return None
 
 
-def export(notebook: Any, title: str, report: Report) -> str:
-    """The page of an executed notebook: no code, nothing from the network."""
+def first_sentence(notebook: Any) -> str:
+    """The first sentence of a notebook's text, headings, lists and tables left out."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for paragraph in re.split(r"\n\s*\n", cell.source):
+                lines = [line for line in paragraph.splitlines() if not re.match(r"\s*#", line)]
+                text = re.sub(r"[*_`]|\]\([^)]*\)|!?\[", "", " ".join(lines)).strip()
+                if text and not re.match(r"[-+|<>\d]", text):
+                    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+    return ""
+
+
+def _settled(notebook: Any) -> Any:
+    """The executed notebook without what differs between equal runs: times, a drawn cell id."""
+    notebook.metadata.pop("papermill", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"
+    return notebook
+
+
+def export(notebook: Any, title: str, report: Report, code: bool = False) -> str:
+    """The page of an executed notebook: nothing from the network, code folded or left out."""
     exporter = HTMLExporter(
         template_name="pack", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
     )
-    page = {
-        "title": f"{title}, {report.period}",
-        "style": (TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        "footer": _footer(report),
-    }
-    return str(exporter.from_notebook_node(notebook, resources={"page": page})[0])
+    exporter.register_filter("picture", _picture)
+    body, _ = exporter.from_notebook_node(notebook, resources={"page": {"code": code}})
+    agreement = report.agreement.settings.agreement
+    return _page(f"{title}, {report.period}: {agreement.name}", str(body), report)
+
+
+def _page(title: str, body: str, report: Report, front: bool = False) -> str:
+    """A whole page around its body: title, landmarks, list of contents, footer."""
+    body, contents = _anchored(_breakable(body))
+    lead, second, rest = body.partition("<h2")
+    return templates().get_template("page.html.j2").render(
+        title=title, printed_title=_css_text(title), front=front,
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
+        council=report.agreement.settings.agreement.council,
+        lead=lead, contents=contents, body=second + rest, footer=_footer(report),
+    )  # fmt: skip
+
+
+def _breakable(body: str) -> str:
+    """The body with places at which long paths may break, or one would widen its whole column."""
+    return re.sub(
+        r"[\w./:-]{16,}(?=[^<>]*<)", lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), body
+    )
+
+
+_SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
+
+
+def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
+    """The body with an anchor at each second heading, and the anchors with their texts.
+
+    An anchor is made of its heading's words, so that links from elsewhere outlast other changes.
+    """
+    contents: dict[str, str] = {}
+
+    def anchor(match: re.Match[str]) -> str:
+        text = re.sub(r"<[^>]*>", "", match[1]).strip()
+        words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
+        name, number = words, 1
+        # The page has these two of its own.
+        while name in contents or name in ("content", "contents"):
+            number += 1
+            name = f"{words}-{number}"
+        contents[name] = text
+        return f'<h2 id="{name}">{match[1]}</h2>'
+
+    return _SECOND_HEADING.sub(anchor, body), list(contents.items())
+
+
+def _css_text(text: str) -> str:
+    """A string of a style sheet; nothing in it can end the string or the style."""
+    return '"' + re.sub(r"[^\w ,.:]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
+
+
+_FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+
+
+def _picture(svg: str) -> str:
+    """The address of a picture that holds the picture itself, without what no reader sees.
+
+    Coordinates keep a hundredth of a point, finer than screens and printers show, and text names
+    its fonts in short.
+    """
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Not where a scale stands: its digits matter.
+    svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
+    svg = re.sub(r"font-family: [^;\"]*, sans-serif", f"font-family: {_FONTS}", svg)
+    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.")
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
 
 
 def _footer(report: Report) -> str:
@@ -218,13 +319,11 @@ def _footer(report: Report) -> str:
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
     write_bytes(folder / "assessment.csv", report.assessment.to_csv(index=False).encode())
     write_bytes(folder / "commitments.csv", report.commitments.to_csv(index=False).encode())
-    index = templates().get_template("index.html.j2").render(
-        title=f"{report.agreement.settings.agreement.name}, {report.period}",
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        banner=banner(report).html, counts=state_counts(report).html,
-        pages=pages, failed=[page for page in pages if page.status != "done"],
-        footer=_footer(report),
-    )  # fmt: skip
+    title = f"{report.agreement.settings.agreement.name}, {report.period}"
+    made = {
+        page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
+    }
+    index = _page(title, front_page(report, title, pages, made), report, front=True)
     write_bytes(folder / "index.html", index.encode())
     manifest = {
         "period": report.period.label,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 from hypothesis import settings
 
 from psa_analysis.cli import main
@@ -49,6 +54,42 @@ def report_of(agreement: Agreement, loaded: tuple) -> Callable[[str], Report]:
 @pytest.fixture(scope="session")
 def report(report_of: Callable[[str], Report]) -> Report:
     return report_of("2004-05 Q3")
+
+
+@pytest.fixture(scope="session")
+def pack_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The pack of an audience, as the command makes it when it is started somewhere else.
+
+    Made once for all the processes that tests run in.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def made(audience: str) -> Path:
+        folder = root / f"elsewhere-{audience}"
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                folder.mkdir()
+                run_elsewhere(folder, audience)
+        done = json.loads((folder / "done.json").read_text())
+        assert done["code"] == 0, done["errors"]
+        assert done["errors"] == ""
+        assert "02_safer_county.ipynb: done" in done["said"]
+        assert [path.name for path in (folder / "out {1}").iterdir()] == ["2004-05-Q3"]
+        return folder / "out {1}" / "2004-05-Q3"
+
+    return made
+
+
+def run_elsewhere(folder: Path, audience: str) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--audience", audience,
+         "--outputs", "out {1}"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = {"code": done.returncode, "said": done.stdout, "errors": done.stderr}
+    (folder / "done.json").write_text(json.dumps(said))
 
 
 @pytest.fixture

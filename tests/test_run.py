@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pandas as pd
 import pytest
-from conftest import psa
+from conftest import psa, run_elsewhere
+from hypothesis import given
+from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_pages import Tags
 
 from psa_analysis import run as run_module
 from psa_analysis.loading import checksum
-from psa_analysis.pipeline import ROOT, ParameterError, open_report
+from psa_analysis.pipeline import ROOT, ParameterError, Report, open_report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pack that the command makes when it is started somewhere else."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    done = subprocess.run(
-        [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--outputs", "out {1}"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "02_safer_county.ipynb: done" in done.stdout
-    assert done.stderr == ""
-    assert [path.name for path in (folder / "out {1}").iterdir()] == ["2004-05-Q3"]
-    return folder / "out {1}" / "2004-05-Q3"
+def pack(pack_of: Callable[[str], Path]) -> Path:
+    """The pack for the council itself."""
+    return pack_of("internal")
 
 
 def test_the_pack_is_complete(pack: Path) -> None:
@@ -79,16 +74,29 @@ def test_no_page_asks_anything_of_the_network_or_loses_its_alternative_text(pack
             for name in ("src", "href", "srcset", "action"):
                 target = attributes.get(name, "")
                 assert not re.match(r"(?i)\s*(https?:|//|file:)", target), (page.name, tag, target)
-            if tag == "a" and not attributes["href"].startswith("#"):
-                assert (pack / attributes["href"]).exists(), (page.name, attributes["href"])
+            if tag == "a":
+                name, _, anchor = attributes["href"].partition("#")
+                there = pack / name if name else page
+                assert there.exists(), (page.name, name)
+                assert not anchor or f'id="{anchor}"' in there.read_text(), (page.name, anchor)
             if tag == "img":
                 assert len(attributes["alt"]) > 40, page.name
-                svg = base64.b64decode(attributes["src"].partition("base64,")[2]).decode()
+                svg = unquote(attributes["src"].removeprefix("data:image/svg+xml,"))
+                ET.fromstring(svg)
                 assert not re.search(r"(?i)<script|<image|href=\"(?!#)|url\((?!#)", svg)
         assert "Illustrative: the outturns on this page are made up" in html, page.name
         assert len(html) < 400_000
         if page.name != "index.html":
             assert "psa.open_report" not in html, "code is shown"
+
+
+def test_two_runs_of_the_same_inputs_give_the_same_bytes(pack: Path, tmp_path: Path) -> None:
+    run_elsewhere(tmp_path, "internal")
+    again = tmp_path / "out {1}" / "2004-05-Q3"
+    names = sorted(path.name for path in pack.iterdir())
+    assert sorted(path.name for path in again.iterdir()) == names
+    differ = [name for name in names if checksum(pack / name) != checksum(again / name)]
+    assert differ == ["manifest.json"]  # which says when it was made
 
 
 def test_a_theme_page_has_a_chart_for_each_of_its_measures(pack: Path) -> None:
@@ -203,6 +211,93 @@ def test_an_agreement_without_a_return_yet_gives_a_pack(tmp_path: Path, council:
     assert result.exit_code == 0, result.output
     index = (tmp_path / "out" / "2004-05-Q3" / "index.html").read_text()
     assert "no data" in index
+
+
+def small(source: str, *texts: str) -> nbformat.NotebookNode:
+    cells = [*(new_markdown_cell(text) for text in texts), new_code_cell(source)]
+    return new_notebook(cells=cells)
+
+
+def test_code_shows_only_when_asked_for_and_folded(report: Report) -> None:
+    notebook = small("figure = 1 < 2", "# A page\n\nWhat it is about. And more.")
+    assert "&lt; 2" not in run_module.export(notebook, "A page", report)
+    shown = run_module.export(notebook, "A page", report, code=True)
+    assert re.search(
+        r'<details class="code"><summary>Code.*?<pre>figure = 1 &lt; 2</pre>', shown, re.S
+    )
+    assert "open" not in dict(Tags(shown).tags)["details"]
+
+
+def test_the_command_shows_code_when_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    failing(folder, "00_small.ipynb", 'period = "2004-05 Q3"')
+    psa("run", "2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path), "--code")
+    html = (tmp_path / "2004-05-Q3" / "00_small.html").read_text()
+    assert "<pre>period = &#34;2004-05 Q3&#34;</pre>" in html or 'period = "2004-05 Q3"' in html
+
+
+def test_contents_lead_to_the_second_headings(report: Report) -> None:
+    text = (
+        "# A page\n\n## One *thing* & another\n\n### Below\n\n## Contents\n\n## One thing, another"
+    )
+    html = run_module.export(small("1", text), "A page", report)
+    links = re.findall(r'<a href="#([^"]+)">(.*?)</a>', html)
+    assert links == [
+        ("one-thing-another", "One thing &amp; another"), ("contents-2", "Contents"),
+        ("one-thing-another-2", "One thing, another"),
+    ]  # fmt: skip
+    for anchor, _ in links:
+        assert html.count(f'id="{anchor}"') == 1
+    # One heading needs no list of contents, and none must not lose the text.
+    for text in ("# A page\n\n## Only", "# A page\n\nOnly words"):
+        html = run_module.export(small("1", text), "A page", report)
+        assert "On this page" not in html
+        assert html.count("Only") == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "about"),
+    [
+        (["# A page"], ""),
+        (["# A page\n\nWhat it *is* about. And more."], "What it is about."),
+        (["# A page", "## Part\n\n- a list\n\nThe [road](x.html)\nis long"], "The road is long"),
+        (["# A page", "| a | b |\n|---|---|", "In 2.5 words! More."], "In 2.5 words!"),
+    ],
+)  # fmt: skip
+def test_the_first_sentence_stands_for_a_page(texts: list[str], about: str) -> None:
+    assert run_module.first_sentence(small("1", *texts)) == about
+
+
+@given(st.text())
+def test_no_title_escapes_from_the_style_sheet(title: str) -> None:
+    text = run_module._css_text(title)
+    assert text[0] == text[-1] == '"'
+    assert not re.search(r'["<>\n\r\f;{}]', text[1:-1])
+    # Read back as a browser does: a backslash, the number of the character, a space.
+    back = re.sub(r"\\([0-9a-f]+) ", lambda match: chr(int(match[1], 16)), text[1:-1])
+    assert back == title
+
+
+def test_a_picture_keeps_its_scales_and_loses_only_what_nobody_sees() -> None:
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg"><metadata>x</metadata>'
+        '<g transform="scale(0.015625)">'
+        '<path d="M 1.23456 -0.98765\nL 10 2.5" style="stroke-width: 0.123456"/></g>'
+        '<text x="3.14159" y="2" transform="translate(54.033534 283.430359)" style="font-family: '
+        "'Arial', 'DejaVu Sans', sans-serif; fill: #1a1a1a\">5 &lt; 6 &amp; \"−2%\"</text></svg>"
+    )
+    address = run_module._picture(svg)
+    assert not re.search(r"[\"<>#&\s](?<! )|%(?![0-9A-F]{2})", address)
+    read = ET.fromstring(unquote(address.removeprefix("data:image/svg+xml,")))
+    drawn = {one.tag.rpartition("}")[2]: one for one in read.iter()}
+    assert "metadata" not in drawn
+    assert drawn["g"].get("transform") == "scale(0.015625)"
+    assert drawn["path"].get("d") == "M 1.23 -0.99 L 10 2.5"
+    assert drawn["path"].get("style") == "stroke-width: 0.123456"
+    assert drawn["text"].get("transform") == "translate(54.03 283.43)"
+    assert drawn["text"].text == '5 < 6 & "−2%"'
+    assert drawn["text"].get("style").endswith("sans-serif; fill: #1a1a1a")
 
 
 def test_a_report_needs_no_notebook() -> None:

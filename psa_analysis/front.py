@@ -1,0 +1,237 @@
+"""Front: the first page of a pack, what needs attention first, and the way to everything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from psa_analysis.assessment import STATES
+from psa_analysis.backtest import reference
+from psa_analysis.findings import errors
+from psa_analysis.grant import whole_grant
+from psa_analysis.pages import (
+    Html,
+    banner,
+    grant_words,
+    late_table,
+    state_counts,
+    states_shown,
+    table,
+    templates,
+    titled,
+)
+from psa_analysis.periods import parse_period, period_containing
+from psa_analysis.pipeline import Report, day_text, make_report
+from psa_analysis.register import NOT_STATED
+from psa_analysis.words import counted, figure_text, listed, range_text, reliability_words
+
+#: States that someone has to act on, the worst first.
+EXCEPTIONS = ("missed", "off track", "no data")
+
+
+def exceptions(report: Report) -> pd.DataFrame:
+    """What needs attention: rows of the assessment, the worst first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Measures that count for the grant in a state of :data:`EXCEPTIONS`, in that order and
+        within a state in the register's; then those whose return is late.
+    """
+    rows = report.assessment[report.assessment["role"] == "target"]
+    order = rows["state"].map({state: number for number, state in enumerate(EXCEPTIONS)})
+    order = order.where(order.notna() | ~rows["late"], len(EXCEPTIONS)).dropna()
+    return rows.loc[order.sort_values(kind="stable").index]
+
+
+def report_before(report: Report) -> Report | None:
+    """The report of the quarter before, as known then; None in the agreement's first."""
+    settings = report.agreement.settings.agreement
+    earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
+    if earlier.end < parse_period(settings.first_year).start:
+        return None
+    return make_report(
+        report.agreement, report.observations, list(report.findings), earlier, report.audience
+    )
+
+
+def moved(report: Report, before: Report) -> pd.DataFrame:
+    """Where each measure stood before and where it stands now.
+
+    Parameters
+    ----------
+    report, before : Report
+        Of the same agreement.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per measure that counts for the grant: ``measure``, ``title``, ``unit``, and
+        ``state``, ``latest`` and ``latest_period`` twice, with ``_before`` for the earlier report.
+    """
+    columns = ["measure", "state", "latest", "latest_period"]
+    now = report.assessment[report.assessment["role"] == "target"]
+    return now[["measure", "title", "unit", *columns[1:]]].merge(
+        before.assessment[columns], on="measure", suffixes=("", "_before"), validate="one_to_one"
+    )
+
+
+def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str, str]) -> str:
+    """The body of the front page.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    title : str
+        Its heading.
+    pages : sequence of psa_analysis.run.Page
+        What became of each notebook.
+    made : dict
+        The exported pages by file name, so that links lead to what is there.
+    """
+    before = report_before(report)
+    return templates().get_template("index.html.j2").render(
+        title=title, banner=banner(report).html,
+        failed=[page for page in pages if page.status != "done"], pages=pages,
+        attention=[_attention_words(report), _exceptions_table(report).html],
+        standing=state_counts(report).html,
+        grant=grant_words(report).html, grant_link=_place(made, "The reward by measure"),
+        moved=[_moved_words(report, before), _moved_table(report, before).html] if before else [],
+        late=late_table(report).html,
+        sure=_sure_words(report),
+        method_link=_place(made, "How often forecasts came true"),
+        doubts=_doubts(report), doubts_link=_place(made, "Findings by partner"),
+        assumed=_assumed_words(report), assumed_link=_place(made, "What is assumed or derived"),
+    )  # fmt: skip
+
+
+def _place(made: dict[str, str], caption: str) -> str | None:
+    """The address of the first table whose caption begins so: its page and the heading above."""
+    for name, html in made.items():
+        found = re.search(rf"<caption[^>]*>{re.escape(escape(caption))}", html)
+        if found:
+            above = re.findall(r'<h2 id="([^"]+)"', html[: found.start()])
+            return f"{quote(name)}#{above[-1]}" if above else quote(name)
+    return None
+
+
+def _attention_words(report: Report) -> str:
+    rows = report.assessment[report.assessment["role"] == "target"]
+    counts = rows["state"].value_counts()
+    said = [f"{counts[state]} {state}" for state in STATES if state in counts]
+    text = f"Of {counted(len(rows), 'measure')} that count for the grant: {listed(said)}."
+    if rows["is_forecast"].any():
+        text += " While the agreement runs a state is a forecast of whether the target will be met."
+    return text
+
+
+def _exceptions_table(report: Report) -> Html:
+    rows = exceptions(report)
+    late = rows["expected_period"].map("the return for {} had not come in".format)
+    why = rows["reason"].where(rows["state"].isin(EXCEPTIONS), "")
+    why = why.where(~rows["late"], why + why.map(lambda text: "; " if text else "") + late)
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": titled(rows),
+            "State": states_shown(rows),
+            "Latest": [*map(figure_text, rows["latest"], rows["unit"])],
+            "Of period": rows["latest_period"],
+            "Planned by then": [*map(figure_text, rows["planned"], rows["unit"])],
+            "Target": [*map(figure_text, rows["target"], rows["unit"])],
+            "Due": rows["due"],
+            "Why": why,
+        }
+    )
+    return table(
+        frame, f"Off track, missed, without data or late, {report.period}",
+        numeric=["Latest", "Planned by then", "Target"],
+    )  # fmt: skip
+
+
+def _moved_words(report: Report, before: Report) -> str:
+    rows = moved(report, before)
+    changed = (rows["state"] != rows["state_before"]).sum()
+    newer = rows["latest_period"].notna() & (rows["latest_period"] != rows["latest_period_before"])
+    then, now = (range_text(*whole_grant(one).expected()) for one in (before, report))
+    return (
+        f"Since {before.period}: of {counted(len(rows), 'measure')} that count for the grant "
+        f"{changed} changed state, and {newer.sum()} had a newer reading. The expected reward was "
+        f"{then} of the pot then, and is {now} now."
+    )
+
+
+def _moved_table(report: Report, before: Report) -> Html:
+    rows = moved(report, before)
+    rows = rows[rows["state"] != rows["state_before"]]
+    frame = pd.DataFrame(
+        {
+            "Measure": rows["measure"],
+            "What is measured": titled(rows),
+            "State before": rows["state_before"],
+            "State now": rows["state"],
+            "Reading before": _reading(rows, "latest_before", "latest_period_before"),
+            "Reading now": _reading(rows, "latest", "latest_period"),
+        }
+    )
+    return table(frame, f"States that have changed since {before.period}")
+
+
+def _reading(rows: pd.DataFrame, value: str, period: str) -> list[str]:
+    return [
+        "–" if pd.isna(one) else f"{figure_text(one, unit)} for {of}"
+        for one, unit, of in zip(rows[value], rows["unit"], rows[period], strict=True)
+    ]
+
+
+def _sure_words(report: Report) -> list[str]:
+    """What the forecasts and figures rest on, a paragraph each."""
+    reliable, scores = reference("reliability"), reference("scores")
+    said = reliability_words(reliable[reliable["said_from"] == 0.7]).rstrip(".")
+    ours = scores[scores["method"] == "psa_analysis, portfolio"]
+    inside = (ours["within_80"] * ours["readings"]).sum() / ours["readings"].sum()
+    keys = ["per_year", "panel", "history"]
+    peers = scores[~scores["method"].str.startswith("psa_analysis")]
+    best = peers.groupby(keys)["crps"].min()
+    less = 1 - (ours.set_index(keys)["crps"] / best).mean()
+    return [
+        "Forecasts are ranges with chances, tried on series of councils, countries and firms whose "
+        f"outcome is known. {said}; {inside:.0%} of the outcomes lay within the range meant for "
+        f"80%; and the error was {less:.0%} below that of the best other forecaster. Constants of "
+        "the method were set on these series, which flatters it a little.",
+        f"Figures use only what had been received by {day_text(report.cut_off)} and are worked out "
+        "in the same way every time; the council can follow each back to the cell of the file that "
+        "it came from.",
+    ]  # fmt: skip
+
+
+def _doubts(report: Report) -> str:
+    wrong = len(errors(report.findings))
+    doubtful = counted(len(report.findings) - wrong, "warning")
+    kept_out = f"{counted(wrong, 'error')}, whose figures are kept out," if wrong else "no error"
+    return (
+        f"Checks of the returns as they stand today found {kept_out} and {doubtful} to ask about."
+    )
+
+
+def _assumed_words(report: Report) -> str:
+    counts = report.agreement.assumptions["status"].value_counts()
+    rows = report.assessment[report.assessment["role"] == "target"]
+    open_ = int((rows["without_status"] == NOT_STATED).sum())
+    text = (
+        f"The register marks {counts.get('assumed', 0)} of its entries as assumed and "
+        f"{counts.get('derived', 0)} as derived from others, each with its reason."
+    )
+    if open_:
+        text += (
+            " Performance without the agreement is not stated for "
+            f"{open_} of {counted(len(rows), 'measure')} that count."
+        )
+    return text

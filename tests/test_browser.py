@@ -1,0 +1,223 @@
+"""Every page of both packs in a real browser: accessibility, keyboard, narrow screens and paper."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from pypdf import PdfReader
+
+from psa_analysis.pipeline import AUDIENCES, ROOT
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None,
+    reason="no Chromium on this machine, so no page was tried in a browser; on Debian: "
+    "apt-get install chromium",
+)
+NAMES = [*sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb")), "index"]
+EVERY_PAGE = pytest.mark.parametrize(
+    ("audience", "name"), [(audience, name) for audience in AUDIENCES for name in NAMES]
+)
+#: Levels A and AA of the Web Content Accessibility Guidelines 2.2, as axe-core names their rules.
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, pack_of: Callable[[str], Path]) -> Iterator[Callable[..., Page]]:
+    """Open a page of a pack; whatever it asks of anything but its own file fails the test."""
+    context = browser.new_context()
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: asked.append(str(error)))
+
+    def open_page(audience: str, name: str, width: int = 1280, scheme: str = "light") -> Page:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        page.goto((pack_of(audience) / f"{name}.html").as_uri())
+        return page
+
+    yield open_page
+    beyond = [url for url in asked if not url.startswith(("file:", "data:image/svg+xml,"))]
+    context.close()
+    assert beyond == []
+    assert sum(url.startswith("file:") for url in asked) >= 1
+
+
+def unfold(page: Page) -> None:
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+
+
+@EVERY_PAGE
+def test_no_rule_of_accessibility_is_broken(
+    opened: Callable[..., Page], audience: str, name: str
+) -> None:
+    for width, scheme in ((1280, "light"), (320, "dark")):
+        page = opened(audience, name, width, scheme)
+        unfold(page)
+        result = Axe().run(page, options={"runOnly": WCAG}).response
+        assert len(result["passes"]) > 10, "the rules did not run"
+        broken = [(one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"]]
+        assert broken == [], f"{width} px, {scheme}"
+
+
+@EVERY_PAGE
+def test_a_page_says_what_it_is_and_its_pictures_show(
+    opened: Callable[..., Page], audience: str, name: str
+) -> None:
+    page = opened(audience, name)
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("h1").count() == 1
+    for word in (page.locator("h1").inner_text(), "2004-05 Q3", "Leicestershire Local Public"):
+        assert word in page.title()
+    for landmark in ("header", "main", "footer"):
+        assert page.locator(f"body > {landmark}").count() == 1
+    assert f"{audience.capitalize()} report" in page.locator("main").inner_text()
+    broken = "[...document.images].filter(one => !one.complete || !one.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+    # A chart has its numbers below it.
+    bare = page.evaluate(
+        """[...document.querySelectorAll('figure')]
+             .filter(one => !one.nextElementSibling?.matches('details'))
+             .map(one => one.firstElementChild.alt)"""
+    )
+    assert bare == []
+    levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    anchors = page.evaluate("[...document.querySelectorAll('.contents a')].map(a => a.hash)")
+    headings = page.evaluate("[...document.querySelectorAll('main > h2')].map(h => '#' + h.id)")
+    assert anchors == headings or len(headings) < 2
+
+
+@EVERY_PAGE
+@pytest.mark.parametrize("unfolded", [False, True])
+def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(
+    opened: Callable[..., Page], audience: str, name: str, unfolded: bool
+) -> None:
+    page = opened(audience, name)
+    if unfolded:
+        unfold(page)
+    stops = page.evaluate(
+        """() => {
+          const stops = [...document.querySelectorAll('a[href], summary, .scroll, pre[tabindex]')];
+          const shown = stops.filter(one => one.checkVisibility());
+          shown.forEach((one, number) => one.dataset.stop = number);
+          return shown.length;
+        }"""
+    )
+    assert stops > 2
+    reached = []
+    for _ in range(stops + 1):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                """() => {
+                  const here = document.activeElement, style = getComputedStyle(here);
+                  const ring = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+                  return here === document.body ? null : [here.dataset.stop, ring];
+                }"""
+            )
+        )
+    # After the last stop the browser has the focus again.
+    assert reached == [*([str(number), True] for number in range(stops)), None]
+
+
+@EVERY_PAGE
+def test_nothing_scrolls_sideways_on_a_narrow_screen_but_wide_tables(
+    opened: Callable[..., Page], audience: str, name: str
+) -> None:
+    page = opened(audience, name, width=320)
+    unfold(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    beyond = page.evaluate(
+        """[...document.querySelectorAll('body *')]
+             .filter(one => !one.closest('.scroll table') && one.checkVisibility())
+             .filter(one => one.getBoundingClientRect().right > 320.5)
+             .map(one => one.outerHTML.slice(0, 120))"""
+    )
+    assert beyond == []
+
+
+@pytest.fixture(scope="module")
+def printed(
+    pack_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The pages as PDF, made by what docs/pdf.md says; in a copy, for the pack is others' too."""
+    made: dict[str, Path] = {}
+
+    def printing(audience: str) -> Path:
+        if audience not in made:
+            folder = tmp_path_factory.mktemp("printed")
+            shutil.copytree(pack_of(audience), folder / "outputs" / "2004-05-Q3")
+            text = (ROOT / "docs" / "pdf.md").read_text()
+            script = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+            script = script.replace("/usr/bin/chromium", str(CHROMIUM))
+            subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, timeout=300)
+            made[audience] = folder / "outputs" / "2004-05-Q3"
+        return made[audience]
+
+    return printing
+
+
+def lines_of(page: object) -> list[str]:
+    """The lines of a printed page between its margins, from the top down."""
+    found: dict[int, str] = {}
+
+    def keep(text: str, own: list, around: list, *_: object) -> None:
+        # From the text's own place through what the page does to it, in points from the foot.
+        height = around[1] * own[4] + around[3] * own[5] + around[5]
+        if text.strip():
+            found[round(height)] = found.get(round(height), "") + text
+
+    page.extract_text(visitor_text=keep)  # type: ignore[attr-defined]
+    margin = 16 / 25.4 * 72
+    return [
+        " ".join(found[height].split()) for height in sorted(found, reverse=True) if height > margin
+    ]
+
+
+@EVERY_PAGE
+def test_printed_pages_are_tagged_and_whole(
+    opened: Callable[..., Page], printed: Callable[[str], Path], audience: str, name: str
+) -> None:
+    reader = PdfReader(printed(audience) / f"{name}.pdf")
+    root = reader.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"] is True
+    assert "/StructTreeRoot" in root
+    assert root["/Lang"] == "en"
+    assert reader.outline
+    page = opened(audience, name)
+    assert reader.metadata is not None
+    assert reader.metadata.title == page.title()
+    headings = page.evaluate(
+        "[...document.querySelectorAll('h2,h3,caption')].map(h => h.innerText)"
+    )
+    ends = {" ".join(heading.split()) for heading in headings}
+    for number, sheet in enumerate(reader.pages, start=1):
+        assert [round(float(side)) for side in sheet.mediabox[2:]] == [595, 842]
+        text = sheet.extract_text()
+        assert f"{number} of {len(reader.pages)}" in text
+        lines = lines_of(sheet)
+        pictures = "/XObject" in sheet["/Resources"] or len(sheet.get_contents().get_data()) > 20000
+        assert lines or pictures, f"sheet {number} is blank"
+        if lines and number < len(reader.pages):
+            assert lines[-1] not in ends, f"sheet {number} ends in a heading"
