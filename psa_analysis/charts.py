@@ -7,6 +7,7 @@ colour alone, and each has alternative text made from the numbers it draws.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from psa_analysis.trajectory import (
     trigger_path,
     trigger_value,
 )
-from psa_analysis.words import chance_text, counted, figure_text, range_text, state_text
+from psa_analysis.words import chance_text, counted, figure_text, range_text, state_text, visible
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 #: Colour and marker of a state: at most four colours, and a shape for each.
@@ -73,9 +74,12 @@ class Chart:
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """A figure in the house style that leaves no global state behind."""
-    with mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
+    with warnings.catch_warnings(), mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
         # Text stays text and ids stay the same, so equal numbers give equal bytes.
         mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12})
+        # A price is no mathematics, and it is the reader's fonts that draw the text.
+        mpl.rcParams["text.parse_math"] = False
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=(width, height))
         yield figure, figure.add_subplot()
 
@@ -83,8 +87,9 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = visible(buffer.getvalue())
     # Nothing in the file may point outside it.
-    return buffer.getvalue().partition("<!DOCTYPE")[0] + buffer.getvalue().partition('dtd">\n')[2]
+    return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
 
 def trajectory_chart(report: Report, measure: str) -> Chart:

@@ -122,9 +122,11 @@ def check(data: Path | None) -> None:
 @_one_line_errors
 def assess(period: str, data: Path | None, as_csv: bool) -> None:
     """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
+    from psa_analysis.loading import csv_text
+
     report = _report(period, data)
     if as_csv:
-        click.echo(report.assessment.to_csv(index=False), nl=False)
+        click.echo(csv_text(report.assessment), nl=False)
         sys.exit(_warn_of_errors(report))
     from psa_analysis.words import chance_text, figure_text
 
@@ -153,13 +155,14 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     docs/grant.md has the rules.
     """
     from psa_analysis.grant import grants, payments
+    from psa_analysis.loading import csv_text
     from psa_analysis.pages import grant_words
     from psa_analysis.words import pounds_text, range_text
 
     report = _report(period, data)
     table = grants(report)
     if as_csv:
-        click.echo(table.to_csv(index=False), nl=False)
+        click.echo(csv_text(table), nl=False)
         sys.exit(_warn_of_errors(report))
     shown = table[["measure", "status", "outturn", "without", "target"]].copy()
     shown["p"] = table["proportion"]
@@ -358,7 +361,7 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
         real_panel,
         reliability,
     )
-    from psa_analysis.loading import write_bytes
+    from psa_analysis.loading import csv_text, write_bytes
     from psa_analysis.pipeline import ROOT, load_observations
     from psa_analysis.words import counted, reliability_words
 
@@ -383,7 +386,7 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
         "reliability": reliability(targets), "brier": brier(targets),
     }  # fmt: skip
     for name, result in results.items():
-        write_bytes(folder / f"{name}.csv", result.to_csv(index=False).encode())
+        write_bytes(folder / f"{name}.csv", csv_text(result).encode())
     if forecasts.empty:
         click.echo(
             "psa: nothing to test: no series has three readings that differ and one after them",

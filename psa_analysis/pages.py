@@ -51,6 +51,7 @@ from psa_analysis.words import (
     range_text,
     reliability_words,
     sentences,
+    visible,
     with_unit,
 )
 
@@ -70,10 +71,12 @@ class Html:
 
 @cache
 def templates() -> jinja2.Environment:
-    """The package's templates; everything that they are given is escaped."""
+    """The package's templates; everything that they are given is escaped and visible."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        # HTML of our own was made so already, and is of a type of its own.
+        finalize=lambda value: visible(value) if type(value) is str else value,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -14,7 +14,7 @@ from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
 from psa_analysis.corrections import load_corrections
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
-from psa_analysis.loading import write_bytes
+from psa_analysis.loading import csv_text, write_bytes
 from psa_analysis.outlook import Outlook, outlooks
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
@@ -267,4 +267,4 @@ def save_processed(
     from psa_analysis.quality import findings_by_partner
 
     table = findings_by_partner(findings, agreement)
-    write_bytes(folder / "findings.csv", table.to_csv(index=False).encode())
+    write_bytes(folder / "findings.csv", csv_text(table).encode())

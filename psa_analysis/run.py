@@ -20,9 +20,10 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
 from psa_analysis.corrections import NAME as CORRECTIONS
-from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
+from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, banner, state_counts, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
+from psa_analysis.workbook import assessment_parquet, tables, write_workbook
 
 #: Packages whose versions decide what the pages look like.
 _VERSIONS = ("psa_analysis", "pandas", "numpy", "matplotlib", "seaborn", "papermill", "nbconvert")
@@ -215,16 +216,22 @@ def _footer(report: Report) -> str:
 
 
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
-    write_bytes(folder / "assessment.csv", report.assessment.to_csv(index=False).encode())
+    book = f"{report.period.slug}.xlsx"
+    write_bytes(folder / "assessment.csv", csv_text(tables(report)["assessment"]).encode())
+    write_bytes(folder / "assessment.parquet", assessment_parquet(report))
+    write_workbook(report, folder / book)
     index = templates().get_template("index.html.j2").render(
         title=f"{report.agreement.settings.agreement.name}, {report.period}",
         style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
         banner=banner(report).html, counts=state_counts(report).html,
-        pages=pages, failed=[page for page in pages if page.status != "done"],
+        pages=pages, book=book, failed=[page for page in pages if page.status != "done"],
         footer=_footer(report),
     )  # fmt: skip
     write_bytes(folder / "index.html", index.encode())
+    settings = report.agreement.settings.agreement
     manifest = {
+        "agreement": settings.name,
+        "area": settings.area,
         "period": report.period.label,
         "cut_off": report.cut_off.isoformat(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),

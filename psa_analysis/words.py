@@ -14,6 +14,26 @@ _DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index":
              "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
 
 
+#: Characters that nobody sees, with what is shown for each: control characters have pictures of
+#: their own, and those that turn the direction of all that follows are named.
+_UNSEEN: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"},
+    **{code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+    0x7F: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD,
+}  # fmt: skip
+
+
+def visible(text: str) -> str:
+    """A text in which nothing is hidden: what XML cannot hold, or would turn the rest around."""
+    return text.translate(_UNSEEN)
+
+
+def decimals(value: float, unit: str) -> int:
+    """How many decimals a figure of a unit usually has; none for a whole count."""
+    whole = float(value).is_integer() and unit not in _DECIMALS
+    return 0 if whole else _DECIMALS.get(unit, 1)
+
+
 def figure_text(value: float, unit: str) -> str:
     """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
 
@@ -26,8 +46,7 @@ def figure_text(value: float, unit: str) -> str:
     """
     if pd.isna(value):
         return "–"
-    whole = float(value).is_integer() and unit not in _DECIMALS
-    text = f"{abs(value):,.{0 if whole else _DECIMALS.get(unit, 1)}f}"
+    text = f"{abs(value):,.{decimals(value, unit)}f}"
     if unit in ("percent", "percent change", "index") and text.endswith(".0"):
         text = text[:-2]
     # A value that rounds to nothing has no sign.
