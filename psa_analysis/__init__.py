@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         reference,
         reliability,
     )
+    from psa_analysis.changes import changes
     from psa_analysis.charts import (
         chance_chart,
         gains_chart,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from psa_analysis.pages import (
         banner,
         breaks_table,
+        changes_table,
+        changes_words,
         context_table,
         corrections_table,
         coverage_table,
@@ -73,6 +76,9 @@ _HOMES = {
     "brier": "backtest",
     "cells_used": "explain",
     "chance_chart": "charts",
+    "changes": "changes",
+    "changes_table": "pages",
+    "changes_words": "pages",
     "context_table": "pages",
     "corrections_table": "pages",
     "coverage": "backtest",
@@ -123,6 +129,9 @@ __all__ = [
     "brier",
     "cells_used",
     "chance_chart",
+    "changes",
+    "changes_table",
+    "changes_words",
     "context_table",
     "corrections_table",
     "coverage",

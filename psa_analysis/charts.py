@@ -65,9 +65,10 @@ class Chart:
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         # The page template takes the alternative text from the metadata; nbval compares both.
+        alt = visible(self.alt)
         return (
-            {"image/svg+xml": self.svg, "text/plain": self.alt},
-            {"image/svg+xml": {"alt": self.alt}},
+            {"image/svg+xml": self.svg, "text/plain": alt},
+            {"image/svg+xml": {"alt": alt}},
         )
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 import pandas as pd
 
+from psa_analysis.words import visible
+
 Severity = Literal["error", "warning"]
 
 
@@ -58,7 +60,7 @@ class Finding:
         if self.column is not None:
             place.append(f"column {self.column}")
         found = "" if self.found is None else f"found {shorten(self.found)!r}, "
-        return (
+        return visible(
             f"{self.severity}: {', '.join(place)}: {found}expected {self.expected}. {self.remedy}"
         )
 

@@ -113,15 +113,17 @@ def csv_text(table: pd.DataFrame) -> str:
     """A table as CSV that is safe to open in a spreadsheet.
 
     A spreadsheet takes a cell that begins with one of :data:`FORMULA_STARTS` for a formula, even
-    in quotation marks, so an apostrophe is put before such a text. Numbers stay numbers, and
-    what cannot be seen is made visible. For programs there is Parquet, which holds texts as they
-    are.
+    in quotation marks, so an apostrophe is put before such a text. Numbers stay numbers, line
+    ends are of one kind, and what cannot be seen is made visible. For programs there is Parquet,
+    which holds texts as they are.
     """
 
     def harmless(cell: object) -> object:
         if not isinstance(cell, str):
             return cell
-        return visible(f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell)
+        text = visible(f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell)
+        # pandas quotes no carriage return, and a spreadsheet would begin a new row at it.
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     texts = {
         name: table[name].map(harmless)

@@ -39,9 +39,9 @@ def day_text(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Report:
-    """Everything that the pages of one reporting period show.
+    """Everything that the pages of one reporting period show; equal to itself alone.
 
     Attributes
     ----------

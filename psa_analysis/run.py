@@ -23,6 +23,7 @@ from psa_analysis.corrections import NAME as CORRECTIONS
 from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, banner, state_counts, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
+from psa_analysis.words import visible
 from psa_analysis.workbook import assessment_parquet, tables, write_workbook
 
 #: Packages whose versions decide what the pages look like.
@@ -208,7 +209,7 @@ def export(notebook: Any, title: str, report: Report) -> str:
 
 
 def _footer(report: Report) -> str:
-    return (
+    return visible(
         f"{report.agreement.settings.agreement.council}. Figures received by "
         f"{day_text(report.cut_off)}. Made with psa_analysis "
         f"{version('psa_analysis')}."

@@ -189,6 +189,28 @@ def reliability_words(table: pd.DataFrame) -> str:
     )
 
 
+def change_text(value: object, what: str, unit: str) -> str:
+    """What stood or stands there, of a row of :func:`psa_analysis.changes.changes`.
+
+    Parameters
+    ----------
+    value : object
+        ``before`` or ``after``; a missing one gives a dash.
+    what, unit : str
+        The row's.
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    number = float(str(value))
+    if what == "chance":
+        return chance_text(number)
+    if unit == "share of the pot":
+        return range_text(number, number, 2)
+    return figure_text(number, unit) if unit else f"{number:,.10g}"
+
+
 def listed(names: list[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
