@@ -356,7 +356,8 @@ def run(
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
 
     Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, assessment.csv and manifest.json. Exits with 1 if a notebook failed.
+    index.html, the workbook, assessment.csv and .parquet, and manifest.json. Exits with 1 if a
+    notebook failed.
     """
     report = _report(period, data, audience)
     click.echo(f"{report!r}")

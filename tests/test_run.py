@@ -42,7 +42,8 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pack_is_complete(pack: Path) -> None:
     names = {path.name for path in pack.iterdir()}
     pages = {f"{path.stem}{ending}" for path in NOTEBOOKS for ending in (".ipynb", ".html")}
-    assert names == pages | {"index.html", "assessment.csv", "manifest.json"}
+    tables = {"assessment.csv", "assessment.parquet", "2004-05-Q3.xlsx"}
+    assert names == pages | tables | {"index.html", "manifest.json"}
     made = pd.read_csv(pack / "assessment.csv")
     assert made["measure"].tolist()[0] == "N2"
     assert len(made) == 24
