@@ -20,8 +20,8 @@ from psa_analysis.words import counted, listed
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
 CHANGE_COLUMNS = {
-    "measure": "the measure, or agreement for the whole of it",
-    "title": "what is measured",
+    "measure": "the measure or commitment, or agreement for the whole of it",
+    "title": "what is measured or promised",
     "what": "one of WHAT, or a column of the register",
     "unit": "unit of before and after; empty for words and for observed figures",
     "area": "for figures: the place",
@@ -42,6 +42,7 @@ WHAT = {
     "chance": "the chance that the target is met",
     "grant at least": "the expected part of the pot, at the least",
     "grant at most": "the same at the most",
+    "commitment": "where a commitment stands",
     "figure": "an observed figure of one period: revised, gone, or come in after its report",
 }
 
@@ -53,6 +54,8 @@ _REGISTER = [
 
 #: From worst to best; a state that is not in it is neither.
 _FROM_WORST = ["missed", "off track", "at risk", "partly achieved", "on track", "achieved"]
+
+_COMMITMENTS_FROM_WORST = ["overdue", "at risk", "done late", "on track", "done"]
 
 #: Bases whose observed figures are not better the way their readings are.
 _OTHER_WAY = {"gap_to_comparator", "rank"}
@@ -74,6 +77,8 @@ class Pack:
         ``measure``, ``area``, ``period`` and ``observed``; None if the pack does not keep them.
     grants : pandas.DataFrame or None
         ``measure``, ``pot_share``, ``least`` and ``most``; None likewise.
+    commitments : pandas.DataFrame or None
+        ``commitment``, ``promise``, ``state`` and ``reason``; None likewise.
     """
 
     period: Period
@@ -81,10 +86,12 @@ class Pack:
     assessment: pd.DataFrame
     figures: pd.DataFrame | None
     grants: pd.DataFrame | None
+    commitments: pd.DataFrame | None
 
 
 _FIGURES = ["measure", "area", "period", "observed"]
 _GRANTS = ["measure", "pot_share", "least", "most"]
+_COMMITMENTS = ["commitment", "promise", "state", "reason"]
 _NUMBERS = ["baseline", "without", "target", "latest", "forecast", "chance_target"]
 
 
@@ -92,7 +99,7 @@ def pack_of(report: Report) -> Pack:
     """What the pack of a report says."""
     return Pack(
         report.period, report.agreement.settings.agreement.area, report.assessment,
-        report.readings[_FIGURES], grants(report)[_GRANTS],
+        report.readings[_FIGURES], grants(report)[_GRANTS], report.commitments[_COMMITMENTS],
     )  # fmt: skip
 
 
@@ -104,7 +111,7 @@ def read_pack(folder: Path) -> Pack:
     folder : Path
         A pack as ``psa run`` leaves it: ``manifest.json``, ``assessment.parquet`` and the
         workbook. One made before there were workbooks has ``assessment.csv`` only; it says
-        nothing of figures and grants.
+        nothing of figures, grants and commitments.
 
     Raises
     ------
@@ -120,15 +127,16 @@ def read_pack(folder: Path) -> Pack:
             assessment = pd.read_csv(folder / "assessment.csv", dtype=str)
             assessment = assessment.astype(dict.fromkeys(_NUMBERS, float))
         book = folder / f"{period.slug}.xlsx"
-        figures = found = None
+        figures = found = promised = None
         if book.exists():
             names = dict.fromkeys(["measure", "area", "period"], str)
             sheets = pd.read_excel(
-                book, ["readings", "grant"], engine="calamine", dtype=names,
+                book, ["readings", "grant", "commitments"], engine="calamine", dtype=names,
                 keep_default_na=False, na_values=[""],
             )  # fmt: skip
             figures, found = sheets["readings"][_FIGURES], sheets["grant"][_GRANTS]
-        return Pack(period, manifest.get("area", ""), assessment, figures, found)
+            promised = sheets["commitments"][_COMMITMENTS]
+        return Pack(period, manifest.get("area", ""), assessment, figures, found, promised)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(
             f"{folder} is not a pack: {str(error) or type(error).__name__}; name a quarter such as "
@@ -197,6 +205,7 @@ def changes(earlier: Report | Pack, later: Report | Pack) -> pd.DataFrame:
                          "why": why, **made})  # fmt: skip
             rows += mine.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
+    rows += _commitments_moved(one, other)
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS)).astype(object)
     words = [name for name in CHANGE_COLUMNS if name not in ("before", "after")]
     table[words] = table[words].where(table[words].notna(), "")
@@ -238,7 +247,7 @@ def _of_measure(
         return direction(float(str(new)), float(str(old)), polarity)
 
     yield from change("state", before["state"], after["state"],
-                      _state_moved(before["state"], after["state"]))  # fmt: skip
+                      _moved(before["state"], after["state"], _FROM_WORST))  # fmt: skip
     periods = [_text(row["latest_period"]) for row in (before, after)]
     yield from change(
         "reading", before["latest"], after["latest"],
@@ -264,10 +273,30 @@ def _text(cell: object) -> str:
     return "" if pd.isna(cell) else str(cell)
 
 
-def _state_moved(before: str, after: str) -> str:
-    if before not in _FROM_WORST or after not in _FROM_WORST:
+def _moved(before: str, after: str, from_worst: list[str]) -> str:
+    if before not in from_worst or after not in from_worst:
         return ""
-    return direction(_FROM_WORST.index(after), _FROM_WORST.index(before), "higher")
+    return direction(from_worst.index(after), from_worst.index(before), "higher")
+
+
+def _commitments_moved(one: Pack, other: Pack) -> Iterator[dict[str, object]]:
+    """Commitments that stand elsewhere, or that one pack only has."""
+    if one.commitments is None or other.commitments is None:
+        return
+    both = one.commitments.merge(
+        other.commitments, on="commitment", how="outer", suffixes=("_before", "_after"), sort=False
+    )
+    for row in both.itertuples():
+        if _same(row.state_before, row.state_after):
+            continue
+        there = not pd.isna(row.state_after)
+        yield {
+            "measure": row.commitment, "what": "commitment",
+            "title": row.promise_after if there else row.promise_before,
+            "before": row.state_before, "after": row.state_after,
+            "direction": _moved(row.state_before, row.state_after, _COMMITMENTS_FROM_WORST),
+            "why": row.reason_after if there else "the later pack does not follow it",
+        }  # fmt: skip
 
 
 def _same_stage(basis: str, one: str, other: str) -> bool:

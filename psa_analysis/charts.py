@@ -23,10 +23,25 @@ from afcharts.af_colours import get_af_colours
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from psa_analysis.findings import shorten
+from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.control import OUR_RULES, Control, ControlRules
+from psa_analysis.effectiveness import Effectiveness
+from psa_analysis.families import (
+    FamilyOutlook,
+    Funnel,
+    family_figures,
+    family_outlook,
+    figure_unit,
+    funnel,
+    standings,
+)
+from psa_analysis.findings import shorten, visible
 from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
-from psa_analysis.pipeline import Report, assessment_row, readings_with_path
+from psa_analysis.pages import no_family
+from psa_analysis.periods import parse_period
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
+from psa_analysis.places import SURE, decompose, hotspots
 from psa_analysis.trajectory import (
     baseline_end,
     due_period,
@@ -34,9 +49,21 @@ from psa_analysis.trajectory import (
     trigger_path,
     trigger_value,
 )
-from psa_analysis.words import chance_text, counted, figure_text, range_text, state_text, visible
+from psa_analysis.words import (
+    chance_text,
+    control_sentences,
+    counted,
+    difference_text,
+    figure_text,
+    level_text,
+    listed,
+    range_text,
+    signed,
+    state_text,
+)
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
+
 #: Colour and marker of a state: at most four colours, and a shape for each.
 STATE_MARKS = {
     "achieved": (BLUE, "P"), "on track": (BLUE, "o"),
@@ -507,3 +534,740 @@ def links_chart(report: Report) -> Chart:
         f"({kind}): {said or 'none'}."
     )
     return Chart(svg, alt, data)
+
+
+def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
+    """A family over time: each authority, where the top quartile begins, and where it is heading.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register with yearly figures of the family.
+    family : str
+        A family of ``families.csv``, or a kind of area.
+    own : str, optional
+        The followed measure with the agreement's own readings of the same thing.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or family.
+    """
+    if said := no_family(report, family):
+        return _only_words(said)
+    definition = report.agreement.measures.loc[measure]
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    edges = standings(report, measure, family)
+    edges = edges[edges["edge"].notna()]
+    if edges.empty:
+        return _only_words(
+            f"{definition['title']}: too few figures had come in by {day_text(report.cut_off)}."
+        )
+    figures = family_figures(report, measure, family)
+    figures = figures[figures["left_out"] == ""]
+    ahead = family_outlook(report, measure, family, own)
+    with _figure(8, 4.6) as (drawing, axes):
+        drawing.subplots_adjust(left=0.1, right=0.76, top=0.95, bottom=0.12)
+        others = figures[figures["area"] != area]
+        for _, line in others.groupby("area"):
+            axes.plot(line["period_end"], line["figure"], color=GREY, linewidth=0.8, alpha=0.6)
+        last = others[others["period_end"] == others["period_end"].max()]
+        low = last.loc[last["figure"].idxmin()]
+        labels: Labels = [(low["figure"], low["period_end"], "Other authorities", GREY)]
+        labels += _draw_edge(axes, edges, ahead, unit)
+        labels += _draw_own(axes, figures[figures["area"] == area], ahead, area, unit)
+        axes.margins(x=0.03, y=0.08)
+        _label_ends(axes, labels)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        svg = _svg(drawing)
+    data = pd.concat(
+        [
+            figures[["area", "period", "figure"]],
+            edges[["period", "edge"]].set_axis(["period", "figure"], axis=1).assign(area=_EDGE),
+            *(
+                one.fan()[["period", "median", "low_80", "high_80"]]
+                .rename(columns={"median": "figure"})
+                .assign(area=name)
+                for name, one in ((_EDGE, ahead.edge), (area, ahead.own))
+                if not ahead.reason
+            ),
+        ],
+        ignore_index=True,
+    )
+    return Chart(svg, _family_alt(definition, edges, ahead, area, unit, family), data)
+
+
+#: What the edge is called in charts and their data.
+_EDGE = "Top quartile begins"
+
+
+def _draw_edge(axes: Axes, edges: pd.DataFrame, ahead: FamilyOutlook, unit: str) -> Labels:
+    """Where the top quartile began, dashed, and the shaded range of where it will."""
+    newest = edges.iloc[-1]
+    axes.plot(edges["period_end"], edges["edge"], color=TEAL, linestyle=(0, (5, 2)), linewidth=2.2)
+    if ahead.reason:
+        text = f"Top quartile {figure_text(newest['edge'], unit)}"
+        return [(newest["edge"], newest["period_end"], text, TEAL)]
+    fan = ahead.edge.fan()
+    ends = [newest["period_end"], *fan["period_end"]]
+    axes.fill_between(
+        ends, [newest["edge"], *fan["low_80"]], [newest["edge"], *fan["high_80"]],
+        color=TEAL, alpha=0.25, linewidth=0,
+    )  # fmt: skip
+    axes.plot(ends, [newest["edge"], *fan["median"]], color=TEAL, linestyle=":", linewidth=2)
+    due = fan.iloc[-1]
+    text = f"Top quartile {figure_text(due['median'], unit)}"
+    return [(due["median"], due["period_end"], text, TEAL)]
+
+
+def _draw_own(axes: Axes, own: pd.DataFrame, ahead: FamilyOutlook, area: str, unit: str) -> Labels:
+    """The own area's line, heavier and with points, and bars for eight in ten chances."""
+    if own.empty:
+        return []
+    axes.plot(own["period_end"], own["figure"], "o-", color=BLUE, linewidth=2.6, markersize=6)
+    last = own.iloc[-1]
+    if ahead.reason:
+        text = f"{area} {figure_text(last['figure'], unit)}"
+        return [(last["figure"], last["period_end"], text, BLUE)]
+    fan = ahead.own.fan()
+    axes.plot(
+        [last["period_end"], *fan["period_end"]], [last["figure"], *fan["median"]],
+        color=BLUE, linestyle=":", linewidth=2,
+    )  # fmt: skip
+    axes.errorbar(
+        fan["period_end"], fan["median"],
+        yerr=[fan["median"] - fan["low_80"], fan["high_80"] - fan["median"]],
+        fmt="o", color=BLUE, markerfacecolor="white", capsize=5, linewidth=1.5,
+    )  # fmt: skip
+    due = fan.iloc[-1]
+    text = f"{area} {figure_text(due['median'], unit)}"
+    return [(due["median"], due["period_end"], text, BLUE)]
+
+
+def _family_alt(
+    definition: pd.Series, edges: pd.DataFrame, ahead: FamilyOutlook, area: str, unit: str,
+    family: str,
+) -> str:  # fmt: skip
+    made_up = "Illustrative figures. " if edges["illustrative"].any() else ""
+    first, newest = edges.iloc[0], edges.iloc[-1]
+    said = (
+        f"{made_up}Line chart of {definition['title']}: each authority of the {family}, up to "
+        f"{newest['period']}. The dashed line is where the top quartile begins: "
+        f"{figure_text(first['edge'], unit)} in {first['period']}"
+    )
+    if len(edges) > 1:
+        said += f", {figure_text(newest['edge'], unit)} in {newest['period']}"
+    if pd.notna(newest["figure"]):
+        said += f". The heavy line is {area}, the latest {figure_text(newest['figure'], unit)}"
+    if ahead.reason:
+        return f"{said}. No forecast: {ahead.reason}."
+    low, high = ahead.edge.interval(80)
+    own_low, own_high = ahead.own.interval(80)
+    return (
+        f"{said}. The shaded forecast of the top quartile for {ahead.edge.periods[-1]} has its "
+        f"middle at {figure_text(ahead.edge.median, unit)}, eight in ten chances between "
+        f"{figure_text(low, unit)} and {figure_text(high, unit)}; that of {area}, drawn as bars, "
+        f"{figure_text(ahead.own.median, unit)}, between {figure_text(own_low, unit)} and "
+        f"{figure_text(own_high, unit)}. The chance that {area} is in the top quartile then is "
+        f"{chance_text(float(ahead.chance[-1]))}."
+    )
+
+
+def _only_words(text: str) -> Chart:
+    """Instead of a picture of nothing."""
+    with _figure(8, 1) as (drawing, axes):
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+        svg = _svg(drawing)
+    return Chart(svg, text, pd.DataFrame())
+
+
+def funnel_chart(report: Report, measure: str, family: str) -> Chart:
+    """A family's figures by their number of cases, within what chance allows around the mean.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_chart`.
+    """
+    if said := no_family(report, family):
+        return _only_words(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    if made.reason:
+        return _only_words(f"{definition['title']}: no funnel, since {made.reason}.")
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    units, curve = made.units, made.curve
+    with _figure(8, 4.6) as (drawing, axes):
+        drawing.subplots_adjust(left=0.1, right=0.84, top=0.95, bottom=0.14)
+        axes.axhline(made.mean, color=GREY, linewidth=1.5)
+        end = curve.iloc[-1]
+        labels: Labels = [(made.mean, end["denominator"], "Mean", GREY)]
+        for percent, style in (("95", (0, (5, 3))), ("99.8", "-")):
+            for side in ("low", "high"):
+                axes.plot(
+                    curve["denominator"], curve[f"{side}_{percent}"],
+                    color=GREY, linestyle=style, linewidth=1,
+                )  # fmt: skip
+            text = f"{percent}% limits"
+            labels.append((end[f"high_{percent}"], end["denominator"], text, GREY))
+        for name, marker, colour, rows in _funnel_groups(units, area):
+            axes.plot(
+                rows["denominator"], rows["figure"], marker, color=colour, markersize=8,
+                markerfacecolor="white" if name == "within" else colour,
+            )  # fmt: skip
+        _name_points(axes, made, area)
+        axes.margins(x=0.03, y=0.06)
+        _label_ends(axes, labels)
+        axes.set_xlabel("Number of cases that each figure is made of")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        svg = _svg(drawing)
+    return Chart(svg, _funnel_alt(definition, made, area, unit), units)
+
+
+def _funnel_groups(units: pd.DataFrame, area: str) -> Iterator[tuple[str, str, str, pd.DataFrame]]:
+    """Points that share a marker and a colour."""
+    others, beyond = units["area"] != area, units["outside"].str.split().str[-1].fillna("")
+    yield "within", "o", GREY, units[others & (beyond == "")]
+    yield "95", "^", ORANGE, units[others & (beyond == "95%")]
+    yield "99.8", "s", PINK, units[others & (beyond == "99.8%")]
+    yield "own", "D", BLUE, units[~others]
+
+
+def _name_points(axes: Axes, made: Funnel, area: str) -> None:
+    """The own area's name, and those of the authorities beyond the widest limits."""
+    units = made.units
+    own, far = units["area"] == area, units["outside"].str.endswith("99.8%")
+    middle = (units["denominator"].min() + units["denominator"].max()) / 2
+    wide = units["denominator"].max() - units["denominator"].min()
+    for _, row in units[own | far].iterrows():
+        above, right = row["figure"] > made.mean, row["denominator"] <= middle
+        if row["area"] == area:
+            # Others may be near, so its name goes where fewer of them are.
+            near = units[(units["denominator"] - row["denominator"]).abs() < wide / 4]["figure"]
+            above = (near > row["figure"]).sum() < (near < row["figure"]).sum()
+        axes.annotate(
+            row["area"], (row["denominator"], row["figure"]), (0, 9 if above else -9),
+            textcoords="offset points", ha="left" if right else "right", fontsize=11,
+            va="bottom" if above else "top", color=BLUE if row["area"] == area else PINK,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
+
+
+def _funnel_alt(definition: pd.Series, made: Funnel, area: str, unit: str) -> str:
+    made_up = "Illustrative figures. " if made.illustrative else ""
+    beyond = made.units[made.units["outside"] != ""]
+    named = [f"{row['area']} {row['outside']}" for _, row in beyond.iterrows()]
+    own = made.units[made.units["area"] == area]
+    ours = f" {area} is at {figure_text(own['figure'].iloc[0], unit)}." if len(own) else ""
+    return (
+        f"{made_up}Funnel plot of {definition['title']}, {made.period}: {len(made.units)} "
+        f"authorities by number of cases, around their mean of {figure_text(made.mean, unit)}, "
+        f"with 95% limits (dashed) and 99.8% limits.{ours} Beyond the limits: "
+        f"{', '.join(named) or 'none'}."
+    )
+
+
+#: Colour and marker of each state of a commitment: four colours, and a shape for each.
+COMMITMENT_MARKS = {
+    "overdue": (PINK, "s"), "at risk": (ORANGE, "^"), "no data": (GREY, "X"),
+    "done late": (BLUE, "D"), "on track": (BLUE, "o"), "done": (BLUE, "P"),
+    "not due": (GREY, "v"), "not stated": (GREY, "*"),
+}  # fmt: skip
+
+#: A mark and its name take as much room as so many days.
+_ROOM = 135
+
+
+def commitments_chart(report: Report) -> Chart:
+    """Every commitment at the date it is due, objective by objective, with the shape of its state.
+
+    What is due after the year in which the agreement ends, or has no date, stands at the right.
+    """
+    rows = report.commitments
+    data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
+    end = pd.Timestamp(parse_period(report.agreement.settings.agreement.last_year).end)
+    end += pd.offsets.YearEnd(0)
+    later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
+    at = data["due_date"].where(data["due_date"] <= end, later)
+    drawn = data.assign(at=at.where(data["due_date"].notna(), undated))
+    objectives = report.agreement.settings.objectives
+    heights, headings = _lanes(drawn, list(objectives))
+    depth = 1 - min(heights.values(), default=0)
+    with _figure(8, 1.5 + 0.27 * depth) as (figure, axes):
+        inches = 1.5 + 0.27 * depth
+        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.95 / inches, bottom=0.5 / inches)
+        for state, (colour, marker) in COMMITMENT_MARKS.items():
+            mine = drawn["state"] == state
+            if mine.any():
+                lanes = [heights[index] for index in drawn.index[mine]]
+                axes.plot(
+                    drawn["at"][mine], lanes, linestyle="none", marker=marker, color=colour,
+                    markersize=9, label=state, clip_on=False,
+                )  # fmt: skip
+        for index, row in drawn.iterrows():
+            axes.annotate(
+                row["commitment"], (row["at"], heights[int(str(index))]), (7, 0),
+                textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
+            )  # fmt: skip
+        first = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
+        left = first - pd.DateOffset(months=1)
+        axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6))
+        for objective, height in headings.items():
+            axes.text(
+                left, height, f" {objectives[objective]}", va="center", fontweight="bold",
+                fontsize=11, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
+        axes.axvline(
+            mpl.dates.date2num(report.period.end), color=GREY, linestyle=(0, (5, 3)), linewidth=1.2
+        )
+        years = pd.date_range(left, end, freq="YS")
+        axes.set_xticks(
+            [*years, later, undated], [*[f"Jan\n{day.year}" for day in years], "later", "no date"]
+        )
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.grid(axis="x", linewidth=0.5)
+        if len(drawn):
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None, handletextpad=0.3
+            )
+        svg = _svg(figure)
+    by_state = "; ".join(
+        f"{state}: {', '.join(data['commitment'][data['state'] == state])}"
+        for state in COMMITMENT_STATES
+        if (data["state"] == state).any()
+    )
+    made_up = " The progress is illustrative." if rows["illustrative"].any() else ""
+    alt = (
+        f"Timeline of {len(data)} commitments by the date they are due, a row of marks for each "
+        f"objective; the dashed line is {day_text(report.period.end)}. {by_state or 'None'}."
+        f"{made_up}"
+    )
+    return Chart(svg, alt, data)
+
+
+def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], dict[str, int]]:
+    """A height for each mark, so that none stands in another's room; and for each heading."""
+    heights: dict[int, int] = {}
+    headings: dict[str, int] = {}
+    top = 0
+    for objective in objectives:
+        mine = drawn[drawn["objective"] == objective].sort_values("at", kind="stable")
+        if mine.empty:
+            continue
+        headings[objective] = top
+        ends: list[pd.Timestamp] = []
+        for index, day in mine["at"].items():
+            free = [n for n, taken in enumerate(ends) if day - taken >= pd.Timedelta(days=_ROOM)]
+            lane = free[0] if free else len(ends)
+            ends[lane : lane + 1] = [day]
+            heights[int(str(index))] = top - 1 - lane
+        top -= len(ends) + 2
+    return heights, headings
+
+
+#: Colour and shape of a part that is short of what is asked, or as good or better.
+PART_MARKS = {"short": (PINK, "s"), "not short": (BLUE, "o"), "may be chance": (GREY, "D")}
+
+
+def contributions_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
+    """What each part adds to the gap to the target; to the reading where none is stated.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register.
+    kind : str, optional
+        The kind of its parts, where there are figures of several.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or kind of part.
+    """
+    apart = decompose(report, measure, kind)
+    definition = report.agreement.measures.loc[measure]
+    if apart.reason:
+        return _no_parts_chart(measure, str(definition["title"]), apart.reason)
+    unit, better = str(definition["unit"]), 1 if definition["polarity"] == "higher" else -1
+    column = "gap" if apart.table["gap"].notna().all() else "level"
+    data = apart.table[["part"]].assign(adds=apart.table[column].astype(float))
+    data = data.iloc[(better * data["adds"]).argsort(kind="stable")].reset_index(drop=True)
+    short = better * data["adds"] < 0 if column == "gap" else data["adds"] != data["adds"]
+    data["mark"] = np.where(short, "short", "not short")
+    with _figure(8, 1.2 + 0.34 * len(data)) as (figure, axes):
+        _part_axes(figure, axes, data["part"])
+        axes.axvline(0, color=GREY, linewidth=1.2)
+        axes.hlines(data.index, 0, data["adds"], color=GREY, linewidth=1.5)
+        for mark, words in (("short", "short of the target"), ("not short", "beyond the target")):
+            mine = data[data["mark"] == mark]
+            colour, shape = PART_MARKS[mark]
+            label = words if column == "gap" and len(mine) else None
+            axes.plot(mine["adds"], mine.index, shape, color=colour, markersize=9, label=label)
+        for place, value in data["adds"].items():
+            axes.annotate(
+                difference_text(value, unit), (value, place), (10 if value >= 0 else -10, 0),
+                textcoords="offset points", va="center", ha="left" if value >= 0 else "right",
+                fontsize=11,
+            )  # fmt: skip
+        axes.margins(x=0.2)
+        axes.xaxis.set_major_formatter(lambda value, _: difference_text(value, unit))
+        if column == "gap":
+            axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
+        svg = _svg(figure)
+    what = "the gap to the target" if column == "gap" else "the reading"
+    total = difference_text(float(data["adds"].sum()), unit, named=True)
+    each = "; ".join(f"{row.part} {difference_text(row.adds, unit)}" for row in data.itertuples())
+    made_up = " Illustrative figures." if apart.illustrative else ""
+    alt = (
+        f"Dot plot of what each {apart.kind} adds to {what} of {definition['title']} in "
+        f"{apart.period}, {total} in all. {each}.{made_up}"
+    )
+    return Chart(svg, alt, data)
+
+
+def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
+    """Each part's figure after allowing for chance, with its interval, against the whole's.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register.
+    kind : str, optional
+        The kind of its parts, where there are figures of several.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or kind of part.
+    """
+    found = hotspots(report, measure, kind)
+    definition, area = (
+        report.agreement.measures.loc[measure],
+        report.agreement.settings.agreement.area,
+    )
+    if found.reason:
+        return _no_parts_chart(measure, str(definition["title"]), found.reason)
+    data, unit = found.table.copy(), found.unit
+    data["mark"] = np.select(
+        [data["chance_worse"] >= SURE, data["chance_worse"] <= 1 - SURE],
+        ["short", "not short"], "may be chance",
+    )  # fmt: skip
+    # The worst at the top, as in the chart of contributions.
+    data = data[::-1].reset_index(drop=True) if definition["polarity"] == "higher" else data
+    words = {"short": f"worse than {area}", "not short": f"better than {area}",
+             "may be chance": "may be chance"}  # fmt: skip
+    with _figure(8, 1.5 + 0.34 * len(data)) as (figure, axes):
+        _part_axes(figure, axes, data["part"])
+        axes.axvline(found.whole, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
+        axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
+        for mark, (colour, shape) in PART_MARKS.items():
+            mine = data[data["mark"] == mark]
+            if len(mine):
+                axes.plot(mine["shrunken"], mine.index, shape, color=colour, markersize=8,
+                          label=words[mark])  # fmt: skip
+        axes.margins(x=0.05)
+        axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
+        svg = _svg(figure)
+    each = "; ".join(
+        f"{row.part} {figure_text(row.shrunken, unit)} ({figure_text(row.lower, unit)} to "
+        f"{figure_text(row.upper, unit)}), {words[row.mark]}"
+        for row in data.itertuples()
+    )
+    made_up = " Illustrative figures." if found.decomposition.illustrative else ""
+    alt = (
+        f"Dot plot of {definition['title']} by {found.decomposition.kind} in "
+        f"{found.decomposition.period} after allowing for chance; the dashed line is {area}, "
+        f"{figure_text(found.whole, unit)}. {each}.{made_up}"
+    )
+    return Chart(svg, alt, data)
+
+
+def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
+    """A row for each part, the first at the top."""
+    height = figure.get_size_inches()[1]
+    figure.subplots_adjust(left=0.36, right=0.97, top=1 - 0.7 / height, bottom=0.4 / height)
+    names = [shorten(str(name), 34) for name in parts]
+    axes.set_yticks(range(len(parts)), [name[:1].upper() + name[1:] for name in names])
+    axes.set_ylim(len(parts) - 0.5, -0.5)
+    axes.grid(axis="x")
+    axes.grid(visible=False, axis="y")
+
+
+def _no_parts_chart(measure: str, title: str, reason: str) -> Chart:
+    with _figure(8, 1.2) as (figure, axes):
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "No figures by part", transform=axes.transAxes, ha="center")
+        svg = _svg(figure)
+    return Chart(svg, f"No chart of {measure} ({title}) by part: {reason}.", pd.DataFrame())
+
+
+def effectiveness_chart(report: Report) -> Chart:
+    """The cost-effectiveness of all components together, against the target and what was expected.
+
+    The shaded band reaches from the lowest component to the highest.
+    """
+    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
+    columns = ["year", "together", "lowest", "highest"]
+    data = pd.DataFrame(columns=columns)
+    if made_from is not None and made.years:
+        each = made.components.pivot(index="year", columns="component", values="ratio")
+        whole = each.notna().all(axis=1)
+        data = pd.DataFrame(
+            {
+                "year": made.overall["year"],
+                "together": made.overall["ratio"],
+                "lowest": each.min(axis=1).where(whole).to_numpy(),
+                "highest": each.max(axis=1).where(whole).to_numpy(),
+            }
+        )
+    known = data[data["together"].notna()].reset_index(drop=True)
+    with _figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.72, top=0.95, bottom=0.12)
+        if made_from is None or known.empty:
+            axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
+            return Chart(_svg(figure), "Chart of cost-effectiveness: no index can be made.", data)
+        index = report.agreement.measures.loc[made_from.index]
+        ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
+        axes.axhline(100, color=GREY, linewidth=1)
+        axes.fill_between(
+            ends, known["lowest"].astype(float), known["highest"].astype(float),
+            color=BLUE, alpha=0.15, linewidth=0,
+        )  # fmt: skip
+        axes.plot(ends, known["together"], "o-", color=BLUE, markersize=6)
+        last = known.iloc[-1]
+        labels: Labels = [
+            (last[name], ends[-1], f"{text} {figure_text(last[name], 'index')}", BLUE)
+            for name, text in (("together", "All together"), ("lowest", "Lowest"),
+                               ("highest", "Highest"))
+            if name == "together" or last["highest"] > last["lowest"]
+        ]  # fmt: skip
+        labels += _draw_aims(axes, index)
+        axes.margins(x=0.04, y=0.12)
+        _label_ends(axes, labels)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(1, month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        svg = _svg(figure)
+    return Chart(svg, _effectiveness_alt(report, index, known), data)
+
+
+def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
+    """The target, and what was expected without the agreement, when they are due."""
+    labels: Labels = []
+    for aim, marker, size, colour in (("target", "*", 14, GREY), ("without", "_", 16, TEAL)):
+        if pd.notna(index[aim]):
+            due = pd.Timestamp(due_period(index).end)
+            axes.plot([due], [index[aim]], marker, color=colour, markersize=size, markeredgewidth=2)
+            mark = " [a]" if index[f"{aim}_status"] == "assumed" else ""
+            text = f"{aim.capitalize()} {figure_text(index[aim], 'index')}{mark}"
+            labels.append((index[aim], due, text, colour))
+    return labels
+
+
+def _effectiveness_alt(report: Report, index: pd.Series, known: pd.DataFrame) -> str:
+    made = report.effectiveness
+    last = known.iloc[-1]
+    own = made.components[made.components["year"] == last["year"]].set_index("component")["ratio"]
+    figures = listed([figure_text(value, "index") for value in known["together"]])
+    years = last["year"] if len(known) == 1 else f"{known['year'].iloc[0]} to {last['year']}"
+    alt = (
+        f"Line chart of the cost-effectiveness of {counted(len(own), 'component')} together, "
+        f"{years}: {figures}."
+    )
+    if own.max() > own.min():
+        alt += (
+            f" The shaded band reaches in {last['year']} from {own.idxmin()}, "
+            f"{figure_text(own.min(), 'index')}, to {own.idxmax()}, "
+            f"{figure_text(own.max(), 'index')}."
+        )
+    if pd.notna(index["target"]):
+        alt += f" The target is {figure_text(index['target'], 'index')} by {index['due']}"
+        if pd.notna(index["without"]):
+            assumed = ", assumed," if index["without_status"] == "assumed" else ""
+            without = figure_text(index["without"], "index")
+            alt += f"; {without}{assumed} was expected without the agreement"
+        alt += "."
+    return f"{alt} Illustrative figures." if made.overall["illustrative"].any() else alt
+
+
+def basket_contributions_chart(report: Report) -> Chart:
+    """What performance and cost brought to each component's cost-effectiveness, in points.
+
+    The two bars of a component add up to its distance from 100, which the diamond marks.
+    """
+    made = report.effectiveness
+    columns = ["component", "from_performance", "from_cost", "ratio"]
+    together = made.overall.assign(component="All together")
+    rows = pd.concat([made.components, together], ignore_index=True)
+    newest = max(rows.loc[rows["ratio"].notna() & ~rows["year"].isin(made.years[:1]), "year"],
+                 default="")  # fmt: skip
+    data = rows.loc[rows["year"] == newest, columns].reset_index(drop=True)
+    drawn = data[data["ratio"].notna()]
+    height = 1.2 + 0.42 * max(len(data), 1)
+    with _figure(8, height) as (figure, axes):
+        figure.subplots_adjust(left=0.28, right=0.9, top=1 - 0.6 / height, bottom=0.5 / height)
+        if drawn.empty:
+            axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
+            alt = "Bar chart of what performance and cost brought: no index can be made."
+            return Chart(_svg(figure), alt, data)
+        places = [len(data) - 1 - number for number in drawn.index]
+        for name, label, colour, hatch in (
+            ("from_performance", "From performance", BLUE, ""),
+            ("from_cost", "From cost", ORANGE, "///"),
+        ):
+            # On the same side of 0 the second bar goes on where the first one ends.
+            same = drawn["from_cost"] * drawn["from_performance"] > 0
+            start = drawn["from_performance"].where(same & (name == "from_cost"), 0)
+            axes.barh(
+                places, drawn[name], left=start, height=0.62, color=colour, label=label,
+                hatch=hatch, edgecolor="white", linewidth=0,
+            )  # fmt: skip
+        net = drawn["ratio"] - 100
+        axes.plot(net, places, "D", color="black", markersize=7, markeredgecolor="white",
+                  label="Both together")  # fmt: skip
+        for value, place in zip(net, places, strict=True):
+            axes.annotate(
+                signed(value), (1.02, place), xycoords=("axes fraction", "data"), va="center",
+                annotation_clip=False,
+            )  # fmt: skip
+        axes.axvline(0, color=GREY, linewidth=1.2)
+        axes.set_yticks(range(len(data)), data["component"][::-1])
+        axes.set_ylim(-0.7, len(data) - 0.3)
+        axes.grid(axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, "index"))
+        axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
+        svg = _svg(figure)
+    return Chart(svg, _contributions_alt(made, data, newest), data)
+
+
+def _contributions_alt(made: Effectiveness, data: pd.DataFrame, year: str) -> str:
+    said = "; ".join(
+        f"{row.component}: no index"
+        if pd.isna(row.ratio)
+        else f"{row.component}: {signed(row.from_performance)} from performance, "
+        f"{signed(row.from_cost)} from cost, {signed(row.ratio - 100)} together"
+        for row in data.itertuples()
+    )
+    end = " Illustrative figures." if made.overall["illustrative"].any() else ""
+    return (
+        "Bar chart of the points that performance and cost brought to cost-effectiveness in "
+        f"{year}. {said}.{end}"
+    )
+
+
+#: Colour, marker and size of each kind of figure in a control chart.
+CONTROL_MARKS = {
+    "ordinary": (GREY, "o", 6), "improvement": (BLUE, "D", 9), "concern": (ORANGE, "^", 11),
+}  # fmt: skip
+
+
+def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Chart:
+    """The control chart of one measure: its quarters, their mean and limits, and what stands out.
+
+    Where there can be none, the picture says why.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the assessment.
+    rules : ControlRules
+        The conventions.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    title = assessment_row(report, measure)["title"]
+    control = control_of(report, measure, rules)
+    said = control_sentences(control)
+    if control.reason:
+        return _only_words(f"{title}. {said}")
+    with _figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
+        labels = _draw_limits(axes, control)
+        _draw_quarters(axes, control)
+        axes.margins(x=0.03, y=0.12)
+        _label_ends(axes, labels)
+        _mark_rebases(axes, control)
+        axes.xaxis.set_major_locator(mpl.dates.YearLocator(_year_step(axes), month=3, day=31))
+        axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
+        svg = _svg(figure)
+    return Chart(svg, f"Control chart of {title}, quarter by quarter. {said}", control.points)
+
+
+def _draw_limits(axes: Axes, control: Control) -> Labels:
+    """Mean, limits and target; gives the labels that belong at the right edge."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        ends = phase["period_end"]
+        # Trial limits are dotted, others dashed.
+        style = (0, (1, 2)) if phase["trial"].iloc[0] else (0, (5, 3))
+        axes.plot(ends, phase["centre"], color=GREY, linewidth=1.5)
+        for limit in ("lower", "upper"):
+            axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
+    last = points.iloc[-1]
+    kind = "trial limit" if last["trial"] else "limit"
+    labels: Labels = [
+        (last[column], last["period_end"], f"{name} {level_text(last[column], control.unit)}", GREY)
+        for column, name in (
+            ("centre", "Mean"), ("upper", f"Upper {kind}"), ("lower", f"Lower {kind}"),
+        )
+    ]  # fmt: skip
+    if pd.notna(control.target):
+        axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
+        text = f"Target {figure_text(control.target, control.unit)}"
+        labels.append((control.target, last["period_end"], text, TEAL))
+    return labels
+
+
+def _draw_quarters(axes: Axes, control: Control) -> None:
+    """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
+    firm = points["flag"].isin(["final", "revised"])
+    for kind, (colour, marker, size) in CONTROL_MARKS.items():
+        of_kind = points["kind"] == kind
+        shape: dict[str, Any] = {
+            "marker": marker, "markersize": size, "color": colour, "linestyle": "none",
+        }  # fmt: skip
+        shown = points[of_kind & firm]
+        axes.plot(shown["period_end"], shown["value"], **shape)
+        hollow = points[of_kind & ~firm]
+        axes.plot(
+            hollow["period_end"], hollow["value"], **shape,
+            markerfacecolor="white", markeredgewidth=2,
+        )  # fmt: skip
+        if of_kind.any():
+            axes.plot([], [], **shape, label=kind.capitalize())
+    if (points["kind"] != "ordinary").any():
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
+
+
+def _mark_rebases(axes: Axes, control: Control) -> None:
+    """A line before the first quarter of each new phase, with its name."""
+    ends = control.points.set_index("period")["period_end"]
+    for rebase in control.rebases:
+        between = ends[rebase.period] - pd.Timedelta(days=46)
+        axes.axvline(between, color=GREY, linewidth=0.8)
+        axes.annotate(
+            f"From {rebase.period}", (between, 1), (4, -4), xycoords=("data", "axes fraction"),
+            textcoords="offset points", color=GREY, fontsize=11, va="top",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip

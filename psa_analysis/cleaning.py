@@ -39,11 +39,14 @@ OBSERVATION_COLUMNS = {
     "row": "the row as a spreadsheet counts it",
     "column": "the letter of the figure's column",
 }
+
 FLAGS = ["final", "provisional", "revised", "estimated", "suppressed"]
+
 KEY = ["measure", "area", "period", "received"]
 
 #: Percentages, rates and counts cannot be negative; changes and gaps can.
 _SIGNED_UNITS = {"percent change", "percentage points"}
+
 _PLAIN = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
 
 #: Problems found so far: the row of the table, and the finding about it.
@@ -560,9 +563,14 @@ def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Find
     counted = observed_units(agreement.measures).map(
         lambda unit: rate_factor(unit) is None and unit not in no_sums
     )
-    for whole in sorted(set(areas["part_of"]) - {""}):
-        parts = areas.loc[areas["part_of"] == whole, "area"]
+    made_from = agreement.settings.effectiveness
+    # What is of councils does not add up: the county council's is not that of its districts.
+    of_councils = {*agreement.baskets["indicator"], made_from.net_budget if made_from else ""}
+    # Districts make a county, and so do its schools: each kind of part by itself.
+    kinds = areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]
+    for (whole, _), parts in kinds:
         mine = newest[newest["measure"].map(counted).astype(bool)]
+        mine = mine[~mine["measure"].isin(of_councils)]
         sums = mine[mine["area"].isin(parts)].groupby(["measure", "period"], observed=True)["value"]
         complete = sums.sum()[sums.count() == len(parts)]
         wholes = mine[mine["area"] == whole].set_index(["measure", "period"])

@@ -229,11 +229,10 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
             click.echo(f"  because: {why}")
     for text, pack in zip((before, after), packs, strict=True):
         if pack.figures is None:
-            click.echo(f"Grant and revisions are not compared: {text} has no workbook")
-    click.echo(
-        f"{counted(len(table), 'change')} of {counted(table['measure'].nunique(), 'measure')} "
-        f"from {packs[0].period} to {packs[1].period}"
-    )
+            click.echo(
+                f"Grants, revisions and commitments are not compared: {text} has no workbook"
+            )
+    click.echo(f"{counted(len(table), 'change')} from {packs[0].period} to {packs[1].period}")
     sys.exit(_warn_of_errors(report) if report else 0)
 
 
@@ -356,8 +355,8 @@ def run(
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
 
     Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, the workbook, assessment.csv and .parquet, and manifest.json. Exits with 1 if a
-    notebook failed.
+    index.html, the workbook, assessment.csv and .parquet, commitments.csv and manifest.json. Exits
+    with 1 if a notebook failed.
     """
     report = _report(period, data, audience)
     click.echo(f"{report!r}")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
-from psa_analysis.words import visible
+from psa_analysis.findings import DataError, Finding, did_you_mean, one_of, visible
 
 RETURN_FOLDERS = ("returns", "published")
 

@@ -6,9 +6,10 @@ in the exported page, through a screen reader and to nbval.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,21 @@ import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.changes import changes, report_before
+from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
+from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.control import OUR_RULES, ControlRules
 from psa_analysis.explain import explain
-from psa_analysis.findings import shorten
+from psa_analysis.families import (
+    family_figures,
+    family_outlook,
+    figure_unit,
+    funnel,
+    higher_is_better,
+    newest_standing,
+    quartile,
+    standings,
+)
+from psa_analysis.findings import shorten, visible
 from psa_analysis.grant import (
     WholeGrant,
     by_partner,
@@ -31,9 +45,19 @@ from psa_analysis.grant import (
     whole_grant,
 )
 from psa_analysis.partners import due
-from psa_analysis.performance import same_stage
+from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
+from psa_analysis.places import (
+    AVERAGE,
+    REST,
+    SURE,
+    Decomposition,
+    Hotspots,
+    decompose,
+    hotspots,
+    what_if,
+)
 from psa_analysis.quality import (
     corrections_applied,
     definition_breaks,
@@ -41,19 +65,25 @@ from psa_analysis.quality import (
     returns_received,
     revisions,
 )
-from psa_analysis.register import NOT_STATED
+from psa_analysis.register import NOT_STATED, rate_factor
 from psa_analysis.words import (
+    QUARTILES,
     STATE_SIGNS,
     chance_text,
     change_text,
+    control_sentences,
     counted,
+    difference_text,
+    effectiveness_sentences,
     figure_text,
+    level_text,
     listed,
     pounds_text,
     range_text,
     reliability_words,
     sentences,
-    visible,
+    signed,
+    standing_sentences,
     with_unit,
 )
 
@@ -297,6 +327,8 @@ def context_table(report: Report, reference: str) -> Html:
     measures = report.agreement.measures
     context = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
     rows = report.readings[report.readings["measure"].isin(context.index)]
+    # What is made up was not published.
+    rows = rows[~rows["illustrative"].astype(bool)]
     frame = pd.DataFrame(
         {
             "Figure": rows["measure"].map(context["title"]),
@@ -316,7 +348,8 @@ def context_table(report: Report, reference: str) -> Html:
 
 def notes(report: Report, theme: str | None = None) -> Html:
     """Every assumed or derived figure behind the measures shown, with its reason."""
-    shown = of_theme(report, theme)["measure"]
+    measures = report.agreement.measures
+    shown = measures.index[measures["reference"].isin(of_theme(report, theme)["reference"])]
     rows = report.agreement.assumptions
     rows = rows[rows["item"].isin({*shown, "agreement", "measures"})]
     rows = rows.assign(column=rows["column"].str.replace("_", " "))
@@ -809,6 +842,873 @@ def links_table(report: Report) -> Html:
         }
     )
     return table(frame, "Which targets the agreement links", numeric=["Correlation"], folded=True)
+
+
+def no_family(report: Report, family: str) -> str:
+    """Why a register has no family to show, or nothing; a family that it misses is an error."""
+    there = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
+    return "" if there else "The register names no family of authorities."
+
+
+def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
+    """Where the agreement's area stands in a family, and where the top quartile is heading.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the register with figures of the family.
+    family : str
+        A family of ``families.csv``, or a kind of area.
+    own : str, optional
+        The followed measure with the agreement's own readings of the same thing.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure or family.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    newest = newest_standing(report, measure, family)
+    if newest is None:
+        return _sentence(
+            f"Too few figures of the {family} had come in by {day_text(report.cut_off)} to say "
+            "where the top quartile begins."
+        )
+    definition = report.agreement.measures.loc[measure]
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    said = standing_sentences(newest, area, unit)
+    years = standings(report, measure, family)
+    first = years[years["edge"].notna()].iloc[0]
+    if first["period"] != newest["period"]:
+        said += (
+            f" In {first['period']} the top quartile began at {figure_text(first['edge'], unit)}."
+        )
+    ahead = family_outlook(report, measure, family, own)
+    if ahead.reason:
+        return _sentence(f"{said} No forecast of the top quartile: {ahead.reason}.")
+    low, high = ahead.edge.interval(80)
+    said += (
+        f" By {ahead.edge.periods[-1]} it is forecast to begin at "
+        f"{figure_text(ahead.edge.median, unit)}, with eight in ten chances between "
+        f"{figure_text(low, unit)} and {figure_text(high, unit)}. The chance that {area} is in the "
+        f"top quartile then is {chance_text(float(ahead.chance[-1]))}."
+    )
+    if ahead.left_out:
+        said += f" The forecast is made without {listed(list(ahead.left_out))}: too few figures."
+    return _sentence(said)
+
+
+def family_table(report: Report, measure: str, family: str) -> Html:
+    """The newest figures of a family in order, best first; those that do not count at the end.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition = report.agreement.measures.loc[measure]
+    unit, higher = figure_unit(definition), higher_is_better(definition)
+    newest = newest_standing(report, measure, family)
+    if newest is None:
+        return _sentence(f"{definition['title']}: too few figures were known.")
+    rows = family_figures(report, measure, family)
+    rows = rows[rows["period"] == newest["period"]]
+    ranked = rows[rows["left_out"] == ""].copy()
+    ranked["place"] = [place(one, ranked["figure"], higher) for one in ranked["figure"]]
+    ranked = ranked.sort_values(["place", "area"])
+    left_out = rows[rows["left_out"] != ""]
+    better = 1 if higher else -1
+    points = partial(figure_text, unit="percentage points" if unit == "percent" else unit)
+    shared = ranked["place"].duplicated(keep=False)
+    frame = pd.DataFrame(
+        {
+            "Authority": ranked["area"],
+            "Place": ranked["place"].astype(str) + shared.map({True: " =", False: ""}),
+            "Figure": [figure_text(value, unit) for value in ranked["figure"]],
+            "Chance allows": [
+                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                for low, high in zip(ranked["lower"], ranked["upper"], strict=True)
+            ],
+            "Quartile": [
+                QUARTILES[quartile(value, ranked["figure"], higher)] for value in ranked["figure"]
+            ],
+            "Inside the edge": [
+                "on it" if abs(value) < 1e-9 else f"{'+' if value > 0 else '−'}{points(abs(value))}"
+                for value in better * (ranked["figure"] - newest["edge"])
+            ],
+        }
+    )
+    if ranked["lower"].isna().all():
+        frame = frame.drop(columns="Chance allows")
+    others = [
+        {"Authority": area, "Place": f"left out: {why}", "Figure": figure_text(figure, unit)}
+        for area, why, figure in left_out[["area", "left_out", "figure"]].itertuples(index=False)
+    ] + [{"Authority": area, "Place": "no figure had come in"} for area in newest["missing"]]
+    frame = pd.concat([frame, pd.DataFrame(others)], ignore_index=True)
+    return table(
+        frame, f"{_family_title(definition, family, bool(newest['illustrative']))}, "
+        f"{newest['period']}; the top quartile begins at {figure_text(newest['edge'], unit)}",
+        numeric=["Figure", "Chance allows", "Inside the edge"],
+    )  # fmt: skip
+
+
+def standings_table(report: Report, measure: str, family: str) -> Html:
+    """Year by year: where the top quartile began, and the place of the agreement's area.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, rows = report.agreement.measures.loc[measure], standings(report, measure, family)
+    unit = figure_unit(definition)
+    frame = pd.DataFrame(
+        {
+            "Period": rows["period"],
+            "Our figure": [figure_text(value, unit) for value in rows["figure"]],
+            "Top quartile begins at": [figure_text(value, unit) for value in rows["edge"]],
+            "Place": [
+                "–" if pd.isna(row.place) else f"{row.place:.0f} of {row.ranked}"
+                for row in rows.itertuples()
+            ],
+            "Quartile": rows["quartile"].map(QUARTILES),
+            "No figure from": [listed(list(names)) or "–" for names in rows["missing"]],
+            "Left out": [listed(list(names)) or "–" for names in rows["left_out"]],
+            "Note": rows["reason"],
+        }
+    )
+    return table(
+        frame, f"{_family_title(definition, family, bool(rows['illustrative'].any()))}, by year",
+        numeric=["Our figure", "Top quartile begins at"], folded=True,
+    )  # fmt: skip
+
+
+def _family_title(definition: pd.Series, family: str, illustrative: bool) -> str:
+    mark = " (illustrative figures)" if illustrative else ""
+    return f"{definition['title']}: our place in the {family}{mark}"
+
+
+def funnel_table(report: Report, measure: str, family: str) -> Html:
+    """Each authority's figure beside what chance allows for its number of cases.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    unit = figure_unit(definition)
+    if made.reason:
+        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
+    rows = made.units.sort_values("denominator")
+    frame = pd.DataFrame(
+        {
+            "Authority": rows["area"],
+            "Counted": [f"{value:,.10g}" for value in rows["numerator"]],
+            "Counted among": [f"{value:,.10g}" for value in rows["denominator"]],
+            "Figure": [figure_text(value, unit) for value in rows["figure"]],
+            **{
+                f"{percent}% limits": [
+                    f"{figure_text(low, unit)} to {figure_text(high, unit)}"
+                    for low, high in zip(
+                        rows[f"low_{percent}"], rows[f"high_{percent}"], strict=True
+                    )
+                ]
+                for percent in ("95", "99.8")
+            },
+            "Beyond": rows["outside"].replace("", "–"),
+        }
+    )
+    mark = " (illustrative figures)" if made.illustrative else ""
+    return table(
+        frame, f"{definition['title']}, {made.period}: what chance allows around the family's mean "
+        f"of {figure_text(made.mean, unit)}{mark}",
+        numeric=[name for name in frame if name not in ("Authority", "Beyond")], folded=True,
+    )  # fmt: skip
+
+
+def funnel_words(report: Report, measure: str, family: str) -> Html:
+    """How many authorities differ from the family's mean by more than chance allows, and which.
+
+    Parameters
+    ----------
+    report, measure, family
+        As in :func:`family_words`.
+    """
+    if said := no_family(report, family):
+        return _sentence(said)
+    definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
+    if made.reason:
+        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
+    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
+    rows = made.units.set_index("area")
+    said = "Illustrative figures. " if made.illustrative else ""
+    said += (
+        f"In {made.period} the mean of the family is {with_unit(made.mean, unit)}, all cases taken "
+        "together. "
+    )
+    if area in rows.index:
+        own = rows.loc[area]
+        where = "within what chance allows" if not own["outside"] else f"{own['outside']} limits"
+        where = where.replace("% limits", "% of what chance allows")
+        said += f"{area}, at {figure_text(own['figure'], unit)}, is {where}. "
+    else:
+        said += f"No figure of {area} is in it. "
+    far = rows[rows["outside"].str.endswith("99.8%")]
+    named = [f"{name} ({row['outside'].split()[0]})" for name, row in far.iterrows()]
+    said += (
+        "Chance alone would put about one authority in twenty beyond the 95% limits and hardly any "
+        f"beyond the 99.8% limits. Here it is {(rows['outside'] != '').sum()} of {len(rows)} and "
+        f"{len(far)} of {len(rows)}{': ' if named else ''}{listed(named)}."
+    )
+    if made.unlike:
+        said += " So more than chance sets these authorities apart."
+    return _sentence(said)
+
+
+def commitment_words(report: Report) -> Html:
+    """How many commitments are delivered, which give cause for concern, and what moved."""
+    rows = report.commitments
+    if rows.empty:
+        return _sentence("The register holds no commitments.")
+    number = rows["state"].value_counts().reindex(list(COMMITMENT_STATES), fill_value=0)
+    delivered = number[list(COUNTED_DONE)].sum()
+    late = number["done late"]
+    said = [
+        f"{delivered} of {counted(len(rows), 'commitment')} {_are(delivered)} delivered"
+        + (f", {late} of them after the date" if late else ""),
+        f"{number['overdue']} {_are(number['overdue'])} overdue and {number['at risk']} at risk; "
+        f"for {number['no data']} nothing was reported that says where things stand",
+        f"{number['on track']} {_are(number['on track'])} on track and {number['not due']} not due "
+        "within a year",
+    ]
+    if unjudged := number[NOT_STATED]:
+        open_ = rows[rows["state"] == NOT_STATED]
+        own = (open_["lead_status"] == "done").sum()
+        said.append(
+            f"{unjudged} cannot be judged, since no document states a date or a figure"
+            + (f"; their leads call {own} of these done" if own else "")
+        )
+    if rows["previous_state"].notna().any():
+        changed = len(moved(rows))
+        said.append(f"{changed} changed state since the last report" if changed else
+                    "None changed state since the last report")  # fmt: skip
+    if made_up := rows["illustrative"].sum():
+        said.append(f"What was reported is illustrative, that is made up, for {made_up} of them")
+    return _sentence(". ".join(said) + ".")
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def commitment_counts(report: Report) -> Html:
+    """How many commitments are in each state, objective by objective."""
+    made = counts(report.commitments, report.agreement)
+    shown = [state for state in COMMITMENT_STATES if made[state].any()]
+    frame = made[[*shown, "in all"]].astype(object).reset_index()
+    frame["objective"] = frame["objective"].map(report.agreement.settings.objectives)
+    if len(frame) > 1:
+        frame.loc[len(frame)] = ["All objectives", *made[[*shown, "in all"]].sum()]
+    frame = frame.rename(columns={"objective": "Objective"})
+    caption = f"Commitments by objective and state, {report.period}{_made_up(report.commitments)}"
+    return table(frame, caption, numeric=list(frame.columns[1:]))
+
+
+def _made_up(rows: pd.DataFrame) -> str:
+    """A mark for captions of tables in which something is made up."""
+    return " (progress is illustrative)" if rows["illustrative"].any() else ""
+
+
+def closing_account(report: Report) -> Html:
+    """What was published of priorities delivered, beside what the register counts."""
+    facts = report.agreement.facts
+    rows = facts[facts["unit"] == "priorities"]
+    frame = pd.DataFrame(
+        {
+            "What was published": rows["fact"],
+            "Number": [figure_text(float(value), "priorities") for value in rows["value"]],
+            "Period": rows["period"],
+            "Where": rows["location"],
+        }
+    )
+    shown = table(frame, "Priorities delivered, as published", numeric=["Number"])
+    promised = report.commitments
+    if rows.empty or promised.empty:
+        return shown
+    beside = _sentence(
+        f"The register splits the strategy's priorities into {counted(len(promised), 'promise')} "
+        f"under {promised['priority'].nunique()} headings, and counts the agreement's own targets "
+        "apart. What the published count takes for a priority is not stated, so the two cannot be "
+        "set against each other."
+    )
+    return Html(shown.html + beside.html, f"{shown.text}\n\n{beside.text}")
+
+
+def commitments_table(report: Report, objective: str) -> Html:
+    """Every commitment of one objective: what was promised, its state, and what shows it.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    objective : str
+        An objective of ``agreement.toml``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such objective.
+    """
+    objectives = report.agreement.settings.objectives
+    if objective not in objectives:
+        known = ", ".join(objectives)
+        raise KeyError(f"there is no objective '{objective}'; the agreement has {known}")
+    rows = report.commitments[report.commitments["objective"] == objective]
+    frame = _promises(rows).assign(
+        **{"State": rows["state"], "Why": _capitalised(rows["reason"]), "Evidence": _evidence(rows)}
+    )
+    if report.audience == "internal":
+        frame["From"] = [
+            f"{file} row {row}" if file else "–"
+            for file, row in zip(rows["file"], rows["row"], strict=True)
+        ]
+    return table(frame, f"{objectives[objective]}{_made_up(rows)}")
+
+
+def _promises(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first columns of every table of commitments."""
+    promised = [
+        f"{row.promise}: {with_unit(row.target, row.unit)}" if row.kind == "level" else row.promise
+        for row in rows.itertuples()
+    ]
+    days = [
+        due if pd.isna(day) else f"{due} (by {day_text(day)})"
+        for due, day in zip(rows["due"], rows["due_date"], strict=True)
+    ]
+    return pd.DataFrame(
+        {"Commitment": rows["commitment"], "What is promised": promised, "Due": days}
+    )
+
+
+def _capitalised(texts: pd.Series) -> pd.Series:
+    return texts.str[:1].str.upper() + texts.str[1:]
+
+
+def _evidence(rows: pd.DataFrame) -> list[str]:
+    """What shows the state, when it came in, and whether it is made up."""
+    return [
+        "–"
+        if pd.isna(row.reported)
+        else f"{row.evidence or 'its lead’s report'}, {day_text(row.reported)}"
+        + (" (illustrative)" if row.illustrative else "")
+        for row in rows.itertuples()
+    ]
+
+
+def exceptions_table(report: Report) -> Html:
+    """Commitments that are overdue, at risk or of which nothing is known, worst first."""
+    rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
+    order = {state: number for number, state in enumerate(EXCEPTIONS)}
+    rows = rows.assign(order=rows["state"].map(order))
+    rows = rows.sort_values(["order", "due_date"], kind="stable")
+    frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
+    caption = f"Overdue, at risk, or nothing known, {report.period}{_made_up(rows)}"
+    return table(frame, caption)
+
+
+def moved_table(report: Report) -> Html:
+    """Commitments whose state is another than in the report of the quarter before."""
+    rows = moved(report.commitments)
+    frame = _promises(rows).drop(columns="Due")
+    frame["Last report"] = rows["previous_state"]
+    frame["Now"] = rows["state"]
+    frame["Why"] = _capitalised(rows["reason"])
+    return table(frame, f"Changed state since the last report{_made_up(rows)}")
+
+
+def unjudged_table(report: Report) -> Html:
+    """Commitments that cannot be judged, with what is missing and what their leads say."""
+    rows = report.commitments[report.commitments["state"] == NOT_STATED]
+    frame = _promises(rows).drop(columns="Due")
+    frame["Why it cannot be judged"] = _capitalised(rows["reason"])
+    return table(frame, f"Cannot be judged{_made_up(rows)}")
+
+
+def commitment_key(report: Report) -> Html:
+    """What the states of commitments mean, with the threshold between two of them."""
+    share = report.agreement.settings.states.path_on_track
+    meanings = dict(COMMITMENT_STATES)
+    meanings["the line"] = (
+        "equal steps from the baseline to the figure promised: at risk below "
+        f"{share:.0%} of the improvement planned by then"
+    )
+    meanings["a lead's report"] = "counts in the report of its quarter and in the next one"
+    frame = pd.DataFrame([*meanings.items()], columns=["State", "Meaning"])
+    return table(frame, "States of commitments", folded=True)
+
+
+def commitment_notes(report: Report) -> Html:
+    """What is assumed about the commitments, with its reason."""
+    rows = report.agreement.assumptions
+    rows = rows[rows["item"].isin([*report.commitments["commitment"], "commitments"])]
+    rows = rows.assign(column=rows["column"].str.replace("_", " "))
+    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
+        ["Commitment", "What", "Status", "How and why", "Quality", "Impact"], axis=1
+    )
+    return table(frame, "What is assumed about the commitments", folded=True)
+
+
+def contributions_words(report: Report, measure: str, kind: str | None = None) -> Html:
+    """Which parts make up the gap to the target, and what the change came from, in words."""
+    apart = decompose(report, measure, kind)
+    if apart.reason:
+        return _no_parts(measure, apart.reason)
+    definition = report.agreement.measures.loc[measure]
+    unit, title = str(definition["unit"]), definition["title"]
+    parts = apart.table[apart.table["part"] != REST]
+    made_up = " (illustrative)" if apart.illustrative else ""
+    said = [
+        f"{title}, {apart.period}: {with_unit(_number(apart.level), unit)}, made up of "
+        f"{counted(len(parts), apart.kind)}{made_up}"
+    ]
+    if apart.target is not None and parts["gap"].notna().all():
+        said += _gap_words(apart, parts, unit, str(definition["polarity"]))
+    if apart.since:
+        said.append(_change_words(apart, unit, rate_factor(unit) is not None))
+    rest = apart.table[apart.table["part"] == REST]
+    if len(rest):
+        adds = difference_text(_number(rest["level"].iloc[0]), unit)
+        said.append(f"What the parts do not hold adds {adds} to the reading")
+    if apart.missing:
+        said.append(f"Without a figure, and so no part of this: {listed(list(apart.missing))}")
+    return _sentence(". ".join(said) + ".")
+
+
+def _gap_words(apart: Decomposition, parts: pd.DataFrame, unit: str, polarity: str) -> list[str]:
+    """How far the whole is from the target, and the parts that most of it comes from."""
+    assert apart.level is not None
+    assert apart.target is not None
+    gap, sign = apart.level - apart.target, 1 if polarity == "higher" else -1
+    target = with_unit(_number(apart.target), unit)
+    if sign * gap >= 0:
+        return [f"The target of {target} is reached"]
+    short = parts[sign * parts["gap"].astype(float) < 0]
+    most = (sign * short["gap"].astype(float)).sort_values(kind="stable").index[:3]
+    names = [
+        f"{_part_name(name)} with {difference_text(abs(_number(value)), unit, signed=False)}"
+        for name, value in short.loc[most, ["part", "gap"]].itertuples(index=False)
+    ]
+    size = difference_text(abs(_number(gap)), unit, signed=False, named=True)
+    said = [f"That is {size} {'below' if gap < 0 else 'above'} the target of {target}"]
+    if names:
+        one = len(names) == 1
+        largest = f"The largest {'part' if one else 'parts'} of this gap {'is' if one else 'are'}"
+        parts_text, are = counted(len(parts), apart.kind), "is" if len(short) == 1 else "are"
+        said.append(
+            f"{largest} {listed(names)}; {len(short)} of {parts_text} {are} short of the target"
+        )
+    return said
+
+
+def _change_words(apart: Decomposition, unit: str, rate: bool) -> str:
+    """Which way the whole moved, and for a rate how far its parts moved or their sizes did."""
+    assert apart.level is not None
+    assert apart.before is not None
+    change = apart.level - apart.before
+    if not change:
+        return f"It is the same as in {apart.since}"
+    size = difference_text(abs(_number(change)), unit, signed=False, named=True)
+    text = f"Since {apart.since} it has {'risen' if change > 0 else 'fallen'} by {size}"
+    if not rate:
+        return text
+    within, mix = (difference_text(_number(apart.table[name].sum()), unit)
+                   for name in ("within", "mix"))  # fmt: skip
+    return f"{text}: {within} because the rates of the parts moved, {mix} because their sizes did"
+
+
+def _number(value: Any) -> float:
+    """An exact fraction, or nothing, as a number."""
+    return float("nan") if value is None or pd.isna(value) else float(value)
+
+
+def _part_name(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _no_parts(measure: str, reason: str) -> Html:
+    return _sentence(f"{measure} is not shown by part: {reason}.")
+
+
+def contributions_table(report: Report, measure: str, kind: str | None = None) -> Html:
+    """What each part adds to the reading, its change and its gap; the whole stands last."""
+    apart = decompose(report, measure, kind)
+    if apart.reason:
+        return _no_parts(measure, apart.reason)
+    definition = report.agreement.measures.loc[measure]
+    unit, rate = str(definition["unit"]), rate_factor(definition["unit"]) is not None
+    titles = report.agreement.measures["title"].to_dict()
+    by = apart.table["gap" if apart.target is not None else "level"].map(_number)
+    order = by.mul(1 if definition["polarity"] == "higher" else -1).sort_values(kind="stable").index
+    order = [*order[apart.table.loc[order, "part"] != REST],
+             *order[apart.table.loc[order, "part"] == REST]]  # fmt: skip
+    sums = ["level", "change", "within", "mix", "gap", "gap_to_path"]
+    whole = {name: apart.table[name].sum() if apart.table[name].notna().all() else None
+             for name in sums}  # fmt: skip
+    whole |= {name: apart.whole[name] for name in ("numerator", "denominator", "numerator_before")}
+    whole |= {"part": report.agreement.settings.agreement.area, "rate": apart.level}
+    rows = pd.concat([apart.table.loc[order], pd.DataFrame([whole], dtype=object)])
+    frame = pd.DataFrame({"Part": [_part_name(titles.get(name, name)) for name in rows["part"]]})
+    shown = {"numerator": "Counted"}
+    if rows["denominator"].notna().any():
+        shown["denominator"] = "Of" if rate else "In the base year"
+    elif apart.since:
+        shown["numerator_before"] = f"In {apart.since}"
+    for column, heading in shown.items():
+        frame[heading] = [figure_text(_number(value), "") for value in rows[column]]
+    if rows["denominator"].notna().any():
+        frame["Its reading"] = [figure_text(_number(value), unit) for value in rows["rate"]]
+    headings = {"level": "Adds to the reading"}
+    if apart.since and (rate or apart.before):
+        headings["change"] = f"Adds to the change since {apart.since}"
+    if apart.since and rate:
+        headings |= {"within": "of it by its own rate", "mix": "of it by its size"}
+    headings |= {
+        "gap": "Adds to the gap to the target",
+        "gap_to_path": "Adds to the gap to the plan",
+    }
+    for column, heading in headings.items():
+        if rows[column].notna().any():
+            frame[heading] = [difference_text(_number(value), unit) for value in rows[column]]
+    made_up = " (illustrative)" if apart.illustrative else ""
+    caption = f"{definition['title']} by {apart.kind}, {apart.period}{made_up}"
+    return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
+
+
+def hotspots_words(report: Report, measure: str, kind: str | None = None) -> Html:
+    """Which parts are better or worse than the whole after allowing for chance, in words."""
+    found = hotspots(report, measure, kind)
+    if found.reason:
+        return _sentence(f"The parts of {measure} are not compared: {found.reason}.")
+    area, apart = report.agreement.settings.agreement.area, found.decomposition
+    said, told = [], 0
+    higher = report.agreement.measures.at[measure, "polarity"] == "higher"
+    rows = found.table[::-1] if higher else found.table
+    for words, mine in (
+        ("worse", rows["chance_worse"] >= SURE),
+        ("better", rows["chance_worse"] <= 1 - SURE),
+    ):
+        names = [_part_name(name) for name in rows.loc[mine, "part"]]
+        told += len(names)
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            said.append(f"{listed(names)} {verb} {words} than {area}")
+    if told < len(rows):
+        rest = "the other " if said else "all "
+        rest += counted(len(rows) - told, apart.kind)
+        said.append(f"For {rest} chance may explain the difference")
+    spread = difference_text(found.spread, found.unit, signed=False, named=True)
+    return _sentence(
+        f"{_hotspots_title(report, found)}: {area} stands at {with_unit(found.whole, found.unit)}, "
+        f"and a {apart.kind} is called worse or better where its range of 95 in 100 chances leaves "
+        f"that out. {'. '.join(said)}. Beyond what chance makes, they differ by about {spread} "
+        "(standard deviation)."
+    )
+
+
+def _hotspots_title(report: Report, found: Hotspots) -> str:
+    """What is compared, of when, and whether it is made up."""
+    apart, definition = (
+        found.decomposition,
+        report.agreement.measures.loc[found.decomposition.measure],
+    )
+    counts = rate_factor(definition["unit"]) is None
+    change = f" against {apart.since}" if counts else ""
+    made_up = " (illustrative)" if apart.illustrative else ""
+    return (
+        f"{definition['title']} by {apart.kind} after allowing for chance, "
+        f"{apart.period}{change}{made_up}"
+    )
+
+
+def hotspots_table(report: Report, measure: str, kind: str | None = None) -> Html:
+    """Each part's figure after allowing for chance, with the places that it may have."""
+    found = hotspots(report, measure, kind)
+    if found.reason:
+        return _sentence(f"The parts of {measure} are not compared: {found.reason}.")
+    rows, unit = found.table, found.unit
+    frame = pd.DataFrame(
+        {
+            "Part": rows["part"].map(_part_name),
+            "As observed": [figure_text(value, unit) for value in rows["observed"]],
+            "Allowing for chance": [figure_text(value, unit) for value in rows["shrunken"]],
+            "95 in 100 chances": [
+                f"{figure_text(row.lower, unit)} to {figure_text(row.upper, unit)}"
+                for row in rows.itertuples()
+            ],
+            f"Chance that it is worse than {report.agreement.settings.agreement.area}": [
+                chance_text(chance) for chance in rows["chance_worse"]
+            ],
+            "Place, 1 is best": [
+                f"{row.place_low} to {row.place_high}" if row.place_low < row.place_high
+                else f"{row.place_low}"
+                for row in rows.itertuples()
+            ],
+        }
+    )  # fmt: skip
+    caption = _hotspots_title(report, found)
+    return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
+
+
+def what_if_words(
+    report: Report, measure: str, changes: Mapping[str, float | str], kind: str | None = None
+) -> Html:
+    """What the reading and the chance of the target would be if these parts were elsewhere."""
+    found = what_if(report, measure, changes, kind)
+    if found.reason:
+        return _no_parts(measure, found.reason)
+    apart, definition = found.decomposition, report.agreement.measures.loc[measure]
+    unit = str(definition["unit"])
+    assert found.effect is not None
+    size = difference_text(abs(_number(found.effect)), unit, signed=False, named=True)
+    moved = f"{size} {'higher' if found.effect > 0 else 'lower'}" if found.effect else "the same"
+    now = with_unit(_number(apart.level), unit)
+    levels = [
+        f"{_part_name(row.part)} at {with_unit(_number(row.then), unit)}"
+        for row in found.table.itertuples()
+    ]
+    given = listed(levels)
+    if set(changes.values()) == {AVERAGE}:
+        area, names = report.agreement.settings.agreement.area, map(_part_name, changes)
+        given = (
+            f"{listed(list(names))} at {area}'s present average of {now}, themselves counted in it"
+        )
+    said = [
+        f"With {given}, the reading of {apart.period} would be "
+        f"{with_unit(_number(found.level), unit)} instead of {now}: {moved}"
+    ]
+    if found.table["more"].notna().all():
+        more = f"{math.ceil(abs(found.table['more'].sum())):,}"
+        cases = apart.table.set_index("part").loc[list(changes), "denominator"].sum()
+        among = f"of their {_number(cases):,.0f} cases" if rate_factor(unit) else "counted in them"
+        said.append(f"It means {more} {'more' if found.effect >= 0 else 'fewer'} {among}")
+    if found.closed is not None and found.closed > 0:
+        target = with_unit(_number(apart.target), unit)
+        said.append(
+            f"The target of {target} would be reached" if found.closed >= 1 else
+            f"That is {_number(found.closed):.0%} of the way that is left to the target of {target}"
+        )  # fmt: skip
+    if pd.notna(found.chance_before):
+        said.append(
+            f"On top of what is forecast for {definition['due']}, the chance of the target would "
+            f"be {chance_text(found.chance_after)} instead of {chance_text(found.chance_before)}"
+        )
+    if apart.illustrative:
+        said.append("The parts' figures are illustrative")
+    return _sentence(". ".join(said) + ".")
+
+
+def what_if_table(
+    report: Report, measure: str, changes: Mapping[str, float | str], kind: str | None = None
+) -> Html:
+    """What each part that is set adds to the reading; the last row is all of them together."""
+    found = what_if(report, measure, changes, kind)
+    if found.reason:
+        return _no_parts(measure, found.reason)
+    apart, unit = found.decomposition, str(report.agreement.measures.at[measure, "unit"])
+    rows = found.table
+    area = report.agreement.settings.agreement.area
+    frame = pd.DataFrame(
+        {
+            "Part": [*rows["part"].map(_part_name), area],
+            "Now": [figure_text(_number(one), unit) for one in [*rows["now"], apart.level]],
+            "Set to": [figure_text(_number(one), unit) for one in [*rows["then"], found.level]],
+            "More counted": [
+                difference_text(_number(one), "") for one in [*rows["more"], rows["more"].sum()]
+            ],
+            "Adds to the reading": [
+                difference_text(_number(one), unit) for one in [*rows["effect"], found.effect]
+            ],
+        }
+    )
+    made_up = " (illustrative)" if apart.illustrative else ""
+    caption = f"What if: {report.agreement.measures.at[measure, 'title']}, {apart.period}{made_up}"
+    return table(frame, caption, numeric=list(frame.columns[1:]))
+
+
+def effectiveness_words(report: Report) -> Html:
+    """A few sentences on the index of cost-effectiveness, as the baskets give it."""
+    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
+    if made_from is None or not made.years:
+        return _no_index(report)
+    return _sentence(effectiveness_sentences(made, report.agreement.measures.loc[made_from.index]))
+
+
+def _no_index(report: Report) -> Html:
+    if report.agreement.baskets.empty:
+        return _sentence("The register has no baskets, so the index cannot be made from them.")
+    return _sentence("The year that the index starts from has not ended.")
+
+
+def effectiveness_table(report: Report) -> Html:
+    """The indices of each component and of all together, year by year."""
+    made = report.effectiveness
+    if not made.years:
+        return _no_index(report)
+    first, *years = made.years
+    share = made.components.loc[made.components["year"] == first, "share"].sum(min_count=1)
+    together = made.overall.assign(component="All together", share=share)
+    rows = pd.concat([made.components, together], ignore_index=True)
+    by_year = rows.set_index(["component", "year"])
+    components = list(dict.fromkeys(rows["component"]))
+    frame = pd.DataFrame({"Component": components})
+    frame["Share"] = [_percent(by_year.at[(one, first), "share"]) for one in components]
+    for name, heading in (
+        ("performance", "Performance"), ("cost", "Cost"), ("ratio", "Cost-effectiveness"),
+    ):  # fmt: skip
+        for year in years:
+            figures = [figure_text(by_year.at[(one, year), name], "index") for one in components]
+            frame[f"{heading} {year}"] = figures
+    numeric = list(frame.columns[1:])
+    lacking = rows[(rows["missing"] != "") & (rows["component"] != "All together")]
+    if len(lacking):
+        # Of all together nothing is lacking but what its components lack.
+        said = lacking.groupby("component")["missing"].agg(lambda all_: "; ".join(all_.unique()))
+        frame["What is lacking"] = frame["Component"].map(said).fillna("")
+    caption = f"Indices of performance, cost and cost-effectiveness, {first} = 100"
+    return table(frame, caption + _illustrative_mark(rows), numeric=numeric)
+
+
+def budgets_table(report: Report) -> Html:
+    """The net budgets behind the index of cost, as returned and in prices of the baseline year."""
+    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
+    if made_from is None or not made.years:
+        return _no_index(report)
+    unit = report.agreement.measures.at[made_from.net_budget, "unit"]
+    rows = made.components
+    frame = pd.DataFrame(
+        {
+            "Component": rows["component"],
+            "Year": rows["year"],
+            "In the year's prices": [figure_text(value, unit) for value in rows["net_budget"]],
+            f"In prices of {made.years[0]}": [
+                figure_text(value, unit) for value in rows["real_budget"]
+            ],
+            "Index of cost": [figure_text(value, "index") for value in rows["cost"]],
+        }
+    )
+    caption = f"Net budgets, {unit}{_illustrative_mark(rows)}"
+    return table(frame, caption, numeric=list(frame.columns[2:]), folded=True)
+
+
+def basket_contributions_table(report: Report, component: str | None = None) -> Html:
+    """What each indicator added to the index of performance, in the newest year there is.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    component : str, optional
+        One component of the baskets; all of them, folded, if not given.
+
+    Raises
+    ------
+    KeyError
+        If there is no such component.
+    """
+    made, baskets = report.effectiveness, report.agreement.baskets
+    if len(baskets) and component is not None and component not in set(baskets["component"]):
+        known = ", ".join(dict.fromkeys(baskets["component"]))
+        raise KeyError(f"there is no component '{component}'; the baskets have {known}")
+    if not made.years:
+        return _no_index(report)
+    rows = made.indicators[made.indicators["year"] == (made.latest or made.years[-1])]
+    if component is not None:
+        rows = rows[rows["component"] == component]
+    rows = rows.reset_index(drop=True)
+    units = rows["indicator"].map(report.agreement.measures["unit"])
+    named = units.isin(["percent", "percent change", "index"])
+    year = rows["year"].iloc[0]
+    frame = pd.DataFrame(
+        {
+            "Indicator": rows["title"].where(named, rows["title"] + ", " + units),
+            "Component": rows["component"],
+            "Better": rows["polarity"],
+            "Weight": [_percent(share) for share in rows["share"]],
+            made.years[0]: [*map(figure_text, rows["baseline"], units)],
+            year: [*map(figure_text, rows["figure"], units)],
+            "Change counts": rows["change"].map(
+                {"relative": "as per cent of the first", "points": "in percentage points"}
+            ),
+            "Points added": [signed(value, 2) for value in rows["contribution"]],
+        }
+    )
+    note = rows["definition"].where(rows["definition"] != "", rows["missing"])
+    weak = rows["flag"].isin(["provisional", "estimated"])
+    note = note.where(~weak, note + " (" + rows["flag"] + ")").str.strip()
+    if (note != "").any():
+        frame["Note"] = note
+    caption = f"Points that each indicator adds to the index of performance, {year}"
+    if component is not None:
+        frame = frame.drop(columns="Component")
+        added = signed(rows["contribution"].sum(skipna=False), 2)
+        frame.loc[len(rows), ["Indicator", "Points added"]] = "All indicators", added
+        frame, caption = frame.fillna(""), f"{component}: {caption.lower()}"
+    numeric = ["Weight", made.years[0], year, "Points added"]
+    return table(
+        frame, caption + _illustrative_mark(rows), numeric=numeric, folded=component is None
+    )
+
+
+def _illustrative_mark(rows: pd.DataFrame) -> str:
+    return " (illustrative)" if rows["illustrative"].any() else ""
+
+
+def _percent(share: float) -> str:
+    return "–" if pd.isna(share) else f"{share:.1%}"
+
+
+def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """What the control chart of a measure shows, or why there is none."""
+    return _sentence(control_sentences(control_of(report, measure, rules)))
+
+
+def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """The figures behind a control chart: each quarter with its mean, limits and sign."""
+    control = control_of(report, measure, rules)
+    points, unit = control.points, control.unit
+    title = report.agreement.measures.at[measure, "title"]
+    signs = {"outside": "beyond a limit", "run": "run", "trend": "trend",
+             "two_in_three": "two in three"}  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "Quarter": points["period"],
+            "Figure": [figure_text(value, unit) for value in points["value"]],
+            "Mean": [level_text(value, unit) for value in points["centre"]],
+            "Lower limit": [level_text(value, unit) for value in points["lower"]],
+            "Upper limit": [level_text(value, unit) for value in points["upper"]],
+            "Limits": points["trial"].map({True: "trial", False: "full"}),
+            "Kind": points["kind"],
+            "Because of": [
+                listed([name for rule, name in signs.items() if row[rule]]) or "–"
+                for _, row in points.iterrows()
+            ],
+            "Flag": points["flag"],
+        }
+        if not control.reason
+        else {}
+    )
+    numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
+    return table(frame, f"{title}: control chart, quarter by quarter", numeric=numeric, folded=True)
 
 
 #: From so much on, a chance that moved alone is worth a board's time: smaller moves come with every

@@ -46,6 +46,7 @@ from psa_analysis.register import (
     NOT_SUMMED,
     Agreement,
     Comparator,
+    family_areas,
     measure_period,
     parse_comparator,
     rate_factor,
@@ -66,6 +67,8 @@ READING_COLUMNS = {
     "upper": "its upper end",
     "interval": "the method of these limits, or why there are none",
     "observed": "the observation of the period itself",
+    "numerator": "of a rate: what was counted in what the reading is made from, else missing",
+    "denominator": "of a rate: what it was counted among, likewise",
     "flag": "the weakest flag among the observations used",
     "illustrative": "True if any observation used is made up",
     "file": "file of the period's own observation",
@@ -239,7 +242,7 @@ def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataF
         end = series.at[index, "period_end"]
         window = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
         quarters = (end.year - start.year) * 4 + (end.quarter - start.quarter) + 1
-        result.at[index, "flag"] = _weakest(window["flag"])
+        result.at[index, "flag"] = weakest(window["flag"])
         result.at[index, "illustrative"] = bool(window["illustrative"].any())
         total = float("nan")
         if len(window) < quarters:
@@ -270,7 +273,7 @@ def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Serie
     for index, label in result["period"].items():
         span = _years_to(parse_period(label, kind), years)
         window = figures[figures.index.isin([one.label for year in span for one in year])]
-        result.at[index, "flag"] = _weakest([result.at[index, "flag"], *window["flag"]])
+        result.at[index, "flag"] = weakest([result.at[index, "flag"], *window["flag"]])
         result.at[index, "illustrative"] |= bool(window["illustrative"].any())
         observed = set(window.index[window["value"].notna()])
         lacking = [
@@ -284,6 +287,8 @@ def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Serie
         else:
             made, missing = added_up(*_columns(window), unit)
             total = float(made) if rate_factor(unit) is not None else float(made) / years
+            parts = ["numerator", "denominator"]
+            result.loc[index, parts] = window[parts].sum(min_count=len(window)).to_numpy()
         totals.append(total)
         result.at[index, "missing"] = missing
     return result.assign(reading=totals)
@@ -335,7 +340,7 @@ def _compared(
             result.at[index, "missing"] = f"no figure of {name} for {own['period']}"
             continue
         other = others.loc[own["period"]]
-        result.at[index, "flag"] = _weakest([own["flag"], other["flag"]])
+        result.at[index, "flag"] = weakest([own["flag"], other["flag"]])
         result.at[index, "illustrative"] = own["illustrative"] or other["illustrative"]
         if pd.isna(other["reading"]):
             why = f"no figure of {name} for {own['period']}: {other['missing']}"
@@ -384,29 +389,38 @@ def _ranked(
         return result.assign(missing="the comparator is not stated")
     if result["area"].iloc[0] != area:
         return result.assign(missing=f"only {area} is ranked")
-    family = _family(comparator, agreement)
+    family = family_areas(agreement, comparator.name)
     mine = (known["measure"] == measure.name) & known["area"].isin(family)
     given = known[mine & known["value"].notna()]
     for index, own in result[result["observed"].notna()].iterrows():
         figures = given[given["period"] == own["period"]]
-        result.at[index, "flag"] = _weakest(figures["flag"])
+        result.at[index, "flag"] = weakest(figures["flag"])
         result.at[index, "illustrative"] = bool(figures["illustrative"].any())
         there = f"{len(figures)} of the {len(family)} areas of the family"
         if 2 * len(figures) < len(family):
             result.at[index, "missing"] = f"only {there} gave a figure, fewer than half"
             continue
-        ahead = figures["value"] - own["observed"]
-        better = ahead > 0 if comparator.highest_first else ahead < 0
-        result.at[index, "reading"] = 1 + better.sum()
+        result.at[index, "reading"] = place(
+            own["observed"], figures["value"], comparator.highest_first
+        )
         result.at[index, "note"] = f"ranked among {there}"
     return result
 
 
-def _family(comparator: Comparator, agreement: Agreement) -> list[str]:
-    """The areas of one kind, and the agreement's own whatever its kind."""
-    areas, own = agreement.areas, agreement.settings.agreement.area
-    family = areas.loc[areas["kind"] == comparator.name, "area"]
-    return [own, *family[family != own]]
+def place(own: float, figures: pd.Series, highest_first: bool) -> int:
+    """The place of one figure among others, 1 for the best; equals share the better place.
+
+    Parameters
+    ----------
+    own : float
+        The figure that is ranked; whether it stands among the others makes no difference.
+    figures : pandas.Series
+        The figures of the family, none missing.
+    highest_first : bool
+        Whether the highest figure has place 1.
+    """
+    better = figures > own if highest_first else figures < own
+    return 1 + int(better.sum())
 
 
 def _milestone(result: pd.DataFrame) -> pd.DataFrame:
@@ -439,7 +453,7 @@ def _cumulative(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) 
     gap = np.arange(1, len(flows) + 1) < expected
     result.loc[gap, "missing"] = "a period between the baseline and this one is missing"
     result.loc[gap, "reading"] = float("nan")
-    result["flag"] = [_weakest(flows["flag"].iloc[: n + 1]) for n in range(len(flows))]
+    result["flag"] = [weakest(flows["flag"].iloc[: n + 1]) for n in range(len(flows))]
     result["illustrative"] = flows["illustrative"].cummax()
     return result
 
@@ -456,7 +470,7 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
         if own.any():
             at_baseline = result[own].iloc[0]
             result["illustrative"] |= bool(at_baseline["illustrative"])
-            result["flag"] = [_weakest(pair) for pair in zip(
+            result["flag"] = [weakest(pair) for pair in zip(
                 result["flag"], [at_baseline["flag"]] * len(result), strict=True)]  # fmt: skip
     if pd.isna(base) or base == 0:
         found = "no figure" if pd.isna(base) else "a figure of 0"
@@ -469,7 +483,8 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     return result
 
 
-def _weakest(flags: Iterable[str]) -> str:
+def weakest(flags: Iterable[str]) -> str:
+    """The weakest of several flags; a reading is as weak as the weakest figure in it."""
     return max(flags, key=_FLAG_ORDER.index)
 
 
@@ -543,7 +558,9 @@ def _compared_with(
         return known.head(0)
     if comparator.kind == "measure":
         return observations_used(known, agreement, comparator.name, area, period)
-    areas = [comparator.name] if comparator.kind == "area" else _family(comparator, agreement)
+    areas = (
+        [comparator.name] if comparator.kind == "area" else family_areas(agreement, comparator.name)
+    )
     there = (known["measure"] == name) & (known["period"] == period) & known["value"].notna()
     return known[there & known["area"].isin([one for one in areas if one != area])]
 

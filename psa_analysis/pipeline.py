@@ -12,7 +12,17 @@ import pandas as pd
 
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
+from psa_analysis.commitments import follow, load_progress
+from psa_analysis.control import (
+    OUR_RULES,
+    Control,
+    ControlRules,
+    check_rebases,
+    measure_control,
+    register_rebases,
+)
 from psa_analysis.corrections import load_corrections
+from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import csv_text, write_bytes
 from psa_analysis.outlook import Outlook, outlooks
@@ -20,23 +30,21 @@ from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
 from psa_analysis.provenance import as_table, read_sidecars
 from psa_analysis.reading import load_returns
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register import Agreement, load_agreement, observed_units
 from psa_analysis.trajectory import planned_path, season_factors
+from psa_analysis.words import day_text as day_text
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
+
 AUDIENCES = ("internal", "public")
+
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
 
 
 class ParameterError(ValueError):
     """A parameter of a notebook or command that cannot be used."""
-
-
-def day_text(day: date) -> str:
-    """A day as a reader expects it: ``14 February 2005``."""
-    return f"{day.day} {day:%B %Y}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -61,6 +69,10 @@ class Report:
         The forecast of each measure, or why there is none.
     assessment : pandas.DataFrame
         One row per measure.
+    commitments : pandas.DataFrame
+        One row per commitment of the strategy (:func:`psa_analysis.commitments.follow`).
+    effectiveness : Effectiveness
+        What the index of cost-effectiveness is made of; empty if the register has no baskets.
     sources : pandas.DataFrame
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
@@ -75,6 +87,8 @@ class Report:
     readings: pd.DataFrame
     outlooks: dict[str, Outlook]
     assessment: pd.DataFrame
+    effectiveness: Effectiveness
+    commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
 
@@ -95,8 +109,10 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     table, unread = load_returns(agreement.folder, sidecars, known)
     corrections, unfit = load_corrections(agreement.folder)
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
-    series = check_series(observations, agreement)
-    return observations, [*findings, *unread, *unfit, *doubts, *series]
+    series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
+    _, unclear = load_progress(agreement)
+    rebases = check_rebases(observations, agreement)
+    return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear, *rebases]
 
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
@@ -142,10 +158,12 @@ def make_report(
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
     ahead = outlooks(known[known["period_end"] <= until], vintages, agreement, period.end)
     sources = as_table(read_sidecars(agreement.folder)[0])
+    promised = follow(agreement, load_progress(agreement)[0], observations, period)
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
     return Report(
         agreement, period, cut_off, audience, observations, read, ahead,
-        assess(read, agreement, period, refused, ahead), sources, tuple(findings),
+        assess(read, agreement, period, refused, ahead),
+        effectiveness(read, agreement, period.end), promised, sources, tuple(findings),
     )  # fmt: skip
 
 
@@ -240,6 +258,25 @@ def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
     own = own.sort_values("period_end").reset_index(drop=True)
     path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
     return own.assign(planned=path)
+
+
+def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:
+    """The control chart of one measure up to the reporting period, or why there is none.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    assessment_row(report, measure)
+    agreement, end = report.agreement, pd.Timestamp(report.period.end)
+    own = report.readings
+    own = own[(own["measure"] == measure) & (own["area"] == agreement.settings.agreement.area)]
+    unit = str(observed_units(agreement.measures)[measure])
+    return measure_control(
+        own[own["period_end"] <= end], agreement.measures.loc[measure], unit,
+        register_rebases(agreement, measure), rules,
+    )  # fmt: skip
 
 
 def parse_reporting_period(text: str) -> Period:

@@ -36,6 +36,9 @@ from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 
 NOT_STATED = "not stated"
 
+#: Where a decision stands that no document states.
+OWN_DECISION = "own decision"
+
 #: How the reading that counts is made from what is observed (see ``performance``).
 Basis = Literal[
     "point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years",
@@ -59,7 +62,6 @@ GENERAL_ITEMS = ("agreement", "measures", "commitments")
 
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]
-
 
 _NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
 
@@ -121,7 +123,7 @@ class Comparator:
     kind : {"measure", "area", "family"}
         Another measure of the same area, the same measure of another area, or several areas.
     name : str
-        The measure, the area, or the kind of area of ``areas.csv`` that makes the family.
+        The measure, the area, or the family: one of ``families.csv``, or a kind of area.
     highest_first : bool
         For a family: whether the highest figure has place 1.
     """
@@ -166,17 +168,29 @@ def _listed(text: str) -> list[str]:
 
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
 Figure = Annotated[Fraction | None, PlainValidator(parse_figure)]
+
 Number = Annotated[Fraction, PlainValidator(_number)]
+
 SomePeriod = Annotated[str, PlainValidator(_some_period)]
+
 PeriodText = Annotated[str, PlainValidator(_period_text)]
+
 FinancialYear = Annotated[str, AfterValidator(_financial_year)]
+
 DateText = Annotated[date | None, PlainValidator(_date_text)]
+
 ComparatorText = Annotated[str, AfterValidator(_comparator_text)]
+
 Listed = Annotated[list[str], PlainValidator(_listed)]
+
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+$")]
+
 MeasureId = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+(-[a-z0-9]+)*$")]
+
 Polarity = Literal["higher", "lower"]
+
 Rating = Literal["high", "medium", "low"]
 
 
@@ -239,6 +253,16 @@ class TrajectoryRow(_Row):
     location: Words
 
 
+class RebaseRow(_Row):
+    """A row of ``rebases.csv``: where a control chart's mean and limits start anew, and why."""
+
+    measure: MeasureId
+    period: SomePeriod
+    reason: Words
+    document: str
+    location: str
+
+
 class CommitmentRow(_Row):
     """A row of ``commitments.csv``: one promise of the strategy that is no target."""
 
@@ -251,10 +275,11 @@ class CommitmentRow(_Row):
     unit: str
     polarity: Literal["higher", "lower", ""]
     baseline: Figure
-    baseline_period: str
+    baseline_period: PeriodText
     target: Figure
     due: Words
     due_date: DateText
+    measure: str
     document: str
     location: Words
 
@@ -307,6 +332,28 @@ class AreaRow(_Row):
     area: Words
     kind: Words
     part_of: str
+
+
+class BasketRow(_Row):
+    """A row of ``baskets.csv``: an indicator of one component's basket."""
+
+    component: str
+    indicator: str
+    weight: Number
+    polarity: Literal["higher", "lower", ""]
+    change: Literal["relative", "points"]
+    illustrative: Literal["yes", "no"]
+    document: str
+    location: Words
+
+
+class FamilyRow(_Row):
+    """A row of ``families.csv``: an area that the agreement's own is compared with."""
+
+    family: Words
+    area: str
+    document: str
+    location: Words
 
 
 class _Section(BaseModel):
@@ -376,6 +423,16 @@ class DisclosureSection(_Section):
     threshold: Annotated[int, Field(ge=0, le=100)] = 5
 
 
+class EffectivenessSection(_Section):
+    """``[effectiveness]``: what an index of cost-effectiveness is made from, with baskets.csv."""
+
+    index: str
+    net_budget: str
+    deflator: str
+    deflator_area: str
+    components: Literal["net budget", "equal"]
+
+
 class DocumentSection(_Section):
     """``[documents.X]``: a document that figures are cited to."""
 
@@ -392,6 +449,7 @@ class Settings(_Section):
     states: StatesSection = StatesSection()
     grant: GrantSection = GrantSection()
     disclosure: DisclosureSection = DisclosureSection()
+    effectiveness: EffectivenessSection | None = None
     partners: dict[str, str] = {}
     themes: dict[str, str]
     objectives: dict[str, str] = {}
@@ -410,7 +468,7 @@ class Agreement:
     settings : Settings
         ``agreement.toml``.
     targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories : pandas.DataFrame
+    differences, facts, areas, trajectories, families, baskets, rebases : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
         :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
@@ -430,6 +488,9 @@ class Agreement:
     facts: pd.DataFrame
     areas: pd.DataFrame
     trajectories: pd.DataFrame
+    families: pd.DataFrame
+    baskets: pd.DataFrame
+    rebases: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
@@ -448,6 +509,9 @@ _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "facts": ("raw/register/facts.csv", FactRow),
     "areas": ("raw/register/areas.csv", AreaRow),
     "trajectories": ("raw/register/trajectories.csv", TrajectoryRow),
+    "families": ("raw/register/families.csv", FamilyRow),
+    "baskets": ("raw/register/baskets.csv", BasketRow),
+    "rebases": ("raw/register/rebases.csv", RebaseRow),
 }
 
 #: Files that must be there; of the others no row says the same as no file.
@@ -466,7 +530,38 @@ _LEFT_OUT: dict[str, dict[str, str]] = {
         "interim_period": "", "parts": "", "continues": "", "comparator": "", "partner": "",
         "document": "", "location": NOT_STATED,
     },
+    "rebases": {"document": OWN_DECISION, "location": ""},
 }  # fmt: skip
+
+
+def family_areas(agreement: Agreement, family: str) -> list[str]:
+    """The areas of a family, the agreement's own first, which belongs to every family.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    family : str
+        A family of ``families.csv``, or a kind of area of ``areas.csv``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such family.
+    """
+    areas, families = agreement.areas, agreement.families
+    own = agreement.settings.agreement.area
+    named = families.loc[families["family"] == family, "area"]
+    others = named if len(named) else areas.loc[areas["kind"] == family, "area"]
+    if others.empty:
+        known = _family_names(families, areas, own)
+        raise KeyError(f"there is no family '{family}'; the register has {', '.join(known)}")
+    return [own, *others[others != own]]
+
+
+def _family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[str]:
+    """Families of ``families.csv``, then kinds of area other than the agreement's own."""
+    kinds = areas.loc[areas["area"] != own, "kind"]
+    return [*dict.fromkeys(families["family"]), *sorted(set(kinds))]
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -718,6 +813,7 @@ def _cross_checks(
         ("measures", "partner", {*settings.partners, ""}),
         ("measures", "document", settings.documents),
         ("commitments", "objective", settings.objectives),
+        ("commitments", "measure", {*measures, ""}),
         ("commitments", "document", settings.documents),
         ("links", "reference", references),
         ("links", "linked_to", {*references, *settings.topics}),
@@ -728,6 +824,13 @@ def _cross_checks(
         ("areas", "part_of", {*tables["areas"]["area"], ""}),
         ("trajectories", "measure", measures),
         ("trajectories", "document", settings.documents),
+        ("baskets", "component", set(tables["areas"]["area"])),
+        ("baskets", "indicator", measures),
+        ("baskets", "document", settings.documents),
+        ("families", "area", tables["areas"]["area"]),
+        ("rebases", "measure", measures),
+        ("rebases", "document", {*settings.documents, OWN_DECISION}),
+        ("families", "document", {*settings.documents, NOT_STATED}),
     ]
     problems: list[Finding] = []
     for key, column, names in known:
@@ -737,7 +840,8 @@ def _cross_checks(
     keys = [
         ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
         ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
-        ("areas", ["area"]),
+        ("areas", ["area"]), ("families", ["family", "area"]),
+        ("baskets", ["component", "indicator"]),
     ]  # fmt: skip
     for key, columns in keys:
         problems += _duplicates(texts[key], key, columns)
@@ -784,8 +888,16 @@ def _cross_checks(
     problems += _continuation_problems(tables["measures"])
     problems += _profile_problems(tables, texts)
     problems += _point_problems(tables, texts["trajectories"])
-    problems += _comparator_problems(tables["measures"], tables["areas"], settings.agreement.area)
+    families = _family_names(tables["families"], tables["areas"], settings.agreement.area)
+    problems += _comparator_problems(
+        tables["measures"], tables["areas"], families, settings.agreement.area
+    )
+    problems += _rebase_problems(tables, texts["rebases"])
+    problems += _family_problems(texts["families"], tables["areas"])
+    problems += _effectiveness_problems(settings, tables)
+    problems += _basket_problems(tables, texts["baskets"])
     problems += _commitment_problems(tables["commitments"], texts["commitments"])
+    problems += _commitment_links(tables["commitments"], tables["measures"])
     problems += _assumption_problems(tables["assumptions"], texts)
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])
     problems += [
@@ -948,7 +1060,7 @@ _COMPARED: dict[str, tuple[str, ...]] = {
 
 
 def _comparator_problems(
-    measures: pd.DataFrame, areas: pd.DataFrame, own_area: str
+    measures: pd.DataFrame, areas: pd.DataFrame, families: list[str], own_area: str
 ) -> Iterator[Finding]:
     """A comparator is there where the basis needs one, exists, and can be compared with."""
     for number, row in measures.iterrows():
@@ -965,13 +1077,17 @@ def _comparator_problems(
                 "lower, since place 1 is the best", "The comparator says which figure has place 1.",
                 column="polarity", found=row["polarity"],
             )  # fmt: skip
-        wrong = _comparator_problem(row, measures, areas, own_area)
+        wrong = _comparator_problem(row, measures, areas, families, own_area)
         if wrong is not None:
             yield problem(*wrong, column="comparator", found=row["comparator"])
 
 
 def _comparator_problem(
-    row: pd.Series, measures: pd.DataFrame, areas: pd.DataFrame, own_area: str
+    row: pd.Series,
+    measures: pd.DataFrame,
+    areas: pd.DataFrame,
+    families: list[str],
+    own_area: str,
 ) -> tuple[str, str] | None:
     """What was expected of one measure's comparator and what to do, or None if it can be used."""
     kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
@@ -990,10 +1106,12 @@ def _comparator_problem(
         wrong = comparator.name not in others
         return (one_of(others), did_you_mean(comparator.name, others)) if wrong else None
     if comparator.kind == "family":
-        others = sorted(set(areas.loc[areas["area"] != own_area, "kind"]))
-        wrong = comparator.name not in others
+        wrong = comparator.name not in families
         return (
-            (f"a kind of area: {one_of(others)}", did_you_mean(comparator.name, others))
+            (
+                f"a family, or a kind of area: {one_of(families)}",
+                did_you_mean(comparator.name, families),
+            )
             if wrong
             else None
         )
@@ -1010,6 +1128,16 @@ def _comparator_problem(
     if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
         return f"a measure in {unit}", "Name another measure, or correct the unit."
     return None
+
+
+def _family_problems(text: pd.DataFrame, areas: pd.DataFrame) -> Iterator[Finding]:
+    """A family's name says which areas are meant, so it is no kind of area as well."""
+    for number, row in text[text["family"].isin(areas["kind"])].iterrows():
+        yield Finding(
+            "error", _TABLES["families"][0], "a name that is no kind of area in areas.csv",
+            "Rename the family; all areas of a kind are a family without a row here.",
+            row=int(str(number)), column="family", found=row["family"],
+        )  # fmt: skip
 
 
 def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Finding]:
@@ -1149,6 +1277,38 @@ def _point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iter
                 )  # fmt: skip
 
 
+def _rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+    """Rebases at a quarter of a quarterly measure, each once, and each with its place."""
+    frequencies = tables["measures"].drop_duplicates("measure").set_index("measure")["frequency"]
+    seen: dict[tuple[str, date], int] = {}
+    for number, row in tables["rebases"].iterrows():
+        problem = partial(
+            Finding, "error", _TABLES["rebases"][0], row=int(str(number)), measure=row["measure"]
+        )
+        period = parse_period(row["period"])
+        if frequencies.get(row["measure"], "quarterly") != "quarterly":
+            yield problem(
+                "a quarterly measure, since no other has a control chart", "Remove the row.",
+                column="measure", found=row["measure"],
+            )  # fmt: skip
+        elif period.kind != "quarter":
+            yield problem(
+                "a quarter, as its frequency says", "Correct the period.",
+                column="period", found=text.at[number, "period"],
+            )  # fmt: skip
+        first = seen.setdefault((row["measure"], period.end), int(str(number)))
+        if first != number:
+            yield problem(
+                "each quarter of a measure only once", f"Row {first} has it already: remove one.",
+                column="period", found=text.at[number, "period"],
+            )  # fmt: skip
+        if row["document"] not in ("", OWN_DECISION) and not row["location"].strip():
+            yield problem(
+                "the place in the document", f"Give it, or write '{OWN_DECISION}' as the document.",
+                column="location", found=row["location"],
+            )  # fmt: skip
+
+
 def _point_finding(
     column: str, expected: str, remedy: str, *, number: int, text: pd.Series
 ) -> Finding:
@@ -1156,6 +1316,85 @@ def _point_finding(
         "error", _TABLES["trajectories"][0], expected, remedy,
         row=number, column=column, found=text[column], measure=text["measure"],
     )  # fmt: skip
+
+
+def _effectiveness_problems(
+    settings: Settings, tables: dict[str, pd.DataFrame]
+) -> Iterator[Finding]:
+    """The settings name measures and an area that an index of cost can be made of."""
+    problem = partial(Finding, "error", "raw/agreement.toml")
+    made_from = settings.effectiveness
+    if made_from is None:
+        if len(tables["baskets"]):
+            yield problem(
+                "the section to be there, since there is a basket",
+                "Add it; docs/register.md describes it.", column="effectiveness",
+            )  # fmt: skip
+        return
+    measures = tables["measures"].drop_duplicates("measure").set_index("measure")
+    for setting in ("index", "net_budget", "deflator"):
+        name, column = getattr(made_from, setting), f"effectiveness.{setting}"
+        if name not in measures.index:
+            yield problem(
+                "a measure of measures.csv", did_you_mean(name, measures.index),
+                column=column, found=name,
+            )  # fmt: skip
+        elif measures.at[name, "frequency"] != "annual":
+            yield problem("an annual measure", "Name another measure.", column=column, found=name)
+    if made_from.index in measures.index:
+        index = measures.loc[made_from.index]
+        baseline = index["baseline_period"]
+        dated = baseline not in ("", NOT_STATED)
+        other = pd.notna(index["baseline"]) and index["baseline"] != 100
+        if other or not dated or parse_period(baseline).kind != "financial_year":
+            yield problem(
+                "a measure with a baseline of 100 and the financial year that it is of",
+                "Name another measure, or give its baseline_period in measures.csv.",
+                column="effectiveness.index", found=made_from.index,
+            )  # fmt: skip
+    areas = list(tables["areas"]["area"])
+    if made_from.deflator_area not in areas:
+        yield problem(
+            "an area of areas.csv", did_you_mean(made_from.deflator_area, areas),
+            column="effectiveness.deflator_area", found=made_from.deflator_area,
+        )  # fmt: skip
+
+
+#: Units of which a change is counted in points, and no others.
+_IN_POINTS = ("percent", "percent change", "percentage points")
+
+
+def _basket_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+    """Weights above 0, and changes that the indicator's unit allows."""
+    measures = tables["measures"].drop_duplicates("measure").set_index("measure")
+    for number, row in tables["baskets"].iterrows():
+        problem = partial(
+            Finding, "error", _TABLES["baskets"][0], row=int(str(number)), measure=row["indicator"]
+        )
+        if row["weight"] <= 0:
+            yield problem(
+                "a number above 0", "Correct the weight, or remove the row.",
+                column="weight", found=text.at[number, "weight"],
+            )  # fmt: skip
+        if row["indicator"] not in measures.index:
+            continue
+        unit = measures.at[row["indicator"], "unit"]
+        if measures.at[row["indicator"], "frequency"] == "calendar_year":
+            yield problem(
+                "a measure that is observed in quarters, financial years or exam years",
+                "Name another measure: net budgets are of financial years.",
+                column="indicator", found=row["indicator"],
+            )  # fmt: skip
+        if row["change"] == "points" and unit not in _IN_POINTS:
+            yield problem(
+                f"relative, since points are of percentages and the unit is {unit}",
+                "Write relative.", column="change", found="points",
+            )  # fmt: skip
+        if row["change"] == "relative" and unit in _IN_POINTS[1:]:
+            yield problem(
+                f"points, since {unit} is a difference already", "Write points.",
+                column="change", found="relative",
+            )  # fmt: skip
 
 
 def _measure_finding(
@@ -1197,6 +1436,25 @@ def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Itera
                 f"a day that fits '{row['due']}'", "Correct one of the two.",
                 column="due_date", found=text.at[number, "due_date"],
             )  # fmt: skip
+
+
+def _commitment_links(commitments: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
+    """A commitment whose figures are a measure's readings promises a level in the same unit."""
+    by_name = measures.drop_duplicates("measure").set_index("measure")
+    for number, row in commitments[commitments["measure"].isin(by_name.index)].iterrows():
+        measure = by_name.loc[row["measure"]]
+        if row["kind"] != "level":
+            expected = f"nothing, since a {row['kind']} commitment has no readings"
+        elif measure["unit"] != row["unit"]:
+            expected = f"a measure in {row['unit']}, not in {measure['unit']}"
+        elif measure["polarity"] != row["polarity"]:
+            expected = f"a measure of which {row['polarity']} is better"
+        else:
+            continue
+        yield Finding(
+            "error", _TABLES["commitments"][0], expected, "Correct the cell, or empty it.",
+            row=int(str(number)), column="measure", found=row["measure"],
+        )  # fmt: skip
 
 
 def _assumption_problems(

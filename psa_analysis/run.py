@@ -19,11 +19,12 @@ import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
+from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.corrections import NAME as CORRECTIONS
+from psa_analysis.findings import visible
 from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, banner, state_counts, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
-from psa_analysis.words import visible
 from psa_analysis.workbook import assessment_parquet, tables, write_workbook
 
 #: Packages whose versions decide what the pages look like.
@@ -218,8 +219,13 @@ def _footer(report: Report) -> str:
 
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
     book = f"{report.period.slug}.xlsx"
-    write_bytes(folder / "assessment.csv", csv_text(tables(report)["assessment"]).encode())
+    made = tables(report)
+    promised = made["commitments"]
+    # The workbook has the register's columns beside these; here they stand in the register.
+    promised = promised[[name for name in report.commitments if name in promised]]
+    write_bytes(folder / "assessment.csv", csv_text(made["assessment"]).encode())
     write_bytes(folder / "assessment.parquet", assessment_parquet(report))
+    write_bytes(folder / "commitments.csv", csv_text(promised).encode())
     write_workbook(report, folder / book)
     index = templates().get_template("index.html.j2").render(
         title=f"{report.agreement.settings.agreement.name}, {report.period}",
@@ -252,8 +258,7 @@ def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
     """SHA-256 of every file that the pack was made from."""
     data = report.agreement.folder
     raw = [data / "raw" / "agreement.toml"]
-    if (data / CORRECTIONS).exists():
-        raw.append(data / CORRECTIONS)
+    raw += [data / name for name in (CORRECTIONS, PROGRESS) if (data / name).exists()]
     for folder in ("register", *RETURN_FOLDERS):
         raw += [path for path in sorted((data / "raw" / folder).glob("*")) if path.is_file()]
     inputs = {str(path.relative_to(data)): checksum(path) for path in raw}

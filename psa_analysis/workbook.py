@@ -15,6 +15,8 @@ import xlsxwriter
 
 from psa_analysis.assessment import COLUMNS, STATES
 from psa_analysis.cleaning import OBSERVATION_COLUMNS, as_of
+from psa_analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
+from psa_analysis.findings import visible
 from psa_analysis.grant import GRANT_COLUMNS, grants
 from psa_analysis.loading import FORMULA_STARTS, write_bytes
 from psa_analysis.pages import banner
@@ -22,7 +24,7 @@ from psa_analysis.performance import READING_COLUMNS
 from psa_analysis.pipeline import Report
 from psa_analysis.quality import findings_by_partner
 from psa_analysis.register import observed_units
-from psa_analysis.words import decimals, visible
+from psa_analysis.words import decimals
 
 #: What each sheet holds, in order.
 SHEETS = {
@@ -32,7 +34,7 @@ SHEETS = {
     "observations": "the figures that the readings are made of, as known at the cut-off",
     "targets": "the register: the targets of the agreement",
     "measures": "the register: what is measured, from where to where and until when",
-    "commitments": "the register: what else the strategy promises",
+    "commitments": "what else the strategy promises, and where each of it stands",
     "links": "the register: targets that the agreement links",
     "assumptions": "the register: what no document states, and what stands in its place",
     "findings": "what is wrong or doubtful in the files as they stand",
@@ -44,6 +46,7 @@ _INTERNAL = {
     "assessment": ["file", "row"],
     "readings": ["file", "sheet", "row", "column"],
     "observations": ["note", "file", "sheet", "row", "column"],
+    "commitments": ["file", "row"],
     "findings": ["file", "sheet", "row", "column", "found"],
     "data log": ["file"],
 }
@@ -94,21 +97,6 @@ _MEANINGS = {
         "without_status": "the same of the performance without",
         "target_status": "the same of the target",
     },
-    "commitments": {
-        "commitment": "the commitment's name",
-        "objective": "heading of the strategy",
-        "level": "high or other priority",
-        "priority": "the priority",
-        "promise": "what is promised",
-        "kind": "level, quartile, milestone or unquantified",
-        "unit": "unit of a level",
-        "polarity": "whether higher or lower is better",
-        "baseline": "where it starts",
-        "baseline_period": "the period of the baseline",
-        "target": "the level promised",
-        "due": "the date as the document words it",
-        "due_date": "the last day that meets it",
-    },
     "links": {
         "reference": "the target that states the link",
         "linked_to": "a target, or a topic of the agreement",
@@ -147,13 +135,21 @@ _MEANINGS = {
     },
 }
 
+#: What the register says of a commitment and its state does not repeat.
+_AGREED = {
+    "baseline": "where it starts",
+    "baseline_period": "the period of the baseline",
+    **_PLACE,
+}
+
 #: The columns that the sheets' descriptions come from: one place for each.
 MEANINGS: dict[str, dict[str, str]] = {
     "assessment": COLUMNS,
     "grant": GRANT_COLUMNS,
     "readings": READING_COLUMNS | {"unit": "unit of the reading and of its limits"},
     "observations": OBSERVATION_COLUMNS | {"unit": "unit of the value"},
-    **{name: own | (_PLACE if name in ("targets", "measures", "commitments") else {})
+    "commitments": COMMITMENT_COLUMNS | _AGREED,
+    **{name: own | (_PLACE if name in ("targets", "measures") else {})
        for name, own in _MEANINGS.items()},
 }  # fmt: skip
 
@@ -205,7 +201,9 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
         "observations": _with_unit(known, observed),
         "targets": agreement.targets.reset_index(),
         "measures": agreement.measures.drop(columns=["points", "seasons"]).reset_index(),
-        "commitments": agreement.commitments.reset_index(),
+        "commitments": report.commitments.join(
+            agreement.commitments[list(_AGREED)], on="commitment"
+        ),
         "links": agreement.links,
         "assumptions": agreement.assumptions,
         "findings": findings_by_partner(report.findings, agreement),
@@ -333,7 +331,7 @@ def number_format(sheet: str, column: str, unit: str, value: float) -> str:
     if column in _SHARES or (sheet == "grant" and column in ("low_80", "high_80")):
         return "0%"
     whole = float(value).is_integer()
-    if column not in _FIGURES:
+    if column not in _FIGURES and (sheet, column) != ("commitments", "value"):
         return "#,##0" if whole and column in ("value", "numerator", "denominator", "observed") \
             else "General"  # fmt: skip
     number = "#,##0" + ("." + "0" * decimals(value, unit) if decimals(value, unit) else "")

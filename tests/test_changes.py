@@ -171,6 +171,23 @@ def test_a_measure_that_one_pack_does_not_follow(pack: Pack) -> None:
     assert (whole["after"] > whole["before"]).all()
 
 
+def test_a_commitment_that_moved(pack: Pack) -> None:
+    assert pack.commitments is not None
+    table = pack.commitments.set_index("commitment", drop=False)
+    assert table.at["WP1a", "state"] == "done"
+    table.at["WP1a", "state"] = "overdue"
+    row = only(changes(dataclasses.replace(pack, commitments=table.reset_index(drop=True)), pack))
+    assert (row["measure"], row["what"], row["direction"]) == ("WP1a", "commitment", "better")
+    assert (row["before"], row["after"]) == ("overdue", "done")
+    assert (row["title"], row["why"]) == (
+        "The Council agrees a community strategy", "done on 23 July 2003",
+    )  # fmt: skip
+    fewer = table[table.index != "WP1a"].reset_index(drop=True)
+    fewer = dataclasses.replace(pack, commitments=fewer)
+    row = only(changes(fewer, pack))
+    assert (row["before"], row["after"], row["direction"]) == (None, "done", "")
+
+
 def test_two_agreements_are_not_compared(pack: Pack) -> None:
     other = pack.assessment.assign(measure="A" + pack.assessment["measure"])
     with pytest.raises(ParameterError, match="no measure in common"):
@@ -185,12 +202,18 @@ def test_two_quarters_of_the_shipped_data(report: Report, before: Report) -> Non
         ["at risk", "off track", "worse"],
     ]  # fmt: skip
     assert list(states.index) == ["L4-incidents", "N26-trunk", "L7"]
-    # The same revisions as the page on data quality shows.
-    revised = table[table["what"] == "figure"]
+    # The same revisions as the page on data quality shows, and those of the districts.
+    revised = table[(table["what"] == "figure") & (table["area"] == "Leicestershire")]
+    assert (table.loc[table["area"] == "Blaby", "what"] == "figure").all()
     shown = revisions(report)
     assert sorted(zip(revised["measure"], revised["before"], revised["after"], strict=True)) == (
         sorted(zip(shown["measure"], shown["before"], shown["now"], strict=True))
     )
+    promised = table[table["what"] == "commitment"].set_index("measure")
+    moved = report.commitments.set_index("commitment")
+    moved = moved[moved["previous_state"] != moved["state"]]
+    assert promised["before"].to_dict() == moved["previous_state"].to_dict()
+    assert len(promised)
     # What the whole reward comes to is the sum of its parts.
     for end in ("least", "most"):
         rows = table[table["what"] == f"grant at {end}"].set_index("measure")
@@ -299,8 +322,8 @@ def test_the_command(report: Report, before: Report, tmp_path: Path) -> None:
     (folder / "2004-05-Q2.xlsx").unlink()
     result = psa("diff", str(folder), str(folder))
     assert result.output == (
-        f"Grant and revisions are not compared: {folder} has no workbook\n" * 2
-        + "0 changes of 0 measures from 2004-05 Q2 to 2004-05 Q2\n"
+        f"Grants, revisions and commitments are not compared: {folder} has no workbook\n" * 2
+        + "0 changes from 2004-05 Q2 to 2004-05 Q2\n"
     )
     assert result.exit_code == 0
 

@@ -48,8 +48,9 @@ def test_every_row_of_the_shipped_files_became_an_observation(
 def test_the_illustrative_returns_are_what_the_script_makes(tmp_path: Path) -> None:
     script = ROOT / "data" / "make_illustrative_returns.py"
     subprocess.run([sys.executable, script, tmp_path], check=True)
-    for path in (ROOT / "data" / "raw" / "returns").glob("*.csv"):
-        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+    raw = ROOT / "data" / "raw"
+    for path in [raw / "progress.csv", *(raw / "returns").glob("*.csv")]:
+        assert (tmp_path / path.relative_to(raw)).read_text() == path.read_text(), path.name
 
 
 def test_illustrative_returns_start_at_the_registers_baselines(
@@ -127,9 +128,7 @@ def test_a_broken_return_is_named_and_the_rest_goes_on(
     assert findings.loc[findings["severity"] == "error", "row"].unique().tolist() == [3]
 
 
-def test_a_file_that_cannot_be_read_does_not_stop_the_others(
-    council: Path, agreement: Agreement
-) -> None:
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(council: Path, loaded: tuple) -> None:
     (council / "raw" / "returns" / "notes.docx").write_bytes(b"PK")
     (council / "raw" / "returns" / "ragged.csv").write_text("measure,area\nN2\n")
     (Path(os.fsdecode(bytes(council / "raw" / "returns") + b"/caf\xe9.csv"))).write_text("x")
@@ -139,7 +138,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
         "raw/returns/ragged.csv",
         "raw/returns/caf\\udce9.csv",
     }
-    assert observations["measure"].nunique() == 35
+    assert len(observations) == len(loaded[0])
 
 
 def test_a_ragged_row_costs_only_itself(council: Path) -> None:

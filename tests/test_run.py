@@ -42,11 +42,12 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_pack_is_complete(pack: Path) -> None:
     names = {path.name for path in pack.iterdir()}
     pages = {f"{path.stem}{ending}" for path in NOTEBOOKS for ending in (".ipynb", ".html")}
-    tables = {"assessment.csv", "assessment.parquet", "2004-05-Q3.xlsx"}
+    tables = {"assessment.csv", "assessment.parquet", "commitments.csv", "2004-05-Q3.xlsx"}
     assert names == pages | tables | {"index.html", "manifest.json"}
     made = pd.read_csv(pack / "assessment.csv")
     assert made["measure"].tolist()[0] == "N2"
     assert len(made) == 24
+    assert len(pd.read_csv(pack / "commitments.csv")) == 54
 
 
 def test_the_manifest_says_what_the_pack_was_made_from(pack: Path) -> None:
@@ -93,7 +94,10 @@ def test_no_page_asks_anything_of_the_network_or_loses_its_alternative_text(pack
 
 def test_a_theme_page_has_a_chart_for_each_of_its_measures(pack: Path) -> None:
     tags = Tags((pack / "02_safer_county.html").read_text()).tags
-    assert sum(tag == "img" for tag, _ in tags) == 7
+    alts = [attributes["alt"] for tag, attributes in tags if tag == "img"]
+    assert sum(alt.startswith("Line chart of ") for alt in alts) == 7
+    assert sum(alt.startswith("Control chart of ") for alt in alts) == 5
+    assert len(alts) == 12
 
 
 def failing(folder: Path, name: str, *cells: str) -> None:
