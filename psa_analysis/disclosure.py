@@ -303,11 +303,13 @@ def _secondary(known: pd.DataFrame, agreement: Agreement, primary: set[Any]) -> 
 def _earlier(seen: pd.DataFrame, keys: pd.MultiIndex, agreement: Agreement) -> pd.Series:
     """Earlier versions of figures whose versions differ by less than the threshold."""
     threshold = agreement.settings.disclosure.threshold
-    units = seen["measure"].map(agreement.measures["unit"])
-    counts = seen[_FIGURES].astype(float).where(
-        pd.DataFrame({name: (units.map(rate_factor).isna()) | (name != "value")
-                      for name in _FIGURES}, index=seen.index)
-    )  # fmt: skip
+    factor = seen["measure"].map(agreement.measures["unit"]).map(rate_factor)
+    factor = pd.to_numeric(factor, errors="coerce").astype(float)
+    counts = seen[_FIGURES].astype(float)
+    # A version that gives a rate alone tells its count by the other's denominator.
+    among = counts["denominator"].fillna(counts["denominator"].groupby(keys).transform("max"))
+    counts["numerator"] = counts["numerator"].fillna(counts["value"] * among / factor)
+    counts["value"] = counts["value"].where(factor.isna())
     near = pd.Series(data=False, index=seen.index)
     several = keys.duplicated(keep=False) & at_risk(agreement, seen).to_numpy(dtype=bool)
     for _, rows in counts[several].groupby(keys[several], sort=False):
@@ -361,6 +363,7 @@ def protect(report: Report, also: pd.DataFrame | None = None) -> Report:
         outlooks=ahead, assessment=_assessment(report, made, affected, read),
         effectiveness=effectiveness(read, agreement, end),
         commitments=_commitments(report, promised),
+        sources=_sources(report.sources),
         findings=tuple(_finding(one, agreement) for one in report.findings), withheld=marks,
     )  # fmt: skip
 
@@ -492,6 +495,13 @@ def _commitments(report: Report, shown: pd.DataFrame) -> pd.DataFrame:
     full["reason"] = full["reason"].where(~hide, NOT_SHOWN)
     full["evidence"] = full["evidence"].where(~hide, "")
     return full
+
+
+def _sources(sources: pd.DataFrame) -> pd.DataFrame:
+    """The data log without checksums of returns, by which a guess at a figure could be tried."""
+    returned = ~sources["file"].astype(str).str.startswith(_PUBLISHED)
+    gone = [name for name in ("checksum", "sha256") if name in sources]
+    return sources.assign(**{name: sources[name].where(~returned, "") for name in gone})
 
 
 def _finding(one: Finding, agreement: Agreement) -> Finding:

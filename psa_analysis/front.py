@@ -13,7 +13,7 @@ import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.backtest import reference
-from psa_analysis.disclosure import protect
+from psa_analysis.changes import report_at
 from psa_analysis.findings import errors
 from psa_analysis.grant import whole_grant
 from psa_analysis.pages import (
@@ -28,7 +28,7 @@ from psa_analysis.pages import (
     titled,
 )
 from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.pipeline import Report, day_text, load_observations, make_report
+from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register import NOT_STATED
 from psa_analysis.words import counted, figure_text, listed, range_text, reliability_words
 
@@ -57,15 +57,7 @@ def report_before(report: Report) -> Report | None:
     earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
     if earlier.end < parse_period(settings.first_year).start:
         return None
-    if report.audience == "internal":
-        return make_report(
-            report.agreement, report.observations, list(report.findings), earlier, report.audience
-        )
-    # States rest on all figures, which a public report does not hold. What this report does not
-    # show, the earlier one beside it must not either.
-    observations, findings = load_observations(report.agreement)
-    before = make_report(report.agreement, observations, findings, earlier)
-    return protect(before, report.withheld)
+    return report_at(report, earlier)
 
 
 def moved(report: Report, before: Report) -> pd.DataFrame:
