@@ -347,7 +347,11 @@ def protect(report: Report, also: pd.DataFrame | None = None) -> Report:
     known = as_of(seen, report.cut_off)
     agreement = with_seasons(agreement, known)
     read = readings(known, agreement)
-    read["missing"] = read["missing"].str.replace(r"\bsuppressed$", NOT_SHOWN, regex=True)
+    there = report.readings[report.readings["reading"].notna()]
+    there = pd.MultiIndex.from_frame(there[_CELL].astype(str))
+    gone = pd.MultiIndex.from_frame(read[_CELL].astype(str)).isin(there) & read["reading"].isna()
+    # Of those that could not be made anyhow, the reason stands; what returns suppress is small.
+    read["missing"] = read["missing"].mask(gone, NOT_SHOWN).replace("suppressed", NOT_SHOWN)
     affected = _affected(report, seen[hidden], read)
     ahead = {
         name: Outlook(reason=one.reason or _RESTS_ON) if name in affected else one
@@ -385,6 +389,8 @@ def _without(seen: pd.DataFrame, hidden: Flags, agreement: Agreement) -> pd.Data
     made = seen.copy()
     made.loc[hidden, _FIGURES] = np.nan
     made.loc[hidden, "flag"] = "suppressed"
+    # All alike, or this would tell those that are small from those that go with them.
+    made["small"] = hidden
     # Words of senders, and of those who correct them, quote figures.
     risky = at_risk(agreement, seen) | hidden
     made.loc[risky, "note"] = ""
