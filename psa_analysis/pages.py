@@ -48,7 +48,14 @@ from psa_analysis.grant import (
 from psa_analysis.partners import due
 from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
+from psa_analysis.pipeline import (
+    Report,
+    assessment_row,
+    control_of,
+    day_text,
+    readings_not_shown,
+    readings_with_path,
+)
 from psa_analysis.places import (
     AVERAGE,
     REST,
@@ -370,11 +377,7 @@ def _with_withheld(
     frame: pd.DataFrame, data: pd.DataFrame, report: Report, measure: str
 ) -> pd.DataFrame:
     """The readings with a row for each that is held back."""
-    own = report.readings
-    own = own[
-        (own["measure"] == measure) & (own["area"] == report.agreement.settings.agreement.area)
-    ]
-    own = own[own["missing"].eq(NOT_SHOWN) & (own["period_end"] <= pd.Timestamp(report.period.end))]
+    own = readings_not_shown(report, measure)
     if own.empty:
         return frame
     columns = ["Reading", "Chance allows", "Planned", "Observed in the period"]

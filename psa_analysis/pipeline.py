@@ -22,7 +22,7 @@ from psa_analysis.control import (
     register_rebases,
 )
 from psa_analysis.corrections import load_corrections
-from psa_analysis.disclosure import protect
+from psa_analysis.disclosure import NOT_SHOWN, protect
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import csv_text, write_bytes
@@ -268,6 +268,14 @@ def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
     own = own.sort_values("period_end").reset_index(drop=True)
     path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
     return own.assign(planned=path)
+
+
+def readings_not_shown(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure, up to the reporting period, that a public report holds back."""
+    area, end = report.agreement.settings.agreement.area, pd.Timestamp(report.period.end)
+    own = report.readings
+    own = own[(own["measure"] == measure) & (own["area"] == area) & (own["period_end"] <= end)]
+    return own[own["missing"] == NOT_SHOWN].sort_values("period_end").reset_index(drop=True)
 
 
 def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:

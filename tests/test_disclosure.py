@@ -309,7 +309,7 @@ def test_states_are_the_same_for_both_audiences(both: tuple[Report, Report], pac
 
 
 def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) -> None:
-    inside, public = both
+    _, public = both
     before, now = (one.assessment.set_index("measure") for one in both)
     assert pd.notna(before.at["N6-eet", "latest"])
     for column in ("latest", "gap", "progress", "required", "forecast", "low_80", "expected_share"):
@@ -351,6 +351,9 @@ def test_pages_say_what_is_not_shown(both: tuple[Report, Report]) -> None:
     rows = psa.readings_table(public, "L4-repeat").text.splitlines()
     hidden = next(row for row in rows if row.startswith("2004-05 Q2"))
     assert "[c]" in hidden
+    alt = psa.trajectory_chart(public, "L4-repeat").alt
+    assert "2 gaps where numbers are small" in alt
+    assert "are not shown, since numbers are small" in psa.trajectory_chart(public, "N7-gps").alt
     assert "[c]" in psa.key(public).text
     assert "[c]" not in psa.key(both[0]).text
 
