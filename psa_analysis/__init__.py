@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         reference,
         reliability,
     )
+    from psa_analysis.changes import changes
     from psa_analysis.charts import (
         basket_contributions_chart,
         chance_chart,
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
         basket_contributions_table,
         breaks_table,
         budgets_table,
+        changes_table,
+        changes_words,
         closing_account,
         commitment_counts,
         commitment_key,
@@ -135,6 +138,9 @@ _HOMES = {
     "budgets_table": "pages",
     "cells_used": "explain",
     "chance_chart": "charts",
+    "changes": "changes",
+    "changes_table": "pages",
+    "changes_words": "pages",
     "closing_account": "pages",
     "commitment_counts": "pages",
     "commitment_key": "pages",
@@ -228,6 +234,9 @@ __all__ = [
     "budgets_table",
     "cells_used",
     "chance_chart",
+    "changes",
+    "changes_table",
+    "changes_words",
     "closing_account",
     "commitment_counts",
     "commitment_key",

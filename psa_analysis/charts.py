@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from psa_analysis.families import (
     funnel,
     standings,
 )
-from psa_analysis.findings import shorten
+from psa_analysis.findings import shorten, visible
 from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
 from psa_analysis.pages import Html, no_family, table
@@ -108,9 +109,10 @@ class Chart:
         # The page template takes words and numbers from the metadata; in JupyterLab, where the
         # numbers are at hand as `data`, only the picture shows.
         numbers = self.numbers().html if len(self.data) else ""
+        alt = visible(self.alt)
         return (
-            {"image/svg+xml": self.svg, "text/plain": self.alt},
-            {"image/svg+xml": {"alt": self.alt, "numbers": numbers}},
+            {"image/svg+xml": self.svg, "text/plain": alt},
+            {"image/svg+xml": {"alt": alt, "numbers": numbers}},
         )
 
 
@@ -129,9 +131,12 @@ def _is_figure(text: object) -> bool:
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """A figure in the house style that leaves no global state behind."""
-    with mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
+    with warnings.catch_warnings(), mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
         # Text stays text and ids stay the same, so equal numbers give equal bytes.
         mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12})
+        # A price is no mathematics, and it is the reader's fonts that draw the text.
+        mpl.rcParams["text.parse_math"] = False
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         figure = Figure(figsize=(width, height))
         yield figure, figure.add_subplot()
 
@@ -139,8 +144,9 @@ def _figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
 def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = visible(buffer.getvalue())
     # Nothing in the file may point outside it.
-    return buffer.getvalue().partition("<!DOCTYPE")[0] + buffer.getvalue().partition('dtd">\n')[2]
+    return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
 
 def trajectory_chart(report: Report, measure: str) -> Chart:

@@ -62,6 +62,7 @@ def main() -> None:
     psa check                       is the data sound?
     psa assess "2004-05 Q3"         where does each measure stand?
     psa grant "2004-05 Q3"          what may the reward come to?
+    psa diff "2004-05 Q2" "2004-05 Q3"    what changed between two reports?
     psa explain N13 "2004-05 Q3"    which cells is a figure from?
     psa due "2004-05 Q3"            who has not returned what?
     psa template police "2004-05 Q3"    the workbook for a partner to fill in
@@ -122,9 +123,11 @@ def check(data: Path | None) -> None:
 @_one_line_errors
 def assess(period: str, data: Path | None, as_csv: bool) -> None:
     """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
+    from psa_analysis.loading import csv_text
+
     report = _report(period, data)
     if as_csv:
-        click.echo(report.assessment.to_csv(index=False), nl=False)
+        click.echo(csv_text(report.assessment), nl=False)
         sys.exit(_warn_of_errors(report))
     from psa_analysis.words import chance_text, figure_text
 
@@ -153,13 +156,14 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     docs/grant.md has the rules.
     """
     from psa_analysis.grant import grants, payments
+    from psa_analysis.loading import csv_text
     from psa_analysis.pages import grant_words
     from psa_analysis.words import pounds_text, range_text
 
     report = _report(period, data)
     table = grants(report)
     if as_csv:
-        click.echo(table.to_csv(index=False), nl=False)
+        click.echo(csv_text(table), nl=False)
         sys.exit(_warn_of_errors(report))
     shown = table[["measure", "status", "outturn", "without", "target"]].copy()
     shown["p"] = table["proportion"]
@@ -181,6 +185,55 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
         click.echo(f"  {row.year}, {row.what}: {text}")
     click.echo(grant_words(report).text)
     sys.exit(_warn_of_errors(report))
+
+
+@main.command()
+@click.argument("before")
+@click.argument("after")
+@_data
+@click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
+@_one_line_errors
+def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
+    """Print what changed from BEFORE to AFTER: states, readings, chances, grant, revisions.
+
+    Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
+    pack, which keeps what was said when it was made.
+    """
+    from psa_analysis.changes import changes, pack_of, read_pack, report_at
+    from psa_analysis.loading import csv_text
+    from psa_analysis.pipeline import parse_reporting_period
+    from psa_analysis.words import change_text, counted
+
+    report, packs = None, []
+    for text in (before, after):
+        if Path(text).is_dir():
+            packs.append(read_pack(Path(text)))
+            continue
+        period = parse_reporting_period(text)
+        report = report_at(report, period) if report else _report(text, data)
+        packs.append(pack_of(report))
+    table = changes(*packs)
+    if as_csv:
+        click.echo(csv_text(table), nl=False)
+        sys.exit(_warn_of_errors(report) if report else 0)
+    for (measure, title), rows in table.groupby(["measure", "title"], sort=False):
+        click.echo(f"{measure}: {title}" if title else measure)
+        for row in rows.itertuples():
+            was, now = (change_text(one, row.what, row.unit) for one in (row.before, row.after))
+            what = f"{row.area}, {row.period_after}" if row.what == "figure" else row.what
+            way = f" ({row.direction})" if row.direction else ""
+            click.echo(f"  {what}: {was} -> {now}{way}")
+        # What says why of a measure names its revised figures too.
+        told = rows[rows["what"] != "figure"]
+        for why in (told if len(told) else rows)["why"].unique():
+            click.echo(f"  because: {why}")
+    for text, pack in zip((before, after), packs, strict=True):
+        if pack.figures is None:
+            click.echo(
+                f"Grants, revisions and commitments are not compared: {text} has no workbook"
+            )
+    click.echo(f"{counted(len(table), 'change')} from {packs[0].period} to {packs[1].period}")
+    sys.exit(_warn_of_errors(report) if report else 0)
 
 
 @main.command()
@@ -308,8 +361,8 @@ def run(
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
 
     Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, assessment.csv, commitments.csv and manifest.json. Exits with 1 if a notebook
-    failed.
+    index.html, the workbook, assessment.csv and .parquet, commitments.csv and manifest.json. Exits
+    with 1 if a notebook failed.
     """
     report = _report(period, data, audience)
     click.echo(f"{report!r}")
@@ -369,7 +422,7 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
         real_panel,
         reliability,
     )
-    from psa_analysis.loading import write_bytes
+    from psa_analysis.loading import csv_text, write_bytes
     from psa_analysis.pipeline import ROOT, load_observations
     from psa_analysis.words import counted, reliability_words
 
@@ -394,7 +447,7 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
         "reliability": reliability(targets), "brier": brier(targets),
     }  # fmt: skip
     for name, result in results.items():
-        write_bytes(folder / f"{name}.csv", result.to_csv(index=False).encode())
+        write_bytes(folder / f"{name}.csv", csv_text(result).encode())
     if forecasts.empty:
         click.echo(
             "psa: nothing to test: no series has three readings that differ and one after them",

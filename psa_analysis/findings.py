@@ -58,7 +58,7 @@ class Finding:
         if self.column is not None:
             place.append(f"column {self.column}")
         found = "" if self.found is None else f"found {shorten(self.found)!r}, "
-        return (
+        return visible(
             f"{self.severity}: {', '.join(place)}: {found}expected {self.expected}. {self.remedy}"
         )
 
@@ -102,3 +102,17 @@ def one_of(names: Iterable[str]) -> str:
 def shorten(text: str, width: int = 60) -> str:
     """At most `width` characters of a text."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+#: Characters that nobody sees, with what is shown for each: control characters have pictures of
+#: their own, and those that turn the direction of all that follows are named.
+_UNSEEN: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\r"},
+    **{code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+    0x7F: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD,
+}  # fmt: skip
+
+
+def visible(text: str) -> str:
+    """A text in which nothing is hidden: what XML cannot hold, or would turn the rest around."""
+    return text.translate(_UNSEEN)

@@ -82,7 +82,9 @@ def moved(report: Report, before: Report) -> pd.DataFrame:
     )
 
 
-def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str, str]) -> str:
+def front_page(
+    report: Report, title: str, pages: Sequence[Any], made: dict[str, str], book: str
+) -> str:
     """The body of the front page.
 
     Parameters
@@ -95,10 +97,12 @@ def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str,
         What became of each notebook.
     made : dict
         The exported pages by file name, so that links lead to what is there.
+    book : str
+        File name of the workbook.
     """
     before = report_before(report)
     return templates().get_template("index.html.j2").render(
-        title=title, banner=banner(report).html,
+        title=title, banner=banner(report).html, book=book,
         failed=[page for page in pages if page.status != "done"], pages=pages,
         attention=[_attention_words(report), _exceptions_table(report).html],
         standing=state_counts(report).html,

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.findings import DataError, Finding, did_you_mean, one_of, visible
 
 RETURN_FOLDERS = ("returns", "published")
+
+#: What makes a spreadsheet take a text for a formula, full-width forms included.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 def read_table(
@@ -103,6 +106,30 @@ def _header_problems(header: list[str], name: str, columns: list[str]) -> list[F
         for column in sorted({column for column in header if header.count(column) > 1})
     ]
     return problems
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV that is safe to open in a spreadsheet.
+
+    A spreadsheet takes a cell that begins with one of :data:`FORMULA_STARTS` for a formula, even
+    in quotation marks, so an apostrophe is put before such a text. Numbers stay numbers, line
+    ends are of one kind, and what cannot be seen is made visible. For programs there is Parquet,
+    which holds texts as they are.
+    """
+
+    def harmless(cell: object) -> object:
+        if not isinstance(cell, str):
+            return cell
+        text = visible(f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell)
+        # pandas quotes no carriage return, and a spreadsheet would begin a new row at it.
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    texts = {
+        name: table[name].map(harmless)
+        for name in table.columns
+        if table[name].dtype == "object" or table[name].dtype == "str"
+    }
+    return table.assign(**texts).to_csv(index=False)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

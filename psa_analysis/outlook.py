@@ -155,10 +155,13 @@ def outlooks(
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
     here = known[known["area"] == area]
-    compared = followed.index[followed["basis"].isin(_COMPARED)]
+    with_what = followed["comparator"].map(parse_comparator).dropna()
+    with_what = with_what[followed["basis"].isin(_COMPARED)]
+    compared = with_what.index
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
-        made = readings(known, agreement)
+        needed = known["measure"].isin([*compared, *(one.name for one in with_what)])
+        made = readings(known[needed], agreement)
         made = made[made["measure"].isin(compared) & (made["area"] == area)]
         made = made.assign(value=made["reading"], denominator=np.nan)
         here = pd.concat([here[~here["measure"].isin(compared)], made], join="inner")

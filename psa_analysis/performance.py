@@ -96,10 +96,13 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     pandas.DataFrame
         The columns of :data:`READING_COLUMNS`, in order of measure, area and period.
     """
-    made = [
-        _readings_of_one(series, agreement.measures.loc[str(measure)], known, agreement)
-        for (measure, _), series in known.groupby(["measure", "area"], sort=False)
-    ]
+    made = []
+    for name, rows in known.groupby("measure", sort=False):
+        measure = agreement.measures.loc[str(name)]
+        # Nothing of other periods goes into these, so all areas are read at once.
+        alone = measure["basis"] in ("point", "index")
+        areas = [("", rows)] if alone else rows.groupby("area", sort=False)
+        made += [_readings_of_one(series, measure, known, agreement) for _, series in areas]
     if not made:
         # Typed, so that an agreement without a return yet can be assessed like any other.
         empty = pd.DataFrame(columns=list(READING_COLUMNS))
@@ -111,7 +114,7 @@ def _readings_of_one(
     series: pd.DataFrame, measure: pd.Series, known: pd.DataFrame, agreement: Agreement
 ) -> pd.DataFrame:
     """Readings of one measure in one area; `known` holds what it may be compared with."""
-    series = series.sort_values("period_end")
+    series = series.sort_values(["area", "period_end"])
     basis = measure["basis"]
     made = [
         "measure",
@@ -237,24 +240,29 @@ def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.
 
 def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
     """Sum (or pooled rate) of each window; fills in flag, illustrative and missing."""
-    totals: list[float] = []
-    for index, start in first.items():
-        end = series.at[index, "period_end"]
-        window = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
-        quarters = (end.year - start.year) * 4 + (end.quarter - start.quarter) + 1
-        result.at[index, "flag"] = weakest(window["flag"])
-        result.at[index, "illustrative"] = bool(window["illustrative"].any())
-        total = float("nan")
-        if len(window) < quarters:
-            result.at[index, "missing"] = f"needs {quarters} quarters, has {len(window)}"
-        else:
-            made, why_not = added_up(*_columns(window), unit)
-            total = float(made)
-            result.at[index, "missing"] = why_not
-            if rate_factor(unit) is not None and quarters > 1 and not why_not:
-                parts = ["numerator", "denominator"]
-                result.loc[index, parts] = window[parts].sum().to_numpy()
-        totals.append(total)
+    pooled = rate_factor(unit) is not None
+    ends, starts = series["period_end"].to_numpy(), first.to_numpy()
+    begins = np.searchsorted(ends, starts)
+    # Whole quarters between the two, both counted.
+    wanted = (series["period_end"].dt.year - first.dt.year) * 4 + 1
+    wanted += series["period_end"].dt.quarter - first.dt.quarter
+    values, over, under = _columns(series)
+    flags, illustrative = series["flag"].tolist(), series["illustrative"].to_numpy(dtype=bool)
+    totals, missing = np.full(len(series), np.nan), [""] * len(series)
+    numerators, denominators = over.copy(), under.copy()
+    weak, made_up = list(flags), illustrative.copy()
+    for here, (begin, quarters) in enumerate(zip(begins, wanted, strict=True)):
+        window = slice(begin, here + 1)
+        weak[here], made_up[here] = weakest(flags[window]), illustrative[window].any()
+        if here + 1 - begin < quarters:
+            missing[here] = f"needs {quarters} quarters, has {here + 1 - begin}"
+            continue
+        made, missing[here] = added_up(values[window], over[window], under[window], unit)
+        totals[here] = float(made)
+        if pooled and quarters > 1 and not missing[here]:
+            numerators[here], denominators[here] = over[window].sum(), under[window].sum()
+    result["flag"], result["illustrative"], result["missing"] = weak, made_up, missing
+    result["numerator"], result["denominator"] = numerators, denominators
     return pd.Series(totals, index=series.index)
 
 

@@ -24,7 +24,7 @@ from psa_analysis.control import (
 from psa_analysis.corrections import load_corrections
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
-from psa_analysis.loading import write_bytes
+from psa_analysis.loading import csv_text, write_bytes
 from psa_analysis.outlook import Outlook, outlooks
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
@@ -47,9 +47,9 @@ class ParameterError(ValueError):
     """A parameter of a notebook or command that cannot be used."""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Report:
-    """Everything that the pages of one reporting period show.
+    """Everything that the pages of one reporting period show; equal to itself alone.
 
     Attributes
     ----------
@@ -304,4 +304,4 @@ def save_processed(
     from psa_analysis.quality import findings_by_partner
 
     table = findings_by_partner(findings, agreement)
-    write_bytes(folder / "findings.csv", table.to_csv(index=False).encode())
+    write_bytes(folder / "findings.csv", csv_text(table).encode())

@@ -24,14 +24,15 @@ from papermill.exceptions import PapermillExecutionError
 
 from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.corrections import NAME as CORRECTIONS
+from psa_analysis.findings import visible
 from psa_analysis.front import front_page
-from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
+from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
+from psa_analysis.workbook import assessment_parquet, tables, write_workbook
 
 #: Packages whose versions decide what the pages look like.
 _VERSIONS = ("psa_analysis", "pandas", "numpy", "matplotlib", "seaborn", "papermill", "nbconvert")
-
 
 #: A cell that takes longer is stopped, so that nobody waits for an endless loop.
 CELL_SECONDS = 600
@@ -309,7 +310,7 @@ def _rounded(attribute: re.Match[str]) -> str:
 
 
 def _footer(report: Report) -> str:
-    return (
+    return visible(
         f"{report.agreement.settings.agreement.council}. Figures received by "
         f"{day_text(report.cut_off)}. Made with psa_analysis "
         f"{version('psa_analysis')}."
@@ -317,15 +318,25 @@ def _footer(report: Report) -> str:
 
 
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
-    write_bytes(folder / "assessment.csv", report.assessment.to_csv(index=False).encode())
-    write_bytes(folder / "commitments.csv", report.commitments.to_csv(index=False).encode())
+    book = f"{report.period.slug}.xlsx"
+    made = tables(report)
+    promised = made["commitments"]
+    # The workbook has the register's columns beside these; here they stand in the register.
+    promised = promised[[name for name in report.commitments if name in promised]]
+    write_bytes(folder / "assessment.csv", csv_text(made["assessment"]).encode())
+    write_bytes(folder / "assessment.parquet", assessment_parquet(report))
+    write_bytes(folder / "commitments.csv", csv_text(promised).encode())
+    write_workbook(report, folder / book)
     title = f"{report.agreement.settings.agreement.name}, {report.period}"
-    made = {
+    exported = {
         page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
     }
-    index = _page(title, front_page(report, title, pages, made), report, front=True)
+    index = _page(title, front_page(report, title, pages, exported, book), report, front=True)
     write_bytes(folder / "index.html", index.encode())
+    settings = report.agreement.settings.agreement
     manifest = {
+        "agreement": settings.name,
+        "area": settings.area,
         "period": report.period.label,
         "cut_off": report.cut_off.isoformat(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),

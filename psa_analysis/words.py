@@ -24,6 +24,12 @@ _DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index":
              "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
 
 
+def decimals(value: float, unit: str) -> int:
+    """How many decimals a figure of a unit usually has; none for a whole count."""
+    whole = float(value).is_integer() and unit not in _DECIMALS
+    return 0 if whole else _DECIMALS.get(unit, 1)
+
+
 def day_text(day: date) -> str:
     """A day as a reader expects it: ``14 February 2005``."""
     return f"{day.day} {day:%B %Y}"
@@ -41,8 +47,7 @@ def figure_text(value: float, unit: str) -> str:
     """
     if pd.isna(value):
         return "–"
-    whole = float(value).is_integer() and unit not in _DECIMALS
-    text = f"{abs(value):,.{0 if whole else _DECIMALS.get(unit, 1)}f}"
+    text = f"{abs(value):,.{decimals(value, unit)}f}"
     if unit in ("percent", "percent change", "index") and text.endswith(".0"):
         text = text[:-2]
     # A value that rounds to nothing has no sign.
@@ -215,6 +220,28 @@ def reliability_words(table: pd.DataFrame) -> str:
         f"{100 * row.said_to:.0f}%, {row.came_true:.0%} came true."
         for row in table.itertuples()
     )
+
+
+def change_text(value: object, what: str, unit: str) -> str:
+    """What stood or stands there, of a row of :func:`psa_analysis.changes.changes`.
+
+    Parameters
+    ----------
+    value : object
+        ``before`` or ``after``; a missing one gives a dash.
+    what, unit : str
+        The row's.
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value
+    number = float(str(value))
+    if what == "chance":
+        return chance_text(number)
+    if unit == "share of the pot":
+        return range_text(number, number, 2)
+    return figure_text(number, unit) if unit else f"{number:,.10g}"
 
 
 def listed(names: list[str]) -> str:

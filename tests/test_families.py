@@ -220,6 +220,24 @@ def test_too_few_figures_make_no_quartile(report: Report) -> None:
     assert four["missing"] == tuple(AREAS[4:])
 
 
+def test_a_year_that_has_not_ended_is_not_looked_at(report: Report) -> None:
+    """A report of December 2004 has a year to March 2005 only as a forecast."""
+    made = made_of(report, "L7-family", {area: flat(40, 1) for area in AREAS})
+    assert made.readings["period"].max() == "2004/05"
+    assert standings(made, "L7-family", NEIGHBOURS)["period"].iloc[-1] == "2003/04"
+    ahead = family_outlook(made, "L7-family", NEIGHBOURS).edge.periods
+    assert [period.label for period in ahead] == ["2004/05", "2005/06"]
+
+
+def test_exactly_half_of_a_family_is_enough(report: Report) -> None:
+    eight = pd.DataFrame({"family": "eight", "area": AREAS[1:8]})
+    agreement = dataclasses.replace(report.agreement, families=eight)
+    half: dict[str, list[float | None]] = {area: [number] for number, area in enumerate(AREAS[:4])}
+    made = made_of(dataclasses.replace(report, agreement=agreement), "L7-family", half)
+    row = standings(made, "L7-family", "eight").iloc[0]
+    assert (row["ranked"], row["family"], row["edge"]) == (4, 8, 2.25)
+
+
 def test_quartiles_need_four_authorities(report: Report) -> None:
     small_family = pd.DataFrame({"family": "small", "area": AREAS[1:4]})
     agreement = dataclasses.replace(report.agreement, families=small_family)

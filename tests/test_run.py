@@ -37,7 +37,8 @@ def pack(pack_of: Callable[[str], Path]) -> Path:
 def test_the_pack_is_complete(pack: Path) -> None:
     names = {path.name for path in pack.iterdir()}
     pages = {f"{path.stem}{ending}" for path in NOTEBOOKS for ending in (".ipynb", ".html")}
-    assert names == pages | {"index.html", "assessment.csv", "commitments.csv", "manifest.json"}
+    tables = {"assessment.csv", "assessment.parquet", "commitments.csv", "2004-05-Q3.xlsx"}
+    assert names == pages | tables | {"index.html", "manifest.json"}
     made = pd.read_csv(pack / "assessment.csv")
     assert made["measure"].tolist()[0] == "N2"
     assert len(made) == 24
