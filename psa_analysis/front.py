@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -14,10 +13,10 @@ import pandas as pd
 from psa_analysis.assessment import STATES
 from psa_analysis.backtest import reference
 from psa_analysis.findings import errors
-from psa_analysis.grant import whole_grant
 from psa_analysis.pages import (
     Html,
     banner,
+    changes_words,
     grant_words,
     late_table,
     state_counts,
@@ -26,10 +25,9 @@ from psa_analysis.pages import (
     templates,
     titled,
 )
-from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.pipeline import Report, day_text, make_report
+from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register import NOT_STATED
-from psa_analysis.words import counted, figure_text, listed, range_text, reliability_words
+from psa_analysis.words import counted, figure_text, listed, reliability_words
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")
@@ -50,38 +48,6 @@ def exceptions(report: Report) -> pd.DataFrame:
     return rows.loc[order.sort_values(kind="stable").index]
 
 
-def report_before(report: Report) -> Report | None:
-    """The report of the quarter before, as known then; None in the agreement's first."""
-    settings = report.agreement.settings.agreement
-    earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
-    if earlier.end < parse_period(settings.first_year).start:
-        return None
-    return make_report(
-        report.agreement, report.observations, list(report.findings), earlier, report.audience
-    )
-
-
-def moved(report: Report, before: Report) -> pd.DataFrame:
-    """Where each measure stood before and where it stands now.
-
-    Parameters
-    ----------
-    report, before : Report
-        Of the same agreement.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per measure that counts for the grant: ``measure``, ``title``, ``unit``, and
-        ``state``, ``latest`` and ``latest_period`` twice, with ``_before`` for the earlier report.
-    """
-    columns = ["measure", "state", "latest", "latest_period"]
-    now = report.assessment[report.assessment["role"] == "target"]
-    return now[["measure", "title", "unit", *columns[1:]]].merge(
-        before.assessment[columns], on="measure", suffixes=("", "_before"), validate="one_to_one"
-    )
-
-
 def front_page(
     report: Report, title: str, pages: Sequence[Any], made: dict[str, str], book: str
 ) -> str:
@@ -100,14 +66,13 @@ def front_page(
     book : str
         File name of the workbook.
     """
-    before = report_before(report)
     return templates().get_template("index.html.j2").render(
         title=title, banner=banner(report).html, book=book,
         failed=[page for page in pages if page.status != "done"], pages=pages,
         attention=[_attention_words(report), _exceptions_table(report).html],
         standing=state_counts(report).html,
         grant=grant_words(report).html, grant_link=_place(made, "The reward by measure"),
-        moved=[_moved_words(report, before), _moved_table(report, before).html] if before else [],
+        moved=changes_words(report).html, moved_link=_place(made, "What has changed since"),
         late=late_table(report).html,
         sure=_sure_words(report),
         method_link=_place(made, "How often forecasts came true"),
@@ -158,41 +123,6 @@ def _exceptions_table(report: Report) -> Html:
         frame, f"Off track, missed, without data or late, {report.period}",
         numeric=["Latest", "Planned by then", "Target"],
     )  # fmt: skip
-
-
-def _moved_words(report: Report, before: Report) -> str:
-    rows = moved(report, before)
-    changed = (rows["state"] != rows["state_before"]).sum()
-    newer = rows["latest_period"].notna() & (rows["latest_period"] != rows["latest_period_before"])
-    then, now = (range_text(*whole_grant(one).expected()) for one in (before, report))
-    return (
-        f"Since {before.period}: of {counted(len(rows), 'measure')} that count for the grant "
-        f"{changed} changed state, and {newer.sum()} had a newer reading. The expected reward was "
-        f"{then} of the pot then, and is {now} now."
-    )
-
-
-def _moved_table(report: Report, before: Report) -> Html:
-    rows = moved(report, before)
-    rows = rows[rows["state"] != rows["state_before"]]
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": titled(rows),
-            "State before": rows["state_before"],
-            "State now": rows["state"],
-            "Reading before": _reading(rows, "latest_before", "latest_period_before"),
-            "Reading now": _reading(rows, "latest", "latest_period"),
-        }
-    )
-    return table(frame, f"States that have changed since {before.period}")
-
-
-def _reading(rows: pd.DataFrame, value: str, period: str) -> list[str]:
-    return [
-        "–" if pd.isna(one) else f"{figure_text(one, unit)} for {of}"
-        for one, unit, of in zip(rows[value], rows["unit"], rows[period], strict=True)
-    ]
 
 
 def _sure_words(report: Report) -> list[str]:
