@@ -120,6 +120,8 @@ def sentences(row: pd.Series) -> str:
             first += f"; the planned path stands at {figure_text(row['planned'], unit)} by then"
             first += _months_text(row["gap_months"])
         said.append(first)
+    elif row["latest_flag"] == "withheld":
+        said.append(f"The latest reading, for {row['latest_period']}, is {row['missing']}")
     if pd.notna(row["target"]):
         said.append(f"The target is {with_unit(row['target'], unit)} by {row['due']}")
     if pd.notna(row["forecast"]):
@@ -140,7 +142,7 @@ def sentences(row: pd.Series) -> str:
             said.append("A provisional figure may still be revised, so the change may too")
     if row["late"]:
         said.append(f"The return for {row['expected_period']} had not come in by the cut-off")
-    elif row["missing"]:
+    elif row["missing"] and row["latest_flag"] != "withheld":
         said.append(f"No reading can be made for the newest period: {row['missing']}")
     return ". ".join(said) + "."
 
