@@ -75,7 +75,8 @@ class Pack:
     assessment : pandas.DataFrame
         One row per measure.
     figures : pandas.DataFrame or None
-        ``measure``, ``area``, ``period`` and ``observed``; None if the pack does not keep them.
+        ``measure``, ``area``, ``period``, ``observed`` and ``flag``; None if the pack does not
+        keep them.
     grants : pandas.DataFrame or None
         ``measure``, ``pot_share``, ``least`` and ``most``; None likewise.
     commitments : pandas.DataFrame or None
@@ -90,7 +91,7 @@ class Pack:
     commitments: pd.DataFrame | None
 
 
-_FIGURES = ["measure", "area", "period", "observed"]
+_FIGURES = ["measure", "area", "period", "observed", "flag"]
 _GRANTS = ["measure", "pot_share", "least", "most"]
 _COMMITMENTS = ["commitment", "promise", "state", "reason"]
 _NUMBERS = ["baseline", "without", "target", "latest", "forecast", "chance_target"]
@@ -350,7 +351,6 @@ def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFram
         how="outer",
         suffixes=("_before", "_after"),
         sort=False,
-        indicator="there",
     )
     until = min(one.period.end, other.period.end)
     latest = {
@@ -363,7 +363,9 @@ def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFram
         old, new = row.observed_before, row.observed_after
         if _same(old, new):
             continue
-        if row.there == "both" and (pd.isna(old) or pd.isna(new)):
+        if (pd.isna(old) and row.flag_before == "suppressed") or (
+            pd.isna(new) and row.flag_after == "suppressed"
+        ):
             # It was there, and one of the two does not show it.
             continue
         revised = not pd.isna(old) and not pd.isna(new)
