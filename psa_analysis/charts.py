@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -74,7 +74,7 @@ STATE_MARKS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart:
     """A picture with its alternative text and its data.
 
@@ -91,10 +91,13 @@ class Chart:
         table under the chart shows. Without it the table is made of `data`.
     """
 
-    svg: str = field(repr=False)
+    svg: str
     alt: str
-    data: pd.DataFrame = field(repr=False)
-    shown: pd.DataFrame | None = field(default=None, repr=False)
+    data: pd.DataFrame
+    shown: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return self.alt
 
     def numbers(self) -> Html:
         """The numbers drawn as a folded table."""

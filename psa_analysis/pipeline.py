@@ -7,11 +7,13 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
+from psa_analysis.commentary import load_commentary
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
     OUR_RULES,
@@ -33,6 +35,9 @@ from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement, observed_units
 from psa_analysis.trajectory import planned_path, season_factors
 from psa_analysis.words import day_text as day_text
+
+if TYPE_CHECKING:
+    from psa_analysis.interactive import MeasureView
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +82,8 @@ class Report:
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
         What is wrong or doubtful in the returns.
+    commentary : pandas.DataFrame
+        What people wrote (:func:`psa_analysis.commentary.load_commentary`), for every report.
     """
 
     agreement: Agreement
@@ -91,12 +98,24 @@ class Report:
     commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
+    commentary: pd.DataFrame
 
     def __repr__(self) -> str:
         return (
             f"{self.agreement.settings.agreement.name}, {self.period} "
             f"({self.audience}; figures received by {day_text(self.cut_off)})"
         )
+
+    def __getitem__(self, measure: str) -> MeasureView:
+        """One measure as a reader sees it, for example ``report["N13"]``."""
+        # Here, since charts read reports, and drawing is not needed to make one.
+        from psa_analysis.interactive import MeasureView
+
+        assessment_row(self, measure)
+        return MeasureView(self, measure)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.assessment["measure"].tolist()
 
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
@@ -111,8 +130,18 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
     series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
     _, unclear = load_progress(agreement)
+    _, unfit_words = load_commentary(agreement)
     rebases = check_rebases(observations, agreement)
-    return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear, *rebases]
+    return observations, [
+        *findings,
+        *unread,
+        *unfit,
+        *doubts,
+        *series,
+        *unclear,
+        *rebases,
+        *unfit_words,
+    ]
 
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
@@ -164,6 +193,7 @@ def make_report(
         agreement, period, cut_off, audience, observations, read, ahead,
         assess(read, agreement, period, refused, ahead),
         effectiveness(read, agreement, period.end), promised, sources, tuple(findings),
+        load_commentary(agreement)[0],
     )  # fmt: skip
 
 
@@ -238,8 +268,11 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
     """
     rows = report.assessment[report.assessment["measure"] == measure]
     if rows.empty:
-        known = ", ".join(report.assessment["measure"])
-        raise KeyError(f"there is no measure '{measure}'; the assessment has {known}")
+        measures = report.assessment["measure"].tolist()
+        raise KeyError(
+            f"there is no measure '{measure}'; the assessment has {', '.join(measures)}. "
+            + did_you_mean(str(measure), measures)
+        )
     return rows.iloc[0]
 
 

@@ -22,6 +22,7 @@ import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
+from psa_analysis.commentary import NAME as COMMENTARY
 from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.corrections import NAME as CORRECTIONS
 from psa_analysis.findings import visible
@@ -356,7 +357,7 @@ def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
     """SHA-256 of every file that the pack was made from."""
     data = report.agreement.folder
     raw = [data / "raw" / "agreement.toml"]
-    raw += [data / name for name in (CORRECTIONS, PROGRESS) if (data / name).exists()]
+    raw += [data / name for name in (COMMENTARY, CORRECTIONS, PROGRESS) if (data / name).exists()]
     for folder in ("register", *RETURN_FOLDERS):
         raw += [path for path in sorted((data / "raw" / folder).glob("*")) if path.is_file()]
     inputs = {str(path.relative_to(data)): checksum(path) for path in raw}
