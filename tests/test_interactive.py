@@ -30,7 +30,7 @@ def test_a_target_of_the_register_by_its_name(agreement: Agreement) -> None:
     assert "without 33 (assumed), target 35, due 2005/06" in said
     assert "baseline 326.3888889 (derived), without not stated, target 235" in repr(one)
     assert "Context: N26-gb" in repr(roads)
-    with pytest.raises(KeyError, match="no target or measure 'N-13'. Did you mean 'N13'"):
+    with pytest.raises(KeyError, match=r"no target or measure 'N-13'\. Did you mean 'N13'"):
         agreement["N-13"]
     assert {"N26", "N26-county", "N2"} <= set(agreement._ipython_key_completions_())
 
@@ -44,7 +44,7 @@ def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
     assert f'alt="{view.chart.alt}"' in html
     assert "data:image/svg+xml;base64," in html
     assert report._ipython_key_completions_() == report.assessment["measure"].tolist()
-    with pytest.raises(KeyError, match="no measure 'N133'.*Did you mean 'N13'"):
+    with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
         report["N133"]
 
 
@@ -58,7 +58,7 @@ def test_what_is_printed_is_said_in_words(report: Report) -> None:
 
 
 def test_a_step_moves_the_forecast_towards_the_target(report: Report) -> None:
-    # From 0 to −20: the whole way is 20 points, so a quarter is 5, and lower is better.
+    # From 0 to -20: the whole way is 20 points, so a quarter is 5, and lower is better.
     found = outturn(report, "N13", 0.25)
     assert found.by == pytest.approx(5)
     assert found.middle == pytest.approx(report.outlooks["N13"].median - 5)
