@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -13,11 +12,12 @@ import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.backtest import reference
+from psa_analysis.changes import report_before
 from psa_analysis.findings import errors
-from psa_analysis.grant import whole_grant
 from psa_analysis.pages import (
     Html,
     banner,
+    changes_words,
     grant_words,
     late_table,
     state_counts,
@@ -26,10 +26,10 @@ from psa_analysis.pages import (
     templates,
     titled,
 )
-from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.pipeline import Report, day_text, make_report
+from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register import NOT_STATED
-from psa_analysis.words import counted, figure_text, listed, range_text, reliability_words
+from psa_analysis.words import counted, figure_text, listed, reliability_words
+from psa_analysis.workbook import workbook_name
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")
@@ -50,17 +50,6 @@ def exceptions(report: Report) -> pd.DataFrame:
     return rows.loc[order.sort_values(kind="stable").index]
 
 
-def report_before(report: Report) -> Report | None:
-    """The report of the quarter before, as known then; None in the agreement's first."""
-    settings = report.agreement.settings.agreement
-    earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
-    if earlier.end < parse_period(settings.first_year).start:
-        return None
-    return make_report(
-        report.agreement, report.observations, list(report.findings), earlier, report.audience
-    )
-
-
 def moved(report: Report, before: Report) -> pd.DataFrame:
     """Where each measure stood before and where it stands now.
 
@@ -72,19 +61,17 @@ def moved(report: Report, before: Report) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per measure that counts for the grant: ``measure``, ``title``, ``unit``, and
+        One row per measure: ``measure``, ``title``, ``role``, ``unit``, and
         ``state``, ``latest`` and ``latest_period`` twice, with ``_before`` for the earlier report.
     """
     columns = ["measure", "state", "latest", "latest_period"]
-    now = report.assessment[report.assessment["role"] == "target"]
-    return now[["measure", "title", "unit", *columns[1:]]].merge(
+    now = report.assessment[["measure", "title", "role", "unit", *columns[1:]]]
+    return now.merge(
         before.assessment[columns], on="measure", suffixes=("", "_before"), validate="one_to_one"
     )
 
 
-def front_page(
-    report: Report, title: str, pages: Sequence[Any], made: dict[str, str], book: str
-) -> str:
+def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str, str]) -> str:
     """The body of the front page.
 
     Parameters
@@ -97,17 +84,16 @@ def front_page(
         What became of each notebook.
     made : dict
         The exported pages by file name, so that links lead to what is there.
-    book : str
-        File name of the workbook.
     """
     before = report_before(report)
     return templates().get_template("index.html.j2").render(
-        title=title, banner=banner(report).html, book=book,
+        title=title, banner=banner(report).html, book=workbook_name(report),
         failed=[page for page in pages if page.status != "done"], pages=pages,
         attention=[_attention_words(report), _exceptions_table(report).html],
         standing=state_counts(report).html,
         grant=grant_words(report).html, grant_link=_place(made, "The reward by measure"),
-        moved=[_moved_words(report, before), _moved_table(report, before).html] if before else [],
+        moved=[changes_words(report), *([_moved_table(report, before)] if before else [])],
+        moved_link=_place(made, "What has changed since"),
         late=late_table(report).html,
         sure=_sure_words(report),
         method_link=_place(made, "How often forecasts came true"),
@@ -158,18 +144,6 @@ def _exceptions_table(report: Report) -> Html:
         frame, f"Off track, missed, without data or late, {report.period}",
         numeric=["Latest", "Planned by then", "Target"],
     )  # fmt: skip
-
-
-def _moved_words(report: Report, before: Report) -> str:
-    rows = moved(report, before)
-    changed = (rows["state"] != rows["state_before"]).sum()
-    newer = rows["latest_period"].notna() & (rows["latest_period"] != rows["latest_period_before"])
-    then, now = (range_text(*whole_grant(one).expected()) for one in (before, report))
-    return (
-        f"Since {before.period}: of {counted(len(rows), 'measure')} that count for the grant "
-        f"{changed} changed state, and {newer.sum()} had a newer reading. The expected reward was "
-        f"{then} of the pot then, and is {now} now."
-    )
 
 
 def _moved_table(report: Report, before: Report) -> Html:

@@ -30,7 +30,7 @@ from psa_analysis.front import front_page
 from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, templates
 from psa_analysis.pipeline import ROOT, Report, day_text
-from psa_analysis.workbook import assessment_parquet, tables, write_workbook
+from psa_analysis.workbook import assessment_parquet, tables, workbook_name, write_workbook
 
 #: Packages whose versions decide what the pages look like.
 _VERSIONS = ("psa_analysis", "pandas", "numpy", "matplotlib", "seaborn", "papermill", "nbconvert")
@@ -319,7 +319,6 @@ def _footer(report: Report) -> str:
 
 
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
-    book = f"{report.period.slug}.xlsx"
     made = tables(report)
     promised = made["commitments"]
     # The workbook has the register's columns beside these; here they stand in the register.
@@ -327,12 +326,12 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
     write_bytes(folder / "assessment.csv", csv_text(made["assessment"]).encode())
     write_bytes(folder / "assessment.parquet", assessment_parquet(report))
     write_bytes(folder / "commitments.csv", csv_text(promised).encode())
-    write_workbook(report, folder / book)
+    write_workbook(report, folder / workbook_name(report))
     title = f"{report.agreement.settings.agreement.name}, {report.period}"
     exported = {
         page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
     }
-    index = _page(title, front_page(report, title, pages, exported, book), report, front=True)
+    index = _page(title, front_page(report, title, pages, exported), report, front=True)
     write_bytes(folder / "index.html", index.encode())
     settings = report.agreement.settings.agreement
     manifest = {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import date
 from types import SimpleNamespace
 
 import pytest
 from test_pages import Tags
 
-from psa_analysis.front import _place, exceptions, front_page, moved, report_before
+from psa_analysis.changes import report_before
+from psa_analysis.front import _place, exceptions, front_page, moved
 from psa_analysis.pipeline import Report
 
 
@@ -66,13 +68,12 @@ def test_the_report_before_knew_only_what_was_known_then(report: Report, report_
     assert before.cut_off == date(2004, 11, 14)
     assert before.assessment.equals(report_of("2004-05 Q2").assessment)
     assert report_before(report_of("2003-04 Q1")) is None
-    assert "no report before it to compare with" in front(report_of("2003-04 Q1"))
+    assert "There is no report before 2003-04 Q1 to compare with" in front(report_of("2003-04 Q1"))
 
 
 def test_what_has_moved(report: Report, report_of) -> None:
     before = report_of("2004-05 Q2")
     rows = moved(report, before).set_index("measure")
-    assert "N26-all" not in rows.index
     then, now = before.assessment.set_index("measure"), report.assessment.set_index("measure")
     for measure, row in rows.iterrows():
         assert row["state_before"] == then.at[measure, "state"]
@@ -81,12 +82,15 @@ def test_what_has_moved(report: Report, report_of) -> None:
     assert rows.at["N26-trunk", "state_before"] == "at risk"
     assert other["N26-trunk"] == "on track"
     html = front(report)
-    count = (rows["state"] != rows["state_before"]).sum()
-    newer = (rows["latest_period"].fillna("") != rows["latest_period_before"].fillna("")).sum()
-    assert (
-        f"Since 2004-05 Q2: of 20 measures that count for the grant {count} changed state" in html
-    )
-    assert f"and {newer} had a newer reading" in html
+    names = rows.index[rows["state"] != rows["state_before"]].tolist()
+    assert names == ["L4-incidents", "N26-trunk", "L7"]
+    assert "Since 2004-05 Q2: 3 measures have changed state: L4-incidents is off track" in html
+    table = html.partition("States that have changed since 2004-05 Q2</caption>")[2]
+    heads = re.findall(r'<th scope="row">([^<]*)</th>', table.partition("</table>")[0])
+    assert heads == names
+    # The whole comparison is on the page that has it.
+    there = front(report, b='<h2 id="what">x</h2><caption>What has changed since 2004-05 Q2')
+    assert '<a href="b.html#what">What changed, measure by measure, and why</a>' in there
     same = moved(report, report)
     assert (same["state"] == same["state_before"]).all()
 
