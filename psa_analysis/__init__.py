@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         links_chart,
         progress_chart,
         reliability_chart,
+        small_multiples,
         trajectory_chart,
     )
     from psa_analysis.control import (
@@ -218,6 +219,7 @@ _HOMES = {
     "reliability_table": "pages",
     "returns_table": "pages",
     "revisions_table": "pages",
+    "small_multiples": "charts",
     "standings": "families",
     "standings_table": "pages",
     "state_counts": "pages",
@@ -317,6 +319,7 @@ __all__ = [
     "reliability_table",
     "returns_table",
     "revisions_table",
+    "small_multiples",
     "standings",
     "standings_table",
     "state_counts",

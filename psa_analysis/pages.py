@@ -1947,5 +1947,10 @@ def outturn_table(report: Report, theme: str | None = None) -> Html:
         "What if the deciding readings were better by a part of the way to the target: the chance "
         f"of the target, and the expected share of the pot, {report.period}"
     )
+    if not made:
+        return _sentence(
+            "No deciding reading of these measures is forecast from a start that is stated, so "
+            "there is nothing to move."
+        )
     frame = pd.DataFrame(made)
     return table(frame, caption, numeric=list(frame.columns[2:]))

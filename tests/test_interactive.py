@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -111,7 +113,7 @@ def test_the_table_and_the_words_of_what_if(
     assert "worse than forecast" in outturn_words(outturn(report, "N13", -0.1)).text
     assert "The expected reward is " in outturn_words(outturn(report, "N13", 0.0)).text
     # Nothing is left to move once all is decided.
-    assert outturn_table(report_of("2006-07 Q3"), "safer").text.endswith(": none.")
+    assert outturn_table(report_of("2006-07 Q3"), "safer").text.endswith("nothing to move.")
 
 
 def shell(allow_stdin: bool) -> SimpleNamespace:
@@ -147,3 +149,34 @@ def test_sliders_say_what_they_are_set_to(report: Report, monkeypatch: pytest.Mo
     which.value = "N26-trunk"
     assert slider.value == 0.0
     assert "Killed or seriously injured on trunk roads" in said.value
+
+
+def test_small_pictures_name_each_measure_with_its_state(report: Report) -> None:
+    chart = psa.small_multiples(report)
+    counting = report.assessment[report.assessment["role"] == "target"]
+    drawn = "".join(ET.fromstring(chart.svg).itertext())
+    for row in counting.itertuples():
+        assert re.search(rf"{row.measure}: (\S )?{row.state}", drawn), row.measure
+    assert chart.alt.startswith("20 small line charts")
+    assert "on track: N26-trunk;" in chart.alt
+    assert chart.data["measure"].tolist() == counting["measure"].tolist()
+    assert chart.svg == psa.small_multiples(report).svg
+    assert "−8.3%, target −20%" in drawn
+
+
+@pytest.mark.parametrize("period", ["2001-02 Q1", "2006-07 Q3"])
+def test_small_pictures_at_the_ends(report_of: Callable[[str], Report], period: str) -> None:
+    ET.fromstring(psa.small_multiples(report_of(period)).svg)
+
+
+def test_a_new_definition_is_marked(report: Report) -> None:
+    plain = psa.trajectory_chart(report, "N13")
+    assert "[b]" not in plain.svg
+    measures = report.agreement.measures.copy()
+    measures.loc["N13", "continues"] = "N2"
+    changed = dataclasses.replace(
+        report, agreement=dataclasses.replace(report.agreement, measures=measures)
+    )
+    chart = psa.trajectory_chart(changed, "N13")
+    assert "[b] new definition" in chart.svg
+    assert chart.alt.endswith("on by a new definition, marked [b].")
