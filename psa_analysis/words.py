@@ -139,12 +139,14 @@ def sentences(
     return ". ".join(filter(None, said)) + "."
 
 
-def further_sentences(row: pd.Series, reward: pd.Series | None = None) -> str:
+def further_sentences(
+    row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
+) -> str:
     """The range of the forecast, what is still to be done, the direction, and what is not known.
 
     Parameters
     ----------
-    row, reward : pandas.Series
+    row, before, reward : pandas.Series
         As for :func:`sentences`; an empty text where there is nothing more to say.
     """
     unit = str(row["unit"])
@@ -164,7 +166,8 @@ def further_sentences(row: pd.Series, reward: pd.Series | None = None) -> str:
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         said.append(_required_text(row))
     if pd.notna(row["direction"]):
-        said.append(_direction_text(row))
+        if not _is_new(row, before):
+            said.append(f"The latest reading is {_direction_text(row)}")
         if row["latest_flag"] == "provisional":
             said.append("A provisional figure may still be revised, so the change may too")
     # The state may have said so already.
@@ -272,11 +275,9 @@ def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
         way = "risen" if now > then else "fallen"
         said.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
     unit = str(row["unit"])
-    new = pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]
+    new = _is_new(row, before)
     if new and pd.notna(row["direction"]):
-        one = "same as" if row["direction"] == "same" else f"{row['direction']} than"
-        the = "the " if row["direction"] == "same" else ""
-        said.append(f"the new reading is {the}{one} the one before")
+        said.append(f"the new reading is {_direction_text(row)}")
     elif new:
         said.append("a first reading has come in")
     elif pd.notna(row["latest"]) and figure_text(row["latest"], unit) != figure_text(
@@ -284,7 +285,9 @@ def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
     ):
         was, is_ = (figure_text(one["latest"], unit) for one in (before, row))
         said.append(f"the reading of {row['latest_period']} was revised from {was} to {is_}")
-    since = f"Since {before['period']} {listed(said)}" if said else ""
+    # With a comma, since what is said of the reading holds an "and" of its own.
+    joined = ", and ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
+    since = f"Since {before['period']} {joined}" if said else ""
     if row["late"]:
         return f"{since}; {late}" if since else late[:1].upper() + late[1:]
     return since or f"Nothing of note has changed since {before['period']}"
@@ -301,15 +304,22 @@ def pot_text(least: float, most: float) -> str:
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
+def _is_new(row: pd.Series, before: pd.Series | None) -> bool:
+    """Whether the latest reading is of a later period than the one in the report before."""
+    if before is None or pd.isna(row["latest"]):
+        return False
+    return bool(row["latest_period"] != before["latest_period"])
+
+
 def _direction_text(row: pd.Series) -> str:
-    """Better or worse than the reading before, and than a year earlier."""
+    """``better than the one before and than that of a year earlier``."""
     first, on_year = str(row["direction"]), row["direction_on_year"]
-    text = f"It is {_than(first)} the reading before ({row['previous_period']})"
+    text = f"{_than(first)} the one before"
     if pd.isna(on_year):
         return text
     if on_year == first:
         return f"{text} and {_than(first).removeprefix(first).strip()} that of a year earlier"
-    return f"{text} and {_than(str(on_year))} that of a year earlier"
+    return f"{text}, but {_than(str(on_year))} that of a year earlier"
 
 
 def _required_text(row: pd.Series) -> str:
