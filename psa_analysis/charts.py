@@ -41,7 +41,14 @@ from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
 from psa_analysis.pages import Html, no_family, table
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
+from psa_analysis.pipeline import (
+    Report,
+    assessment_row,
+    control_of,
+    day_text,
+    readings_not_shown,
+    readings_with_path,
+)
 from psa_analysis.places import SURE, decompose, hotspots
 from psa_analysis.register import NOT_STATED
 from psa_analysis.trajectory import (
@@ -172,6 +179,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     definition = report.agreement.measures.loc[measure]
     own = readings_with_path(report, measure)
     data = own[["period", "reading", "flag", "planned"]]
+    gaps = readings_not_shown(report, measure)
     outlook = report.outlooks[measure]
     fan = outlook.fan() if not outlook.reason else None
     if fan is not None:
@@ -183,9 +191,12 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         if fan is not None:
             labels += _draw_fan(axes, fan, own, str(row["unit"]))
         if len(own):
-            labels += _draw_readings(axes, own, str(row["unit"]), fan is not None)
+            labels += _draw_readings(axes, own, gaps, str(row["unit"]), fan is not None)
             if definition["continues"]:
                 _draw_break(axes, own)
+        elif len(gaps):
+            axes.text(0.5, 0.5, "Readings not shown: small numbers", transform=axes.transAxes,
+                      ha="center")  # fmt: skip
         elif not labels:
             axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
         axes.margins(x=0.02, y=0.12)
@@ -194,7 +205,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         axes.xaxis.set_major_formatter(mpl.dates.DateFormatter("Mar\n%Y"))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
         svg = _svg(figure)
-    alt = _trajectory_alt(row, len(own))
+    alt = _trajectory_alt(row, own, len(gaps))
     if definition["continues"] and len(own):
         alt += f" From {own['period'].iloc[0]} on by a new definition, marked [b]."
     return Chart(svg, alt, data, _trajectory_shown(data, row))
@@ -285,12 +296,16 @@ def _draw_fan(axes: Axes, fan: pd.DataFrame, own: pd.DataFrame, unit: str) -> La
     return [(due["median"], due["period_end"], middle, BLUE)]
 
 
-def _draw_readings(axes: Axes, own: pd.DataFrame, unit: str, ahead: bool) -> Labels:
-    """The line of readings; figures that may still change are hollow."""
+def _draw_readings(
+    axes: Axes, own: pd.DataFrame, gaps: pd.DataFrame, unit: str, ahead: bool
+) -> Labels:
+    """The line of readings, with gaps where some are not shown; those not final are hollow."""
     firm = own["flag"].isin(["final", "revised"])
     # What chance alone allows around each reading, where that is known.
     axes.vlines(own["period_end"], own["lower"], own["upper"], color=BLUE, linewidth=1, alpha=0.5)
-    axes.plot(own["period_end"], own["reading"], color=BLUE)
+    line = pd.concat([own, gaps])[["period_end", "reading"]] if len(gaps) else own
+    line = line.sort_values("period_end")
+    axes.plot(line["period_end"], line["reading"], color=BLUE)
     axes.plot(own["period_end"][firm], own["reading"][firm], "o", color=BLUE, markersize=6)
     axes.plot(
         own["period_end"][~firm], own["reading"][~firm], "o",
@@ -330,13 +345,20 @@ def _year_step(axes: Axes) -> int:
     return 2 if right - left > 365 * 7 else 1
 
 
-def _trajectory_alt(row: pd.Series, count: int) -> str:
+def _trajectory_alt(row: pd.Series, own: pd.DataFrame, gaps: int) -> str:
     unit = str(row["unit"])
-    if not count:
+    if not len(own):
         start = f"Chart of {row['title']}: no readings."
+        if gaps:
+            start = f"Chart of {row['title']}: the readings are not shown, since numbers are small."
+    elif gaps:
+        start = (
+            f"Line chart of {row['title']}: {counted(len(own), 'reading')} up to "
+            f"{own['period'].iloc[-1]}, and {counted(gaps, 'gap')} where numbers are small."
+        )
     else:
         start = (
-            f"Line chart of {row['title']}: {count} readings up to {row['latest_period']}, the "
+            f"Line chart of {row['title']}: {len(own)} readings up to {row['latest_period']}, the "
             f"latest {figure_text(row['latest'], unit)}."
         )
     if pd.isna(row["target"]):
@@ -1517,6 +1539,8 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
     elif pd.isna(row["target"]):
         axes.text(0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", fontsize=10)
     figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"
+    if row["latest_flag"] == "withheld":
+        figures = "not shown"
     if pd.notna(row["target"]):
         figures += f", target {figure_text(row['target'], unit)}"
     sign = f"{STATE_SIGNS[row['state']]} " if row["state"] in STATE_SIGNS else ""

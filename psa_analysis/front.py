@@ -13,6 +13,7 @@ import pandas as pd
 from psa_analysis.assessment import STATES
 from psa_analysis.backtest import reference
 from psa_analysis.changes import report_before
+from psa_analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.pages import (
     Html,
@@ -132,7 +133,12 @@ def _exceptions_table(report: Report) -> Html:
             "Measure": rows["measure"],
             "What is measured": titled(rows),
             "State": states_shown(rows),
-            "Latest": [*map(figure_text, rows["latest"], rows["unit"])],
+            "Latest": [
+                "[c]" if flag == WITHHELD else figure_text(value, unit)
+                for value, unit, flag in zip(
+                    rows["latest"], rows["unit"], rows["latest_flag"], strict=True
+                )
+            ],
             "Of period": rows["latest_period"],
             "Planned by then": [*map(figure_text, rows["planned"], rows["unit"])],
             "Target": [*map(figure_text, rows["target"], rows["unit"])],

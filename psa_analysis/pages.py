@@ -23,6 +23,7 @@ from psa_analysis.commentary import WHOLE, entries
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.control import OUR_RULES, ControlRules
+from psa_analysis.disclosure import EARLIER, NOT_SHOWN, WITHHELD
 from psa_analysis.explain import explain
 from psa_analysis.families import (
     family_figures,
@@ -49,7 +50,14 @@ from psa_analysis.outturns import STEPS, Outturn, better_by, outturn
 from psa_analysis.partners import due
 from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, control_of, day_text, readings_with_path
+from psa_analysis.pipeline import (
+    Report,
+    assessment_row,
+    control_of,
+    day_text,
+    readings_not_shown,
+    readings_with_path,
+)
 from psa_analysis.places import (
     AVERAGE,
     REST,
@@ -164,9 +172,29 @@ def banner(report: Report) -> Html:
             "Baselines and targets are the agreement's own, or derived or assumed where marked."
         )
     if report.audience == "public":
-        warnings.append("Draft: small numbers have not been checked for disclosure.")
+        warnings.append(_withheld_words(report))
     html = templates().get_template("banner.html.j2").render(lines=lines, warnings=warnings)
     return Html(html, "\n".join([*lines, *warnings]))
+
+
+def _withheld_words(report: Report) -> str:
+    """What a public page says of the figures that it does not show."""
+    if report.withheld.empty:
+        return "Small numbers are not shown on public pages."
+    earlier = report.withheld["reason"] == EARLIER
+    cells = report.withheld[~earlier].drop_duplicates(["measure", "area", "period"])
+    said = []
+    if len(cells):
+        said.append(
+            f"{counted(len(cells), 'returned figure')} {_are(len(cells))} held back, and what is "
+            "made from them; tables mark this [c]"
+        )
+    if number := int(earlier.sum()):
+        said.append(
+            f"{counted(number, 'earlier version')} of figures {_are(number)} held back too, "
+            "since the revision was small"
+        )
+    return "Small numbers are not shown. " + ". ".join(said) + "."
 
 
 def overview_table(report: Report, theme: str | None = None) -> Html:
@@ -247,7 +275,9 @@ def _latest(rows: pd.DataFrame) -> list[str]:
     """Readings with the symbols of the Government Analysis Function."""
     marks = {"provisional": " [p]", "revised": " [r]", "estimated": " [e]"}
     return [
-        figure_text(value, unit) + (marks.get(flag, "") if isinstance(flag, str) else "")
+        "[c]"
+        if flag == WITHHELD
+        else figure_text(value, unit) + (marks.get(flag, "") if isinstance(flag, str) else "")
         for value, unit, flag in zip(rows["latest"], rows["unit"], rows["latest_flag"], strict=True)
     ]
 
@@ -273,6 +303,8 @@ def key(report: Report) -> Html:
         "(supporting)": "followed beside a target; does not count for the grant",
         "–": "there is none",
     }
+    if report.audience == "public":
+        marks["[c]"] = "not shown: small numbers, or figures that would give them away"
     frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])
     return table(frame, "States and marks", folded=True)
 
@@ -375,10 +407,13 @@ def readings_table(report: Report, measure: str) -> Html:
             ],
             "By": data["interval"].str.replace("not worked out: ", "–, "),
             "Planned": [figure_text(value, unit) for value in data["planned"]],
-            "Observed in the period": [f"{value:,.10g}" for value in data["observed"]],
+            "Observed in the period": [
+                "[c]" if pd.isna(value) else f"{value:,.10g}" for value in data["observed"]
+            ],
             "Flag": data["flag"],
         }
     )
+    frame = _with_withheld(frame, data, report, measure)
     if report.audience == "internal":
         sheet = data["sheet"].map(lambda name: f" sheet {name}" if name else "")
         frame["From"] = data["file"] + sheet + " " + data["column"] + data["row"].astype(str)
@@ -394,6 +429,21 @@ def readings_table(report: Report, measure: str) -> Html:
     lines = list(explain(report, measure))
     chain = templates().get_template("chain.html.j2").render(title=definition["title"], lines=lines)
     return Html(shown.html + chain, shown.text + "\n\n" + "\n".join(lines))
+
+
+def _with_withheld(
+    frame: pd.DataFrame, data: pd.DataFrame, report: Report, measure: str
+) -> pd.DataFrame:
+    """The readings with a row for each that is held back."""
+    own = readings_not_shown(report, measure)
+    if own.empty:
+        return frame
+    columns = ["Reading", "Chance allows", "Planned", "Observed in the period"]
+    hidden = pd.DataFrame({"Period": own["period"]}).assign(**dict.fromkeys(columns, "[c]"))
+    hidden = hidden.assign(By=NOT_SHOWN, Planned="–", Flag="–")
+    ends = pd.concat([data["period_end"], own["period_end"]], ignore_index=True)
+    both = pd.concat([frame, hidden], ignore_index=True)
+    return both.loc[ends.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def context_table(report: Report, reference: str) -> Html:

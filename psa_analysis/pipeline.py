@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from psa_analysis.control import (
     register_rebases,
 )
 from psa_analysis.corrections import load_corrections
+from psa_analysis.disclosure import NOT_SHOWN, protect
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import csv_text, write_bytes
@@ -84,6 +85,9 @@ class Report:
         What is wrong or doubtful in the returns.
     commentary : pandas.DataFrame
         What people wrote (:func:`psa_analysis.commentary.load_commentary`), for every report.
+    withheld : pandas.DataFrame
+        The figures that a public report does not hold, since they are small
+        (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.
     """
 
     agreement: Agreement
@@ -99,6 +103,7 @@ class Report:
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
     commentary: pd.DataFrame
+    withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         return (
@@ -177,7 +182,11 @@ def make_report(
     period: Period,
     audience: str = "internal",
 ) -> Report:
-    """Assess one reporting period from what was known at its cut-off."""
+    """Assess one reporting period from what was known at its cut-off.
+
+    A public report is made from all figures and then loses those that must not be shown
+    (:func:`psa_analysis.disclosure.protect`).
+    """
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
@@ -189,12 +198,13 @@ def make_report(
     sources = as_table(read_sidecars(agreement.folder)[0])
     promised = follow(agreement, load_progress(agreement)[0], observations, period)
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
-    return Report(
+    report = Report(
         agreement, period, cut_off, audience, observations, read, ahead,
         assess(read, agreement, period, refused, ahead),
         effectiveness(read, agreement, period.end), promised, sources, tuple(findings),
         load_commentary(agreement)[0],
     )  # fmt: skip
+    return protect(report) if audience == "public" else report
 
 
 def open_report(period: str, data: str = "data", audience: str = "internal") -> Report:
@@ -291,6 +301,14 @@ def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
     own = own.sort_values("period_end").reset_index(drop=True)
     path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
     return own.assign(planned=path)
+
+
+def readings_not_shown(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure, up to the reporting period, that a public report holds back."""
+    area, end = report.agreement.settings.agreement.area, pd.Timestamp(report.period.end)
+    own = report.readings
+    own = own[(own["measure"] == measure) & (own["area"] == area) & (own["period_end"] <= end)]
+    return own[own["missing"] == NOT_SHOWN].sort_values("period_end").reset_index(drop=True)
 
 
 def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:

@@ -418,9 +418,11 @@ class GrantSection(_Section):
 
 
 class DisclosureSection(_Section):
-    """``[disclosure]``: which counts are small."""
+    """``[disclosure]``: which counts are small, and so not shown in public reports."""
 
     threshold: Annotated[int, Field(ge=0, le=100)] = 5
+    smallest_denominator: Annotated[int, Field(ge=0, le=1000)] = 10
+    show_zeros: bool = False
 
 
 class EffectivenessSection(_Section):

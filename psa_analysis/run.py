@@ -165,16 +165,24 @@ def _run_notebook(source: Path, folder: Path, report: Report, code: bool) -> Pag
     if executed.exists():
         try:
             notebook = nbformat.read(executed, as_version=4)
-            write_bytes(executed, nbformat.writes(_settled(notebook)).encode())
+            notebook = _settled(notebook)
+            if report.audience == "public":
+                notebook = _without_paths(notebook, report)
+            write_bytes(executed, nbformat.writes(notebook).encode())
             title, about = heading(notebook) or source.stem, first_sentence(notebook)
             page = export(notebook, title, report, code).encode()
         except Exception as failure:  # nor must one that cannot be exported
             status = "failed"
             error = error or _one_line(f"{type(failure).__name__}: {failure}")
+            if report.audience == "public":
+                # What could not be stripped of what is not for the public is no part of the pack.
+                executed.unlink(missing_ok=True)
         else:
             html = f"{source.stem}.html"
             write_bytes(folder / html, page)
     taken = time.monotonic() - started
+    if error and report.audience == "public":
+        error = _NOT_FOR_THE_PUBLIC
     return Page(source.name, title, about, status, html, cell, error, taken)
 
 
@@ -228,6 +236,27 @@ def _settled(notebook: Any) -> Any:
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
+    return notebook
+
+
+#: What a public page says in place of an error, which may quote a figure or a folder.
+_NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
+
+
+def _without_paths(notebook: Any, report: Report) -> Any:
+    """A public notebook without the data folder's path, and without what went wrong in it."""
+    given = parameters(report)["data"]
+    for cell in notebook.cells:
+        if Path(given).is_absolute():
+            cell.source = cell.source.replace(given, Path(given).name)
+        if cell.cell_type != "code":
+            continue
+        # Warnings and tracebacks quote figures and folders.
+        cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+        for output in cell.outputs:
+            if output.output_type == "error":
+                output.update(ename="Error", evalue=_NOT_FOR_THE_PUBLIC,
+                              traceback=[_NOT_FOR_THE_PUBLIC])  # fmt: skip
     return notebook
 
 
@@ -340,7 +369,7 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
         "period": report.period.label,
         "cut_off": report.cut_off.isoformat(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": parameters(report),
+        "parameters": _parameters_shown(report),
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
         "inputs": _inputs(report, sources),
@@ -352,13 +381,27 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
     )
 
 
+def _parameters_shown(report: Report) -> dict[str, str]:
+    """The parameters as the manifest gives them; the public is not told of our folders."""
+    given = parameters(report)
+    if report.audience == "public":
+        given["data"] = Path(given["data"]).name
+    return given
+
+
 def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
-    """SHA-256 of every file that the pack was made from."""
+    """SHA-256 of every file that the pack was made from.
+
+    In a public pack not of returns: whoever knows all but a few figures of one could try numbers
+    until the checksum fits.
+    """
     data = report.agreement.folder
     raw = [data / "raw" / "agreement.toml"]
     raw += [data / name for name in (COMMENTARY, CORRECTIONS, PROGRESS) if (data / name).exists()]
     for folder in ("register", *RETURN_FOLDERS):
         raw += [path for path in sorted((data / "raw" / folder).glob("*")) if path.is_file()]
+    if report.audience == "public":
+        raw = [path for path in raw if "returns" not in path.parts and path.parent.name != "raw"]
     inputs = {str(path.relative_to(data)): checksum(path) for path in raw}
     return inputs | {f"notebooks/{source.name}": checksum(source) for source in sources}
 

@@ -171,7 +171,8 @@ def further_sentences(
         if row["latest_flag"] == "provisional":
             said.append("A provisional figure may still be revised, so the change may too")
     # The state may have said so already.
-    if row["missing"] and not row["late"] and row["missing"] not in row["reason"]:
+    hidden = row["latest_flag"] == "withheld"
+    if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:
         said.append(f"No reading can be made for the newest period: {row['missing']}")
     if reward is not None and reward["status"] != "not stated":
         if reward["least"] < reward["most"]:
@@ -187,6 +188,9 @@ def further_sentences(
 def _standing_text(row: pd.Series) -> str:
     """The state, and the latest reading beside the planned path."""
     unit, state = str(row["unit"]), str(row["state"])
+    if row["latest_flag"] == "withheld":
+        hidden = f"The latest reading, for {row['latest_period']}, is {row['missing']}"
+        return f"{state_text(row)}. {hidden}"
     if pd.isna(row["latest"]):
         return state_text(row)
     flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
@@ -290,7 +294,10 @@ def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
     since = f"Since {before['period']} {joined}" if said else ""
     if row["late"]:
         return f"{since}; {late}" if since else late[:1].upper() + late[1:]
-    return since or f"Nothing of note has changed since {before['period']}"
+    # What is not shown may have changed.
+    if since or row["latest_flag"] == "withheld":
+        return since
+    return f"Nothing of note has changed since {before['period']}"
 
 
 def pot_text(least: float, most: float) -> str:

@@ -129,7 +129,7 @@ def test_published_context_is_only_what_was_known(report_of) -> None:
 def test_every_page_says_what_is_made_up(report: Report) -> None:
     assert "Illustrative: the outturns on this page are made up" in psa.banner(report).text
     public = psa.banner(dataclasses.replace(report, audience="public"))
-    assert "have not been checked for disclosure" in public.text
+    assert "Small numbers are not shown" in public.text
     real = dataclasses.replace(report, assessment=report.assessment.assign(illustrative=False))
     assert "Illustrative" not in psa.banner(real).text
 
