@@ -1539,6 +1539,8 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
     elif pd.isna(row["target"]):
         axes.text(0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", fontsize=10)
     figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"
+    if row["latest_flag"] == "withheld":
+        figures = "not shown"
     if pd.notna(row["target"]):
         figures += f", target {figure_text(row['target'], unit)}"
     sign = f"{STATE_SIGNS[row['state']]} " if row["state"] in STATE_SIGNS else ""

@@ -66,7 +66,8 @@ def better_by(report: Report, measure: str) -> float | None:
     """
     row = assessment_row(report, measure)
     start = row["without"] if pd.notna(row["without"]) else row["baseline"]
-    if pd.isna(row["chance_target"]) or pd.isna(start) or not row["is_forecast"]:
+    # A public report holds some chances without the forecast behind them.
+    if report.outlooks[measure].reason or pd.isna(row["chance_target"]) or pd.isna(start):
         return None
     return abs(float(row["target"]) - float(start)) or None
 

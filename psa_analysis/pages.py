@@ -317,7 +317,7 @@ def measure_words(report: Report, measure: str) -> Html:
     earlier = report_before(report)
     before = None if earlier is None else assessment_row(earlier, measure)
     first = sentences(row, before, reward)
-    more = f"{further_sentences(row, reward)}{_stage_words(report, measure)}".strip()
+    more = f"{further_sentences(row, before, reward)}{_stage_words(report, measure)}".strip()
     said = commentary_words(report, measure)
     html = templates().get_template("measure.html.j2").render(first=first, more=more)
     return Html(html + said.html, "\n".join(filter(None, [first, more, said.text])))

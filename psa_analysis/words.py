@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ import pandas as pd
 if TYPE_CHECKING:
     from psa_analysis.control import Control
 
-import re
 
 from psa_analysis.effectiveness import AGREES_WITHIN, Effectiveness
 
@@ -139,12 +139,14 @@ def sentences(
     return ". ".join(filter(None, said)) + "."
 
 
-def further_sentences(row: pd.Series, reward: pd.Series | None = None) -> str:
+def further_sentences(
+    row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
+) -> str:
     """The range of the forecast, what is still to be done, the direction, and what is not known.
 
     Parameters
     ----------
-    row, reward : pandas.Series
+    row, before, reward : pandas.Series
         As for :func:`sentences`; an empty text where there is nothing more to say.
     """
     unit = str(row["unit"])
@@ -164,12 +166,13 @@ def further_sentences(row: pd.Series, reward: pd.Series | None = None) -> str:
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         said.append(_required_text(row))
     if pd.notna(row["direction"]):
-        said.append(_direction_text(row))
+        if not _is_new(row, before):
+            said.append(f"The latest reading is {_direction_text(row)}")
         if row["latest_flag"] == "provisional":
             said.append("A provisional figure may still be revised, so the change may too")
     # The state may have said so already.
-    known = row["late"] or row["latest_flag"] == "withheld"
-    if row["missing"] and not known and row["missing"] not in row["reason"]:
+    hidden = row["latest_flag"] == "withheld"
+    if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:
         said.append(f"No reading can be made for the newest period: {row['missing']}")
     if reward is not None and reward["status"] != "not stated":
         if reward["least"] < reward["most"]:
@@ -186,8 +189,8 @@ def _standing_text(row: pd.Series) -> str:
     """The state, and the latest reading beside the planned path."""
     unit, state = str(row["unit"]), str(row["state"])
     if row["latest_flag"] == "withheld":
-        shown = f"{state_text(row)}; the latest reading, for {row['latest_period']}, is"
-        return f"{shown} {row['missing']}"
+        hidden = f"The latest reading, for {row['latest_period']}, is {row['missing']}"
+        return f"{state_text(row)}. {hidden}"
     if pd.isna(row["latest"]):
         return state_text(row)
     flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
@@ -276,11 +279,9 @@ def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
         way = "risen" if now > then else "fallen"
         said.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
     unit = str(row["unit"])
-    new = pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]
+    new = _is_new(row, before)
     if new and pd.notna(row["direction"]):
-        one = "same as" if row["direction"] == "same" else f"{row['direction']} than"
-        the = "the " if row["direction"] == "same" else ""
-        said.append(f"the new reading is {the}{one} the one before")
+        said.append(f"the new reading is {_direction_text(row)}")
     elif new:
         said.append("a first reading has come in")
     elif pd.notna(row["latest"]) and figure_text(row["latest"], unit) != figure_text(
@@ -288,10 +289,15 @@ def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
     ):
         was, is_ = (figure_text(one["latest"], unit) for one in (before, row))
         said.append(f"the reading of {row['latest_period']} was revised from {was} to {is_}")
-    since = f"Since {before['period']} {listed(said)}" if said else ""
+    # With a comma, since what is said of the reading holds an "and" of its own.
+    joined = ", and ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
+    since = f"Since {before['period']} {joined}" if said else ""
     if row["late"]:
         return f"{since}; {late}" if since else late[:1].upper() + late[1:]
-    return since or f"Nothing of note has changed since {before['period']}"
+    # What is not shown may have changed.
+    if since or row["latest_flag"] == "withheld":
+        return since
+    return f"Nothing of note has changed since {before['period']}"
 
 
 def pot_text(least: float, most: float) -> str:
@@ -305,15 +311,22 @@ def pot_text(least: float, most: float) -> str:
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
+def _is_new(row: pd.Series, before: pd.Series | None) -> bool:
+    """Whether the latest reading is of a later period than the one in the report before."""
+    if before is None or pd.isna(row["latest"]):
+        return False
+    return bool(row["latest_period"] != before["latest_period"])
+
+
 def _direction_text(row: pd.Series) -> str:
-    """Better or worse than the reading before, and than a year earlier."""
+    """``better than the one before and than that of a year earlier``."""
     first, on_year = str(row["direction"]), row["direction_on_year"]
-    text = f"It is {_than(first)} the reading before ({row['previous_period']})"
+    text = f"{_than(first)} the one before"
     if pd.isna(on_year):
         return text
     if on_year == first:
         return f"{text} and {_than(first).removeprefix(first).strip()} that of a year earlier"
-    return f"{text} and {_than(str(on_year))} that of a year earlier"
+    return f"{text}, but {_than(str(on_year))} that of a year earlier"
 
 
 def _required_text(row: pd.Series) -> str:

@@ -180,3 +180,15 @@ def test_a_new_definition_is_marked(report: Report) -> None:
     chart = psa.trajectory_chart(changed, "N13")
     assert "[b] new definition" in chart.svg
     assert chart.alt.endswith("on by a new definition, marked [b].")
+
+
+def test_a_public_report_moves_no_forecast_that_it_does_not_hold(agreement: Agreement) -> None:
+    public = psa.open_report("2004-05 Q3", audience="public")
+    rows = {line.split("\t")[0] for line in outturn_table(public).text.splitlines()[2:]}
+    hidden = {name for name, one in public.outlooks.items() if one.reason}
+    assert "N13" in rows
+    assert not rows & hidden
+    for measure in public.assessment["measure"]:
+        assert psa.measure_words(public, measure).text
+        assert repr(public[measure])
+    psa.small_multiples(public)

@@ -59,7 +59,13 @@ def test_what_has_changed_since_the_quarter_before(report: Report) -> None:
     before["latest_period"] = "2004-05 Q2"
     moved = sentences(row, before)
     assert "Since 2004-05 Q2 it has gone from at risk to on track, the chance has risen" in moved
-    assert moved.endswith("and the new reading is better than the one before.")
+    assert moved.endswith(
+        ", and the new reading is better than the one before, but worse than that of a year "
+        "earlier."
+    )
+    # Said once is enough.
+    assert "the one before" not in further_sentences(row, before)
+    assert "The latest reading is better than the one before, but worse" in further_sentences(row)
     before["chance_target"] = row["chance_target"] - 0.049
     assert "the chance has" not in sentences(row, before)
     before = row.copy()
