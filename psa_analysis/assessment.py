@@ -46,7 +46,7 @@ COLUMNS = {
     "trigger": "value from which grant is paid; missing where 'without' is",
     "latest": "newest reading that counts, as known at the cut-off",
     "latest_period": "its period",
-    "latest_flag": "the weakest flag among the observations in it",
+    "latest_flag": "the weakest flag among the observations in it; withheld if not for the public",
     "illustrative": "True if any observation in it is made up",
     "expected_period": "the newest period that a return was due for, up to the due period",
     "late": "True if that return had not come in",

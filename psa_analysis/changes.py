@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 
 from psa_analysis.assessment import direction
+from psa_analysis.disclosure import protect
 from psa_analysis.grant import grants
 from psa_analysis.periods import Period, parse_period, period_containing
-from psa_analysis.pipeline import ParameterError, Report, make_report
+from psa_analysis.pipeline import ParameterError, Report, load_observations, make_report
 from psa_analysis.words import counted, listed
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
@@ -146,6 +147,12 @@ def read_pack(folder: Path) -> Pack:
 
 def report_at(report: Report, period: Period) -> Report:
     """The report of another period, from the same data as known at that period's cut-off."""
+    if report.audience == "public":
+        # States rest on all figures, which a public report does not hold. What it does not show,
+        # the one beside it must not show either.
+        observations, findings = load_observations(report.agreement)
+        whole = make_report(report.agreement, observations, findings, period)
+        return protect(whole, report.withheld)
     return make_report(
         report.agreement, report.observations, list(report.findings), period, report.audience
     )
@@ -338,7 +345,12 @@ def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFram
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     key = ["measure", "area", "period"]
     both = one.figures.merge(
-        other.figures, on=key, how="outer", suffixes=("_before", "_after"), sort=False
+        other.figures,
+        on=key,
+        how="outer",
+        suffixes=("_before", "_after"),
+        sort=False,
+        indicator="there",
     )
     until = min(one.period.end, other.period.end)
     latest = {
@@ -350,6 +362,9 @@ def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFram
     for row in both.itertuples():
         old, new = row.observed_before, row.observed_after
         if _same(old, new):
+            continue
+        if row.there == "both" and (pd.isna(old) or pd.isna(new)):
+            # It was there, and one of the two does not show it.
             continue
         revised = not pd.isna(old) and not pd.isna(new)
         ours = row.area == other.area and row.measure in after.index

@@ -370,7 +370,9 @@ def run(
     from psa_analysis.run import RunError, run_period
 
     try:
-        save_processed(report.agreement, report.observations, list(report.findings))
+        # A public report holds less than was returned.
+        if audience == "internal":
+            save_processed(report.agreement, report.observations, list(report.findings))
     except OSError as error:  # a data folder that is read-only still makes a pack
         click.echo(f"psa: not saved: {error.strerror}: {error.filename}", err=True)
     try:

@@ -8,7 +8,13 @@ import pandas as pd
 
 from psa_analysis.cleaning import as_of
 from psa_analysis.performance import observations_used
-from psa_analysis.pipeline import Report, assessment_row, day_text, readings_with_path
+from psa_analysis.pipeline import (
+    ParameterError,
+    Report,
+    assessment_row,
+    day_text,
+    readings_with_path,
+)
 from psa_analysis.provenance import read_sidecars
 from psa_analysis.reading import column_number, read_grids
 from psa_analysis.register import FIGURES, NOT_STATED
@@ -36,8 +42,12 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     ------
     KeyError
         If the measure is not in the assessment.
+    ParameterError
+        If the report is for the public, whom no cell may be shown.
     """
     row = assessment_row(report, measure)
+    if report.audience == "public":
+        raise ParameterError("cells of returns are for internal reports: open one of that audience")
     columns = [
         "part", "measure", "area", "period", "value", "flag", "received", "correction", "file",
         "sheet",

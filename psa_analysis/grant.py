@@ -147,6 +147,9 @@ def _reward(row: pd.Series, outlook: Outlook, trigger: Fraction) -> _Reward:
     if pd.isna(row["target"]):
         return _Reward("not stated", "no document states a target")
     if not row["is_forecast"] and row["state"] in ("achieved", "partly achieved", "missed"):
+        if pd.isna(row["latest"]):
+            # What is paid would give a small number away.
+            return _Reward("not stated", "the outturn is not shown: small numbers")
         return _outturn(row, trigger)
     if outlook.reason:
         return _Reward("not stated", f"no forecast: {outlook.reason}")

@@ -104,8 +104,9 @@ def _template_rows(report: Report, partner: str) -> pd.DataFrame:
     for one in owed[owed["partner"] == partner].itertuples():
         measure = measures.loc[one.measure]
         series = known[known["measure"] == one.measure]
-        # Every area that was ever returned, and the agreement's own.
-        areas = dict.fromkeys([report.agreement.settings.agreement.area, *series["area"]])
+        # The agreement's own area and every one that was ever returned, in the register's order.
+        own, listed = report.agreement.settings.agreement.area, report.agreement.areas["area"]
+        areas = [own, *listed[listed.isin(series["area"]) & (listed != own)]]
         for area in areas:
             mine = series[series["area"] == area]
             last = mine.iloc[-1] if len(mine) else None

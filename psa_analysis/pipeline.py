@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import pickle
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,6 +25,7 @@ from psa_analysis.control import (
     register_rebases,
 )
 from psa_analysis.corrections import load_corrections
+from psa_analysis.disclosure import NOT_SHOWN, protect
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
 from psa_analysis.loading import csv_text, write_bytes
@@ -34,11 +38,19 @@ from psa_analysis.register import Agreement, load_agreement, observed_units
 from psa_analysis.trajectory import planned_path, season_factors
 from psa_analysis.words import day_text as day_text
 
+if TYPE_CHECKING:
+    from psa_analysis.interactive import MeasureView
+
+
+from psa_analysis.commentary import load_commentary
+
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
 
 AUDIENCES = ("internal", "public")
 
+#: Names the file in which a run keeps its report for its notebooks, while it runs.
+REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
 
@@ -77,6 +89,11 @@ class Report:
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
         What is wrong or doubtful in the returns.
+    commentary : pandas.DataFrame
+        What people wrote (:func:`psa_analysis.commentary.load_commentary`), for every report.
+    withheld : pandas.DataFrame
+        The figures that a public report does not hold, since they are small
+        (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.
     """
 
     agreement: Agreement
@@ -91,12 +108,25 @@ class Report:
     commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
+    commentary: pd.DataFrame
+    withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
         return (
             f"{self.agreement.settings.agreement.name}, {self.period} "
             f"({self.audience}; figures received by {day_text(self.cut_off)})"
         )
+
+    def __getitem__(self, measure: str) -> MeasureView:
+        """One measure as a reader sees it, for example ``report["N13"]``."""
+        # Here, since charts read reports, and drawing is not needed to make one.
+        from psa_analysis.interactive import MeasureView
+
+        assessment_row(self, measure)
+        return MeasureView(self, measure)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.assessment["measure"].tolist()
 
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
@@ -111,8 +141,18 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
     series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
     _, unclear = load_progress(agreement)
+    _, unfit_words = load_commentary(agreement)
     rebases = check_rebases(observations, agreement)
-    return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear, *rebases]
+    return observations, [
+        *findings,
+        *unread,
+        *unfit,
+        *doubts,
+        *series,
+        *unclear,
+        *rebases,
+        *unfit_words,
+    ]
 
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
@@ -148,7 +188,11 @@ def make_report(
     period: Period,
     audience: str = "internal",
 ) -> Report:
-    """Assess one reporting period from what was known at its cut-off."""
+    """Assess one reporting period from what was known at its cut-off.
+
+    A public report is made from all figures and then loses those that must not be shown
+    (:func:`psa_analysis.disclosure.protect`).
+    """
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
@@ -160,11 +204,13 @@ def make_report(
     sources = as_table(read_sidecars(agreement.folder)[0])
     promised = follow(agreement, load_progress(agreement)[0], observations, period)
     refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
-    return Report(
+    report = Report(
         agreement, period, cut_off, audience, observations, read, ahead,
         assess(read, agreement, period, refused, ahead),
         effectiveness(read, agreement, period.end), promised, sources, tuple(findings),
+        load_commentary(agreement)[0],
     )  # fmt: skip
+    return protect(report) if audience == "public" else report
 
 
 def open_report(period: str, data: str = "data", audience: str = "internal") -> Report:
@@ -190,9 +236,25 @@ def open_report(period: str, data: str = "data", audience: str = "internal") -> 
     reporting_period = parse_reporting_period(period)
     if audience not in AUDIENCES:
         raise ParameterError(f"audience is '{audience}'; expected one of {', '.join(AUDIENCES)}")
+    made = _report_of_run()
+    if made is not None and (made.period, made.audience, made.agreement.folder.resolve()) == (
+        reporting_period, audience, (ROOT / data).resolve(),
+    ):  # fmt: skip
+        return made
     agreement = load_agreement(ROOT / data)
     observations, findings = load_observations(agreement)
     return make_report(agreement, observations, findings, reporting_period, audience)
+
+
+def _report_of_run() -> Report | None:
+    """The report that the run has made which this notebook is part of; None outside a run."""
+    path = os.environ.get(REPORT_OF_RUN)
+    if not path:
+        return None
+    with Path(path).open("rb") as file:
+        made = pickle.load(file)
+    assert isinstance(made, Report)
+    return made
 
 
 def refuse_unknown_parameters() -> None:
@@ -238,8 +300,11 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
     """
     rows = report.assessment[report.assessment["measure"] == measure]
     if rows.empty:
-        known = ", ".join(report.assessment["measure"])
-        raise KeyError(f"there is no measure '{measure}'; the assessment has {known}")
+        measures = report.assessment["measure"].tolist()
+        raise KeyError(
+            f"there is no measure '{measure}'; the assessment has {', '.join(measures)}. "
+            + did_you_mean(str(measure), measures)
+        )
     return rows.iloc[0]
 
 
@@ -258,6 +323,14 @@ def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
     own = own.sort_values("period_end").reset_index(drop=True)
     path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
     return own.assign(planned=path)
+
+
+def readings_not_shown(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure, up to the reporting period, that a public report holds back."""
+    area, end = report.agreement.settings.agreement.area, pd.Timestamp(report.period.end)
+    own = report.readings
+    own = own[(own["measure"] == measure) & (own["area"] == area) & (own["period_end"] <= end)]
+    return own[own["missing"] == NOT_SHOWN].sort_values("period_end").reset_index(drop=True)
 
 
 def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import platform
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import unescape
@@ -22,14 +25,15 @@ import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
+from psa_analysis.commentary import NAME as COMMENTARY
 from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.corrections import NAME as CORRECTIONS
 from psa_analysis.findings import visible
 from psa_analysis.front import front_page
 from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, templates
-from psa_analysis.pipeline import ROOT, Report, day_text
-from psa_analysis.workbook import assessment_parquet, tables, write_workbook
+from psa_analysis.pipeline import REPORT_OF_RUN, ROOT, Report, day_text
+from psa_analysis.workbook import assessment_parquet, tables, workbook_name, write_workbook
 
 #: Packages whose versions decide what the pages look like.
 _VERSIONS = ("psa_analysis", "pandas", "numpy", "matplotlib", "seaborn", "papermill", "nbconvert")
@@ -122,15 +126,29 @@ def run_period(
     beside = Path(tempfile.mkdtemp(prefix=f".{pack.name}.", suffix=".part", dir=outputs))
     try:
         pages = []
-        for number, source in enumerate(sources, start=1):
-            page = _run_notebook(source, beside, report, code)
-            progress(f"[{number}/{len(sources)}] {page.notebook}: {_outcome(page)}")
-            pages.append(page)
+        with _shared(report):
+            for number, source in enumerate(sources, start=1):
+                page = _run_notebook(source, beside, report, code)
+                progress(f"[{number}/{len(sources)}] {page.notebook}: {_outcome(page)}")
+                pages.append(page)
         _write_pack(beside, report, sources, pages)
         _replace(pack, beside)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return pack, pages
+
+
+@contextmanager
+def _shared(report: Report) -> Iterator[None]:
+    """The report where the run's notebooks find it, so that it is made once and not by each."""
+    with tempfile.TemporaryDirectory(prefix="psa-") as folder:  # nobody else may read or write it
+        path = Path(folder) / "report"
+        path.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
+        os.environ[REPORT_OF_RUN] = str(path)
+        try:
+            yield
+        finally:
+            del os.environ[REPORT_OF_RUN]
 
 
 def _outcome(page: Page) -> str:
@@ -164,16 +182,24 @@ def _run_notebook(source: Path, folder: Path, report: Report, code: bool) -> Pag
     if executed.exists():
         try:
             notebook = nbformat.read(executed, as_version=4)
-            write_bytes(executed, nbformat.writes(_settled(notebook)).encode())
+            notebook = _settled(notebook)
+            if report.audience == "public":
+                notebook = _without_paths(notebook, report)
+            write_bytes(executed, nbformat.writes(notebook).encode())
             title, about = heading(notebook) or source.stem, first_sentence(notebook)
             page = export(notebook, title, report, code).encode()
         except Exception as failure:  # nor must one that cannot be exported
             status = "failed"
             error = error or _one_line(f"{type(failure).__name__}: {failure}")
+            if report.audience == "public":
+                # What could not be stripped of what is not for the public is no part of the pack.
+                executed.unlink(missing_ok=True)
         else:
             html = f"{source.stem}.html"
             write_bytes(folder / html, page)
     taken = time.monotonic() - started
+    if error and report.audience == "public":
+        error = _NOT_FOR_THE_PUBLIC
     return Page(source.name, title, about, status, html, cell, error, taken)
 
 
@@ -227,6 +253,27 @@ def _settled(notebook: Any) -> Any:
         cell.metadata.pop("execution", None)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell["id"] = "injected-parameters"
+    return notebook
+
+
+#: What a public page says in place of an error, which may quote a figure or a folder.
+_NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
+
+
+def _without_paths(notebook: Any, report: Report) -> Any:
+    """A public notebook without the data folder's path, and without what went wrong in it."""
+    given = parameters(report)["data"]
+    for cell in notebook.cells:
+        if Path(given).is_absolute():
+            cell.source = cell.source.replace(given, Path(given).name)
+        if cell.cell_type != "code":
+            continue
+        # Warnings and tracebacks quote figures and folders.
+        cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+        for output in cell.outputs:
+            if output.output_type == "error":
+                output.update(ename="Error", evalue=_NOT_FOR_THE_PUBLIC,
+                              traceback=[_NOT_FOR_THE_PUBLIC])  # fmt: skip
     return notebook
 
 
@@ -318,7 +365,6 @@ def _footer(report: Report) -> str:
 
 
 def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[Page]) -> None:
-    book = f"{report.period.slug}.xlsx"
     made = tables(report)
     promised = made["commitments"]
     # The workbook has the register's columns beside these; here they stand in the register.
@@ -326,12 +372,12 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
     write_bytes(folder / "assessment.csv", csv_text(made["assessment"]).encode())
     write_bytes(folder / "assessment.parquet", assessment_parquet(report))
     write_bytes(folder / "commitments.csv", csv_text(promised).encode())
-    write_workbook(report, folder / book)
+    write_workbook(report, folder / workbook_name(report))
     title = f"{report.agreement.settings.agreement.name}, {report.period}"
     exported = {
         page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
     }
-    index = _page(title, front_page(report, title, pages, exported, book), report, front=True)
+    index = _page(title, front_page(report, title, pages, exported), report, front=True)
     write_bytes(folder / "index.html", index.encode())
     settings = report.agreement.settings.agreement
     manifest = {
@@ -340,7 +386,7 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
         "period": report.period.label,
         "cut_off": report.cut_off.isoformat(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "parameters": parameters(report),
+        "parameters": _parameters_shown(report),
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
         "inputs": _inputs(report, sources),
@@ -352,13 +398,27 @@ def _write_pack(folder: Path, report: Report, sources: list[Path], pages: list[P
     )
 
 
+def _parameters_shown(report: Report) -> dict[str, str]:
+    """The parameters as the manifest gives them; the public is not told of our folders."""
+    given = parameters(report)
+    if report.audience == "public":
+        given["data"] = Path(given["data"]).name
+    return given
+
+
 def _inputs(report: Report, sources: list[Path]) -> dict[str, str]:
-    """SHA-256 of every file that the pack was made from."""
+    """SHA-256 of every file that the pack was made from.
+
+    In a public pack not of returns: whoever knows all but a few figures of one could try numbers
+    until the checksum fits.
+    """
     data = report.agreement.folder
     raw = [data / "raw" / "agreement.toml"]
-    raw += [data / name for name in (CORRECTIONS, PROGRESS) if (data / name).exists()]
+    raw += [data / name for name in (COMMENTARY, CORRECTIONS, PROGRESS) if (data / name).exists()]
     for folder in ("register", *RETURN_FOLDERS):
         raw += [path for path in sorted((data / "raw" / folder).glob("*")) if path.is_file()]
+    if report.audience == "public":
+        raw = [path for path in raw if "returns" not in path.parts and path.parent.name != "raw"]
     inputs = {str(path.relative_to(data)): checksum(path) for path in raw}
     return inputs | {f"notebooks/{source.name}": checksum(source) for source in sources}
 

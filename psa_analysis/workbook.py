@@ -235,6 +235,11 @@ def assessment_parquet(report: Report) -> bytes:
     return typed.to_parquet(index=False)
 
 
+def workbook_name(report: Report) -> str:
+    """File name of the workbook in a pack."""
+    return f"{report.period.slug}.xlsx"
+
+
 def write_workbook(report: Report, path: Path) -> None:
     """Write the workbook of a pack: a cover, a sheet for each table, and what its columns mean.
 

@@ -253,6 +253,7 @@ def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
         (council / "raw" / "corrections.csv").write_text("\n".join(lines) + "\n")
         observations, findings = load_observations(load_agreement(council))
         key = (observations["measure"] == "N13") & (observations["period"] == "2004-05 Q3")
+        key &= observations["area"] == "Leicestershire"
         first = observations[key & (observations["received"] == "2005-02-01")]
         return first, [finding for finding in findings if finding.file == "raw/corrections.csv"]
 

@@ -35,7 +35,9 @@ def due(*readings: float) -> Outlook:
 
 
 def known(report: Report) -> pd.DataFrame:
-    return as_of(report.observations, report.cut_off)
+    """What the report knew of the county; districts and schools have figures of their own."""
+    figures = as_of(report.observations, report.cut_off)
+    return figures[figures["area"] == report.agreement.settings.agreement.area]
 
 
 def test_a_rolling_year_is_known_quarters_and_drawn_ones(report_of: Callable) -> None:

@@ -91,13 +91,15 @@ def test_a_template_that_comes_back_empty_is_named(report: Report, council: Path
     result = psa("check", "--data", str(council))
     assert result.exit_code == 0
     asked = [line for line in result.output.splitlines() if "empty.xlsx, sheet Return" in line]
-    assert len(asked) == len(rows) == 3
+    # Vehicle crime of the county and its seven districts, and two measures more.
+    assert len(asked) == len(rows) == 10
     assert all("a figure, [x] if there is none" in line for line in asked)
 
 
 def test_a_template_has_only_the_partners_own_measures(report: Report, tmp_path: Path) -> None:
     rows = write_template(report, "police", tmp_path / "police.xlsx")
-    assert rows["Measure"].tolist() == ["N13", "L4-incidents", "L4-repeat"]
+    assert rows["Measure"].tolist() == [*["N13"] * 8, "L4-incidents", "L4-repeat"]
+    assert rows["Area"].tolist()[:2] == ["Leicestershire", "Blaby"]
     assert rows["Last value"].tolist()[0] == "2222"
     book = openpyxl.load_workbook(tmp_path / "police.xlsx")
     kinds = {rule.type for rule in book["Return"].data_validations.dataValidation}
@@ -108,7 +110,7 @@ def test_the_command_writes_the_workbook(tmp_path: Path) -> None:
     path = tmp_path / "x.xlsx"
     result = psa("template", "police", "2004-05 Q3", "--output", str(path))
     assert result.exit_code == 0
-    assert "3 figures to fill in" in result.output
+    assert "10 figures to fill in" in result.output
     assert isinstance(pd.read_excel(path, engine="openpyxl", header=4), pd.DataFrame)
     wrong = psa("template", "polcie", "2004-05 Q3")
     assert wrong.exit_code == 2

@@ -349,8 +349,9 @@ def test_a_broken_file_is_refused(council: Path) -> None:
     assert "expected text in UTF-8" in output()
     (register / "links.csv").write_text("")
     assert "a header and rows" in output()
-    (register / "links.csv").unlink()
-    assert "raw/register/links.csv: expected the file to exist" in output()
+    (register / "links.csv").write_text(good)
+    (register / "targets.csv").unlink()
+    assert "raw/register/targets.csv: expected the file to exist" in output()
 
 
 def test_broken_settings_are_refused(council: Path) -> None:

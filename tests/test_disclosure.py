@@ -1,0 +1,541 @@
+"""Disclosure control: what a public pack holds, searched and attacked from outside."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import itertools
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import psa as command
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+import psa_analysis as psa
+from psa_analysis.changes import report_before
+from psa_analysis.disclosure import complement, feasible, protect, small, withheld
+from psa_analysis.loading import checksum
+from psa_analysis.pipeline import ROOT, ParameterError, Report, load_observations, make_report
+from psa_analysis.pipeline import parse_reporting_period as quarter
+from psa_analysis.register import load_agreement
+from psa_analysis.run import run_period
+
+DISTRICTS = [
+    "Blaby", "Charnwood", "Harborough", "Hinckley and Bosworth", "Melton",
+    "North West Leicestershire", "Oadby and Wigston",
+]  # fmt: skip
+COUNTY = "Leicestershire"
+
+#: Numbers that are secret in the folder that the fixture makes; none of them is there by chance.
+SECRET = {
+    # Looked-after children: all but 4 of 8,087 in 2003/04.
+    "care leavers": [8087, 8083, 99.9505],
+    # Repeat victims: 3 of 6,947 in 2004-05 Q2; with the year that it is part of.
+    "repeat victims": [6947, 6944, 0.0432],
+    # A complement: all but 2 of 7,919 young people in 2004-05 Q1.
+    "young people": [7919, 7917, 99.9747],
+    # A school with 6 of 7 pupils, and the smallest other one, which would give it away.
+    "school": [85.7143],
+    # Incidents by district: 3 in Melton, 2 in Oadby; a revision by 2.
+    "an earlier version": [61843],
+    # What stood in a cell that was refused.
+    "a refused cell": ["9127 victims"],
+}
+
+
+@pytest.fixture(scope="module")
+def risky(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A council whose returns hold small counts of every kind."""
+    folder = tmp_path_factory.mktemp("risky") / "secret-place"
+    shutil.copytree(ROOT / "data" / "raw", folder / "raw")
+    returns = folder / "raw" / "returns"
+    change(returns / "social_services.csv", "N6-eet", COUNTY, "2003/04", (99.9505, 8083, 8087))
+    change(returns / "police.csv", "L4-repeat", COUNTY, "2004-05 Q2", (0.0432, 3, 6947))
+    change(returns / "youth_offending.csv", "L5", COUNTY, "2004-05 Q1", (99.9747, 7917, 7919))
+    school = "Upper school D (illustrative)"
+    change(returns / "schools.csv", "N2", school, "2003/04", (85.7143, 6, 7))
+    lines = (returns / "police.csv").read_text().splitlines()
+    lines = [
+        line.replace(",1311.0,", ",61843.0,").replace(",1318.0,", ",61845.0,")
+        if line.startswith("L4-incidents,Leicestershire,2004-05 Q2")
+        else line
+        for line in lines
+    ]
+    lines.append("L4-incidents,Leicestershire,2000-01 Q4,9127 victims,,,final,2001-05-01,yes")
+    (returns / "police.csv").write_text("\n".join(lines) + "\n")
+    # The districts of one quarter: 996 in all, as the county's figure says.
+    parts = [301, 204, 187, 155, 3, 144, 2]
+    with (returns / "incidents_districts.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(lines[0].split(","))
+        for area, count in zip(DISTRICTS, parts, strict=True):
+            row = ["L4-incidents", area, "2004-05 Q3", count, "", "", "final", "2005-02-01", "yes"]
+            writer.writerow(row)
+    shutil.copy(returns / "police_districts.csv.toml", returns / "incidents_districts.csv.toml")
+    for path in returns.glob("*.csv"):
+        # The data log knows each file by its checksum.
+        beside = path.with_name(f"{path.name}.toml")
+        said = re.sub(r'checksum = ".*"', f'checksum = "{checksum(path)}"', beside.read_text())
+        beside.write_text(said)
+    return folder
+
+
+def change(path: Path, measure: str, area: str, period: str, cells: tuple[float, int, int]) -> None:
+    """Put another value, numerator and denominator into a return."""
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    mine = [row for row in rows if row[:3] == [measure, area, period]]
+    assert mine
+    for row in mine:
+        row[3:6] = map(str, cells)
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def both(risky: Path) -> tuple[Report, Report]:
+    """The internal and the public report of the folder."""
+    agreement = load_agreement(risky)
+    loaded = load_observations(agreement)
+    inside = make_report(agreement, *loaded, quarter("2004-05 Q3"))
+    return inside, make_report(agreement, *loaded, quarter("2004-05 Q3"), "public")
+
+
+@pytest.fixture(scope="module")
+def pack(risky: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its public pack, as the command makes it."""
+    outputs = tmp_path_factory.mktemp("public")
+    done = command(
+        "run", "2004-05 Q3", "--data", str(risky), "--audience", "public",
+        "--outputs", str(outputs),
+    )  # fmt: skip
+    assert "failed" not in done.output
+    return outputs / "2004-05-Q3"
+
+
+def forms(secret: float | str) -> list[str]:
+    """Every way in which a number may be written."""
+    if isinstance(secret, str):
+        return [secret]
+    if isinstance(secret, int):
+        return [str(secret), f"{secret:,}"]
+    return [f"{secret:.4f}".rstrip("0")]
+
+
+def texts(folder: Path) -> Iterator[tuple[str, str]]:
+    """All that a pack says, unpacked and decoded: each file, and each part of a workbook."""
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+            yield path.name, table.to_csv() + table.to_json()
+        elif path.suffix == ".xlsx":
+            with zipfile.ZipFile(path) as book:
+                for name in book.namelist():
+                    yield f"{path.name}/{name}", book.read(name).decode()
+        else:
+            text = path.read_text(encoding="utf-8")
+            yield path.name, text
+            # Pictures in pages, as addresses that hold them.
+            yield f"{path.name}, addresses decoded", unquote(text)
+            for found in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text):
+                yield f"{path.name}, base64", base64.b64decode(found).decode("utf-8", "ignore")
+
+
+def said(folder: Path, secret: float | str) -> list[str]:
+    """Where in a pack a secret stands."""
+    found = []
+    for form in forms(secret):
+        pattern = re.compile(rf"(?<![\d.,]){re.escape(form)}(?![\d]|,\d)")
+        found += [f"{name}: {form}" for name, text in texts(folder) if pattern.search(text)]
+    return found
+
+
+@pytest.mark.parametrize("kind", SECRET)
+def test_no_file_of_a_public_pack_says_a_small_number(pack: Path, kind: str) -> None:
+    assert [place for secret in SECRET[kind] for place in said(pack, secret)] == []
+
+
+def test_the_search_would_find_what_is_shown(pack: Path) -> None:
+    # The newest version of the figure whose revision is small is in the workbook and on pages.
+    places = said(pack, 61845)
+    assert any(place.startswith("2004-05-Q3.xlsx") for place in places)
+    assert any(".html" in place for place in places)
+
+
+def test_a_public_pack_names_no_folder_of_ours(pack: Path, risky: Path) -> None:
+    names = [name for name, text in texts(pack) if str(risky) in text or str(risky.parent) in text]
+    assert names == []
+    manifest = (pack / "manifest.json").read_text()
+    # A checksum would tell whoever tries numbers when they have found the right one.
+    assert "social_services" not in manifest
+    assert "register/measures.csv" in manifest
+    sheet = sheet_of(pack, "data log")
+    assert sheet.loc[sheet["title"].str.startswith("Illustrative"), "checksum"].isna().all()
+
+
+def sheet_of(folder: Path, sheet: str) -> pd.DataFrame:
+    return pd.read_excel(next(folder.glob("*.xlsx")), sheet, engine="calamine")
+
+
+def published(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The observations and readings of the workbook, as an attacker reads them."""
+    return sheet_of(folder, "observations"), sheet_of(folder, "readings")
+
+
+def window(period: str) -> list[str]:
+    """The four quarters up to one."""
+    year, number = int(period[:4]), int(period[-1])
+    steps = [year * 4 + number - 1 - back for back in range(4)]
+    return [f"{step // 4}-{(step // 4 + 1) % 100:02d} Q{step % 4 + 1}" for step in steps]
+
+
+def attack(folder: Path, measure: str, what: str) -> dict[tuple[str, str], tuple[float, float]]:
+    """The least and the most that each unpublished count can be, from the workbook alone.
+
+    Quarters that add up to rolling years, districts that add up to the county, and counts that
+    are none below 0: written without the library.
+    """
+    seen, made = (table[table["measure"] == measure] for table in published(folder))
+    keys = list(zip(seen["area"], seen["period"], strict=True))
+    keys += [(area, one) for area, last in keys for one in window(last) if "Q" in last]
+    place = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    known = [(row.area, row.period) for row in seen.itertuples() if pd.notna(getattr(row, what))]
+    rows, totals = [], []
+
+    def add(terms: dict[tuple[str, str], float], total: float) -> None:
+        row = np.zeros(len(place))
+        for key, sign in terms.items():
+            row[place[key]] = sign
+        rows.append(row)
+        totals.append(total)
+
+    for key, value in zip(keys, seen[what], strict=False):
+        if pd.notna(value):
+            add({key: 1.0}, float(value))
+    column = "reading" if what == "value" else what
+    for one in made.itertuples():
+        if "Q" in str(one.period) and pd.notna(getattr(one, column)):
+            terms = {(one.area, each): 1.0 for each in window(one.period)}
+            add(terms, float(getattr(one, column)))
+    for period in seen["period"].unique():
+        parts = [key for key in place if key[1] == period and key[0] != COUNTY]
+        if parts and (COUNTY, period) in place:
+            add(dict.fromkeys(parts, 1.0) | {(COUNTY, period): -1.0}, 0.0)
+    found = {}
+    for key, number in place.items():
+        if key in known or key not in keys[: len(seen)]:
+            continue
+        aim = np.zeros(len(place))
+        ends = []
+        for sign in (1, -1):
+            aim[number] = sign
+            solved = linprog(aim, A_eq=np.array(rows), b_eq=np.array(totals), method="highs")
+            assert solved.status in (0, 3), solved.message
+            ends.append(sign * solved.fun if solved.status == 0 else -sign * np.inf)
+        found[key] = ends[0], ends[1]
+    return found
+
+
+def test_no_small_count_can_be_worked_out_from_the_workbook(pack: Path) -> None:
+    districts = attack(pack, "L4-incidents", "value")
+    # 3 and 2 alone would be known to be 5 together: each 0 to 5, so far enough apart.
+    assert {("Melton", "2004-05 Q3"), ("Oadby and Wigston", "2004-05 Q3")} <= set(districts)
+    repeat = {what: attack(pack, "L4-repeat", what) for what in ("numerator", "denominator")}
+    for found in (districts, *repeat.values()):
+        assert found
+        assert all(high - low >= 5 - 1e-6 for low, high in found.values()), found
+    assert (COUNTY, "2004-05 Q2") in repeat["numerator"]
+
+
+def test_one_small_district_takes_another_with_it(both: tuple[Report, Report]) -> None:
+    # With Melton's 3 alone hidden, the county's 996 less the others would tell it.
+    inside, _ = both
+    known = inside.observations.copy()
+    oadby = (known["area"] == "Oadby and Wigston") & (known["measure"] == "L4-incidents")
+    known.loc[oadby, "value"] = 122.0
+    blaby = (known["area"] == "Blaby") & (known["measure"] == "L4-incidents")
+    known.loc[blaby, "value"] = 181.0
+    held = withheld(known, inside.agreement, inside.cut_off)
+    held = held[(held["measure"] == "L4-incidents") & (held["area"] != COUNTY)]
+    reasons = held.set_index("area")["reason"].to_dict()
+    assert reasons == {"Melton": "small", "Oadby and Wigston": "would give away another"}
+
+
+def test_a_school_takes_the_smallest_other_school_with_it(both: tuple[Report, Report]) -> None:
+    _, public = both
+    held = public.withheld[public.withheld["measure"] == "N2"]
+    held = held[held["reason"] != "earlier version"]
+    # C is the smallest by those who did not or did reach it: 212 of H.
+    assert set(held["area"]) == {
+        "Upper school D (illustrative)", "Upper school K (illustrative)",
+    }  # fmt: skip
+    assert set(held["period"]) == {"2003/04"}
+
+
+def test_the_internal_report_still_holds_all(both: tuple[Report, Report]) -> None:
+    inside, public = both
+    for measure, period, numerator in (
+        ("N6-eet", "2003/04", 8083), ("L4-repeat", "2004-05 Q2", 3), ("L5", "2004-05 Q1", 7917),
+    ):  # fmt: skip
+        for report, expected in ((inside, [numerator]), (public, [])):
+            rows = report.observations
+            rows = rows[(rows["measure"] == measure) & (rows["period"] == period)]
+            rows = rows[rows["area"] == COUNTY]
+            assert len(rows) == 1
+            assert rows["numerator"].dropna().tolist() == expected
+    assert inside.withheld.empty
+
+
+def test_states_are_the_same_for_both_audiences(both: tuple[Report, Report], pack: Path) -> None:
+    inside, public = both
+    columns = ["measure", "state", "is_forecast"]
+    pd.testing.assert_frame_equal(inside.assessment[columns], public.assessment[columns])
+    told = pd.read_csv(pack / "assessment.csv")
+    assert told["state"].tolist() == inside.assessment["state"].tolist()
+    assert inside.commitments["state"].tolist() == public.commitments["state"].tolist()
+
+
+def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) -> None:
+    _, public = both
+    before, now = (one.assessment.set_index("measure") for one in both)
+    assert pd.notna(before.at["N6-eet", "latest"])
+    for column in ("latest", "gap", "progress", "required", "forecast", "low_80", "expected_share"):
+        assert pd.isna(now.at["N6-eet", column]), column
+    # A rolling year holds the quarter that is held back.
+    repeat = public.readings[public.readings["measure"] == "L4-repeat"].set_index("period")
+    assert repeat.loc[["2004-05 Q2", "2004-05 Q3"], "reading"].isna().all()
+    assert repeat.loc["2004-05 Q1", "reading"] > 0
+    assert public.outlooks["L4-repeat"].reason
+    # Others are as they were.
+    for measure in ("N26-county", "N7-treatment", "L7"):
+        pd.testing.assert_series_equal(before.loc[measure], now.loc[measure])
+    draws = [one.outlooks["N26-county"].draws for one in both]
+    assert np.array_equal(*draws)
+
+
+def test_chances_that_rest_on_small_numbers_are_in_tenths(both: tuple[Report, Report]) -> None:
+    before, now = (one.assessment.set_index("measure") for one in both)
+    states = both[0].agreement.settings.states
+    for measure in ("L4-repeat", "N7-gps"):
+        chance, shown = before.at[measure, "chance_target"], now.at[measure, "chance_target"]
+        assert round(shown * 20, 9) == int(round(shown * 20, 9))
+        assert abs(chance - shown) <= 0.11
+        for edge in (states.at_risk, states.on_track):
+            assert (chance >= edge) == (shown >= edge)
+        assert f"{chance:.0%}" not in now.at[measure, "reason"] or chance == shown
+
+
+def test_pages_say_what_is_not_shown(both: tuple[Report, Report]) -> None:
+    _, public = both
+    banner = psa.banner(public).text
+    cells = public.withheld[public.withheld["reason"] != "earlier version"]
+    number = len(cells.drop_duplicates(["measure", "area", "period"]))
+    assert f"{number} returned figures are held back" in banner
+    assert "[c]" in psa.overview_table(public).text
+    assert "The latest reading, for 2004-05 Q3, is not shown: small numbers" in (
+        psa.measure_words(public, "L4-repeat").text
+    )
+    rows = psa.readings_table(public, "L4-repeat").text.splitlines()
+    hidden = next(row for row in rows if row.startswith("2004-05 Q2"))
+    assert "[c]" in hidden
+    alt = psa.trajectory_chart(public, "L4-repeat").alt
+    assert "2 gaps where numbers are small" in alt
+    assert "are not shown, since numbers are small" in psa.trajectory_chart(public, "N7-gps").alt
+    assert "[c]" in psa.key(public).text
+    assert "[c]" not in psa.key(both[0]).text
+
+
+def test_the_report_before_shows_no_more(both: tuple[Report, Report]) -> None:
+    inside, public = both
+    before, told = report_before(inside), report_before(public)
+    assert before is not None
+    assert told is not None
+    assert told.audience == "public"
+    assert told.assessment["state"].tolist() == before.assessment["state"].tolist()
+    # The first version of a figure that was revised by 2 was all that was known then.
+    rows = told.observations
+    rows = rows[(rows["measure"] == "L4-incidents") & (rows["period"] == "2004-05 Q2")]
+    assert rows["value"].isna().all()
+
+
+def test_cells_of_returns_are_for_internal_reports(both: tuple[Report, Report]) -> None:
+    with pytest.raises(ParameterError, match="for internal reports"):
+        psa.cells_used(both[1], "L4-repeat")
+
+
+def test_a_decided_reward_that_would_tell_its_outturn_is_not_shown(
+    both: tuple[Report, Report],
+) -> None:
+    from psa_analysis.grant import grants
+
+    inside = both[0]
+    # After the end.
+    public = make_report(
+        inside.agreement, inside.observations.replace({"period": {}}), list(inside.findings),
+        quarter("2006-07 Q3"), "public",
+    )  # fmt: skip
+    table = grants(public).set_index("measure")
+    rows = public.assessment.set_index("measure")
+    hidden = rows.index[(rows["latest_flag"] == "withheld") & (rows["role"] == "target")]
+    assert len(hidden)
+    assert table.loc[hidden, ["outturn", "proportion", "least", "most"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("value", "over", "under", "expected"),
+    [
+        (50.0, 4, 8, True),  # 4 of them
+        (50.0, 5, 10, False),
+        (80.0, 16, 20, True),  # all but 4
+        (75.0, 15, 20, False),
+        (55.0, 5, 9, True),  # of 9
+        (0.0, 0, 20, True),  # none
+        (0.0, np.nan, np.nan, True),
+        (100.0, np.nan, np.nan, True),
+        (3.0, np.nan, np.nan, False),  # a rate of which nobody can say of how many
+    ],
+)
+def test_rates_that_are_small(
+    report: Report, value: float, over: float, under: float, expected: bool
+) -> None:
+    rows = report.observations[report.observations["measure"] == "L5"].head(1)
+    rows = rows.assign(value=value, numerator=over, denominator=under)
+    assert small(report.agreement, rows).tolist() == [expected]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0, True), (4, True), (5, False), (1000, False)])
+def test_counts_that_are_small(report: Report, value: float, expected: bool) -> None:
+    rows = report.observations[report.observations["measure"] == "L4-incidents"].head(1)
+    assert small(report.agreement, rows.assign(value=float(value))).tolist() == [expected]
+    # Tonnes of waste are no people, and what others have published is public.
+    waste = report.observations[report.observations["measure"] == "L7"].head(1)
+    assert not small(report.agreement, waste.assign(value=0.0, numerator=0.0)).any()
+    theirs = rows.assign(value=float(value), file="raw/published/road_casualties.csv")
+    assert not small(report.agreement, theirs).any()
+
+
+def test_a_range_worked_by_hand() -> None:
+    # 20 in all, 12 shown: the two hidden ones are 0 to 8.
+    relations = np.array([[1.0, 1, 1, -1]])
+    values = np.array([3.0, 5, 12, 20])
+    low, high = feasible(relations, values, np.array([True, True, False, False]))
+    assert low.tolist() == [0, 0, 12, 20]
+    assert high.tolist() == [8, 8, 12, 20]
+    low, high = feasible(relations, values, np.array([True, False, False, False]))
+    assert low[0] == high[0] == 3
+    # With the whole hidden too nothing bounds it.
+    assert feasible(relations, values, np.array([True, False, False, True]))[1][0] == np.inf
+
+
+def two_way(rows: int, columns: int) -> np.ndarray:
+    """Sums of a table with its margins: cells row by row, the last of each its total."""
+    relations = []
+    for row, column in itertools.product(range(rows + 1), range(columns + 1)):
+        terms = np.zeros((rows + 1, columns + 1))
+        if column == columns:
+            terms[row, :columns], terms[row, columns] = 1, -1
+            relations.append(terms.ravel().copy())
+        if row == rows:
+            terms = np.zeros((rows + 1, columns + 1))
+            terms[:rows, column], terms[rows, column] = 1, -1
+            relations.append(terms.ravel().copy())
+    return np.array(relations)
+
+
+@given(
+    st.integers(2, 4).flatmap(
+        lambda rows: st.integers(2, 4).flatmap(
+            lambda columns: st.lists(
+                st.lists(st.integers(0, 30), min_size=columns, max_size=columns),
+                min_size=rows, max_size=rows,
+            )
+        )
+    )
+)  # fmt: skip
+@hypothesis_settings(max_examples=25)
+def test_no_hidden_cell_of_a_table_can_be_told(table: list[list[int]]) -> None:
+    cells = np.array(table, dtype=float)
+    rows, columns = cells.shape
+    whole = np.zeros((rows + 1, columns + 1))
+    whole[:rows, :columns] = cells
+    whole[rows], whole[:, columns] = whole.sum(axis=0), whole.sum(axis=1)
+    values, relations = whole.ravel(), two_way(rows, columns)
+    primary = values < 5
+    hidden = complement(relations, values[:, None], primary, np.zeros(len(values), bool), 5)
+    assert (hidden >= primary).all()
+    if not primary.any():
+        assert not hidden.any()
+    # Independently: every cell a variable, those shown held at what they are.
+    bounds = [(0, None) if gone else (one, one) for one, gone in zip(values, hidden, strict=True)]
+    for place in np.flatnonzero(hidden):
+        ends = []
+        for sign in (1, -1):
+            aim = np.zeros(len(values))
+            aim[place] = sign
+            solved = linprog(aim, A_eq=relations, b_eq=np.zeros(len(relations)), bounds=bounds)
+            ends.append(sign * solved.fun if solved.status == 0 else -sign * np.inf)
+        assert ends[1] - ends[0] >= 5 - 1e-6
+
+
+def test_without_a_threshold_all_is_shown(report: Report) -> None:
+    settings = report.agreement.settings
+    off = settings.disclosure.model_copy(update={"threshold": 0, "smallest_denominator": 0})
+    agreement = load_agreement(ROOT / "data")
+    object.__setattr__(agreement, "settings", settings.model_copy(update={"disclosure": off}))
+    assert withheld(report.observations, agreement, report.cut_off).empty
+
+
+def test_protecting_twice_changes_nothing(both: tuple[Report, Report]) -> None:
+    _, public = both
+    again = protect(public)
+    figures = ["measure", "area", "period", "reading", "observed", "numerator", "denominator"]
+    pd.testing.assert_frame_equal(again.readings[figures], public.readings[figures])
+    figures = ["latest", "forecast", "chance_target"]
+    pd.testing.assert_frame_equal(again.assessment[figures], public.assessment[figures])
+
+
+def test_a_public_pack_is_the_same_every_time(both: tuple[Report, Report], tmp_path: Path) -> None:
+    _, public = both
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copy(ROOT / "notebooks" / "06_data_quality.ipynb", notebooks)
+    packs = [run_period(public, notebooks, tmp_path / name)[0] for name in "ab"]
+    files = [sorted(path.name for path in one.iterdir()) for one in packs]
+    assert files[0] == files[1]
+    for name in files[0]:
+        if name != "manifest.json":  # which says when it was made
+            assert (packs[0] / name).read_bytes() == (packs[1] / name).read_bytes(), name
+
+
+def test_an_error_in_a_public_notebook_quotes_nothing(
+    both: tuple[Report, Report], tmp_path: Path
+) -> None:
+    cells = [
+        nbformat.v4.new_markdown_cell("# A page"),
+        nbformat.v4.new_code_cell(
+            'period = data = audience = ""', metadata={"tags": ["parameters"]}
+        ),
+        nbformat.v4.new_code_cell("raise ValueError(f'8087 children in {data}')"),
+    ]
+    (tmp_path / "notebooks").mkdir()
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    nbformat.write(notebook, tmp_path / "notebooks" / "00_a.ipynb")
+    made, pages = run_period(both[1], tmp_path / "notebooks", tmp_path / "out")
+    assert pages[0].status == "failed"
+    shown = [(name, text) for name, text in texts(made) if "8087 children in /" in text]
+    assert shown == []
+    assert "the internal pack says why" in (made / "index.html").read_text()
