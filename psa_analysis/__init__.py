@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         links_chart,
         progress_chart,
         reliability_chart,
+        small_multiples,
         trajectory_chart,
     )
     from psa_analysis.control import (
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
         funnel,
         standings,
     )
+    from psa_analysis.interactive import (
+        outturn_sliders,
+    )
     from psa_analysis.pages import (
         banner,
         basket_contributions_table,
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
         changes_table,
         changes_words,
         closing_account,
+        commentary_words,
         commitment_counts,
         commitment_key,
         commitment_notes,
@@ -95,6 +100,7 @@ if TYPE_CHECKING:
         moved_table,
         not_stated_table,
         notes,
+        outturn_table,
         overview_table,
         partners_table,
         payments_table,
@@ -142,6 +148,7 @@ _HOMES = {
     "changes_table": "pages",
     "changes_words": "pages",
     "closing_account": "pages",
+    "commentary_words": "pages",
     "commitment_counts": "pages",
     "commitment_key": "pages",
     "commitment_notes": "pages",
@@ -196,6 +203,8 @@ _HOMES = {
     "not_stated_table": "pages",
     "notes": "pages",
     "open_report": "pipeline",
+    "outturn_sliders": "interactive",
+    "outturn_table": "pages",
     "overview_table": "pages",
     "parse_period": "periods",
     "partners_table": "pages",
@@ -210,6 +219,7 @@ _HOMES = {
     "reliability_table": "pages",
     "returns_table": "pages",
     "revisions_table": "pages",
+    "small_multiples": "charts",
     "standings": "families",
     "standings_table": "pages",
     "state_counts": "pages",
@@ -238,6 +248,7 @@ __all__ = [
     "changes_table",
     "changes_words",
     "closing_account",
+    "commentary_words",
     "commitment_counts",
     "commitment_key",
     "commitment_notes",
@@ -292,6 +303,8 @@ __all__ = [
     "not_stated_table",
     "notes",
     "open_report",
+    "outturn_sliders",
+    "outturn_table",
     "overview_table",
     "parse_period",
     "partners_table",
@@ -306,6 +319,7 @@ __all__ = [
     "reliability_table",
     "returns_table",
     "revisions_table",
+    "small_multiples",
     "standings",
     "standings_table",
     "state_counts",

@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -59,6 +59,7 @@ from psa_analysis.trajectory import (
     trigger_value,
 )
 from psa_analysis.words import (
+    STATE_SIGNS,
     chance_text,
     control_sentences,
     counted,
@@ -81,7 +82,7 @@ STATE_MARKS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart:
     """A picture with its alternative text and its data.
 
@@ -98,10 +99,13 @@ class Chart:
         table under the chart shows. Without it the table is made of `data`.
     """
 
-    svg: str = field(repr=False)
+    svg: str
     alt: str
-    data: pd.DataFrame = field(repr=False)
-    shown: pd.DataFrame | None = field(default=None, repr=False)
+    data: pd.DataFrame
+    shown: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return self.alt
 
     def numbers(self) -> Html:
         """The numbers drawn as a folded table."""
@@ -188,6 +192,8 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
             labels += _draw_fan(axes, fan, own, str(row["unit"]))
         if len(own):
             labels += _draw_readings(axes, own, gaps, str(row["unit"]), fan is not None)
+            if definition["continues"]:
+                _draw_break(axes, own)
         elif len(gaps):
             axes.text(0.5, 0.5, "Readings not shown: small numbers", transform=axes.transAxes,
                       ha="center")  # fmt: skip
@@ -200,7 +206,19 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
         svg = _svg(figure)
     alt = _trajectory_alt(row, own, len(gaps))
+    if definition["continues"] and len(own):
+        alt += f" From {own['period'].iloc[0]} on by a new definition, marked [b]."
     return Chart(svg, alt, data, _trajectory_shown(data, row))
+
+
+def _draw_break(axes: Axes, own: pd.DataFrame) -> None:
+    """Where a new definition begins: a line across the chart, with the mark for a break."""
+    begins = own["period_end"].iloc[0]
+    axes.axvline(begins, color=GREY, linewidth=1)
+    axes.annotate(
+        "[b] new definition", (begins, 1), (4, -4), xycoords=("data", "axes fraction"),
+        textcoords="offset points", color=GREY, fontsize=10, va="top",
+    )  # fmt: skip
 
 
 def _trajectory_shown(data: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
@@ -1455,3 +1473,88 @@ def _mark_rebases(axes: Axes, control: Control) -> None:
             textcoords="offset points", color=GREY, fontsize=11, va="top",
             bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
         )  # fmt: skip
+
+
+def small_multiples(report: Report) -> Chart:
+    """Every measure that counts, a small picture each: readings, path, target and forecast."""
+    rows = report.assessment[report.assessment["role"] == "target"].reset_index(drop=True)
+    across = 3
+    down = max(1, -(-len(rows) // across))
+    height = 0.5 + 1.75 * down
+    with _figure(8, height) as (figure, axes):
+        axes.remove()
+        figure.subplots_adjust(
+            left=0.03, right=0.97, top=1 - 0.62 / height, bottom=0.3 / height, wspace=0.12,
+            hspace=0.85,
+        )  # fmt: skip
+        for place, row in rows.iterrows():
+            panel = figure.add_subplot(down, across, int(str(place)) + 1)
+            _draw_small(panel, report, row)
+        svg = _svg(figure)
+    names = ["measure", "title", "state", "latest", "latest_period", "planned", "forecast",
+             "low_80", "high_80", "target", "due"]  # fmt: skip
+    data = rows[names]
+    by_state = [
+        f"{state}: {listed(own['measure'].tolist())}"
+        for state, own in rows.groupby("state", sort=False)
+    ]
+    alt = (
+        f"{counted(len(rows), 'small line chart')}, one for each measure that counts, with its "
+        f"readings, planned path, forecast and target. {'; '.join(by_state)}."
+    )
+    return Chart(svg, alt, data, _small_shown(rows))
+
+
+def _small_shown(rows: pd.DataFrame) -> pd.DataFrame:
+    """The figures of the small pictures as a reader expects them."""
+    headings = {"latest": "Latest", "planned": "Planned by then", "forecast": "Forecast",
+                "target": "Target"}  # fmt: skip
+    shown = rows[["measure", "title", "state"]].set_axis(
+        ["Measure", "What is measured", "State"], axis=1
+    )
+    for column, heading in headings.items():
+        shown[heading] = [*map(figure_text, rows[column], rows["unit"])]
+    return shown.assign(Due=rows["due"])
+
+
+def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
+    """One small picture: the state in words and by shape, the figures in the heading."""
+    unit, measure = str(row["unit"]), str(row["measure"])
+    own = readings_with_path(report, measure)
+    outlook = report.outlooks[measure]
+    colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
+    definition = report.agreement.measures.loc[measure]
+    _draw_path(axes, definition, report.agreement.settings.grant.trigger)
+    if not outlook.reason:
+        _draw_fan(axes, outlook.fan(), own, unit)
+    if len(own):
+        last = own.iloc[-1]
+        axes.plot(own["period_end"], own["reading"], color=BLUE, linewidth=1.5)
+        # Hollow where the figure may still change, as in the large charts.
+        firm = last["flag"] in ("final", "revised")
+        axes.plot(
+            [last["period_end"]], [last["reading"]], marker, markersize=9, color=colour,
+            markerfacecolor=colour if firm else "white", markeredgewidth=2,
+        )  # fmt: skip
+    elif pd.isna(row["target"]):
+        axes.text(0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", fontsize=10)
+    figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"
+    if row["latest_flag"] == "withheld":
+        figures = "not shown"
+    if pd.notna(row["target"]):
+        figures += f", target {figure_text(row['target'], unit)}"
+    sign = f"{STATE_SIGNS[row['state']]} " if row["state"] in STATE_SIGNS else ""
+    axes.set_title(
+        f"{measure}: {sign}{row['state']}\n{figures}", loc="left", fontsize=10, color="black"
+    )
+    axes.margins(x=0.06, y=0.18)
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    if len(own) or pd.notna(row["target"]):
+        ends = [mpl.dates.num2date(end).year for end in axes.dataLim.intervalx]
+        axes.set_xticks(axes.dataLim.intervalx, [str(year) for year in ends], fontsize=9)
+        first, last_label = axes.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last_label.set_horizontalalignment("right")
+    else:
+        axes.set_xticks([])

@@ -52,7 +52,7 @@ _AS_OBSERVED = {"point", "index", *_COMPARED}
 _NOT_FORECAST = {"rank", "milestone"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outlook:
     """What is to come of one measure.
 
@@ -75,6 +75,15 @@ class Outlook:
     reason: str = ""
     readings: int = 0
     note: str = ""
+
+    def __repr__(self) -> str:
+        if self.reason:
+            return f"no forecast: {self.reason}"
+        low, high = self.interval(80)
+        return (
+            f"forecast for {self.periods[-1]}: middle {self.median:,.4g}, eight in ten chances "
+            f"{low:,.4g} to {high:,.4g}, from {self.readings} readings"
+        )
 
     def fan(self) -> pd.DataFrame:
         """Every period to come, for charts.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.changes import changes, report_before
+from psa_analysis.commentary import WHOLE, entries
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.control import OUR_RULES, ControlRules
@@ -45,6 +46,7 @@ from psa_analysis.grant import (
     pump_priming,
     whole_grant,
 )
+from psa_analysis.outturns import STEPS, Outturn, better_by, outturn
 from psa_analysis.partners import due
 from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
@@ -75,6 +77,7 @@ from psa_analysis.quality import (
 )
 from psa_analysis.register import NOT_STATED, rate_factor
 from psa_analysis.words import (
+    CHANCE_MOVED,
     QUARTILES,
     STATE_SIGNS,
     chance_text,
@@ -84,8 +87,11 @@ from psa_analysis.words import (
     difference_text,
     effectiveness_sentences,
     figure_text,
+    further_sentences,
     level_text,
     listed,
+    of_one,
+    pot_text,
     pounds_text,
     range_text,
     reliability_words,
@@ -304,9 +310,61 @@ def key(report: Report) -> Html:
 
 
 def measure_words(report: Report, measure: str) -> Html:
-    """A few sentences on one measure, written from its numbers."""
-    said = sentences(assessment_row(report, measure))
-    return _sentence(said + _stage_words(report, measure))
+    """What the numbers of one measure say, first what matters most; then what people say of it."""
+    row = assessment_row(report, measure)
+    made = _rewards_of(report)
+    reward = made.loc[measure] if measure in made.index else None
+    earlier = report_before(report)
+    before = None if earlier is None else assessment_row(earlier, measure)
+    first = sentences(row, before, reward)
+    more = f"{further_sentences(row, before, reward)}{_stage_words(report, measure)}".strip()
+    said = commentary_words(report, measure)
+    html = templates().get_template("measure.html.j2").render(first=first, more=more)
+    return Html(html + said.html, "\n".join(filter(None, [first, more, said.text])))
+
+
+@lru_cache(maxsize=4)
+def _rewards_of(report: Report) -> pd.DataFrame:
+    """The grants by measure; kept, since a page asks for them measure by measure."""
+    return grants(report).set_index("measure")
+
+
+def commentary_words(report: Report, about: str = WHOLE) -> Html:
+    """What people wrote about a measure, or the whole agreement, for this report; often nothing.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report. A public one shows only what is marked as public.
+    about : str
+        A measure of the assessment, or ``agreement``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure.
+    """
+    if about != WHOLE:
+        assessment_row(report, about)
+    rows = entries(report.commentary, about, report.period.label, report.audience)
+    said = [
+        {
+            "paragraphs": [part.strip() for part in row.text.splitlines() if part.strip()],
+            "by": _written_by(row, report),
+        }
+        for row in rows.itertuples()
+    ]
+    html = templates().get_template("commentary.html.j2").render(entries=said)
+    text = "\n".join(f"{one['by']}: {' '.join(one['paragraphs'])}" for one in said)
+    return Html(html, text)
+
+
+def _written_by(row: Any, report: Report) -> str:
+    """Whose words they are, of when, and whether figures that came in later were known."""
+    late = row.written.date() > report.cut_off
+    after = ", after the figures of this report were closed" if late else ""
+    made_up = "Illustrative commentary" if row.illustrative else "Commentary"
+    return f"{made_up} by {row.author}, written on {day_text(row.written.date())}{after}"
 
 
 def _stage_words(report: Report, measure: str) -> str:
@@ -1777,11 +1835,6 @@ def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES)
     return table(frame, f"{title}: control chart, quarter by quarter", numeric=numeric, folded=True)
 
 
-#: From so much on, a chance that moved alone is worth a board's time: smaller moves come with every
-#: simulation and with the figures of other measures.
-_CHANCE_MOVED = 0.05
-
-
 def changes_table(report: Report) -> Html:
     """Measure by measure, what has changed since the quarter before, and why."""
     before = report_before(report)
@@ -1818,7 +1871,7 @@ def _chance_moved(by: pd.DataFrame) -> bool:
     if "chance" not in by.index:
         return False
     ends = by.at["chance", "before"], by.at["chance", "after"]
-    return None in ends or abs(ends[1] - ends[0]) >= _CHANCE_MOVED
+    return None in ends or abs(ends[1] - ends[0]) >= CHANCE_MOVED
 
 
 def _no_report_before(report: Report) -> str:
@@ -1869,3 +1922,85 @@ def changes_words(report: Report) -> Html:
     else:
         said.append(f"The reward is still expected to come to {now} of the pot")
     return _sentence(f"Since {before.period}: " + ". ".join(said) + ".")
+
+
+def outturn_words(found: Outturn) -> Html:
+    """What would be said of a measure, were its deciding reading better or worse by so much."""
+    unit = found.unit
+    points = "percentage points" if unit in ("percent", "percent change") else unit
+    if found.step:
+        moved = (
+            f"If the reading of {found.due} were {_amount(found.by, points)} "
+            f"{'better' if found.step > 0 else 'worse'} than forecast, around "
+            f"{with_unit(found.middle, unit)}"
+        )
+        now, was = chance_text(found.chance), chance_text(found.chance_before)
+        said = f"{moved}, the chance of the target would be {now} instead of {was}"
+    else:
+        said = (
+            f"The reading of {found.due} is forecast around {with_unit(found.middle, unit)}, and "
+            f"the chance of the target is {chance_text(found.chance)}"
+        )
+    if pd.notna(found.least):
+        then, before = (
+            pot_text(*ends)
+            for ends in ((found.least, found.most), (found.least_before, found.most_before))
+        )
+        instead = f" instead of {before}" if found.step else ""
+        said += f". The expected reward would be {then} of the pot{instead}"
+        if not found.step:
+            said = said.replace("would be", "is")
+    return _sentence(f"{found.title}: {said[:1].lower()}{said[1:]}.")
+
+
+def _amount(size: float, unit: str) -> str:
+    text = figure_text(size, unit).removesuffix(".0")
+    named = "points" if unit == "index" else unit
+    return f"{text} {of_one(named) if text == '1' else named}"
+
+
+def outturn_table(report: Report, theme: str | None = None) -> Html:
+    """What better deciding readings would do to the chance and the reward of each measure.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    theme : str, optional
+        A theme of ``agreement.toml``; all of them if not given.
+
+    Raises
+    ------
+    KeyError
+        If there is no such theme.
+    """
+    words = {0.0: "as forecast", 0.1: "a tenth better", 0.25: "a quarter better",
+             0.5: "half better"}  # fmt: skip
+    made: list[dict[str, str]] = []
+    for measure in of_theme(report, theme)["measure"]:
+        way = better_by(report, measure)
+        if way is None:
+            continue
+        found = [outturn(report, measure, step) for step in STEPS]
+        made.append(
+            {"Measure": measure, "What is measured": found[0].title}
+            | {"A tenth of the way": _amount(way / 10, _points(found[0].unit))}
+            | {f"Chance, {words[one.step]}": chance_text(one.chance) for one in found}
+            | {
+                f"Reward, {words[one.step]}": pot_text(one.least, one.most)
+                if pd.notna(one.least)
+                else "–"
+                for one in found
+            }
+        )
+    caption = (
+        "What if the deciding readings were better by a part of the way to the target: the chance "
+        f"of the target, and the expected share of the pot, {report.period}"
+    )
+    if not made:
+        return _sentence(
+            "No deciding reading of these measures is forecast from a start that is stated, so "
+            "there is nothing to move."
+        )
+    frame = pd.DataFrame(made)
+    return table(frame, caption, numeric=list(frame.columns[2:]))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
+import pickle
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -35,11 +38,19 @@ from psa_analysis.register import Agreement, load_agreement, observed_units
 from psa_analysis.trajectory import planned_path, season_factors
 from psa_analysis.words import day_text as day_text
 
+if TYPE_CHECKING:
+    from psa_analysis.interactive import MeasureView
+
+
+from psa_analysis.commentary import load_commentary
+
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
 
 AUDIENCES = ("internal", "public")
 
+#: Names the file in which a run keeps its report for its notebooks, while it runs.
+REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
 
@@ -78,6 +89,8 @@ class Report:
         The data log: one row per raw file, from its sidecar.
     findings : tuple of Finding
         What is wrong or doubtful in the returns.
+    commentary : pandas.DataFrame
+        What people wrote (:func:`psa_analysis.commentary.load_commentary`), for every report.
     withheld : pandas.DataFrame
         The figures that a public report does not hold, since they are small
         (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.
@@ -95,6 +108,7 @@ class Report:
     commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]
+    commentary: pd.DataFrame
     withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __repr__(self) -> str:
@@ -102,6 +116,17 @@ class Report:
             f"{self.agreement.settings.agreement.name}, {self.period} "
             f"({self.audience}; figures received by {day_text(self.cut_off)})"
         )
+
+    def __getitem__(self, measure: str) -> MeasureView:
+        """One measure as a reader sees it, for example ``report["N13"]``."""
+        # Here, since charts read reports, and drawing is not needed to make one.
+        from psa_analysis.interactive import MeasureView
+
+        assessment_row(self, measure)
+        return MeasureView(self, measure)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.assessment["measure"].tolist()
 
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
@@ -116,8 +141,18 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     observations, doubts = clean_returns(table, agreement, corrections=corrections)
     series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
     _, unclear = load_progress(agreement)
+    _, unfit_words = load_commentary(agreement)
     rebases = check_rebases(observations, agreement)
-    return observations, [*findings, *unread, *unfit, *doubts, *series, *unclear, *rebases]
+    return observations, [
+        *findings,
+        *unread,
+        *unfit,
+        *doubts,
+        *series,
+        *unclear,
+        *rebases,
+        *unfit_words,
+    ]
 
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
@@ -173,6 +208,7 @@ def make_report(
         agreement, period, cut_off, audience, observations, read, ahead,
         assess(read, agreement, period, refused, ahead),
         effectiveness(read, agreement, period.end), promised, sources, tuple(findings),
+        load_commentary(agreement)[0],
     )  # fmt: skip
     return protect(report) if audience == "public" else report
 
@@ -200,9 +236,25 @@ def open_report(period: str, data: str = "data", audience: str = "internal") -> 
     reporting_period = parse_reporting_period(period)
     if audience not in AUDIENCES:
         raise ParameterError(f"audience is '{audience}'; expected one of {', '.join(AUDIENCES)}")
+    made = _report_of_run()
+    if made is not None and (made.period, made.audience, made.agreement.folder.resolve()) == (
+        reporting_period, audience, (ROOT / data).resolve(),
+    ):  # fmt: skip
+        return made
     agreement = load_agreement(ROOT / data)
     observations, findings = load_observations(agreement)
     return make_report(agreement, observations, findings, reporting_period, audience)
+
+
+def _report_of_run() -> Report | None:
+    """The report that the run has made which this notebook is part of; None outside a run."""
+    path = os.environ.get(REPORT_OF_RUN)
+    if not path:
+        return None
+    with Path(path).open("rb") as file:
+        made = pickle.load(file)
+    assert isinstance(made, Report)
+    return made
 
 
 def refuse_unknown_parameters() -> None:
@@ -248,8 +300,11 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
     """
     rows = report.assessment[report.assessment["measure"] == measure]
     if rows.empty:
-        known = ", ".join(report.assessment["measure"])
-        raise KeyError(f"there is no measure '{measure}'; the assessment has {known}")
+        measures = report.assessment["measure"].tolist()
+        raise KeyError(
+            f"there is no measure '{measure}'; the assessment has {', '.join(measures)}. "
+            + did_you_mean(str(measure), measures)
+        )
     return rows.iloc[0]
 
 

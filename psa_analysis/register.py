@@ -500,6 +500,75 @@ class Agreement:
             f"{len(self.measures)} measures, {len(self.commitments)} commitments"
         )
 
+    def __getitem__(self, name: str) -> Entry:
+        """What the register holds of a target or a measure, for example ``agreement["N2"]``.
+
+        Raises
+        ------
+        KeyError
+            If there is neither of that name; it says which is nearest.
+        """
+        if name in self.targets.index:
+            own = self.measures[self.measures["reference"] == name]
+        elif name in self.measures.index:
+            own = self.measures.loc[[name]]
+        else:
+            known = self._ipython_key_completions_()
+            raise KeyError(
+                f"there is no target or measure '{name}'. {did_you_mean(str(name), known)}"
+            )
+        reference = own["reference"].iloc[0] if len(own) else name
+        return Entry(name, self.targets.loc[reference], own)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*dict.fromkeys([*self.targets.index, *self.measures.index])]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Entry:
+    """One target of the register with its measures, or one of these; equal to itself alone.
+
+    Attributes
+    ----------
+    name : str
+        What was asked for.
+    target : pandas.Series
+        Its row of ``targets.csv``.
+    measures : pandas.DataFrame
+        Its rows of ``measures.csv``, indexed by measure: all of a target's, or the one.
+    """
+
+    name: str
+    target: pd.Series
+    measures: pd.DataFrame
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name}: {self.target['outcome']} ({self.target['theme']})"]
+        if self.target["partners"]:
+            lines.append(f"Partners: {'; '.join(self.target['partners'])}")
+        context = self.measures["role"] == "context"
+        for name, row in self.measures[~context].iterrows():
+            figures = [
+                f"{figure} {_figure_words(row, figure)}"
+                for figure in ("baseline", "without", "target")
+            ]
+            lines += [
+                f"{name}, {row['title']} ({row['unit']}; {row['polarity']} is better)",
+                f"  {', '.join(figures)}, due {row['due']}",
+            ]
+        if context.any():
+            lines.append(f"Context: {', '.join(self.measures.index[context])}")
+        return "\n".join(lines)
+
+
+def _figure_words(row: pd.Series, figure: str) -> str:
+    """``53.2``, ``33 (assumed)`` or ``not stated``."""
+    status = row[f"{figure}_status"]
+    if pd.isna(row[figure]):
+        return str(status) or "none"
+    mark = "" if status == "stated" else f" ({status})"
+    return f"{row[figure]:,.10g}{mark}"
+
 
 _TABLES: dict[str, tuple[str, type[_Row]]] = {
     "targets": ("raw/register/targets.csv", TargetRow),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,19 @@ def with_unit(value: float, unit: str) -> str:
     """A figure followed by its unit where the figure does not carry it."""
     text = figure_text(value, unit)
     plain = unit in ("percent", "percent change", "index") or pd.isna(value)
-    return text if plain else f"{text} {unit}"
+    return text if plain else f"{text} {of_one(unit) if text == '1' else unit}"
+
+
+def of_one(unit: str) -> str:
+    """A unit as it reads after 1: ``person``, ``casualty``, ``visit per 1,000 residents``."""
+    what, per, rest = unit.partition(" per ")
+    if what == "people":
+        what = "person"
+    elif what.endswith("ies"):
+        what = what.removesuffix("ies") + "y"
+    elif what.endswith("s"):
+        what = what.removesuffix("s")
+    return what + per + rest
 
 
 def state_text(row: pd.Series) -> str:
@@ -102,65 +115,230 @@ def state_text(row: pd.Series) -> str:
     return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
 
 
-def sentences(row: pd.Series) -> str:
-    """Two or three sentences on one row of the assessment.
+#: A chance that moved by less since the last report is not worth a reader's time: smaller moves
+#: come with every simulation and with the figures of other measures.
+CHANCE_MOVED = 0.05
+
+
+def sentences(
+    row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
+) -> str:
+    """Where a measure stands, how likely its target is, what is at stake, and what has changed.
 
     Parameters
     ----------
     row : pandas.Series
         A row of the assessment.
+    before : pandas.Series, optional
+        Its row in the report of the quarter before; without it nothing is said of changes.
+    reward : pandas.Series, optional
+        Its row of :func:`psa_analysis.grant.grants`, where it counts for the grant.
+    """
+    said = [_standing_text(row), _stake_text(row, reward)]
+    said.append(_change_since_text(row, before))
+    return ". ".join(filter(None, said)) + "."
+
+
+def further_sentences(
+    row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
+) -> str:
+    """The range of the forecast, what is still to be done, the direction, and what is not known.
+
+    Parameters
+    ----------
+    row, before, reward : pandas.Series
+        As for :func:`sentences`; an empty text where there is nothing more to say.
     """
     unit = str(row["unit"])
     said = []
-    if pd.notna(row["latest"]):
-        flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
-        latest = with_unit(row["latest"], unit)
-        first = f"The latest reading is {latest} for {row['latest_period']}{flag}"
-        if pd.notna(row["planned"]):
-            first += f"; the planned path stands at {figure_text(row['planned'], unit)} by then"
-            first += _months_text(row["gap_months"])
-        said.append(first)
-    elif row["latest_flag"] == "withheld":
-        said.append(f"The latest reading, for {row['latest_period']}, is {row['missing']}")
-    if pd.notna(row["target"]):
-        said.append(f"The target is {with_unit(row['target'], unit)} by {row['due']}")
     if pd.notna(row["forecast"]):
-        said.append(
-            f"The forecast for {row['due']} is {figure_text(row['forecast'], unit)}, with eight in "
-            f"ten chances between {figure_text(row['low_80'], unit)} and "
-            f"{figure_text(row['high_80'], unit)}"
+        middle, low, high = (
+            figure_text(row[name], unit) for name in ("forecast", "low_80", "high_80")
         )
-    said.append(state_text(row))
+        spread = f"stay at {low}" if low == high else f"lie between {low} and {high}"
+        said.append(
+            f"The middle of the forecast for {row['due']} is {middle}; "
+            f"eight in ten chances {spread}"
+        )
+    elif row["is_forecast"] and row["state"] in ("on track", "at risk", "off track"):
+        why = str(row["reason"]).partition("; no forecast")[0]
+        said.append(f"It has {why}" if why.startswith("m") else f"{why[:1].upper()}{why[1:]}")
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         said.append(_required_text(row))
     if pd.notna(row["direction"]):
-        moved = f"It is {_than(row['direction'])} the reading before ({row['previous_period']})"
-        if pd.notna(row["direction_on_year"]):
-            moved += f" and {_than(row['direction_on_year'])} a year earlier"
-        said.append(moved)
+        if not _is_new(row, before):
+            said.append(f"The latest reading is {_direction_text(row)}")
         if row["latest_flag"] == "provisional":
             said.append("A provisional figure may still be revised, so the change may too")
-    if row["late"]:
-        said.append(f"The return for {row['expected_period']} had not come in by the cut-off")
-    elif row["missing"] and row["latest_flag"] != "withheld":
+    # The state may have said so already.
+    hidden = row["latest_flag"] == "withheld"
+    if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:
         said.append(f"No reading can be made for the newest period: {row['missing']}")
-    return ". ".join(said) + "."
+    if reward is not None and reward["status"] != "not stated":
+        if reward["least"] < reward["most"]:
+            nor = ", nor is a baseline" if pd.isna(row["baseline"]) else ""
+            said.append(
+                f"Performance without the agreement is not stated{nor}, so the reward is a range"
+            )
+        elif row["without_status"] == "assumed":
+            said.append("The reward rests on performance without the agreement as assumed")
+    return ". ".join(said) + "." if said else ""
 
 
-def _months_text(months: float) -> str:
-    """How far ahead of the path or behind it, in whole months."""
-    whole = 0 if pd.isna(months) else round(abs(months))
-    if not whole:
-        return ""
-    return f", about {counted(whole, 'month')} {'ahead' if months > 0 else 'behind'}"
+def _standing_text(row: pd.Series) -> str:
+    """The state, and the latest reading beside the planned path."""
+    unit, state = str(row["unit"]), str(row["state"])
+    if row["latest_flag"] == "withheld":
+        hidden = f"The latest reading, for {row['latest_period']}, is {row['missing']}"
+        return f"{state_text(row)}. {hidden}"
+    if pd.isna(row["latest"]):
+        return state_text(row)
+    flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
+    latest = f"{with_unit(row['latest'], unit)} for {row['latest_period']}{flag}"
+    if state in ("achieved", "partly achieved", "missed"):
+        return f"{state.capitalize()}: {latest} {_decided_text(row)}"
+    if state not in ("on track", "at risk", "off track"):
+        return f"{state_text(row)}; the latest reading is {latest}"
+    text = f"{state.capitalize()} (forecast): the latest reading"
+    if pd.notna(row["planned"]):
+        return f"{text}, {latest}, is {_beside_path_text(row)}"
+    if pd.isna(row["baseline"]):
+        text += f" is {latest}; no baseline is stated, so there is no path to compare it with"
+        return text
+    return f"{text} is {latest}"
+
+
+def _decided_text(row: pd.Series) -> str:
+    """What the deciding reading reaches, and what not."""
+    unit = str(row["unit"])
+    target = f"the target of {figure_text(row['target'], unit)}"
+    if row["state"] == "achieved":
+        return f"reaches {target}"
+    if row["state"] == "partly achieved":
+        return f"reaches the trigger of {figure_text(row['trigger'], unit)}, not {target}"
+    return f"falls short of {target}"
+
+
+def _beside_path_text(row: pd.Series) -> str:
+    """``about 6 months behind the planned path, which asks for −11.7% by then``."""
+    unit = str(row["unit"])
+    planned = figure_text(row["planned"], unit)
+    if planned == figure_text(row["latest"], unit):
+        return "on the planned path"
+    ahead = (row["gap"] > 0) == (row["polarity"] == "higher")
+    months = 0 if pd.isna(row["gap_months"]) else round(abs(row["gap_months"]))
+    # On a path with seasons months and figures may point different ways: the figure is what counts.
+    agree = months and (row["gap_months"] > 0) == ahead
+    how = f"about {counted(months, 'month')} " if agree else ""
+    return f"{how}{'ahead of' if ahead else 'behind'} the planned path, which asks for {planned}"
+
+
+def _stake_text(row: pd.Series, reward: pd.Series | None) -> str:
+    """The chance of the target, and what part of the reward rests on it."""
+    said = []
+    if pd.notna(row["target"]) and row["is_forecast"]:
+        target = f"the target, {with_unit(row['target'], str(row['unit']))} by {row['due']},"
+        if pd.notna(row["chance_target"]):
+            said.append(f"The chance of reaching {target} is {chance_text(row['chance_target'])}")
+        elif row["no_forecast"]:
+            why = re.sub("there are 1$", "there is 1", str(row["no_forecast"]))
+            why = re.sub("there are 0$", "there are none", why)
+            said.append(f"No chance can be given of reaching {target} since {why}")
+    if reward is not None:
+        stake = pot_text(reward["pot_share"], reward["pot_share"])
+        least, most = (reward["pot_share"] * reward[end] for end in ("least", "most"))
+        pounds = pounds_text(reward["pounds_least"], reward["pounds_most"])
+        money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
+        part = pot_text(least, most)
+        if reward["status"] == "final":
+            part = {stake: "all", "0%": "nothing"}.get(part, part)
+            said.append(f"of its {stake} of the reward pot it earns {part}{money}")
+        elif reward["status"] == "forecast":
+            part = "all" if part == stake else part
+            said.append(
+                f"at stake is {stake} of the reward pot, of which {part} is expected{money}"
+            )
+        else:
+            said.append(f"at stake is {stake} of the reward pot")
+    elif row["role"] == "supporting" and said:
+        said.append("it does not count for the reward")
+    text = "; ".join(said)
+    return text[:1].upper() + text[1:]
+
+
+def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
+    """What is new since the report of the quarter before."""
+    late = f"the return for {row['expected_period']} had not come in by the cut-off"
+    if before is None:
+        return late[:1].upper() + late[1:] if row["late"] else ""
+    said = []
+    if row["state"] != before["state"]:
+        said.append(f"it has gone from {before['state']} to {row['state']}")
+    now, then = row["chance_target"], before["chance_target"]
+    if pd.notna(now) and pd.notna(then) and abs(now - then) >= CHANCE_MOVED:
+        way = "risen" if now > then else "fallen"
+        said.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
+    unit = str(row["unit"])
+    new = _is_new(row, before)
+    if new and pd.notna(row["direction"]):
+        said.append(f"the new reading is {_direction_text(row)}")
+    elif new:
+        said.append("a first reading has come in")
+    elif pd.notna(row["latest"]) and figure_text(row["latest"], unit) != figure_text(
+        before["latest"], unit
+    ):
+        was, is_ = (figure_text(one["latest"], unit) for one in (before, row))
+        said.append(f"the reading of {row['latest_period']} was revised from {was} to {is_}")
+    # With a comma, since what is said of the reading holds an "and" of its own.
+    joined = ", and ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
+    since = f"Since {before['period']} {joined}" if said else ""
+    if row["late"]:
+        return f"{since}; {late}" if since else late[:1].upper() + late[1:]
+    # What is not shown may have changed.
+    if since or row["latest_flag"] == "withheld":
+        return since
+    return f"Nothing of note has changed since {before['period']}"
+
+
+def pot_text(least: float, most: float) -> str:
+    """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 1.2%``."""
+
+    def share(value: float) -> str:
+        text = f"{100 * value:.1f}"
+        return "under 0.1" if value > 0 and text == "0.0" else text.removesuffix(".0")
+
+    low, high = share(least), share(most)
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def _is_new(row: pd.Series, before: pd.Series | None) -> bool:
+    """Whether the latest reading is of a later period than the one in the report before."""
+    if before is None or pd.isna(row["latest"]):
+        return False
+    return bool(row["latest_period"] != before["latest_period"])
+
+
+def _direction_text(row: pd.Series) -> str:
+    """``better than the one before and than that of a year earlier``."""
+    first, on_year = str(row["direction"]), row["direction_on_year"]
+    text = f"{_than(first)} the one before"
+    if pd.isna(on_year):
+        return text
+    if on_year == first:
+        return f"{text} and {_than(first).removeprefix(first).strip()} that of a year earlier"
+    return f"{text}, but {_than(str(on_year))} that of a year earlier"
 
 
 def _required_text(row: pd.Series) -> str:
     """What each quarter or year has to bring from here, and whether that was ever done."""
     unit = str(row["unit"])
     points = unit in ("percent", "percent change", "percentage points")
-    size = figure_text(abs(row["required"]), "percentage points" if points else unit)
     named = "percentage points" if points else "points" if unit == "index" else unit
+    size = figure_text(abs(row["required"]), named).removesuffix(".0")
+    if not size.strip("0."):
+        size = "less than 0.1"
+    elif size == "1":
+        named = of_one(named)
     step = "quarter" if row["frequency"] == "quarterly" else "year"
     way = "rise" if row["required"] > 0 else "fall"
     text = f"From here the target takes a {way} of {size} {named} a {step}"

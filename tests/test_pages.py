@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import psa_analysis as psa
 from psa_analysis.pages import table
 from psa_analysis.pipeline import Report
-from psa_analysis.words import chance_text, counted, figure_text, listed, sentences
+from psa_analysis.words import chance_text, counted, figure_text, listed
 
 
 class Tags(HTMLParser):
@@ -61,25 +61,6 @@ def test_small_words() -> None:
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
         "a", "a and b", "a, b and c",
     ]  # fmt: skip
-
-
-def test_sentences_come_from_the_row(report: Report) -> None:
-    rows = report.assessment.set_index("measure")
-    crime = sentences(rows.loc["N13"])
-    assert crime.startswith("The latest reading is −8.3% for 2004-05 Q3 (provisional);")
-    assert "the planned path stands at −11.7% by then" in crime
-    assert re.search(r"The forecast for 2005/06 is −[\d.]+%, with eight in ten chances", crime)
-    assert re.search(r"Off track \(forecast\): the chance that the target is met is .*%\.", crime)
-    assert "by then, about 6 months behind. The target is −20%" in crime
-    assert "takes a fall of 2.3 percentage points a quarter, which has not been done" in crime
-    incidents = sentences(rows.loc["L4-incidents"])
-    assert (
-        "a rise of 48.4 incidents a quarter, which was done before, up to 2004-05 Q2" in incidents
-    )
-    council = sentences(rows.loc["N10"])
-    assert "planned by then; no forecast: a forecast needs 3 readings, and there are 2" in council
-    assert sentences(rows.loc["N7-treatment"]).endswith("had not come in by the cut-off.")
-    assert sentences(rows.loc["L8"]) == "Not stated: no document states a target."
 
 
 def test_a_chance_never_seems_to_have_passed_a_threshold() -> None:

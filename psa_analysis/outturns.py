@@ -1,0 +1,106 @@
+"""Outturns: what a better or worse deciding reading would do to a target's chance and its reward.
+
+The forecast of the deciding reading is moved as it stands, all of it by the same amount, towards
+the target or away from it; nothing is said of how that might be brought about. The amount is a
+share of the way from performance without the agreement to the target or, where that is not
+stated, from the baseline: the way that the grant is earned on (``docs/grant.md``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from psa_analysis.grant import gain_curve, pot_shares
+from psa_analysis.pipeline import Report, assessment_row
+
+#: Steps that tables show: as forecast, and better by a tenth, a quarter and a half of the way.
+STEPS = (0.0, 0.1, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Outturn:
+    """What the forecast of one measure would say, were its deciding reading moved.
+
+    Attributes
+    ----------
+    measure, title, unit, due : str
+        As in the assessment.
+    step : float
+        Share of the way; below 0 for a worse reading.
+    by : float
+        The same in the unit, without a sign.
+    middle : float
+        Middle of the forecast so moved.
+    chance, chance_before : float
+        Chance of the target so, and as forecast, 0 to 1.
+    least, most, least_before, most_before : float
+        Expected shares of the pot so, and as forecast; missing for a measure that does not count.
+    """
+
+    measure: str
+    title: str
+    unit: str
+    due: str
+    step: float
+    by: float
+    middle: float
+    chance: float
+    chance_before: float
+    least: float
+    most: float
+    least_before: float
+    most_before: float
+
+
+def better_by(report: Report, measure: str) -> float | None:
+    """The whole way to the target in the measure's unit, without a sign.
+
+    None where nothing can be moved: no forecast, no target, or no start of the way is stated.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    row = assessment_row(report, measure)
+    start = row["without"] if pd.notna(row["without"]) else row["baseline"]
+    # A public report holds some chances without the forecast behind them.
+    if report.outlooks[measure].reason or pd.isna(row["chance_target"]) or pd.isna(start):
+        return None
+    return abs(float(row["target"]) - float(start)) or None
+
+
+def outturn(report: Report, measure: str, step: float) -> Outturn:
+    """What would be said of a measure, were its deciding reading better by a share of the way.
+
+    Parameters
+    ----------
+    report : Report
+    measure : str
+        A measure of the assessment that :func:`better_by` knows a way of.
+    step : float
+        Share of the way to the target; below 0 for a worse reading.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    ValueError
+        If it has no forecast that could be moved.
+    """
+    row, way = assessment_row(report, measure), better_by(report, measure)
+    if way is None:
+        raise ValueError(f"there is no forecast of {measure} that could be moved")
+    outlook, polarity = report.outlooks[measure], str(row["polarity"])
+    by = step * way * (1 if polarity == "higher" else -1)
+    moved = replace(outlook, draws=outlook.draws[:, -1:] + by, periods=outlook.periods[-1:])
+    target = float(row["target"])
+    share = float(pot_shares(report.agreement).get(measure, float("nan")))
+    paid = share * gain_curve(report, measure, (0.0, step))[["least", "most"]]
+    return Outturn(
+        measure, str(row["title"]), str(row["unit"]), str(row["due"]), step, abs(by),
+        moved.median, moved.chance(target, polarity), outlook.chance(target, polarity),
+        *paid.iloc[1].astype(float), *paid.iloc[0].astype(float),
+    )  # fmt: skip
