@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import pickle
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -13,7 +15,6 @@ import pandas as pd
 
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
-from psa_analysis.commentary import load_commentary
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
     OUR_RULES,
@@ -40,11 +41,16 @@ from psa_analysis.words import day_text as day_text
 if TYPE_CHECKING:
     from psa_analysis.interactive import MeasureView
 
+
+from psa_analysis.commentary import load_commentary
+
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
 
 AUDIENCES = ("internal", "public")
 
+#: Names the file in which a run keeps its report for its notebooks, while it runs.
+REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
 
@@ -230,9 +236,25 @@ def open_report(period: str, data: str = "data", audience: str = "internal") -> 
     reporting_period = parse_reporting_period(period)
     if audience not in AUDIENCES:
         raise ParameterError(f"audience is '{audience}'; expected one of {', '.join(AUDIENCES)}")
+    made = _report_of_run()
+    if made is not None and (made.period, made.audience, made.agreement.folder.resolve()) == (
+        reporting_period, audience, (ROOT / data).resolve(),
+    ):  # fmt: skip
+        return made
     agreement = load_agreement(ROOT / data)
     observations, findings = load_observations(agreement)
     return make_report(agreement, observations, findings, reporting_period, audience)
+
+
+def _report_of_run() -> Report | None:
+    """The report that the run has made which this notebook is part of; None outside a run."""
+    path = os.environ.get(REPORT_OF_RUN)
+    if not path:
+        return None
+    with Path(path).open("rb") as file:
+        made = pickle.load(file)
+    assert isinstance(made, Report)
+    return made
 
 
 def refuse_unknown_parameters() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import platform
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import unescape
@@ -29,7 +32,7 @@ from psa_analysis.findings import visible
 from psa_analysis.front import front_page
 from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
 from psa_analysis.pages import TEMPLATES, templates
-from psa_analysis.pipeline import ROOT, Report, day_text
+from psa_analysis.pipeline import REPORT_OF_RUN, ROOT, Report, day_text
 from psa_analysis.workbook import assessment_parquet, tables, workbook_name, write_workbook
 
 #: Packages whose versions decide what the pages look like.
@@ -123,15 +126,29 @@ def run_period(
     beside = Path(tempfile.mkdtemp(prefix=f".{pack.name}.", suffix=".part", dir=outputs))
     try:
         pages = []
-        for number, source in enumerate(sources, start=1):
-            page = _run_notebook(source, beside, report, code)
-            progress(f"[{number}/{len(sources)}] {page.notebook}: {_outcome(page)}")
-            pages.append(page)
+        with _shared(report):
+            for number, source in enumerate(sources, start=1):
+                page = _run_notebook(source, beside, report, code)
+                progress(f"[{number}/{len(sources)}] {page.notebook}: {_outcome(page)}")
+                pages.append(page)
         _write_pack(beside, report, sources, pages)
         _replace(pack, beside)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return pack, pages
+
+
+@contextmanager
+def _shared(report: Report) -> Iterator[None]:
+    """The report where the run's notebooks find it, so that it is made once and not by each."""
+    with tempfile.TemporaryDirectory(prefix="psa-") as folder:  # nobody else may read or write it
+        path = Path(folder) / "report"
+        path.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
+        os.environ[REPORT_OF_RUN] = str(path)
+        try:
+            yield
+        finally:
+            del os.environ[REPORT_OF_RUN]
 
 
 def _outcome(page: Page) -> str:

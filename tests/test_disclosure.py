@@ -158,7 +158,7 @@ def said(folder: Path, secret: float | str) -> list[str]:
     """Where in a pack a secret stands."""
     found = []
     for form in forms(secret):
-        pattern = re.compile(rf"(?<![\d.,]){re.escape(form)}(?![\d]|,\d)")
+        pattern = re.compile(rf"(?<![\w.,]){re.escape(form)}(?!\w|,\d)")
         found += [f"{name}: {form}" for name, text in texts(folder) if pattern.search(text)]
     return found
 
@@ -227,7 +227,7 @@ def attack(folder: Path, measure: str, what: str) -> dict[tuple[str, str], tuple
             add({key: 1.0}, float(value))
     column = "reading" if what == "value" else what
     for one in made.itertuples():
-        if "Q" in str(one.period) and pd.notna(getattr(one, column)):
+        if "Q" in str(one.period) and pd.notna(one.reading):
             terms = {(one.area, each): 1.0 for each in window(one.period)}
             add(terms, float(getattr(one, column)))
     for period in seen["period"].unique():
