@@ -70,7 +70,8 @@ def test_no_page_asks_anything_of_the_network_or_loses_its_alternative_text(pack
         tags = [tag for tag, _ in parsed.tags]
         assert tags.count("h1") == tags.count("title") == tags.count("main") == 1, page.name
         assert not {"script", "link", "iframe", "object", "embed"} & set(tags), page.name
-        assert not re.search(r"@import|url\(", html), page.name
+        # Pictures are looked into below.
+        assert not re.search(r"@import|url\(", re.sub(r'src="data:[^"]*"', "", html)), page.name
         for tag, attributes in parsed.tags:
             for name in ("src", "href", "srcset", "action"):
                 target = attributes.get(name, "")
