@@ -15,6 +15,7 @@ import pandas as pd
 
 from psa_analysis.assessment import assess
 from psa_analysis.cleaning import as_of, check_series, clean_returns
+from psa_analysis.commentary import load_commentary
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
     OUR_RULES,
@@ -40,9 +41,6 @@ from psa_analysis.words import day_text as day_text
 
 if TYPE_CHECKING:
     from psa_analysis.interactive import MeasureView
-
-
-from psa_analysis.commentary import load_commentary
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent

@@ -160,7 +160,7 @@ def further_sentences(
             f"The middle of the forecast for {row['due']} is {middle}; "
             f"eight in ten chances {spread}"
         )
-    elif row["is_forecast"] and row["state"] in ("on track", "at risk", "off track"):
+    elif pd.isna(row["chance_target"]) and row["state"] in ("on track", "at risk", "off track"):
         why = str(row["reason"]).partition("; no forecast")[0]
         said.append(f"It has {why}" if why.startswith("m") else f"{why[:1].upper()}{why[1:]}")
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
@@ -190,7 +190,10 @@ def _standing_text(row: pd.Series) -> str:
     unit, state = str(row["unit"]), str(row["state"])
     if row["latest_flag"] == "withheld":
         hidden = f"The latest reading, for {row['latest_period']}, is {row['missing']}"
-        return f"{state_text(row)}. {hidden}"
+        # The reason of a forecast is its chance, which follows.
+        judged = row["is_forecast"] and pd.notna(row["chance_target"])
+        start = f"{state.capitalize()} (forecast)" if judged else state_text(row)
+        return f"{start}. {hidden}"
     if pd.isna(row["latest"]):
         return state_text(row)
     flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
@@ -239,7 +242,10 @@ def _stake_text(row: pd.Series, reward: pd.Series | None) -> str:
     if pd.notna(row["target"]) and row["is_forecast"]:
         target = f"the target, {with_unit(row['target'], str(row['unit']))} by {row['due']},"
         if pd.notna(row["chance_target"]):
-            said.append(f"The chance of reaching {target} is {chance_text(row['chance_target'])}")
+            # A chance without its forecast rests on figures that are not shown, and is in tenths.
+            about = "about " if pd.isna(row["forecast"]) else ""
+            chance = chance_text(row["chance_target"])
+            said.append(f"The chance of reaching {target} is {about}{chance}")
         elif row["no_forecast"]:
             why = re.sub("there are 1$", "there is 1", str(row["no_forecast"]))
             why = re.sub("there are 0$", "there are none", why)

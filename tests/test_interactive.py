@@ -191,4 +191,8 @@ def test_a_public_report_moves_no_forecast_that_it_does_not_hold(agreement: Agre
     for measure in public.assessment["measure"]:
         assert psa.measure_words(public, measure).text
         assert repr(public[measure])
+    said = psa.measure_words(public, "N7-gps").text
+    assert said.startswith("At risk (forecast). The latest reading, for 2004-05 Q2, is not shown")
+    assert said.count("chance") == 1
+    assert "by 2005/06, is about 50%" in said
     psa.small_multiples(public)
