@@ -23,7 +23,8 @@ from psa_analysis.pipeline import parse_reporting_period as quarter
 from psa_analysis.register import Agreement, load_agreement
 
 # How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("psa", deadline=None)
+# Enough to find what is wrong over the days, and few enough to wait for.
+settings.register_profile("psa", deadline=None, max_examples=40)
 settings.load_profile("psa")
 
 
