@@ -39,7 +39,7 @@ from psa_analysis.families import (
 from psa_analysis.findings import shorten, visible
 from psa_analysis.grant import gain_curve, gains, pot, whole_grant
 from psa_analysis.links import linked
-from psa_analysis.pages import Html, no_family, table
+from psa_analysis.pages import Html, no_family, no_funnel, table
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import (
     Report,
@@ -846,11 +846,9 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
     report, measure, family
         As in :func:`family_chart`.
     """
-    if said := no_family(report, family):
+    if said := no_funnel(report, measure, family):
         return _only_words(said)
     definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
-    if made.reason:
-        return _only_words(f"{definition['title']}: no funnel, since {made.reason}.")
     unit, area = figure_unit(definition), report.agreement.settings.agreement.area
     units, curve = made.units, made.curve
     with _figure(8, 4.6) as (drawing, axes):

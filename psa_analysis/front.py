@@ -12,7 +12,6 @@ import pandas as pd
 
 from psa_analysis.assessment import STATES
 from psa_analysis.backtest import reference
-from psa_analysis.changes import report_before
 from psa_analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.pages import (
@@ -51,27 +50,6 @@ def exceptions(report: Report) -> pd.DataFrame:
     return rows.loc[order.sort_values(kind="stable").index]
 
 
-def moved(report: Report, before: Report) -> pd.DataFrame:
-    """Where each measure stood before and where it stands now.
-
-    Parameters
-    ----------
-    report, before : Report
-        Of the same agreement.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per measure: ``measure``, ``title``, ``role``, ``unit``, and
-        ``state``, ``latest`` and ``latest_period`` twice, with ``_before`` for the earlier report.
-    """
-    columns = ["measure", "state", "latest", "latest_period"]
-    now = report.assessment[["measure", "title", "role", "unit", *columns[1:]]]
-    return now.merge(
-        before.assessment[columns], on="measure", suffixes=("", "_before"), validate="one_to_one"
-    )
-
-
 def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str, str]) -> str:
     """The body of the front page.
 
@@ -86,14 +64,13 @@ def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str,
     made : dict
         The exported pages by file name, so that links lead to what is there.
     """
-    before = report_before(report)
     return templates().get_template("index.html.j2").render(
         title=title, banner=banner(report).html, book=workbook_name(report),
         failed=[page for page in pages if page.status != "done"], pages=pages,
         attention=[_attention_words(report), _exceptions_table(report).html],
         standing=state_counts(report).html,
         grant=grant_words(report).html, grant_link=_place(made, "The reward by measure"),
-        moved=[changes_words(report), *([_moved_table(report, before)] if before else [])],
+        moved=changes_words(report).html,
         moved_link=_place(made, "What has changed since"),
         late=late_table(report).html,
         sure=_sure_words(report),
@@ -150,29 +127,6 @@ def _exceptions_table(report: Report) -> Html:
         frame, f"Off track, missed, without data or late, {report.period}",
         numeric=["Latest", "Planned by then", "Target"],
     )  # fmt: skip
-
-
-def _moved_table(report: Report, before: Report) -> Html:
-    rows = moved(report, before)
-    rows = rows[rows["state"] != rows["state_before"]]
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": titled(rows),
-            "State before": rows["state_before"],
-            "State now": rows["state"],
-            "Reading before": _reading(rows, "latest_before", "latest_period_before"),
-            "Reading now": _reading(rows, "latest", "latest_period"),
-        }
-    )
-    return table(frame, f"States that have changed since {before.period}")
-
-
-def _reading(rows: pd.DataFrame, value: str, period: str) -> list[str]:
-    return [
-        "–" if pd.isna(one) else f"{figure_text(one, unit)} for {of}"
-        for one, unit, of in zip(rows[value], rows["unit"], rows[period], strict=True)
-    ]
 
 
 def _sure_words(report: Report) -> list[str]:

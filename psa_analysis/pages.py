@@ -974,6 +974,15 @@ def no_family(report: Report, family: str) -> str:
     return "" if there else "The register names no family of authorities."
 
 
+def no_funnel(report: Report, measure: str, family: str) -> str:
+    """Why there is no funnel of a measure in a family, or nothing."""
+    if said := no_family(report, family):
+        return said
+    reason = funnel(report, measure, family).reason
+    title = report.agreement.measures.at[measure, "title"]
+    return f"{title}: no funnel, since {reason}." if reason else ""
+
+
 def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
     """Where the agreement's area stands in a family, and where the top quartile is heading.
 
@@ -1127,12 +1136,10 @@ def funnel_table(report: Report, measure: str, family: str) -> Html:
     report, measure, family
         As in :func:`family_words`.
     """
-    if said := no_family(report, family):
+    if said := no_funnel(report, measure, family):
         return _sentence(said)
     definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
     unit = figure_unit(definition)
-    if made.reason:
-        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
     rows = made.units.sort_values("denominator")
     frame = pd.DataFrame(
         {
@@ -1168,11 +1175,9 @@ def funnel_words(report: Report, measure: str, family: str) -> Html:
     report, measure, family
         As in :func:`family_words`.
     """
-    if said := no_family(report, family):
+    if said := no_funnel(report, measure, family):
         return _sentence(said)
     definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
-    if made.reason:
-        return _sentence(f"{definition['title']}: no funnel, since {made.reason}.")
     unit, area = figure_unit(definition), report.agreement.settings.agreement.area
     rows = made.units.set_index("area")
     said = "Illustrative figures. " if made.illustrative else ""
@@ -1244,13 +1249,10 @@ def commitment_counts(report: Report) -> Html:
     if len(frame) > 1:
         frame.loc[len(frame)] = ["All objectives", *made[[*shown, "in all"]].sum()]
     frame = frame.rename(columns={"objective": "Objective"})
-    caption = f"Commitments by objective and state, {report.period}{_made_up(report.commitments)}"
+    caption = (
+        f"Commitments by objective and state, {report.period}{_progress_mark(report.commitments)}"
+    )
     return table(frame, caption, numeric=list(frame.columns[1:]))
-
-
-def _made_up(rows: pd.DataFrame) -> str:
-    """A mark for captions of tables in which something is made up."""
-    return " (progress is illustrative)" if rows["illustrative"].any() else ""
 
 
 def closing_account(report: Report) -> Html:
@@ -1306,7 +1308,7 @@ def commitments_table(report: Report, objective: str) -> Html:
             f"{file} row {row}" if file else "–"
             for file, row in zip(rows["file"], rows["row"], strict=True)
         ]
-    return table(frame, f"{objectives[objective]}{_made_up(rows)}")
+    return table(frame, f"{objectives[objective]}{_progress_mark(rows)}")
 
 
 def _promises(rows: pd.DataFrame) -> pd.DataFrame:
@@ -1346,7 +1348,7 @@ def exceptions_table(report: Report) -> Html:
     rows = rows.assign(order=rows["state"].map(order))
     rows = rows.sort_values(["order", "due_date"], kind="stable")
     frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
-    caption = f"Overdue, at risk, or nothing known, {report.period}{_made_up(rows)}"
+    caption = f"Overdue, at risk, or nothing known, {report.period}{_progress_mark(rows)}"
     return table(frame, caption)
 
 
@@ -1357,7 +1359,7 @@ def moved_table(report: Report) -> Html:
     frame["Last report"] = rows["previous_state"]
     frame["Now"] = rows["state"]
     frame["Why"] = _capitalised(rows["reason"])
-    return table(frame, f"Changed state since the last report{_made_up(rows)}")
+    return table(frame, f"Changed state since the last report{_progress_mark(rows)}")
 
 
 def unjudged_table(report: Report) -> Html:
@@ -1365,7 +1367,7 @@ def unjudged_table(report: Report) -> Html:
     rows = report.commitments[report.commitments["state"] == NOT_STATED]
     frame = _promises(rows).drop(columns="Due")
     frame["Why it cannot be judged"] = _capitalised(rows["reason"])
-    return table(frame, f"Cannot be judged{_made_up(rows)}")
+    return table(frame, f"Cannot be judged{_progress_mark(rows)}")
 
 
 def commitment_key(report: Report) -> Html:
@@ -1793,8 +1795,13 @@ def basket_contributions_table(report: Report, component: str | None = None) -> 
     )
 
 
-def _illustrative_mark(rows: pd.DataFrame) -> str:
-    return " (illustrative)" if rows["illustrative"].any() else ""
+def _illustrative_mark(rows: pd.DataFrame, what: str = "") -> str:
+    """A mark for captions of tables in which something is made up."""
+    return f" ({what}illustrative)" if rows["illustrative"].any() else ""
+
+
+def _progress_mark(rows: pd.DataFrame) -> str:
+    return _illustrative_mark(rows, "progress is ")
 
 
 def _percent(share: float) -> str:

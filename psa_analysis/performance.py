@@ -41,6 +41,7 @@ from psa_analysis.periods import (
     parse_period,
     period_containing,
     quarter,
+    quarter_number,
 )
 from psa_analysis.register import (
     NOT_SUMMED,
@@ -187,7 +188,7 @@ def periods_used(basis: str, frequency: str, end: date) -> int:
     """
     if frequency != "quarterly":
         return 1
-    return ((end.month - 4) % 12) // 3 + 1 if basis == "year_to_date" else 4
+    return quarter_number(end.month) if basis == "year_to_date" else 4
 
 
 def added_up(

@@ -22,7 +22,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["quarter", "financial_year", "exam_year", "calendar_year", "mean_of_years"]
 
@@ -162,6 +162,11 @@ def quarter(first_year: int, number: int) -> Period:
     return Period(_last_day(year, month + 2), date(year, month, 1), "quarter", label)
 
 
+def quarter_number(month: Any) -> Any:
+    """Which quarter of the financial year a month, or each of several, is in: April gives 1."""
+    return (month - 4) % 12 // 3 + 1
+
+
 def period_containing(day: date, kind: Kind) -> Period:
     """The period of a kind that a day falls into.
 
@@ -175,7 +180,7 @@ def period_containing(day: date, kind: Kind) -> Period:
         raise PeriodError("a mean of years has no calendar")
     first_year = day.year - (day.month < first_month[kind])
     if kind == "quarter":
-        return quarter(first_year, (day.month - 4) % 12 // 3 + 1)
+        return quarter(first_year, quarter_number(day.month))
     return _year(kind, first_year)
 
 

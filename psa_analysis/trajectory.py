@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.periods import Period
+from psa_analysis.periods import Period, quarter_number
 from psa_analysis.register import PROFILES_WITH_POINTS, measure_period
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ def _seasonal(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
     if not factors:
         return pd.Series(np.nan, index=ends.index)
     start, length = _span(measure)
-    quarters = ((ends.dt.month - 4) % 12) // 3
+    quarters = quarter_number(ends.dt.month) - 1
     months = ends.dt.year * 12 + ends.dt.month
     if measure["basis"] == "year_to_date":
         # Where the year will have come to, and what part of a year is usually done by then.
@@ -158,7 +158,7 @@ def _seasonal(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
         usual = quarters.map(lambda number: sum(factors[: number + 1]) / 4)
     else:
         # The baseline and the target are figures of the quarter that is due.
-        due = ((due_period(measure).end.month - 4) % 12) // 3
+        due = quarter_number(due_period(measure).end.month) - 1
         usual = quarters.map(lambda number: factors[number] / factors[due])
     share = ((months - start) / length).clip(0, 1)
     return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
