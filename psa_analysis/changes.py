@@ -6,17 +6,15 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
 from psa_analysis.assessment import direction
-from psa_analysis.disclosure import protect
+from psa_analysis.findings import ParameterError
 from psa_analysis.grant import grants
-from psa_analysis.periods import Period, parse_period, period_containing
-from psa_analysis.pipeline import ParameterError, Report, load_observations, make_report
+from psa_analysis.periods import Period, parse_period
+from psa_analysis.pipeline import Report
 from psa_analysis.words import counted, listed
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
@@ -144,31 +142,6 @@ def read_pack(folder: Path) -> Pack:
             f"{folder} is not a pack: {str(error) or type(error).__name__}; name a quarter such as "
             "2004-05 Q3, or a folder that psa run has made"
         ) from None
-
-
-def report_at(report: Report, period: Period) -> Report:
-    """The report of another period, from the same data as known at that period's cut-off."""
-    if report.audience == "public":
-        # States rest on all figures, which a public report does not hold. What it does not show,
-        # the one beside it must not show either.
-        observations, findings = load_observations(report.agreement)
-        whole = make_report(report.agreement, observations, findings, period)
-        return protect(whole, report.withheld)
-    return make_report(
-        report.agreement, report.observations, list(report.findings), period, report.audience
-    )
-
-
-@lru_cache(maxsize=2)
-def report_before(report: Report) -> Report | None:
-    """The report of the quarter before; None in the agreement's first quarter and earlier.
-
-    Kept, since a page asks for it several times and forecasts take a while.
-    """
-    begun = parse_period(report.agreement.settings.agreement.first_year).start
-    if report.period.start <= begun:
-        return None
-    return report_at(report, period_containing(report.period.start - timedelta(days=1), "quarter"))
 
 
 def changes(earlier: Report | Pack, later: Report | Pack) -> pd.DataFrame:

@@ -6,14 +6,19 @@ Exit codes: 0 all well; 1 the data has errors, or a notebook failed; 2 the comma
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+
+#: The project's folder.
+_ROOT = Path(__file__).resolve().parent.parent
 
 # The scientific libraries are imported by the commands that use them: help must be instant.
 
@@ -23,13 +28,13 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapped(**options: Any) -> None:
-        from psa_analysis.findings import DataError
-        from psa_analysis.pipeline import ParameterError
-        from psa_analysis.words import counted
+        from psa_analysis.findings import DataError, ParameterError
 
         try:
             command(**options)
         except DataError as error:
+            from psa_analysis.words import counted
+
             for finding in error.findings:
                 click.echo(str(finding), err=True)
             click.echo(f"psa: {counted(len(error.findings), 'error')}; nothing was done", err=True)
@@ -199,9 +204,10 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    from psa_analysis.changes import changes, pack_of, read_pack, report_at
+    from psa_analysis.changes import changes, pack_of, read_pack
     from psa_analysis.loading import csv_text
-    from psa_analysis.pipeline import parse_reporting_period
+    from psa_analysis.periods import parse_reporting_period
+    from psa_analysis.pipeline import report_at
     from psa_analysis.words import change_text, counted
 
     report, packs = None, []
@@ -246,7 +252,8 @@ def new(folder: Path) -> None:
     """
     import shutil
 
-    from psa_analysis.pipeline import ROOT, ParameterError
+    from psa_analysis.findings import ParameterError
+    from psa_analysis.pipeline import ROOT
 
     if folder.exists() and any(folder.iterdir()):
         raise ParameterError(f"{folder} is not empty; name a folder that does not exist yet")
@@ -319,8 +326,7 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 def explain(measure: str, period: str, data: Path | None) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
     from psa_analysis.explain import explain as lines
-    from psa_analysis.findings import did_you_mean
-    from psa_analysis.pipeline import ParameterError
+    from psa_analysis.findings import ParameterError, did_you_mean
 
     report = _report(period, data)
     measures = report.assessment["measure"].tolist()
@@ -332,16 +338,28 @@ def explain(measure: str, period: str, data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("period")
-@_data
+@click.argument("period", required=False)
+@click.option("--latest", is_flag=True, help="The newest quarter whose cut-off has passed.")
+@click.option("--from", "first", metavar="PERIOD", help="All quarters from this one on ...")
+@click.option("--to", "last", metavar="PERIOD", help="... to this one.")
 @click.option(
-    "--audience", type=click.Choice(["internal", "public"]), default="internal",
-    show_default=True, help="Whom the pages are for.",
-)  # fmt: skip
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The agreement's data folder, which holds raw/; give it again for more agreements, whose "
+    "packs go into a folder each.  [default: the project's data]",
+)
+@click.option(
+    "--audience",
+    type=click.Choice(["internal", "public"]),
+    default="internal",
+    show_default=True,
+    help="Whom the pages are for.",
+)
 @click.option(
     "--outputs",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the pack.  [default: the project's outputs]",
+    help="Folder for the packs.  [default: the project's outputs]",
 )
 @click.option(
     "--notebooks",
@@ -349,49 +367,143 @@ def explain(measure: str, period: str, data: Path | None) -> None:
     help="Folder of the notebooks.  [default: the project's notebooks]",
 )
 @click.option("--code", is_flag=True, help="Pages with the code of every cell, folded.")
+@click.option("--force", is_flag=True, help="Make everything anew, whatever is unchanged.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one per core]"
+)
+@click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that does the work.")
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to add a line of JSON to for all that happens.",
+)
+@click.option(
+    "--hook",
+    metavar="COMMAND",
+    help="Command to run when a pack has come to its end, for example a mail; it is given a "
+    "summary as its input.",
+)
 @_one_line_errors
 def run(
-    period: str,
-    data: Path | None,
+    period: str | None,
+    latest: bool,
+    first: str | None,
+    last: str | None,
+    data: tuple[Path, ...],
     audience: str,
     outputs: Path | None,
     notebooks: Path | None,
     code: bool,
+    force: bool,
+    workers: int | None,
+    dask: str | None,
+    log: Path | None,
+    hook: str | None,
 ) -> None:
-    """Make the pack of PERIOD, a quarter such as "2004-05 Q3".
+    """Make the pack of PERIOD, a quarter such as "2004-05 Q3", or several packs.
 
     Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, the workbook, assessment.csv and .parquet, commitments.csv and manifest.json. Exits
-    with 1 if a notebook failed.
-    """
-    report = _report(period, data, audience)
-    click.echo(f"{report!r}")
-    from psa_analysis.pipeline import ROOT, save_processed
-    from psa_analysis.run import RunError, run_period
+    index.html, the workbook, assessment.csv and .parquet, commitments.csv and manifest.json; a
+    public pack has its own folder, 2004-05-Q3-public. What is unchanged since the last run is not
+    made again. docs/run.md says how to have it run by itself.
 
+    Exits with 0 if all is well, 1 if a notebook failed or the data has errors, 2 if no pack could
+    be made or the command is wrong, 3 if the hook failed.
+    """
+    from psa_analysis.packs.make import RunError, Task
+    from psa_analysis.packs.many import folders_of
+
+    folders = [folder.resolve() for folder in data] or [_ROOT / "data"]
+    source, target = notebooks or _ROOT / "notebooks", (outputs or _ROOT / "outputs").resolve()
     try:
-        # A public report holds less than was returned.
-        if audience == "internal":
-            save_processed(report.agreement, report.observations, list(report.findings))
-    except OSError as error:  # a data folder that is read-only still makes a pack
-        click.echo(f"psa: not saved: {error.strerror}: {error.filename}", err=True)
-    try:
-        pack, pages = run_period(
-            report,
-            notebooks or ROOT / "notebooks",
-            outputs or ROOT / "outputs",
-            click.echo,
-            code,
-        )
+        tasks = [
+            Task(quarter, folder, source.resolve(), place, audience, code, force)
+            for folder, place in folders_of(target, folders).items()
+            for quarter in _quarters(folder, period, latest, first, last)
+        ]
+        sys.exit(_make(tasks, workers or os.cpu_count() or 1, dask, log, hook))
     except RunError as error:
         click.echo(f"psa: {error}", err=True)
         sys.exit(2)
-    click.echo(f"The pack is {pack / 'index.html'}")
-    failed = [page.notebook for page in pages if page.status != "done"]
-    if failed:
-        click.echo(f"psa: failed: {', '.join(failed)}", err=True)
-    wrong = _warn_of_errors(report)
-    sys.exit(1 if failed else wrong)
+
+
+def _quarters(
+    folder: Path, period: str | None, latest: bool, first: str | None, last: str | None
+) -> list[Any]:
+    """The quarters that a run is asked for, in one of three ways."""
+    from psa_analysis.findings import ParameterError
+    from psa_analysis.periods import parse_reporting_period
+
+    if bool(period) + latest + bool(first or last) != 1:
+        raise ParameterError(
+            'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
+        )
+    if period:
+        return [parse_reporting_period(period)]
+    from psa_analysis.pipeline import latest_period, quarters_between
+
+    if latest:
+        return [latest_period(_agreement(folder), date.today())]
+    if not (first and last):
+        raise ParameterError("--from and --to belong together")
+    return quarters_between(parse_reporting_period(first), parse_reporting_period(last))
+
+
+def _make(
+    tasks: list[Any], workers: int, dask: str | None, log: Path | None, hook: str | None
+) -> int:
+    """Make packs, and say what happens on the terminal, in the log and to the hook."""
+    from psa_analysis.packs.make import notebooks_of
+    from psa_analysis.packs.many import log_line, make_packs, run_hook
+
+    several = len(tasks) > 1
+    total = len(tasks) if several else len(notebooks_of(tasks[0].notebooks))
+    codes, ended = [0], 0
+    with _bar(total) as (advance, say):
+
+        def tell(event: Any) -> None:
+            nonlocal ended
+            if log is not None:
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(log_line(event))
+            counts = event.what == ("pack" if several else "page")
+            ended += counts
+            at = f"[{ended}/{total}] " if counts else ""
+            name = f"{event.pack}: " if several else ""
+            if event.what in ("waiting", "warning"):
+                say(f"psa: {name}{event.said}", True)
+            elif not several or event.what == "pack" or event.status == "failed":
+                say(f"{at}{name}{event.said}", False)
+            if counts:
+                advance()
+
+        for outcome in make_packs(tasks, workers, tell, dask):
+            name = f"{outcome.task.pack.parent.name}/{outcome.task.name}: " if several else ""
+            for problem in outcome.problems:
+                say(f"psa: {name}{problem}", True)
+            if outcome.failed:
+                say(f"psa: {name}failed: {', '.join(outcome.failed)}", True)
+            if outcome.wrong:
+                say(f"psa: {name}{_wrong_words(outcome.wrong)}", True)
+            codes.append(outcome.code)
+            if hook and (code := run_hook(hook, outcome)):
+                say(f"psa: the hook ended with {code}: {hook}", True)
+                codes.append(3)
+    return max(codes)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[tuple[Callable[[], Any], Callable[[str, bool], None]]]:
+    """On a terminal a progress bar below the lines, with the time that is left."""
+    if not sys.stderr.isatty():
+        yield lambda: None, lambda line, err: click.echo(line, err=err)
+        return
+    from tqdm import tqdm
+
+    with tqdm(
+        total=total, leave=False, bar_format="{l_bar}{bar}| {n}/{total}, {remaining} left"
+    ) as bar:
+        yield bar.update, lambda line, err: bar.write(line, file=sys.stderr if err else sys.stdout)
 
 
 @main.command()
@@ -424,7 +536,8 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
         real_panel,
         reliability,
     )
-    from psa_analysis.loading import csv_text, write_bytes
+    from psa_analysis.files import write_bytes
+    from psa_analysis.loading import csv_text
     from psa_analysis.pipeline import ROOT, load_observations
     from psa_analysis.words import counted, reliability_words
 
@@ -473,13 +586,17 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
 def _warn_of_errors(report: Any) -> int:
     """Say that figures were kept out, and give the exit code for it."""
     from psa_analysis.findings import errors
-    from psa_analysis.words import counted
 
     wrong = len(errors(report.findings))
     if wrong:
-        said = f"psa: {counted(wrong, 'error')} in the returns; psa check lists what was kept out"
-        click.echo(said, err=True)
+        click.echo(f"psa: {_wrong_words(wrong)}", err=True)
     return 1 if wrong else 0
+
+
+def _wrong_words(wrong: int) -> str:
+    from psa_analysis.words import counted
+
+    return f"{counted(wrong, 'error')} in the returns; psa check lists what was kept out"
 
 
 def _agreement(data: Path | None) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from psa_analysis.cleaning import as_of
+from psa_analysis.findings import ParameterError
 from psa_analysis.performance import observations_used
 from psa_analysis.pipeline import (
-    ParameterError,
     Report,
     assessment_row,
     day_text,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 Severity = Literal["error", "warning"]
 
@@ -63,6 +64,10 @@ class Finding:
         )
 
 
+class ParameterError(ValueError):
+    """A parameter of a notebook or command that cannot be used."""
+
+
 class DataError(Exception):
     """Data that cannot be used; holds the findings that say why."""
 
@@ -76,6 +81,8 @@ COLUMNS = ["severity", "measure", "file", "sheet", "row", "column", "found", "ex
 
 def to_frame(findings: Iterable[Finding]) -> pd.DataFrame:
     """The findings as a table, one row each, in the order of :data:`COLUMNS`."""
+    import pandas as pd  # here, since commands name errors before they need anything heavy
+
     frame = pd.DataFrame([asdict(finding) for finding in findings], columns=COLUMNS)
     return frame.astype({"row": "Int64"})
 

@@ -14,6 +14,7 @@ from psa_analysis.assessment import STATES
 from psa_analysis.backtest import reference
 from psa_analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
+from psa_analysis.packs.workbook import workbook_name
 from psa_analysis.pages import (
     Html,
     banner,
@@ -29,7 +30,6 @@ from psa_analysis.pages import (
 from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register import NOT_STATED
 from psa_analysis.words import counted, figure_text, listed, reliability_words
-from psa_analysis.workbook import workbook_name
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")

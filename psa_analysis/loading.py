@@ -1,10 +1,8 @@
-"""Loading and saving: tables of the register as text, and results that are whole or not there."""
+"""Loading and saving tables as text."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -130,22 +128,3 @@ def csv_text(table: pd.DataFrame) -> str:
         if table[name].dtype == "object" or table[name].dtype == "str"
     }
     return table.assign(**texts).to_csv(index=False)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never half of either."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

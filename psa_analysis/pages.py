@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
-from psa_analysis.changes import changes, report_before
+from psa_analysis.changes import changes
 from psa_analysis.commentary import WHOLE, entries
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
@@ -314,7 +314,7 @@ def measure_words(report: Report, measure: str) -> Html:
     row = assessment_row(report, measure)
     made = _rewards_of(report)
     reward = made.loc[measure] if measure in made.index else None
-    earlier = report_before(report)
+    earlier = report.before
     before = None if earlier is None else assessment_row(earlier, measure)
     first = sentences(row, before, reward)
     more = f"{further_sentences(row, before, reward)}{_stage_words(report, measure)}".strip()
@@ -1844,7 +1844,7 @@ def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES)
 
 def changes_table(report: Report) -> Html:
     """Measure by measure, what has changed since the quarter before, and why."""
-    before = report_before(report)
+    before = report.before
     if before is None:
         return _sentence(_no_report_before(report))
     rows = changes(before, report)
@@ -1890,7 +1890,7 @@ def _no_report_before(report: Report) -> str:
 
 def changes_words(report: Report) -> Html:
     """What has changed since the quarter before, in a few sentences."""
-    before = report_before(report)
+    before = report.before
     if before is None:
         return _sentence(_no_report_before(report))
     rows = changes(before, report)

@@ -9,9 +9,9 @@ import pandas as pd
 import xlsxwriter
 
 from psa_analysis.cleaning import FLAGS, as_of
-from psa_analysis.findings import did_you_mean, one_of
-from psa_analysis.loading import write_bytes
-from psa_analysis.pipeline import ParameterError, Report, day_text
+from psa_analysis.files import write_bytes
+from psa_analysis.findings import ParameterError, did_you_mean, one_of
+from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register import observed_units, rate_factor
 
 #: The template's columns; the loader knows each of them, and reads only those that it needs.

@@ -8,6 +8,7 @@ import pickle
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,15 +29,16 @@ from psa_analysis.control import (
 from psa_analysis.corrections import load_corrections
 from psa_analysis.disclosure import NOT_SHOWN, protect
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
-from psa_analysis.findings import Finding, did_you_mean, errors, one_of
-from psa_analysis.loading import csv_text, write_bytes
+from psa_analysis.files import write_bytes
+from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
+from psa_analysis.loading import csv_text
 from psa_analysis.outlook import Outlook, outlooks
 from psa_analysis.performance import readings
-from psa_analysis.periods import Period, PeriodError, parse_period
+from psa_analysis.periods import Period, parse_period, parse_reporting_period, period_containing
 from psa_analysis.provenance import as_table, read_sidecars
 from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement, observed_units
-from psa_analysis.trajectory import planned_path, season_factors
+from psa_analysis.trajectory import due_period, planned_path, season_factors
 from psa_analysis.words import day_text as day_text
 
 if TYPE_CHECKING:
@@ -51,10 +53,6 @@ AUDIENCES = ("internal", "public")
 REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
-
-
-class ParameterError(ValueError):
-    """A parameter of a notebook or command that cannot be used."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -92,6 +90,8 @@ class Report:
     withheld : pandas.DataFrame
         The figures that a public report does not hold, since they are small
         (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.
+    theme : str or None
+        The theme whose measures it holds; None where it holds all of them.
     """
 
     agreement: Agreement
@@ -108,6 +108,16 @@ class Report:
     findings: tuple[Finding, ...]
     commentary: pd.DataFrame
     withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
+    theme: str | None = None
+
+    @cached_property
+    def before(self) -> Report | None:
+        """The report of the quarter before; None in the agreement's first quarter and earlier."""
+        begun = parse_period(self.agreement.settings.agreement.first_year).start
+        if self.period.start <= begun:
+            return None
+        day = self.period.start - timedelta(days=1)
+        return report_at(self, period_containing(day, "quarter"))
 
     def __repr__(self) -> str:
         return (
@@ -211,7 +221,72 @@ def make_report(
     return protect(report) if audience == "public" else report
 
 
-def open_report(period: str, data: str = "data", audience: str = "internal") -> Report:
+def report_at(report: Report, period: Period) -> Report:
+    """The report of another period, from the same data as known at that period's cut-off."""
+    if report.audience == "public":
+        # States rest on all figures, which a public report does not hold. What it does not show,
+        # the one beside it must not show either.
+        observations, findings = load_observations(report.agreement)
+        whole = make_report(report.agreement, observations, findings, period)
+        return protect(whole, report.withheld)
+    return make_report(
+        report.agreement, report.observations, list(report.findings), period, report.audience
+    )
+
+
+def of_theme(report: Report, theme: str) -> Report:
+    """A report with the figures of one theme's measures and nothing of others but the register.
+
+    Parameters
+    ----------
+    report : Report
+    theme : str
+        A theme of ``agreement.toml``.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such theme.
+    """
+    agreement = report.agreement
+    themes = agreement.settings.themes
+    if theme not in themes:
+        remedy = did_you_mean(theme, themes)
+        raise ParameterError(f"theme is '{theme}'; expected {one_of(themes)}. {remedy}")
+    of_measures = agreement.measures["reference"].map(agreement.targets["theme"])
+    names = set(of_measures.index[of_measures == theme])
+
+    def only(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame["measure"].isin(names)] if len(frame) else frame
+
+    observations = only(report.observations)
+    files = set(observations["file"])
+    said, spent = report.commentary, report.effectiveness
+    index = agreement.settings.effectiveness
+    part = replace(
+        report,
+        observations=observations,
+        readings=only(report.readings),
+        outlooks={name: ahead for name, ahead in report.outlooks.items() if name in names},
+        assessment=only(report.assessment),
+        effectiveness=spent
+        if index and index.index in names
+        else Effectiveness((), spent.indicators[:0], spent.components[:0], spent.overall[:0]),
+        commitments=report.commitments.iloc[:0],
+        sources=report.sources[report.sources["file"].isin(files)],
+        findings=tuple(one for one in report.findings if one.measure in names),
+        commentary=said[said["about"].isin(names)],
+        withheld=only(report.withheld),
+        theme=theme,
+    )
+    if report.before is not None:
+        vars(part)["before"] = of_theme(report.before, theme)
+    return part
+
+
+def open_report(
+    period: str, data: str = "data", audience: str = "internal", theme: str | None = None
+) -> Report:
     """Everything that the pages of a period show: what a notebook starts with.
 
     Parameters
@@ -222,6 +297,9 @@ def open_report(period: str, data: str = "data", audience: str = "internal") -> 
         The agreement's data folder; a relative path starts at the project's folder.
     audience : {"internal", "public"}
         Whom the pages are for.
+    theme : str, optional
+        A theme of ``agreement.toml``: the report of its measures alone. A run makes the page of a
+        notebook that asks for one anew only when something of that theme has changed.
 
     Raises
     ------
@@ -238,10 +316,12 @@ def open_report(period: str, data: str = "data", audience: str = "internal") -> 
     if made is not None and (made.period, made.audience, made.agreement.folder.resolve()) == (
         reporting_period, audience, (ROOT / data).resolve(),
     ):  # fmt: skip
-        return made
-    agreement = load_agreement(ROOT / data)
-    observations, findings = load_observations(agreement)
-    return make_report(agreement, observations, findings, reporting_period, audience)
+        report = made
+    else:
+        agreement = load_agreement(ROOT / data)
+        observations, findings = load_observations(agreement)
+        report = make_report(agreement, observations, findings, reporting_period, audience)
+    return of_theme(report, theme) if theme else report
 
 
 def _report_of_run() -> Report | None:
@@ -350,18 +430,45 @@ def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) ->
     )  # fmt: skip
 
 
-def parse_reporting_period(text: str) -> Period:
-    """A reporting period, which is a quarter.
+def latest_period(agreement: Agreement, today: date) -> Period:
+    """The newest quarter whose report is due: its cut-off has passed.
+
+    After the agreement the last one stays: the quarter in which the last measure fell due.
 
     Raises
     ------
     ParameterError
-        If it is not one.
+        If the first report is not due yet.
     """
-    try:
-        return parse_period(str(text), "quarter")
-    except PeriodError as error:
-        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
+    days = agreement.settings.calendar.cut_off_days
+    settings = agreement.settings.agreement
+    first = period_containing(parse_period(settings.first_year).start, "quarter")
+    counted = agreement.measures[agreement.measures["role"] == "target"]
+    ends = [due_period(measure).end for _, measure in counted.iterrows()]
+    last = period_containing(max([parse_period(settings.last_year).end, *ends]), "quarter")
+    newest = period_containing(today - timedelta(days=days), "quarter")
+    if newest.end + timedelta(days=days) > today:
+        newest = period_containing(newest.start - timedelta(days=1), "quarter")
+    if newest.end < first.end:
+        due = first.end + timedelta(days=days)
+        raise ParameterError(f"the first report, of {first}, is due on {day_text(due)}")
+    return min(newest, last, key=lambda one: one.end)
+
+
+def quarters_between(first: Period, last: Period) -> list[Period]:
+    """The quarters from one to another, both included.
+
+    Raises
+    ------
+    ParameterError
+        If the last is before the first.
+    """
+    if last.end < first.end:
+        raise ParameterError(f"{last} is before {first}; --from is the earlier of the two")
+    quarters = [first]
+    while quarters[-1].end < last.end:
+        quarters.append(period_containing(quarters[-1].end + timedelta(days=1), "quarter"))
+    return quarters
 
 
 def save_processed(

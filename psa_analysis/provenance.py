@@ -16,8 +16,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from psa_analysis.files import checksum, write_bytes
 from psa_analysis.findings import Finding
-from psa_analysis.loading import RETURN_FOLDERS, checksum, write_bytes
+from psa_analysis.loading import RETURN_FOLDERS
 
 ENDING = ".toml"
 _UNKNOWN = "not stated"

@@ -18,8 +18,8 @@ from filelock import FileLock
 from hypothesis import settings
 
 from psa_analysis.cli import main
+from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
-from psa_analysis.pipeline import parse_reporting_period as quarter
 from psa_analysis.register import Agreement, load_agreement
 
 # How long an example takes says how busy the machine is, not whether the code is right.

@@ -21,15 +21,14 @@ from psa_analysis.changes import (
     changes,
     pack_of,
     read_pack,
-    report_at,
-    report_before,
 )
-from psa_analysis.loading import write_bytes
+from psa_analysis.files import write_bytes
+from psa_analysis.findings import ParameterError
+from psa_analysis.packs.workbook import assessment_parquet, write_workbook
 from psa_analysis.pages import changes_table, changes_words
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import ParameterError, Report
+from psa_analysis.pipeline import Report, report_at
 from psa_analysis.quality import revisions
-from psa_analysis.workbook import assessment_parquet, write_workbook
 
 
 @pytest.fixture(scope="module")
@@ -345,9 +344,9 @@ def test_what_is_no_pack_says_so(tmp_path: Path) -> None:
 
 
 def test_the_report_before_is_as_of_its_own_cut_off(report: Report, before: Report) -> None:
-    made = report_before(report)
+    made = report.before
     assert made is not None
-    assert made is report_before(report)  # forecasts are not made twice
+    assert made is report.before  # forecasts are not made twice
     assert (made.period, made.cut_off) == (before.period, before.cut_off)
     pd.testing.assert_frame_equal(made.assessment, before.assessment)
     at = report_at(report, parse_period("2004-05 Q2"))
@@ -377,14 +376,14 @@ def test_what_changed_in_words_and_as_a_table(report: Report) -> None:
 
 def test_the_first_quarter_has_none_before_it(report_of: Callable[[str], Report]) -> None:
     first = report_of("2003-04 Q1")
-    assert report_before(first) is None
+    assert first.before is None
     said = "There is no report before 2003-04 Q1 to compare with: the agreement began in 2003/04."
     assert changes_words(first).text == changes_table(first).text == said
-    assert report_before(report_of("2001-02 Q1")) is None
+    assert report_of("2001-02 Q1").before is None
 
 
 def test_a_quarter_in_which_nothing_came(report: Report, monkeypatch) -> None:
-    monkeypatch.setattr("psa_analysis.pages.report_before", lambda one: one)
+    monkeypatch.setitem(vars(report), "before", report)
     words = changes_words(report).text
     assert "No measure has changed state. No figure came in and none was revised" in words
     assert words.endswith("The reward is still expected to come to 15 to 37% of the pot.")

@@ -30,8 +30,8 @@ from psa_analysis.commitments import (
     load_progress,
     moved,
 )
+from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report, open_report
-from psa_analysis.pipeline import parse_reporting_period as quarter
 from psa_analysis.register import Agreement, load_agreement
 
 HEADER = ",".join(PROGRESS_COLUMNS)

@@ -33,8 +33,8 @@ from psa_analysis.control import (
     xmr,
 )
 from psa_analysis.findings import DataError
+from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import Report, control_of, load_observations, make_report
-from psa_analysis.pipeline import parse_reporting_period as quarter
 from psa_analysis.register import load_agreement
 from psa_analysis.words import control_sentences
 

@@ -20,16 +20,16 @@ from conftest import psa as command
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from psa_analysis.run import run_period
 from scipy.optimize import linprog
 
 import psa_analysis as psa
-from psa_analysis.changes import report_before
 from psa_analysis.disclosure import complement, feasible, protect, small, withheld
-from psa_analysis.loading import checksum
-from psa_analysis.pipeline import ROOT, ParameterError, Report, load_observations, make_report
-from psa_analysis.pipeline import parse_reporting_period as quarter
+from psa_analysis.files import checksum
+from psa_analysis.findings import ParameterError
+from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
 from psa_analysis.register import load_agreement
-from psa_analysis.run import run_period
 
 DISTRICTS = [
     "Blaby", "Charnwood", "Harborough", "Hinckley and Bosworth", "Melton",
@@ -360,7 +360,7 @@ def test_pages_say_what_is_not_shown(both: tuple[Report, Report]) -> None:
 
 def test_the_report_before_shows_no_more(both: tuple[Report, Report]) -> None:
     inside, public = both
-    before, told = report_before(inside), report_before(public)
+    before, told = inside.before, public.before
     assert before is not None
     assert told is not None
     assert told.audience == "public"

@@ -15,7 +15,8 @@ from conftest import psa
 
 from psa_analysis.corrections import COLUMNS, load_corrections
 from psa_analysis.explain import cells_used, explain
-from psa_analysis.pipeline import Report, load_observations, make_report, parse_reporting_period
+from psa_analysis.periods import parse_reporting_period
+from psa_analysis.pipeline import Report, load_observations, make_report
 from psa_analysis.provenance import Sidecar, make_sidecars, read_sidecars, write_sidecar
 from psa_analysis.register import load_agreement
 

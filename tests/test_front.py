@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 from test_pages import Tags
 
-from psa_analysis.changes import report_before
 from psa_analysis.front import _place, exceptions, front_page
 from psa_analysis.pipeline import Report
 
@@ -61,12 +60,12 @@ def test_nothing_to_act_on_says_so(report: Report) -> None:
 
 
 def test_the_report_before_knew_only_what_was_known_then(report: Report, report_of) -> None:
-    before = report_before(report)
+    before = report.before
     assert before is not None
     assert before.period.label == "2004-05 Q2"
     assert before.cut_off == date(2004, 11, 14)
     assert before.assessment.equals(report_of("2004-05 Q2").assessment)
-    assert report_before(report_of("2003-04 Q1")) is None
+    assert report_of("2003-04 Q1").before is None
     assert "There is no report before 2003-04 Q1 to compare with" in front(report_of("2003-04 Q1"))
 
 

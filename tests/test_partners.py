@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from conftest import psa
 
+from psa_analysis.findings import ParameterError
 from psa_analysis.partners import TEMPLATE_COLUMNS, due, write_template
-from psa_analysis.pipeline import ROOT, ParameterError, Report, load_observations
+from psa_analysis.pipeline import ROOT, Report, load_observations
 from psa_analysis.provenance import make_sidecars
 from psa_analysis.register import load_agreement
 

@@ -21,8 +21,9 @@ from scipy.special import betaln
 
 import psa_analysis as psa
 from psa_analysis.cleaning import as_of
-from psa_analysis.pipeline import ParameterError, Report, load_observations, make_report
-from psa_analysis.pipeline import parse_reporting_period as quarter
+from psa_analysis.findings import ParameterError
+from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.pipeline import Report, load_observations, make_report
 from psa_analysis.places import (
     CONTRIBUTION_COLUMNS,
     REST,

@@ -22,8 +22,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_pages import Tags
 
 from psa_analysis import run as run_module
-from psa_analysis.loading import checksum
-from psa_analysis.pipeline import ROOT, ParameterError, Report, open_report
+from psa_analysis.files import checksum
+from psa_analysis.findings import ParameterError
+from psa_analysis.pipeline import ROOT, Report, open_report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

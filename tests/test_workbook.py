@@ -26,12 +26,11 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
 from test_pages import Tags
 
+from psa_analysis.files import checksum
 from psa_analysis.findings import visible
 from psa_analysis.grant import grants
-from psa_analysis.loading import FORMULA_STARTS, checksum, csv_text
-from psa_analysis.pipeline import ROOT, Report, open_report
-from psa_analysis.provenance import Sidecar, write_sidecar
-from psa_analysis.workbook import (
+from psa_analysis.loading import FORMULA_STARTS, csv_text
+from psa_analysis.packs.workbook import (
     MEANINGS,
     SHEETS,
     assessment_parquet,
@@ -40,6 +39,8 @@ from psa_analysis.workbook import (
     tables,
     write_workbook,
 )
+from psa_analysis.pipeline import ROOT, Report, open_report
+from psa_analysis.provenance import Sidecar, write_sidecar
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +201,7 @@ def test_parquet_holds_the_assessment_as_it_is(report: Report, report_of) -> Non
 def test_more_rows_than_a_sheet_holds_are_said_to_be_missing(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("psa_analysis.workbook._ROWS", 100)
+    monkeypatch.setattr("psa_analysis.packs.workbook._ROWS", 100)
     write_workbook(report, tmp_path / "b.xlsx")
     book = load_workbook(tmp_path / "b.xlsx")
     assert book["readings"].max_row == 101

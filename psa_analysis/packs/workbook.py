@@ -16,9 +16,10 @@ import xlsxwriter
 from psa_analysis.assessment import COLUMNS, STATES
 from psa_analysis.cleaning import OBSERVATION_COLUMNS, as_of
 from psa_analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
+from psa_analysis.files import write_bytes
 from psa_analysis.findings import visible
 from psa_analysis.grant import GRANT_COLUMNS, grants
-from psa_analysis.loading import FORMULA_STARTS, write_bytes
+from psa_analysis.loading import FORMULA_STARTS
 from psa_analysis.pages import banner
 from psa_analysis.performance import READING_COLUMNS
 from psa_analysis.pipeline import Report

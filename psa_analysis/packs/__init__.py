@@ -1,0 +1,1 @@
+"""What leaves the building: notebooks executed and exported, and the pack around them."""

@@ -1,0 +1,298 @@
+"""What a pack holds: pages, front, tables, workbook, manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import joblib
+import nbformat.v4
+
+from psa_analysis.files import write_bytes
+from psa_analysis.findings import errors
+from psa_analysis.front import front_page
+from psa_analysis.loading import csv_text
+from psa_analysis.packs.children import CAN_FORK, Died, run_children
+from psa_analysis.packs.execute import Job, Page, make_page, page_of_the_dead, parameters
+from psa_analysis.packs.make import Event, Task, Tell, keep_page, reusable
+from psa_analysis.packs.page import exporter, whole_page
+from psa_analysis.packs.reuse import key_of, made_with, theme_asked_for, versions
+from psa_analysis.packs.workbook import assessment_parquet, tables, workbook_name, write_workbook
+from psa_analysis.pipeline import (
+    REPORT_OF_RUN,
+    Report,
+    load_observations,
+    make_report,
+    of_theme,
+    save_processed,
+)
+from psa_analysis.register import load_agreement
+
+#: What the tables and the workbook are called among the pages.
+_TABLES = "tables"
+
+
+def build_pack(
+    task: Task, sources: list[Path], part: Path, inputs: dict[str, dict[str, str]], tell: Tell
+) -> tuple[tuple[str, ...], int]:
+    """Fill a folder with a pack.
+
+    Parameters
+    ----------
+    task : Task
+    sources : list of Path
+        The notebooks.
+    part : Path
+        The folder, in which a stopped run may have left something.
+    inputs : dict
+        What :func:`psa_analysis.packs.reuse.inputs_of` gave.
+    tell : callable
+        Told what happens.
+
+    Returns
+    -------
+    failed : tuple of str
+        The notebooks that failed; the pack says why.
+    wrong : int
+        Number of errors in the returns.
+    """
+    report = _report(task, key_of(inputs["data"]), tell)
+    tell(Event("report", task.name, repr(report)))
+    keys = _keys(task, sources, report, inputs)
+    kept = {stem: reusable(task, part, stem, key) for stem, key in keys.items()}
+    wanted = {name for record in kept.values() if record for name in record["files"]}
+    for path in part.iterdir():
+        if path.name not in wanted:
+            path.unlink()
+    pages: dict[str, Page] = {}
+    work: dict[str, Job] = {}
+    for source in sources:
+        if record := kept[source.stem]:
+            pages[source.stem] = Page(**record["page"])
+            said = f"{source.name}: unchanged"
+            tell(Event("page", task.name, said, "unchanged", source.name))
+        else:
+            work[source.stem] = Job(source, part, report, task.code)
+    for stem, page in _done(task, work, report, part, with_tables=not kept[_TABLES]):
+        if page is None:
+            keep_page(task, part, stem, keys[stem], _table_names(report), None)
+            continue
+        pages[stem] = page
+        if page.status == "done":
+            keep_page(task, part, stem, keys[stem], [page.notebook, str(page.html)], page)
+        tell(
+            Event("page", task.name, f"{page.notebook}: {_outcome(page)}", page.status,
+                  page.notebook, page.seconds)
+        )  # fmt: skip
+    ordered = [pages[source.stem] for source in sources]
+    _write_front(part, report, ordered, inputs)
+    failed = tuple(page.notebook for page in ordered if page.status != "done")
+    return failed, len(errors(report.findings))
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, key: str) -> tuple[Any, Any, Any]:
+    """An agreement and its observations; kept for the next period, while the files are the same."""
+    agreement = load_agreement(folder)
+    return agreement, *load_observations(agreement)
+
+
+def _report(task: Task, key: str, tell: Tell) -> Report:
+    agreement, observations, findings = _loaded(task.data, key)
+    if task.audience == "internal":  # a public report holds less than was returned
+        try:
+            save_processed(agreement, observations, findings)
+        except OSError as error:  # a data folder that is read-only still makes a pack
+            said = f"not saved: {error.strerror}: {error.filename}"
+            tell(Event("warning", task.name, said))
+    report = make_report(agreement, observations, findings, task.period, task.audience)
+    # Pages say what has changed since: made here once and not by each of them.
+    _ = report.before
+    return report
+
+
+def _keys(
+    task: Task, sources: list[Path], report: Report, inputs: dict[str, dict[str, str]]
+) -> dict[str, str]:
+    """What each page is made from.
+
+    A notebook that opens the report of a theme sees nothing else, so it depends on nothing else.
+    """
+    beside = {name: sha for name, sha in inputs["notebooks"].items() if name.endswith(".py")}
+    common = [made_with(), task.name, str(task.data)]
+    whole = key_of(inputs["data"])
+    seen = {}
+    for source in sources:
+        theme = theme_asked_for(source)
+        if theme not in seen:
+            known = theme and theme in report.agreement.settings.themes
+            seen[theme] = joblib.hash(of_theme(report, theme)) if theme and known else whole
+    keys = {
+        source.stem: key_of(
+            common, task.code, beside, inputs["notebooks"][source.name],
+            seen[theme_asked_for(source)],
+        )
+        for source in sources
+    }  # fmt: skip
+    return {**keys, _TABLES: key_of(common, whole)}
+
+
+def _done(
+    task: Task, work: dict[str, Job], report: Report, part: Path, with_tables: bool
+) -> Iterator[tuple[str, Page | None]]:
+    """Do what is to be done; the tables have no page."""
+    if not work and not with_tables:
+        return
+    # The longest first, so that none is left over at the end; what was executed tells.
+    order = sorted(work, key=lambda stem: work[stem].source.stat().st_size, reverse=True)
+    with _shared(report):
+        if CAN_FORK:
+            yield from _done_by_children(task, work, order, report, part, with_tables)
+        else:
+            yield from _done_by_kernels(task, work, order, report, part, with_tables)
+
+
+def _done_by_children(
+    task: Task, work: dict[str, Job], order: list[str], report: Report, part: Path,
+    with_tables: bool,
+) -> Iterator[tuple[str, Page | None]]:  # fmt: skip
+    warm_up()
+    todo: dict[str, Callable[..., Any]] = {stem: partial(make_page, work[stem]) for stem in order}
+    if with_tables:
+        todo[_TABLES] = lambda _: write_tables(part, report)
+    started = time.monotonic()
+    for stem, result in run_children(todo, task.workers):
+        if isinstance(result, Died) and stem in work:
+            result = page_of_the_dead(work[stem], result, time.monotonic() - started)
+        if isinstance(result, Died):
+            raise OSError(f"{workbook_name(report)}: {result.why}")
+        if isinstance(result, Exception):
+            raise result
+        yield stem, result
+
+
+def _done_by_kernels(
+    task: Task, work: dict[str, Job], order: list[str], report: Report, part: Path,
+    with_tables: bool,
+) -> Iterator[tuple[str, Page | None]]:  # fmt: skip
+    with ThreadPoolExecutor(task.workers) as pool:
+        waiting = {
+            pool.submit(make_page, work[stem], lambda _: None, False): stem for stem in order
+        }
+        if with_tables:
+            write_tables(part, report)
+            yield _TABLES, None
+        for one in as_completed(waiting):
+            yield waiting[one], one.result()
+
+
+@lru_cache
+def warm_up() -> None:
+    """Import, and draw and export once, what every notebook needs, so that children need not."""
+    # Or the kernel's debugger, which nobody uses here, would say so on the terminal.
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+    for name in (
+        "ipykernel.debugger", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
+        "matplotlib_inline.backend_inline", "psa_analysis.charts", "psa_analysis.interactive",
+    ):  # fmt: skip
+        import_module(name)
+    exporter().from_notebook_node(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page")]),
+        resources={"page": {"code": False}},
+    )
+
+
+@contextmanager
+def _shared(report: Report) -> Iterator[None]:
+    """The report where the run's notebooks find it, so that it is made once and not by each."""
+    with tempfile.TemporaryDirectory(prefix="psa-") as folder:  # nobody else may read or write it
+        path = Path(folder) / "report"
+        path.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
+        os.environ[REPORT_OF_RUN] = str(path)
+        try:
+            yield
+        finally:
+            del os.environ[REPORT_OF_RUN]
+
+
+def _outcome(page: Page) -> str:
+    if page.status == "done":
+        return f"done in {page.seconds:.1f} s"
+    return f"failed at cell {page.cell if page.cell is not None else '?'}: {page.error}"
+
+
+def _table_names(report: Report) -> list[str]:
+    return ["assessment.csv", "assessment.parquet", "commitments.csv", workbook_name(report)]
+
+
+def write_tables(folder: Path, report: Report) -> None:
+    """Write a report's tables and workbook."""
+    made = tables(report)
+    promised = made["commitments"]
+    # The workbook has the register's columns beside these; here they stand in the register.
+    promised = promised[[name for name in report.commitments if name in promised]]
+    write_bytes(folder / "assessment.csv", csv_text(made["assessment"]).encode())
+    write_bytes(folder / "assessment.parquet", assessment_parquet(report))
+    write_bytes(folder / "commitments.csv", csv_text(promised).encode())
+    write_workbook(report, folder / workbook_name(report))
+
+
+def _write_front(
+    folder: Path, report: Report, pages: list[Page], inputs: dict[str, dict[str, str]]
+) -> None:
+    settings = report.agreement.settings.agreement
+    title = f"{settings.name}, {report.period}"
+    exported = {
+        page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
+    }
+    index = whole_page(title, front_page(report, title, pages, exported), report, front=True)
+    write_bytes(folder / "index.html", index.encode())
+    manifest = {
+        "agreement": settings.name,
+        "area": settings.area,
+        "period": report.period.label,
+        "cut_off": report.cut_off.isoformat(),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parameters": _parameters_shown(report),
+        "status": "done" if all(page.status == "done" for page in pages) else "failed",
+        "pages": [asdict(page) for page in pages],
+        "inputs": _inputs(report, inputs),
+        "versions": {"python": platform.python_version()} | versions(),
+    }
+    write_bytes(
+        folder / "manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    )
+
+
+def _parameters_shown(report: Report) -> dict[str, str]:
+    """The parameters as the manifest gives them; the public is not told of our folders."""
+    given = parameters(report)
+    if report.audience == "public":
+        given["data"] = Path(given["data"]).name
+    return given
+
+
+def _inputs(report: Report, inputs: dict[str, dict[str, str]]) -> dict[str, str]:
+    """SHA-256 of every file that the pack was made from.
+
+    In a public pack not of returns: whoever knows all but a few figures of one could try numbers
+    until the checksum fits.
+    """
+    data = inputs["data"]
+    if report.audience == "public":
+        shown = ("raw/published/", "raw/register/")
+        data = {name: sha for name, sha in data.items() if name.startswith(shown)}
+    return data | {f"notebooks/{name}": sha for name, sha in inputs["notebooks"].items()}

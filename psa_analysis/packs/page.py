@@ -1,0 +1,131 @@
+"""The page of an executed notebook: one file that needs nothing else, whole and accessible."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import unescape
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+from nbconvert import HTMLExporter
+
+from psa_analysis.findings import visible
+from psa_analysis.pages import TEMPLATES, templates
+from psa_analysis.pipeline import Report, day_text
+
+
+def heading(notebook: Any) -> str | None:
+    """The text of a notebook's first heading."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for line in cell.source.splitlines():
+                if line.startswith("# "):
+                    return str(line[2:].strip())
+    return None
+
+
+def first_sentence(notebook: Any) -> str:
+    """The first sentence of a notebook's text, headings, lists and tables left out."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for paragraph in re.split(r"\n\s*\n", cell.source):
+                lines = [line for line in paragraph.splitlines() if not re.match(r"\s*#", line)]
+                text = re.sub(r"[*_`]|\]\([^)]*\)|!?\[", "", " ".join(lines)).strip()
+                if text and not re.match(r"[-+|<>\d]", text):
+                    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+    return ""
+
+
+def export(notebook: Any, title: str, report: Report, code: bool = False) -> str:
+    """The page of an executed notebook: nothing from the network, code folded or left out."""
+    body, _ = exporter().from_notebook_node(notebook, resources={"page": {"code": code}})
+    agreement = report.agreement.settings.agreement
+    return whole_page(f"{title}, {report.period}: {agreement.name}", str(body), report)
+
+
+@lru_cache
+def exporter() -> HTMLExporter:
+    """The exporter; made once, since its templates take longer than a page."""
+    made = HTMLExporter(
+        template_name="pack", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
+    )
+    made.register_filter("picture", _picture)
+    return made
+
+
+def whole_page(title: str, body: str, report: Report, front: bool = False) -> str:
+    """A whole page around its body: title, landmarks, list of contents, footer."""
+    body, contents = _anchored(_breakable(body))
+    lead, second, rest = body.partition("<h2")
+    return templates().get_template("page.html.j2").render(
+        title=title, printed_title=_css_text(title), front=front,
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
+        council=report.agreement.settings.agreement.council,
+        lead=lead, contents=contents, body=second + rest, footer=_footer(report),
+    )  # fmt: skip
+
+
+def _breakable(body: str) -> str:
+    """The body with places at which long paths may break, or one would widen its whole column."""
+    return re.sub(
+        r"[\w./:-]{16,}(?=[^<>]*<)", lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), body
+    )
+
+
+_SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
+
+
+def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
+    """The body with an anchor at each second heading, and the anchors with their texts.
+
+    An anchor is made of its heading's words, so that links from elsewhere outlast other changes.
+    """
+    contents: dict[str, str] = {}
+
+    def anchor(match: re.Match[str]) -> str:
+        text = re.sub(r"<[^>]*>", "", match[1]).strip()
+        words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
+        name, number = words, 1
+        # The page has these two of its own.
+        while name in contents or name in ("content", "contents"):
+            number += 1
+            name = f"{words}-{number}"
+        contents[name] = text
+        return f'<h2 id="{name}">{match[1]}</h2>'
+
+    return _SECOND_HEADING.sub(anchor, body), list(contents.items())
+
+
+def _css_text(text: str) -> str:
+    """A string of a style sheet; nothing in it can end the string or the style."""
+    return '"' + re.sub(r"[^\w ,.:]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
+
+
+_FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+
+
+def _picture(svg: str) -> str:
+    """The address of a picture that holds the picture itself, without what no reader sees.
+
+    Coordinates keep a hundredth of a point, finer than screens and printers show, and text names
+    its fonts in short.
+    """
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Not where a scale stands: its digits matter.
+    svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
+    svg = re.sub(r"font-family: [^;\"]*, sans-serif", f"font-family: {_FONTS}", svg)
+    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.")
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
+
+
+def _footer(report: Report) -> str:
+    return visible(
+        f"{report.agreement.settings.agreement.council}. Figures received by "
+        f"{day_text(report.cut_off)}. Made with psa_analysis "
+        f"{version('psa_analysis')}."
+    )
