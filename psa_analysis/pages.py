@@ -191,8 +191,8 @@ def _withheld_words(report: Report) -> str:
         )
     if number := int(earlier.sum()):
         said.append(
-            f"{counted(number, 'earlier version')} of figures {_are(number)} held back too, "
-            "since the revision was small"
+            f"{counted(number, 'earlier version')} of figures {_are(number)} held back"
+            f"{' too' if len(cells) else ''}, since the revision was small"
         )
     return "Small numbers are not shown. " + ". ".join(said) + "."
 

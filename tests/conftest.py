@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +32,24 @@ settings.load_profile("psa")
 def psa(*arguments: str) -> Result:
     """Run the command in this process; an exception that is not an exit fails the test."""
     return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    exit_code: int
+    output: str
+
+
+def psa_run(*arguments: str, cwd: Path | None = None) -> Ran:
+    """Run ``psa run`` as a user does: it forks, which a process with threads must not."""
+    done = subprocess.run(
+        [sys.executable, "-m", "psa_analysis.cli", "run", *arguments],
+        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stdout, done.stdout
+    return Ran(done.returncode, done.stdout)
 
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -77,8 +96,9 @@ def pack_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         assert done["code"] == 0, done["errors"]
         assert done["errors"] == ""
         assert "02_safer_county.ipynb: done" in done["said"]
-        assert [path.name for path in (folder / "out {1}").iterdir()] == ["2004-05-Q3"]
-        return folder / "out {1}" / "2004-05-Q3"
+        name = "2004-05-Q3-public" if audience == "public" else "2004-05-Q3"
+        assert {path.name for path in (folder / "out {1}").iterdir()} == {".psa", name}
+        return folder / "out {1}" / name
 
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import itertools
+import json
 import re
 import shutil
 import zipfile
@@ -16,11 +17,10 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import psa as command
+from conftest import psa_run
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from psa_analysis.run import run_period
 from scipy.optimize import linprog
 
 import psa_analysis as psa
@@ -116,12 +116,12 @@ def both(risky: Path) -> tuple[Report, Report]:
 def pack(risky: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its public pack, as the command makes it."""
     outputs = tmp_path_factory.mktemp("public")
-    done = command(
-        "run", "2004-05 Q3", "--data", str(risky), "--audience", "public",
+    done = psa_run(
+        "2004-05 Q3", "--data", str(risky), "--audience", "public",
         "--outputs", str(outputs),
     )  # fmt: skip
     assert "failed" not in done.output
-    return outputs / "2004-05-Q3"
+    return outputs / "2004-05-Q3-public"
 
 
 def forms(secret: float | str) -> list[str]:
@@ -507,12 +507,11 @@ def test_protecting_twice_changes_nothing(both: tuple[Report, Report]) -> None:
     pd.testing.assert_frame_equal(again.assessment[figures], public.assessment[figures])
 
 
-def test_a_public_pack_is_the_same_every_time(both: tuple[Report, Report], tmp_path: Path) -> None:
-    _, public = both
+def test_a_public_pack_is_the_same_every_time(risky: Path, tmp_path: Path) -> None:
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     shutil.copy(ROOT / "notebooks" / "06_data_quality.ipynb", notebooks)
-    packs = [run_period(public, notebooks, tmp_path / name)[0] for name in "ab"]
+    packs = [public_pack(risky, notebooks, tmp_path / name) for name in "ab"]
     files = [sorted(path.name for path in one.iterdir()) for one in packs]
     assert files[0] == files[1]
     for name in files[0]:
@@ -520,9 +519,15 @@ def test_a_public_pack_is_the_same_every_time(both: tuple[Report, Report], tmp_p
             assert (packs[0] / name).read_bytes() == (packs[1] / name).read_bytes(), name
 
 
-def test_an_error_in_a_public_notebook_quotes_nothing(
-    both: tuple[Report, Report], tmp_path: Path
-) -> None:
+def public_pack(data: Path, notebooks: Path, outputs: Path) -> Path:
+    psa_run(
+        "2004-05 Q3", "--data", str(data), "--audience", "public", "--notebooks", str(notebooks),
+        "--outputs", str(outputs),
+    )  # fmt: skip
+    return outputs / "2004-05-Q3-public"
+
+
+def test_an_error_in_a_public_notebook_quotes_nothing(risky: Path, tmp_path: Path) -> None:
     cells = [
         nbformat.v4.new_markdown_cell("# A page"),
         nbformat.v4.new_code_cell(
@@ -534,8 +539,8 @@ def test_an_error_in_a_public_notebook_quotes_nothing(
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
     nbformat.write(notebook, tmp_path / "notebooks" / "00_a.ipynb")
-    made, pages = run_period(both[1], tmp_path / "notebooks", tmp_path / "out")
-    assert pages[0].status == "failed"
+    made = public_pack(risky, tmp_path / "notebooks", tmp_path / "out")
+    assert json.loads((made / "manifest.json").read_text())["pages"][0]["status"] == "failed"
     shown = [(name, text) for name, text in texts(made) if "8087 children in /" in text]
     assert shown == []
     assert "the internal pack says why" in (made / "index.html").read_text()

@@ -15,15 +15,15 @@ from urllib.parse import unquote
 import nbformat
 import pandas as pd
 import pytest
-from conftest import psa
+from conftest import psa_run
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from test_pages import Tags
 
-from psa_analysis import run as run_module
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
+from psa_analysis.packs import page as page_module
 from psa_analysis.pipeline import ROOT, Report, open_report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -138,9 +138,7 @@ def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     unexported.cells = [unexported.cells[0], new_markdown_cell("![](attachment:gone.png)")]
     nbformat.write(unexported, folder / "05_unexported.ipynb")
     (folder / ".#lock.ipynb").symlink_to("nowhere")
-    result = psa(
-        "run", "2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out")
-    )
+    result = psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out"))
     assert result.exit_code == 1
     pack = tmp_path / "out" / "2004-05-Q3"
     manifest = json.loads((pack / "manifest.json").read_text())
@@ -151,7 +149,9 @@ def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert pages["00_fails.ipynb"]["cell"] == 4
     assert pages["00_fails.ipynb"]["error"] == "ZeroDivisionError: division by zero"
     assert pages["01_dies.ipynb"]["status"] == pages["02_broken.ipynb"]["status"] == "failed"
-    assert "DeadKernelError" in pages["01_dies.ipynb"]["error"]
+    assert pages["01_dies.ipynb"]["error"] == "The process died: its process ended with 1"
+    assert pages["01_dies.ipynb"]["cell"] == 3
+    assert "its process ended with 1" in (pack / "01_dies.html").read_text()
     assert pages["03_overview.ipynb"]["status"] == "done"
     assert "no cell is tagged 'parameters'" in pages["04_untagged.ipynb"]["error"]
     assert pages["05_unexported.ipynb"]["status"] == "failed"
@@ -162,26 +162,6 @@ def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert (
         "failed: 00_fails.ipynb, 01_dies.ipynb, 02_broken.ipynb, 04_untagged.ipynb" in result.output
     )
-
-
-def test_an_interrupted_run_leaves_the_last_good_pack(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    failing(folder, "00_small.ipynb", 'period = ""')
-    report = open_report("2004-05 Q3")
-    pack, _ = run_module.run_period(report, folder, tmp_path / "out")
-    before = {path.name: checksum(path) for path in pack.iterdir()}
-
-    def interrupted(*_: object) -> str:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(run_module, "export", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_module.run_period(report, folder, tmp_path / "out")
-    assert {path.name: checksum(path) for path in pack.iterdir()} == before
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["2004-05-Q3"]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +197,7 @@ def _papermill(folder: Path, arguments: list[str]) -> subprocess.CompletedProces
 def test_an_agreement_without_a_return_yet_gives_a_pack(tmp_path: Path, council: Path) -> None:
     for path in (council / "raw" / "returns").iterdir():
         path.unlink()
-    result = psa("run", "2004-05 Q3", "--data", str(council), "--outputs", f"{tmp_path}/out")
+    result = psa_run("2004-05 Q3", "--data", str(council), "--outputs", f"{tmp_path}/out")
     assert result.exit_code == 0, result.output
     index = (tmp_path / "out" / "2004-05-Q3" / "index.html").read_text()
     assert "no data" in index
@@ -230,8 +210,8 @@ def small(source: str, *texts: str) -> nbformat.NotebookNode:
 
 def test_code_shows_only_when_asked_for_and_folded(report: Report) -> None:
     notebook = small("figure = 1 < 2", "# A page\n\nWhat it is about. And more.")
-    assert "&lt; 2" not in run_module.export(notebook, "A page", report)
-    shown = run_module.export(notebook, "A page", report, code=True)
+    assert "&lt; 2" not in page_module.export(notebook, "A page", report)
+    shown = page_module.export(notebook, "A page", report, code=True)
     assert re.search(
         r'<details class="code"><summary>Code.*?<pre>figure = 1 &lt; 2</pre>', shown, re.S
     )
@@ -242,7 +222,7 @@ def test_the_command_shows_code_when_asked_for(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     folder.mkdir()
     failing(folder, "00_small.ipynb", 'period = "2004-05 Q3"')
-    psa("run", "2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path), "--code")
+    psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path), "--code")
     html = (tmp_path / "2004-05-Q3" / "00_small.html").read_text()
     assert "<pre>period = &#34;2004-05 Q3&#34;</pre>" in html or 'period = "2004-05 Q3"' in html
 
@@ -251,7 +231,7 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
     text = (
         "# A page\n\n## One *thing* & another\n\n### Below\n\n## Contents\n\n## One thing, another"
     )
-    html = run_module.export(small("1", text), "A page", report)
+    html = page_module.export(small("1", text), "A page", report)
     links = re.findall(r'<a href="#([^"]+)">(.*?)</a>', html)
     assert links == [
         ("one-thing-another", "One thing &amp; another"), ("contents-2", "Contents"),
@@ -261,7 +241,7 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
         assert html.count(f'id="{anchor}"') == 1
     # One heading needs no list of contents, and none must not lose the text.
     for text in ("# A page\n\n## Only", "# A page\n\nOnly words"):
-        html = run_module.export(small("1", text), "A page", report)
+        html = page_module.export(small("1", text), "A page", report)
         assert "On this page" not in html
         assert html.count("Only") == 1
 
@@ -276,12 +256,12 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
     ],
 )  # fmt: skip
 def test_the_first_sentence_stands_for_a_page(texts: list[str], about: str) -> None:
-    assert run_module.first_sentence(small("1", *texts)) == about
+    assert page_module.first_sentence(small("1", *texts)) == about
 
 
 @given(st.text())
 def test_no_title_escapes_from_the_style_sheet(title: str) -> None:
-    text = run_module._css_text(title)
+    text = page_module._css_text(title)
     assert text[0] == text[-1] == '"'
     assert not re.search(r'["<>\n\r\f;{}]', text[1:-1])
     # Read back as a browser does: a backslash, the number of the character, a space.
@@ -297,7 +277,7 @@ def test_a_picture_keeps_its_scales_and_loses_only_what_nobody_sees() -> None:
         '<text x="3.14159" y="2" transform="translate(54.033534 283.430359)" style="font-family: '
         "'Arial', 'DejaVu Sans', sans-serif; fill: #1a1a1a\">5 &lt; 6 &amp; \"−2%\"</text></svg>"
     )
-    address = run_module._picture(svg)
+    address = page_module._picture(svg)
     assert not re.search(r"[\"<>#&\s](?<! )|%(?![0-9A-F]{2})", address)
     read = ET.fromstring(unquote(address.removeprefix("data:image/svg+xml,")))
     drawn = {one.tag.rpartition("}")[2]: one for one in read.iter()}

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 import nbformat
 import pandas as pd
 import pytest
-from conftest import psa
+from conftest import psa, psa_run
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
@@ -365,8 +365,8 @@ def hostile_pack(hostile_council: Path, tmp_path_factory: pytest.TempPathFactory
     shown = [ROOT / "notebooks" / f"{name}.ipynb" for name in names]
     for path in shown:
         shutil.copy(path, folder / "notebooks")
-    result = psa(
-        "run", "2004-05 Q3", "--data", str(hostile_council), "--outputs", str(folder / "out"),
+    result = psa_run(
+        "2004-05 Q3", "--data", str(hostile_council), "--outputs", str(folder / "out"),
         "--notebooks", str(folder / "notebooks"),
     )  # fmt: skip
     assert result.output.count(": done in") == len(shown), result.output

@@ -1,0 +1,512 @@
+"""The run that nobody watches: what is made again, what survives, who waits, who is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import Ran, psa_run
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from psa_analysis.files import checksum
+from psa_analysis.findings import ParameterError
+from psa_analysis.packs.reuse import theme_asked_for
+from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
+from psa_analysis.register import Agreement
+
+PARAMETERS = 'period = "2004-05 Q3"\ndata = "data"\naudience = "internal"'
+OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience{})"
+
+
+def notebook(folder: Path, name: str, *cells: str) -> Path:
+    """Write a small notebook; its first code cell is the parameters."""
+    folder.mkdir(exist_ok=True)
+    made = new_notebook(
+        cells=[new_markdown_cell("# A page"), *(new_code_cell(cell) for cell in cells)]
+    )
+    made.cells[1].metadata["tags"] = ["parameters"]
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "", "language": "python"}
+    for number, cell in enumerate(made.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.write(made, folder / name)
+    return folder / name
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Callable[..., Ran]:
+    """Run two small notebooks, of a theme and of everything; more arguments are passed on."""
+    folder = tmp_path / "notebooks"
+    notebook(folder, "00_all.ipynb", PARAMETERS, OPEN.format(""), "psa.overview_table(report)")
+    of_theme = OPEN.format(', theme="safer"')
+    notebook(folder, "01_safer.ipynb", PARAMETERS, of_theme, 'psa.readings_table(report, "N13")')
+
+    def run(*arguments: str) -> Ran:
+        where = ["--notebooks", str(folder), "--outputs", str(tmp_path / "out")]
+        return psa_run("2004-05 Q3", *where, *arguments)
+
+    return run
+
+
+def bytes_of(pack: Path) -> dict[str, str]:
+    """Checksums of a pack's files, but for the manifest, which says when it was made."""
+    return {path.name: checksum(path) for path in pack.iterdir() if path.name != "manifest.json"}
+
+
+def said_of(result: Ran) -> dict[str, str]:
+    """What became of each notebook: done, failed or unchanged."""
+    lines = [line.split("] ", 1)[1] for line in result.output.splitlines() if "ipynb: " in line]
+    return {line.split(": ")[0]: line.split(": ")[1].split()[0] for line in lines if ": " in line}
+
+
+def test_nothing_is_made_twice(small: Callable[..., Ran], council: Path, tmp_path: Path) -> None:
+    """Each change makes what depends on it again, and the pack is as one that is made anew."""
+    data, pack = ["--data", str(council)], tmp_path / "out" / "2004-05-Q3"
+    assert said_of(small(*data)) == {"00_all.ipynb": "done", "01_safer.ipynb": "done"}
+    made = (pack / "manifest.json").stat().st_mtime_ns
+
+    again = small(*data)
+    assert "nothing has changed" in again.output
+    assert (pack / "manifest.json").stat().st_mtime_ns == made
+    assert set(said_of(small("--force", *data)).values()) == {"done"}
+
+    # A return of another theme.
+    waste = council / "raw" / "returns" / "waste.csv"
+    lines = waste.read_text().splitlines()
+    fields = lines[-1].split(",")
+    column = lines[0].split(",").index("value")
+    fields[column] = str(float(fields[column]) + 0.01)
+    waste.write_text("\n".join([*lines[:-1], ",".join(fields)]) + "\n")
+    (council / "raw" / "returns" / "waste.csv.toml").unlink()
+    changed = small(*data)
+    assert said_of(changed) == {"00_all.ipynb": "done", "01_safer.ipynb": "unchanged"}
+    partly = bytes_of(pack)
+    small("--force", *data)
+    assert partly == bytes_of(pack)
+
+    # A notebook, and its page by hand.
+    path = tmp_path / "notebooks" / "01_safer.ipynb"
+    path.write_text(path.read_text().replace("# A page", "# The page"))
+    assert said_of(small(*data)) == {"00_all.ipynb": "unchanged", "01_safer.ipynb": "done"}
+    (pack / "00_all.html").write_text("mended by hand")
+    assert said_of(small(*data)) == {"00_all.ipynb": "done", "01_safer.ipynb": "unchanged"}
+
+    # A module beside the notebooks, which any of them may import.
+    (tmp_path / "notebooks" / "mine.py").write_text("figure = 1\n")
+    assert set(said_of(small(*data)).values()) == {"done"}
+
+
+def test_a_return_of_the_theme_makes_its_page_again(
+    small: Callable[..., Ran], council: Path, edit: Callable[..., int]
+) -> None:
+    data = ["--data", str(council)]
+    small(*data)
+    police = council / "raw" / "returns" / "police.csv"
+    lines = police.read_text().splitlines()
+    police.write_text("\n".join(lines[:-1]) + "\n")
+    police.with_name("police.csv.toml").unlink()
+    assert set(said_of(small(*data)).values()) == {"done"}
+    edit("register/targets.csv", "N2", "title", "Another name")
+    assert set(said_of(small(*data)).values()) == {"done"}, "the register is part of every report"
+
+
+def test_every_theme_page_is_the_same_from_its_theme_alone(report: object) -> None:
+    """The pages open their theme's report; nothing on them may need the others'."""
+    themes = {
+        path.stem: theme_asked_for(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
+    }
+    assert [themes[name] for name in list(themes)[:5]] == [
+        None, "prosperity", "safer", "healthy", "efficiency",
+    ]  # fmt: skip
+    part = open_report("2004-05 Q3", theme="healthy")
+    assert set(part.assessment["theme"]) == {"healthy"}
+    assert set(part.before.assessment["theme"]) == {"healthy"}
+    assert {"N7-family", "L7-family"} <= set(part.observations["measure"])
+    assert "N13" not in set(part.observations["measure"]) | set(part.outlooks)
+    with pytest.raises(KeyError, match="N13"):
+        part["N13"]
+    with pytest.raises(ParameterError, match="theme is 'health'.*healthy"):
+        open_report("2004-05 Q3", theme="health")
+
+
+@pytest.mark.parametrize(
+    ("code", "theme"),
+    [
+        ('psa.open_report(period, theme="safer")', "safer"),
+        ('open_report(period, theme="safer")', "safer"),
+        ("psa.open_report(period)", None),
+        ('psa.open_report(period, theme="safer"); psa.open_report(period)', None),
+        ("psa.open_report(period, theme=name)", None),
+        ('look = psa.open_report; look(period); psa.open_report(period, theme="a")', None),
+        ("%matplotlib inline", None),
+    ],
+)
+def test_a_theme_is_told_or_everything_is_taken(
+    tmp_path: Path, code: str, theme: str | None
+) -> None:
+    assert theme_asked_for(notebook(tmp_path, "x.ipynb", PARAMETERS, code)) == theme
+
+
+def test_a_kernel_of_its_own_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can be forked, ordinary kernels do the work, with the same outputs."""
+    cells = [
+        PARAMETERS, OPEN.format(""), 'psa.trajectory_chart(report, "N13")', "1 + 1",
+        "import sys\nprint('out')\nprint('err', file=sys.stderr)",
+        "from IPython.display import HTML, clear_output, display, update_display\n"
+        "display(HTML('<b>bold</b>'))\ndisplay('first', display_id='a')\n"
+        "update_display('second', display_id='a')",
+        "print('gone')\nclear_output()\nprint('stays')",
+        "import matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);",
+        "figure, axes = plt.subplots(figsize=(2, 2))\nfigure",
+        "import subprocess\nsubprocess.run(['echo', 'from a program']).returncode",
+        "!echo from a shell",
+        "await __import__('asyncio').sleep(0)\n__name__",
+        "try:\n    input('?')\nexcept Exception as error:\n    print(type(error).__name__)",
+        "_, Out[4]",
+        "def wrong():\n    raise ValueError('no')\nwrong()",
+        "print('never')",
+    ]  # fmt: skip
+    notebook(tmp_path / "notebooks", "00_all.ipynb", *cells)
+    packs = []
+    for how in ("fork", "kernel"):
+        out = tmp_path / how
+        script = (
+            "import sys; import psa_analysis.packs.children as children; "
+            f"children.CAN_FORK = {how == 'fork'}; from psa_analysis.cli import main; main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, "run", "2004-05 Q3", "--outputs", str(out),
+             "--notebooks", str(tmp_path / "notebooks")],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "ValueError: no" in done.stdout, done.stderr
+        packs.append(out / "2004-05-Q3")
+    one, other = (json.loads((pack / "00_all.ipynb").read_text()) for pack in packs)
+    for mine, its in zip(one["cells"], other["cells"], strict=True):
+        assert mine == its
+    assert bytes_of(packs[0]) == bytes_of(packs[1])
+
+
+FAILURES = {
+    "killed": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "memory runs out"),
+    "exits": ("import os\nos._exit(3)", "its process ended with 3"),
+    "memory": (
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))\nx = b'x' * 2**33",
+        "MemoryError",
+    ),
+    "endless": ("while True:\n    pass", "CellTimeout: the cell took longer than 1 seconds"),
+    "catches": (
+        "while True:\n    try:\n        while True: pass\n    except Exception: pass",
+        "CellTimeout: the cell took longer than 1 seconds",
+    ),
+    "deaf": (
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "the cell took longer than 1 seconds and could not be interrupted",
+    ),
+}
+
+
+def test_what_befalls_one_notebook_does_not_touch_another(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    for name, (cell, _) in FAILURES.items():
+        notebook(folder, f"{name}.ipynb", PARAMETERS, "kept = 1\nkept", cell, "print('never')")
+    notebook(folder, "z_good.ipynb", PARAMETERS, "'kept' in globals()")
+    script = (
+        "import psa_analysis.packs.execute as execute; execute.CELL_SECONDS = 1; "
+        "execute.GRACE_SECONDS = 1; from psa_analysis.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "run", "2004-05 Q3", "--outputs", str(tmp_path / "out"),
+         "--notebooks", str(folder)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    pack = tmp_path / "out" / "2004-05-Q3"
+    pages = {
+        page["notebook"]: page for page in json.loads((pack / "manifest.json").read_text())["pages"]
+    }
+    for name, (_, error) in FAILURES.items():
+        page = pages[f"{name}.ipynb"]
+        assert (page["status"], page["cell"]) == ("failed", 4), page
+        assert error in page["error"]
+        assert "This page could not be finished" in (pack / f"{name}.html").read_text()
+        assert "never" not in (pack / f"{name}.html").read_text()
+    assert pages["z_good.ipynb"]["status"] == "done"
+    assert "False" in (pack / "z_good.html").read_text(), "names of another notebook are there"
+
+
+def running(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "psa_analysis.cli", "run", "2004-05 Q3",
+         "--notebooks", str(tmp_path / "notebooks"), "--outputs", str(tmp_path / "out"),
+         *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def test_a_run_that_is_killed_leaves_the_last_good_pack(
+    small: Callable[..., Ran], tmp_path: Path
+) -> None:
+    """At moments all over a run; benchmarks/faults.py does it fifty times with the real pages."""
+    started = time.monotonic()
+    assert small().exit_code == 0
+    whole = time.monotonic() - started
+    pack = tmp_path / "out" / "2004-05-Q3"
+    good = bytes_of(pack)
+    moments = random.Random(7)
+    for share in (0.5, 0.7, 0.85, 0.95):
+        process = running(tmp_path, "--force")
+        time.sleep(whole * share * moments.uniform(0.9, 1.1))
+        process.kill()
+        process.wait()
+        assert bytes_of(pack) == good
+    assert small().exit_code == 0
+    assert bytes_of(pack) == good
+    assert not (tmp_path / "out" / ".psa" / "2004-05-Q3" / "part").exists()
+
+
+def test_a_rerun_goes_on_where_a_killed_run_stopped(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    notebook(folder, "00_quick.ipynb", PARAMETERS, "1 + 1")
+    flag = tmp_path / "flag"
+    slow = f"import pathlib, time\nwhile not pathlib.Path({str(flag)!r}).exists(): time.sleep(0.05)"
+    notebook(folder, "01_slow.ipynb", PARAMETERS, slow)
+    process = running(tmp_path)
+    page = tmp_path / "out" / ".psa" / "2004-05-Q3" / "pages" / "00_quick.json"
+    while not page.exists():
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out" / "2004-05-Q3").exists()
+    flag.touch()
+    result = psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out"))
+    assert said_of(result) == {"00_quick.ipynb": "unchanged", "01_slow.ipynb": "done"}
+
+
+def test_a_second_run_waits_and_says_for_whom(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    begun, flag = tmp_path / "begun", tmp_path / "flag"
+    cell = (
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\n"
+        f"while not pathlib.Path({str(flag)!r}).exists(): time.sleep(0.05)"
+    )
+    notebook(folder, "00_slow.ipynb", PARAMETERS, cell)
+    first = running(tmp_path)
+    while not begun.exists():
+        time.sleep(0.05)
+    second = running(tmp_path)
+    assert second.stdout is not None
+    line = second.stdout.readline()
+    assert line.startswith(f"psa: waiting for process {first.pid} on ")
+    assert "which has been making 2004-05-Q3 since " in line
+    flag.touch()
+    assert first.wait(60) == second.wait(60) == 0
+    assert "nothing has changed" in second.stdout.read()
+
+
+def test_a_stop_between_the_two_steps_is_undone(small: Callable[..., Ran], tmp_path: Path) -> None:
+    """Where two folders cannot be exchanged at once, the old one stands aside for a moment."""
+    small()
+    pack = tmp_path / "out" / "2004-05-Q3"
+    good = bytes_of(pack)
+    pack.rename(tmp_path / "out" / ".psa" / "2004-05-Q3" / "old")
+    assert "nothing has changed" in small().output
+    assert bytes_of(pack) == good
+
+
+def test_what_cannot_be_written_is_said_and_the_pack_stays(
+    small: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    result = small()
+    assert result.exit_code == 2
+    assert "cannot write to" in result.output
+    assert "--outputs" in result.output
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 3 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_last_good_pack(
+    full_disk: Path, tmp_path: Path, small: Callable[..., Ran]
+) -> None:
+    outputs = ["--outputs", str(full_disk)]
+    assert small(*outputs).exit_code == 0
+    pack = full_disk / "2004-05-Q3"
+    good = bytes_of(pack)
+    room = shutil.disk_usage(full_disk).free
+    (full_disk / "ballast").write_bytes(b"x" * (room - 100_000))
+    result = small("--force", *outputs)
+    assert result.exit_code == 2
+    assert "No space left on device" in result.output
+    assert bytes_of(pack) == good
+    (full_disk / "ballast").unlink()
+    assert small("--force", *outputs).exit_code == 0
+    assert bytes_of(pack) == good
+
+
+def test_several_quarters_and_agreements(council: Path, tmp_path: Path) -> None:
+    """Each pack is as if it were made alone, and one that cannot be made does not stop the rest."""
+    folder = tmp_path / "notebooks"
+    notebook(folder, "00_all.ipynb", PARAMETERS, OPEN.format(""), "psa.overview_table(report)")
+    where = ["--notebooks", str(folder), "--outputs", str(tmp_path / "out")]
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    log = tmp_path / "run.jsonl"
+    result = psa_run(
+        "--from", "2004-05 Q2", "--to", "2004-05 Q3", "--data", str(council), "--data",
+        str(broken), "--data", str(ROOT / "data"), "--log", str(log), *where,
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert result.output.count("The pack is") == 4
+    assert "broken/2004-05-Q2: raw/agreement.toml" in result.output
+    packs = sorted(
+        str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").glob("*/2004*")
+    )
+    names = ("2004-05-Q2", "2004-05-Q3")
+    assert packs == [f"{one}/{name}" for one in ("council", "data") for name in names]
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert sum(event["what"] == "page" for event in events) == 4
+    assert {"time", "what", "pack", "said", "status", "notebook", "seconds"} == set(events[0])
+    psa_run("2004-05 Q2", *where[:2], "--outputs", str(tmp_path / "alone"))
+    alone = bytes_of(tmp_path / "alone" / "2004-05-Q2")
+    assert alone == bytes_of(tmp_path / "out" / "data" / "2004-05-Q2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "name a quarter such as"),
+        (["2004-05 Q3", "--latest"], "one of the three"),
+        (["--from", "2004-05 Q3"], "--from and --to belong together"),
+        (["--from", "2004-05 Q3", "--to", "2004-05 Q1"], "is before"),
+        (["2004-05 Q3", "--data", "a/data", "--data", "b/data"], "two data folders are called"),
+        (["2004-05 Q3", "--dask", "tcp://127.0.0.1:1"], "no Dask scheduler at tcp://127.0.0.1:1"),
+    ],
+)
+def test_a_wrong_command_says_how_it_is_meant(arguments: list[str], says: str) -> None:
+    result = psa_run(*arguments)
+    assert (result.exit_code, says in result.output) == (2, True), result.output
+
+
+def test_the_hook_is_told_of_good_and_bad(small: Callable[..., Ran], tmp_path: Path) -> None:
+    hook = tmp_path / "hook.py"
+    told = tmp_path / "told"
+    hook.write_text(
+        "import os, sys\n"
+        f"with open({str(told)!r}, 'a') as file:\n"
+        "    file.write(os.environ['PSA_STATUS'] + '|' + os.environ['PSA_MANIFEST'] + '|')\n"
+        "    file.write(sys.stdin.read())\n"
+    )
+    command = f"{sys.executable} {hook}"
+    assert small("--hook", command).exit_code == 0
+    pack = tmp_path / "out" / "2004-05-Q3"
+    assert told.read_text().startswith(f"done|{pack / 'manifest.json'}|2004-05 Q3 (internal), ")
+    told.unlink()
+    assert small("--hook", command, "--data", str(tmp_path)).exit_code == 1
+    assert told.read_text().startswith("not made||")
+    assert "raw/agreement.toml" in told.read_text()
+    result = small("--hook", "no-such-command --now")
+    assert result.exit_code == 3
+    assert "the hook ended with 127: no-such-command --now" in result.output
+
+
+@pytest.mark.parametrize(
+    ("today", "period"),
+    [
+        (date(2005, 2, 13), "2004-05 Q2"),
+        (date(2005, 2, 14), "2004-05 Q3"),  # 45 days after the year's end
+        (date(2003, 8, 14), "2003-04 Q1"),
+    ],
+)
+def test_the_latest_period_is_the_newest_whose_cut_off_has_passed(
+    agreement: Agreement, today: date, period: str
+) -> None:
+    assert latest_period(agreement, today) == quarter(period)
+
+
+def test_the_latest_period_stays_within_the_agreement(agreement: Agreement) -> None:
+    last = latest_period(agreement, date(2026, 11, 22))
+    assert last == latest_period(agreement, date(2040, 1, 1))
+    assert last.end >= date(2006, 3, 31)
+    with pytest.raises(ParameterError, match="2003-04 Q1, is due on 14 August 2003"):
+        latest_period(agreement, date(2003, 8, 13))
+
+
+def test_quarters_from_one_to_another() -> None:
+    made = quarters_between(quarter("2003-04 Q3"), quarter("2004-05 Q2"))
+    assert [one.label for one in made] == ["2003-04 Q3", "2003-04 Q4", "2004-05 Q1", "2004-05 Q2"]
+
+
+def test_children_answer_or_die_by_themselves() -> None:
+    """In a process of its own: this one has threads."""
+    script = """
+import os, signal, time
+from psa_analysis.packs.children import Died, run_children
+def dies(say):
+    say(4)
+    os.kill(os.getpid(), signal.SIGSEGV)
+def raises(say):
+    raise ValueError("no")
+work = {"a": lambda say: 1, "b": dies, "c": raises, "d": lambda say: os.getpid()}
+for name, value in run_children(work, 2):
+    print(name, value.said if isinstance(value, Died) else repr(value)[:20])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    lines = dict(line.split(" ", 1) for line in sorted(done.stdout.splitlines()))
+    assert lines["a"] == "1"
+    assert lines["b"] == "4"
+    assert lines["c"] == "ValueError('no')"
+    assert lines["d"] != str(os.getpid())
+    assert done.stderr == ""
+
+
+def test_an_interrupted_run_takes_its_children_with_it(tmp_path: Path) -> None:
+    notebook(
+        tmp_path / "notebooks", "00_slow.ipynb", PARAMETERS,
+        f"import os, pathlib, time\npathlib.Path({str(tmp_path / 'pid')!r})"
+        ".write_text(str(os.getpid()))\ntime.sleep(100)",
+    )  # fmt: skip
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        process = running(tmp_path)
+        pid = tmp_path / "pid"
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.05)
+        child = int(pid.read_text())
+        pid.unlink()
+        process.send_signal(number)
+        process.wait(20)
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        state = Path(f"/proc/{child}/stat")
+        assert not state.exists() or state.read_text().split()[2] == "Z", number
