@@ -19,7 +19,6 @@ if TYPE_CHECKING:
         reference,
         reliability,
     )
-    from psa_analysis.changes import changes
     from psa_analysis.charts import (
         basket_contributions_chart,
         chance_chart,
@@ -38,21 +37,16 @@ if TYPE_CHECKING:
         small_multiples,
         trajectory_chart,
     )
+    from psa_analysis.comparison import changes
     from psa_analysis.control import (
         ControlRules,
         Rebase,
         xmr,
     )
-    from psa_analysis.explain import (
-        cells_used,
-    )
     from psa_analysis.families import (
         family_outlook,
         funnel,
         standings,
-    )
-    from psa_analysis.interactive import (
-        outturn_sliders,
     )
     from psa_analysis.pages import (
         banner,
@@ -131,6 +125,8 @@ if TYPE_CHECKING:
     from psa_analysis.register import (
         load_agreement,
     )
+    from psa_analysis.returns.explain import cells_used
+    from psa_analysis.show.interactive import outturn_sliders
 
 _HOMES = {
     "ControlRules": "control",
@@ -142,9 +138,9 @@ _HOMES = {
     "breaks_table": "pages",
     "brier": "backtest",
     "budgets_table": "pages",
-    "cells_used": "explain",
+    "cells_used": "returns.explain",
     "chance_chart": "charts",
-    "changes": "changes",
+    "changes": "comparison",
     "changes_table": "pages",
     "changes_words": "pages",
     "closing_account": "pages",
@@ -203,7 +199,7 @@ _HOMES = {
     "not_stated_table": "pages",
     "notes": "pages",
     "open_report": "pipeline",
-    "outturn_sliders": "interactive",
+    "outturn_sliders": "show.interactive",
     "outturn_table": "pages",
     "overview_table": "pages",
     "parse_period": "periods",

@@ -141,7 +141,7 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
     Parameters
     ----------
     observations : pandas.DataFrame
-        As :func:`psa_analysis.cleaning.clean_returns` gives them.
+        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
     agreement : Agreement
         The register, which knows the units.
     """

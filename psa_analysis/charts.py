@@ -51,14 +51,7 @@ from psa_analysis.pipeline import (
 )
 from psa_analysis.places import SURE, decompose, hotspots
 from psa_analysis.register import NOT_STATED
-from psa_analysis.trajectory import (
-    baseline_end,
-    due_period,
-    planned_path,
-    trigger_path,
-    trigger_value,
-)
-from psa_analysis.words import (
+from psa_analysis.show.words import (
     STATE_SIGNS,
     chance_text,
     control_sentences,
@@ -70,6 +63,13 @@ from psa_analysis.words import (
     range_text,
     signed,
     state_text,
+)
+from psa_analysis.trajectory import (
+    baseline_end,
+    due_period,
+    planned_path,
+    trigger_path,
+    trigger_value,
 )
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)

@@ -25,7 +25,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(**options: Any) -> None:
         from psa_analysis.findings import DataError
         from psa_analysis.pipeline import ParameterError
-        from psa_analysis.words import counted
+        from psa_analysis.show.words import counted
 
         try:
             command(**options)
@@ -88,9 +88,9 @@ def check(data: Path | None) -> None:
     """
     from psa_analysis.findings import Finding, errors
     from psa_analysis.pipeline import load_observations, save_processed
-    from psa_analysis.provenance import make_sidecars
-    from psa_analysis.quality import findings_by_partner
-    from psa_analysis.words import counted
+    from psa_analysis.returns.provenance import make_sidecars
+    from psa_analysis.returns.quality import findings_by_partner
+    from psa_analysis.show.words import counted
 
     agreement = _agreement(data)
     for file in make_sidecars(agreement.folder, date.today()):
@@ -129,7 +129,7 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     if as_csv:
         click.echo(csv_text(report.assessment), nl=False)
         sys.exit(_warn_of_errors(report))
-    from psa_analysis.words import chance_text, figure_text
+    from psa_analysis.show.words import chance_text, figure_text
 
     table = report.assessment[
         ["measure", "latest", "latest_period", "planned", "target", "due"]
@@ -158,7 +158,7 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     from psa_analysis.grant import grants, payments
     from psa_analysis.loading import csv_text
     from psa_analysis.pages import grant_words
-    from psa_analysis.words import pounds_text, range_text
+    from psa_analysis.show.words import pounds_text, range_text
 
     report = _report(period, data)
     table = grants(report)
@@ -199,10 +199,10 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    from psa_analysis.changes import changes, pack_of, read_pack, report_at
+    from psa_analysis.comparison import changes, pack_of, read_pack, report_at
     from psa_analysis.loading import csv_text
     from psa_analysis.pipeline import parse_reporting_period
-    from psa_analysis.words import change_text, counted
+    from psa_analysis.show.words import change_text, counted
 
     report, packs = None, []
     for text in (before, after):
@@ -268,9 +268,9 @@ def due(period: str, data: Path | None) -> None:
 
     Exits with 1 if a return is missing.
     """
-    from psa_analysis.partners import due as owed
     from psa_analysis.pipeline import day_text
-    from psa_analysis.words import counted
+    from psa_analysis.returns.partners import due as owed
+    from psa_analysis.show.words import counted
 
     report = _report(period, data)
     table = owed(report)
@@ -302,8 +302,8 @@ def due(period: str, data: Path | None) -> None:
 @_one_line_errors
 def template(partner: str, period: str, data: Path | None, output: Path | None) -> None:
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
-    from psa_analysis.partners import write_template
-    from psa_analysis.words import counted
+    from psa_analysis.returns.partners import write_template
+    from psa_analysis.show.words import counted
 
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
@@ -318,9 +318,9 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 @_one_line_errors
 def explain(measure: str, period: str, data: Path | None) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
-    from psa_analysis.explain import explain as lines
     from psa_analysis.findings import did_you_mean
     from psa_analysis.pipeline import ParameterError
+    from psa_analysis.returns.explain import explain as lines
 
     report = _report(period, data)
     measures = report.assessment["measure"].tolist()
@@ -426,7 +426,7 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
     )
     from psa_analysis.loading import csv_text, write_bytes
     from psa_analysis.pipeline import ROOT, load_observations
-    from psa_analysis.words import counted, reliability_words
+    from psa_analysis.show.words import counted, reliability_words
 
     agreement = _agreement(data)
     if panel is not None:
@@ -473,7 +473,7 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
 def _warn_of_errors(report: Any) -> int:
     """Say that figures were kept out, and give the exit code for it."""
     from psa_analysis.findings import errors
-    from psa_analysis.words import counted
+    from psa_analysis.show.words import counted
 
     wrong = len(errors(report.findings))
     if wrong:

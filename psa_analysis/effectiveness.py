@@ -431,7 +431,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     Parameters
     ----------
     observations : pandas.DataFrame
-        As :func:`psa_analysis.cleaning.clean_returns` gives them.
+        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
     agreement : Agreement
         The register, with its baskets.
     """

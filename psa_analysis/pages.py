@@ -18,13 +18,12 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
-from psa_analysis.changes import changes, report_before
 from psa_analysis.commentary import WHOLE, entries
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.comparison import changes, report_before
 from psa_analysis.control import OUR_RULES, ControlRules
 from psa_analysis.disclosure import EARLIER, NOT_SHOWN, WITHHELD
-from psa_analysis.explain import explain
 from psa_analysis.families import (
     family_figures,
     family_outlook,
@@ -46,8 +45,6 @@ from psa_analysis.grant import (
     pump_priming,
     whole_grant,
 )
-from psa_analysis.outturns import STEPS, Outturn, better_by, outturn
-from psa_analysis.partners import due
 from psa_analysis.performance import place, same_stage
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import (
@@ -68,15 +65,18 @@ from psa_analysis.places import (
     hotspots,
     what_if,
 )
-from psa_analysis.quality import (
+from psa_analysis.register import NOT_STATED, rate_factor
+from psa_analysis.returns.explain import explain
+from psa_analysis.returns.partners import due
+from psa_analysis.returns.quality import (
     corrections_applied,
     definition_breaks,
     findings_by_partner,
     returns_received,
     revisions,
 )
-from psa_analysis.register import NOT_STATED, rate_factor
-from psa_analysis.words import (
+from psa_analysis.show.outturns import STEPS, Outturn, better_by, outturn
+from psa_analysis.show.words import (
     CHANCE_MOVED,
     QUARTILES,
     STATE_SIGNS,
@@ -101,7 +101,7 @@ from psa_analysis.words import (
     with_unit,
 )
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "show" / "templates"
 
 
 @dataclass(frozen=True)

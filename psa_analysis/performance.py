@@ -88,7 +88,7 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     Parameters
     ----------
     known : pandas.DataFrame
-        Observations with one vintage each (:func:`psa_analysis.cleaning.as_of`).
+        Observations with one vintage each (:func:`psa_analysis.returns.cleaning.as_of`).
     agreement : Agreement
         The register that says each measure's basis.
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from psa_analysis.assessment import assess
-from psa_analysis.cleaning import as_of, check_series, clean_returns
 from psa_analysis.commentary import load_commentary
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
@@ -25,7 +24,6 @@ from psa_analysis.control import (
     measure_control,
     register_rebases,
 )
-from psa_analysis.corrections import load_corrections
 from psa_analysis.disclosure import NOT_SHOWN, protect
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.findings import Finding, did_you_mean, errors, one_of
@@ -33,14 +31,16 @@ from psa_analysis.loading import csv_text, write_bytes
 from psa_analysis.outlook import Outlook, outlooks
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
-from psa_analysis.provenance import as_table, read_sidecars
-from psa_analysis.reading import load_returns
 from psa_analysis.register import Agreement, load_agreement, observed_units
+from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
+from psa_analysis.returns.corrections import load_corrections
+from psa_analysis.returns.provenance import as_table, read_sidecars
+from psa_analysis.returns.reading import load_returns
+from psa_analysis.show.words import day_text as day_text
 from psa_analysis.trajectory import planned_path, season_factors
-from psa_analysis.words import day_text as day_text
 
 if TYPE_CHECKING:
-    from psa_analysis.interactive import MeasureView
+    from psa_analysis.show.interactive import MeasureView
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,7 +118,7 @@ class Report:
     def __getitem__(self, measure: str) -> MeasureView:
         """One measure as a reader sees it, for example ``report["N13"]``."""
         # Here, since charts read reports, and drawing is not needed to make one.
-        from psa_analysis.interactive import MeasureView
+        from psa_analysis.show.interactive import MeasureView
 
         assessment_row(self, measure)
         return MeasureView(self, measure)
@@ -160,7 +160,7 @@ def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     ----------
     agreement : Agreement
     known : pandas.DataFrame
-        Observations with one vintage each (:func:`psa_analysis.cleaning.as_of`).
+        Observations with one vintage each (:func:`psa_analysis.returns.cleaning.as_of`).
 
     Returns
     -------
@@ -372,7 +372,7 @@ def save_processed(
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
     # Here, since the module that sorts findings by partner also reads reports.
-    from psa_analysis.quality import findings_by_partner
+    from psa_analysis.returns.quality import findings_by_partner
 
     table = findings_by_partner(findings, agreement)
     write_bytes(folder / "findings.csv", csv_text(table).encode())

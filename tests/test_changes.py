@@ -15,7 +15,7 @@ from conftest import psa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.changes import (
+from psa_analysis.comparison import (
     CHANGE_COLUMNS,
     Pack,
     changes,
@@ -28,7 +28,7 @@ from psa_analysis.loading import write_bytes
 from psa_analysis.pages import changes_table, changes_words
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import ParameterError, Report
-from psa_analysis.quality import revisions
+from psa_analysis.returns.quality import revisions
 from psa_analysis.workbook import assessment_parquet, write_workbook
 
 

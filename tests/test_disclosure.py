@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import psa_analysis as psa
-from psa_analysis.changes import report_before
+from psa_analysis.comparison import report_before
 from psa_analysis.disclosure import complement, feasible, protect, small, withheld
 from psa_analysis.loading import checksum
 from psa_analysis.pipeline import ROOT, ParameterError, Report, load_observations, make_report

@@ -20,7 +20,6 @@ from scipy.integrate import dblquad
 from scipy.special import betaln
 
 import psa_analysis as psa
-from psa_analysis.cleaning import as_of
 from psa_analysis.pipeline import ParameterError, Report, load_observations, make_report
 from psa_analysis.pipeline import parse_reporting_period as quarter
 from psa_analysis.places import (
@@ -33,6 +32,7 @@ from psa_analysis.places import (
     what_if,
 )
 from psa_analysis.register import load_agreement
+from psa_analysis.returns.cleaning import as_of
 
 THREE = {f"Upper school {name} (illustrative)": "average" for name in "CHM"}
 

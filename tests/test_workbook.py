@@ -30,7 +30,7 @@ from psa_analysis.findings import visible
 from psa_analysis.grant import grants
 from psa_analysis.loading import FORMULA_STARTS, checksum, csv_text
 from psa_analysis.pipeline import ROOT, Report, open_report
-from psa_analysis.provenance import Sidecar, write_sidecar
+from psa_analysis.returns.provenance import Sidecar, write_sidecar
 from psa_analysis.workbook import (
     MEANINGS,
     SHEETS,

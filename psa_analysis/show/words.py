@@ -409,7 +409,7 @@ def reliability_words(table: pd.DataFrame) -> str:
 
 
 def change_text(value: object, what: str, unit: str) -> str:
-    """What stood or stands there, of a row of :func:`psa_analysis.changes.changes`.
+    """What stood or stands there, of a row of :func:`psa_analysis.comparison.changes`.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ from psa_analysis.pages import (
 )
 from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register import NOT_STATED
-from psa_analysis.words import counted, figure_text, listed, reliability_words
+from psa_analysis.show.words import counted, figure_text, listed, reliability_words
 from psa_analysis.workbook import workbook_name
 
 #: States that someone has to act on, the worst first.

@@ -17,7 +17,7 @@ from psa_analysis.disclosure import protect
 from psa_analysis.grant import grants
 from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.pipeline import ParameterError, Report, load_observations, make_report
-from psa_analysis.words import counted, listed
+from psa_analysis.show.words import counted, listed
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
 CHANGE_COLUMNS = {

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.charts import Chart, trajectory_chart
-from psa_analysis.outturns import better_by, outturn
 from psa_analysis.pages import Html, measure_words, of_theme, outturn_table, outturn_words
 from psa_analysis.pipeline import Report, assessment_row
-from psa_analysis.words import with_unit
+from psa_analysis.show.outturns import better_by, outturn
+from psa_analysis.show.words import with_unit
 
 
 @dataclass(frozen=True, repr=False, eq=False)
