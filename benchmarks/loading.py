@@ -26,7 +26,8 @@ import pandas as pd
 
 from psa_analysis.periods import quarter
 from psa_analysis.pipeline import ROOT
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.provenance import Sidecar
 
 

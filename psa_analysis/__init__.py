@@ -122,9 +122,7 @@ if TYPE_CHECKING:
         hotspots,
         what_if,
     )
-    from psa_analysis.register import (
-        load_agreement,
-    )
+    from psa_analysis.register.loading import load_agreement
     from psa_analysis.returns.explain import cells_used
     from psa_analysis.show.interactive import outturn_sliders
 
@@ -193,7 +191,7 @@ _HOMES = {
     "late_table": "pages",
     "links_chart": "charts",
     "links_table": "pages",
-    "load_agreement": "register",
+    "load_agreement": "register.loading",
     "measure_words": "pages",
     "moved_table": "pages",
     "not_stated_table": "pages",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from psa_analysis.outlook import GRACE, Outlook, prospects
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register import Agreement, measure_period
+from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.show.words import chance_text
 from psa_analysis.trajectory import (
     baseline_end,

@@ -50,7 +50,7 @@ from psa_analysis.pipeline import (
     readings_with_path,
 )
 from psa_analysis.places import SURE, decompose, hotspots
-from psa_analysis.register import NOT_STATED
+from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.show.words import (
     STATE_SIGNS,
     chance_text,

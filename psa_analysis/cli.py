@@ -484,7 +484,7 @@ def _warn_of_errors(report: Any) -> int:
 
 def _agreement(data: Path | None) -> Any:
     from psa_analysis.pipeline import ROOT
-    from psa_analysis.register import load_agreement
+    from psa_analysis.register.loading import load_agreement
 
     return load_agreement(data.resolve() if data else ROOT / "data")
 

@@ -32,7 +32,7 @@ from psa_analysis.effectiveness import effectiveness
 from psa_analysis.findings import Finding, errors
 from psa_analysis.outlook import Outlook
 from psa_analysis.performance import readings
-from psa_analysis.register import Agreement, rate_factor
+from psa_analysis.register.agreement import Agreement, rate_factor
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.words import chance_text
 

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.assessment import STATES
-from psa_analysis.commentary import WHOLE, entries
 from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.comparison import changes, report_before
@@ -65,7 +64,9 @@ from psa_analysis.places import (
     hotspots,
     what_if,
 )
-from psa_analysis.register import NOT_STATED, rate_factor
+from psa_analysis.register.agreement import rate_factor
+from psa_analysis.register.commentary import WHOLE, entries
+from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.returns.explain import explain
 from psa_analysis.returns.partners import due
 from psa_analysis.returns.quality import (

@@ -43,15 +43,14 @@ from psa_analysis.periods import (
     quarter,
     quarter_number,
 )
-from psa_analysis.register import (
+from psa_analysis.register.agreement import (
     NOT_SUMMED,
     Agreement,
-    Comparator,
     family_areas,
     measure_period,
-    parse_comparator,
     rate_factor,
 )
+from psa_analysis.register.rows import Comparator, parse_comparator
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from psa_analysis.assessment import assess
-from psa_analysis.commentary import load_commentary
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
     OUR_RULES,
@@ -31,7 +30,9 @@ from psa_analysis.loading import csv_text, write_bytes
 from psa_analysis.outlook import Outlook, outlooks
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, PeriodError, parse_period
-from psa_analysis.register import Agreement, load_agreement, observed_units
+from psa_analysis.register.agreement import Agreement, observed_units
+from psa_analysis.register.commentary import load_commentary
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
 from psa_analysis.returns.corrections import load_corrections
 from psa_analysis.returns.provenance import as_table, read_sidecars
@@ -88,7 +89,8 @@ class Report:
     findings : tuple of Finding
         What is wrong or doubtful in the returns.
     commentary : pandas.DataFrame
-        What people wrote (:func:`psa_analysis.commentary.load_commentary`), for every report.
+        What people wrote, for every report
+        (:func:`psa_analysis.register.commentary.load_commentary`).
     withheld : pandas.DataFrame
         The figures that a public report does not hold, since they are small
         (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.

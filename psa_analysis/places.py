@@ -35,7 +35,7 @@ from psa_analysis.findings import did_you_mean
 from psa_analysis.performance import observations_used, years_averaged
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ParameterError, Report
-from psa_analysis.register import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.words import listed
 from psa_analysis.trajectory import exact, planned_path

@@ -32,7 +32,8 @@ from psa_analysis.commitments import (
 )
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report, open_report
 from psa_analysis.pipeline import parse_reporting_period as quarter
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
 
 HEADER = ",".join(PROGRESS_COLUMNS)
 

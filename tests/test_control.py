@@ -35,7 +35,7 @@ from psa_analysis.control import (
 from psa_analysis.findings import DataError
 from psa_analysis.pipeline import Report, control_of, load_observations, make_report
 from psa_analysis.pipeline import parse_reporting_period as quarter
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.show.words import control_sentences
 
 #: Numbers of NHSRplotthedots' own tests (MIT); the file names the place of each.

@@ -28,7 +28,7 @@ from psa_analysis.disclosure import complement, feasible, protect, small, withhe
 from psa_analysis.loading import checksum
 from psa_analysis.pipeline import ROOT, ParameterError, Report, load_observations, make_report
 from psa_analysis.pipeline import parse_reporting_period as quarter
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.run import run_period
 
 DISTRICTS = [

@@ -34,7 +34,9 @@ from psa_analysis.findings import DataError
 from psa_analysis.performance import readings
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
-from psa_analysis.register import Agreement, EffectivenessSection, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.register.settings import EffectivenessSection
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.words import effectiveness_sentences
 

@@ -14,7 +14,7 @@ import xlsxwriter
 from conftest import psa
 
 from psa_analysis.pipeline import Report, load_observations, make_report, parse_reporting_period
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.corrections import COLUMNS, load_corrections
 from psa_analysis.returns.explain import cells_used, explain
 from psa_analysis.returns.provenance import Sidecar, make_sidecars, read_sidecars, write_sidecar

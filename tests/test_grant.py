@@ -39,7 +39,8 @@ from psa_analysis.outlook import Outlook
 from psa_analysis.pages import grant_table, grant_words
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, open_report
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.trajectory import exact
 
 TRIGGER = Fraction(3, 5)

@@ -26,7 +26,7 @@ from psa_analysis.outlook import (
 from psa_analysis.performance import readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import as_of
 
 

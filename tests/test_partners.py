@@ -13,7 +13,7 @@ import pytest
 from conftest import psa
 
 from psa_analysis.pipeline import ROOT, ParameterError, Report, load_observations
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.partners import TEMPLATE_COLUMNS, due, write_template
 from psa_analysis.returns.provenance import make_sidecars
 

@@ -31,7 +31,7 @@ from psa_analysis.places import (
     shrunken_draws,
     what_if,
 )
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.cleaning import as_of
 
 THREE = {f"Upper school {name} (illustrative)": "average" for name in "CHM"}

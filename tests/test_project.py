@@ -14,7 +14,8 @@ import yaml
 
 from psa_analysis.assessment import COLUMNS, STATES
 from psa_analysis.pipeline import PARAMETERS, ROOT
-from psa_analysis.register import _TABLES, Settings
+from psa_analysis.register.rows import TABLES
+from psa_analysis.register.settings import Settings
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -85,7 +86,7 @@ def test_the_locks_hold_every_dependency_with_hashes_and_no_address(
 
 def test_documentation_describes_every_field() -> None:
     register = (ROOT / "docs" / "register.md").read_text()
-    for name, model in _TABLES.values():
+    for name, model in TABLES.values():
         assert f"{Path(name).name}" in register
         for field in model.model_fields:
             assert f"`{field}`" in register, f"{name}: {field}"

@@ -12,7 +12,7 @@ from test_returns import frame
 import psa_analysis as library
 from psa_analysis.findings import Finding
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import check_series, clean_returns
 from psa_analysis.returns.quality import (
     definition_breaks,

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from psa_analysis.findings import Finding
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cells import read_cell
 from psa_analysis.returns.cleaning import clean_returns
 from psa_analysis.returns.provenance import Sidecar

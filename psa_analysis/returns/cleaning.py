@@ -15,7 +15,7 @@ import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period, read_day
-from psa_analysis.register import OBSERVED_WORDS, Agreement, observed_units, rate_factor
+from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
 from psa_analysis.returns.cells import read_cell
 from psa_analysis.returns.corrections import apply_corrections
 

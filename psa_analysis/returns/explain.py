@@ -14,7 +14,7 @@ from psa_analysis.pipeline import (
     day_text,
     readings_with_path,
 )
-from psa_analysis.register import FIGURES, NOT_STATED
+from psa_analysis.register.rows import FIGURES, NOT_STATED
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.provenance import read_sidecars
 from psa_analysis.returns.reading import column_number, read_grids

@@ -11,7 +11,7 @@ import xlsxwriter
 from psa_analysis.findings import did_you_mean, one_of
 from psa_analysis.loading import write_bytes
 from psa_analysis.pipeline import ParameterError, Report, day_text
-from psa_analysis.register import observed_units, rate_factor
+from psa_analysis.register.agreement import observed_units, rate_factor
 from psa_analysis.returns.cleaning import FLAGS, as_of
 
 #: The template's columns; the loader knows each of them, and reads only those that it needs.

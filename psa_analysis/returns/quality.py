@@ -13,7 +13,7 @@ from psa_analysis.findings import COLUMNS, Finding, to_frame
 from psa_analysis.performance import readings, splice
 from psa_analysis.periods import period_containing
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import as_of
 
 

@@ -27,7 +27,7 @@ from psa_analysis.pages import (
     titled,
 )
 from psa_analysis.pipeline import Report, day_text
-from psa_analysis.register import NOT_STATED
+from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.show.words import counted, figure_text, listed, reliability_words
 from psa_analysis.workbook import workbook_name
 
