@@ -157,7 +157,7 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     """
     from psa_analysis.grant import grants, payments
     from psa_analysis.loading import csv_text
-    from psa_analysis.pages import grant_words
+    from psa_analysis.show.grant import grant_words
     from psa_analysis.show.words import pounds_text, range_text
 
     report = _report(period, data)
@@ -202,7 +202,8 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     from psa_analysis.comparison import changes, pack_of, read_pack, report_at
     from psa_analysis.loading import csv_text
     from psa_analysis.pipeline import parse_reporting_period
-    from psa_analysis.show.words import change_text, counted
+    from psa_analysis.show.changes import change_text
+    from psa_analysis.show.words import counted
 
     report, packs = None, []
     for text in (before, after):
@@ -426,7 +427,8 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
     )
     from psa_analysis.loading import csv_text, write_bytes
     from psa_analysis.pipeline import ROOT, load_observations
-    from psa_analysis.show.words import counted, reliability_words
+    from psa_analysis.show.reliability import reliability_words
+    from psa_analysis.show.words import counted
 
     agreement = _agreement(data)
     if panel is not None:

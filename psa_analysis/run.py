@@ -28,11 +28,11 @@ from papermill.exceptions import PapermillExecutionError
 from psa_analysis.commitments import NAME as PROGRESS
 from psa_analysis.findings import visible
 from psa_analysis.loading import RETURN_FOLDERS, checksum, csv_text, write_bytes
-from psa_analysis.pages import TEMPLATES, templates
 from psa_analysis.pipeline import REPORT_OF_RUN, ROOT, Report, day_text
 from psa_analysis.register.commentary import NAME as COMMENTARY
 from psa_analysis.returns.corrections import NAME as CORRECTIONS
 from psa_analysis.show.front import front_page
+from psa_analysis.show.table import TEMPLATES, templates
 from psa_analysis.workbook import assessment_parquet, tables, workbook_name, write_workbook
 
 #: Packages whose versions decide what the pages look like.

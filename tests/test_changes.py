@@ -25,10 +25,10 @@ from psa_analysis.comparison import (
     report_before,
 )
 from psa_analysis.loading import write_bytes
-from psa_analysis.pages import changes_table, changes_words
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import ParameterError, Report
 from psa_analysis.returns.quality import revisions
+from psa_analysis.show.changes import changes_table, changes_words
 from psa_analysis.workbook import assessment_parquet, write_workbook
 
 
@@ -384,7 +384,7 @@ def test_the_first_quarter_has_none_before_it(report_of: Callable[[str], Report]
 
 
 def test_a_quarter_in_which_nothing_came(report: Report, monkeypatch) -> None:
-    monkeypatch.setattr("psa_analysis.pages.report_before", lambda one: one)
+    monkeypatch.setattr("psa_analysis.show.changes.report_before", lambda one: one)
     words = changes_words(report).text
     assert "No measure has changed state. No figure came in and none was revised" in words
     assert words.endswith("The reward is still expected to come to 15 to 37% of the pot.")

@@ -689,7 +689,7 @@ def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
 
 
 def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) -> None:
-    from psa_analysis.charts import _ROOM, _lanes
+    from psa_analysis.show.commitments import _ROOM, _lanes
 
     rows = report.commitments.assign(
         at=report.commitments["due_date"].fillna(pd.Timestamp(2004, 12, 31))

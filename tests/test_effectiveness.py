@@ -38,7 +38,7 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.register.settings import EffectivenessSection
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.show.words import effectiveness_sentences
+from psa_analysis.show.effectiveness import effectiveness_sentences
 
 YEARS = ["2002/03", "2003/04", "2004/05", "2005/06"]
 END = date(2006, 12, 31)
