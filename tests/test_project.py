@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import psa_analysis as psa
 from psa_analysis.assessment import COLUMNS, STATES
 from psa_analysis.pipeline import PARAMETERS, ROOT
 from psa_analysis.register.rows import TABLES
@@ -138,3 +139,17 @@ def test_no_page_holds_a_place_for_a_figure_that_never_came() -> None:
         assert not re.findall(r"\b(?:SCORES|REL|CRPS below|TODO|XXX|FIXME)\b", path.read_text()), (
             path
         )
+
+
+def test_no_public_name_is_a_modules_too() -> None:
+    # psa.changes would be the one or the other, by what was imported before.
+    modules = {path.stem for path in (ROOT / "psa_analysis").iterdir()}
+    assert not modules & set(psa.__all__)
+
+
+def test_each_room_is_installed_and_says_what_belongs_in_it() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    rooms = sorted((ROOT / "psa_analysis").glob("*/__init__.py"))
+    names = {f"psa_analysis.{path.parent.name}" for path in rooms}
+    assert {*names, "psa_analysis"} == set(pyproject["tool"]["setuptools"]["packages"])
+    assert all(len(path.read_text().splitlines()) == 1 for path in rooms)

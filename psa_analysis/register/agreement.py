@@ -28,10 +28,11 @@ class Agreement:
     differences, facts, areas, trajectories, families, baskets, rebases : pandas.DataFrame
         One row per row of the file of that name. `targets` is indexed by reference,
         `measures` by measure, `commitments` by commitment. `measures` has, beside each of
-        :data:`FIGURES`, a column ``<figure>_status``: stated, derived, assumed,
-        not stated, or empty where the figure does not apply; a column ``points``: the last
-        day and the value of each of its rows of `trajectories`, in order; and a column
-        ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills it in.
+        :data:`psa_analysis.register.rows.FIGURES`, a column ``<figure>_status``: stated,
+        derived, assumed, not stated, or empty where the figure does not apply; a column
+        ``points``: the last day and the value of each of its rows of `trajectories`, in order;
+        and a column ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills
+        it in.
     """
 
     folder: Path

@@ -44,7 +44,7 @@ def funnel_table(report: Report, measure: str, family: str) -> Html:
     Parameters
     ----------
     report, measure, family
-        As in :func:`family_words`.
+        As in :func:`psa_analysis.show.families.family_words`.
     """
     if said := no_funnel(report, measure, family):
         return sentence(said)
@@ -83,7 +83,7 @@ def funnel_words(report: Report, measure: str, family: str) -> Html:
     Parameters
     ----------
     report, measure, family
-        As in :func:`family_words`.
+        As in :func:`psa_analysis.show.families.family_words`.
     """
     if said := no_funnel(report, measure, family):
         return sentence(said)
@@ -120,7 +120,7 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
     Parameters
     ----------
     report, measure, family
-        As in :func:`family_chart`.
+        As in :func:`psa_analysis.show.families.family_chart`.
     """
     if said := no_funnel(report, measure, family):
         return only_words(said)
