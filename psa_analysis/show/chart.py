@@ -97,7 +97,7 @@ def _is_figure(text: object) -> bool:
 @contextmanager
 def new_figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """A figure in the house style that leaves no global state behind."""
-    # Here and nowhere else, so that words and tables do not wait for it.
+    # Imported where something is drawn, so that words and tables do not wait for it.
     import matplotlib as mpl
     import matplotlib.figure
     import matplotlib.style
