@@ -26,8 +26,9 @@ import pandas as pd
 
 from psa_analysis.periods import quarter
 from psa_analysis.pipeline import ROOT
-from psa_analysis.provenance import Sidecar
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.returns.provenance import Sidecar
 
 
 def many(councils: int, measures: int) -> Agreement:
@@ -65,7 +66,7 @@ def write(folder: Path, rows: int) -> Path:
 
 
 def load_only(folder: Path, path: Path) -> int:
-    from psa_analysis.reading import load_returns
+    from psa_analysis.returns.reading import load_returns
 
     sidecar = Sidecar(received=date(2010, 1, 1), checksum="")
     known = {"measure": ["N100"], "area": ["Council 1"]}
@@ -73,8 +74,8 @@ def load_only(folder: Path, path: Path) -> int:
 
 
 def load_and_clean(folder: Path, path: Path) -> int:
-    from psa_analysis.cleaning import clean_returns
-    from psa_analysis.reading import load_returns
+    from psa_analysis.returns.cleaning import clean_returns
+    from psa_analysis.returns.reading import load_returns
 
     sidecar = Sidecar(received=date(2010, 1, 1), checksum="")
     known = {"measure": ["N100"], "area": ["Council 1"]}
@@ -117,8 +118,8 @@ def timed(work: Callable[[Path, Path], int], folder: Path, path: Path) -> tuple[
 def _measure(
     work: Callable[[Path, Path], int], folder: Path, path: Path
 ) -> tuple[float, float, int]:
-    import psa_analysis.cleaning
-    import psa_analysis.reading  # noqa: F401  # imports are not what is measured
+    import psa_analysis.returns.cleaning
+    import psa_analysis.returns.reading  # noqa: F401  # imports are not what is measured
 
     started = time.perf_counter()
     rows = work(folder, path)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from psa_analysis.outlook import GRACE, Outlook, prospects
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register import Agreement, measure_period
+from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.show.words import chance_text
 from psa_analysis.trajectory import (
     baseline_end,
     baseline_path,
@@ -20,7 +21,6 @@ from psa_analysis.trajectory import (
     required_change,
     trigger_value,
 )
-from psa_analysis.words import chance_text
 
 #: The columns, in order. This is the one place that describes them.
 COLUMNS = {

@@ -20,7 +20,7 @@ from psa_analysis.intervals import wilson
 from psa_analysis.outlook import INTERVALS
 from psa_analysis.periods import PeriodError, parse_period, step_of
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 
 #: How far ahead forecasts are tried, in periods.
 HORIZONS = {1: 3, 4: 8}
@@ -141,7 +141,7 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
     Parameters
     ----------
     observations : pandas.DataFrame
-        As :func:`psa_analysis.cleaning.clean_returns` gives them.
+        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
     agreement : Agreement
         The register, which knows the units.
     """

@@ -33,7 +33,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**options)
         except DataError as error:
-            from psa_analysis.words import counted
+            from psa_analysis.show.words import counted
 
             for finding in error.findings:
                 click.echo(str(finding), err=True)
@@ -93,9 +93,9 @@ def check(data: Path | None) -> None:
     """
     from psa_analysis.findings import Finding, errors
     from psa_analysis.pipeline import load_observations, save_processed
-    from psa_analysis.provenance import make_sidecars
-    from psa_analysis.quality import findings_by_partner
-    from psa_analysis.words import counted
+    from psa_analysis.returns.provenance import make_sidecars
+    from psa_analysis.returns.quality import findings_by_partner
+    from psa_analysis.show.words import counted
 
     agreement = _agreement(data)
     for file in make_sidecars(agreement.folder, date.today()):
@@ -134,7 +134,7 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
     if as_csv:
         click.echo(csv_text(report.assessment), nl=False)
         sys.exit(_warn_of_errors(report))
-    from psa_analysis.words import chance_text, figure_text
+    from psa_analysis.show.words import chance_text, figure_text
 
     table = report.assessment[
         ["measure", "latest", "latest_period", "planned", "target", "due"]
@@ -162,8 +162,8 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     """
     from psa_analysis.grant import grants, payments
     from psa_analysis.loading import csv_text
-    from psa_analysis.pages import grant_words
-    from psa_analysis.words import pounds_text, range_text
+    from psa_analysis.show.grant import grant_words
+    from psa_analysis.show.words import pounds_text, range_text
 
     report = _report(period, data)
     table = grants(report)
@@ -204,11 +204,12 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    from psa_analysis.changes import changes, pack_of, read_pack
+    from psa_analysis.comparison import changes, pack_of, read_pack
     from psa_analysis.loading import csv_text
     from psa_analysis.periods import parse_reporting_period
     from psa_analysis.pipeline import report_at
-    from psa_analysis.words import change_text, counted
+    from psa_analysis.show.changes import change_text
+    from psa_analysis.show.words import counted
 
     report, packs = None, []
     for text in (before, after):
@@ -275,9 +276,9 @@ def due(period: str, data: Path | None) -> None:
 
     Exits with 1 if a return is missing.
     """
-    from psa_analysis.partners import due as owed
     from psa_analysis.pipeline import day_text
-    from psa_analysis.words import counted
+    from psa_analysis.returns.partners import due as owed
+    from psa_analysis.show.words import counted
 
     report = _report(period, data)
     table = owed(report)
@@ -309,8 +310,8 @@ def due(period: str, data: Path | None) -> None:
 @_one_line_errors
 def template(partner: str, period: str, data: Path | None, output: Path | None) -> None:
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
-    from psa_analysis.partners import write_template
-    from psa_analysis.words import counted
+    from psa_analysis.returns.partners import write_template
+    from psa_analysis.show.words import counted
 
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
@@ -325,8 +326,8 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 @_one_line_errors
 def explain(measure: str, period: str, data: Path | None) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
-    from psa_analysis.explain import explain as lines
     from psa_analysis.findings import ParameterError, did_you_mean
+    from psa_analysis.returns.explain import explain as lines
 
     report = _report(period, data)
     measures = report.assessment["measure"].tolist()
@@ -539,7 +540,8 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
     from psa_analysis.files import write_bytes
     from psa_analysis.loading import csv_text
     from psa_analysis.pipeline import ROOT, load_observations
-    from psa_analysis.words import counted, reliability_words
+    from psa_analysis.show.reliability import reliability_words
+    from psa_analysis.show.words import counted
 
     agreement = _agreement(data)
     if panel is not None:
@@ -594,14 +596,14 @@ def _warn_of_errors(report: Any) -> int:
 
 
 def _wrong_words(wrong: int) -> str:
-    from psa_analysis.words import counted
+    from psa_analysis.show.words import counted
 
     return f"{counted(wrong, 'error')} in the returns; psa check lists what was kept out"
 
 
 def _agreement(data: Path | None) -> Any:
     from psa_analysis.pipeline import ROOT
-    from psa_analysis.register import load_agreement
+    from psa_analysis.register.loading import load_agreement
 
     return load_agreement(data.resolve() if data else ROOT / "data")
 

@@ -26,14 +26,15 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.cleaning import as_of
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.loading import read_table
 from psa_analysis.performance import readings
 from psa_analysis.periods import Period, parse_period, period_containing, read_day
-from psa_analysis.register import NOT_STATED, Agreement, measure_period, parse_comparator
+from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.rows import NOT_STATED, parse_comparator
+from psa_analysis.returns.cleaning import as_of
+from psa_analysis.show.words import counted, day_text, figure_text
 from psa_analysis.trajectory import baseline_end, exact
-from psa_analysis.words import counted, day_text, figure_text
 
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]

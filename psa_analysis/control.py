@@ -26,7 +26,7 @@ from scipy.special import fdtrc
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.register import NOT_SUMMED, Agreement, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
 
 #: Below this chance, season or not, quarters are said to differ by the time of year.
 SEASON_CHANCE = 0.05
@@ -555,7 +555,7 @@ def measure_control(
     measure : pandas.Series
         A row of ``Agreement.measures``.
     unit : str
-        Unit of what was observed (:func:`psa_analysis.register.observed_units`).
+        Unit of what was observed (:func:`psa_analysis.register.agreement.observed_units`).
     rebases : sequence of Rebase
         Those of the register; later ones than the newest quarter were not known and are left out.
     rules : ControlRules

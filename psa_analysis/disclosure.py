@@ -27,14 +27,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.assessment import assess
-from psa_analysis.cleaning import as_of
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.effectiveness import effectiveness
 from psa_analysis.findings import Finding, errors
 from psa_analysis.outlook import Outlook
 from psa_analysis.performance import readings
-from psa_analysis.register import Agreement, rate_factor
-from psa_analysis.words import chance_text
+from psa_analysis.register.agreement import Agreement, rate_factor
+from psa_analysis.returns.cleaning import as_of
+from psa_analysis.show.words import chance_text
 
 if TYPE_CHECKING:
     from psa_analysis.pipeline import Report
@@ -78,7 +78,7 @@ def at_risk(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
     agreement : Agreement
         Its measures say what each is made of.
     observations : pandas.DataFrame
-        As :func:`psa_analysis.cleaning.clean_returns` gives them.
+        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
 
     Returns
     -------

@@ -31,7 +31,8 @@ import pandas as pd
 from psa_analysis.findings import Finding
 from psa_analysis.performance import readings, splice, weakest
 from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.register import Agreement, EffectivenessSection, measure_period
+from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.settings import EffectivenessSection
 
 #: One row per component, indicator and year.
 INDICATOR_COLUMNS = {
@@ -431,7 +432,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     Parameters
     ----------
     observations : pandas.DataFrame
-        As :func:`psa_analysis.cleaning.clean_returns` gives them.
+        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
     agreement : Agreement
         The register, with its baskets.
     """

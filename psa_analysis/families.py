@@ -21,7 +21,8 @@ from psa_analysis.outlook import DRAWS, Outlook
 from psa_analysis.performance import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
 from psa_analysis.pipeline import Report
-from psa_analysis.register import family_areas, parse_comparator, rate_factor
+from psa_analysis.register.agreement import family_areas, rate_factor
+from psa_analysis.register.rows import parse_comparator
 
 #: A quarter of fewer authorities than this is less than one of them.
 SMALLEST_FAMILY = 4

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 from scipy.special import gammaln, stdtr, stdtrit
 
-from psa_analysis.register import rate_factor
+from psa_analysis.register.agreement import rate_factor
 
 #: What a figure can be: ``percent`` lies in 0 to 100, a ``count`` is a whole number, ``positive``
 #: is anything else from 0 up, ``real`` may be negative.

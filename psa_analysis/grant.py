@@ -27,7 +27,8 @@ from psa_analysis.links import correlation_matrix, held_together
 from psa_analysis.outlook import Outlook
 from psa_analysis.periods import parse_period, period_containing
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement, Settings, measure_period
+from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.settings import Settings
 from psa_analysis.trajectory import exact
 
 Floats = NDArray[np.float64]

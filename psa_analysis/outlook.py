@@ -34,7 +34,8 @@ from psa_analysis.periods import (
     period_containing,
     step_of,
 )
-from psa_analysis.register import Agreement, measure_period, parse_comparator, rate_factor
+from psa_analysis.register.agreement import Agreement, measure_period, rate_factor
+from psa_analysis.register.rows import parse_comparator
 from psa_analysis.trajectory import exact, trigger_value
 
 #: After this long a deciding reading that has not come is no longer only late.

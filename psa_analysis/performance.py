@@ -43,15 +43,14 @@ from psa_analysis.periods import (
     quarter,
     quarter_number,
 )
-from psa_analysis.register import (
+from psa_analysis.register.agreement import (
     NOT_SUMMED,
     Agreement,
-    Comparator,
     family_areas,
     measure_period,
-    parse_comparator,
     rate_factor,
 )
+from psa_analysis.register.rows import Comparator, parse_comparator
 
 Floats = NDArray[np.float64]
 
@@ -88,7 +87,7 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     Parameters
     ----------
     known : pandas.DataFrame
-        Observations with one vintage each (:func:`psa_analysis.cleaning.as_of`).
+        Observations with one vintage each (:func:`psa_analysis.returns.cleaning.as_of`).
     agreement : Agreement
         The register that says each measure's basis.
 

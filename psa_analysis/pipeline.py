@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from psa_analysis.assessment import assess
-from psa_analysis.cleaning import as_of, check_series, clean_returns
-from psa_analysis.commentary import load_commentary
 from psa_analysis.commitments import follow, load_progress
 from psa_analysis.control import (
     OUR_RULES,
@@ -26,7 +24,6 @@ from psa_analysis.control import (
     measure_control,
     register_rebases,
 )
-from psa_analysis.corrections import load_corrections
 from psa_analysis.disclosure import NOT_SHOWN, protect
 from psa_analysis.effectiveness import Effectiveness, check_baskets, effectiveness
 from psa_analysis.files import write_bytes
@@ -34,15 +31,24 @@ from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors,
 from psa_analysis.loading import csv_text
 from psa_analysis.outlook import Outlook, outlooks
 from psa_analysis.performance import readings
-from psa_analysis.periods import Period, parse_period, parse_reporting_period, period_containing
-from psa_analysis.provenance import as_table, read_sidecars
-from psa_analysis.reading import load_returns
-from psa_analysis.register import Agreement, load_agreement, observed_units
+from psa_analysis.periods import (
+    Period,
+    parse_period,
+    parse_reporting_period,
+    period_containing,
+)
+from psa_analysis.register.agreement import Agreement, observed_units
+from psa_analysis.register.commentary import load_commentary
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
+from psa_analysis.returns.corrections import load_corrections
+from psa_analysis.returns.provenance import as_table, read_sidecars
+from psa_analysis.returns.reading import load_returns
+from psa_analysis.show.words import day_text as day_text
 from psa_analysis.trajectory import due_period, planned_path, season_factors
-from psa_analysis.words import day_text as day_text
 
 if TYPE_CHECKING:
-    from psa_analysis.interactive import MeasureView
+    from psa_analysis.show.interactive import MeasureView
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,7 +92,8 @@ class Report:
     findings : tuple of Finding
         What is wrong or doubtful in the returns.
     commentary : pandas.DataFrame
-        What people wrote (:func:`psa_analysis.commentary.load_commentary`), for every report.
+        What people wrote, for every report
+        (:func:`psa_analysis.register.commentary.load_commentary`).
     withheld : pandas.DataFrame
         The figures that a public report does not hold, since they are small
         (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.
@@ -128,7 +135,7 @@ class Report:
     def __getitem__(self, measure: str) -> MeasureView:
         """One measure as a reader sees it, for example ``report["N13"]``."""
         # Here, since charts read reports, and drawing is not needed to make one.
-        from psa_analysis.interactive import MeasureView
+        from psa_analysis.show.interactive import MeasureView
 
         assessment_row(self, measure)
         return MeasureView(self, measure)
@@ -170,7 +177,7 @@ def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     ----------
     agreement : Agreement
     known : pandas.DataFrame
-        Observations with one vintage each (:func:`psa_analysis.cleaning.as_of`).
+        Observations with one vintage each (:func:`psa_analysis.returns.cleaning.as_of`).
 
     Returns
     -------
@@ -257,7 +264,9 @@ def of_theme(report: Report, theme: str) -> Report:
     names = set(of_measures.index[of_measures == theme])
 
     def only(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["measure"].isin(names)] if len(frame) else frame
+        if frame.empty:
+            return frame
+        return frame[frame["measure"].isin(names)].reset_index(drop=True)
 
     observations = only(report.observations)
     files = set(observations["file"])
@@ -273,9 +282,9 @@ def of_theme(report: Report, theme: str) -> Report:
         if index and index.index in names
         else Effectiveness((), spent.indicators[:0], spent.components[:0], spent.overall[:0]),
         commitments=report.commitments.iloc[:0],
-        sources=report.sources[report.sources["file"].isin(files)],
+        sources=report.sources[report.sources["file"].isin(files)].reset_index(drop=True),
         findings=tuple(one for one in report.findings if one.measure in names),
-        commentary=said[said["about"].isin(names)],
+        commentary=said[said["about"].isin(names)].reset_index(drop=True),
         withheld=only(report.withheld),
         theme=theme,
     )
@@ -444,7 +453,8 @@ def latest_period(agreement: Agreement, today: date) -> Period:
     settings = agreement.settings.agreement
     first = period_containing(parse_period(settings.first_year).start, "quarter")
     counted = agreement.measures[agreement.measures["role"] == "target"]
-    ends = [due_period(measure).end for _, measure in counted.iterrows()]
+    stated = counted[counted["due"].notna()]
+    ends = [due_period(measure).end for _, measure in stated.iterrows()]
     last = period_containing(max([parse_period(settings.last_year).end, *ends]), "quarter")
     newest = period_containing(today - timedelta(days=days), "quarter")
     if newest.end + timedelta(days=days) > today:
@@ -479,7 +489,7 @@ def save_processed(
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
     # Here, since the module that sorts findings by partner also reads reports.
-    from psa_analysis.quality import findings_by_partner
+    from psa_analysis.returns.quality import findings_by_partner
 
     table = findings_by_partner(findings, agreement)
     write_bytes(folder / "findings.csv", csv_text(table).encode())

@@ -31,14 +31,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, gammaln
 
-from psa_analysis.cleaning import as_of
 from psa_analysis.findings import ParameterError, did_you_mean
 from psa_analysis.performance import observations_used, years_averaged
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import Report
-from psa_analysis.register import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.returns.cleaning import as_of
+from psa_analysis.show.words import listed
 from psa_analysis.trajectory import exact, planned_path
-from psa_analysis.words import listed
 
 #: The row for what no part holds.
 REST = "not in any part"

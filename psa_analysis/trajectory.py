@@ -32,7 +32,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.periods import Period, quarter_number
-from psa_analysis.register import PROFILES_WITH_POINTS, measure_period
+from psa_analysis.register.agreement import measure_period
+from psa_analysis.register.rows import PROFILES_WITH_POINTS
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,8 @@ from hypothesis import settings
 from psa_analysis.cli import main
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 # Enough to find what is wrong over the days, and few enough to wait for.

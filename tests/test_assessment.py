@@ -13,11 +13,12 @@ from conftest import EXPECTED
 from test_performance import observed, with_measure
 
 from psa_analysis.assessment import COLUMNS, STATES, assess, direction
-from psa_analysis.pages import measure_words
 from psa_analysis.performance import readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import Report, load_observations, make_report
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.measures import measure_words
 
 FORECAST = [
     "forecast", "low_50", "high_50", "low_80", "high_80", "low_95", "high_95", "chance_target",

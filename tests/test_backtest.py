@@ -11,7 +11,7 @@ from conftest import psa
 
 import psa_analysis as library
 from psa_analysis.backtest import backtest, brier, coverage, real_panel, reference, reliability
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 
 
 def panel(areas: int = 12, years: int = 9, seed: int = 4) -> pd.DataFrame:

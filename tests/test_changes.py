@@ -15,7 +15,7 @@ from conftest import psa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.changes import (
+from psa_analysis.comparison import (
     CHANGE_COLUMNS,
     Pack,
     changes,
@@ -25,10 +25,10 @@ from psa_analysis.changes import (
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError
 from psa_analysis.packs.workbook import assessment_parquet, write_workbook
-from psa_analysis.pages import changes_table, changes_words
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, report_at
-from psa_analysis.quality import revisions
+from psa_analysis.returns.quality import revisions
+from psa_analysis.show.changes import changes_table, changes_words
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,9 @@ from psa_analysis.commitments import (
 )
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report, open_report
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.commitments import _ROOM, COMMITMENT_MARKS, _lanes
 
 HEADER = ",".join(PROGRESS_COLUMNS)
 
@@ -678,9 +680,9 @@ def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
         assert re.search(rf"\b{name}\b", chart.alt)
     assert "overdue: WP3a, ED1a" in chart.alt
     assert "the dashed line is 31 December 2004" in chart.alt
-    colours = {colour for colour, _ in psa_.charts.COMMITMENT_MARKS.values()}
-    shapes = {shape for _, shape in psa_.charts.COMMITMENT_MARKS.values()}
-    assert set(psa_.charts.COMMITMENT_MARKS) == set(STATES)
+    colours = {colour for colour, _ in COMMITMENT_MARKS.values()}
+    shapes = {shape for _, shape in COMMITMENT_MARKS.values()}
+    assert set(COMMITMENT_MARKS) == set(STATES)
     assert len(colours) <= 4
     assert len(shapes) == len(STATES)
     for period in ("2001-02 Q1", "2006-07 Q3"):
@@ -688,8 +690,6 @@ def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
 
 
 def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) -> None:
-    from psa_analysis.charts import _ROOM, _lanes
-
     rows = report.commitments.assign(
         at=report.commitments["due_date"].fillna(pd.Timestamp(2004, 12, 31))
     )

@@ -35,8 +35,8 @@ from psa_analysis.control import (
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import Report, control_of, load_observations, make_report
-from psa_analysis.register import load_agreement
-from psa_analysis.words import control_sentences
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.control import control_sentences
 
 #: Numbers of NHSRplotthedots' own tests (MIT); the file names the place of each.
 KNOWN = json.loads((EXPECTED / "spc_known_answers.json").read_text())

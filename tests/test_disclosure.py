@@ -29,7 +29,7 @@ from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
 
 DISTRICTS = [
     "Blaby", "Charnwood", "Harborough", "Hinckley and Bosworth", "Melton",

@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 from test_pages import Tags
 
 import psa_analysis as library
-from psa_analysis.cleaning import as_of
 from psa_analysis.effectiveness import (
     AGREES_WITHIN,
     COMPONENT_COLUMNS,
@@ -35,8 +34,11 @@ from psa_analysis.findings import DataError
 from psa_analysis.performance import readings
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
-from psa_analysis.register import Agreement, EffectivenessSection, load_agreement
-from psa_analysis.words import effectiveness_sentences
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.register.settings import EffectivenessSection
+from psa_analysis.returns.cleaning import as_of
+from psa_analysis.show.effectiveness import effectiveness_sentences
 
 YEARS = ["2002/03", "2003/04", "2004/05", "2005/06"]
 END = date(2006, 12, 31)

@@ -13,12 +13,12 @@ import pytest
 import xlsxwriter
 from conftest import psa
 
-from psa_analysis.corrections import COLUMNS, load_corrections
-from psa_analysis.explain import cells_used, explain
 from psa_analysis.periods import parse_reporting_period
 from psa_analysis.pipeline import Report, load_observations, make_report
-from psa_analysis.provenance import Sidecar, make_sidecars, read_sidecars, write_sidecar
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.returns.corrections import COLUMNS, load_corrections
+from psa_analysis.returns.explain import cells_used, explain
+from psa_analysis.returns.provenance import Sidecar, make_sidecars, read_sidecars, write_sidecar
 
 TEN = ["N2", "L1-maths", "L2", "N6-eet", "N14-into-work", "N13", "L4-repeat", "N26-all",
        "N7-treatment", "L7"]  # fmt: skip

@@ -37,7 +37,8 @@ from psa_analysis.performance import READING_COLUMNS, place
 from psa_analysis.periods import parse_period
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import Report, load_observations, make_report
-from psa_analysis.register import Agreement, family_areas, load_agreement
+from psa_analysis.register.agreement import Agreement, family_areas
+from psa_analysis.register.loading import load_agreement
 
 NEIGHBOURS = "East Midlands authorities"
 MADE_UP = "illustrative family"

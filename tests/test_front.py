@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from test_pages import Tags
 
-from psa_analysis.front import _place, exceptions, front_page
 from psa_analysis.pipeline import Report
+from psa_analysis.show.front import _place, exceptions, front_page
 
 
 def changed(report: Report, **cells: dict[str, object]) -> Report:

@@ -36,10 +36,11 @@ from psa_analysis.grant import (
 )
 from psa_analysis.links import correlation_matrix, held_together
 from psa_analysis.outlook import Outlook
-from psa_analysis.pages import grant_table, grant_words
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import Report, open_report
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.grant import grant_table, grant_words
 from psa_analysis.trajectory import exact
 
 TRIGGER = Fraction(3, 5)

@@ -13,11 +13,10 @@ import pytest
 
 import psa_analysis as psa
 from psa_analysis.grant import grants
-from psa_analysis.interactive import MeasureView, _somebody_is_there, outturn_sliders
-from psa_analysis.outturns import better_by, outturn
-from psa_analysis.pages import outturn_table, outturn_words
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.show.interactive import MeasureView, _somebody_is_there, outturn_sliders
+from psa_analysis.show.outturns import better_by, outturn, outturn_table, outturn_words
 
 
 def test_a_target_of_the_register_by_its_name(agreement: Agreement) -> None:

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_performance import observed, with_measure
 
-from psa_analysis.cleaning import as_of
 from psa_analysis.forecast import scale_of
 from psa_analysis.outlook import (
     Outlook,
@@ -27,7 +26,8 @@ from psa_analysis.outlook import (
 from psa_analysis.performance import readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.returns.cleaning import as_of
 
 
 def due(*readings: float) -> Outlook:

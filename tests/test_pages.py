@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import psa_analysis as psa
-from psa_analysis.pages import table
 from psa_analysis.pipeline import Report
-from psa_analysis.words import chance_text, counted, figure_text, listed
+from psa_analysis.show.table import table
+from psa_analysis.show.words import chance_text, counted, figure_text, listed
 
 
 class Tags(HTMLParser):

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psa_analysis.cleaning import as_of
 from psa_analysis.intervals import wilson
 from psa_analysis.performance import observations_used, readings, same_stage, splice
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, quarter
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.returns.cleaning import as_of
 from psa_analysis.trajectory import exact
 
 AREA = "Leicestershire"

@@ -20,7 +20,6 @@ from scipy.integrate import dblquad
 from scipy.special import betaln
 
 import psa_analysis as psa
-from psa_analysis.cleaning import as_of
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import Report, load_observations, make_report
@@ -33,7 +32,8 @@ from psa_analysis.places import (
     shrunken_draws,
     what_if,
 )
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.returns.cleaning import as_of
 
 THREE = {f"Upper school {name} (illustrative)": "average" for name in "CHM"}
 

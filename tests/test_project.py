@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+import psa_analysis as psa
 from psa_analysis.assessment import COLUMNS, STATES
 from psa_analysis.pipeline import PARAMETERS, ROOT
-from psa_analysis.register import _TABLES, Settings
+from psa_analysis.register.rows import TABLES
+from psa_analysis.register.settings import Settings
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -85,7 +87,7 @@ def test_the_locks_hold_every_dependency_with_hashes_and_no_address(
 
 def test_documentation_describes_every_field() -> None:
     register = (ROOT / "docs" / "register.md").read_text()
-    for name, model in _TABLES.values():
+    for name, model in TABLES.values():
         assert f"{Path(name).name}" in register
         for field in model.model_fields:
             assert f"`{field}`" in register, f"{name}: {field}"
@@ -137,3 +139,17 @@ def test_no_page_holds_a_place_for_a_figure_that_never_came() -> None:
         assert not re.findall(r"\b(?:SCORES|REL|CRPS below|TODO|XXX|FIXME)\b", path.read_text()), (
             path
         )
+
+
+def test_no_public_name_is_a_modules_too() -> None:
+    # psa.changes would be the one or the other, by what was imported before.
+    modules = {path.stem for path in (ROOT / "psa_analysis").iterdir()}
+    assert not modules & set(psa.__all__)
+
+
+def test_each_room_is_installed_and_says_what_belongs_in_it() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    rooms = sorted((ROOT / "psa_analysis").glob("*/__init__.py"))
+    names = {f"psa_analysis.{path.parent.name}" for path in rooms}
+    assert {*names, "psa_analysis"} == set(pyproject["tool"]["setuptools"]["packages"])
+    assert all(len(path.read_text().splitlines()) == 1 for path in rooms)

@@ -10,16 +10,16 @@ from conftest import psa
 from test_returns import frame
 
 import psa_analysis as library
-from psa_analysis.cleaning import check_series, clean_returns
 from psa_analysis.findings import Finding
 from psa_analysis.pipeline import Report
-from psa_analysis.quality import (
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.returns.cleaning import check_series, clean_returns
+from psa_analysis.returns.quality import (
     definition_breaks,
     findings_by_partner,
     returns_received,
     revisions,
 )
-from psa_analysis.register import Agreement
 
 
 def test_each_finding_goes_to_its_partner(agreement: Agreement) -> None:

@@ -16,12 +16,12 @@ import xlwt
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from psa_analysis.cells import read_cell
-from psa_analysis.cleaning import clean_returns
 from psa_analysis.findings import Finding
-from psa_analysis.provenance import Sidecar
-from psa_analysis.reading import load_returns
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.returns.cells import read_cell
+from psa_analysis.returns.cleaning import clean_returns
+from psa_analysis.returns.provenance import Sidecar
+from psa_analysis.returns.reading import load_returns
 
 # Cells: text, value, flag, percent sign, multiplier.
 CELLS = [

@@ -12,11 +12,12 @@ import pandas as pd
 import pytest
 from conftest import psa
 
-from psa_analysis.cleaning import as_of, clean_returns
 from psa_analysis.findings import errors
 from psa_analysis.pipeline import ROOT, load_observations
-from psa_analysis.reading import FIELDS
-from psa_analysis.register import Agreement, load_agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.returns.cleaning import as_of, clean_returns
+from psa_analysis.returns.reading import FIELDS
 
 COLUMNS = list(FIELDS)
 HEADER = ",".join(COLUMNS)

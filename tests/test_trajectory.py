@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.periods import quarter
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.trajectory import (
     baseline_end,
     baseline_path,

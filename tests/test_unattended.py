@@ -136,7 +136,7 @@ def test_every_theme_page_is_the_same_from_its_theme_alone(report: object) -> No
     assert "N13" not in set(part.observations["measure"]) | set(part.outlooks)
     with pytest.raises(KeyError, match="N13"):
         part["N13"]
-    with pytest.raises(ParameterError, match="theme is 'health'.*healthy"):
+    with pytest.raises(ParameterError, match=r"theme is 'health'.*healthy"):
         open_report("2004-05 Q3", theme="health")
 
 
@@ -214,7 +214,7 @@ FAILURES = {
         "CellTimeout: the cell took longer than 1 seconds",
     ),
     "deaf": (
-        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "sum(range(10**13))",  # is not in Python
         "the cell took longer than 1 seconds and could not be interrupted",
     ),
 }
@@ -332,8 +332,7 @@ def test_a_stop_between_the_two_steps_is_undone(small: Callable[..., Ran], tmp_p
 def test_what_cannot_be_written_is_said_and_the_pack_stays(
     small: Callable[..., Ran], tmp_path: Path
 ) -> None:
-    (tmp_path / "out").write_text("a file")
-    result = small()
+    result = small("--outputs", "/proc/packs")
     assert result.exit_code == 2
     assert "cannot write to" in result.output
     assert "--outputs" in result.output

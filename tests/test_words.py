@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 import psa_analysis as psa
-from psa_analysis.commentary import load_commentary
-from psa_analysis.pages import commentary_words, measure_words
 from psa_analysis.periods import parse_reporting_period
 from psa_analysis.pipeline import Report, load_observations, make_report
-from psa_analysis.register import Agreement, load_agreement
-from psa_analysis.words import further_sentences, of_one, pot_text, sentences, with_unit
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.commentary import load_commentary
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.measures import commentary_words, further_sentences, measure_words, sentences
+from psa_analysis.show.words import of_one, pot_text, with_unit
 
 HEAD = "about,period,written,author,audience,text,illustrative\n"
 

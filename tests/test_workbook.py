@@ -40,7 +40,7 @@ from psa_analysis.packs.workbook import (
     write_workbook,
 )
 from psa_analysis.pipeline import ROOT, Report, open_report
-from psa_analysis.provenance import Sidecar, write_sidecar
+from psa_analysis.returns.provenance import Sidecar, write_sidecar
 
 
 @pytest.fixture(scope="module")

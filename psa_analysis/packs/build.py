@@ -18,14 +18,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import joblib
 import nbformat.v4
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import errors
-from psa_analysis.front import front_page
 from psa_analysis.loading import csv_text
 from psa_analysis.packs.children import CAN_FORK, Died, run_children
+from psa_analysis.packs.digest import digest
 from psa_analysis.packs.execute import Job, Page, make_page, page_of_the_dead, parameters
 from psa_analysis.packs.make import Event, Task, Tell, keep_page, reusable
 from psa_analysis.packs.page import exporter, whole_page
@@ -39,7 +38,8 @@ from psa_analysis.pipeline import (
     of_theme,
     save_processed,
 )
-from psa_analysis.register import load_agreement
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.front import front_page
 
 #: What the tables and the workbook are called among the pages.
 _TABLES = "tables"
@@ -139,7 +139,7 @@ def _keys(
         theme = theme_asked_for(source)
         if theme not in seen:
             known = theme and theme in report.agreement.settings.themes
-            seen[theme] = joblib.hash(of_theme(report, theme)) if theme and known else whole
+            seen[theme] = digest(of_theme(report, theme)) if theme and known else whole
     keys = {
         source.stem: key_of(
             common, task.code, beside, inputs["notebooks"][source.name],
@@ -206,7 +206,7 @@ def warm_up() -> None:
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     for name in (
         "ipykernel.debugger", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
-        "matplotlib_inline.backend_inline", "psa_analysis.charts", "psa_analysis.interactive",
+        "matplotlib_inline.backend_inline", "seaborn", "afcharts",
     ):  # fmt: skip
         import_module(name)
     exporter().from_notebook_node(

@@ -53,8 +53,11 @@ def _parts(value: object) -> Iterator[bytes]:
             yield from _parts(one)
     elif is_dataclass(value) and not isinstance(value, type):
         # What is kept beside the fields counts too.
-        yield from _parts(vars(value) if hasattr(value, "__dict__") else
-                          {field.name: getattr(value, field.name) for field in fields(value)})
+        yield from _parts(
+            vars(value)
+            if hasattr(value, "__dict__")
+            else {field.name: getattr(value, field.name) for field in fields(value)}
+        )
     elif isinstance(value, list | tuple | np.ndarray):
         yield str(len(value)).encode()
         for one in value:

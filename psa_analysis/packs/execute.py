@@ -272,11 +272,13 @@ def parameters(report: Report) -> dict[str, str]:
 def _settled(notebook: Any) -> Any:
     """The executed notebook without what differs between equal runs: times, a drawn cell id."""
     notebook.metadata.pop("papermill", None)
-    for cell in notebook.cells:
+    for position, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell["id"] = "injected-parameters"
+        for number, tag in enumerate(("injected-parameters", "papermill-error-cell-tag")):
+            if tag in cell.metadata.get("tags", []):
+                # A failed notebook has two cells that say so: at its head and at the failure.
+                cell["id"] = f"{tag}-{position}" if number else tag
     return notebook
 
 

@@ -246,7 +246,8 @@ def notebooks_of(folder: Path) -> list[Path]:
 def _let_write(task: Task) -> None:
     try:
         task.beside.mkdir(parents=True, exist_ok=True)
-        write_bytes(task.beside / "holder", b"")
+        write_bytes(task.beside / "tried", b"")
+        (task.beside / "tried").unlink(missing_ok=True)  # or another run has done so
     except OSError as error:
         raise RunError(
             f"cannot write to {task.outputs}: {error.strerror}; name another folder with --outputs"

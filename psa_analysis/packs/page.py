@@ -12,8 +12,8 @@ from urllib.parse import quote
 from nbconvert import HTMLExporter
 
 from psa_analysis.findings import visible
-from psa_analysis.pages import TEMPLATES, templates
 from psa_analysis.pipeline import Report, day_text
+from psa_analysis.show.table import TEMPLATES, templates
 
 
 def heading(notebook: Any) -> str | None:

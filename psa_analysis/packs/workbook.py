@@ -14,18 +14,18 @@ import pandas as pd
 import xlsxwriter
 
 from psa_analysis.assessment import COLUMNS, STATES
-from psa_analysis.cleaning import OBSERVATION_COLUMNS, as_of
 from psa_analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import visible
 from psa_analysis.grant import GRANT_COLUMNS, grants
 from psa_analysis.loading import FORMULA_STARTS
-from psa_analysis.pages import banner
 from psa_analysis.performance import READING_COLUMNS
 from psa_analysis.pipeline import Report
-from psa_analysis.quality import findings_by_partner
-from psa_analysis.register import observed_units
-from psa_analysis.words import decimals
+from psa_analysis.register.agreement import observed_units
+from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS, as_of
+from psa_analysis.returns.quality import findings_by_partner
+from psa_analysis.show.banner import banner
+from psa_analysis.show.words import decimals
 
 #: What each sheet holds, in order.
 SHEETS = {

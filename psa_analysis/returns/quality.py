@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from psa_analysis.cleaning import as_of
 from psa_analysis.findings import COLUMNS, Finding, to_frame
 from psa_analysis.performance import readings, splice
 from psa_analysis.periods import period_containing
 from psa_analysis.pipeline import Report
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.returns.cleaning import as_of
 
 
 def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd.DataFrame:

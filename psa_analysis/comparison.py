@@ -15,7 +15,7 @@ from psa_analysis.findings import ParameterError
 from psa_analysis.grant import grants
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.pipeline import Report
-from psa_analysis.words import counted, listed
+from psa_analysis.show.words import counted, listed
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
 CHANGE_COLUMNS = {

@@ -13,11 +13,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from psa_analysis.cells import read_cell
-from psa_analysis.corrections import apply_corrections
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period, read_day
-from psa_analysis.register import OBSERVED_WORDS, Agreement, observed_units, rate_factor
+from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
+from psa_analysis.returns.cells import read_cell
+from psa_analysis.returns.corrections import apply_corrections
 
 #: Columns of the observations, one row per measure, area, period and date received.
 OBSERVATION_COLUMNS = {
@@ -64,13 +64,13 @@ def clean_returns(
     Parameters
     ----------
     table : pandas.DataFrame
-        What :func:`psa_analysis.loading.load_returns` gave.
+        What :func:`psa_analysis.returns.reading.load_returns` gave.
     agreement : Agreement
         The register that names and units are checked against.
     today : date, optional
         Nothing can have come in after it; the real today if not given.
     corrections : pandas.DataFrame, optional
-        The corrections to apply, as :func:`psa_analysis.corrections.load_corrections` gives them.
+        The corrections to apply (:func:`psa_analysis.returns.corrections.load_corrections`).
 
     Returns
     -------

@@ -24,11 +24,11 @@ import pyarrow as pa
 import pyarrow.csv
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
-from psa_analysis.cells import read_cell
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.loading import RETURN_FOLDERS
 from psa_analysis.periods import PeriodError, parse_period, read_day
-from psa_analysis.provenance import ENDING, Sidecar, raw_files, shown
+from psa_analysis.returns.cells import read_cell
+from psa_analysis.returns.provenance import ENDING, Sidecar, raw_files, shown
 
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 TEXT_FILES = {".csv", ".tsv", ".txt"}

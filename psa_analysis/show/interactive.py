@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.charts import Chart, trajectory_chart
-from psa_analysis.outturns import better_by, outturn
-from psa_analysis.pages import Html, measure_words, of_theme, outturn_table, outturn_words
 from psa_analysis.pipeline import Report, assessment_row
-from psa_analysis.words import with_unit
+from psa_analysis.show.chart import Chart
+from psa_analysis.show.measures import measure_words
+from psa_analysis.show.outturns import better_by, outturn, outturn_table, outturn_words
+from psa_analysis.show.table import Html, of_theme
+from psa_analysis.show.trajectories import trajectory_chart
+from psa_analysis.show.words import with_unit
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -66,7 +68,7 @@ def outturn_sliders(report: Report, theme: str) -> Any:
 
     In a notebook that somebody has open: a list of the measures and a slider. Wherever nobody can
     move it (papermill, nbconvert, nbval, no ``ipywidgets``): the table of
-    :func:`psa_analysis.pages.outturn_table`, so one call does for both.
+    :func:`psa_analysis.show.outturns.outturn_table`, so one call does for both.
 
     Parameters
     ----------

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from psa_analysis.cleaning import as_of
 from psa_analysis.findings import ParameterError
 from psa_analysis.performance import observations_used
 from psa_analysis.pipeline import (
@@ -15,10 +14,11 @@ from psa_analysis.pipeline import (
     day_text,
     readings_with_path,
 )
-from psa_analysis.provenance import read_sidecars
-from psa_analysis.reading import column_number, read_grids
-from psa_analysis.register import FIGURES, NOT_STATED
-from psa_analysis.words import figure_text, state_text, with_unit
+from psa_analysis.register.rows import FIGURES, NOT_STATED
+from psa_analysis.returns.cleaning import as_of
+from psa_analysis.returns.provenance import read_sidecars
+from psa_analysis.returns.reading import column_number, read_grids
+from psa_analysis.show.words import figure_text, state_text, with_unit
 
 
 def cells_used(report: Report, measure: str) -> pd.DataFrame:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import xlsxwriter
 
-from psa_analysis.cleaning import FLAGS, as_of
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
 from psa_analysis.pipeline import Report, day_text
-from psa_analysis.register import observed_units, rate_factor
+from psa_analysis.register.agreement import observed_units, rate_factor
+from psa_analysis.returns.cleaning import FLAGS, as_of
 
 #: The template's columns; the loader knows each of them, and reads only those that it needs.
 TEMPLATE_COLUMNS = {

@@ -16,7 +16,7 @@ import pandas as pd
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.loading import read_table
 from psa_analysis.periods import PeriodError, parse_period, read_day
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 
 NAME = "raw/commentary.csv"
 

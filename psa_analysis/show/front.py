@@ -15,21 +15,16 @@ from psa_analysis.backtest import reference
 from psa_analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.packs.workbook import workbook_name
-from psa_analysis.pages import (
-    Html,
-    banner,
-    changes_words,
-    grant_words,
-    late_table,
-    state_counts,
-    states_shown,
-    table,
-    templates,
-    titled,
-)
 from psa_analysis.pipeline import Report, day_text
-from psa_analysis.register import NOT_STATED
-from psa_analysis.words import counted, figure_text, listed, reliability_words
+from psa_analysis.register.rows import NOT_STATED
+from psa_analysis.show.banner import banner
+from psa_analysis.show.changes import changes_words
+from psa_analysis.show.grant import grant_words
+from psa_analysis.show.overview import state_counts
+from psa_analysis.show.quality import late_table
+from psa_analysis.show.reliability import reliability_words
+from psa_analysis.show.table import Html, states_shown, table, templates, titled
+from psa_analysis.show.words import counted, figure_text, listed
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")

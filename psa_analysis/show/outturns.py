@@ -14,6 +14,15 @@ import pandas as pd
 
 from psa_analysis.grant import gain_curve, pot_shares
 from psa_analysis.pipeline import Report, assessment_row
+from psa_analysis.show.table import Html, of_theme, sentence, table
+from psa_analysis.show.words import (
+    chance_text,
+    figure_text,
+    of_one,
+    pot_text,
+    unit_of_difference,
+    with_unit,
+)
 
 #: Steps that tables show: as forecast, and better by a tenth, a quarter and a half of the way.
 STEPS = (0.0, 0.1, 0.25, 0.5)
@@ -104,3 +113,85 @@ def outturn(report: Report, measure: str, step: float) -> Outturn:
         moved.median, moved.chance(target, polarity), outlook.chance(target, polarity),
         *paid.iloc[1].astype(float), *paid.iloc[0].astype(float),
     )  # fmt: skip
+
+
+def outturn_words(found: Outturn) -> Html:
+    """What would be said of a measure, were its deciding reading better or worse by so much."""
+    unit = found.unit
+    points = "percentage points" if unit in ("percent", "percent change") else unit
+    if found.step:
+        moved = (
+            f"If the reading of {found.due} were {_amount(found.by, points)} "
+            f"{'better' if found.step > 0 else 'worse'} than forecast, around "
+            f"{with_unit(found.middle, unit)}"
+        )
+        now, was = chance_text(found.chance), chance_text(found.chance_before)
+        said = f"{moved}, the chance of the target would be {now} instead of {was}"
+    else:
+        said = (
+            f"The reading of {found.due} is forecast around {with_unit(found.middle, unit)}, and "
+            f"the chance of the target is {chance_text(found.chance)}"
+        )
+    if pd.notna(found.least):
+        then, before = (
+            pot_text(*ends)
+            for ends in ((found.least, found.most), (found.least_before, found.most_before))
+        )
+        instead = f" instead of {before}" if found.step else ""
+        said += f". The expected reward would be {then} of the pot{instead}"
+        if not found.step:
+            said = said.replace("would be", "is")
+    return sentence(f"{found.title}: {said[:1].lower()}{said[1:]}.")
+
+
+def _amount(size: float, unit: str) -> str:
+    text = figure_text(size, unit).removesuffix(".0")
+    named = "points" if unit == "index" else unit
+    return f"{text} {of_one(named) if text == '1' else named}"
+
+
+def outturn_table(report: Report, theme: str | None = None) -> Html:
+    """What better deciding readings would do to the chance and the reward of each measure.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    theme : str, optional
+        A theme of ``agreement.toml``; all of them if not given.
+
+    Raises
+    ------
+    KeyError
+        If there is no such theme.
+    """
+    words = {0.0: "as forecast", 0.1: "a tenth better", 0.25: "a quarter better",
+             0.5: "half better"}  # fmt: skip
+    made: list[dict[str, str]] = []
+    for measure in of_theme(report, theme)["measure"]:
+        way = better_by(report, measure)
+        if way is None:
+            continue
+        found = [outturn(report, measure, step) for step in STEPS]
+        made.append(
+            {"Measure": measure, "What is measured": found[0].title}
+            | {"A tenth of the way": _amount(way / 10, unit_of_difference(found[0].unit))}
+            | {f"Chance, {words[one.step]}": chance_text(one.chance) for one in found}
+            | {
+                f"Reward, {words[one.step]}": pot_text(one.least, one.most)
+                if pd.notna(one.least)
+                else "–"
+                for one in found
+            }
+        )
+    caption = (
+        "What if the deciding readings were better by a part of the way to the target: the chance "
+        f"of the target, and the expected share of the pot, {report.period}"
+    )
+    if not made:
+        return sentence(
+            "No deciding reading of these measures is forecast from a start that is stated, so "
+            "there is nothing to move."
+        )
+    frame = pd.DataFrame(made)
+    return table(frame, caption, numeric=list(frame.columns[2:]))

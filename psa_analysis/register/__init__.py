@@ -1,0 +1,1 @@
+"""Register: what was agreed: its files, the types of their rows, and their checks."""

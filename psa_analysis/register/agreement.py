@@ -1,0 +1,227 @@
+"""An agreement that has been read, and what is asked of it: targets, measures, units, families."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from psa_analysis.findings import did_you_mean
+from psa_analysis.periods import Period, parse_period
+from psa_analysis.register.rows import NOT_STATED, parse_comparator
+from psa_analysis.register.settings import Settings
+
+
+@dataclass(frozen=True, repr=False)
+class Agreement:
+    """An agreement: its settings and its register.
+
+    Attributes
+    ----------
+    folder : Path
+        The data folder that it was read from.
+    settings : Settings
+        ``agreement.toml``.
+    targets, measures, commitments, links, assumptions : pandas.DataFrame
+    differences, facts, areas, trajectories, families, baskets, rebases : pandas.DataFrame
+        One row per row of the file of that name. `targets` is indexed by reference,
+        `measures` by measure, `commitments` by commitment. `measures` has, beside each of
+        :data:`psa_analysis.register.rows.FIGURES`, a column ``<figure>_status``: stated,
+        derived, assumed, not stated, or empty where the figure does not apply; a column
+        ``points``: the last day and the value of each of its rows of `trajectories`, in order;
+        and a column ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills
+        it in.
+    """
+
+    folder: Path
+    settings: Settings
+    targets: pd.DataFrame
+    measures: pd.DataFrame
+    commitments: pd.DataFrame
+    links: pd.DataFrame
+    assumptions: pd.DataFrame
+    differences: pd.DataFrame
+    facts: pd.DataFrame
+    areas: pd.DataFrame
+    trajectories: pd.DataFrame
+    families: pd.DataFrame
+    baskets: pd.DataFrame
+    rebases: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.settings.agreement.name}: {len(self.targets)} targets, "
+            f"{len(self.measures)} measures, {len(self.commitments)} commitments"
+        )
+
+    def __getitem__(self, name: str) -> Entry:
+        """What the register holds of a target or a measure, for example ``agreement["N2"]``.
+
+        Raises
+        ------
+        KeyError
+            If there is neither of that name; it says which is nearest.
+        """
+        if name in self.targets.index:
+            own = self.measures[self.measures["reference"] == name]
+        elif name in self.measures.index:
+            own = self.measures.loc[[name]]
+        else:
+            known = self._ipython_key_completions_()
+            raise KeyError(
+                f"there is no target or measure '{name}'. {did_you_mean(str(name), known)}"
+            )
+        reference = own["reference"].iloc[0] if len(own) else name
+        return Entry(name, self.targets.loc[reference], own)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*dict.fromkeys([*self.targets.index, *self.measures.index])]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Entry:
+    """One target of the register with its measures, or one of these; equal to itself alone.
+
+    Attributes
+    ----------
+    name : str
+        What was asked for.
+    target : pandas.Series
+        Its row of ``targets.csv``.
+    measures : pandas.DataFrame
+        Its rows of ``measures.csv``, indexed by measure: all of a target's, or the one.
+    """
+
+    name: str
+    target: pd.Series
+    measures: pd.DataFrame
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name}: {self.target['outcome']} ({self.target['theme']})"]
+        if self.target["partners"]:
+            lines.append(f"Partners: {'; '.join(self.target['partners'])}")
+        context = self.measures["role"] == "context"
+        for name, row in self.measures[~context].iterrows():
+            figures = [
+                f"{figure} {_figure_words(row, figure)}"
+                for figure in ("baseline", "without", "target")
+            ]
+            lines += [
+                f"{name}, {row['title']} ({row['unit']}; {row['polarity']} is better)",
+                f"  {', '.join(figures)}, due {row['due']}",
+            ]
+        if context.any():
+            lines.append(f"Context: {', '.join(self.measures.index[context])}")
+        return "\n".join(lines)
+
+
+def _figure_words(row: pd.Series, figure: str) -> str:
+    """``53.2``, ``33 (assumed)`` or ``not stated``."""
+    status = row[f"{figure}_status"]
+    if pd.isna(row[figure]):
+        return str(status) or "none"
+    mark = "" if status == "stated" else f" ({status})"
+    return f"{row[figure]:,.10g}{mark}"
+
+
+def family_areas(agreement: Agreement, family: str) -> list[str]:
+    """The areas of a family, the agreement's own first, which belongs to every family.
+
+    Parameters
+    ----------
+    agreement : Agreement
+    family : str
+        A family of ``families.csv``, or a kind of area of ``areas.csv``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such family.
+    """
+    areas, families = agreement.areas, agreement.families
+    own = agreement.settings.agreement.area
+    named = families.loc[families["family"] == family, "area"]
+    others = named if len(named) else areas.loc[areas["kind"] == family, "area"]
+    if others.empty:
+        known = family_names(families, areas, own)
+        raise KeyError(f"there is no family '{family}'; the register has {', '.join(known)}")
+    return [own, *others[others != own]]
+
+
+def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[str]:
+    """Families of ``families.csv``, then kinds of area other than the agreement's own."""
+    kinds = areas.loc[areas["area"] != own, "kind"]
+    return [*dict.fromkeys(families["family"]), *sorted(set(kinds))]
+
+
+def measure_period(measure: pd.Series, column: str) -> Period | None:
+    """The period in a column of a measure, or None where it is not stated.
+
+    Parameters
+    ----------
+    measure : pandas.Series
+        A row of ``Agreement.measures``.
+    column : {"baseline_period", "due", "interim_period"}
+        Which of its periods.
+    """
+    text = measure[column]
+    return None if text in ("", NOT_STATED) else period_of(text, measure["frequency"])
+
+
+def period_of(text: str, frequency: str) -> Period:
+    """The period of a text; 2001/02 is a school year for a measure of examinations."""
+    plain = parse_period(text)
+    if frequency == "exam_year" and plain.kind == "financial_year":
+        return parse_period(text, "exam_year")
+    return plain
+
+
+#: Units in which four quarters do not add up to a year.
+NOT_SUMMED = {"percent change", "percentage points", "index"}
+
+
+def rate_factor(unit: str) -> int | None:
+    """What numerator over denominator is multiplied by, or None for a unit that is no rate.
+
+    100 for ``percent``, 1,000 for ``per 1,000 residents``.
+    """
+    if unit == "percent":
+        return 100
+    match = re.match(r"per ([\d,]+) ", unit)
+    return int(match[1].replace(",", "")) if match else None
+
+
+def observed_units(measures: pd.DataFrame) -> pd.Series:
+    """The unit of the figures that returns hold, where it is not that of the reading.
+
+    A gap in percentage points is worked out from percentages, a ratio from figures in the unit
+    of the measure that it is compared with.
+
+    Parameters
+    ----------
+    measures : pandas.DataFrame
+        ``Agreement.measures``.
+
+    Returns
+    -------
+    pandas.Series
+        A unit, or for bases that have no unit of their own some words, by measure.
+    """
+    units = measures["basis"].map(OBSERVED_WORDS).fillna(measures["unit"])
+    gaps = (measures["basis"] == "gap_to_comparator") & (units == "percentage points")
+    units = units.mask(gaps, "percent")
+    for name in measures.index[measures["basis"] == "ratio_to_comparator"]:
+        comparator = parse_comparator(measures.at[name, "comparator"])
+        if comparator is not None and comparator.kind == "measure":
+            units[name] = measures.at[comparator.name, "unit"]
+    return units
+
+
+#: What stands in a return whose figures have not the unit of the reading.
+OBSERVED_WORDS = {
+    "change_from_baseline": "number counted",
+    "rank": "figure to be ranked",
+    "milestone": "1 if done, 0 if not",
+}

@@ -1,0 +1,1 @@
+"""Returns: from what a partner sends to clean observations, and what is doubtful in them."""

@@ -1,0 +1,77 @@
+"""The banner: what every page says first, and what its marks mean."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from psa_analysis.assessment import STATES
+from psa_analysis.disclosure import EARLIER
+from psa_analysis.pipeline import Report
+from psa_analysis.show.table import Html, table, templates
+from psa_analysis.show.words import are, counted, day_text
+
+
+def banner(report: Report) -> Html:
+    """What every page says first: whose report, of when, for whom, and what is not real in it."""
+    settings = report.agreement.settings
+    lines = [
+        f"{settings.agreement.name}: {report.period}, from figures received by "
+        f"{day_text(report.cut_off)}. {report.audience.capitalize()} report."
+    ]
+    warnings = []
+    if report.assessment["illustrative"].any():
+        warnings.append(
+            "Illustrative: the outturns on this page are made up, because none were published. "
+            "Baselines and targets are the agreement's own, or derived or assumed where marked."
+        )
+    if report.audience == "public":
+        warnings.append(_withheld_words(report))
+    html = templates().get_template("banner.html.j2").render(lines=lines, warnings=warnings)
+    return Html(html, "\n".join([*lines, *warnings]))
+
+
+def _withheld_words(report: Report) -> str:
+    """What a public page says of the figures that it does not show."""
+    if report.withheld.empty:
+        return "Small numbers are not shown on public pages."
+    earlier = report.withheld["reason"] == EARLIER
+    cells = report.withheld[~earlier].drop_duplicates(["measure", "area", "period"])
+    said = []
+    if len(cells):
+        said.append(
+            f"{counted(len(cells), 'returned figure')} {are(len(cells))} held back, and what is "
+            "made from them; tables mark this [c]"
+        )
+    if number := int(earlier.sum()):
+        said.append(
+            f"{counted(number, 'earlier version')} of figures {are(number)} held back too, "
+            "since the revision was small"
+        )
+    return "Small numbers are not shown. " + ". ".join(said) + "."
+
+
+def key(report: Report) -> Html:
+    """What the marks and states mean, with the thresholds that divide them."""
+    states = report.agreement.settings.states
+    meanings = dict(STATES)
+    meanings["on track"] += f": the chance is {states.on_track:.0%} or more"
+    meanings["at risk"] += f": the chance is {states.at_risk:.0%} or more, but less than on track"
+    meanings["off track"] += f": the chance is less than {states.at_risk:.0%}"
+    meanings["without a forecast"] = (
+        f"where there are too few readings: on track from {states.path_on_track:.0%} of the "
+        f"improvement planned by then, at risk from {states.path_at_risk:.0%}"
+    )
+    marks = {
+        "[p]": "provisional: a first figure, which may still be revised",
+        "[r]": "revised since it was first given",
+        "[e]": "estimated by whoever returned it",
+        "[a]": "assumed: neither document says it; the notes give the reason",
+        "[d]": "derived from other figures: the notes say how",
+        "(forecast)": "what is likely, not what has happened: the deciding reading is not final",
+        "(supporting)": "followed beside a target; does not count for the grant",
+        "–": "there is none",
+    }
+    if report.audience == "public":
+        marks["[c]"] = "not shown: small numbers, or figures that would give them away"
+    frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])
+    return table(frame, "States and marks", folded=True)

@@ -1,0 +1,162 @@
+"""The chart: a picture that carries its own words and numbers, and what all are drawn with.
+
+Colours and style are the Government Analysis Function's (package ``afcharts``). No chart uses
+colour alone, and each has alternative text made from the numbers it draws.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from afcharts.af_colours import get_af_colours
+
+from psa_analysis.findings import visible
+from psa_analysis.show.table import Html, table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
+
+
+#: Colour and marker of a state: at most four colours, and a shape for each.
+STATE_MARKS = {
+    "achieved": (BLUE, "P"), "on track": (BLUE, "o"),
+    "partly achieved": (ORANGE, "D"), "at risk": (ORANGE, "^"),
+    "missed": (PINK, "s"), "off track": (PINK, "X"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Chart:
+    """A picture with its alternative text and its data.
+
+    Attributes
+    ----------
+    svg : str
+        The picture; text in it stays text.
+    alt : str
+        What it shows, in words, from the same numbers.
+    data : pandas.DataFrame
+        The numbers drawn.
+    shown : pandas.DataFrame, optional
+        The same as a reader expects them, rounded and with headings in words: what the page's
+        table under the chart shows. Without it the table is made of `data`.
+    """
+
+    svg: str
+    alt: str
+    data: pd.DataFrame
+    shown: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def numbers(self) -> Html:
+        """The numbers drawn as a folded table."""
+        frame = _plainly(self.data) if self.shown is None else self.shown
+        words = self.alt.removeprefix("Illustrative figures. ")
+        what = re.split(r"[.:;](?:\s|$)", words, maxsplit=1)[0]
+        what += " (illustrative)" if "Illustrative figures." in self.alt else ""
+        numeric = [name for name in frame.columns[1:] if frame[name].map(_is_figure).all()]
+        return table(frame, f"{what}: the numbers", numeric=numeric, folded=True)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        # The page template takes words and numbers from the metadata; in JupyterLab, where the
+        # numbers are at hand as `data`, only the picture shows.
+        numbers = self.numbers().html if len(self.data) else ""
+        alt = visible(self.alt)
+        return (
+            {"image/svg+xml": self.svg, "text/plain": alt},
+            {"image/svg+xml": {"alt": alt, "numbers": numbers}},
+        )
+
+
+def _plainly(data: pd.DataFrame) -> pd.DataFrame:
+    """Numbers to four figures, and columns' names as headings."""
+    frame = data.rename(columns=lambda name: str(name).replace("_", " ").capitalize())
+    for name in frame.select_dtypes("number"):
+        frame[name] = frame[name].map("{:,.4g}".format, na_action="ignore")
+    return frame
+
+
+def _is_figure(text: object) -> bool:
+    return bool(pd.isna(text) or re.fullmatch(r"–|(under |over )?[−+£-]?\d.*", str(text)))
+
+
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """A figure in the house style that leaves no global state behind."""
+    # Imported where something is drawn, so that words and tables do not wait for it.
+    import matplotlib as mpl
+    import matplotlib.figure
+    import matplotlib.style
+
+    with warnings.catch_warnings(), mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
+        # Text stays text and ids stay the same, so equal numbers give equal bytes.
+        mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12})
+        # A price is no mathematics, and it is the reader's fonts that draw the text.
+        mpl.rcParams["text.parse_math"] = False
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        figure = mpl.figure.Figure(figsize=(width, height))
+        yield figure, figure.add_subplot()
+
+
+def as_svg(figure: Figure) -> str:
+    """The picture, the same bytes from the same numbers."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = visible(buffer.getvalue())
+    # Nothing in the file may point outside it.
+    return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
+
+
+def only_words(text: str) -> Chart:
+    """Instead of a picture of nothing."""
+    with new_figure(8, 1) as (drawing, axes):
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+        svg = as_svg(drawing)
+    return Chart(svg, text, pd.DataFrame())
+
+
+#: What stands at the right edge: the value and day of a point, the text and the colour.
+Labels = list[tuple[float, pd.Timestamp, str, str]]
+
+
+def label_ends(axes: Axes, labels: Labels) -> None:
+    """Labels at the right edge, moved apart where they would overlap."""
+    low, high = axes.get_ylim()
+    room = (high - low) * 0.09
+    height = -np.inf
+    for value, end, text, colour in sorted(labels):
+        height = max(value, height + room)
+        axes.annotate(
+            text, (end, value), (1.02, height), textcoords=("axes fraction", "data"), color=colour,
+            va="center", annotation_clip=False, fontsize=11,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkB": 8},
+        )  # fmt: skip
+
+
+def mark_years(axes: Axes, step: int) -> None:
+    """The ends of financial years along a picture of time."""
+    from matplotlib.dates import DateFormatter, YearLocator
+
+    axes.xaxis.set_major_locator(YearLocator(step, month=3, day=31))
+    axes.xaxis.set_major_formatter(DateFormatter("Mar\n%Y"))
+
+
+def year_step(axes: Axes) -> int:
+    """Years from one mark to the next: two where there are many."""
+    left, right = axes.get_xlim()
+    return 2 if right - left > 365 * 7 else 1

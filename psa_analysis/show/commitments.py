@@ -1,0 +1,312 @@
+"""Commitments: what the strategy promised besides the targets, and what came of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
+from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.periods import parse_period
+from psa_analysis.pipeline import Report
+from psa_analysis.register.rows import NOT_STATED
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, PINK, Chart, as_svg, new_figure
+from psa_analysis.show.table import Html, illustrative_mark, sentence, table
+from psa_analysis.show.words import are, counted, day_text, figure_text, with_unit
+
+
+def commitment_words(report: Report) -> Html:
+    """How many commitments are delivered, which give cause for concern, and what moved."""
+    rows = report.commitments
+    if rows.empty:
+        return sentence("The register holds no commitments.")
+    number = rows["state"].value_counts().reindex(list(COMMITMENT_STATES), fill_value=0)
+    delivered = number[list(COUNTED_DONE)].sum()
+    late = number["done late"]
+    said = [
+        f"{delivered} of {counted(len(rows), 'commitment')} {are(delivered)} delivered"
+        + (f", {late} of them after the date" if late else ""),
+        f"{number['overdue']} {are(number['overdue'])} overdue and {number['at risk']} at risk; "
+        f"for {number['no data']} nothing was reported that says where things stand",
+        f"{number['on track']} {are(number['on track'])} on track and {number['not due']} not due "
+        "within a year",
+    ]
+    if unjudged := number[NOT_STATED]:
+        open_ = rows[rows["state"] == NOT_STATED]
+        own = (open_["lead_status"] == "done").sum()
+        said.append(
+            f"{unjudged} cannot be judged, since no document states a date or a figure"
+            + (f"; their leads call {own} of these done" if own else "")
+        )
+    if rows["previous_state"].notna().any():
+        changed = len(moved(rows))
+        said.append(f"{changed} changed state since the last report" if changed else
+                    "None changed state since the last report")  # fmt: skip
+    if made_up := rows["illustrative"].sum():
+        said.append(f"What was reported is illustrative, that is made up, for {made_up} of them")
+    return sentence(". ".join(said) + ".")
+
+
+def commitment_counts(report: Report) -> Html:
+    """How many commitments are in each state, objective by objective."""
+    made = counts(report.commitments, report.agreement)
+    shown = [state for state in COMMITMENT_STATES if made[state].any()]
+    frame = made[[*shown, "in all"]].astype(object).reset_index()
+    frame["objective"] = frame["objective"].map(report.agreement.settings.objectives)
+    if len(frame) > 1:
+        frame.loc[len(frame)] = ["All objectives", *made[[*shown, "in all"]].sum()]
+    frame = frame.rename(columns={"objective": "Objective"})
+    caption = (
+        f"Commitments by objective and state, {report.period}{_progress_mark(report.commitments)}"
+    )
+    return table(frame, caption, numeric=list(frame.columns[1:]))
+
+
+def closing_account(report: Report) -> Html:
+    """What was published of priorities delivered, beside what the register counts."""
+    facts = report.agreement.facts
+    rows = facts[facts["unit"] == "priorities"]
+    frame = pd.DataFrame(
+        {
+            "What was published": rows["fact"],
+            "Number": [figure_text(float(value), "priorities") for value in rows["value"]],
+            "Period": rows["period"],
+            "Where": rows["location"],
+        }
+    )
+    shown = table(frame, "Priorities delivered, as published", numeric=["Number"])
+    promised = report.commitments
+    if rows.empty or promised.empty:
+        return shown
+    beside = sentence(
+        f"The register splits the strategy's priorities into {counted(len(promised), 'promise')} "
+        f"under {promised['priority'].nunique()} headings, and counts the agreement's own targets "
+        "apart. What the published count takes for a priority is not stated, so the two cannot be "
+        "set against each other."
+    )
+    return Html(shown.html + beside.html, f"{shown.text}\n\n{beside.text}")
+
+
+def commitments_table(report: Report, objective: str) -> Html:
+    """Every commitment of one objective: what was promised, its state, and what shows it.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    objective : str
+        An objective of ``agreement.toml``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such objective.
+    """
+    objectives = report.agreement.settings.objectives
+    if objective not in objectives:
+        known = ", ".join(objectives)
+        raise KeyError(f"there is no objective '{objective}'; the agreement has {known}")
+    rows = report.commitments[report.commitments["objective"] == objective]
+    frame = _promises(rows).assign(
+        **{"State": rows["state"], "Why": _capitalised(rows["reason"]), "Evidence": _evidence(rows)}
+    )
+    if report.audience == "internal":
+        frame["From"] = [
+            f"{file} row {row}" if file else "–"
+            for file, row in zip(rows["file"], rows["row"], strict=True)
+        ]
+    return table(frame, f"{objectives[objective]}{_progress_mark(rows)}")
+
+
+def _promises(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first columns of every table of commitments."""
+    promised = [
+        f"{row.promise}: {with_unit(row.target, row.unit)}" if row.kind == "level" else row.promise
+        for row in rows.itertuples()
+    ]
+    days = [
+        due if pd.isna(day) else f"{due} (by {day_text(day)})"
+        for due, day in zip(rows["due"], rows["due_date"], strict=True)
+    ]
+    return pd.DataFrame(
+        {"Commitment": rows["commitment"], "What is promised": promised, "Due": days}
+    )
+
+
+def _capitalised(texts: pd.Series) -> pd.Series:
+    return texts.str[:1].str.upper() + texts.str[1:]
+
+
+def _evidence(rows: pd.DataFrame) -> list[str]:
+    """What shows the state, when it came in, and whether it is made up."""
+    return [
+        "–"
+        if pd.isna(row.reported)
+        else f"{row.evidence or 'its lead’s report'}, {day_text(row.reported)}"
+        + (" (illustrative)" if row.illustrative else "")
+        for row in rows.itertuples()
+    ]
+
+
+def exceptions_table(report: Report) -> Html:
+    """Commitments that are overdue, at risk or of which nothing is known, worst first."""
+    rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
+    order = {state: number for number, state in enumerate(EXCEPTIONS)}
+    rows = rows.assign(order=rows["state"].map(order))
+    rows = rows.sort_values(["order", "due_date"], kind="stable")
+    frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
+    caption = f"Overdue, at risk, or nothing known, {report.period}{_progress_mark(rows)}"
+    return table(frame, caption)
+
+
+def moved_table(report: Report) -> Html:
+    """Commitments whose state is another than in the report of the quarter before."""
+    rows = moved(report.commitments)
+    frame = _promises(rows).drop(columns="Due")
+    frame["Last report"] = rows["previous_state"]
+    frame["Now"] = rows["state"]
+    frame["Why"] = _capitalised(rows["reason"])
+    return table(frame, f"Changed state since the last report{_progress_mark(rows)}")
+
+
+def unjudged_table(report: Report) -> Html:
+    """Commitments that cannot be judged, with what is missing and what their leads say."""
+    rows = report.commitments[report.commitments["state"] == NOT_STATED]
+    frame = _promises(rows).drop(columns="Due")
+    frame["Why it cannot be judged"] = _capitalised(rows["reason"])
+    return table(frame, f"Cannot be judged{_progress_mark(rows)}")
+
+
+def commitment_key(report: Report) -> Html:
+    """What the states of commitments mean, with the threshold between two of them."""
+    share = report.agreement.settings.states.path_on_track
+    meanings = dict(COMMITMENT_STATES)
+    meanings["the line"] = (
+        "equal steps from the baseline to the figure promised: at risk below "
+        f"{share:.0%} of the improvement planned by then"
+    )
+    meanings["a lead's report"] = "counts in the report of its quarter and in the next one"
+    frame = pd.DataFrame([*meanings.items()], columns=["State", "Meaning"])
+    return table(frame, "States of commitments", folded=True)
+
+
+def commitment_notes(report: Report) -> Html:
+    """What is assumed about the commitments, with its reason."""
+    rows = report.agreement.assumptions
+    rows = rows[rows["item"].isin([*report.commitments["commitment"], "commitments"])]
+    rows = rows.assign(column=rows["column"].str.replace("_", " "))
+    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
+        ["Commitment", "What", "Status", "How and why", "Quality", "Impact"], axis=1
+    )
+    return table(frame, "What is assumed about the commitments", folded=True)
+
+
+def _progress_mark(rows: pd.DataFrame) -> str:
+    return illustrative_mark(rows, "progress is ")
+
+
+#: Colour and marker of each state of a commitment: four colours, and a shape for each.
+COMMITMENT_MARKS = {
+    "overdue": (PINK, "s"), "at risk": (ORANGE, "^"), "no data": (GREY, "X"),
+    "done late": (BLUE, "D"), "on track": (BLUE, "o"), "done": (BLUE, "P"),
+    "not due": (GREY, "v"), "not stated": (GREY, "*"),
+}  # fmt: skip
+
+
+#: A mark and its name take as much room as so many days.
+_ROOM = 135
+
+
+def commitments_chart(report: Report) -> Chart:
+    """Every commitment at the date it is due, objective by objective, with the shape of its state.
+
+    What is due after the year in which the agreement ends, or has no date, stands at the right.
+    """
+    from matplotlib.dates import date2num
+
+    rows = report.commitments
+    data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
+    end = pd.Timestamp(parse_period(report.agreement.settings.agreement.last_year).end)
+    end += pd.offsets.YearEnd(0)
+    later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
+    at = data["due_date"].where(data["due_date"] <= end, later)
+    drawn = data.assign(at=at.where(data["due_date"].notna(), undated))
+    objectives = report.agreement.settings.objectives
+    heights, headings = _lanes(drawn, list(objectives))
+    depth = 1 - min(heights.values(), default=0)
+    with new_figure(8, 1.5 + 0.27 * depth) as (figure, axes):
+        inches = 1.5 + 0.27 * depth
+        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.95 / inches, bottom=0.5 / inches)
+        for state, (colour, marker) in COMMITMENT_MARKS.items():
+            mine = drawn["state"] == state
+            if mine.any():
+                lanes = [heights[index] for index in drawn.index[mine]]
+                axes.plot(
+                    drawn["at"][mine], lanes, linestyle="none", marker=marker, color=colour,
+                    markersize=9, label=state, clip_on=False,
+                )  # fmt: skip
+        for index, row in drawn.iterrows():
+            axes.annotate(
+                row["commitment"], (row["at"], heights[int(str(index))]), (7, 0),
+                textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
+            )  # fmt: skip
+        first = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
+        left = first - pd.DateOffset(months=1)
+        axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6))
+        for objective, height in headings.items():
+            axes.text(
+                left, height, f" {objectives[objective]}", va="center", fontweight="bold",
+                fontsize=11, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )  # fmt: skip
+        axes.axvline(date2num(report.period.end), color=GREY, linestyle=(0, (5, 3)), linewidth=1.2)
+        years = pd.date_range(left, end, freq="YS")
+        axes.set_xticks(
+            [*years, later, undated], [*[f"Jan\n{day.year}" for day in years], "later", "no date"]
+        )
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.grid(axis="x", linewidth=0.5)
+        if len(drawn):
+            axes.legend(
+                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None, handletextpad=0.3
+            )
+        svg = as_svg(figure)
+    by_state = "; ".join(
+        f"{state}: {', '.join(data['commitment'][data['state'] == state])}"
+        for state in COMMITMENT_STATES
+        if (data["state"] == state).any()
+    )
+    made_up = " The progress is illustrative." if rows["illustrative"].any() else ""
+    alt = (
+        f"Timeline of {len(data)} commitments by the date they are due, a row of marks for each "
+        f"objective; the dashed line is {day_text(report.period.end)}. {by_state or 'None'}."
+        f"{made_up}"
+    )
+    shown = pd.DataFrame(
+        {
+            "Commitment": data["commitment"],
+            "Objective": data["objective"].map(report.agreement.settings.objectives),
+            "Due": [NOT_STATED if pd.isna(day) else day_text(day) for day in data["due_date"]],
+            "State": data["state"],
+        }
+    )
+    return Chart(svg, alt, data, shown)
+
+
+def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], dict[str, int]]:
+    """A height for each mark, so that none stands in another's room; and for each heading."""
+    heights: dict[int, int] = {}
+    headings: dict[str, int] = {}
+    top = 0
+    for objective in objectives:
+        mine = drawn[drawn["objective"] == objective].sort_values("at", kind="stable")
+        if mine.empty:
+            continue
+        headings[objective] = top
+        ends: list[pd.Timestamp] = []
+        for index, day in mine["at"].items():
+            free = [n for n, taken in enumerate(ends) if day - taken >= pd.Timedelta(days=_ROOM)]
+            lane = free[0] if free else len(ends)
+            ends[lane : lane + 1] = [day]
+            heights[int(str(index))] = top - 1 - lane
+        top -= len(ends) + 2
+    return heights, headings

@@ -1,0 +1,276 @@
+"""Control charts: whether a quarter is ordinary or a sign of change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from psa_analysis.control import OUR_RULES, Control, ControlRules
+from psa_analysis.pipeline import Report, assessment_row, control_of
+from psa_analysis.show.chart import (
+    BLUE,
+    GREY,
+    ORANGE,
+    TEAL,
+    Chart,
+    Labels,
+    as_svg,
+    label_ends,
+    mark_years,
+    new_figure,
+    only_words,
+    year_step,
+)
+from psa_analysis.show.table import Html, sentence, table
+from psa_analysis.show.words import counted, figure_text, level_text, listed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """What the control chart of a measure shows, or why there is none."""
+    return sentence(control_sentences(control_of(report, measure, rules)))
+
+
+def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+    """The figures behind a control chart: each quarter with its mean, limits and sign."""
+    control = control_of(report, measure, rules)
+    points, unit = control.points, control.unit
+    title = report.agreement.measures.at[measure, "title"]
+    signs = {"outside": "beyond a limit", "run": "run", "trend": "trend",
+             "two_in_three": "two in three"}  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "Quarter": points["period"],
+            "Figure": [figure_text(value, unit) for value in points["value"]],
+            "Mean": [level_text(value, unit) for value in points["centre"]],
+            "Lower limit": [level_text(value, unit) for value in points["lower"]],
+            "Upper limit": [level_text(value, unit) for value in points["upper"]],
+            "Limits": points["trial"].map({True: "trial", False: "full"}),
+            "Kind": points["kind"],
+            "Because of": [
+                listed([name for rule, name in signs.items() if row[rule]]) or "–"
+                for _, row in points.iterrows()
+            ],
+            "Flag": points["flag"],
+        }
+        if not control.reason
+        else {}
+    )
+    numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
+    return table(frame, f"{title}: control chart, quarter by quarter", numeric=numeric, folded=True)
+
+
+def control_sentences(control: Control) -> str:
+    """What a control chart shows, in a few sentences.
+
+    Parameters
+    ----------
+    control : Control
+        As :func:`psa_analysis.pipeline.control_of` gives it.
+    """
+    if control.reason:
+        return f"No control chart: {control.reason}."
+    points, unit = control.points, control.unit
+    last = points.iloc[-1]
+    known = points["value"].notna()
+    phase = points[points["phase"] == last["phase"]]
+    since = f" since {phase['period'].iloc[0]}" if last["phase"] else ""
+    said = [
+        f"{counted(int(known.sum()), 'quarter')} up to {last['period']}: the mean{since} is "
+        f"{level_text(last['centre'], unit)}, and ordinary variation runs from "
+        f"{level_text(last['lower'], unit)} to {level_text(last['upper'], unit)}"
+    ]
+    signs = _control_signs(control)
+    found = (
+        f"Signs that something has changed: {'; '.join(signs)}"
+        if signs
+        else "There is no sign of anything but ordinary variation"
+    )
+    if pd.notna(control.season):
+        found += (
+            f". But read this with care: beside any drift, the time of year explains about "
+            f"{control.season:.0%} of how the quarters differ, so a figure near a limit may be the "
+            "season alone, and the wide limits may hide a change"
+        )
+    said.append(found)
+    if last["trial"]:
+        said.append(
+            f"With {counted(int(phase['value'].notna().sum()), 'quarter')}, fewer than "
+            f"{control.rules.trial_below}, these are trial limits, which each new quarter moves"
+        )
+    said += _rebase_texts(control)
+    if control.assurance:
+        said.append(_assurance_text(control))
+    missing = points.loc[~known, "period"].tolist()
+    if missing:
+        said.append(f"There is no figure for {listed(missing)}")
+    if last["flag"] == "provisional":
+        said.append(f"The figure for {last['period']} is provisional and may still change")
+    return ". ".join(said) + "."
+
+
+def _control_signs(control: Control) -> list[str]:
+    """Each sign of a special cause: which quarters, by which rule, and which way it points."""
+    rules, points = control.rules, control.points
+    texts = {
+        ("outside", 1): "above the upper limit",
+        ("outside", -1): "below the lower limit",
+        ("run", 1): f"in a run of {rules.run} or more above the mean",
+        ("run", -1): f"in a run of {rules.run} or more below the mean",
+        ("trend", 1): f"in a row of {rules.trend} or more, each higher than the one before",
+        ("trend", -1): f"in a row of {rules.trend} or more, each lower than the one before",
+        ("two_in_three", 1): "close to the upper limit, two in three quarters",
+        ("two_in_three", -1): "close to the lower limit, two in three quarters",
+    }
+    signs = []
+    for (rule, sign), text in texts.items():
+        marked = points[rule] == sign
+        # A new stretch begins where the mark, or the phase, does.
+        begins = marked & ~(marked.shift(fill_value=False) & ~points["phase"].diff().astype(bool))
+        for _, stretch in points[marked].groupby(begins.cumsum()[marked]):
+            first, last = stretch["period"].iloc[0], stretch["period"].iloc[-1]
+            quarters = first if first == last else f"{first} to {last}"
+            kinds = stretch["kind"].unique()
+            kind = f" ({kinds[0]})" if len(kinds) == 1 else ""
+            signs.append((stretch.index[0], f"{quarters}, {text}{kind}"))
+    return [text for _, text in sorted(signs)]
+
+
+def _rebase_texts(control: Control) -> list[str]:
+    """Where mean and limits start anew, where they cannot, and why."""
+    said = [
+        f"Mean and limits start anew at {one.period}: {one.reason.rstrip('.')}"
+        for one in control.rebases
+    ]
+    said += [
+        f"Mean and limits do not start anew at {one.period} ({one.reason.rstrip('.')}): {why}"
+        for one, why in control.refused
+    ]
+    return said
+
+
+def _assurance_text(control: Control) -> str:
+    target = figure_text(control.target, control.unit)
+    return {
+        "consistently hits": f"The target of {target} lies outside the limits on the good side: "
+        "while nothing changes, quarters meet it",
+        "consistently misses": f"The target of {target} lies outside the limits: while nothing "
+        "changes, no quarter is likely to meet it",
+        "unreliable": f"The target of {target} lies within the limits: while nothing changes, "
+        "some quarters meet it and some do not, by ordinary variation",
+    }[control.assurance]
+
+
+#: Colour, marker and size of each kind of figure in a control chart.
+CONTROL_MARKS = {
+    "ordinary": (GREY, "o", 6), "improvement": (BLUE, "D", 9), "concern": (ORANGE, "^", 11),
+}  # fmt: skip
+
+
+def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Chart:
+    """The control chart of one measure: its quarters, their mean and limits, and what stands out.
+
+    Where there can be none, the picture says why.
+
+    Parameters
+    ----------
+    report : Report
+        The period's report.
+    measure : str
+        A measure of the assessment.
+    rules : ControlRules
+        The conventions.
+
+    Raises
+    ------
+    KeyError
+        If there is no such measure in the assessment.
+    """
+    title = assessment_row(report, measure)["title"]
+    control = control_of(report, measure, rules)
+    said = control_sentences(control)
+    if control.reason:
+        return only_words(f"{title}. {said}")
+    with new_figure(8, 4.2) as (figure, axes):
+        figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
+        labels = _draw_limits(axes, control)
+        _draw_quarters(axes, control)
+        axes.margins(x=0.03, y=0.12)
+        label_ends(axes, labels)
+        _mark_rebases(axes, control)
+        mark_years(axes, year_step(axes))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
+        svg = as_svg(figure)
+    points, unit = control.points, control.unit
+    shown = pd.DataFrame({"Quarter": points["period"]})
+    for heading, column in (("Figure", "value"), ("Mean", "centre"), ("Lower limit", "lower"),
+                            ("Upper limit", "upper")):  # fmt: skip
+        shown[heading] = [figure_text(value, unit) for value in points[column]]
+    shown = shown.assign(**{"What stands out": points["kind"], "Flag": points["flag"]})
+    alt = f"Control chart of {title}, quarter by quarter. {said}"
+    return Chart(svg, alt, points, shown)
+
+
+def _draw_limits(axes: Axes, control: Control) -> Labels:
+    """Mean, limits and target; gives the labels that belong at the right edge."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        ends = phase["period_end"]
+        # Trial limits are dotted, others dashed.
+        style = (0, (1, 2)) if phase["trial"].iloc[0] else (0, (5, 3))
+        axes.plot(ends, phase["centre"], color=GREY, linewidth=1.5)
+        for limit in ("lower", "upper"):
+            axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
+    last = points.iloc[-1]
+    kind = "trial limit" if last["trial"] else "limit"
+    labels: Labels = [
+        (last[column], last["period_end"], f"{name} {level_text(last[column], control.unit)}", GREY)
+        for column, name in (
+            ("centre", "Mean"), ("upper", f"Upper {kind}"), ("lower", f"Lower {kind}"),
+        )
+    ]  # fmt: skip
+    if pd.notna(control.target):
+        axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
+        text = f"Target {figure_text(control.target, control.unit)}"
+        labels.append((control.target, last["period_end"], text, TEAL))
+    return labels
+
+
+def _draw_quarters(axes: Axes, control: Control) -> None:
+    """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
+    points = control.points
+    for _, phase in points.groupby("phase"):
+        axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
+    firm = points["flag"].isin(["final", "revised"])
+    for kind, (colour, marker, size) in CONTROL_MARKS.items():
+        of_kind = points["kind"] == kind
+        shape: dict[str, Any] = {
+            "marker": marker, "markersize": size, "color": colour, "linestyle": "none",
+        }  # fmt: skip
+        shown = points[of_kind & firm]
+        axes.plot(shown["period_end"], shown["value"], **shape)
+        hollow = points[of_kind & ~firm]
+        axes.plot(
+            hollow["period_end"], hollow["value"], **shape,
+            markerfacecolor="white", markeredgewidth=2,
+        )  # fmt: skip
+        if of_kind.any():
+            axes.plot([], [], **shape, label=kind.capitalize())
+    if (points["kind"] != "ordinary").any():
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
+
+
+def _mark_rebases(axes: Axes, control: Control) -> None:
+    """A line before the first quarter of each new phase, with its name."""
+    ends = control.points.set_index("period")["period_end"]
+    for rebase in control.rebases:
+        between = ends[rebase.period] - pd.Timedelta(days=46)
+        axes.axvline(between, color=GREY, linewidth=0.8)
+        axes.annotate(
+            f"From {rebase.period}", (between, 1), (4, -4), xycoords=("data", "axes fraction"),
+            textcoords="offset points", color=GREY, fontsize=11, va="top",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )  # fmt: skip

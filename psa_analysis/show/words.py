@@ -1,0 +1,185 @@
+"""Words: figures, states and lists as a reader expects them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+#: A sign beside each state, so that it is never told by colour alone.
+STATE_SIGNS = {
+    "achieved": "✔", "partly achieved": "◐", "missed": "✘",
+    "on track": "●", "at risk": "▲", "off track": "✖",
+    "done": "✔", "done late": "◆", "overdue": "■",
+}  # fmt: skip
+
+
+_DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
+             "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
+
+
+def decimals(value: float, unit: str) -> int:
+    """How many decimals a figure of a unit usually has; none for a whole count."""
+    whole = float(value).is_integer() and unit not in _DECIMALS
+    return 0 if whole else _DECIMALS.get(unit, 1)
+
+
+def day_text(day: date) -> str:
+    """A day as a reader expects it: ``14 February 2005``."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def figure_text(value: float, unit: str) -> str:
+    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
+
+    Parameters
+    ----------
+    value : float
+        The figure; a missing one gives a dash.
+    unit : str
+        The measure's unit.
+    """
+    if pd.isna(value):
+        return "–"
+    text = f"{abs(value):,.{decimals(value, unit)}f}"
+    if unit in ("percent", "percent change", "index") and text.endswith(".0"):
+        text = text[:-2]
+    # A value that rounds to nothing has no sign.
+    sign = "−" if value < 0 and text.strip("0.") else ""
+    if unit == "percent change" and value > 0 and text.strip("0."):
+        sign = "+"
+    return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
+
+
+def signed(value: float, decimals: int = 1) -> str:
+    """A difference with its sign: ``+1.7``, ``−0.4``, ``0.0``; a missing one gives a dash."""
+    if pd.isna(value):
+        return "–"
+    text = f"{abs(value):,.{decimals}f}"
+    return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
+
+
+def difference_text(value: float, unit: str, signed: bool = True, named: bool = False) -> str:
+    """A difference in a unit: ``−0.24`` or, named, ``0.24 percentage points``.
+
+    Parameters
+    ----------
+    value : float
+        The difference; a missing one gives a dash.
+    unit : str
+        The unit of what differs; percentages differ by percentage points.
+    signed : bool
+        Whether its sign is shown.
+    named : bool
+        Whether the unit follows, and the figure has one decimal, as in a sentence.
+    """
+    if pd.isna(value):
+        return "–"
+    points = unit in ("percent", "percent change", "percentage points")
+    decimals = 2 if points and not named else 0 if float(value).is_integer() and not points else 1
+    text = f"{abs(value):,.{decimals}f}"
+    if signed and text.strip("0.,"):
+        text = ("−" if value < 0 else "+") + text
+    return f"{text} {'percentage points' if points else unit}" if named else text
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A figure followed by its unit where the figure does not carry it."""
+    text = figure_text(value, unit)
+    plain = unit in ("percent", "percent change", "index") or pd.isna(value)
+    return text if plain else f"{text} {of_one(unit) if text == '1' else unit}"
+
+
+def of_one(unit: str) -> str:
+    """A unit as it reads after 1: ``person``, ``casualty``, ``visit per 1,000 residents``."""
+    what, per, rest = unit.partition(" per ")
+    if what == "people":
+        what = "person"
+    elif what.endswith("ies"):
+        what = what.removesuffix("ies") + "y"
+    elif what.endswith("s"):
+        what = what.removesuffix("s")
+    return what + per + rest
+
+
+def unit_of_difference(unit: str) -> str:
+    """The unit of a difference."""
+    return "percentage points" if unit in ("percent", "percent change") else unit
+
+
+def state_text(row: pd.Series) -> str:
+    """``At risk (forecast): made 72% of the improvement planned by then``."""
+    forecast = " (forecast)" if row["is_forecast"] and row["state"] in STATE_SIGNS else ""
+    return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
+
+
+#: A chance that moved by less since the last report is not worth a reader's time: smaller moves
+#: come with every simulation and with the figures of other measures.
+CHANCE_MOVED = 0.05
+
+
+def pot_text(least: float, most: float) -> str:
+    """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 1.2%``."""
+
+    def share(value: float) -> str:
+        text = f"{100 * value:.1f}"
+        return "under 0.1" if value > 0 and text == "0.0" else text.removesuffix(".0")
+
+    low, high = share(least), share(most)
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def chance_text(chance: float) -> str:
+    """A chance in whole per cent, or ``under 1%`` or ``over 99%``.
+
+    Parameters
+    ----------
+    chance : float
+        0 to 1; a missing one gives a dash.
+    """
+    if pd.isna(chance):
+        return "–"
+    if chance < 0.01:
+        return "under 1%"
+    if chance > 0.99:
+        return "over 99%"
+    # Rounded down, so that no figure seems to have passed a threshold that its chance has not.
+    return f"{int(100 * chance + 1e-9)}%"
+
+
+def range_text(least: float, most: float, decimals: int = 0) -> str:
+    """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
+    if pd.isna(least):
+        return "–"
+    low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
+    return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def pounds_text(least: float, most: float) -> str:
+    """Two sums as one text: ``£40,000``, ``£10,000 to £40,000``; a dash where they are missing."""
+    if pd.isna(least):
+        return "–"
+    low, high = f"£{least:,.0f}", f"£{most:,.0f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def listed(names: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 target``, ``2 targets``."""
+    plural = noun if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def are(number: int) -> str:
+    """``is`` or ``are``, by how many there are."""
+    return "is" if number == 1 else "are"
+
+
+def level_text(value: float, unit: str) -> str:
+    """A mean or limit: as :func:`figure_text`, but large counts in whole numbers."""
+    counted_in = unit not in _DECIMALS and abs(value) >= 100
+    return figure_text(round(value) if counted_in else value, unit)
