@@ -124,7 +124,8 @@ class Report:
         if self.period.start <= begun:
             return None
         day = self.period.start - timedelta(days=1)
-        return report_at(self, period_containing(day, "quarter"))
+        made = report_at(self, period_containing(day, "quarter"))
+        return of_theme(made, self.theme) if self.theme else made
 
     def __repr__(self) -> str:
         return (
@@ -288,8 +289,8 @@ def of_theme(report: Report, theme: str) -> Report:
         withheld=only(report.withheld),
         theme=theme,
     )
-    if report.before is not None:
-        vars(part)["before"] = of_theme(report.before, theme)
+    if "before" in vars(report):  # made already, so not once more
+        vars(part)["before"] = report.before and of_theme(report.before, theme)
     return part
 
 

@@ -134,12 +134,19 @@ def _keys(
     beside = {name: sha for name, sha in inputs["notebooks"].items() if name.endswith(".py")}
     common = [made_with(), task.name, str(task.data)]
     whole = key_of(inputs["data"])
+    register = {
+        name: sha for name, sha in inputs["data"].items()
+        if name.startswith("raw/register/") or name == "raw/agreement.toml"
+    }  # fmt: skip
     seen = {}
     for source in sources:
         theme = theme_asked_for(source)
         if theme not in seen:
-            known = theme and theme in report.agreement.settings.themes
-            seen[theme] = digest(of_theme(report, theme)) if theme and known else whole
+            if theme and theme in report.agreement.settings.themes:
+                parts = (of_theme(report, theme), report.before and of_theme(report.before, theme))
+                seen[theme] = key_of(register, [part and digest(_figures(part)) for part in parts])
+            else:
+                seen[theme] = whole
     keys = {
         source.stem: key_of(
             common, task.code, beside, inputs["notebooks"][source.name],
@@ -148,6 +155,12 @@ def _keys(
         for source in sources
     }  # fmt: skip
     return {**keys, _TABLES: key_of(common, whole)}
+
+
+def _figures(report: Report) -> dict[str, Any]:
+    """All of a report but the register, which is known by its files."""
+    left_out = ("agreement", "before")
+    return {name: value for name, value in vars(report).items() if name not in left_out}
 
 
 def _done(
