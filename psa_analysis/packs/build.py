@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import nbformat.v4
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import errors
 from psa_analysis.loading import csv_text
-from psa_analysis.packs.children import CAN_FORK, Died, run_children
+from psa_analysis.packs.children import CAN_FORK, Died, Say, run_children
 from psa_analysis.packs.digest import digest
-from psa_analysis.packs.execute import Job, Page, make_page, page_of_the_dead, parameters
+from psa_analysis.packs.jobs import Job, Page, parameters
 from psa_analysis.packs.make import Event, Task, Tell, keep_page, reusable
-from psa_analysis.packs.page import exporter, whole_page
+from psa_analysis.packs.page import whole_page
 from psa_analysis.packs.reuse import key_of, made_with, theme_asked_for, versions
 from psa_analysis.packs.workbook import assessment_parquet, tables, workbook_name, write_workbook
 from psa_analysis.pipeline import (
-    REPORT_OF_RUN,
     Report,
     load_observations,
     make_report,
@@ -78,14 +72,14 @@ def build_pack(
         if path.name not in wanted:
             path.unlink()
     pages: dict[str, Page] = {}
-    work: dict[str, Job] = {}
+    work: list[Path] = []
     for source in sources:
         if record := kept[source.stem]:
             pages[source.stem] = Page(**record["page"])
             said = f"{source.name}: unchanged"
             tell(Event("page", task.name, said, "unchanged", source.name))
         else:
-            work[source.stem] = Job(source, part, report, task.code)
+            work.append(source)
     for stem, page in _done(task, work, report, part, with_tables=not kept[_TABLES]):
         if page is None:
             keep_page(task, part, stem, keys[stem], _table_names(report), None)
@@ -138,7 +132,7 @@ def _keys(
         name: sha for name, sha in inputs["data"].items()
         if name.startswith("raw/register/") or name == "raw/agreement.toml"
     }  # fmt: skip
-    seen = {}
+    seen: dict[str | None, str] = {}
     for source in sources:
         theme = theme_asked_for(source)
         if theme not in seen:
@@ -164,31 +158,44 @@ def _figures(report: Report) -> dict[str, Any]:
 
 
 def _done(
-    task: Task, work: dict[str, Job], report: Report, part: Path, with_tables: bool
+    task: Task, sources: list[Path], report: Report, part: Path, with_tables: bool
 ) -> Iterator[tuple[str, Page | None]]:
     """Do what is to be done; the tables have no page."""
-    if not work and not with_tables:
+    if not sources and not with_tables:
         return
     # The longest first, so that none is left over at the end; what was executed tells.
-    order = sorted(work, key=lambda stem: work[stem].source.stat().st_size, reverse=True)
-    with _shared(report):
+    sources = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
+    # Nobody else may read or write the folder.
+    with tempfile.TemporaryDirectory(prefix="psa-") as folder:
+        shared = Path(folder) / "report"
+        shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
+        work = {source.stem: Job(source, part, shared, task.code) for source in sources}
         if CAN_FORK:
-            yield from _done_by_children(task, work, order, report, part, with_tables)
+            yield from _done_by_children(task, work, report, part, with_tables)
         else:
-            yield from _done_by_kernels(task, work, order, report, part, with_tables)
+            yield from _done_by_kernels(task, work, report, part, with_tables)
+
+
+def _make_page(job: Job, say: Say, warm: bool = True) -> Page:
+    # Here, since this process need not import Jupyter: those that execute notebooks do.
+    from psa_analysis.packs.execute import make_page
+
+    return make_page(job, say, warm)
 
 
 def _done_by_children(
-    task: Task, work: dict[str, Job], order: list[str], report: Report, part: Path,
-    with_tables: bool,
-) -> Iterator[tuple[str, Page | None]]:  # fmt: skip
-    warm_up()
-    todo: dict[str, Callable[..., Any]] = {stem: partial(make_page, work[stem]) for stem in order}
+    task: Task, work: dict[str, Job], report: Report, part: Path, with_tables: bool
+) -> Iterator[tuple[str, Page | None]]:
+    todo: dict[str, Callable[..., Any]] = {
+        stem: partial(_make_page, job) for stem, job in work.items()
+    }
     if with_tables:
-        todo[_TABLES] = lambda _: write_tables(part, report)
+        todo[_TABLES] = partial(write_tables, report, part)
     started = time.monotonic()
     for stem, result in run_children(todo, task.workers):
         if isinstance(result, Died) and stem in work:
+            from psa_analysis.packs.execute import page_of_the_dead
+
             result = page_of_the_dead(work[stem], result, time.monotonic() - started)
         if isinstance(result, Died):
             raise OSError(f"{workbook_name(report)}: {result.why}")
@@ -198,47 +205,18 @@ def _done_by_children(
 
 
 def _done_by_kernels(
-    task: Task, work: dict[str, Job], order: list[str], report: Report, part: Path,
-    with_tables: bool,
-) -> Iterator[tuple[str, Page | None]]:  # fmt: skip
+    task: Task, work: dict[str, Job], report: Report, part: Path, with_tables: bool
+) -> Iterator[tuple[str, Page | None]]:
     with ThreadPoolExecutor(task.workers) as pool:
         waiting = {
-            pool.submit(make_page, work[stem], lambda _: None, False): stem for stem in order
+            pool.submit(_make_page, job, lambda _: None, warm=False): stem
+            for stem, job in work.items()
         }
         if with_tables:
-            write_tables(part, report)
+            write_tables(report, part)
             yield _TABLES, None
         for one in as_completed(waiting):
             yield waiting[one], one.result()
-
-
-@lru_cache
-def warm_up() -> None:
-    """Import, and draw and export once, what every notebook needs, so that children need not."""
-    # Or the kernel's debugger, which nobody uses here, would say so on the terminal.
-    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    for name in (
-        "ipykernel.debugger", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
-        "matplotlib_inline.backend_inline", "seaborn", "afcharts",
-    ):  # fmt: skip
-        import_module(name)
-    exporter().from_notebook_node(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page")]),
-        resources={"page": {"code": False}},
-    )
-
-
-@contextmanager
-def _shared(report: Report) -> Iterator[None]:
-    """The report where the run's notebooks find it, so that it is made once and not by each."""
-    with tempfile.TemporaryDirectory(prefix="psa-") as folder:  # nobody else may read or write it
-        path = Path(folder) / "report"
-        path.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-        os.environ[REPORT_OF_RUN] = str(path)
-        try:
-            yield
-        finally:
-            del os.environ[REPORT_OF_RUN]
 
 
 def _outcome(page: Page) -> str:
@@ -251,7 +229,7 @@ def _table_names(report: Report) -> list[str]:
     return ["assessment.csv", "assessment.parquet", "commitments.csv", workbook_name(report)]
 
 
-def write_tables(folder: Path, report: Report) -> None:
+def write_tables(report: Report, folder: Path, _: Any = None) -> None:
     """Write a report's tables and workbook."""
     made = tables(report)
     promised = made["commitments"]

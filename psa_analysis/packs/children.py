@@ -1,8 +1,10 @@
-"""Work in processes of its own, forked from this one: warm, and apart from each other.
+"""Work in processes of its own, forked from a warm one, and apart from each other.
 
-A child has all that was imported and loaded here, and its own memory, names and random state. If it
-dies, that is an answer like any other. ``concurrent.futures`` gives up all work when one process
-dies, and starts threads, beside which forking is not safe.
+A child has all that the warm process has imported, and its own memory, names and random state. If
+it dies, that is an answer like any other; ``concurrent.futures`` gives up all work then.
+
+The warm process is the standard library's fork server: it imports while this process loads the
+figures, and has no threads, beside which forking is not safe.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,25 @@ class Died:
     why: str
 
 
+_WARM = "psa_analysis.packs.warm"
+
+
+def warm_context() -> Any:
+    """The context whose processes are warm: forked from this one if it is warm itself."""
+    if _WARM in sys.modules:
+        return multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([_WARM])
+    return context
+
+
+def begin_to_warm() -> None:
+    """Start the warm process, so that it is warm when children are wanted."""
+    if _WARM not in sys.modules:
+        warm_context()
+        forkserver.ensure_running()
+
+
 def run_children(
     work: Mapping[str, Callable[[Say], Any]], workers: int
 ) -> Iterator[tuple[str, Any]]:
@@ -58,7 +80,8 @@ def run_children(
     Parameters
     ----------
     work : mapping of str to callable
-        Each is called with a function by which it can say how far it has come.
+        Each is called with a function by which it can say how far it has come; it and what it
+        returns can be pickled.
     workers : int
         How many at once, at least 1.
 
@@ -68,7 +91,7 @@ def run_children(
         The name of a piece, and what it returned, which is an exception if it raised one, or how
         it died; as they end.
     """
-    context = multiprocessing.get_context("fork")
+    context = warm_context()
     waiting, running = deque(work.items()), dict[Any, tuple[str, Any]]()
     said: dict[str, tuple[int | None, float]] = {}
     try:

@@ -13,7 +13,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,13 @@ from ipykernel.iostream import OutStream
 from nbclient import NotebookClient
 from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from psa_analysis.files import write_bytes
-from psa_analysis.packs.children import CAN_FORK, Died, Say
+from psa_analysis.packs.children import Died, Say
+from psa_analysis.packs.jobs import Job, Page, parameters
 from psa_analysis.packs.page import export, first_sentence, heading
-from psa_analysis.pipeline import ROOT, Report
+from psa_analysis.pipeline import REPORT_OF_RUN, Report
 
 #: A cell that takes longer is stopped, so that nobody waits for an endless loop.
 CELL_SECONDS = 600
@@ -45,72 +46,11 @@ NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
 _NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-@dataclass(frozen=True)
-class Page:
-    """What became of one notebook.
-
-    Attributes
-    ----------
-    notebook : str
-        File name of the notebook.
-    title : str
-        Its heading.
-    about : str
-        The first sentence of its text, which stands beside the link on the front page.
-    status : {"done", "failed"}
-        Whether it ran to its end.
-    html : str or None
-        File name of the exported page, if there is one.
-    cell : int or None
-        Number of the cell that failed, as Jupyter counts executions.
-    error : str or None
-        What went wrong, on one line.
-    seconds : float
-        Time that execution and export took.
-    """
-
-    notebook: str
-    title: str
-    about: str
-    status: str
-    html: str | None
-    cell: int | None
-    error: str | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Job:
-    """A notebook that is to become a page.
-
-    Attributes
-    ----------
-    source : Path
-        The notebook.
-    folder : Path
-        Where the executed notebook and its page go.
-    report : Report
-        The period's report, which gives the parameters.
-    code : bool
-        Whether the page has the code of every cell, folded.
-    """
-
-    source: Path
-    folder: Path
-    report: Report
-    code: bool
-
-    @property
-    def executed(self) -> Path:
-        """The executed notebook."""
-        return self.folder / self.source.name
-
-
 class CellTimeout(BaseException):
     """A cell took too long. Not an Exception, which a notebook may catch."""
 
 
-def make_page(job: Job, say: Say, warm: bool = CAN_FORK) -> Page:
+def make_page(job: Job, say: Say, warm: bool) -> Page:
     """Execute a notebook and export its page.
 
     Parameters
@@ -127,6 +67,7 @@ def make_page(job: Job, say: Say, warm: bool = CAN_FORK) -> Page:
         If nothing can be written where the pack is being made.
     """
     started = time.monotonic()
+    os.environ[REPORT_OF_RUN] = str(job.shared)
     status, cell, error = "done", None, None
     try:
         notebook = _read(job.source)
@@ -258,17 +199,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())[:500]
 
 
-def parameters(report: Report) -> dict[str, str]:
-    """What the notebooks of a report are given; a folder of the project stays relative to it."""
-    folder = report.agreement.folder.resolve()
-    inside = folder.is_relative_to(ROOT)
-    return {
-        "period": report.period.label,
-        "data": str(folder.relative_to(ROOT)) if inside else str(folder),
-        "audience": report.audience,
-    }
-
-
 def _settled(notebook: Any) -> Any:
     """The executed notebook without what differs between equal runs: times, a drawn cell id."""
     notebook.metadata.pop("papermill", None)
@@ -312,7 +242,9 @@ class WarmEngine(Engine):
         import matplotlib
 
         matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
-        manager: Any = InProcessKernelManager()
+        # Cells of a run are no history of its user's, and children would wait for its file.
+        config = Config({"HistoryManager": {"hist_file": ":memory:"}})
+        manager: Any = InProcessKernelManager(config=config)
         manager.start_kernel()
         kernel, client = manager.kernel, manager.client()
         for name in ("stdout", "stderr"):

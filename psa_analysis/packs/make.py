@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from psa_analysis.files import checksum, write_bytes
 from psa_analysis.findings import DataError, ParameterError
+from psa_analysis.packs.children import CAN_FORK, begin_to_warm
 from psa_analysis.packs.reuse import (
     checksums,
     inputs_of,
@@ -200,6 +201,8 @@ def _make_pack(task: Task, tell: Tell) -> Outcome:
         if not task.force and record.get("key") == key and intact(task.pack, record["files"]):
             tell(Event("pack", task.name, f"nothing has changed: {_front(task)}", "unchanged"))
             return Outcome(task, "unchanged", wrong=record["wrong"], code=min(record["wrong"], 1))
+        if CAN_FORK:
+            begin_to_warm()
         # Heavy.
         from psa_analysis.packs.build import build_pack
 

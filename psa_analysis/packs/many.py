@@ -13,10 +13,9 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
-from psa_analysis.packs.children import CAN_FORK, end_with_parent
+from psa_analysis.packs.children import CAN_FORK, end_with_parent, warm_context
 from psa_analysis.packs.make import Event, Outcome, RunError, Task, Tell, make_pack
 
 _SCHEDULER_SECONDS = 10
@@ -86,12 +85,7 @@ def _executor(
         with client, client.get_executor(pure=False) as pool:
             yield pool, make_elsewhere
         return
-    if CAN_FORK:
-        # Workers are forked from this process, so what is imported now is imported once.
-        from psa_analysis.packs.build import warm_up
-
-        warm_up()
-    context = get_context("fork" if CAN_FORK else None)
+    context = warm_context() if CAN_FORK else None
     with ProcessPoolExecutor(workers, context, initializer=end_with_parent) as pool:
         try:
             yield pool, make_quietly

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
 
-from nbconvert import HTMLExporter
-
 from psa_analysis.findings import visible
 from psa_analysis.pipeline import Report, day_text
 from psa_analysis.show.table import TEMPLATES, templates
@@ -46,8 +44,11 @@ def export(notebook: Any, title: str, report: Report, code: bool = False) -> str
 
 
 @lru_cache
-def exporter() -> HTMLExporter:
+def exporter() -> Any:
     """The exporter; made once, since its templates take longer than a page."""
+    # Here, since the front page needs none, and the library is a large one.
+    from nbconvert import HTMLExporter
+
     made = HTMLExporter(
         template_name="pack", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
     )
@@ -69,9 +70,15 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
 
 def _breakable(body: str) -> str:
     """The body with places at which long paths may break, or one would widen its whole column."""
-    return re.sub(
-        r"[\w./:-]{16,}(?=[^<>]*<)", lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), body
-    )
+
+    def broken(text: re.Match[str]) -> str:
+        return _PATH.sub(lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), text[0])
+
+    # Text alone: tags hold whole pictures.
+    return re.sub(r"(?<=>)[^<>]+(?=<)", broken, body)
+
+
+_PATH = re.compile(r"[\w./:-]{16,}")
 
 
 _SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)

@@ -1,0 +1,38 @@
+"""What every notebook needs, imported and tried once: importing this takes seconds, by intention.
+
+The process that children are forked from imports it, so that they need not.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from importlib import import_module
+
+# Or the kernel's debugger, which nobody uses here, would say so on the terminal.
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+
+import nbformat.v4
+
+import psa_analysis
+from psa_analysis.packs.page import exporter
+from psa_analysis.show.chart import only_words
+
+for _name in (
+    "ipykernel.debugger", "matplotlib_inline.backend_inline", "matplotlib.pyplot", "seaborn",
+    "psa_analysis.packs.build", "psa_analysis.packs.execute",
+):  # fmt: skip
+    import_module(_name)
+for _name in psa_analysis.__all__:
+    getattr(psa_analysis, _name)
+
+# Fonts, styles and templates are found and read at their first use.
+only_words("A picture")
+exporter().from_notebook_node(
+    nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page")]),
+    resources={"page": {"code": False}},
+)
+
+# What is here stays: children need not look through it, and so share it for longer.
+gc.collect()
+gc.freeze()
