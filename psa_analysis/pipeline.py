@@ -37,7 +37,7 @@ from psa_analysis.periods import (
     parse_reporting_period,
     period_containing,
 )
-from psa_analysis.register.agreement import Agreement, observed_units
+from psa_analysis.register.agreement import Agreement, measure_period, observed_units
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
@@ -45,7 +45,7 @@ from psa_analysis.returns.corrections import load_corrections
 from psa_analysis.returns.provenance import as_table, read_sidecars
 from psa_analysis.returns.reading import load_returns
 from psa_analysis.show.words import day_text as day_text
-from psa_analysis.trajectory import due_period, planned_path, season_factors
+from psa_analysis.trajectory import planned_path, season_factors
 
 if TYPE_CHECKING:
     from psa_analysis.show.interactive import MeasureView
@@ -99,6 +99,8 @@ class Report:
         (:data:`psa_analysis.disclosure.WITHHELD_COLUMNS`); empty for the audience ``internal``.
     theme : str or None
         The theme whose measures it holds; None where it holds all of them.
+    whole : Report or None
+        The report of all themes that it is a part of, which forecasts were made from.
     """
 
     agreement: Agreement
@@ -116,16 +118,18 @@ class Report:
     commentary: pd.DataFrame
     withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
     theme: str | None = None
+    whole: Report | None = None
 
     @cached_property
     def before(self) -> Report | None:
         """The report of the quarter before; None in the agreement's first quarter and earlier."""
+        if self.theme and self.whole:
+            return self.whole.before and of_theme(self.whole.before, self.theme)
         begun = parse_period(self.agreement.settings.agreement.first_year).start
         if self.period.start <= begun:
             return None
         day = self.period.start - timedelta(days=1)
-        made = report_at(self, period_containing(day, "quarter"))
-        return of_theme(made, self.theme) if self.theme else made
+        return report_at(self, period_containing(day, "quarter"))
 
     def __repr__(self) -> str:
         return (
@@ -273,7 +277,7 @@ def of_theme(report: Report, theme: str) -> Report:
     files = set(observations["file"])
     said, spent = report.commentary, report.effectiveness
     index = agreement.settings.effectiveness
-    part = replace(
+    return replace(
         report,
         observations=observations,
         readings=only(report.readings),
@@ -288,10 +292,8 @@ def of_theme(report: Report, theme: str) -> Report:
         commentary=said[said["about"].isin(names)].reset_index(drop=True),
         withheld=only(report.withheld),
         theme=theme,
+        whole=report,
     )
-    if "before" in vars(report):  # made already, so not once more
-        vars(part)["before"] = report.before and of_theme(report.before, theme)
-    return part
 
 
 def open_report(
@@ -454,8 +456,8 @@ def latest_period(agreement: Agreement, today: date) -> Period:
     settings = agreement.settings.agreement
     first = period_containing(parse_period(settings.first_year).start, "quarter")
     counted = agreement.measures[agreement.measures["role"] == "target"]
-    stated = counted[counted["due"].notna()]
-    ends = [due_period(measure).end for _, measure in stated.iterrows()]
+    dues = [measure_period(measure, "due") for _, measure in counted.iterrows()]
+    ends = [due.end for due in dues if due is not None]
     last = period_containing(max([parse_period(settings.last_year).end, *ends]), "quarter")
     newest = period_containing(today - timedelta(days=days), "quarter")
     if newest.end + timedelta(days=days) > today:

@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import Ran, psa_run
+from distributed import Client
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from psa_analysis.files import checksum
@@ -24,7 +25,7 @@ from psa_analysis.findings import ParameterError
 from psa_analysis.packs.reuse import theme_asked_for
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
-from psa_analysis.register import Agreement
+from psa_analysis.register.agreement import Agreement
 
 PARAMETERS = 'period = "2004-05 Q3"\ndata = "data"\naudience = "internal"'
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience{})"
@@ -111,13 +112,13 @@ def test_a_return_of_the_theme_makes_its_page_again(
     small: Callable[..., Ran], council: Path, edit: Callable[..., int]
 ) -> None:
     data = ["--data", str(council)]
-    small(*data)
+    assert small(*data).exit_code == 0
     police = council / "raw" / "returns" / "police.csv"
     lines = police.read_text().splitlines()
     police.write_text("\n".join(lines[:-1]) + "\n")
     police.with_name("police.csv.toml").unlink()
     assert set(said_of(small(*data)).values()) == {"done"}
-    edit("register/targets.csv", "N2", "title", "Another name")
+    edit("register/targets.csv", "N2", "outcome", "Another name")
     assert set(said_of(small(*data)).values()) == {"done"}, "the register is part of every report"
 
 
@@ -226,8 +227,8 @@ def test_what_befalls_one_notebook_does_not_touch_another(tmp_path: Path) -> Non
         notebook(folder, f"{name}.ipynb", PARAMETERS, "kept = 1\nkept", cell, "print('never')")
     notebook(folder, "z_good.ipynb", PARAMETERS, "'kept' in globals()")
     script = (
-        "import psa_analysis.packs.execute as execute; execute.CELL_SECONDS = 1; "
-        "execute.GRACE_SECONDS = 1; from psa_analysis.cli import main; main()"
+        "import psa_analysis.packs.build as build; build.CELL_SECONDS = 1; "
+        "from psa_analysis.cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "run", "2004-05 Q3", "--outputs", str(tmp_path / "out"),
@@ -385,7 +386,7 @@ def test_several_quarters_and_agreements(council: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.exit_code == 1
     assert result.output.count("The pack is") == 4
-    assert "broken/2004-05-Q2: raw/agreement.toml" in result.output
+    assert "broken/2004-05-Q2: error: raw/agreement.toml" in result.output
     packs = sorted(
         str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").glob("*/2004*")
     )
@@ -397,6 +398,65 @@ def test_several_quarters_and_agreements(council: Path, tmp_path: Path) -> None:
     psa_run("2004-05 Q2", *where[:2], "--outputs", str(tmp_path / "alone"))
     alone = bytes_of(tmp_path / "alone" / "2004-05-Q2")
     assert alone == bytes_of(tmp_path / "out" / "data" / "2004-05-Q2")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and two workers on this machine: the address and the workers."""
+    file = tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    where = ["--scheduler-file", str(file), "--no-dashboard"]
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--host",
+         "127.0.0.1", *where], **quiet,
+    )  # fmt: skip
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1",
+             "--no-nanny", "--local-directory", str(tmp_path / name), *where],
+            start_new_session=True, **quiet,
+        )
+        for name in "ab"
+    ]  # fmt: skip
+    while not file.exists() or not file.read_text():
+        time.sleep(0.1)
+    with Client(json.loads(file.read_text())["address"]) as client:
+        client.wait_for_workers(2, timeout=60)
+        yield client.scheduler.address, workers
+    for process in [*workers, scheduler]:
+        process.kill()
+        process.wait()
+
+
+def test_a_cluster_does_the_work_though_a_worker_is_killed(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
+) -> None:
+    address, workers = cluster
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    slow = f"import pathlib, time\npathlib.Path({str(begun)!r}, period).touch()\ntime.sleep(3)"
+    notebook(
+        tmp_path / "notebooks", "00_all.ipynb", PARAMETERS, slow, OPEN.format(""),
+        "psa.overview_table(report)",
+    )  # fmt: skip
+    where = ["--notebooks", str(tmp_path / "notebooks")]
+    several = ["--from", "2004-05 Q1", "--to", "2004-05 Q3"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "psa_analysis.cli", "run", *several, "--dask", address, *where,
+         "--outputs", str(tmp_path / "out")],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    while len(list(begun.iterdir())) < 2:
+        time.sleep(0.05)
+    # With all that it has started, as when a machine goes down.
+    os.killpg(workers[0].pid, signal.SIGKILL)
+    output = process.communicate(timeout=180)[0]
+    assert process.returncode == 0, output
+    assert output.count("The pack is") == 3
+    here = psa_run(*several, *where, "--outputs", str(tmp_path / "here"))
+    assert here.exit_code == 0
+    for name in ("2004-05-Q1", "2004-05-Q2", "2004-05-Q3"):
+        assert bytes_of(tmp_path / "out" / name) == bytes_of(tmp_path / "here" / name)
 
 
 @pytest.mark.parametrize(
@@ -464,9 +524,9 @@ def test_quarters_from_one_to_another() -> None:
     assert [one.label for one in made] == ["2003-04 Q3", "2003-04 Q4", "2004-05 Q1", "2004-05 Q2"]
 
 
-def test_children_answer_or_die_by_themselves() -> None:
-    """In a process of its own: this one has threads."""
-    script = """
+def test_children_answer_or_die_by_themselves(tmp_path: Path) -> None:
+    script = tmp_path / "work.py"
+    script.write_text("""
 import os, signal, time
 from psa_analysis.packs.children import Died, run_children
 def dies(say):
@@ -474,13 +534,15 @@ def dies(say):
     os.kill(os.getpid(), signal.SIGSEGV)
 def raises(say):
     raise ValueError("no")
-work = {"a": lambda say: 1, "b": dies, "c": raises, "d": lambda say: os.getpid()}
-for name, value in run_children(work, 2):
-    print(name, value.said if isinstance(value, Died) else repr(value)[:20])
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+def one(say):
+    return 1
+def where(say):
+    return os.getpid()
+if __name__ == "__main__":
+    for name, value in run_children({"a": one, "b": dies, "c": raises, "d": where}, 2):
+        print(name, value.said if isinstance(value, Died) else repr(value)[:20])
+""")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     lines = dict(line.split(" ", 1) for line in sorted(done.stdout.splitlines()))
     assert lines["a"] == "1"
     assert lines["b"] == "4"

@@ -20,7 +20,7 @@ from psa_analysis.findings import errors
 from psa_analysis.loading import csv_text
 from psa_analysis.packs.children import CAN_FORK, Died, Say, run_children
 from psa_analysis.packs.digest import digest
-from psa_analysis.packs.jobs import Job, Page, parameters
+from psa_analysis.packs.jobs import CELL_SECONDS, Job, Page, parameters
 from psa_analysis.packs.make import Event, Task, Tell, keep_page, reusable
 from psa_analysis.packs.page import whole_page
 from psa_analysis.packs.reuse import key_of, made_with, theme_asked_for, versions
@@ -153,7 +153,7 @@ def _keys(
 
 def _figures(report: Report) -> dict[str, Any]:
     """All of a report but the register, which is known by its files."""
-    left_out = ("agreement", "before")
+    left_out = ("agreement", "before", "whole")
     return {name: value for name, value in vars(report).items() if name not in left_out}
 
 
@@ -169,7 +169,9 @@ def _done(
     with tempfile.TemporaryDirectory(prefix="psa-") as folder:
         shared = Path(folder) / "report"
         shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-        work = {source.stem: Job(source, part, shared, task.code) for source in sources}
+        work = {
+            source.stem: Job(source, part, shared, task.code, CELL_SECONDS) for source in sources
+        }
         if CAN_FORK:
             yield from _done_by_children(task, work, report, part, with_tables)
         else:

@@ -9,7 +9,6 @@ figures, and has no threads, beside which forking is not safe.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -26,6 +25,8 @@ from typing import Any
 
 #: Where processes can be forked, and the system's libraries survive it.
 CAN_FORK = sys.platform.startswith("linux")
+if CAN_FORK:
+    import fcntl
 
 #: Given to each piece of work, so that it can tell how far it has come.
 Say = Callable[[int], None]
@@ -157,9 +158,16 @@ def _child(task: Callable[[Say], Any], there: Connection) -> None:
 
 
 def end_with_parent() -> None:
-    """Have the system end this process when its parent ends, so that none works on unseen."""
-    if CAN_FORK:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    """Have the system end this process when the one that asked for it ends, whatever it does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    # The parent holds the other end of this pipe and never writes to it. When the parent ends, the
+    # pipe does, and the system sends the signal that ends whoever does not handle it.
+    pipe = parent.sentinel
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
+    if wait([pipe], timeout=0):
+        os._exit(1)
 
 
 def _how(code: int) -> str:

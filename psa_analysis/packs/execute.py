@@ -31,10 +31,8 @@ from psa_analysis.packs.jobs import Job, Page, parameters
 from psa_analysis.packs.page import export, first_sentence, heading
 from psa_analysis.pipeline import REPORT_OF_RUN, Report
 
-#: A cell that takes longer is stopped, so that nobody waits for an endless loop.
-CELL_SECONDS = 600
-#: How much longer a cell is waited for that cannot be interrupted; then its process is ended.
-GRACE_SECONDS = 10
+#: How much longer a cell is waited for that does not heed it; then its process is ended.
+_GRACE_SECONDS = 5
 
 #: Ordinary kernels agree on ports before they hold them, and another may be quicker.
 _STARTS_TRIED = 3
@@ -97,8 +95,8 @@ def make_page(job: Job, say: Say, warm: bool) -> Page:
 def page_of_the_dead(job: Job, end: Died, seconds: float) -> Page:
     """The page of a notebook whose process has ended in the middle of it."""
     cell, why = None, end.why
-    if end.seconds > CELL_SECONDS:
-        why = f"the cell took longer than {CELL_SECONDS} seconds and could not be interrupted"
+    if end.seconds > job.seconds:
+        why = f"the cell took longer than {job.seconds:g} seconds and could not be interrupted"
     if end.said is not None:
         notebook = _prepared(job)
         for one in notebook.cells:
@@ -126,7 +124,7 @@ def _papermill(job: Job, say: Say, warm: bool) -> None:
     chosen = {"engine_name": "warm", "say": say} if warm else {}
     papermill.execute_notebook(
         _plain(job.source), _plain(job.executed), parameters=parameters(job.report),
-        progress_bar=False, log_output=False, execution_timeout=CELL_SECONDS,
+        progress_bar=False, log_output=False, execution_timeout=job.seconds,
         # A kernel that dies takes with it what was not saved.
         request_save_on_cell_execute=not warm,
         # Stopping a kernel interrupts it first, and it would say so on our terminal.
@@ -251,6 +249,7 @@ class WarmEngine(Engine):
             # What programs print that a cell starts is its output too.
             setattr(kernel, name, OutStream(kernel.session, kernel.iopub_thread, name))
         client.start_channels()
+        nb_man.nb.metadata["language_info"] = kernel.language_info
         outputs = NotebookClient(nb_man.nb, record_timing=False)
         for position, cell in enumerate(nb_man.nb.cells):
             nb_man.cell_start(cell, position)
@@ -285,7 +284,7 @@ def _limited(seconds: float) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     with Path(os.devnull).open("w") as nowhere:
-        faulthandler.dump_traceback_later(seconds + GRACE_SECONDS, exit=True, file=nowhere)
+        faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True, file=nowhere)
         try:
             yield
         finally:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from psa_analysis.pipeline import ROOT, Report
 
+#: A cell that takes longer is stopped, so that nobody waits for an endless loop.
+CELL_SECONDS = 600.0
+
 
 @dataclass(frozen=True)
 class Page:
@@ -58,12 +61,15 @@ class Job:
         Where the run keeps its report, pickled, for all its notebooks.
     code : bool
         Whether the page has the code of every cell, folded.
+    seconds : float
+        How long a cell may take.
     """
 
     source: Path
     folder: Path
     shared: Path
     code: bool
+    seconds: float
 
     @cached_property
     def report(self) -> Report:

@@ -199,6 +199,7 @@ def _make_pack(task: Task, tell: Tell) -> Outcome:
         record = read_record(task.beside / "made.json")
         key = key_of(made)
         if not task.force and record.get("key") == key and intact(task.pack, record["files"]):
+            shutil.rmtree(task.beside / "part", ignore_errors=True)
             tell(Event("pack", task.name, f"nothing has changed: {_front(task)}", "unchanged"))
             return Outcome(task, "unchanged", wrong=record["wrong"], code=min(record["wrong"], 1))
         if CAN_FORK:

@@ -18,7 +18,7 @@ from pathlib import Path
 from psa_analysis.packs.children import CAN_FORK, end_with_parent, warm_context
 from psa_analysis.packs.make import Event, Outcome, RunError, Task, Tell, make_pack
 
-_SCHEDULER_SECONDS = 10
+_SCHEDULER_SECONDS = 5
 
 
 def make_packs(

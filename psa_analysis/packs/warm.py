@@ -19,7 +19,7 @@ from psa_analysis.packs.page import exporter
 from psa_analysis.show.chart import only_words
 
 for _name in (
-    "ipykernel.debugger", "matplotlib_inline.backend_inline", "matplotlib.pyplot", "seaborn",
+    "ipykernel.debugger", "matplotlib.backends.backend_agg", "seaborn",
     "psa_analysis.packs.build", "psa_analysis.packs.execute",
 ):  # fmt: skip
     import_module(_name)
