@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -571,3 +573,81 @@ def test_an_interrupted_run_takes_its_children_with_it(tmp_path: Path) -> None:
             time.sleep(0.05)
         state = Path(f"/proc/{child}/stat")
         assert not state.exists() or state.read_text().split()[2] == "Z", number
+
+
+def blocks(language: str) -> list[str]:
+    """The examples of a kind in docs/run.md."""
+    text = (ROOT / "docs" / "run.md").read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """The project as it stands in /srv/psa: a folder of its own, with psa in its environment."""
+    folder = tmp_path / "srv"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    (folder / "outputs").mkdir()
+    command = folder / ".venv" / "bin" / "psa"
+    # One small notebook, and outputs that are not the project's.
+    notebook(folder / "notebooks", "00_all.ipynb", PARAMETERS, OPEN.format(""))
+    command.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m psa_analysis.cli "$@" '
+        f'--notebooks "{folder}/notebooks" --outputs "{folder}/outputs"\n'
+    )
+    command.chmod(0o755)
+    return folder
+
+
+def bare(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command with no more around it than a scheduler gives."""
+    return subprocess.run(
+        command, cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_line_for_cron_works(installed: Path) -> None:
+    minute, hour, day, month, weekday, command = blocks("cron")[0].strip().split(maxsplit=5)
+    assert [minute, hour, day, month, weekday] == ["15", "6", "*", "*", "1-5"]
+    assert "%" not in command, "which ends a line of cron"
+    done = bare(["/bin/sh", "-c", command.replace("/srv/psa", str(installed))], Path("/"))
+    assert done.returncode == 0, done.stderr
+    assert "The pack is" in done.stdout
+    assert (installed / "outputs" / "run.jsonl").exists()
+
+
+def test_the_units_for_systemd_work(installed: Path) -> None:
+    service, timer = (text.replace("/srv/psa", str(installed)) for text in blocks("ini"))
+    units = installed / "units"
+    units.mkdir()
+    (units / "psa.service").write_text(service)
+    (units / "psa.timer").write_text(timer)
+    read = configparser.ConfigParser(interpolation=None)
+    read.optionxform = str  # type: ignore[assignment]
+    read.read_string(service)
+    done = bare(read["Service"]["ExecStart"].split(), Path(read["Service"]["WorkingDirectory"]))
+    assert done.returncode == 0, done.stderr
+    read.read_string(timer)
+    if verifier := shutil.which("systemd-analyze"):
+        for arguments in (
+            ["verify", "--man=no", str(units / "psa.service"), str(units / "psa.timer")],
+            ["calendar", read["Timer"]["OnCalendar"]],
+        ):
+            said = subprocess.run([verifier, *arguments], capture_output=True, text=True)
+            ours = [line for line in said.stderr.splitlines() if "psa." in line]
+            assert (said.returncode, ours) == (0, []), said.stderr
+
+
+def test_help_and_check_are_quick_enough_to_be_used() -> None:
+    """Not a benchmark: that what is heavy is not imported for help or an unchanged pack."""
+    script = (
+        "import sys; from psa_analysis.cli import main\n"
+        "try: main(['run', '--help'])\nexcept SystemExit: pass\n"
+        "import psa_analysis.packs.make\n"
+        "print([name for name in ('pandas', 'numpy', 'papermill') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("[]\n")
+    assert "--latest" in done.stdout
