@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import itertools
 import json
 import re
@@ -24,7 +25,15 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import psa_analysis as psa
-from psa_analysis.disclosure import complement, feasible, protect, small, withheld
+from psa_analysis.disclosure import (
+    NOT_SHOWN,
+    _commitments,
+    complement,
+    feasible,
+    protect,
+    small,
+    withheld,
+)
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
@@ -306,6 +315,23 @@ def test_states_are_the_same_for_both_audiences(both: tuple[Report, Report], pac
     told = pd.read_csv(pack / "assessment.csv")
     assert told["state"].tolist() == inside.assessment["state"].tolist()
     assert inside.commitments["state"].tolist() == public.commitments["state"].tolist()
+
+
+def test_commitments_that_rest_on_nothing_small_say_why(both: tuple[Report, Report]) -> None:
+    inside, public = both
+    columns = ["commitment", "state", "reason", "evidence"]
+    pd.testing.assert_frame_equal(inside.commitments[columns], public.commitments[columns])
+    few = inside.commitments["unit"].eq("more people")
+    assert few.any()
+    told = dataclasses.replace(
+        inside,
+        commitments=inside.commitments.assign(value=inside.commitments["value"].mask(few, 3)),
+    )
+    hidden = _commitments(told, told.commitments)
+    assert (hidden["reason"] == NOT_SHOWN).equals(few)
+    other = inside.commitments["commitment"] == "MW1"
+    changed = told.commitments.assign(reason=told.commitments["reason"].mask(other, "otherwise"))
+    assert (_commitments(told, changed)["reason"] == NOT_SHOWN).equals(few | other)
 
 
 def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) -> None:
