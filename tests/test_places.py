@@ -611,3 +611,19 @@ def test_the_charts_carry_their_words_and_numbers(report: Report) -> None:
     for draw in (psa.contributions_chart, psa.hotspots_chart):
         for measure in ("N2", "N13"):
             assert draw(report, measure).svg == draw(report, measure).svg
+
+
+@pytest.mark.parametrize(
+    ("page", "measure", "part"),
+    [("01_prosperity", "N2", "Upper school K"), ("02_safer_county", "N13", "Oadby and Wigston")],
+)
+def test_the_parts_stand_on_the_page_of_their_theme(page: str, measure: str, part: str) -> None:
+    cells = json.loads((ROOT / "notebooks" / f"{page}.ipynb").read_text())["cells"]
+    said = {
+        "".join(cell["source"]): json.dumps(cell["outputs"], ensure_ascii=False)
+        for cell in cells
+        if cell["cell_type"] == "code"
+    }
+    for show in ("contributions_words", "contributions_chart", "contributions_table",
+                 "hotspots_words", "hotspots_chart"):  # fmt: skip
+        assert part in said[f'psa.{show}(report, "{measure}")'], show

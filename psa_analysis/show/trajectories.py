@@ -22,8 +22,16 @@ from psa_analysis.show.chart import (
     new_figure,
     year_step,
 )
-from psa_analysis.show.table import Html, table, templates
-from psa_analysis.show.words import STATE_SIGNS, counted, figure_text, listed, state_text, with_unit
+from psa_analysis.show.table import Html, sentence, table, templates
+from psa_analysis.show.words import (
+    STATE_SIGNS,
+    counted,
+    day_text,
+    figure_text,
+    listed,
+    state_text,
+    with_unit,
+)
 from psa_analysis.trajectory import (
     baseline_end,
     due_period,
@@ -97,6 +105,11 @@ def context_table(report: Report, reference: str) -> Html:
     rows = report.readings[report.readings["measure"].isin(context.index)]
     # What is made up was not published.
     rows = rows[~rows["illustrative"].astype(bool)]
+    if rows.empty:
+        return sentence(
+            f"No published figures that bear on {reference} were known by "
+            f"{day_text(report.cut_off)}."
+        )
     frame = pd.DataFrame(
         {
             "Figure": rows["measure"].map(context["title"]),
