@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from scipy.special import betaln
 import psa_analysis as psa
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import Report, load_observations, make_report
+from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
 from psa_analysis.places import (
     CONTRIBUTION_COLUMNS,
     REST,
