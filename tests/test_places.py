@@ -616,7 +616,7 @@ def test_the_charts_carry_their_words_and_numbers(report: Report) -> None:
 
 @pytest.mark.parametrize(
     ("page", "measure", "part"),
-    [("01_prosperity", "N2", "Upper school K"), ("02_safer_county", "N13", "Oadby and Wigston")],
+    [("01_prosperity", "N2", "Upper school H"), ("02_safer_county", "N13", "North West Leic")],
 )
 def test_the_parts_stand_on_the_page_of_their_theme(page: str, measure: str, part: str) -> None:
     cells = json.loads((ROOT / "notebooks" / f"{page}.ipynb").read_text())["cells"]
