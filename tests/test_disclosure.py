@@ -352,6 +352,20 @@ def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) 
     assert np.array_equal(*draws)
 
 
+def test_a_chart_of_a_target_alone_is_of_one_level_and_one_year(
+    both: tuple[Report, Report],
+) -> None:
+    _, public = both
+    svg = psa.trajectory_chart(public, "N7-gps").svg
+    drawn = re.findall(r">([^<>]+)</text>", svg)
+    assert "Readings not shown: small numbers" in drawn
+    assert [one for one in drawn if re.fullmatch(r"[\d.,]+", one)].count("6") == 1
+    assert not [one for one in drawn if re.fullmatch(r"\d\.\d", one)]
+    panels = "\n".join(re.findall(r">([^<>]+)</text>", psa.small_multiples(public).svg))
+    assert "not shown, target 6" in panels
+    assert "2006\n2006" not in panels
+
+
 def test_chances_that_rest_on_small_numbers_are_in_tenths(both: tuple[Report, Report]) -> None:
     before, now = (one.assessment.set_index("measure") for one in both)
     states = both[0].agreement.settings.states
