@@ -33,7 +33,7 @@ from psa_analysis.periods import Period, parse_period, period_containing, read_d
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.rows import NOT_STATED, parse_comparator
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.show.words import counted, day_text, figure_text
+from psa_analysis.show.words import counted, day_text, figure_text, with_unit
 from psa_analysis.trajectory import baseline_end, exact
 
 NAME = "raw/progress.csv"
@@ -640,7 +640,7 @@ def _figure_shown(figure: _Entry) -> dict[str, Any]:
 def _figure_words(value: float, row: dict[str, Any]) -> str:
     if row["kind"] == "quartile":
         return "the top quartile" if value == 1 else f"quartile {value:.0f}"
-    return figure_text(value, row["unit"])
+    return with_unit(value, "level") if row["unit"] == "level" else figure_text(value, row["unit"])
 
 
 def _of(figure: _Entry, row: dict[str, Any]) -> str:

@@ -489,7 +489,8 @@ def _commitments(report: Report, shown: pd.DataFrame) -> pd.DataFrame:
     if full.empty:
         return full
     said = ["value", "value_period", "progress", "done_on", "reason", "evidence"]
-    differs = (full[said].astype(str) != shown[said].astype(str)).any(axis=1)
+    # A cell that is empty in both is the same in both.
+    differs = (full[said].map(str) != shown[said].map(str)).any(axis=1)
     limit = report.agreement.settings.disclosure.threshold
     # A commitment's own figure counts people if its unit says so.
     people = full["unit"].astype(str).str.contains(_PEOPLE)

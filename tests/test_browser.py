@@ -157,6 +157,47 @@ def test_nothing_scrolls_sideways_on_a_narrow_screen_but_wide_tables(
     assert beyond == []
 
 
+@EVERY_PAGE
+def test_a_phone_shows_charts_as_large_as_they_can_be_read(
+    browser: Browser, pack_of: Callable[[str], Path], audience: str, name: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto((pack_of(audience) / f"{name}.html").as_uri())
+    widths = page.evaluate(
+        "[...document.querySelectorAll('figure > img')].map(i => i.getBoundingClientRect().width)"
+    )
+    assert all(width >= 570 for width in widths)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    # Whoever reads on at the right of a table still sees which row it is.
+    stay = page.evaluate(
+        """[...document.querySelectorAll('.scroll')]
+             .filter(one => one.checkVisibility() && one.scrollWidth > one.clientWidth)
+             .map(one => {
+               one.scrollLeft = 100;
+               const head = one.querySelector('tbody th').getBoundingClientRect();
+               return Math.abs(head.left - one.getBoundingClientRect().left) < 1;
+             })"""
+    )
+    context.close()
+    assert all(stay)
+
+
+@EVERY_PAGE
+def test_a_state_is_not_broken_over_lines(
+    opened: Callable[..., Page], audience: str, name: str
+) -> None:
+    page = opened(audience, name)
+    unfold(page)
+    broken = page.evaluate(
+        """[...document.querySelectorAll('.state')].filter(one => one.getClientRects().length > 1)
+             .map(one => one.innerText)"""
+    )
+    assert broken == []
+
+
 @pytest.fixture(scope="module")
 def printed(
     pack_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory

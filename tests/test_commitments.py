@@ -660,6 +660,13 @@ def test_a_public_table_does_not_name_our_files(report: Report) -> None:
     assert "raw/" not in psa_.commitments_table(public, "transport").text
 
 
+def test_a_level_of_a_standard_reads_as_one(report: Report) -> None:
+    lines = psa_.commitments_table(report, "partners").text.splitlines()
+    standard = next(line for line in lines if line.startswith("WP6"))
+    assert "The national standard is met at this level: level 5\t" in standard
+    assert "the newest figure is level 1 (31 March 2004)" in standard
+
+
 def test_the_councils_own_count_stands_beside_ours(report: Report) -> None:
     text = psa_.closing_account(report).text
     assert "strategy priorities delivered\t57\t" in text
@@ -678,6 +685,10 @@ def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
     for name in report.commitments["commitment"]:
         assert name in drawn
         assert re.search(rf"\b{name}\b", chart.alt)
+    # The dashed line lies beneath all names and says which day it is.
+    assert "31 December 2004, this quarter's end" in drawn
+    line = chart.svg.index("stroke-dasharray: 6,3.6")
+    assert line < min(chart.svg.index(f">{one}</text>") for one in report.commitments["commitment"])
     assert "overdue: WP3a, ED1a" in chart.alt
     assert "the dashed line is 31 December 2004" in chart.alt
     colours = {colour for colour, _ in COMMITMENT_MARKS.values()}

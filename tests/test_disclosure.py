@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import itertools
 import json
 import re
@@ -24,7 +25,15 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import psa_analysis as psa
-from psa_analysis.disclosure import complement, feasible, protect, small, withheld
+from psa_analysis.disclosure import (
+    NOT_SHOWN,
+    _commitments,
+    complement,
+    feasible,
+    protect,
+    small,
+    withheld,
+)
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
@@ -308,6 +317,23 @@ def test_states_are_the_same_for_both_audiences(both: tuple[Report, Report], pac
     assert inside.commitments["state"].tolist() == public.commitments["state"].tolist()
 
 
+def test_commitments_that_rest_on_nothing_small_say_why(both: tuple[Report, Report]) -> None:
+    inside, public = both
+    columns = ["commitment", "state", "reason", "evidence"]
+    pd.testing.assert_frame_equal(inside.commitments[columns], public.commitments[columns])
+    few = inside.commitments["unit"].eq("more people")
+    assert few.any()
+    told = dataclasses.replace(
+        inside,
+        commitments=inside.commitments.assign(value=inside.commitments["value"].mask(few, 3)),
+    )
+    hidden = _commitments(told, told.commitments)
+    assert (hidden["reason"] == NOT_SHOWN).equals(few)
+    other = inside.commitments["commitment"] == "MW1"
+    changed = told.commitments.assign(reason=told.commitments["reason"].mask(other, "otherwise"))
+    assert (_commitments(told, changed)["reason"] == NOT_SHOWN).equals(few | other)
+
+
 def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) -> None:
     _, public = both
     before, now = (one.assessment.set_index("measure") for one in both)
@@ -324,6 +350,20 @@ def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) 
         pd.testing.assert_series_equal(before.loc[measure], now.loc[measure])
     draws = [one.outlooks["N26-county"].draws for one in both]
     assert np.array_equal(*draws)
+
+
+def test_a_chart_of_a_target_alone_is_of_one_level_and_one_year(
+    both: tuple[Report, Report],
+) -> None:
+    _, public = both
+    svg = psa.trajectory_chart(public, "N7-gps").svg
+    drawn = re.findall(r">([^<>]+)</text>", svg)
+    assert "Readings not shown: small numbers" in drawn
+    assert [one for one in drawn if re.fullmatch(r"[\d.,]+", one)].count("6") == 1
+    assert not [one for one in drawn if re.fullmatch(r"\d\.\d", one)]
+    panels = "\n".join(re.findall(r">([^<>]+)</text>", psa.small_multiples(public).svg))
+    assert "not shown, target 6" in panels
+    assert "2006\n2006" not in panels
 
 
 def test_chances_that_rest_on_small_numbers_are_in_tenths(both: tuple[Report, Report]) -> None:

@@ -690,7 +690,7 @@ def test_councils_figures_are_not_added_up_to_the_countys(loaded: tuple) -> None
 
 def test_a_made_up_basket_is_no_published_figure(report_of: Callable[[str], Report]) -> None:
     text = library.context_table(report_of("2006-07 Q3"), "N10").text
-    assert text == "Published figures that bear on N10: none."
+    assert text == "No published figures that bear on N10 were known by 14 February 2007."
 
 
 def test_the_words_come_from_the_numbers(report_of: Callable[[str], Report]) -> None:

@@ -658,6 +658,9 @@ def test_the_ranked_table_has_every_member_once(report: Report) -> None:
     assert places == sorted(places)
     assert lines[-1].startswith("Authority K\tno figure had come in")
     tied = made_of(report, "L7-family", family_of(70, 90, 80, 70, 70, 60, 50, 40, 30))
+    # Hardly inside or outside is no figure of nothing.
+    beside = {line.split("\t")[0]: line.split("\t")[-1] for line in lines}
+    assert (beside["Authority D"], beside["Authority O"]) == ("just inside", "just outside")
     text = psa.family_table(tied, "L7-family", NEIGHBOURS).text
     assert "Leicestershire\t3 =\t70%\ttop\ton it" in text
     assert "Derby\t1\t90%\ttop\t+20.0" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from scipy.special import betaln
 import psa_analysis as psa
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import Report, load_observations, make_report
+from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
 from psa_analysis.places import (
     CONTRIBUTION_COLUMNS,
     REST,
@@ -611,3 +612,19 @@ def test_the_charts_carry_their_words_and_numbers(report: Report) -> None:
     for draw in (psa.contributions_chart, psa.hotspots_chart):
         for measure in ("N2", "N13"):
             assert draw(report, measure).svg == draw(report, measure).svg
+
+
+@pytest.mark.parametrize(
+    ("page", "measure", "part"),
+    [("01_prosperity", "N2", "Upper school H"), ("02_safer_county", "N13", "North West Leic")],
+)
+def test_the_parts_stand_on_the_page_of_their_theme(page: str, measure: str, part: str) -> None:
+    cells = json.loads((ROOT / "notebooks" / f"{page}.ipynb").read_text())["cells"]
+    said = {
+        "".join(cell["source"]): json.dumps(cell["outputs"], ensure_ascii=False)
+        for cell in cells
+        if cell["cell_type"] == "code"
+    }
+    for show in ("contributions_words", "contributions_chart", "contributions_table",
+                 "hotspots_words", "hotspots_chart"):  # fmt: skip
+        assert part in said[f'psa.{show}(report, "{measure}")'], show

@@ -66,7 +66,8 @@ class Chart:
         """The numbers drawn as a folded table."""
         frame = _plainly(self.data) if self.shown is None else self.shown
         words = self.alt.removeprefix("Illustrative figures. ")
-        what = re.split(r"[.:;](?:\s|$)", words, maxsplit=1)[0]
+        # What stands in brackets is no end of what is said.
+        what = re.split(r"\s*\([^)]*\)(?=[.:;])|[.:;](?:\s|$)", words, maxsplit=1)[0]
         what += " (illustrative)" if "Illustrative figures." in self.alt else ""
         numeric = [name for name in frame.columns[1:] if frame[name].map(_is_figure).all()]
         return table(frame, f"{what}: the numbers", numeric=numeric, folded=True)

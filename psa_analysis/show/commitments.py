@@ -248,6 +248,7 @@ def commitments_chart(report: Report) -> Chart:
             axes.annotate(
                 row["commitment"], (row["at"], heights[int(str(index))]), (7, 0),
                 textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=2.5,
             )  # fmt: skip
         first = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
         left = first - pd.DateOffset(months=1)
@@ -257,7 +258,13 @@ def commitments_chart(report: Report) -> Chart:
                 left, height, f" {objectives[objective]}", va="center", fontweight="bold",
                 fontsize=11, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
             )  # fmt: skip
-        axes.axvline(date2num(report.period.end), color=GREY, linestyle=(0, (5, 3)), linewidth=1.2)
+        # Beneath marks and names, which are easier to read unbroken than a line is.
+        quarter = date2num(report.period.end)
+        axes.axvline(quarter, color=GREY, linestyle=(0, (5, 3)), linewidth=1.2, zorder=1)
+        axes.annotate(
+            f"{day_text(report.period.end)}, this quarter's end", (quarter, -depth), (5, 4),
+            textcoords="offset points", va="bottom", fontsize=9, color=GREY,
+        )  # fmt: skip
         years = pd.date_range(left, end, freq="YS")
         axes.set_xticks(
             [*years, later, undated], [*[f"Jan\n{day.year}" for day in years], "later", "no date"]

@@ -23,7 +23,7 @@ from psa_analysis.show.chart import (
     year_step,
 )
 from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import counted, figure_text, level_text, listed
+from psa_analysis.show.words import counted, figure_text, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,9 +45,9 @@ def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES)
         {
             "Quarter": points["period"],
             "Figure": [figure_text(value, unit) for value in points["value"]],
-            "Mean": [level_text(value, unit) for value in points["centre"]],
-            "Lower limit": [level_text(value, unit) for value in points["lower"]],
-            "Upper limit": [level_text(value, unit) for value in points["upper"]],
+            "Mean": [figure_text(value, unit) for value in points["centre"]],
+            "Lower limit": [figure_text(value, unit) for value in points["lower"]],
+            "Upper limit": [figure_text(value, unit) for value in points["upper"]],
             "Limits": points["trial"].map({True: "trial", False: "full"}),
             "Kind": points["kind"],
             "Because of": [
@@ -80,8 +80,8 @@ def control_sentences(control: Control) -> str:
     since = f" since {phase['period'].iloc[0]}" if last["phase"] else ""
     said = [
         f"{counted(int(known.sum()), 'quarter')} up to {last['period']}: the mean{since} is "
-        f"{level_text(last['centre'], unit)}, and ordinary variation runs from "
-        f"{level_text(last['lower'], unit)} to {level_text(last['upper'], unit)}"
+        f"{figure_text(last['centre'], unit)}, and ordinary variation runs from "
+        f"{figure_text(last['lower'], unit)} to {figure_text(last['upper'], unit)}"
     ]
     signs = _control_signs(control)
     found = (
@@ -226,8 +226,9 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
             axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
     last = points.iloc[-1]
     kind = "trial limit" if last["trial"] else "limit"
+    end = last["period_end"]
     labels: Labels = [
-        (last[column], last["period_end"], f"{name} {level_text(last[column], control.unit)}", GREY)
+        (last[column], end, f"{name} {figure_text(last[column], control.unit)}", GREY)
         for column, name in (
             ("centre", "Mean"), ("upper", f"Upper {kind}"), ("lower", f"Lower {kind}"),
         )
@@ -235,7 +236,7 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
     if pd.notna(control.target):
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
         text = f"Target {figure_text(control.target, control.unit)}"
-        labels.append((control.target, last["period_end"], text, TEAL))
+        labels.append((control.target, end, text, TEAL))
     return labels
 
 

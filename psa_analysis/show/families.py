@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -118,7 +117,6 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     ranked = ranked.sort_values(["place", "area"])
     left_out = rows[rows["left_out"] != ""]
     better = 1 if higher else -1
-    points = partial(figure_text, unit="percentage points" if unit == "percent" else unit)
     shared = ranked["place"].duplicated(keep=False)
     frame = pd.DataFrame(
         {
@@ -133,7 +131,7 @@ def family_table(report: Report, measure: str, family: str) -> Html:
                 QUARTILES[quartile(value, ranked["figure"], higher)] for value in ranked["figure"]
             ],
             "Inside the edge": [
-                "on it" if abs(value) < 1e-9 else f"{'+' if value > 0 else '−'}{points(abs(value))}"
+                _inside_text(value, "percentage points" if unit == "percent" else unit)
                 for value in better * (ranked["figure"] - newest["edge"])
             ],
         }
@@ -188,6 +186,16 @@ def standings_table(report: Report, measure: str, family: str) -> Html:
 def _family_title(definition: pd.Series, family: str, illustrative: bool) -> str:
     mark = " (illustrative figures)" if illustrative else ""
     return f"{definition['title']}: our place in the {family}{mark}"
+
+
+def _inside_text(value: float, unit: str) -> str:
+    """How far inside the edge: ``+4.4``, ``−0.7``; too little for its decimals in words."""
+    if abs(value) < 1e-9:
+        return "on it"
+    text = figure_text(abs(value), unit)
+    if not text.strip("0."):
+        return "just inside" if value > 0 else "just outside"
+    return f"{'+' if value > 0 else '−'}{text}"
 
 
 #: The quartiles, best first.

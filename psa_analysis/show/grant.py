@@ -20,13 +20,14 @@ from psa_analysis.pipeline import Report
 from psa_analysis.show.chart import BLUE, GREY, TEAL, Chart, as_svg, new_figure
 from psa_analysis.show.table import Html, sentence, table
 from psa_analysis.show.words import (
+    amount_text,
     chance_text,
     counted,
     listed,
     pounds_text,
     range_text,
+    signed,
     unit_of_difference,
-    with_unit,
 )
 
 
@@ -161,14 +162,14 @@ def gains_table(report: Report) -> Html:
             "Measure": rows["measure"],
             "What is measured": rows["title"],
             "A tenth of the way is": [
-                with_unit(step, unit_of_difference(unit)) for step, unit in steps
+                amount_text(step, unit_of_difference(unit)) for step, unit in steps
             ],
             "It adds, of the pot": _ranges(rows, "least", "most"),
             "One unit adds": _ranges(rows, "unit_least", "unit_most"),
         }
     )
     caption = "What a due reading that is better by a tenth of the way to the target would bring"
-    return table(frame, caption, numeric=list(frame.columns[2:]))
+    return table(frame, caption, numeric=list(frame.columns[3:]))
 
 
 def _ranges(rows: pd.DataFrame, one: str, other: str, decimals: int = 2) -> list[str]:
@@ -296,7 +297,9 @@ def gains_chart(report: Report, most: int = 6) -> Chart:
             panel.axvline(0, color=GREY, linewidth=1)
             panel.set_title(name, loc="left", fontsize=12)
             panel.set(ylim=(0, 103), xlim=(-50, 100), xticks=[0, 50])
-            panel.xaxis.set_major_formatter(lambda value, _: f"{value:+.0f}%" if value else "0")
+            panel.xaxis.set_major_formatter(
+                lambda value, _: f"{signed(value, 0)}%" if value else "0"
+            )
             panel.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
         for panel in panels[len(names) :]:
             panel.remove()

@@ -87,7 +87,9 @@ def links_chart(report: Report) -> Chart:
         {
             "Target": data["target"],
             "Linked to": data["linked_to"],
-            "Correlation": data["correlation"].map("{:g}".format, na_action="ignore"),
+            "Correlation": [
+                NOT_STATED if pd.isna(one) else f"{one:g}" for one in data["correlation"]
+            ],
         }
-    ).fillna(NOT_STATED)
+    )
     return Chart(svg, alt, data, shown)

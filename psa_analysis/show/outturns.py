@@ -16,9 +16,8 @@ from psa_analysis.grant import gain_curve, pot_shares
 from psa_analysis.pipeline import Report, assessment_row
 from psa_analysis.show.table import Html, of_theme, sentence, table
 from psa_analysis.show.words import (
+    amount_text,
     chance_text,
-    figure_text,
-    of_one,
     pot_text,
     unit_of_difference,
     with_unit,
@@ -121,7 +120,7 @@ def outturn_words(found: Outturn) -> Html:
     points = "percentage points" if unit in ("percent", "percent change") else unit
     if found.step:
         moved = (
-            f"If the reading of {found.due} were {_amount(found.by, points)} "
+            f"If the reading of {found.due} were {amount_text(found.by, points)} "
             f"{'better' if found.step > 0 else 'worse'} than forecast, around "
             f"{with_unit(found.middle, unit)}"
         )
@@ -142,12 +141,6 @@ def outturn_words(found: Outturn) -> Html:
         if not found.step:
             said = said.replace("would be", "is")
     return sentence(f"{found.title}: {said[:1].lower()}{said[1:]}.")
-
-
-def _amount(size: float, unit: str) -> str:
-    text = figure_text(size, unit).removesuffix(".0")
-    named = "points" if unit == "index" else unit
-    return f"{text} {of_one(named) if text == '1' else named}"
 
 
 def outturn_table(report: Report, theme: str | None = None) -> Html:
@@ -175,7 +168,7 @@ def outturn_table(report: Report, theme: str | None = None) -> Html:
         found = [outturn(report, measure, step) for step in STEPS]
         made.append(
             {"Measure": measure, "What is measured": found[0].title}
-            | {"A tenth of the way": _amount(way / 10, unit_of_difference(found[0].unit))}
+            | {"A tenth of the way": amount_text(way / 10, unit_of_difference(found[0].unit))}
             | {f"Chance, {words[one.step]}": chance_text(one.chance) for one in found}
             | {
                 f"Reward, {words[one.step]}": pot_text(one.least, one.most)
@@ -194,4 +187,5 @@ def outturn_table(report: Report, theme: str | None = None) -> Html:
             "there is nothing to move."
         )
     frame = pd.DataFrame(made)
-    return table(frame, caption, numeric=list(frame.columns[2:]))
+    # Amounts in words of several units may break, so that the names beside them have room.
+    return table(frame, caption, numeric=list(frame.columns[3:]))

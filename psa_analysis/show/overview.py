@@ -182,7 +182,7 @@ def _dots_by_state(
         for place, style in lines:
             axes.axvline(place, color=GREY, linestyle=style, linewidth=1.2)
         axes.set(xlabel="", ylabel="", xlim=limits)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%".replace("-", "−"))
         axes.grid(axis="x")
         if states:
             axes.legend(

@@ -103,7 +103,8 @@ def _change_words(apart: Decomposition, unit: str, rate: bool) -> str:
         return text
     within, mix = (difference_text(_number(apart.table[name].sum()), unit)
                    for name in ("within", "mix"))  # fmt: skip
-    return f"{text}: {within} because the rates of the parts moved, {mix} because their sizes did"
+    parts = counted(2, apart.kind).removeprefix("2 ")
+    return f"{text}: {within} because the rates of the {parts} moved, {mix} because their sizes did"
 
 
 def _number(value: Any) -> float:

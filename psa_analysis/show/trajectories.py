@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from psa_analysis.disclosure import NOT_SHOWN
@@ -22,8 +23,16 @@ from psa_analysis.show.chart import (
     new_figure,
     year_step,
 )
-from psa_analysis.show.table import Html, table, templates
-from psa_analysis.show.words import STATE_SIGNS, counted, figure_text, listed, state_text, with_unit
+from psa_analysis.show.table import Html, sentence, table, templates
+from psa_analysis.show.words import (
+    STATE_SIGNS,
+    counted,
+    day_text,
+    figure_text,
+    listed,
+    state_text,
+    with_unit,
+)
 from psa_analysis.trajectory import (
     baseline_end,
     due_period,
@@ -97,6 +106,11 @@ def context_table(report: Report, reference: str) -> Html:
     rows = report.readings[report.readings["measure"].isin(context.index)]
     # What is made up was not published.
     rows = rows[~rows["illustrative"].astype(bool)]
+    if rows.empty:
+        return sentence(
+            f"No published figures that bear on {reference} were known by "
+            f"{day_text(report.cut_off)}."
+        )
     frame = pd.DataFrame(
         {
             "Figure": rows["measure"].map(context["title"]),
@@ -149,7 +163,8 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
             if definition["continues"]:
                 _draw_break(axes, own)
         elif len(gaps):
-            axes.text(0.5, 0.5, "Readings not shown: small numbers", transform=axes.transAxes,
+            # Low, since a target without a path stands in the middle.
+            axes.text(0.5, 0.15, "Readings not shown: small numbers", transform=axes.transAxes,
                       ha="center")  # fmt: skip
         elif not labels:
             axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
@@ -157,6 +172,9 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         label_ends(axes, labels)
         mark_years(axes, year_step(axes))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
+        if not np.ptp(axes.dataLim.intervaly) > 0 and pd.notna(row["target"]):
+            # One level has no scale.
+            axes.set_yticks([row["target"]])
         svg = as_svg(figure)
     alt = _trajectory_alt(row, own, len(gaps))
     if definition["continues"] and len(own):
@@ -384,10 +402,12 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
     axes.set_yticks([])
     axes.grid(visible=False)
     if len(own) or pd.notna(row["target"]):
-        ends = [num2date(end).year for end in axes.dataLim.intervalx]
-        axes.set_xticks(axes.dataLim.intervalx, [str(year) for year in ends], fontsize=9)
-        first, last_label = axes.get_xticklabels()
-        first.set_horizontalalignment("left")
-        last_label.set_horizontalalignment("right")
+        # A target without readings and path is one date.
+        ends = sorted(set(axes.dataLim.intervalx))
+        axes.set_xticks(ends, [str(num2date(end).year) for end in ends], fontsize=9)
+        if len(ends) > 1:
+            first, last_label = axes.get_xticklabels()
+            first.set_horizontalalignment("left")
+            last_label.set_horizontalalignment("right")
     else:
         axes.set_xticks([])

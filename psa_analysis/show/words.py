@@ -15,13 +15,14 @@ STATE_SIGNS = {
 
 
 _DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
-             "million journeys": 2, "per 1,000 residents": 1}  # fmt: skip
+             "million journeys": 2, "million pounds": 1, "per 1,000 residents": 1}  # fmt: skip
 
 
 def decimals(value: float, unit: str) -> int:
-    """How many decimals a figure of a unit usually has; none for a whole count."""
-    whole = float(value).is_integer() and unit not in _DECIMALS
-    return 0 if whole else _DECIMALS.get(unit, 1)
+    """How many decimals a figure of a unit usually has; none for a whole or large count."""
+    large = unit not in _DECIMALS and (float(value).is_integer() or abs(value) >= 100)
+    # A rate of thousands is no more exact than the thousands are.
+    return 0 if large or abs(value) >= 1000 else _DECIMALS.get(unit, 1)
 
 
 def day_text(day: date) -> str:
@@ -86,8 +87,17 @@ def difference_text(value: float, unit: str, signed: bool = True, named: bool = 
 def with_unit(value: float, unit: str) -> str:
     """A figure followed by its unit where the figure does not carry it."""
     text = figure_text(value, unit)
+    if unit == "level" and pd.notna(value):
+        return f"level {text}"
     plain = unit in ("percent", "percent change", "index") or pd.isna(value)
     return text if plain else f"{text} {of_one(unit) if text == '1' else unit}"
+
+
+def amount_text(size: float, unit: str) -> str:
+    """An amount in a unit, without a decimal of nothing: ``2 percentage points``, ``1 person``."""
+    text = figure_text(size, unit).removesuffix(".0")
+    named = "points" if unit == "index" else unit
+    return f"{text} {of_one(named) if text == '1' else named}"
 
 
 def of_one(unit: str) -> str:
@@ -152,6 +162,8 @@ def range_text(least: float, most: float, decimals: int = 0) -> str:
     if pd.isna(least):
         return "–"
     low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
+    if decimals and least > 0 and not low.strip("0."):
+        low = f"under {10**-decimals:.{decimals}f}"
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
@@ -177,9 +189,3 @@ def counted(number: int, noun: str) -> str:
 def are(number: int) -> str:
     """``is`` or ``are``, by how many there are."""
     return "is" if number == 1 else "are"
-
-
-def level_text(value: float, unit: str) -> str:
-    """A mean or limit: as :func:`figure_text`, but large counts in whole numbers."""
-    counted_in = unit not in _DECIMALS and abs(value) >= 100
-    return figure_text(round(value) if counted_in else value, unit)
