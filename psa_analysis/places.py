@@ -24,6 +24,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,8 @@ def _ratio(over: Fraction | None, under: Fraction | None) -> Fraction | None:
     return over / under if over is not None and under else None
 
 
+# Words, picture and table of a page ask for the same; nobody changes what they are given.
+@lru_cache(maxsize=8)
 def decompose(
     report: Report, measure: str, kind: str | None = None, since: str | None = None
 ) -> Decomposition:
