@@ -26,7 +26,7 @@ from psa_analysis.register.loading import load_agreement
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 # Enough to find what is wrong over the days, and few enough to wait for.
-settings.register_profile("psa", deadline=None, max_examples=40)
+settings.register_profile("psa", deadline=None, max_examples=15)
 settings.load_profile("psa")
 
 

@@ -283,7 +283,7 @@ def test_a_run_that_is_killed_leaves_the_last_good_pack(
     pack = tmp_path / "out" / "2004-05-Q3"
     good = bytes_of(pack)
     moments = random.Random(7)
-    for share in (0.5, 0.7, 0.85, 0.95):
+    for share in (0.6, 0.9):
         process = running(tmp_path, "--force")
         time.sleep(whole * share * moments.uniform(0.9, 1.1))
         process.kill()
@@ -454,7 +454,7 @@ def test_a_cluster_does_the_work_though_a_worker_is_killed(
         "psa.overview_table(report)",
     )  # fmt: skip
     where = ["--data", str(example), "--notebooks", str(tmp_path / "notebooks")]
-    several = ["--from", "2004-05 Q1", "--to", "2004-05 Q3"]
+    several = ["--from", "2004-05 Q2", "--to", "2004-05 Q3"]
     process = subprocess.Popen(
         [sys.executable, "-m", "psa_analysis.cli", "run", *several, "--dask", address, *where,
          "--outputs", str(tmp_path / "out")],
@@ -466,10 +466,10 @@ def test_a_cluster_does_the_work_though_a_worker_is_killed(
     os.killpg(workers[0].pid, signal.SIGKILL)
     output = process.communicate(timeout=180)[0]
     assert process.returncode == 0, output
-    assert output.count("The pack is") == 3
+    assert output.count("The pack is") == 2
     here = psa_run(*several, *where, "--outputs", str(tmp_path / "here"))
     assert here.exit_code == 0
-    for name in ("2004-05-Q1", "2004-05-Q2", "2004-05-Q3"):
+    for name in ("2004-05-Q2", "2004-05-Q3"):
         assert bytes_of(tmp_path / "out" / name) == bytes_of(tmp_path / "here" / name)
 
 
