@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from psa_analysis.findings import DataError, Finding, did_you_mean
 from psa_analysis.forecast import FEWEST, forecast, scale_of
@@ -215,7 +216,7 @@ def _from_one_moment(
         return None
     # Between readings that follow each other in the history; one that never moved has no step to
     # measure errors by, and is not scored.
-    step = past.apply(lambda row: row.dropna().diff().abs().mean(), axis=1)
+    step = pd.Series([_usual_step(row) for row in past.to_numpy()], index=past.index)
     future = future.where(step > 0)
     if future.isna().all(axis=None):
         return None
@@ -258,9 +259,7 @@ def _from_one_moment(
     for distance in DISTANCES:
         away = distance * step.to_numpy()[:, None] * np.sqrt(np.arange(1, horizon + 1))
         wanted = last[:, None] + away
-        chance = np.column_stack(
-            [found.probability(wanted[:, h], "higher")[:, h] for h in range(horizon)]
-        )
+        chance = found.probability(wanted, "higher")
         rows_of_targets.append(
             forecasts[["measure", "area", "origin", "period", "readings", "horizon"]].assign(
                 distance=distance,
@@ -270,6 +269,12 @@ def _from_one_moment(
             )
         )
     return forecasts, pd.concat(rows_of_targets, ignore_index=True)
+
+
+def _usual_step(row: NDArray[np.float64]) -> float:
+    """Mean size of the changes from each reading to the next; missing where there is none."""
+    steps = np.abs(np.diff(row[~np.isnan(row)]))
+    return float(steps.mean()) if len(steps) else float("nan")
 
 
 def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -28,10 +28,10 @@ import pandas as pd
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.loading import read_table
-from psa_analysis.performance import readings
+from psa_analysis.performance import readings, with_compared
 from psa_analysis.periods import Period, parse_period, period_containing, read_day
 from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.register.rows import NOT_STATED, parse_comparator
+from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.words import counted, day_text, figure_text, with_unit
 from psa_analysis.trajectory import baseline_end, exact
@@ -396,12 +396,8 @@ def _linked_figures(
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
     links = links[links != ""]
-    compared = [
-        comparator.name
-        for measure in links
-        if (comparator := parse_comparator(agreement.measures.at[measure, "comparator"]))
-    ]
-    known = as_of(observations[observations["measure"].isin([*links, *compared])], cut_off)
+    needed = observations["measure"].isin(with_compared(links, agreement))
+    known = as_of(observations[needed], cut_off)
     read = readings(known, agreement)
     read = read[read["area"] == agreement.settings.agreement.area]
     read = read[read["reading"].notna() & (read["period_end"] <= pd.Timestamp(period.end))]

@@ -405,7 +405,7 @@ def _affected(report: Report, hidden: pd.DataFrame, read: pd.DataFrame) -> set[s
     area, measures = report.agreement.settings.agreement.area, report.agreement.measures
     # Forecasts correct first figures by what became of earlier ones: a mean of at least four.
     whole = hidden[hidden["area"] == area].drop_duplicates(_CELL, keep="last")
-    newest = as_of(report.observations, report.cut_off)
+    newest = report.known
     newest = newest.merge(whole[[*_CELL, "received"]], on=[*_CELL, "received"])
     found = set(newest["measure"])
     found |= set(measures.index[measures["continues"].isin(found)])

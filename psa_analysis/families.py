@@ -20,7 +20,7 @@ from psa_analysis.intervals import Limits
 from psa_analysis.outlook import DRAWS, Outlook
 from psa_analysis.performance import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
-from psa_analysis.pipeline import Report
+from psa_analysis.pipeline import Report, remembered
 from psa_analysis.register.agreement import family_areas, rate_factor
 from psa_analysis.register.rows import parse_comparator
 
@@ -161,6 +161,7 @@ def figure_unit(definition: pd.Series) -> str:
     return "" if definition["basis"] == "rank" else str(definition["unit"])
 
 
+@remembered
 def standings(report: Report, measure: str, family: str) -> pd.DataFrame:
     """Place, quartile and distance to the top quartile's edge, period by period.
 
@@ -260,6 +261,7 @@ class FamilyOutlook:
     reason: str = ""
 
 
+@remembered
 def family_outlook(
     report: Report, measure: str, family: str, own: str | None = None
 ) -> FamilyOutlook:
@@ -510,6 +512,7 @@ class Funnel:
         return beyond > 0 and bool(bdtrc(beyond - 1, len(self.units), chance) < 0.05)
 
 
+@remembered
 def funnel(report: Report, measure: str, family: str) -> Funnel:
     """The newest figures of a family, each with the limits that its number of cases gives.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
@@ -120,6 +121,10 @@ _UNSEEN: dict[int, int | str] = {
 }  # fmt: skip
 
 
+_ANY_UNSEEN = re.compile(f"[{re.escape(''.join(map(chr, _UNSEEN)))}]")
+
+
 def visible(text: str) -> str:
     """A text in which nothing is hidden: what XML cannot hold, or would turn the rest around."""
-    return text.translate(_UNSEEN)
+    # Looking is quicker than translating, and there is hardly ever anything.
+    return text.translate(_UNSEEN) if _ANY_UNSEEN.search(text) else text

@@ -168,7 +168,7 @@ class Forecast:
         Parameters
         ----------
         value : float or array
-            In the measure's unit; one for all, or one per series.
+            In the measure's unit; one for all, one per series, or series x horizon.
         polarity : {"higher", "lower"}
             Which way is better.
 
@@ -179,25 +179,28 @@ class Forecast:
         """
         if polarity not in ("higher", "lower"):
             raise ValueError(f"polarity is higher or lower, not {polarity}")
-        wanted = np.broadcast_to(np.asarray(value, dtype=float), self.level.shape)
+        wanted = np.asarray(value, dtype=float)
+        if wanted.ndim < 2:
+            wanted = np.broadcast_to(wanted, self.level.shape)[:, None]
         # A count of 277 stands for 276.5 to 277.5.
-        counted = self.scale == "count"
+        scale = self.scale[:, None]
+        counted = scale == "count"
         edge = np.ceil(wanted) - 0.5 if polarity == "higher" else np.floor(wanted) + 0.5
         wanted = np.where(counted, edge, wanted)
         below = stdtr(
             self.degrees[:, None],
-            ((_forth(wanted, self.scale) / self.level)[:, None] - self.centre) / self.spread,
+            (_forth(wanted, self.scale) / self.level[:, None] - self.centre) / self.spread,
         )
         # Beyond the ends of the scale there is nothing.
-        top = np.where(self.scale == "percent", 100.0, np.inf)
-        bottom = np.where(self.scale == "real", -np.inf, 0.0)
+        top = np.where(scale == "percent", 100.0, np.inf)
+        bottom = np.where(scale == "real", -np.inf, 0.0)
         if polarity == "higher":
-            found = np.where((wanted > top)[:, None], 0.0, 1 - below)
-            found = np.where((wanted <= bottom)[:, None], 1.0, found)
+            found = np.where(wanted > top, 0.0, 1 - below)
+            found = np.where(wanted <= bottom, 1.0, found)
         else:
-            found = np.where((wanted < bottom)[:, None], 0.0, below)
-            found = np.where((wanted >= top)[:, None], 1.0, found)
-        return np.where(np.isnan(self.spread) | np.isnan(wanted)[:, None], np.nan, found)
+            found = np.where(wanted < bottom, 0.0, below)
+            found = np.where(wanted >= top, 1.0, found)
+        return np.where(np.isnan(self.spread) | np.isnan(wanted), np.nan, found)
 
     def one(self, number: int, horizon: int) -> Forecast:
         """The forecast of one series alone, no further than a horizon."""

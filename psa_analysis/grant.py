@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from psa_analysis.links import correlation_matrix, held_together
 from psa_analysis.outlook import Outlook
 from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.pipeline import Report
+from psa_analysis.pipeline import Report, remembered
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.settings import Settings
 from psa_analysis.trajectory import exact
@@ -212,6 +212,7 @@ def _rewards(report: Report) -> dict[str, _Reward]:
     }
 
 
+@remembered
 def grants(report: Report) -> pd.DataFrame:
     """What each measure's reward has come to, or may come to.
 
@@ -227,11 +228,10 @@ def grants(report: Report) -> pd.DataFrame:
         the register's order.
     """
     shares, whole = pot_shares(report.agreement), pot(report.agreement.settings)
-    rows = report.assessment.set_index("measure")
     copied = ["reference", "theme", "title", "unit", "without", "without_status", "target"]
     table = []
     for name, reward in _rewards(report).items():
-        row = rows.loc[name]
+        row = report.rows[name]
         made: dict[str, object] = dict.fromkeys(GRANT_COLUMNS, np.nan)
         made |= {column: row[column] for column in copied}
         made |= {"measure": name, "pot_share": float(shares[name])}
@@ -291,6 +291,7 @@ class WholeGrant:
         )
 
 
+@remembered
 def whole_grant(report: Report, links: float | None = None, draws: int = DRAWS) -> WholeGrant:
     """Simulate the whole agreement's reward, linked measures together.
 
@@ -368,6 +369,7 @@ def simulate(
     return least, most
 
 
+@remembered
 def gains(report: Report) -> pd.DataFrame:
     """What a better outturn would bring, measure by measure.
 
@@ -385,10 +387,9 @@ def gains(report: Report) -> pd.DataFrame:
         same for one unit); most gain first.
     """
     shares = pot_shares(report.agreement)
-    rows = report.assessment.set_index("measure")
     table = []
     for name in shares:
-        row = rows.loc[name]
+        row = report.rows[name]
         curve = gain_curve(report, name, steps=(0.0, 0.1))
         if curve.empty:
             continue
@@ -429,7 +430,7 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
         were the middle of the forecast so moved, and no chance about it), one row per step; empty
         where the outturn is final, where nothing can be said, or where no start is stated.
     """
-    row = report.assessment.set_index("measure").loc[measure]
+    row = report.rows[measure]
     columns = ["step", "least", "most", "certain"]
     empty = pd.DataFrame(columns=columns, dtype=float)
     start = row["without"] if pd.notna(row["without"]) else row["baseline"]

@@ -10,6 +10,10 @@ import pandas as pd
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of, visible
 
+# Reports take a few rows from small tables thousands of times. With text held as Python's own each
+# takes a fraction of the time that it takes with Arrow's, and large files load no slower.
+pd.set_option("mode.string_storage", "python")
+
 RETURN_FOLDERS = ("returns", "published")
 
 #: What makes a spreadsheet take a text for a formula, full-width forms included.

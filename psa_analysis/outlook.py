@@ -98,14 +98,11 @@ class Outlook:
             {
                 "period": [period.label for period in self.periods],
                 "period_end": pd.to_datetime([period.end for period in self.periods]),
-                "median": np.quantile(self.draws, 0.5, axis=0, method=_DRAWN),
             }
         )
-        for percent in INTERVALS:
-            ends = np.quantile(
-                self.draws, [0.5 - percent / 200, 0.5 + percent / 200], axis=0, method=_DRAWN
-            )
-            table[f"low_{percent}"], table[f"high_{percent}"] = ends
+        names = ["median", *(f"{end}_{one}" for one in INTERVALS for end in ("low", "high"))]
+        shares = [0.5, *(0.5 + way * one / 200 for one in INTERVALS for way in (-1, 1))]
+        table[names] = np.quantile(self.draws, shares, axis=0, method=_DRAWN).T
         return table[table["median"].notna()].reset_index(drop=True)
 
     def interval(self, percent: int) -> tuple[float, float]:
@@ -353,6 +350,8 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
     """
     own = vintages[(vintages["measure"] == measure) & (vintages["area"] == area)]
     own = own[own["value"].notna() & (own["value"] != 0)].sort_values("received")
+    if (own["flag"] == "provisional").sum() < _FEWEST_REVISIONS:
+        return Revision()
     first = own[own["flag"] == "provisional"].groupby("period")["value"].first()
     last = own[own["flag"] != "provisional"].groupby("period")["value"].last()
     change = (last / first).dropna() - 1

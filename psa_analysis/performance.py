@@ -152,7 +152,9 @@ def _readings_of_one(
     if basis == "annual" and measure["frequency"] == "quarterly":
         in_year = series["period_end"].dt.month != 3
         result.loc[in_year, ["reading", "missing"]] = float("nan"), "the year is not complete"
-    result.loc[result["reading"].isna() & (result["missing"] == ""), "missing"] = "suppressed"
+    lacking = result["reading"].isna()
+    if lacking.any():
+        result.loc[lacking & (result["missing"] == ""), "missing"] = "suppressed"
     result = _with_limits(result, measure)
     return _change(result, measure) if basis == "change_from_baseline" else result
 
@@ -234,8 +236,9 @@ def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.
     back = [periods_used(basis, frequency, end) - 1 for end in ends]
     if not any(back):
         return ends
-    quarters = ends.dt.to_period("Q-MAR") - pd.Series(back, index=ends.index)
-    return quarters.dt.end_time.dt.normalize()
+    months = ends.to_numpy().astype("datetime64[M]") - 3 * np.array(back)
+    last = (months + 1).astype("datetime64[D]") - 1
+    return pd.Series(last.astype("datetime64[ns]"), index=ends.index)
 
 
 def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
@@ -489,6 +492,17 @@ def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
     for column in ("reading", "lower", "upper"):
         result[column] = change_from(result[column], base)
     return result
+
+
+def with_compared(measures: Iterable[str], agreement: Agreement) -> set[str]:
+    """Some measures, and those that their readings are compared with."""
+    names = set(measures)
+    return names | set(agreement.measures.loc[list(names), "comparator"].map(_compared_name))
+
+
+def _compared_name(text: str) -> str:
+    comparator = parse_comparator(text)
+    return comparator.name if comparator else ""
 
 
 def weakest(flags: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import pickle
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +59,11 @@ AUDIENCES = ("internal", "public")
 REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience")
+
+
+#: For what the words, the picture and the table of a page ask of the same report: worked out once.
+#: Nobody changes what it gives.
+remembered = lru_cache(maxsize=16)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -130,6 +135,29 @@ class Report:
             return None
         day = self.period.start - timedelta(days=1)
         return report_at(self, period_containing(day, "quarter"))
+
+    @cached_property
+    def known(self) -> pd.DataFrame:
+        """The observations that had come in by the cut-off, the newest vintage of each."""
+        return as_of(self.observations, self.cut_off)
+
+    @cached_property
+    def own_readings(self) -> dict[str, pd.DataFrame]:
+        """The readings of the agreement's area up to the reporting period, by measure.
+
+        With those that could not be made; oldest first.
+        """
+        made = self.readings
+        mine = made["area"] == self.agreement.settings.agreement.area
+        mine &= made["period_end"] <= pd.Timestamp(self.period.end)
+        own = made[mine].sort_values("period_end", kind="stable")
+        return {str(name): rows for name, rows in own.groupby("measure", sort=False)}
+
+    @cached_property
+    def rows(self) -> dict[str, pd.Series]:
+        """The assessment's rows, by measure."""
+        names = self.assessment["measure"]
+        return {str(name): self.assessment.iloc[place] for place, name in enumerate(names)}
 
     def __repr__(self) -> str:
         return (
@@ -339,10 +367,13 @@ def open_report(
 def _report_of_run() -> Report | None:
     """The report that the run has made which this notebook is part of; None outside a run."""
     path = os.environ.get(REPORT_OF_RUN)
-    if not path:
-        return None
-    with Path(path).open("rb") as file:
-        made = pickle.load(file)
+    return kept_report(Path(path)) if path else None
+
+
+@lru_cache(maxsize=1)
+def kept_report(path: Path) -> Report:
+    """The report that a run keeps for its notebooks: read once by each process."""
+    made = pickle.loads(path.read_bytes())
     assert isinstance(made, Report)
     return made
 
@@ -388,14 +419,13 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
     KeyError
         If there is no such measure in it.
     """
-    rows = report.assessment[report.assessment["measure"] == measure]
-    if rows.empty:
-        measures = report.assessment["measure"].tolist()
+    if measure not in report.rows:
+        measures = list(report.rows)
         raise KeyError(
             f"there is no measure '{measure}'; the assessment has {', '.join(measures)}. "
             + did_you_mean(str(measure), measures)
         )
-    return rows.iloc[0]
+    return report.rows[measure]
 
 
 def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
@@ -406,21 +436,20 @@ def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
     pandas.DataFrame
         The columns of :data:`psa_analysis.performance.READING_COLUMNS` and ``planned``.
     """
-    area, end = report.agreement.settings.agreement.area, pd.Timestamp(report.period.end)
-    own = report.readings
-    own = own[(own["measure"] == measure) & (own["area"] == area)]
-    own = own[own["reading"].notna() & (own["period_end"] <= end)]
-    own = own.sort_values("period_end").reset_index(drop=True)
+    own = _own_readings(report, measure)
+    own = own[own["reading"].notna()].reset_index(drop=True)
     path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
     return own.assign(planned=path)
 
 
 def readings_not_shown(report: Report, measure: str) -> pd.DataFrame:
     """The readings of one measure, up to the reporting period, that a public report holds back."""
-    area, end = report.agreement.settings.agreement.area, pd.Timestamp(report.period.end)
-    own = report.readings
-    own = own[(own["measure"] == measure) & (own["area"] == area) & (own["period_end"] <= end)]
-    return own[own["missing"] == NOT_SHOWN].sort_values("period_end").reset_index(drop=True)
+    own = _own_readings(report, measure)
+    return own[own["missing"] == NOT_SHOWN].reset_index(drop=True)
+
+
+def _own_readings(report: Report, measure: str) -> pd.DataFrame:
+    return report.own_readings.get(measure, report.readings.head(0))
 
 
 def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:
@@ -432,12 +461,10 @@ def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) ->
         If there is no such measure in the assessment.
     """
     assessment_row(report, measure)
-    agreement, end = report.agreement, pd.Timestamp(report.period.end)
-    own = report.readings
-    own = own[(own["measure"] == measure) & (own["area"] == agreement.settings.agreement.area)]
+    agreement = report.agreement
     unit = str(observed_units(agreement.measures)[measure])
     return measure_control(
-        own[own["period_end"] <= end], agreement.measures.loc[measure], unit,
+        _own_readings(report, measure), agreement.measures.loc[measure], unit,
         register_rebases(agreement, measure), rules,
     )  # fmt: skip
 

@@ -24,7 +24,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,9 +34,8 @@ from scipy.special import betaln, gammaln
 from psa_analysis.findings import ParameterError, did_you_mean
 from psa_analysis.performance import observations_used, years_averaged
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
-from psa_analysis.pipeline import Report
+from psa_analysis.pipeline import Report, remembered
 from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
-from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.words import listed
 from psa_analysis.trajectory import exact, planned_path
 
@@ -191,8 +189,7 @@ def _ratio(over: Fraction | None, under: Fraction | None) -> Fraction | None:
     return over / under if over is not None and under else None
 
 
-# Words, picture and table of a page ask for the same; nobody changes what they are given.
-@lru_cache(maxsize=8)
+@remembered
 def decompose(
     report: Report, measure: str, kind: str | None = None, since: str | None = None
 ) -> Decomposition:
@@ -341,28 +338,33 @@ def _figures(report: Report, definition: pd.Series, parts: list[Part]) -> dict[s
     out. Oldest first.
     """
     _, measure, own = parts[0]
-    known = as_of(report.observations, report.cut_off)
-    series = {key: rows.set_index("period") for key, rows in known.groupby(["measure", "area"])}
-    read = report.readings
-    read = read[(read["measure"] == measure) & (read["area"] == own) & read["reading"].notna()]
-    read = read[read["period_end"] <= pd.Timestamp(report.period.end)].sort_values("period_end")
+    read = report.own_readings.get(measure, report.readings.head(0))
     columns = ["value"]
     if rate_factor(definition["unit"]) is not None:
         columns = ["numerator", "denominator"]
+    known = report.known[report.known["measure"].isin({one for _, one, _ in parts})]
+    # What each part counted in each period, and whether that is made up.
+    counted: dict[tuple[str, str], dict[str, tuple[list[float], bool]]] = {}
+    named = known[["measure", "area", "period", "illustrative", *columns]]
+    for one, area, label, made_up, *figures in named[named[columns].notna().all(axis=1)].itertuples(
+        index=False
+    ):
+        counted.setdefault((one, area), {})[label] = figures, made_up
+    whole = known[(known["measure"] == measure) & (known["area"] == own)]
     found: dict[str, pd.DataFrame] = {}
-    for label in read["period"]:
-        used = observations_used(known, report.agreement, measure, own, label)
+    for label in read.loc[read["reading"].notna(), "period"]:
+        used = observations_used(whole, report.agreement, measure, own, label)
         periods = list(used.loc[used["part"] == "reading", "period"])
         rows: dict[str, list[object]] = {}
         for name, one, area in parts:
-            mine = series.get((one, area), known.head(0).set_index("period"))
-            mine = mine[mine.index.isin(periods)]
-            if len(mine) < len(periods) or mine[columns].isna().any(axis=None):
+            there = counted.get((one, area), {})
+            if any(period not in there for period in periods):
                 continue
             sums: list[Fraction | None] = [
-                sum(map(exact, mine[column]), Fraction(0)) for column in columns
+                sum(map(exact, column), Fraction(0))
+                for column in zip(*(there[period][0] for period in periods), strict=True)
             ]
-            made_up = bool(mine["illustrative"].any())
+            made_up = any(there[period][1] for period in periods)
             rows[name] = [*sums, *[None] * (2 - len(sums)), made_up, periods]
         if _WHOLE in rows and len(rows) > 1:
             titles = ["numerator", "denominator", "illustrative", "periods"]
@@ -540,6 +542,7 @@ def shrunken_draws(
     return generator.beta(first + over, second + under - over)
 
 
+@remembered
 def hotspots(
     report: Report, measure: str, kind: str | None = None, since: str | None = None
 ) -> Hotspots:

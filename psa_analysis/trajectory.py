@@ -128,7 +128,7 @@ def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
     if pd.isna(baseline) or pd.isna(goal) or across:
         return pd.Series(np.nan, index=ends.index)
     start, length = _span(measure)
-    passed = ends.dt.year * 12 + ends.dt.month - start
+    passed = _months_of(ends) - start
     if profile in PROFILES_WITH_POINTS:
         at, levels = _knots(measure, goal)
         if profile == "given":
@@ -141,8 +141,16 @@ def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
     if measure["basis"] == "milestone":
         share = np.floor(share)  # not done until it is due
     if profile == "constant rate":
-        return baseline * (goal / baseline) ** share
-    return baseline + _SHAPES[profile][0](share) * (goal - baseline)
+        path = baseline * (goal / baseline) ** share
+    else:
+        path = baseline + _SHAPES[profile][0](share) * (goal - baseline)
+    return pd.Series(path, index=ends.index)
+
+
+def _months_of(ends: pd.Series) -> NDArray[np.int64]:
+    """The month of each day, counted as :func:`_months` does."""
+    since_1970 = ends.to_numpy().astype("datetime64[M]").astype(np.int64)
+    return since_1970 + 12 * 1970 + 1
 
 
 def _seasonal(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:

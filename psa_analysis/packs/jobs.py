@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-from psa_analysis.pipeline import ROOT, Report
+from psa_analysis.pipeline import ROOT, Report, kept_report
 
 #: A cell that takes longer is stopped, so that nobody waits for an endless loop.
 CELL_SECONDS = 600.0
@@ -71,12 +69,10 @@ class Job:
     code: bool
     seconds: float
 
-    @cached_property
+    @property
     def report(self) -> Report:
         """The period's report, which gives the parameters."""
-        made = pickle.loads(self.shared.read_bytes())
-        assert isinstance(made, Report)
-        return made
+        return kept_report(self.shared)
 
     @property
     def executed(self) -> Path:

@@ -19,8 +19,8 @@ from psa_analysis.packs.page import exporter
 from psa_analysis.show.chart import only_words
 
 for _name in (
-    "ipykernel.debugger", "matplotlib.backends.backend_agg", "seaborn",
-    "psa_analysis.packs.build", "psa_analysis.packs.execute",
+    "ipykernel.debugger", "ipykernel.inprocess.ipkernel", "matplotlib.backends.backend_agg",
+    "seaborn", "psa_analysis.packs.build", "psa_analysis.packs.execute",
 ):  # fmt: skip
     import_module(_name)
 for _name in psa_analysis.__all__:

@@ -22,7 +22,7 @@ from psa_analysis.loading import FORMULA_STARTS
 from psa_analysis.performance import READING_COLUMNS
 from psa_analysis.pipeline import Report
 from psa_analysis.register.agreement import observed_units
-from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS, as_of
+from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
 from psa_analysis.returns.quality import findings_by_partner
 from psa_analysis.show.banner import banner
 from psa_analysis.show.words import decimals
@@ -193,7 +193,7 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
         file a figure stands or what its sender wrote, and without findings about files.
     """
     agreement = report.agreement
-    known = as_of(report.observations, report.cut_off)
+    known = report.known
     units, observed = agreement.measures["unit"], observed_units(agreement.measures)
     made = {
         "assessment": report.assessment,

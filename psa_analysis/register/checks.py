@@ -344,9 +344,12 @@ def _assumption_problems(
     assumptions: pd.DataFrame, texts: dict[str, pd.DataFrame]
 ) -> Iterator[Finding]:
     """An assumption about one measure or commitment names a column of it that holds something."""
+    tables = {
+        key: texts[key].drop_duplicates(column).set_index(column)
+        for key, column in (("measures", "measure"), ("commitments", "commitment"))
+    }
     for number, row in assumptions.iterrows():
-        for key, column in (("measures", "measure"), ("commitments", "commitment")):
-            table = texts[key].drop_duplicates(column).set_index(column)
+        for key, table in tables.items():
             if row["item"] not in table.index:
                 continue
             if row["column"] not in table.columns:

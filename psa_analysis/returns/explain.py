@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,8 +17,6 @@ from psa_analysis.pipeline import (
     readings_with_path,
 )
 from psa_analysis.register.rows import FIGURES, NOT_STATED
-from psa_analysis.returns.cleaning import as_of
-from psa_analysis.returns.provenance import read_sidecars
 from psa_analysis.returns.reading import column_number, read_grids
 from psa_analysis.show.words import figure_text, state_text, with_unit
 
@@ -55,14 +55,13 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     if pd.isna(row["latest"]):
         return pd.DataFrame(columns=[*columns, "cell", "text"])
     used = observations_used(
-        as_of(report.observations, report.cut_off), report.agreement, measure,
+        report.known, report.agreement, measure,
         report.agreement.settings.agreement.area, row["latest_period"],
     )  # fmt: skip
     made = used[columns].assign(cell=used["column"] + used["row"].astype(str))
+    folder = report.agreement.folder
     grids = {
-        name: {
-            grid.sheet: grid.cells for grid in read_grids(report.agreement.folder / name, name)[0]
-        }
+        name: _sheets(folder / name, name, (folder / name).stat().st_mtime_ns)
         for name in used["file"].unique()
     }
     made["text"] = [
@@ -70,6 +69,12 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
         for one in used.itertuples()
     ]
     return made.reset_index(drop=True)
+
+
+@lru_cache(maxsize=16)
+def _sheets(path: Path, name: str, changed: int) -> dict[str, pd.DataFrame]:
+    """The cells of a file's sheets: read once for all measures, unless it has changed since."""
+    return {grid.sheet: grid.cells for grid in read_grids(path, name)[0]}
 
 
 def explain(report: Report, measure: str) -> Iterator[str]:
@@ -110,7 +115,6 @@ def explain(report: Report, measure: str) -> Iterator[str]:
     if row["late"]:
         yield f"Late       the return for {row['expected_period']} had not come in"
     cells = cells_used(report, measure)
-    sidecars, _ = read_sidecars(report.agreement.folder)
     parts = (
         ("base", "Base made from"), ("reading", "Latest made from"),
         ("comparator", "Compared with"),
@@ -127,16 +131,15 @@ def explain(report: Report, measure: str) -> Iterator[str]:
             yield f"  {of}{one.period}  {figure}: {place}, cell {one.cell}, which says {one.text!r}"
             if one.correction:
                 yield f"    corrected: {one.correction}"
-    for file in sorted(set(cells["file"]) & set(sidecars)):
-        yield f"Source     {file}: {sidecars[file].title}; {sidecars[file].producer}"
+    sources = report.sources[report.sources["file"].isin(cells["file"])]
+    for source in sources.sort_values("file").itertuples():
+        yield f"Source     {source.file}: {source.title}; {source.producer}"
 
 
 def _note(report: Report, row: pd.Series) -> str:
     """What is to be known of the latest reading."""
-    made = report.readings
-    mine = (made["measure"] == row["measure"]) & (made["period"] == row["latest_period"])
-    mine &= made["area"] == report.agreement.settings.agreement.area
-    return str(made.loc[mine, "note"].iloc[0])
+    own = report.own_readings[row["measure"]]
+    return str(own.loc[own["period"] == row["latest_period"], "note"].iloc[0])
 
 
 def _chance_line(report: Report, measure: str, unit: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
 from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register.agreement import observed_units, rate_factor
-from psa_analysis.returns.cleaning import FLAGS, as_of
+from psa_analysis.returns.cleaning import FLAGS
 
 #: The template's columns; the loader knows each of them, and reads only those that it needs.
 TEMPLATE_COLUMNS = {
@@ -35,7 +35,7 @@ def due(report: Report) -> pd.DataFrame:
         came, or missing). In the order of the agreement's partners.
     """
     partners = report.agreement.settings.partners
-    known = as_of(report.observations, report.cut_off).sort_values("period_end")
+    known = report.known.sort_values("period_end")
     known = known[known["area"] == report.agreement.settings.agreement.area]
     newest = known.groupby("measure", observed=True)["period"].last()
     rows = report.assessment[report.assessment["expected_period"].notna()]
@@ -99,7 +99,7 @@ def _template_rows(report: Report, partner: str) -> pd.DataFrame:
     owed = due(report)
     measures = report.agreement.measures
     units = observed_units(measures)
-    known = as_of(report.observations, report.cut_off).sort_values("period_end")
+    known = report.known.sort_values("period_end")
     made = []
     for one in owed[owed["partner"] == partner].itertuples():
         measure = measures.loc[one.measure]

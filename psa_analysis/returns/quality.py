@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import COLUMNS, Finding, to_frame
-from psa_analysis.performance import readings, splice
+from psa_analysis.performance import readings, splice, with_compared
 from psa_analysis.periods import period_containing
 from psa_analysis.pipeline import Report
 from psa_analysis.register.agreement import Agreement
@@ -36,7 +36,7 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
 
 def corrections_applied(report: Report) -> pd.DataFrame:
     """The corrected figures among those that the report knew."""
-    known = as_of(report.observations, report.cut_off)
+    known = report.known
     corrected = known[known["correction"] != ""]
     return corrected[["measure", "area", "period", "value", "correction", "file"]].reset_index(
         drop=True
@@ -57,13 +57,15 @@ def revisions(report: Report) -> pd.DataFrame:
     days = timedelta(days=agreement.settings.calendar.cut_off_days)
     key = ["measure", "area", "period"]
     then = as_of(report.observations, earlier.end + days)
-    now = as_of(report.observations, report.cut_off)
+    now = report.known
     both = then.merge(now, on=key, suffixes=("_before", ""))
     both = both[both["area"] == agreement.settings.agreement.area]
     changed = both[both["value_before"].notna() & (both["value_before"] != both["value"])]
     table = changed[[*key, "value_before", "value", "flag"]]
     table = table.rename(columns={"value_before": "before", "value": "now"})
-    for name, read in (("before", readings(then, agreement)), ("now", report.readings)):
+    needed = then["measure"].isin(with_compared(table["measure"], agreement))
+    read_then = readings(then[needed], agreement)
+    for name, read in (("before", read_then), ("now", report.readings)):
         found = read[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
         table = table.merge(found, on=key, how="left")
     return table.drop(columns="area").reset_index(drop=True)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from psa_analysis.comparison import changes
 from psa_analysis.grant import grants
-from psa_analysis.pipeline import Report, assessment_row
+from psa_analysis.pipeline import Report, assessment_row, remembered
 from psa_analysis.show.table import Html, sentence, table
 from psa_analysis.show.words import (
     CHANCE_MOVED,
@@ -23,7 +23,7 @@ def changes_table(report: Report) -> Html:
     before = report.before
     if before is None:
         return sentence(_no_report_before(report))
-    rows = changes(before, report)
+    rows = _since(before, report)
     rows = rows[rows["measure"].isin(report.assessment["measure"]) & (rows["area"] == "")]
     made = []
     for measure, own in rows.groupby("measure", sort=False):
@@ -50,6 +50,11 @@ def changes_table(report: Report) -> Html:
     return table(frame.replace("", "–"), f"What has changed since {before.period}", numeric=numeric)
 
 
+@remembered
+def _since(before: Report, report: Report) -> pd.DataFrame:
+    return changes(before, report)
+
+
 def _chance_moved(by: pd.DataFrame) -> bool:
     if "chance" not in by.index:
         return False
@@ -69,7 +74,7 @@ def changes_words(report: Report) -> Html:
     before = report.before
     if before is None:
         return sentence(_no_report_before(report))
-    rows = changes(before, report)
+    rows = _since(before, report)
     ours = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]
     states = ours[ours["what"] == "state"]
     said = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ import pandas as pd
 from psa_analysis.grant import grants
 from psa_analysis.performance import same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, readings_with_path
+from psa_analysis.pipeline import Report, assessment_row, readings_with_path, remembered
 from psa_analysis.register.commentary import WHOLE, entries
 from psa_analysis.show.table import Html, templates
 from psa_analysis.show.words import (
@@ -42,9 +41,9 @@ def measure_words(report: Report, measure: str) -> Html:
     return Html(html + said.html, "\n".join(filter(None, [first, more, said.text])))
 
 
-@lru_cache(maxsize=4)
+@remembered
 def _rewards_of(report: Report) -> pd.DataFrame:
-    """The grants by measure; kept, since a page asks for them measure by measure."""
+    """The grants by measure; kept."""
     return grants(report).set_index("measure")
 
 

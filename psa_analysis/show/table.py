@@ -6,6 +6,8 @@ in the exported page, through a screen reader and to nbval.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -66,15 +68,17 @@ def table(
     """
     if frame.empty:
         return sentence(f"{caption}: none.")
-    cells = frame.astype(object).where(frame.notna(), "–").astype(str)
+    cells = frame.to_numpy(dtype=object, copy=True)
+    cells[frame.isna().to_numpy()] = "–"
+    columns, rows = list(frame.columns), [[*map(str, row)] for row in cells.tolist()]
     html = templates().get_template("table.html.j2").render(
-        caption=caption, columns=list(cells.columns), rows=cells.to_numpy().tolist(),
+        caption=caption, columns=columns, rows=rows,
         numeric=set(numeric), folded=folded, signs=STATE_SIGNS,
     )  # fmt: skip
+    text = io.StringIO()
     # Tabs, so that the text does not depend on the width of whoever's terminal.
-    return Html(
-        html, f"{caption}\n{cells.to_csv(sep=chr(9), index=False, lineterminator=chr(10))}".rstrip()
-    )
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([columns, *rows])
+    return Html(html, f"{caption}\n{text.getvalue()}".rstrip())
 
 
 def sentence(text: str) -> Html:
