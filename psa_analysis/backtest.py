@@ -255,20 +255,19 @@ def _from_one_moment(
         | dict(zip(names, limits[series, ahead].T, strict=True))
     )
     last = past[origin].to_numpy()
-    rows_of_targets = []
+    targets, chances = [], []
     for distance in DISTANCES:
         away = distance * step.to_numpy()[:, None] * np.sqrt(np.arange(1, horizon + 1))
         wanted = last[:, None] + away
-        chance = found.probability(wanted, "higher")
-        rows_of_targets.append(
-            forecasts[["measure", "area", "origin", "period", "readings", "horizon"]].assign(
-                distance=distance,
-                target=wanted[series, ahead],
-                chance=chance[series, ahead],
-                happened=observed[series, ahead] >= wanted[series, ahead],
-            )
-        )
-    return forecasts, pd.concat(rows_of_targets, ignore_index=True)
+        targets.append(wanted[series, ahead])
+        chances.append(found.probability(wanted, "higher")[series, ahead])
+    wanted_of = forecasts[["measure", "area", "origin", "period", "readings", "horizon"]]
+    return forecasts, pd.concat([wanted_of] * len(DISTANCES), ignore_index=True).assign(
+        distance=np.repeat(DISTANCES, len(forecasts)),
+        target=np.concatenate(targets),
+        chance=np.concatenate(chances),
+        happened=np.concatenate([observed[series, ahead] >= one for one in targets]),
+    )
 
 
 def _usual_step(row: NDArray[np.float64]) -> float:

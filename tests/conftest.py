@@ -105,6 +105,8 @@ def pack_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def run_elsewhere(folder: Path, audience: str) -> None:
+    # A user's own file must not be taken for the standard library's.
+    (folder / "calendar.py").write_text("raise SystemExit('a file of the user, and no library')")
     done = subprocess.run(
         [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--audience", audience,
          "--outputs", "out {1}"],

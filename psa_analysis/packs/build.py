@@ -21,12 +21,13 @@ from psa_analysis.loading import csv_text
 from psa_analysis.packs.children import CAN_FORK, Died, Say, run_children
 from psa_analysis.packs.digest import digest
 from psa_analysis.packs.jobs import CELL_SECONDS, Job, Page, parameters
-from psa_analysis.packs.make import Event, Task, Tell, keep_page, reusable
+from psa_analysis.packs.make import Event, Task, Tell, keep_page, page_record, reusable
 from psa_analysis.packs.page import whole_page
-from psa_analysis.packs.reuse import key_of, made_with, theme_asked_for, versions
+from psa_analysis.packs.reuse import key_of, made_with, read_record, theme_asked_for, versions
 from psa_analysis.packs.workbook import assessment_parquet, tables, workbook_name, write_workbook
 from psa_analysis.pipeline import (
     Report,
+    kept_report,
     load_observations,
     make_report,
     of_theme,
@@ -63,7 +64,7 @@ def build_pack(
     wrong : int
         Number of errors in the returns.
     """
-    report = _report(task, key_of(inputs["data"]), tell)
+    report = _report(task, key_of(inputs["data"]))
     tell(Event("report", task.name, repr(report)))
     keys = _keys(task, sources, report, inputs)
     kept = {stem: reusable(task, part, stem, key) for stem, key in keys.items()}
@@ -81,8 +82,10 @@ def build_pack(
         else:
             work.append(source)
     for stem, page in _done(task, work, report, part, with_tables=not kept[_TABLES]):
-        if page is None:
+        if isinstance(page, str):
             keep_page(task, part, stem, keys[stem], _table_names(report), None)
+            if page:
+                tell(Event("warning", task.name, page))
             continue
         pages[stem] = page
         if page.status == "done":
@@ -104,15 +107,8 @@ def _loaded(folder: Path, key: str) -> tuple[Any, Any, Any]:
     return agreement, *load_observations(agreement)
 
 
-def _report(task: Task, key: str, tell: Tell) -> Report:
-    agreement, observations, findings = _loaded(task.data, key)
-    if task.audience == "internal":  # a public report holds less than was returned
-        try:
-            save_processed(agreement, observations, findings)
-        except OSError as error:  # a data folder that is read-only still makes a pack
-            said = f"not saved: {error.strerror}: {error.filename}"
-            tell(Event("warning", task.name, said))
-    report = make_report(agreement, observations, findings, task.period, task.audience)
+def _report(task: Task, key: str) -> Report:
+    report = make_report(*_loaded(task.data, key), task.period, task.audience)
     # Pages say what has changed since: made here once and not by each of them.
     _ = report.before
     return report
@@ -159,12 +155,12 @@ def _figures(report: Report) -> dict[str, Any]:
 
 def _done(
     task: Task, sources: list[Path], report: Report, part: Path, with_tables: bool
-) -> Iterator[tuple[str, Page | None]]:
-    """Do what is to be done; the tables have no page."""
+) -> Iterator[tuple[str, Page | str]]:
+    """Do what is to be done; the tables have no page, but may have a warning."""
     if not sources and not with_tables:
         return
-    # The longest first, so that none is left over at the end; what was executed tells.
-    sources = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
+    # The longest first, so that none is left over at the end.
+    sources = sorted(sources, key=lambda source: _expected_seconds(task, source), reverse=True)
     # Nobody else may read or write the folder.
     with tempfile.TemporaryDirectory(prefix="psa-") as folder:
         shared = Path(folder) / "report"
@@ -172,10 +168,15 @@ def _done(
         work = {
             source.stem: Job(source, part, shared, task.code, CELL_SECONDS) for source in sources
         }
-        if CAN_FORK:
-            yield from _done_by_children(task, work, report, part, with_tables)
-        else:
-            yield from _done_by_kernels(task, work, report, part, with_tables)
+        made = partial(_make_tables, shared, part) if with_tables else None
+        by = _done_by_children if CAN_FORK else _done_by_kernels
+        yield from by(task, work, made)
+
+
+def _expected_seconds(task: Task, source: Path) -> float:
+    """What a page took last time; of a new one, what its size says, roughly."""
+    page = read_record(page_record(task, source.stem)).get("page") or {}
+    return float(page.get("seconds") or source.stat().st_size / 200_000)
 
 
 def _make_page(job: Job, say: Say, warm: bool = True) -> Page:
@@ -186,13 +187,10 @@ def _make_page(job: Job, say: Say, warm: bool = True) -> Page:
 
 
 def _done_by_children(
-    task: Task, work: dict[str, Job], report: Report, part: Path, with_tables: bool
-) -> Iterator[tuple[str, Page | None]]:
-    todo: dict[str, Callable[..., Any]] = {
-        stem: partial(_make_page, job) for stem, job in work.items()
-    }
-    if with_tables:
-        todo[_TABLES] = partial(write_tables, report, part)
+    task: Task, work: dict[str, Job], make_tables: Callable[..., str] | None
+) -> Iterator[tuple[str, Page | str]]:
+    todo: dict[str, Callable[..., Any]] = {_TABLES: make_tables} if make_tables else {}
+    todo |= {stem: partial(_make_page, job) for stem, job in work.items()}
     started = time.monotonic()
     for stem, result in run_children(todo, task.workers):
         if isinstance(result, Died) and stem in work:
@@ -200,23 +198,22 @@ def _done_by_children(
 
             result = page_of_the_dead(work[stem], result, time.monotonic() - started)
         if isinstance(result, Died):
-            raise OSError(f"{workbook_name(report)}: {result.why}")
+            raise OSError(f"the workbook: {result.why}")
         if isinstance(result, Exception):
             raise result
         yield stem, result
 
 
 def _done_by_kernels(
-    task: Task, work: dict[str, Job], report: Report, part: Path, with_tables: bool
-) -> Iterator[tuple[str, Page | None]]:
+    task: Task, work: dict[str, Job], make_tables: Callable[..., str] | None
+) -> Iterator[tuple[str, Page | str]]:
     with ThreadPoolExecutor(task.workers) as pool:
         waiting = {
             pool.submit(_make_page, job, lambda _: None, warm=False): stem
             for stem, job in work.items()
         }
-        if with_tables:
-            write_tables(report, part)
-            yield _TABLES, None
+        if make_tables:
+            yield _TABLES, make_tables()
         for one in as_completed(waiting):
             yield waiting[one], one.result()
 
@@ -231,7 +228,19 @@ def _table_names(report: Report) -> list[str]:
     return ["assessment.csv", "assessment.parquet", "commitments.csv", workbook_name(report)]
 
 
-def write_tables(report: Report, folder: Path, _: Any = None) -> None:
+def _make_tables(shared: Path, folder: Path, _: Any = None) -> str:
+    """Write tables and workbook, and the clean observations; says what could not be saved."""
+    report = kept_report(shared)
+    write_tables(report, folder)
+    if report.audience == "internal":  # a public report holds less than was returned
+        try:
+            save_processed(report.agreement, report.observations, list(report.findings))
+        except OSError as error:  # a data folder that is read-only still makes a pack
+            return f"not saved: {error.strerror}: {error.filename}"
+    return ""
+
+
+def write_tables(report: Report, folder: Path) -> None:
     """Write a report's tables and workbook."""
     made = tables(report)
     promised = made["commitments"]

@@ -56,21 +56,30 @@ class Died:
 
 _WARM = "psa_analysis.packs.warm"
 
+#: Tells the warm process that PYTHONSAFEPATH is not its user's wish.
+SAFE = "psa"
+
 
 def warm_context() -> Any:
-    """The context whose processes are warm: forked from this one if it is warm itself."""
+    """The context whose processes are warm: forked from this one if it is warm itself.
+
+    Starts the warm process if there is none yet, so it pays to ask early.
+    """
     if _WARM in sys.modules:
         return multiprocessing.get_context("fork")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([_WARM])
-    return context
-
-
-def begin_to_warm() -> None:
-    """Start the warm process, so that it is warm when children are wanted."""
-    if _WARM not in sys.modules:
-        warm_context()
+    # The standard library's server looks for modules where the user happens to stand first, and a
+    # file of theirs called calendar.py would be taken for the library's.
+    if "PYTHONSAFEPATH" in os.environ:
         forkserver.ensure_running()
+    else:
+        os.environ["PYTHONSAFEPATH"] = SAFE
+        try:
+            forkserver.ensure_running()
+        finally:
+            del os.environ["PYTHONSAFEPATH"]
+    return context
 
 
 def run_children(

@@ -42,6 +42,9 @@ def _parts(value: object) -> Iterator[bytes]:
             yield from _parts(value[name])
     elif isinstance(value, pd.Series | pd.Index):
         yield str(value.dtype).encode()
+        if value.dtype == "str":  # says all of itself, and at once
+            yield repr(value.tolist()).encode(errors="surrogatepass")
+            return
         plain = value.to_numpy()
         yield from _parts(plain if plain.dtype.kind in "biufmM" else plain.tolist())
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biufmM":

@@ -32,7 +32,7 @@ from filelock import FileLock, Timeout
 
 from psa_analysis.files import checksum, write_bytes
 from psa_analysis.findings import DataError, ParameterError
-from psa_analysis.packs.children import CAN_FORK, begin_to_warm
+from psa_analysis.packs.children import CAN_FORK, warm_context
 from psa_analysis.packs.reuse import (
     checksums,
     inputs_of,
@@ -203,7 +203,7 @@ def _make_pack(task: Task, tell: Tell) -> Outcome:
             tell(Event("pack", task.name, f"nothing has changed: {_front(task)}", "unchanged"))
             return Outcome(task, "unchanged", wrong=record["wrong"], code=min(record["wrong"], 1))
         if CAN_FORK:
-            begin_to_warm()
+            warm_context()  # so that it is warm when children are wanted
         # Heavy.
         from psa_analysis.packs.build import build_pack
 

@@ -15,8 +15,12 @@ os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 import nbformat.v4
 
 import psa_analysis
+from psa_analysis.packs.children import SAFE
 from psa_analysis.packs.page import exporter
 from psa_analysis.show.chart import only_words
+
+if os.environ.get("PYTHONSAFEPATH") == SAFE:
+    del os.environ["PYTHONSAFEPATH"]
 
 for _name in (
     "ipykernel.debugger", "ipykernel.inprocess.ipkernel", "matplotlib.backends.backend_agg",

@@ -618,23 +618,28 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
         step = 4 if agreement.measures.at[str(measure), "frequency"] == "quarterly" else 1
         if len(series) < 2 * step + 6:
             continue
-        values = series.sort_values("period_end")["value"]
-        distance = (values - (values.shift(step) + values.shift(-step)) / 2).abs()
-        usual = float(distance.median())
-        far = (distance > 6 * usual) & (distance > 0.1 * values.abs())
+        series = series.sort_values("period_end")
+        values = series["value"].to_numpy()
+        before, after = np.full((2, len(values)), np.nan)
+        before[step:], after[:-step] = values[:-step], values[step:]
+        distance = np.abs(values - (before + after) / 2)
+        usual = float(np.nanmedian(distance))
+        far = (distance > 6 * usual) & (distance > 0.1 * np.abs(values))
         # A wild figure makes its neighbours look wild too: the wildest of them is meant.
-        wildest = distance >= distance.rolling(2 * step + 1, center=True, min_periods=1).max()
+        around = np.pad(distance, step, constant_values=np.nan)
+        around = np.lib.stride_tricks.sliding_window_view(around, 2 * step + 1)
+        wildest = distance >= np.fmax.reduce(around, axis=1)
         # The newest figures have no later neighbour: they are compared with the year before.
-        change = (values - values.shift(step)).abs()
-        newest = pd.Series(np.arange(len(values)) >= len(values) - step, index=values.index)
-        moved = newest & (change > 6 * change.median()) & (change > 0.3 * values.shift(step).abs())
-        far &= ~moved.shift(-step, fill_value=False)
-        distance = distance.where(~newest, change)
-        for index in values.index[(far & wildest) | moved]:
-            row = series.loc[index]
+        change = np.abs(values - before)
+        moved = np.arange(len(values)) >= len(values) - step
+        distance = np.where(moved, change, distance)
+        moved &= (change > 6 * np.nanmedian(change)) & (change > 0.3 * np.abs(before))
+        far[:-step] &= ~moved[step:]
+        for place in np.flatnonzero((far & wildest) | moved):
+            row = series.iloc[place]
             yield Finding(
                 "warning", row["file"],
-                f"nearer the figures a year from it: it is {distance[index]:,.4g} away, "
+                f"nearer the figures a year from it: it is {distance[place]:,.4g} away, "
                 f"where {usual:,.4g} is usual",
                 "Ask whether it is right.", row=int(row["row"]), column="value",
                 found=f"{row['value']:,.15g}", measure=str(measure), sheet=row["sheet"] or None,
