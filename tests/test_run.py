@@ -18,7 +18,7 @@ import pytest
 from conftest import psa_run
 from hypothesis import given
 from hypothesis import strategies as st
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_pages import Tags
 
 from psa_analysis.files import checksum
@@ -207,6 +207,21 @@ def test_an_agreement_without_a_return_yet_gives_a_pack(tmp_path: Path, council:
 def small(source: str, *texts: str) -> nbformat.NotebookNode:
     cells = [*(new_markdown_cell(text) for text in texts), new_code_cell(source)]
     return new_notebook(cells=cells)
+
+
+def test_pictures_and_texts_that_are_an_analysts_own_are_on_the_page(report: Report) -> None:
+    outputs = [
+        new_output("display_data", data={"image/png": "QUJD\n", "text/plain": "<Figure 2x2>"}),
+        new_output("display_data", data={"image/jpeg": "REVG"}),
+        new_output("display_data", data={"text/markdown": "*By hand*", "text/plain": "?"}),
+    ]
+    html = page_module.export(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), "", report)
+    images = [attributes for tag, attributes in Tags(html).tags if tag == "img"]
+    assert [(one["src"], one["alt"]) for one in images] == [
+        ("data:image/png;base64,QUJD", "<Figure 2x2>"),
+        ("data:image/jpeg;base64,REVG", "A picture without a description"),
+    ]
+    assert "<em>By hand</em>" in html
 
 
 def test_code_shows_only_when_asked_for_and_folded(report: Report) -> None:
