@@ -6,11 +6,12 @@ import ast
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -61,14 +62,30 @@ REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 PARAMETERS = ("period", "data", "audience")
 
 
-#: For what the words, the picture and the table of a page ask of the same report: worked out once.
-#: Nobody changes what it gives.
-remembered = lru_cache(maxsize=16)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def remembered(work: Callable[P, T]) -> Callable[P, T]:
+    """What the words, the picture and the table of a page ask of one report, worked out once."""
+    kept = lru_cache(maxsize=16)(work)
+
+    @wraps(work)
+    def again(*given: P.args, **named: P.kwargs) -> T:
+        # What a page gives can be hashed, though types cannot say so.
+        found = kept(*given, **named)  # type: ignore[arg-type]
+        # Whoever changes a frame changes their own; nothing is copied until then.
+        return found.copy(deep=False) if isinstance(found, pd.DataFrame) else found
+
+    return again
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Report:
     """Everything that the pages of one reporting period show; equal to itself alone.
+
+    Its frames are not to be changed, for what was once made from them is kept. A report with
+    others is made by ``dataclasses.replace``.
 
     Attributes
     ----------
