@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -56,8 +57,8 @@ def loaded(agreement: Agreement) -> tuple[pd.DataFrame, list]:
 
 @pytest.fixture(scope="session")
 def report_of(agreement: Agreement, loaded: tuple) -> Callable[[str], Report]:
-    """The report of any quarter, on the shipped data."""
-    return lambda period: make_report(agreement, *loaded, quarter(period))
+    """The report of any quarter, on the shipped data; made once, for nobody changes it."""
+    return cache(lambda period: make_report(agreement, *loaded, quarter(period)))
 
 
 @pytest.fixture(scope="session")

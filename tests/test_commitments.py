@@ -378,7 +378,7 @@ def typed(rows: list[tuple[str, int, str, int, float]]) -> pd.DataFrame:
     return frame.sort_values("reported", kind="stable", ignore_index=True)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(reports(), max_size=12), st.sampled_from(["2003-04 Q2", "2004-05 Q3", "2006-07 Q1"])
 )
@@ -405,7 +405,7 @@ def test_whatever_is_reported_each_commitment_has_one_state(
     assert (made["reason"].str.len() > 10).all()
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(reports(), max_size=8), reports())
 def test_a_later_report_changes_no_earlier_quarter(
     agreement: Agreement, loaded: tuple, rows: list, more: tuple

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import functools
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -37,19 +36,13 @@ from psa_analysis.performance import READING_COLUMNS, place
 from psa_analysis.periods import parse_period
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import Report, load_observations, make_report
-from psa_analysis.register.agreement import Agreement, family_areas
+from psa_analysis.register.agreement import family_areas
 from psa_analysis.register.loading import load_agreement
 
 NEIGHBOURS = "East Midlands authorities"
 MADE_UP = "illustrative family"
 AREAS = ["Leicestershire", "Derby", "Derbyshire", "Leicester", "Lincolnshire", "Northamptonshire",
          "Nottingham", "Nottinghamshire", "Rutland"]  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def report_of(agreement: Agreement, loaded: tuple) -> Callable[[str], Report]:
-    """Each report made once."""
-    return functools.cache(lambda period: make_report(agreement, *loaded, quarter(period)))
 
 
 figures_of_a_family = st.lists(st.integers(0, 50), min_size=4, max_size=20)

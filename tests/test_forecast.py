@@ -26,7 +26,7 @@ def wandering(series: int, readings: int, size: float = 0.08, seed: int = 1) -> 
 
 
 @given(PERCENTAGES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_percentage_stays_one(readings: np.ndarray) -> None:
     found = forecast(readings, 3, "percent").quantile(INSIDE)
     assert ((found >= 0) & (found <= 100)).all()
@@ -34,7 +34,7 @@ def test_a_percentage_stays_one(readings: np.ndarray) -> None:
 
 
 @given(PERCENTAGES, st.floats(0.5, 99.5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_failures_are_the_mirror_of_successes(readings: np.ndarray, target: float) -> None:
     passed, failed = forecast(readings, 3, "percent"), forecast(100 - readings, 3, "percent")
     np.testing.assert_allclose(
@@ -46,7 +46,7 @@ def test_failures_are_the_mirror_of_successes(readings: np.ndarray, target: floa
 
 
 @given(POSITIVE)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_chances_fall_as_the_target_rises_and_fit_the_intervals(readings: np.ndarray) -> None:
     found = forecast(readings, 3, "positive")
     targets = np.linspace(0, 2 * readings.max(), 41)
@@ -64,7 +64,7 @@ def test_chances_fall_as_the_target_rises_and_fit_the_intervals(readings: np.nda
 
 
 @given(st.lists(st.lists(st.floats(-50, 50), min_size=5, max_size=5), min_size=1, max_size=3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_change_and_its_opposite_are_mirrored(readings: list[list[float]]) -> None:
     values = np.array(readings)
     up, down = forecast(values, 2, "real"), forecast(-values, 2, "real")

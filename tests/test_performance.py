@@ -317,7 +317,7 @@ def test_a_mean_of_rates_pools_its_years(agreement: Agreement) -> None:
     assert table["missing"] == "figures in index cannot be added up"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 10_000), min_size=12, max_size=24))
 def test_a_mean_of_years_lies_between_its_years(agreement: Agreement, values: list[int]) -> None:
     changed = with_measure(agreement, "L4-incidents", basis="mean_of_years")
@@ -410,7 +410,7 @@ def test_nothing_is_compared_with_what_is_not_stated_or_nothing(agreement: Agree
 tenths = st.integers(1, 1000)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tenths, tenths)
 def test_ratios_and_gaps_are_exact(agreement: Agreement, own: int, other: int) -> None:
     """The reading is the float nearest to the true result of the figures as they are written."""
@@ -495,7 +495,7 @@ def test_a_rank_is_as_weak_as_the_weakest_of_the_family(agreement: Agreement) ->
     assert (made["flag"], made["illustrative"]) == ("provisional", True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 20), st.lists(st.integers(0, 20), min_size=9, max_size=9))
 def test_both_orders_of_a_rank_add_up(agreement: Agreement, own: int, others: list[int]) -> None:
     """From the top and from the bottom: n + 1, less one for each that shares the place."""
@@ -524,7 +524,7 @@ def test_a_milestone_is_done_or_not_and_stays_so(agreement: Agreement) -> None:
     assert [row[3] for row in parts(changed, frame, "N7-gps", "2002-03 Q2")] == ["2002-03 Q2"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=12))
 def test_no_milestone_is_undone_silently(agreement: Agreement, values: list[float]) -> None:
     changed = with_measure(agreement, "N7-gps", basis="milestone")
@@ -569,7 +569,7 @@ def test_a_year_that_is_not_whole_says_nothing_of_the_stage(agreement: Agreement
     assert stage.year_before == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(counts)
 def test_stages_only_rise_in_a_year_of_counts(agreement: Agreement, values: list[int]) -> None:
     so_far = with_measure(agreement, "L4-incidents", basis="year_to_date")

@@ -9,7 +9,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +36,6 @@ from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.cleaning import as_of
 
 THREE = {f"Upper school {name} (illustrative)": "average" for name in "CHM"}
-
-
-@pytest.fixture(scope="module")
-def report_at(report_of: Callable[[str], Report]) -> Callable[[str], Report]:
-    """The report of a quarter, made once."""
-    return cache(report_of)
 
 
 def shares(parts: dict[str, tuple[int, int, int, int]]) -> pd.DataFrame:
@@ -118,9 +111,9 @@ def test_there_and_back_again_is_no_change(parts: list) -> None:
 )
 @pytest.mark.parametrize("measure", ["N2", "N13", "N26-all"])
 def test_the_shipped_parts_add_up_exactly(
-    report_at: Callable[[str], Report], period: str, measure: str
+    report_of: Callable[[str], Report], period: str, measure: str
 ) -> None:
-    report = report_at(period)
+    report = report_of(period)
     apart = decompose(report, measure)
     table = apart.table
     assert list(table) == list(CONTRIBUTION_COLUMNS)
@@ -140,15 +133,15 @@ def test_the_shipped_parts_add_up_exactly(
     assert float(apart.level) == pytest.approx(reading, abs=0.05 if measure == "N2" else 1e-9)
 
 
-def test_only_what_had_come_in_is_taken_apart(report_at: Callable[[str], Report]) -> None:
+def test_only_what_had_come_in_is_taken_apart(report_of: Callable[[str], Report]) -> None:
     """Results of summer 2004 by school came on 20 January 2005."""
-    assert decompose(report_at("2004-05 Q2"), "N2").period == "2002/03"
-    now = decompose(report_at("2004-05 Q3"), "N2")
+    assert decompose(report_of("2004-05 Q2"), "N2").period == "2002/03"
+    now = decompose(report_of("2004-05 Q3"), "N2")
     assert (now.kind, now.period, now.since) == ("school", "2003/04", "2001/02")
-    none = decompose(report_at("2001-02 Q1"), "N2")
+    none = decompose(report_of("2001-02 Q1"), "N2")
     assert none.reason == "no figures of N2 by school had come in by the cut-off"
     # The county's provisional figure of that October has no parts, so the year before is taken.
-    assert decompose(report_at("2005-06 Q2"), "N2").period == "2003/04"
+    assert decompose(report_of("2005-06 Q2"), "N2").period == "2003/04"
 
 
 def test_a_year_that_has_not_ended_is_not_taken_apart(council: Path) -> None:
@@ -487,9 +480,9 @@ def test_a_count_is_looked_at_by_its_change(report: Report) -> None:
     assert rows.at["Oadby and Wigston", "chance_worse"] < 0.03
 
 
-def test_readings_that_share_cases_are_not_compared(report_at: Callable[[str], Report]) -> None:
+def test_readings_that_share_cases_are_not_compared(report_of: Callable[[str], Report]) -> None:
     why = "the readings of 2002-03 Q4 and 2003-04 Q1 share some of their cases"
-    assert hotspots(report_at("2003-04 Q1"), "N13").reason == why
+    assert hotspots(report_of("2003-04 Q1"), "N13").reason == why
 
 
 # What if.
@@ -553,8 +546,8 @@ def test_less_is_better_for_crime(report: Report) -> None:
     )
 
 
-def test_before_the_figures_came_there_is_no_what_if(report_at: Callable[[str], Report]) -> None:
-    early = report_at("2001-02 Q1")
+def test_before_the_figures_came_there_is_no_what_if(report_of: Callable[[str], Report]) -> None:
+    early = report_of("2001-02 Q1")
     assert what_if(early, "N2", THREE).reason.startswith("no figures of N2 by school had come in")
     assert "had come in by the cut-off" in psa.what_if_table(early, "N2", THREE).text
 
