@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property, lru_cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -66,14 +66,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def remembered(work: Callable[P, T]) -> Callable[P, T]:
-    """What the words, the picture and the table of a page ask of one report, worked out once."""
-    kept = lru_cache(maxsize=16)(work)
+def remembered(work: Callable[Concatenate[Report, P], T]) -> Callable[Concatenate[Report, P], T]:
+    """What the words, the picture and the table of a page ask of one report, worked out once.
+
+    It is kept with the report and goes with it.
+    """
 
     @wraps(work)
-    def again(*given: P.args, **named: P.kwargs) -> T:
-        # What a page gives can be hashed, though types cannot say so.
-        found = kept(*given, **named)  # type: ignore[arg-type]
+    def again(report: Report, /, *given: P.args, **named: P.kwargs) -> T:
+        name = f"{work.__module__}.{work.__qualname__}"
+        asked = (name, given, tuple(sorted(named.items())))
+        if asked not in report.worked_out:
+            report.worked_out[asked] = work(report, *given, **named)
+        found: T = report.worked_out[asked]
         # Whoever changes a frame changes their own; nothing is copied until then.
         return found.copy(deep=False) if isinstance(found, pd.DataFrame) else found
 
@@ -169,6 +174,11 @@ class Report:
         mine &= made["period_end"] <= pd.Timestamp(self.period.end)
         own = made[mine].sort_values("period_end", kind="stable")
         return {str(name): rows for name, rows in own.groupby("measure", sort=False)}
+
+    @cached_property
+    def worked_out(self) -> dict[Any, Any]:
+        """What was worked out from it (:func:`remembered`)."""
+        return {}
 
     @cached_property
     def rows(self) -> dict[str, pd.Series]:
