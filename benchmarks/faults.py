@@ -49,6 +49,7 @@ def main() -> None:
                 finished += 1
             else:
                 killed += 1
+            print(f"\rkilled {killed} times", end="", file=sys.stderr, flush=True)
             now = bytes_of(pack)
             assert now == good, sorted(name for name in good if now.get(name) != good[name])
         done = subprocess.run([*RUN, *outputs], check=True, capture_output=True, text=True)

@@ -24,6 +24,7 @@ from psa_analysis.performance import (
     periods_used,
     readings,
     splice,
+    with_compared,
     years_averaged,
 )
 from psa_analysis.periods import (
@@ -167,7 +168,7 @@ def outlooks(
     compared = with_what.index
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
-        needed = known["measure"].isin([*compared, *(one.name for one in with_what)])
+        needed = known["measure"].isin(with_compared(compared, agreement))
         made = readings(known[needed], agreement)
         made = made[made["measure"].isin(compared) & (made["area"] == area)]
         made = made.assign(value=made["reading"], denominator=np.nan)

@@ -421,3 +421,12 @@ def test_a_figure_that_changes_is_seen(agreement: Agreement) -> None:
     assert after["L1-english"] == Fraction(1, 20)
     assert after["L1-maths"] == Fraction(1, 60)
     assert all(after[name] == before[name] for name in before if not name.startswith("L1"))
+
+
+def test_what_is_remembered_of_a_report_is_nobody_elses_to_change(report: Report) -> None:
+    mine = grants(report)
+    mine["most"] = 0.0
+    assert grants(report)["most"].sum() > 1
+    fewer = dataclasses.replace(report, assessment=report.assessment.iloc[:1])
+    assert list(fewer.rows) == ["N2"]
+    assert len(grants(fewer)) == 1 < len(grants(report))

@@ -25,6 +25,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
+from psa_analysis.grant import grants
+from psa_analysis.packs.build import _figures
+from psa_analysis.packs.digest import digest
 from psa_analysis.packs.reuse import theme_asked_for
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
@@ -149,6 +152,11 @@ def test_every_theme_page_is_the_same_from_its_theme_alone(report: object) -> No
     assert set(part.before.assessment["theme"]) == {"healthy"}
     assert {"N7-family", "L7-family"} <= set(part.observations["measure"])
     assert "N13" not in set(part.observations["measure"]) | set(part.outlooks)
+    # What has been asked of it is no part of what its pages are made from.
+    before = digest(_figures(part))
+    assert len(part.rows) == len(part.assessment) > 0
+    assert len(part.known) and len(grants(part))
+    assert digest(_figures(part)) == before
     with pytest.raises(KeyError, match="N13"):
         part["N13"]
     with pytest.raises(ParameterError, match=r"theme is 'health'.*healthy"):
@@ -638,7 +646,7 @@ def test_the_units_for_systemd_work(installed: Path) -> None:
     (units / "psa.service").write_text(service)
     (units / "psa.timer").write_text(timer)
     read = configparser.ConfigParser(interpolation=None)
-    read.optionxform = str  # type: ignore[assignment]
+    read.optionxform = str  # type: ignore[assignment]  # as the library's own text shows it
     read.read_string(service)
     done = bare(read["Service"]["ExecStart"].split(), Path(read["Service"]["WorkingDirectory"]))
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -148,9 +148,9 @@ def _keys(
 
 
 def _figures(report: Report) -> dict[str, Any]:
-    """All of a report but the register, which is known by its files."""
-    left_out = ("agreement", "before", "whole")
-    return {name: value for name, value in vars(report).items() if name not in left_out}
+    """All of a report but the register, which is known by its files, and what is made from it."""
+    names = {one.name for one in fields(report)} - {"agreement", "whole"}
+    return {name: getattr(report, name) for name in sorted(names)}
 
 
 def _done(
