@@ -458,20 +458,19 @@ def _gaps(made: Effectiveness, agreement: Agreement) -> Iterator[Finding]:
     if made.indicators["baseline"].isna().all():
         return  # the baseline year is still to come in
     rows = agreement.baskets.reset_index().set_index(["component", "indicator"])["row"]
-    for (component, year), own in made.indicators.groupby(["component", "year"], sort=False):
-        lacking = own[own["missing"] != ""]
-        if year != made.years[0]:
-            # What the baseline lacks was said of the baseline; nothing at all is late.
-            lacking = lacking[~lacking["missing"].str.startswith(made.years[0])]
-            lacking = lacking if own["figure"].notna().any() else lacking.head(0)
-        for one in lacking.itertuples():
-            yield Finding(
-                "warning", "raw/register/baskets.csv",
-                f"a figure of {component} that can be used in its index ({one.missing})",
-                "Ask for it, or agree what replaces it: until then that index has no figure.",
-                row=int(rows[component, one.indicator]), column="indicator",
-                found=one.indicator, measure=one.indicator, period=str(year),
-            )  # fmt: skip
+    own, baseline = made.indicators, made.years[0]
+    begun = own.groupby(["component", "year"])["figure"].transform("count") > 0
+    # What the baseline lacks was said of the baseline; nothing at all is late.
+    later = begun & ~own["missing"].str.startswith(baseline)
+    lacking = own[(own["missing"] != "") & (later | (own["year"] == baseline))]
+    for one in lacking.itertuples():
+        yield Finding(
+            "warning", "raw/register/baskets.csv",
+            f"a figure of {one.component} that can be used in its index ({one.missing})",
+            "Ask for it, or agree what replaces it: until then that index has no figure.",
+            row=int(rows[one.component, one.indicator]), column="indicator",
+            found=one.indicator, measure=one.indicator, period=str(one.year),
+        )  # fmt: skip
 
 
 def _other_index(

@@ -24,9 +24,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+
+# Not its functions: scipy.special is large, and loads itself when a forecast first asks for it.
+import scipy
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
-from scipy.special import gammaln, stdtr, stdtrit
 
 from psa_analysis.register.agreement import rate_factor
 
@@ -157,7 +159,7 @@ class Forecast:
             raise ValueError(f"probabilities lie between 0 and 1, not {shares}")
         # Degrees of freedom come in halves, so each is looked up once.
         different, place = np.unique(self.degrees, return_inverse=True)
-        deviates = stdtrit(different[:, None], shares[None, :])[place]
+        deviates = scipy.special.stdtrit(different[:, None], shares[None, :])[place]
         values = self.centre[..., None] + self.spread[..., None] * deviates[:, None, :]
         values = _back(values * self.level[:, None, None], self.scale)
         return values if np.ndim(share) else values[..., 0]
@@ -187,7 +189,7 @@ class Forecast:
         counted = scale == "count"
         edge = np.ceil(wanted) - 0.5 if polarity == "higher" else np.floor(wanted) + 0.5
         wanted = np.where(counted, edge, wanted)
-        below = stdtr(
+        below = scipy.special.stdtr(
             self.degrees[:, None],
             (_forth(wanted, self.scale) / self.level[:, None] - self.centre) / self.spread,
         )
@@ -552,7 +554,7 @@ def _learn(panel: _Panel, drift: Array, per_year: int, usual: Constants) -> tupl
             values[:, :-out], weights[sample.group[rows]], usual
         )
         width = width * _spread_factor(len(places) - out, places[-out:] - now, usual)
-        usually = stdtrit(degrees, 0.9)[:, None]
+        usually = scipy.special.stdtrit(degrees, 0.9)[:, None]
         missed = np.abs(values[:, -out:] - middle) / width / usually
         # A series that never moved has nothing to say of how far others miss.
         missed[np.ptp(sample.values[np.ix_(rows, index)], axis=1) == 0] = np.nan
@@ -625,7 +627,9 @@ class _Models:
         rate = 0.5 * misfit.reshape(len(values), -1, 1) + self.firm * self.large**2
         degrees = self.firm + (readings - 1) / 2
         constant = (
-            gammaln(degrees) - gammaln(self.firm) + self.firm * np.log(self.firm * self.large**2)
+            scipy.special.gammaln(degrees)
+            - scipy.special.gammaln(self.firm)
+            + self.firm * np.log(self.firm * self.large**2)
         )
         likelihood = constant - self.size[:, None] - degrees * np.log(rate)
         return rate, likelihood

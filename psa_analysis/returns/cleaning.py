@@ -566,11 +566,10 @@ def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Find
     made_from = agreement.settings.effectiveness
     # What is of councils does not add up: the county council's is not that of its districts.
     of_councils = {*agreement.baskets["indicator"], made_from.net_budget if made_from else ""}
+    mine = newest[newest["measure"].isin(set(counted.index[counted]) - of_councils)]
     # Districts make a county, and so do its schools: each kind of part by itself.
     kinds = areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]
     for (whole, _), parts in kinds:
-        mine = newest[newest["measure"].map(counted).astype(bool)]
-        mine = mine[~mine["measure"].isin(of_councils)]
         sums = mine[mine["area"].isin(parts)].groupby(["measure", "period"], observed=True)["value"]
         complete = sums.sum()[sums.count() == len(parts)]
         wholes = mine[mine["area"] == whole].set_index(["measure", "period"])
@@ -593,14 +592,15 @@ def _sum_finding(row: pd.Series, measure: object, added: float, parts: str) -> I
 def _coverage(newest: pd.DataFrame) -> Iterable[Finding]:
     """Areas that sent a figure last time and not this time."""
     for measure, series in newest.groupby("measure", sort=False, observed=True):
-        ends = sorted(series["period_end"].unique())[-2:]
+        period_ends, areas = series["period_end"].to_numpy(), series["area"].to_numpy()
+        ends = np.unique(period_ends)[-2:]
         if len(ends) < 2:
             continue
-        before, now = (set(series.loc[series["period_end"] == end, "area"]) for end in ends)
+        before, now = (set(areas[period_ends == end]) for end in ends)
         gone = sorted(before - now)
         # One or two areas come and go; a body of them that shrinks has lost someone.
         if len(before) >= 3 and gone:
-            row = series[series["period_end"] == ends[1]].iloc[0]
+            row = series[period_ends == ends[1]].iloc[0]
             yield Finding(
                 "warning", row["file"], f"a figure for {', '.join(gone)} too, as the period before",
                 "Ask who has not sent theirs.", column="area", found=f"{len(now)} areas",

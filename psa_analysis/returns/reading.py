@@ -632,9 +632,14 @@ def _first_text(grid: Grid) -> str:
 def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
     """Rows that may be the header, from the top; a year over four quarters is written into each."""
     above: dict[int, str] = {}
+    top = grid.cells.head(_TITLE_ROWS + 1)
+    columns = [int(column) for column in top.columns]
     listed = [
-        (int(str(number)), {int(str(column)): str(cell).strip() for column, cell in cells.items()})
-        for number, cells in grid.cells.head(_TITLE_ROWS + 1).iterrows()
+        (
+            int(number),
+            {column: str(cell).strip() for column, cell in zip(columns, cells, strict=True)},
+        )
+        for number, *cells in top.itertuples(name=None)
     ]
     for place, (number, row) in enumerate(listed[:_TITLE_ROWS]):
         following = listed[place + 1][1] if place + 1 < len(listed) else {}
