@@ -279,6 +279,8 @@ def running(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
          "--data", str(tmp_path / "example"), "--notebooks", str(tmp_path / "notebooks"),
          "--outputs", str(tmp_path / "out"), *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        # What is started in the background of a script ignores interrupts, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
