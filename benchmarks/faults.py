@@ -28,7 +28,7 @@ def bytes_of(pack: Path) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--times", type=int, default=50, help="how many kills")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     moments = random.Random(options.seed)
@@ -39,7 +39,7 @@ def main() -> None:
         whole = time.monotonic() - started
         pack = Path(name) / "2004-05-Q3"
         good, killed, finished = bytes_of(pack), 0, 0
-        for _ in range(options.times):
+        while killed < options.times:
             process = subprocess.Popen(
                 [*RUN, *outputs, "--force"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
@@ -52,6 +52,7 @@ def main() -> None:
             print(f"\rkilled {killed} times", end="", file=sys.stderr, flush=True)
             now = bytes_of(pack)
             assert now == good, sorted(name for name in good if now.get(name) != good[name])
+        print(file=sys.stderr)
         done = subprocess.run([*RUN, *outputs], check=True, capture_output=True, text=True)
         assert bytes_of(pack) == good
         left = [str(path) for path in (Path(name) / ".psa").rglob("part")]
