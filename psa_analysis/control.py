@@ -22,7 +22,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-import scipy
+from scipy.special import fdtrc
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period, period_containing
@@ -511,9 +511,7 @@ def season_share(
     if left < 3 or not gained or without <= 1e-12 * float(y[there] @ y[there]):
         return float("nan"), float("nan")
     share = 1 - within / without
-    return share, float(
-        scipy.special.fdtrc(gained, left, (share / gained) / max((1 - share) / left, 1e-300))
-    )
+    return share, float(fdtrc(gained, left, (share / gained) / max((1 - share) / left, 1e-300)))
 
 
 def _residual(design: np.ndarray, y: np.ndarray) -> tuple[float, int]:

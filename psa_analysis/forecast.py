@@ -24,11 +24,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-
-# Not its functions: scipy.special is large, and loads itself when a forecast first asks for it.
-import scipy
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
+from scipy.special import gammaln, stdtr, stdtrit
 
 from psa_analysis.register.agreement import rate_factor
 
@@ -159,7 +157,7 @@ class Forecast:
             raise ValueError(f"probabilities lie between 0 and 1, not {shares}")
         # Degrees of freedom come in halves, so each is looked up once.
         different, place = np.unique(self.degrees, return_inverse=True)
-        deviates = scipy.special.stdtrit(different[:, None], shares[None, :])[place]
+        deviates = stdtrit(different[:, None], shares[None, :])[place]
         values = self.centre[..., None] + self.spread[..., None] * deviates[:, None, :]
         values = _back(values * self.level[:, None, None], self.scale)
         return values if np.ndim(share) else values[..., 0]
@@ -189,7 +187,7 @@ class Forecast:
         counted = scale == "count"
         edge = np.ceil(wanted) - 0.5 if polarity == "higher" else np.floor(wanted) + 0.5
         wanted = np.where(counted, edge, wanted)
-        below = scipy.special.stdtr(
+        below = stdtr(
             self.degrees[:, None],
             (_forth(wanted, self.scale) / self.level[:, None] - self.centre) / self.spread,
         )
@@ -554,7 +552,7 @@ def _learn(panel: _Panel, drift: Array, per_year: int, usual: Constants) -> tupl
             values[:, :-out], weights[sample.group[rows]], usual
         )
         width = width * _spread_factor(len(places) - out, places[-out:] - now, usual)
-        usually = scipy.special.stdtrit(degrees, 0.9)[:, None]
+        usually = stdtrit(degrees, 0.9)[:, None]
         missed = np.abs(values[:, -out:] - middle) / width / usually
         # A series that never moved has nothing to say of how far others miss.
         missed[np.ptp(sample.values[np.ix_(rows, index)], axis=1) == 0] = np.nan
@@ -627,9 +625,7 @@ class _Models:
         rate = 0.5 * misfit.reshape(len(values), -1, 1) + self.firm * self.large**2
         degrees = self.firm + (readings - 1) / 2
         constant = (
-            scipy.special.gammaln(degrees)
-            - scipy.special.gammaln(self.firm)
-            + self.firm * np.log(self.firm * self.large**2)
+            gammaln(degrees) - gammaln(self.firm) + self.firm * np.log(self.firm * self.large**2)
         )
         likelihood = constant - self.size[:, None] - degrees * np.log(rate)
         return rate, likelihood

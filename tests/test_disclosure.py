@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import zipfile
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -142,31 +143,31 @@ def forms(secret: float | str) -> list[str]:
     return [f"{secret:.4f}".rstrip("0")]
 
 
-@lru_cache(maxsize=1)
-def texts(folder: Path) -> list[tuple[str, str]]:
+def unpacked(folder: Path) -> Iterator[tuple[str, str]]:
     """All that a pack says, unpacked and decoded: each file, and each part of a workbook."""
-    found: list[tuple[str, str]] = []
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
             continue
         if path.suffix == ".parquet":
             table = pd.read_parquet(path)
-            found.append((path.name, table.to_csv() + table.to_json()))
+            yield path.name, table.to_csv() + table.to_json()
         elif path.suffix == ".xlsx":
             with zipfile.ZipFile(path) as book:
-                found += [
-                    (f"{path.name}/{name}", book.read(name).decode()) for name in book.namelist()
-                ]
+                for name in book.namelist():
+                    yield f"{path.name}/{name}", book.read(name).decode()
         else:
             text = path.read_text(encoding="utf-8")
-            found.append((path.name, text))
+            yield path.name, text
             # Pictures in pages, as addresses that hold them.
-            found.append((f"{path.name}, addresses decoded", unquote(text)))
-            found += [
-                (f"{path.name}, base64", base64.b64decode(code).decode("utf-8", "ignore"))
-                for code in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text)
-            ]
-    return found
+            yield f"{path.name}, addresses decoded", unquote(text)
+            for found in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text):
+                yield f"{path.name}, base64", base64.b64decode(found).decode("utf-8", "ignore")
+
+
+@lru_cache(maxsize=1)
+def texts(folder: Path) -> list[tuple[str, str]]:
+    """The same, unpacked once however many secrets are sought in it."""
+    return list(unpacked(folder))
 
 
 def said(folder: Path, secret: float | str) -> list[str]:
