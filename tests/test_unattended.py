@@ -224,6 +224,35 @@ def test_a_kernel_of_its_own_gives_the_same_bytes(
     assert bytes_of(packs[0]) == bytes_of(packs[1])
 
 
+def test_a_kernel_that_does_not_start_is_started_again(tmp_path: Path) -> None:
+    """By `psa run` and, with the notebooks' conftest, by nbval."""
+    spec, counter = tmp_path / "jupyter" / "kernels" / "shy", tmp_path / "starts"
+    spec.mkdir(parents=True)
+    script = (
+        f"echo >> '{counter}'; [ $(wc -l < '{counter}') -gt 1 ] || exit 1; "
+        f"exec '{sys.executable}' -m ipykernel_launcher -f \"$0\""
+    )
+    argv = ["sh", "-c", script, "{connection_file}"]
+    about = {"argv": argv, "display_name": "shy", "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(about))
+    path = notebook(tmp_path / "notebooks", "00_shy.ipynb", PARAMETERS, "1 + 1")
+    path.write_text(path.read_text().replace('"name": "python3"', '"name": "shy"'))
+    shutil.copy(ROOT / "notebooks" / "conftest.py", path.parent)
+    for command in (
+        ["psa_analysis.cli", "run", "2004-05 Q3", "--outputs", str(tmp_path / "out"),
+         "--notebooks", str(path.parent)],
+        ["pytest", "--nbval-lax", "-p", "no:cacheprovider", str(path)],
+    ):  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            env={**os.environ, "JUPYTER_PATH": str(tmp_path / "jupyter")},
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert counter.read_text().count("\n") == 2
+        counter.unlink()
+
+
 FAILURES = {
     "killed": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "memory runs out"),
     "exits": ("import os\nos._exit(3)", "its process ended with 3"),
