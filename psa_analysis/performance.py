@@ -24,8 +24,9 @@ lacks a quarter, a year or its comparator gives no reading; the row says what is
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -96,67 +97,129 @@ def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     pandas.DataFrame
         The columns of :data:`READING_COLUMNS`, in order of measure, area and period.
     """
-    made = []
-    for name, rows in known.groupby("measure", sort=False):
-        measure = agreement.measures.loc[str(name)]
-        # Nothing of other periods goes into these, so all areas are read at once.
-        alone = measure["basis"] in ("point", "index")
-        areas = [("", rows)] if alone else rows.groupby("area", sort=False)
-        made += [_readings_of_one(series, measure, known, agreement) for _, series in areas]
-    if not made:
+    if known.empty:
         # Typed, so that an agreement without a return yet can be assessed like any other.
         empty = pd.DataFrame(columns=list(READING_COLUMNS))
         return empty.astype({"period_end": "datetime64[ns]", "reading": float, "observed": float})
-    return pd.concat(made, ignore_index=True)[list(READING_COLUMNS)]
+    observed = _Observed(known)
+    made = []
+    for name in known["measure"].unique():
+        measure = agreement.measures.loc[name]
+        made += [
+            _read(observed.series(measure, area), measure, observed, agreement)
+            for area in observed.areas[name]
+        ]
+    rows = observed.table.take(np.concatenate([one.rows for one in made]))
+    of_observations = ["measure", "area", "period", "period_end", "file", "sheet", "row", "column"]
+    columns = ("reading", "missing", "note", "numerator", "denominator", "flag", "illustrative")
+    result = rows[of_observations].assign(
+        observed=rows["value"],
+        **{name: [value for one in made for value in getattr(one, name)] for name in columns},
+    )
+    result = result.astype({"reading": float, "illustrative": bool}).reset_index(drop=True)
+    return _with_limits(result, made, agreement.measures)[list(READING_COLUMNS)]
 
 
-def _readings_of_one(
-    series: pd.DataFrame, measure: pd.Series, known: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
-    """Readings of one measure in one area; `known` holds what it may be compared with."""
-    series = series.sort_values(["area", "period_end"])
-    basis = measure["basis"]
-    made = [
-        "measure",
-        "area",
-        "period",
-        "period_end",
-        "illustrative",
-        "flag",
-        "file",
-        "sheet",
-        "row",
-        "column",
-    ]
-    result = series[made].copy()
-    result["observed"] = series["value"]
-    result["missing"] = result["note"] = ""
-    result["numerator"], result["denominator"] = series["numerator"], series["denominator"]
+@dataclass
+class _Series:
+    """One measure in one area, oldest period first: the observations, or what is made of them.
+
+    Plain columns, which small steps work on far quicker than on a small table.
+    """
+
+    basis: str
+    area: str
+    rows: NDArray[np.intp]  # where the observations stand
+    period: list[str]
+    end: list[date]
+    reading: Floats  # of observations their value
+    numerator: Floats
+    denominator: Floats
+    flag: list[str]
+    illustrative: list[bool]
+    missing: list[str]
+    note: list[str]
+    # Of a change, what it was made from.
+    level: Floats | None = None
+    base: float = float("nan")
+
+    def part(self, kept: slice) -> _Series:
+        """Some of its periods."""
+        columns: dict[str, Any] = {
+            name: column[kept]
+            for name, column in vars(self).items()
+            if isinstance(column, (list, np.ndarray))
+        }
+        return replace(self, **columns)
+
+    def without(self, why: str) -> _Series:
+        """With no reading, for one reason."""
+        return replace(self, reading=self.none, missing=[why] * len(self.period))
+
+    @property
+    def none(self) -> Floats:
+        """A missing figure for each of its periods."""
+        return np.full(len(self.period), np.nan)
+
+    @property
+    def months(self) -> NDArray[np.datetime64]:
+        """The last month of each of its periods."""
+        return np.array(self.end, dtype="datetime64[M]")
+
+
+class _Observed:
+    """Observations, found by measure and area."""
+
+    def __init__(self, known: pd.DataFrame) -> None:
+        self.table = known.sort_values(["area", "period_end"], ignore_index=True)
+        self._rows = self.table.groupby(["measure", "area"], sort=False).indices
+        self.areas: dict[str, list[str]] = {}
+        for measure, area in sorted(self._rows):
+            self.areas.setdefault(measure, []).append(area)
+        self._period, self._flag = self.table["period"].tolist(), self.table["flag"].tolist()
+        self._end = self.table["period_end"].dt.date.tolist()
+        self._illustrative = self.table["illustrative"].tolist()
+        self._columns = _columns(self.table)
+
+    def series(self, measure: pd.Series, area: str, basis: str = "") -> _Series:
+        """The observations of one measure in one area, which may be none."""
+        rows = self._rows.get((measure.name, area), np.array([], dtype=int))
+        value, over, under = (column[rows] for column in self._columns)
+        period, end, flag, illustrative = (
+            [column[row] for row in rows]
+            for column in (self._period, self._end, self._flag, self._illustrative)
+        )
+        return _Series(
+            basis or measure["basis"], area, rows, period, end, value, over, under, flag,
+            illustrative, [""] * len(rows), [""] * len(rows),
+        )  # fmt: skip
+
+
+def _read(
+    series: _Series, measure: pd.Series, observed: _Observed, agreement: Agreement
+) -> _Series:
+    """Readings of one measure in one area; `observed` holds what it may be compared with."""
+    basis = series.basis
     if basis in ("point", "index"):
-        result["reading"] = series["value"]
+        result = series
     elif basis == "cumulative":
-        result = _cumulative(series, result, measure)
+        result = _cumulative(series, measure)
     elif basis in ("annual", "year_to_date", "rolling_12m", "change_from_baseline"):
-        first = _first_quarter_used(series, basis, measure["frequency"])
-        # What a change is measured in counts; only the change itself is a percentage.
-        unit = "" if basis == "change_from_baseline" else measure["unit"]
-        result["reading"] = _windows(series, first, unit, result)
+        result = _windows(series, measure)
     elif basis == "mean_of_years":
-        result = _mean_of_years(series, result, measure)
+        result = _mean_of_years(series, measure)
     elif basis in ("ratio_to_comparator", "gap_to_comparator"):
-        result = _compared(result, measure, known, agreement)
+        result = _compared(series, measure, observed, agreement)
     elif basis == "rank":
-        result = _ranked(result, measure, known, agreement)
+        result = _ranked(series, measure, observed, agreement)
     else:
-        result = _milestone(result)
-    if basis == "annual" and measure["frequency"] == "quarterly":
-        in_year = series["period_end"].dt.month != 3
-        result.loc[in_year, ["reading", "missing"]] = float("nan"), "the year is not complete"
-    lacking = result["reading"].isna()
-    if lacking.any():
-        result.loc[lacking & (result["missing"] == ""), "missing"] = "suppressed"
-    result = _with_limits(result, measure)
-    return _change(result, measure) if basis == "change_from_baseline" else result
+        result = _milestone(series)
+    for here, end in enumerate(result.end):
+        if basis == "annual" and measure["frequency"] == "quarterly" and end.month != 3:
+            result.reading[here], result.missing[here] = np.nan, "the year is not complete"
+        elif np.isnan(result.reading[here]) and not result.missing[here]:
+            result.missing[here] = "suppressed"
+    return _changed(result, measure) if basis == "change_from_baseline" else result
 
 
 #: Bases whose readings are counts or shares themselves.
@@ -165,15 +228,26 @@ _COUNTED = {
 }  # fmt: skip
 
 
-def _with_limits(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
-    """What chance allows around each reading, of figures that are made of single cases."""
-    if measure["made_of"] != "cases" or measure["basis"] not in _COUNTED:
-        why = "not made of single cases" if measure["made_of"] != "cases" else measure["basis"]
-        return result.assign(lower=np.nan, upper=np.nan, interval=f"not worked out: {why}")
+def _with_limits(result: pd.DataFrame, made: list[_Series], measures: pd.DataFrame) -> pd.DataFrame:
+    """What chance allows around each reading, of figures that are made of single cases.
+
+    Of a change the level is what is made of cases.
+    """
+    level = [one.reading if one.level is None else one.level for one in made]
+    base = np.repeat([one.base for one in made], [len(one.period) for one in made])
+    measure = measures.loc[result["measure"]].set_axis(result.index)
+    basis, change = measure["basis"], measure["basis"] == "change_from_baseline"
+    cases = measure["made_of"] == "cases"
+    counted = cases & basis.isin(_COUNTED)
     # A change is made of counts, whatever they are called.
-    unit = "events" if measure["basis"] == "change_from_baseline" else measure["unit"]
-    limits = reading_intervals(result[["reading", "numerator", "denominator"]], unit)
-    return result.assign(lower=limits["lower"], upper=limits["upper"], interval=limits["method"])
+    unit = measure["unit"].mask(change, "events")
+    figures = result[["numerator", "denominator"]].assign(reading=np.concatenate(level))
+    limits = reading_intervals(figures[counted], unit[counted]).reindex(result.index)
+    why_not = "not worked out: " + basis.where(cases, "not made of single cases")
+    result["interval"] = limits["method"].where(counted, why_not)
+    for end in ("lower", "upper"):
+        result[end] = limits[end].mask(change, change_from(limits[end], base))
+    return result
 
 
 def periods_used(basis: str, frequency: str, end: date) -> int:
@@ -224,49 +298,43 @@ def added_up(
     return np.asarray(factor * numerators.sum(axis=-1) / denominators.sum(axis=-1)), ""
 
 
-def change_from(level: Any, base: float) -> Any:
-    """Percentage change of a level, a number or an array, from its base."""
+def change_from(level: Any, base: float | Floats) -> Any:
+    """Percentage change of a level from its base; numbers or arrays."""
     # Written so that the difference, often exact, comes before the division.
     return 100 * (level - base) / base
 
 
-def _first_quarter_used(series: pd.DataFrame, basis: str, frequency: str) -> pd.Series:
-    """End of the first period that goes into each reading."""
-    ends = series["period_end"]
-    back = [periods_used(basis, frequency, end) - 1 for end in ends]
-    if not any(back):
-        return ends
-    months = ends.to_numpy().astype("datetime64[M]") - 3 * np.array(back)
-    last = (months + 1).astype("datetime64[D]") - 1
-    return pd.Series(last.astype("datetime64[ns]"), index=ends.index)
+def _first_used(months: NDArray[np.datetime64], here: int, periods: int) -> int:
+    """Where the first of several quarters stands that end with the one that stands `here`."""
+    return int(np.searchsorted(months, months[here] - 3 * (periods - 1)))
 
 
-def _windows(series: pd.DataFrame, first: pd.Series, unit: str, result: pd.DataFrame) -> pd.Series:
-    """Sum (or pooled rate) of each window; fills in flag, illustrative and missing."""
-    pooled = rate_factor(unit) is not None
-    ends, starts = series["period_end"].to_numpy(), first.to_numpy()
-    begins = np.searchsorted(ends, starts)
-    # Whole quarters between the two, both counted.
-    wanted = (series["period_end"].dt.year - first.dt.year) * 4 + 1
-    wanted += series["period_end"].dt.quarter - first.dt.quarter
-    values, over, under = _columns(series)
-    flags, illustrative = series["flag"].tolist(), series["illustrative"].to_numpy(dtype=bool)
-    totals, missing = np.full(len(series), np.nan), [""] * len(series)
-    numerators, denominators = over.copy(), under.copy()
-    weak, made_up = list(flags), illustrative.copy()
-    for here, (begin, quarters) in enumerate(zip(begins, wanted, strict=True)):
+def _windows(series: _Series, measure: pd.Series) -> _Series:
+    """Sum (or pooled rate) of the quarters that each reading is made from."""
+    # What a change is measured in counts; only the change itself is a percentage.
+    unit = "" if series.basis == "change_from_baseline" else measure["unit"]
+    pooled, frequency = rate_factor(unit) is not None, measure["frequency"]
+    over, under, months = series.numerator, series.denominator, series.months
+    result = replace(
+        series, reading=series.none, numerator=over.copy(), denominator=under.copy(),
+        flag=[], illustrative=[], missing=[],
+    )  # fmt: skip
+    for here, end in enumerate(series.end):
+        wanted = periods_used(series.basis, frequency, end)
+        begin = _first_used(months, here, wanted)
         window = slice(begin, here + 1)
-        weak[here], made_up[here] = weakest(flags[window]), illustrative[window].any()
-        if here + 1 - begin < quarters:
-            missing[here] = f"needs {quarters} quarters, has {here + 1 - begin}"
+        result.flag.append(weakest(series.flag[window]))
+        result.illustrative.append(any(series.illustrative[window]))
+        if here + 1 - begin < wanted:
+            result.missing.append(f"needs {wanted} quarters, has {here + 1 - begin}")
             continue
-        made, missing[here] = added_up(values[window], over[window], under[window], unit)
-        totals[here] = float(made)
-        if pooled and quarters > 1 and not missing[here]:
-            numerators[here], denominators[here] = over[window].sum(), under[window].sum()
-    result["flag"], result["illustrative"], result["missing"] = weak, made_up, missing
-    result["numerator"], result["denominator"] = numerators, denominators
-    return pd.Series(totals, index=series.index)
+        made, why_not = added_up(series.reading[window], over[window], under[window], unit)
+        result.reading[here] = float(made)
+        result.missing.append(why_not)
+        if pooled and wanted > 1 and not why_not:
+            result.numerator[here] = over[window].sum()
+            result.denominator[here] = under[window].sum()
+    return result
 
 
 def _columns(window: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
@@ -275,34 +343,38 @@ def _columns(window: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
     return table[:, 0], table[:, 1], table[:, 2]
 
 
-def _mean_of_years(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
+def _mean_of_years(series: _Series, measure: pd.Series) -> _Series:
     """Mean (or pooled rate) of the last years, each of them complete."""
     unit, kind = measure["unit"], KIND_OF_FREQUENCY[measure["frequency"]]
     years = years_averaged(measure)
-    figures = series.set_index("period")
-    totals: list[float] = []
-    for index, label in result["period"].items():
+    at = {period: here for here, period in enumerate(series.period)}
+    over, under = series.numerator, series.denominator
+    result = replace(
+        series, reading=series.none, numerator=over.copy(), denominator=under.copy(),
+        flag=[], illustrative=[], missing=[],
+    )  # fmt: skip
+    for here, label in enumerate(series.period):
         span = _years_to(parse_period(label, kind), years)
-        window = figures[figures.index.isin([one.label for year in span for one in year])]
-        result.at[index, "flag"] = weakest([result.at[index, "flag"], *window["flag"]])
-        result.at[index, "illustrative"] |= bool(window["illustrative"].any())
-        observed = set(window.index[window["value"].notna()])
+        window = [at[one.label] for year in span for one in year if one.label in at]
+        result.flag.append(weakest(series.flag[row] for row in [here, *window]))
+        result.illustrative.append(any(series.illustrative[row] for row in [here, *window]))
+        known = {series.period[row] for row in window if not np.isnan(series.reading[row])}
         lacking = [
-            _year_label(year) for year in span if not observed.issuperset(p.label for p in year)
+            _year_label(year) for year in span if not known.issuperset(p.label for p in year)
         ]
-        total, missing = float("nan"), ""
+        why_not = ""
         if not span:
-            missing = "the year is not complete"
+            why_not = "the year is not complete"
         elif lacking:
-            missing = f"needs {years} complete years, lacks {', '.join(lacking)}"
+            why_not = f"needs {years} complete years, lacks {', '.join(lacking)}"
         else:
-            made, missing = added_up(*_columns(window), unit)
-            total = float(made) if rate_factor(unit) is not None else float(made) / years
-            parts = ["numerator", "denominator"]
-            result.loc[index, parts] = window[parts].sum(min_count=len(window)).to_numpy()
-        totals.append(total)
-        result.at[index, "missing"] = missing
-    return result.assign(reading=totals)
+            made, why_not = added_up(series.reading[window], over[window], under[window], unit)
+            whole = float(made) if rate_factor(unit) is not None else float(made) / years
+            result.reading[here] = whole
+            result.numerator[here] = over[window].sum()
+            result.denominator[here] = under[window].sum()
+        result.missing.append(why_not)
+    return result
 
 
 def years_averaged(measure: pd.Series) -> int:
@@ -335,37 +407,36 @@ def _year_label(periods: list[Period]) -> str:
 
 
 def _compared(
-    result: pd.DataFrame, measure: pd.Series, known: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
+    series: _Series, measure: pd.Series, observed: _Observed, agreement: Agreement
+) -> _Series:
     """The observation as a percentage of the comparator, or what the comparator is above it."""
-    comparator, area = parse_comparator(measure["comparator"]), result["area"].iloc[0]
-    result["reading"] = float("nan")
+    comparator = parse_comparator(measure["comparator"])
+    result = replace(series, reading=series.none)
     if comparator is None:
-        return result.assign(missing="the comparator is not stated")
-    if comparator.kind == "area" and comparator.name == area:
-        return result.assign(missing="this is the comparator itself")
-    others = _comparator_readings(comparator, measure, area, known, agreement)
+        return result.without("the comparator is not stated")
+    if comparator.kind == "area" and comparator.name == series.area:
+        return result.without("this is the comparator itself")
+    other = _comparator_readings(comparator, measure, series.area, observed, agreement)
+    at = {period: there for there, period in enumerate(other.period)}
     name = comparator.name
-    for index, own in result.iterrows():
-        if own["period"] not in others.index:
-            result.at[index, "missing"] = f"no figure of {name} for {own['period']}"
+    for here, period in enumerate(series.period):
+        if period not in at:
+            result.missing[here] = f"no figure of {name} for {period}"
             continue
-        other = others.loc[own["period"]]
-        result.at[index, "flag"] = weakest([own["flag"], other["flag"]])
-        result.at[index, "illustrative"] = own["illustrative"] or other["illustrative"]
-        if pd.isna(other["reading"]):
-            why = f"no figure of {name} for {own['period']}: {other['missing']}"
-            result.at[index, "missing"] = why
-        elif pd.isna(own["observed"]):
+        there, own = at[period], series.reading[here]
+        compared = other.reading[there]
+        result.flag[here] = weakest([series.flag[here], other.flag[there]])
+        result.illustrative[here] |= other.illustrative[there]
+        if np.isnan(compared):
+            result.missing[here] = f"no figure of {name} for {period}: {other.missing[there]}"
+        elif np.isnan(own):
             continue
-        elif measure["basis"] == "gap_to_comparator":
-            gap = _as_written(other["reading"]) - _as_written(own["observed"])
-            result.at[index, "reading"] = float(gap)
-        elif other["reading"] == 0:
-            result.at[index, "missing"] = f"the figure of {name} for {own['period']} is 0"
+        elif series.basis == "gap_to_comparator":
+            result.reading[here] = float(_as_written(compared) - _as_written(own))
+        elif compared == 0:
+            result.missing[here] = f"the figure of {name} for {period} is 0"
         else:
-            ratio = 100 * _as_written(own["observed"]) / _as_written(other["reading"])
-            result.at[index, "reading"] = float(ratio)
+            result.reading[here] = float(100 * _as_written(own) / _as_written(compared))
     return result
 
 
@@ -375,46 +446,44 @@ def _as_written(value: float) -> Fraction:
 
 
 def _comparator_readings(
-    comparator: Comparator, measure: pd.Series, area: str, known: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
+    comparator: Comparator, measure: pd.Series, area: str, observed: _Observed, agreement: Agreement
+) -> _Series:
     """What is compared with, by period: another measure's readings, or another area's figures."""
     if comparator.kind == "measure":
-        other = agreement.measures.loc[comparator.name]
-    else:
-        # The same thing of another area, as it was observed.
-        other, area = measure.copy(), comparator.name
-        other["basis"] = "point"
-    series = known[(known["measure"] == other.name) & (known["area"] == area)]
-    if series.empty:
-        return pd.DataFrame(columns=list(READING_COLUMNS)).set_index("period")
-    return _readings_of_one(series, other, known, agreement).set_index("period")
+        measure = agreement.measures.loc[comparator.name]
+        return _read(observed.series(measure, area), measure, observed, agreement)
+    # The same thing of another area, as it was observed.
+    return _read(observed.series(measure, comparator.name, "point"), measure, observed, agreement)
 
 
 def _ranked(
-    result: pd.DataFrame, measure: pd.Series, known: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
+    series: _Series, measure: pd.Series, observed: _Observed, agreement: Agreement
+) -> _Series:
     """The agreement's place among the family, 1 for the best; equals share the better place."""
     comparator, area = parse_comparator(measure["comparator"]), agreement.settings.agreement.area
-    result["reading"] = float("nan")
+    result = replace(series, reading=series.none)
     if comparator is None:
-        return result.assign(missing="the comparator is not stated")
-    if result["area"].iloc[0] != area:
-        return result.assign(missing=f"only {area} is ranked")
+        return result.without("the comparator is not stated")
+    if series.area != area:
+        return result.without(f"only {area} is ranked")
     family = family_areas(agreement, comparator.name)
-    mine = (known["measure"] == measure.name) & known["area"].isin(family)
-    given = known[mine & known["value"].notna()]
-    for index, own in result[result["observed"].notna()].iterrows():
-        figures = given[given["period"] == own["period"]]
-        result.at[index, "flag"] = weakest(figures["flag"])
-        result.at[index, "illustrative"] = bool(figures["illustrative"].any())
+    given: dict[str, list[tuple[float, str, bool]]] = {}
+    for one in {name: observed.series(measure, name) for name in family}.values():
+        for row in zip(one.period, one.reading, one.flag, one.illustrative, strict=True):
+            if not np.isnan(row[1]):
+                given.setdefault(row[0], []).append(row[1:])
+    for here, (period, own) in enumerate(zip(series.period, series.reading, strict=True)):
+        if np.isnan(own):
+            continue
+        figures, flags, illustrative = zip(*given[period], strict=True)
+        result.flag[here] = weakest(flags)
+        result.illustrative[here] = any(illustrative)
         there = f"{len(figures)} of the {len(family)} areas of the family"
         if 2 * len(figures) < len(family):
-            result.at[index, "missing"] = f"only {there} gave a figure, fewer than half"
+            result.missing[here] = f"only {there} gave a figure, fewer than half"
             continue
-        result.at[index, "reading"] = place(
-            own["observed"], figures["value"], comparator.highest_first
-        )
-        result.at[index, "note"] = f"ranked among {there}"
+        result.reading[here] = place(own, pd.Series(figures), comparator.highest_first)
+        result.note[here] = f"ranked among {there}"
     return result
 
 
@@ -434,64 +503,66 @@ def place(own: float, figures: pd.Series, highest_first: bool) -> int:
     return 1 + int(better.sum())
 
 
-def _milestone(result: pd.DataFrame) -> pd.DataFrame:
+def _milestone(series: _Series) -> _Series:
     """1 or 0 as observed; what was done once and is not any more is a contradiction."""
-    result["reading"] = float("nan")
-    done = ""
-    for index, value in result["observed"].items():
+    result, done = replace(series, reading=series.none), ""
+    for here, value in enumerate(series.reading):
         if value == 0 and done:
-            result.at[index, "missing"] = f"found 0 (not done), where {done} says 1 (done)"
+            result.missing[here] = f"found 0 (not done), where {done} says 1 (done)"
         elif value in (0, 1):
-            result.at[index, "reading"] = value
-            done = done or (result.at[index, "period"] if value == 1 else "")
-        elif pd.notna(value):
-            result.at[index, "missing"] = f"found {value:.10g}, expected 1 (done) or 0 (not done)"
+            result.reading[here] = value
+            done = done or (series.period[here] if value == 1 else "")
+        elif not np.isnan(value):
+            result.missing[here] = f"found {value:.10g}, expected 1 (done) or 0 (not done)"
     return result
 
 
-def _cumulative(series: pd.DataFrame, result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
+def _cumulative(series: _Series, measure: pd.Series) -> _Series:
     """Count up from the baseline; a gap ends the count."""
     baseline = measure_period(measure, "baseline_period")
     if baseline is None:
-        return result.assign(reading=float("nan"), missing="the baseline's period is not stated")
-    counted = series["period_end"] > pd.Timestamp(baseline.end)
-    flows, result = series[counted], result[counted].copy()
-    result["reading"] = measure["baseline"] + flows["value"].cumsum(skipna=False)
+        return series.without("the baseline's period is not stated")
+    flows = series.part(slice(bisect_right(series.end, baseline.end), None))
     quarterly = measure["frequency"] == "quarterly"
-    frequency = "Q" if quarterly else "Y"
-    steps = flows["period_end"].dt.to_period(frequency).astype("int64")
-    expected = steps - pd.Period(pd.Timestamp(baseline.end), frequency).ordinal
-    gap = np.arange(1, len(flows) + 1) < expected
-    result.loc[gap, "missing"] = "a period between the baseline and this one is missing"
-    result.loc[gap, "reading"] = float("nan")
-    result["flag"] = [weakest(flows["flag"].iloc[: n + 1]) for n in range(len(flows))]
-    result["illustrative"] = flows["illustrative"].cummax()
+
+    def number(day: date) -> int:
+        return day.year * 4 + (day.month - 1) // 3 if quarterly else day.year
+
+    result = replace(flows, reading=measure["baseline"] + np.cumsum(flows.reading))
+    for here, end in enumerate(flows.end):
+        result.flag[here] = weakest(flows.flag[: here + 1])
+        result.illustrative[here] = any(flows.illustrative[: here + 1])
+        if here + 1 < number(end) - number(baseline.end):
+            result.reading[here] = np.nan
+            result.missing[here] = "a period between the baseline and this one is missing"
     return result
 
 
-def _change(result: pd.DataFrame, measure: pd.Series) -> pd.DataFrame:
+def _changed(result: _Series, measure: pd.Series) -> _Series:
     """Percentage change from the base, which is stated or read off the baseline period."""
     base = measure["base"]
     if pd.isna(base):
         baseline = measure_period(measure, "baseline_period")
-        own = result["period_end"] == (pd.Timestamp(baseline.end) if baseline else pd.NaT)
-        own &= result["reading"].notna()
-        base = result.loc[own, "reading"].iloc[0] if own.any() else float("nan")
+        own = [
+            here
+            for here, end in enumerate(result.end)
+            if baseline and end == baseline.end and not np.isnan(result.reading[here])
+        ]
+        base = result.reading[own[0]] if own else float("nan")
         # Every change rests on the baseline's own figures, so it is as weak as they are.
-        if own.any():
-            at_baseline = result[own].iloc[0]
-            result["illustrative"] |= bool(at_baseline["illustrative"])
-            result["flag"] = [weakest(pair) for pair in zip(
-                result["flag"], [at_baseline["flag"]] * len(result), strict=True)]  # fmt: skip
+        if own:
+            result.illustrative = [
+                one or result.illustrative[own[0]] for one in result.illustrative
+            ]
+            result.flag = [weakest([one, result.flag[own[0]]]) for one in result.flag]
     if pd.isna(base) or base == 0:
         found = "no figure" if pd.isna(base) else "a figure of 0"
-        unmade = result["reading"].notna()
-        result.loc[unmade, "missing"] = f"{found} for the baseline period"
-        result["reading"] = float("nan")
-        result["lower"] = result["upper"] = float("nan")
-    for column in ("reading", "lower", "upper"):
-        result[column] = change_from(result[column], base)
-    return result
+        for here, level in enumerate(result.reading):
+            if not np.isnan(level):
+                result.missing[here] = f"{found} for the baseline period"
+        base = float("nan")
+    changes = change_from(result.reading, base)
+    return replace(result, reading=changes, level=result.reading, base=float(base))
 
 
 def with_compared(measures: Iterable[str], agreement: Agreement) -> set[str]:
@@ -553,22 +624,25 @@ def observations_used(
         used = series[(series["period_end"] > start) & (series["period_end"] <= end)]
         return used.assign(part="reading")
     if basis in ("annual", "year_to_date", "rolling_12m", "change_from_baseline"):
-        start = _first_quarter_used(own, basis, frequency).iloc[0]
-        used = series[(series["period_end"] >= start) & (series["period_end"] <= end)]
+        used = _used_to(series, end, basis, frequency)
     else:
         used = own
     used = used.assign(part="reading")
     baseline = measure_period(row, "baseline_period")
     if basis != "change_from_baseline" or pd.notna(row["base"]) or baseline is None:
         return used
-    at = series[series["period_end"] == pd.Timestamp(baseline.end)]
-    if at.empty:
+    at = pd.Timestamp(baseline.end)
+    if not (series["period_end"] == at).any():
         return used
-    start = _first_quarter_used(at, basis, frequency).iloc[0]
-    base = series[
-        (series["period_end"] >= start) & (series["period_end"] <= at["period_end"].iloc[0])
-    ]
-    return pd.concat([base.assign(part="base"), used])
+    return pd.concat([_used_to(series, at, basis, frequency).assign(part="base"), used])
+
+
+def _used_to(series: pd.DataFrame, end: pd.Timestamp, basis: str, frequency: str) -> pd.DataFrame:
+    """The rows of one measure and area that the reading of a period of theirs is made from."""
+    here = int(series["period_end"].searchsorted(end))
+    months = series["period_end"].to_numpy().astype("datetime64[M]")
+    first = _first_used(months, here, periods_used(basis, frequency, end))
+    return series.iloc[first : here + 1]
 
 
 def _compared_with(

@@ -17,8 +17,8 @@ from typing import Any
 
 from psa_analysis.files import checksum, write_bytes
 
-#: What editors and interpreters leave behind.
-_IGNORED = re.compile(r"/\.|/__pycache__/")
+#: What editors and interpreters leave behind, and what pytest alone reads.
+_IGNORED = re.compile(r"/\.|/__pycache__/|/conftest\.py$")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
