@@ -456,6 +456,23 @@ def test_several_quarters_and_agreements(example: Path, tmp_path: Path) -> None:
     assert alone == bytes_of(tmp_path / "out" / "other" / "2004-05-Q2")
 
 
+def test_several_quarters_where_nothing_can_be_forked(example: Path, tmp_path: Path) -> None:
+    """As on macOS and Windows, which have no such system calls."""
+    notebook(tmp_path / "notebooks", "00_all.ipynb", PARAMETERS, "period")
+    script = (
+        "import psa_analysis.packs.children as children; children.CAN_FORK = False; "
+        "del children.fcntl; from psa_analysis.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "run", "--from", "2004-05 Q2", "--to", "2004-05 Q3",
+         "--data", str(example), "--outputs", str(tmp_path / "out"),
+         "--notebooks", str(tmp_path / "notebooks")],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("The pack is") == 2
+
+
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
     """A scheduler and two workers on this machine: the address and the workers."""

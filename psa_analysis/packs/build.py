@@ -34,7 +34,9 @@ from psa_analysis.pipeline import (
     save_processed,
 )
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.show.changes import changes_words
 from psa_analysis.show.front import front_page
+from psa_analysis.show.grant import grant_words
 
 #: What the tables and the workbook are called among the pages.
 _TABLES = "tables"
@@ -109,8 +111,10 @@ def _loaded(folder: Path, key: str) -> tuple[Any, Any, Any]:
 
 def _report(task: Task, key: str) -> Report:
     report = make_report(*_loaded(task.data, key), task.period, task.audience)
-    # Pages say what has changed since: made here once and not by each of them.
-    _ = report.before
+    # Several pages say what has changed since, and the front page and the overview what the reward
+    # may come to. It is kept with the report: made here once and not by each of them.
+    changes_words(report)
+    grant_words(report)
     return report
 
 

@@ -9,34 +9,40 @@ import gc
 import os
 from importlib import import_module
 
+
+def _warm_up() -> None:
+    import nbformat.v4
+
+    import psa_analysis
+    from psa_analysis.packs.children import SAFE
+    from psa_analysis.packs.page import exporter
+    from psa_analysis.show.chart import only_words
+
+    if os.environ.get("PYTHONSAFEPATH") == SAFE:
+        del os.environ["PYTHONSAFEPATH"]
+
+    # Not seaborn: the one page that uses it imports it while others are being made.
+    for name in (
+        "ipykernel.debugger", "ipykernel.inprocess.ipkernel", "matplotlib.backends.backend_agg",
+        "psa_analysis.packs.build", "psa_analysis.packs.execute",
+    ):  # fmt: skip
+        import_module(name)
+    for name in psa_analysis.__all__:
+        getattr(psa_analysis, name)
+
+    # Fonts, styles and templates are found and read at their first use.
+    only_words("A picture")
+    exporter().from_notebook_node(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page")]),
+        resources={"page": {"code": False}},
+    )
+
+
 # Or the kernel's debugger, which nobody uses here, would say so on the terminal.
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-
-import nbformat.v4
-
-import psa_analysis
-from psa_analysis.packs.children import SAFE
-from psa_analysis.packs.page import exporter
-from psa_analysis.show.chart import only_words
-
-if os.environ.get("PYTHONSAFEPATH") == SAFE:
-    del os.environ["PYTHONSAFEPATH"]
-
-for _name in (
-    "ipykernel.debugger", "ipykernel.inprocess.ipkernel", "matplotlib.backends.backend_agg",
-    "seaborn", "psa_analysis.packs.build", "psa_analysis.packs.execute",
-):  # fmt: skip
-    import_module(_name)
-for _name in psa_analysis.__all__:
-    getattr(psa_analysis, _name)
-
-# Fonts, styles and templates are found and read at their first use.
-only_words("A picture")
-exporter().from_notebook_node(
-    nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page")]),
-    resources={"page": {"code": False}},
-)
-
-# What is here stays: children need not look through it, and so share it for longer.
-gc.collect()
+# What is here stays: nobody need look for what could go, here or in the children, which share it
+# for longer if they do not.
+gc.disable()
+_warm_up()
 gc.freeze()
+gc.enable()
