@@ -17,7 +17,7 @@ from psa_analysis.pipeline import (
     readings_with_path,
 )
 from psa_analysis.register.rows import FIGURES, NOT_STATED
-from psa_analysis.returns.reading import column_number, read_grids
+from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.show.words import figure_text, state_text, with_unit
 
 
