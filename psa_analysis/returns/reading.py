@@ -113,16 +113,13 @@ def lay_out(
     names = {str(one).casefold() for field in known.values() for one in field}
     for row, header in _candidate_headers(grid):
         grid, header = _with_years_in_quarters(grid, row, header)
-        listed = [
-            FIELD_OF[plain_heading(text)]
-            for text in header.values()
-            if plain_heading(text) in FIELD_OF
-        ]
-        fields = {
-            FIELD_OF[plain_heading(text)]: column
+        field_of = {
+            column: FIELD_OF[plain]
             for column, text in header.items()
-            if plain_heading(text) in FIELD_OF
+            if (plain := plain_heading(text)) in FIELD_OF
         }
+        listed = [*field_of.values()]
+        fields = {field: column for column, field in field_of.items()}
         periods = {column: text for column, text in header.items() if _is_period(text)}
         long = "value" in fields and ("period" in fields or "period" in defaults)
         if not long and (not periods or _is_no_header(grid, row, header, periods, names)):
