@@ -132,9 +132,9 @@ def _keys(
         name: sha for name, sha in inputs["data"].items()
         if name.startswith("raw/register/") or name == "raw/agreement.toml"
     }  # fmt: skip
+    theme_of = {source: theme_asked_for(source) for source in sources}
     seen: dict[str | None, str] = {}
-    for source in sources:
-        theme = theme_asked_for(source)
+    for theme in theme_of.values():
         if theme not in seen:
             if theme and theme in report.agreement.settings.themes:
                 parts = (of_theme(report, theme), report.before and of_theme(report.before, theme))
@@ -144,7 +144,7 @@ def _keys(
     keys = {
         source.stem: key_of(
             common, task.code, beside, inputs["notebooks"][source.name],
-            seen[theme_asked_for(source)],
+            seen[theme_of[source]],
         )
         for source in sources
     }  # fmt: skip

@@ -13,7 +13,6 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 
 from psa_analysis.packs.children import CAN_FORK, end_with_parent, warm_context
@@ -87,19 +86,12 @@ def _executor(
             yield pool, make_elsewhere
         return
     context = warm_context() if CAN_FORK else None
-    with ProcessPoolExecutor(workers, context, _begin if CAN_FORK else None) as pool:
+    with ProcessPoolExecutor(workers, context, end_with_parent if CAN_FORK else None) as pool:
         try:
             yield pool, make_quietly
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _begin() -> None:
-    """In a process that makes packs, one after the other, from children that it forks."""
-    end_with_parent()
-    # The warm process has left it to the one page that uses it; here each pack has that page.
-    import_module("seaborn")
 
 
 def make_quietly(task: Task) -> Outcome:

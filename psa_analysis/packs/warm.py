@@ -21,10 +21,9 @@ def _warm_up() -> None:
     if os.environ.get("PYTHONSAFEPATH") == SAFE:
         del os.environ["PYTHONSAFEPATH"]
 
-    # Not seaborn: the one page that uses it imports it while others are being made.
     for name in (
         "ipykernel.debugger", "ipykernel.inprocess.ipkernel", "matplotlib.backends.backend_agg",
-        "psa_analysis.packs.build", "psa_analysis.packs.execute",
+        "seaborn", "psa_analysis.packs.build", "psa_analysis.packs.execute",
     ):  # fmt: skip
         import_module(name)
     for name in psa_analysis.__all__:
