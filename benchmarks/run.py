@@ -197,7 +197,10 @@ def main() -> None:
     }
     for said, (over, under) in ratios.items():
         if over in middle and under in middle:
-            print(f"{said:32} {middle[over] / middle[under]:.3f}")
+            # The machine's speed changes within minutes, and the two of a pair stand side by side.
+            pairs = [one[0] / two[0] for one, two in zip(found[over], found[under], strict=True)]
+            spread = f"{statistics.median(pairs):.3f} ({min(pairs):.3f} to {max(pairs):.3f})"
+            print(f"{said:32} {middle[over] / middle[under]:.3f}, of the pairs {spread}")
     one, two = (middle.get(f"g twelve quarters, {n}") for n in ("one worker", "two workers"))
     if one and two:
         print(f"{'g, of linear per core (0.9)':32} {one / two / 2:.3f}")
