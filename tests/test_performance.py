@@ -53,6 +53,15 @@ def read(agreement: Agreement, frame: pd.DataFrame) -> dict[str, float]:
     return dict(zip(table["period"], table["reading"], strict=True))
 
 
+def test_the_order_of_observations_makes_no_difference(report: Report) -> None:
+    known = as_of(report.observations, report.cut_off)
+    shuffled = known.sample(frac=1, random_state=1)
+    made = readings(shuffled, report.agreement)
+    order = {name: place for place, name in enumerate(known["measure"].unique())}
+    made = made.sort_values("measure", key=lambda names: names.map(order), kind="stable")
+    pd.testing.assert_frame_equal(made.reset_index(drop=True), readings(known, report.agreement))
+
+
 def test_point_is_the_observation(agreement: Agreement) -> None:
     made = read(agreement, observed("N7-treatment", [900, 950, 972]))
     assert list(made.values()) == [900, 950, 972]
