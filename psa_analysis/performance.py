@@ -179,7 +179,9 @@ class _Observed:
         self._period, self._flag = self.table["period"].tolist(), self.table["flag"].tolist()
         self._end = self.table["period_end"].dt.date.tolist()
         self._illustrative = self.table["illustrative"].tolist()
-        self._columns = _columns(self.table)
+        self._columns = [
+            self.table[name].to_numpy(dtype=float) for name in ("value", "numerator", "denominator")
+        ]
 
     def series(self, measure: pd.Series, area: str, basis: str = "") -> _Series:
         """The observations of one measure in one area, which may be none."""
@@ -335,12 +337,6 @@ def _windows(series: _Series, measure: pd.Series) -> _Series:
             result.numerator[here] = over[window].sum()
             result.denominator[here] = under[window].sum()
     return result
-
-
-def _columns(window: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-    """Values, numerators and denominators."""
-    table = window[["value", "numerator", "denominator"]].to_numpy(dtype=float)
-    return table[:, 0], table[:, 1], table[:, 2]
 
 
 def _mean_of_years(series: _Series, measure: pd.Series) -> _Series:

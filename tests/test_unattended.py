@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import pickle
 import random
 import re
 import shutil
@@ -26,12 +27,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.grant import grants
-from psa_analysis.packs.build import _figures
+from psa_analysis.packs.build import _figures, _report
 from psa_analysis.packs.digest import digest
+from psa_analysis.packs.make import Task
 from psa_analysis.packs.reuse import theme_asked_for
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.show.changes import changes_words
+from psa_analysis.show.grant import grant_words
 
 PARAMETERS = 'period = "2004-05 Q3"\ndata = "data"\naudience = "internal"'
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience{})"
@@ -222,6 +226,22 @@ def test_a_kernel_of_its_own_gives_the_same_bytes(
     for mine, its in zip(one["cells"], other["cells"], strict=True):
         assert mine == its
     assert bytes_of(packs[0]) == bytes_of(packs[1])
+
+
+def test_what_the_front_page_and_the_overview_ask_is_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It goes with the report to the processes that make pages."""
+    task = Task(quarter("2004-05 Q3"), ROOT / "data", ROOT / "notebooks", ROOT / "outputs")
+    sent = pickle.loads(pickle.dumps(_report(task, "key")))
+
+    def again(*_: object) -> None:
+        raise AssertionError("worked out again")
+
+    monkeypatch.setattr("psa_analysis.grant.simulate", again)
+    monkeypatch.setattr("psa_analysis.show.changes.changes", again)
+    assert "of the pot" in grant_words(sent).html
+    assert "2004-05 Q2" in changes_words(sent).html
 
 
 def test_a_kernel_that_does_not_start_is_started_again(tmp_path: Path) -> None:
