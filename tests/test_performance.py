@@ -295,9 +295,11 @@ def test_a_mean_without_such_a_baseline_is_of_three_years(agreement: Agreement) 
 def test_a_mean_of_quarters_is_of_complete_financial_years(agreement: Agreement) -> None:
     journeys = with_measure(agreement, "L4-incidents", basis="mean_of_years")
     values = [1.0, 2, 3, 4, 10, 20, 30, 40, 100, 200, 300, 400, 5, 6, 7, 8]
-    frame = observed("L4-incidents", values)
+    frame = observed("L4-incidents", values, illustrative=[True] + [False] * 15)
     table = readings(frame, journeys).set_index("period")
     assert table.at["2004-05 Q4", "reading"] == 370  # 10, 100 and 1,000
+    assert table.at["2004-05 Q4", "illustrative"]
+    assert not table.at["2005-06 Q4", "illustrative"]
     assert table.at["2005-06 Q4", "reading"] == 1126 / 3
     assert table.at["2004-05 Q3", "missing"] == "the year is not complete"
     assert [row[3] for row in parts(journeys, frame, "L4-incidents", "2005-06 Q4")] == list(
