@@ -1,8 +1,9 @@
 """Find the constants of the forecasts: what is usual, from the reference panels.
 
-Writes ``psa_analysis/constants.json``. Everything that a constant says is found by minimising the
-scaled CRPS of forecasts on panels of real series (``panels.py``), and how far each panel's share of
-readings within the 80 % interval is from 80 %; each panel and length of history counts the same.
+Writes ``psa_analysis/analysis/constants.json``. Everything that a constant says is found
+by minimising the scaled CRPS of forecasts on panels of real series (``panels.py``), and how far
+each panel's share of readings within the 80 % interval is from 80 %; each panel and length of
+history counts the same.
 Then spread and tails are set so that the 80 % and 95 % intervals hold what they say.
 Takes about ten minutes on two cores.
 
@@ -25,26 +26,34 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 import psa_analysis
-from psa_analysis.forecast import Constants, constants, forecast
+from psa_analysis.analysis.forecast import Constants, constants, forecast
 
-TARGET = Path(psa_analysis.__file__).parent / "constants.json"
+TARGET = Path(psa_analysis.__file__).parent / "analysis" / "constants.json"
 LEVELS = (np.arange(39) + 0.5) / 39
 
 #: Level, drift, slope, noise, season, change of season, damping. Chosen by hand so that they span
 #: what series do; the calibration decides how much each is believed.
 ANNUAL = (
-    (1, 0, 0, 0, 0, 0, 1), (1, 2, 0, 0, 0, 0, 1), (1, 0.5, 0, 0.5, 0, 0, 1),
-    (0.25, 0.1, 0, 1, 0, 0, 1), (0.05, 0, 0, 1, 0, 0, 1), (0, 0, 0, 1, 0, 0, 1),
+    (1, 0, 0, 0, 0, 0, 1),
+    (1, 2, 0, 0, 0, 0, 1),
+    (1, 0.5, 0, 0.5, 0, 0, 1),
+    (0.25, 0.1, 0, 1, 0, 0, 1),
+    (0.05, 0, 0, 1, 0, 0, 1),
+    (0, 0, 0, 1, 0, 0, 1),
     (0.3, 1, 0.5, 0.3, 0, 0, 1),
-)  # fmt: skip
+)
 QUARTERLY = tuple(
     (*level, *season, 1)
     for level in (
-        (1, 0, 0, 0), (1, 0.03, 0, 0), (1, 0, 0, 1), (0.1, 0.02, 0, 1), (0, 0, 0, 1),
-        (0.3, 0.3, 0.3, 0.1)
+        (1, 0, 0, 0),
+        (1, 0.03, 0, 0),
+        (1, 0, 0, 1),
+        (0.1, 0.02, 0, 1),
+        (0, 0, 0, 1),
+        (0.3, 0.3, 0.3, 0.1),
     )
     for season in ((0, 0), (1, 0), (20, 0.5))
-)  # fmt: skip
+)
 VOLATILITIES = tuple(
     (firm, large) for firm in (0.6, 6.0) for large in (0.003, 0.01, 0.03, 0.1, 0.3)
 )
@@ -57,19 +66,32 @@ def start(per_year: int) -> Constants:
     """Where the search begins: every model and size equally believed."""
     models = tuple(tuple(map(float, one)) for one in (ANNUAL if per_year == 1 else QUARTERLY))
     return Constants(
-        models, (0.0,) * len(models), VOLATILITIES, (0.0,) * len(VOLATILITIES),
-        15.0, 0.7, 0.5, 0.9, 100.0, 0.7, 10.0, (0.0, 0.0, 0.0, 0.0), 0.5,
-    )  # fmt: skip
+        models,
+        (0.0,) * len(models),
+        VOLATILITIES,
+        (0.0,) * len(VOLATILITIES),
+        15.0,
+        0.7,
+        0.5,
+        0.9,
+        100.0,
+        0.7,
+        10.0,
+        (0.0, 0.0, 0.0, 0.0),
+        0.5,
+    )
 
 
 def packed(usual: Constants) -> np.ndarray:
     return np.array(
         [
-            *usual.weights, *usual.volatility_weights, *usual.spread,
+            *usual.weights,
+            *usual.volatility_weights,
+            *usual.spread,
             *(np.log(getattr(usual, name)) for name in _SIZES),
             *(logit(getattr(usual, name)) for name in _SHARES),
         ]
-    )  # fmt: skip
+    )
 
 
 def unpacked(values: np.ndarray, usual: Constants) -> Constants:
@@ -79,9 +101,12 @@ def unpacked(values: np.ndarray, usual: Constants) -> Constants:
     found = dict(zip(_SIZES, np.exp(np.clip(logs, -3, 6)).tolist(), strict=True))
     found |= dict(zip(_SHARES, expit(logits).tolist(), strict=True))
     return replace(
-        usual, weights=tuple(weights.tolist()), volatility_weights=tuple(volatility.tolist()),
-        spread=tuple(spread.tolist()), **found,
-    )  # fmt: skip
+        usual,
+        weights=tuple(weights.tolist()),
+        volatility_weights=tuple(volatility.tolist()),
+        spread=tuple(spread.tolist()),
+        **found,
+    )
 
 
 class Score(NamedTuple):
@@ -95,9 +120,13 @@ class Score(NamedTuple):
 def score(usual: Constants, cases: Cases, drift: bool = True) -> Score:
     usual = usual if drift else replace(usual, drift=0.0)
     found = forecast(
-        cases.history, cases.future.shape[1], cases.scale.tolist(), cases.per_year,
-        cases.group.tolist(), usual=usual,
-    )  # fmt: skip
+        cases.history,
+        cases.future.shape[1],
+        cases.scale.tolist(),
+        cases.per_year,
+        cases.group.tolist(),
+        usual=usual,
+    )
     error = cases.future[..., None] - found.quantile(LEVELS)
     pinball = 2 * np.where(error >= 0, LEVELS * error, (LEVELS - 1) * error).mean(axis=-1)
     scaled = pinball / cases.naive_error[:, None]
@@ -116,9 +145,12 @@ def thinned(cases: Cases, most: int) -> Cases:
     """At most so many cases, evenly spread."""
     step = -(-len(cases.history) // most)
     return replace(
-        cases, history=cases.history[::step], future=cases.future[::step],
-        scale=cases.scale[::step], group=cases.group[::step],
-    )  # fmt: skip
+        cases,
+        history=cases.history[::step],
+        future=cases.future[::step],
+        scale=cases.scale[::step],
+        group=cases.group[::step],
+    )
 
 
 #: Cases, the score of the search's beginning, and whether their groups have a common drift.
@@ -189,13 +221,19 @@ def calibrate(per_year: int, steps: int, without: str = "") -> Constants:
             done[0] += 1
             print(
                 f"  step {done[0]:>3}: loss {loss(values, usual):.4f} "
-                f"after {time.perf_counter() - began:.0f} s", flush=True,
-            )  # fmt: skip
+                f"after {time.perf_counter() - began:.0f} s",
+                flush=True,
+            )
 
         found = minimize(
-            loss, packed(usual), args=(usual,), jac=lambda v, u: gradient(v, u, pool),
-            method="L-BFGS-B", callback=said, options={"maxiter": steps},
-        )  # fmt: skip
+            loss,
+            packed(usual),
+            args=(usual,),
+            jac=lambda v, u: gradient(v, u, pool),
+            method="L-BFGS-B",
+            callback=said,
+            options={"maxiter": steps},
+        )
     return covered(unpacked(found.x, usual))
 
 
@@ -241,8 +279,9 @@ def left_out(name: str, steps: int) -> None:
             own, other = score(constants(1), cases), score(found, cases)
             print(
                 f"  {name} {length:>2} readings: CRPS {other.crps:.3f} without it, {own.crps:.3f} "
-                f"with it; {other.within_80:.0%} and {own.within_80:.0%} within 80 %", flush=True,
-            )  # fmt: skip
+                f"with it; {other.within_80:.0%} and {own.within_80:.0%} within 80 %",
+                flush=True,
+            )
 
 
 def rounded(usual: Constants) -> dict[str, object]:

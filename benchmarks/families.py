@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from panels import SHARED
 
-from psa_analysis.families import move_together
-from psa_analysis.forecast import FEWEST, forecast
+from psa_analysis.analysis.families import move_together
+from psa_analysis.analysis.forecast import FEWEST, forecast
 
 DRAWS = 2000
 SIZE = 16
@@ -30,9 +30,11 @@ def families() -> Iterator[tuple[str, str, bool, np.ndarray]]:
         table = pd.read_csv(path)
         types = table.groupby("auth")["latype"].first()
         for column, scale, higher in [
-            ("bvpi54", "positive", True), ("bvpi49", "percent", False),
-            ("bvpi82a", "percent", True), ("bvpi8", "percent", True),
-        ]:  # fmt: skip
+            ("bvpi54", "positive", True),
+            ("bvpi49", "percent", False),
+            ("bvpi82a", "percent", True),
+            ("bvpi8", "percent", True),
+        ]:
             wide = table.pivot(index="auth", columns="year", values=column).sort_index(axis=1)
             wide *= 100 if scale == "percent" else 1
             for kind in types.unique():
@@ -80,9 +82,11 @@ def _score(
     low, high = np.quantile(edges, [0.1, 0.9])
     lowest, highest = np.quantile(edges, [0.025, 0.975])
     return {
-        "within_80": low <= edge <= high, "within_95": lowest <= edge <= highest,
-        "brier": ((chance - is_in) ** 2).mean(), "usual": is_in.mean() * (1 - is_in.mean()),
-    }  # fmt: skip
+        "within_80": low <= edge <= high,
+        "within_95": lowest <= edge <= highest,
+        "brier": ((chance - is_in) ** 2).mean(),
+        "usual": is_in.mean() * (1 - is_in.mean()),
+    }
 
 
 def main() -> None:

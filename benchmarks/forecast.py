@@ -33,10 +33,10 @@ from panels import Cases, cut, panels
 from scipy.stats import norm
 
 import psa_analysis
-from psa_analysis.backtest import reliability
-from psa_analysis.forecast import forecast
+from psa_analysis.analysis.backtest import reliability
+from psa_analysis.analysis.forecast import forecast
 
-PACKAGE = Path(psa_analysis.__file__).parent
+PACKAGE = Path(psa_analysis.__file__).parent / "analysis"
 OURS, PORTFOLIO = "psa_analysis", "psa_analysis, portfolio"
 LEVELS = (np.arange(99) + 0.5) / 99
 #: Thresholds: so many mean steps, times the root of the horizon, from the last reading.
@@ -89,9 +89,12 @@ def predicted(cases: Cases, groups: list[object]) -> Predicted:
         axis=1,
     )
     return Predicted(
-        found.quantile(LEVELS), _within(cases, limits[..., 1], limits[..., 2]),
-        _within(cases, limits[..., 0], limits[..., 3]), probability, seconds,
-    )  # fmt: skip
+        found.quantile(LEVELS),
+        _within(cases, limits[..., 1], limits[..., 2]),
+        _within(cases, limits[..., 0], limits[..., 3]),
+        probability,
+        seconds,
+    )
 
 
 def _within(cases: Cases, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -106,8 +109,9 @@ def normal(cases: Cases, mean: np.ndarray, spread: np.ndarray, seconds: float) -
         mean[..., None] + spread[..., None] * norm.ppf(LEVELS),
         np.abs(cases.future - mean) <= norm.ppf(0.9) * spread,
         np.abs(cases.future - mean) <= norm.ppf(0.975) * spread,
-        norm.sf((wanted - mean[..., None]) / spread[..., None]), seconds,
-    )  # fmt: skip
+        norm.sf((wanted - mean[..., None]) / spread[..., None]),
+        seconds,
+    )
 
 
 def peer(model: Callable[[int], object]) -> Callable[[Cases], Predicted | None]:
@@ -146,10 +150,13 @@ def statsmodels_ets(cases: Cases) -> Predicted | None:
     for history in cases.history:
         try:
             found = ETSModel(
-                pd.Series(history), error="add", trend="add" if readings >= 6 else None,
-                damped_trend=readings >= 8, seasonal="add" if season > 1 else None,
+                pd.Series(history),
+                error="add",
+                trend="add" if readings >= 6 else None,
+                damped_trend=readings >= 8,
+                seasonal="add" if season > 1 else None,
                 seasonal_periods=season if season > 1 else None,
-            )  # fmt: skip
+            )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = found.fit(disp=False, maxiter=200)
@@ -230,8 +237,13 @@ def compare(most: int, quick: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
                     continue
                 if name == PORTFOLIO:
                     said.append(targets(cases, found))
-                row = {"per_year": panel.per_year, "panel": panel.name, "history": length,
-                       "series": len(cases.history), "method": name}  # fmt: skip
+                row = {
+                    "per_year": panel.per_year,
+                    "panel": panel.name,
+                    "history": length,
+                    "series": len(cases.history),
+                    "method": name,
+                }
                 rows.append(row | scores(cases, found))
                 print(
                     f"{panel.name:<8} {panel.per_year} a year, {length:>2} readings, "
@@ -295,9 +307,13 @@ def years(most: int) -> None:
         for length in (8, 12, 16):
             cases = thinned(cut(panel, length, 8), most)
             found = forecast(
-                cases.history, 8, cases.scale.tolist(), 4, list(range(len(cases.history))),
+                cases.history,
+                8,
+                cases.scale.tolist(),
+                4,
+                list(range(len(cases.history))),
                 joint=True,
-            )  # fmt: skip
+            )
             paths = found.paths(1000, seed=1)
             for first in (0, 4):
                 made = paths[:, :, first : first + 4].sum(axis=2)
@@ -329,8 +345,11 @@ def throughput() -> None:
         found.quantile([0.1, 0.5, 0.9])
         seconds = time.perf_counter() - began
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"  {size:>7,} series {seconds:7.3f} s  {1e6 * seconds / size:7.1f} µs a series  "
-              f"peak {peak:,.0f} MiB", flush=True)  # fmt: skip
+        print(
+            f"  {size:>7,} series {seconds:7.3f} s  {1e6 * seconds / size:7.1f} µs a series  "
+            f"peak {peak:,.0f} MiB",
+            flush=True,
+        )
     whole = values[~np.isnan(values).any(axis=1)][:500]
     AutoETS(season_length=1).forecast(y=whole[0], h=3, level=[80])
     began = time.perf_counter()
@@ -357,8 +376,18 @@ def main() -> None:
     if not options.speed:
         table, said = compare(options.most, options.quick)
         if options.store:
-            keep = ["per_year", "panel", "history", "series", "method", "crps", "within_80",
-                    "within_95", "brier", "readings"]  # fmt: skip
+            keep = [
+                "per_year",
+                "panel",
+                "history",
+                "series",
+                "method",
+                "crps",
+                "within_80",
+                "within_95",
+                "brier",
+                "readings",
+            ]
             table[keep].round(4).to_csv(PACKAGE / "reference_scores.csv", index=False)
             reliability(said).round(4).to_csv(PACKAGE / "reference_reliability.csv", index=False)
         summary(table)

@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from scipy.stats import multivariate_normal, norm
 
-from psa_analysis.grant import simulate
+from psa_analysis.analysis.grant import simulate
 
 MEASURES, DRAWS = 30, 100_000
 

@@ -28,7 +28,7 @@ from psa_analysis.periods import quarter
 from psa_analysis.pipeline import ROOT
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
-from psa_analysis.returns.provenance import Sidecar
+from psa_analysis.returns.sources import Sidecar
 
 
 def many(councils: int, measures: int) -> Agreement:
@@ -47,11 +47,12 @@ def write(folder: Path, rows: int) -> Path:
     quarters = [quarter(2000 + n // 4, n % 4 + 1) for n in range(max(1, rows // 40_000))]
     index = pd.MultiIndex.from_product(
         [
-            [f"N{n}" for n in range(100, 200)], [f"Council {n}" for n in range(400)],
+            [f"N{n}" for n in range(100, 200)],
+            [f"Council {n}" for n in range(400)],
             range(len(quarters)),
         ],
         names=["measure", "area", "n"],
-    )  # fmt: skip
+    )
     table = index.to_frame(index=False)
     labels = np.array([period.label for period in quarters])
     received = np.array([f"{period.end.year + 1}-06-30" for period in quarters])
@@ -66,7 +67,7 @@ def write(folder: Path, rows: int) -> Path:
 
 
 def load_only(folder: Path, path: Path) -> int:
-    from psa_analysis.returns.reading import load_returns
+    from psa_analysis.returns.table import load_returns
 
     sidecar = Sidecar(received=date(2010, 1, 1), checksum="")
     known = {"measure": ["N100"], "area": ["Council 1"]}
@@ -75,7 +76,7 @@ def load_only(folder: Path, path: Path) -> int:
 
 def load_and_clean(folder: Path, path: Path) -> int:
     from psa_analysis.returns.cleaning import clean_returns
-    from psa_analysis.returns.reading import load_returns
+    from psa_analysis.returns.table import load_returns
 
     sidecar = Sidecar(received=date(2010, 1, 1), checksum="")
     known = {"measure": ["N100"], "area": ["Council 1"]}
@@ -93,11 +94,12 @@ def workbook(folder: Path) -> Path:
     """A workbook of about 2 MB: a long table of 60,000 figures."""
     table = pd.DataFrame(
         {
-            "Measure": "N100", "Area": [f"Council {n % 400}" for n in range(60_000)],
+            "Measure": "N100",
+            "Area": [f"Council {n % 400}" for n in range(60_000)],
             "Period": [quarter(1900 + n // 1600, n // 400 % 4 + 1).label for n in range(60_000)],
             "Value": np.random.default_rng(2).poisson(1000, 60_000),
         }
-    )  # fmt: skip
+    )
     path = folder / "raw" / "returns" / "many.xlsx"
     table.to_excel(path, index=False, engine="xlsxwriter")
     return path
@@ -119,7 +121,7 @@ def _measure(
     work: Callable[[Path, Path], int], folder: Path, path: Path
 ) -> tuple[float, float, int]:
     import psa_analysis.returns.cleaning
-    import psa_analysis.returns.reading  # noqa: F401  # imports are not what is measured
+    import psa_analysis.returns.table  # noqa: F401  # imports are not what is measured
 
     started = time.perf_counter()
     rows = work(folder, path)

@@ -123,6 +123,10 @@ def cut(panel: Panel, history: int, horizon: int) -> Cases:
             # another's history that reaches further.
             group.append(f"{one_group} at {origin}" if panel.calendar else one_group)
     return Cases(
-        panel.name, panel.per_year, np.array(past), np.array(future), np.array(scale),
+        panel.name,
+        panel.per_year,
+        np.array(past),
+        np.array(future),
+        np.array(scale),
         np.array(group),
-    )  # fmt: skip
+    )

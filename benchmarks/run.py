@@ -69,8 +69,9 @@ def stock(folder: Path, at_once: int) -> None:
     names = "\0".join(map(str, NOTEBOOKS))
     subprocess.run(
         ["xargs", "-0", f"-P{at_once}", "-I{}", "sh", "-c", STOCK, "sh", "{}", str(folder)],
-        input=names.encode(), check=True,
-    )  # fmt: skip
+        input=names.encode(),
+        check=True,
+    )
     assert len(list(folder.glob("*.html"))) == len(NOTEBOOKS)
 
 
@@ -177,17 +178,23 @@ def main() -> None:
         if "g" in options.only:
             years = ["--from", "2003-04 Q1", "--to", "2005-06 Q4", "--force"]
             for _ in range(max(1, options.repeat // 5)):
-                note("g twelve quarters, one worker",
-                     lambda: psa(folder / "g1", *years, "--workers", "1"))  # fmt: skip
-                note("g twelve quarters, two workers",
-                     lambda: psa(folder / "g2", *years, "--workers", "2"))  # fmt: skip
+                note(
+                    "g twelve quarters, one worker",
+                    lambda: psa(folder / "g1", *years, "--workers", "1"),
+                )
+                note(
+                    "g twelve quarters, two workers",
+                    lambda: psa(folder / "g2", *years, "--workers", "2"),
+                )
     print()
     middle = {name: statistics.median(took[0] for took in all_) for name, all_ in found.items()}
     for name, took in found.items():
         walls = [one[0] for one in took]
-        print(f"{name:32} median {middle[name]:7.2f} s  ({min(walls):.2f} to {max(walls):.2f}), "
-              f"CPU {statistics.median(one[1] for one in took):6.1f} s, "
-              f"memory {max(one[2] for one in took):5.0f} MiB")  # fmt: skip
+        print(
+            f"{name:32} median {middle[name]:7.2f} s  ({min(walls):.2f} to {max(walls):.2f}), "
+            f"CPU {statistics.median(one[1] for one in took):6.1f} s, "
+            f"memory {max(one[2] for one in took):5.0f} MiB"
+        )
     ratios = {
         "a / c (at least 7)": ("a stock, one by one", "c forced run"),
         "b / c (at least 3.5)": ("b stock, two at a time", "c forced run"),

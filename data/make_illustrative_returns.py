@@ -37,25 +37,45 @@ FAMILY = [f"Authority {letter}" for letter in "ABCDEFGHIJKLMNOP"]
 FAMILY_YEARS = range(2000, 2006)
 
 #: Returns that came after the cut-off: file and period.
-LATE = {("highways", "2003-04 Q2"), ("drug_action_team", "2004-05 Q3"), ("police", "2005-06 Q1"),
-        ("police_districts", "2005-06 Q1")}  # fmt: skip
+LATE = {
+    ("highways", "2003-04 Q2"),
+    ("drug_action_team", "2004-05 Q3"),
+    ("police", "2005-06 Q1"),
+    ("police_districts", "2005-06 Q1"),
+}
 
 #: Upper schools: cohorts of about 500, as the bid says, and how far each stands from the county on
 #: the scale of log odds. Three are far below and gain a little every year.
 SCHOOLS = {
-    "A": (470, 0.20), "B": (455, -0.10), "C": (505, -0.52), "D": (490, 0.35), "E": (475, 0.05),
-    "F": (480, 0.28), "G": (465, -0.15), "H": (498, -0.58), "J": (500, 0.12), "K": (445, 0.42),
-    "L": (485, -0.05), "M": (510, -0.47), "N": (490, 0.15), "P": (472, 0.25), "Q": (510, 0.02),
-}  # fmt: skip
+    "A": (470, 0.20),
+    "B": (455, -0.10),
+    "C": (505, -0.52),
+    "D": (490, 0.35),
+    "E": (475, 0.05),
+    "F": (480, 0.28),
+    "G": (465, -0.15),
+    "H": (498, -0.58),
+    "J": (500, 0.12),
+    "K": (445, 0.42),
+    "L": (485, -0.05),
+    "M": (510, -0.47),
+    "N": (490, 0.15),
+    "P": (472, 0.25),
+    "Q": (510, 0.02),
+}
 
 INTENSIVE = {"C": 0.05, "H": 0.06, "M": 0.04}
 
 #: Districts: shares of the county's vehicle crime in the first year and in the last.
 DISTRICTS = {
-    "Blaby": (0.140, 0.136), "Charnwood": (0.290, 0.262), "Harborough": (0.105, 0.110),
-    "Hinckley and Bosworth": (0.155, 0.150), "Melton": (0.055, 0.056),
-    "North West Leicestershire": (0.150, 0.192), "Oadby and Wigston": (0.105, 0.094),
-}  # fmt: skip
+    "Blaby": (0.140, 0.136),
+    "Charnwood": (0.290, 0.262),
+    "Harborough": (0.105, 0.110),
+    "Hinckley and Bosworth": (0.155, 0.150),
+    "Melton": (0.055, 0.056),
+    "North West Leicestershire": (0.150, 0.192),
+    "Oadby and Wigston": (0.105, 0.094),
+}
 
 
 def noise(measure: str) -> np.random.Generator:
@@ -78,18 +98,32 @@ def counts(
 
 
 def row(
-    file: str, measure: str, period: Period, value: float, flag: str, days: int,
-    numerator: float | None = None, denominator: float | None = None, area: str = AREA,
-) -> dict[str, object]:  # fmt: skip
+    file: str,
+    measure: str,
+    period: Period,
+    value: float,
+    flag: str,
+    days: int,
+    numerator: float | None = None,
+    denominator: float | None = None,
+    area: str = AREA,
+) -> dict[str, object]:
     """One line of a return, received so many days after the period's end."""
     if (file, period.label) in LATE:
         days += 75
     received: date = period.end + timedelta(days=days)
     return {
-        "file": file, "measure": measure, "area": area, "period": period.label,
-        "value": round(float(value), 4), "numerator": numerator, "denominator": denominator,
-        "flag": flag, "received": received, "illustrative": "yes",
-    }  # fmt: skip
+        "file": file,
+        "measure": measure,
+        "area": area,
+        "period": period.label,
+        "value": round(float(value), 4),
+        "numerator": numerator,
+        "denominator": denominator,
+        "flag": flag,
+        "received": received,
+        "illustrative": "yes",
+    }
 
 
 def count_rows(
@@ -167,9 +201,18 @@ def school_rows(county: list[dict[str, object]]) -> list[dict[str, object]]:
         passes = shared_out(passed, cohorts * odds / (1 + odds))
         for name, n, d in zip(SCHOOLS, passes, cohorts, strict=True):
             rows.append(
-                row("schools", "N2", period, 100 * n / d, "final", 142, int(n), int(d),
-                    f"Upper school {name} (illustrative)")
-            )  # fmt: skip
+                row(
+                    "schools",
+                    "N2",
+                    period,
+                    100 * n / d,
+                    "final",
+                    142,
+                    int(n),
+                    int(d),
+                    f"Upper school {name} (illustrative)",
+                )
+            )
     return rows
 
 
@@ -212,33 +255,63 @@ def year_rows(
 #: The baskets behind N10: each council's indicators, in the baseline year and at the end.
 BASKETS: dict[str, dict[str, tuple[float, float]]] = {
     "Leicestershire": {
-        "help-at-home": (74, 90), "road-condition": (16, 9), "library-visits": (4900, 5430),
-        "invoices": (84, 95), "sickness": (10.9, 9.3),
+        "help-at-home": (74, 90),
+        "road-condition": (16, 9),
+        "library-visits": (4900, 5430),
+        "invoices": (84, 95),
+        "sickness": (10.9, 9.3),
     },
-    "Blaby": {"planning": (64, 79), "benefit-days": (44, 34), "council-tax": (97.4, 98.6),
-              "sickness": (9.9, 9.2)},
-    "Charnwood": {"planning": (58, 76), "benefit-days": (49, 40), "relet-days": (39, 31),
-                  "invoices": (88, 93), "sickness": (11.2, 10.1)},
-    "Harborough": {"planning": (69, 77), "benefit-days": (38, 31), "council-tax": (98.1, 98.7),
-                   "invoices": (92, 96)},
-    "Hinckley and Bosworth": {"planning": (61, 73), "benefit-days": (42, 39),
-                              "relet-days": (34, 33), "council-tax": (97.2, 97.9)},
+    "Blaby": {
+        "planning": (64, 79),
+        "benefit-days": (44, 34),
+        "council-tax": (97.4, 98.6),
+        "sickness": (9.9, 9.2),
+    },
+    "Charnwood": {
+        "planning": (58, 76),
+        "benefit-days": (49, 40),
+        "relet-days": (39, 31),
+        "invoices": (88, 93),
+        "sickness": (11.2, 10.1),
+    },
+    "Harborough": {
+        "planning": (69, 77),
+        "benefit-days": (38, 31),
+        "council-tax": (98.1, 98.7),
+        "invoices": (92, 96),
+    },
+    "Hinckley and Bosworth": {
+        "planning": (61, 73),
+        "benefit-days": (42, 39),
+        "relet-days": (34, 33),
+        "council-tax": (97.2, 97.9),
+    },
     "Melton": {"planning": (66, 72), "benefit-days": (36, 37), "invoices": (90, 94)},
-    "North West Leicestershire": {"planning": (55, 74), "benefit-days": (53, 41),
-                                  "relet-days": (45, 36), "sickness": (12.1, 11)},
-    "Oadby and Wigston": {"planning": (71, 70), "council-tax": (97.9, 98.2),
-                          "sickness": (8.9, 9.6)},
-}  # fmt: skip
+    "North West Leicestershire": {
+        "planning": (55, 74),
+        "benefit-days": (53, 41),
+        "relet-days": (45, 36),
+        "sickness": (12.1, 11),
+    },
+    "Oadby and Wigston": {
+        "planning": (71, 70),
+        "council-tax": (97.9, 98.2),
+        "sickness": (8.9, 9.6),
+    },
+}
 
 #: Net budgets in millions of pounds, 2002/03 to 2005/06; the county council's is set so that the
 #: baskets give the index that was returned.
 NET_BUDGETS = {
     "Leicestershire": [402.6, 429.41, 447.71, 466.26],
-    "Blaby": [9.42, 9.81, 10.26, 10.63], "Charnwood": [15.87, 16.52, 17.31, 17.98],
-    "Harborough": [8.63, 8.94, 9.31, 9.58], "Hinckley and Bosworth": [9.95, 10.41, 10.94, 11.37],
-    "Melton": [5.84, 6.05, 6.33, 6.52], "North West Leicestershire": [10.48, 10.93, 11.46, 11.87],
+    "Blaby": [9.42, 9.81, 10.26, 10.63],
+    "Charnwood": [15.87, 16.52, 17.31, 17.98],
+    "Harborough": [8.63, 8.94, 9.31, 9.58],
+    "Hinckley and Bosworth": [9.95, 10.41, 10.94, 11.37],
+    "Melton": [5.84, 6.05, 6.33, 6.52],
+    "North West Leicestershire": [10.48, 10.93, 11.46, 11.87],
     "Oadby and Wigston": [6.21, 6.49, 6.83, 7.12],
-}  # fmt: skip
+}
 
 DEFLATOR = [100, 102.8, 105.6, 107.9]
 
@@ -377,14 +450,17 @@ def make() -> pd.DataFrame:
     own_waste = np.array([328e3, *waste.reshape(5, 4).sum(axis=1)])
     own_recycled = np.array([64_900, *recycled.reshape(5, 4).sum(axis=1)])
     rows += family_rows(
-        "L7-family", np.vstack([own_recycled, np.round(tonnes * rates.clip(3) / 100)]),
-        np.vstack([own_waste, tonnes]), AREA,
-    )  # fmt: skip
+        "L7-family",
+        np.vstack([own_recycled, np.round(tonnes * rates.clip(3) / 100)]),
+        np.vstack([own_waste, tonnes]),
+        AREA,
+    )
 
     # Drug treatment sustained or completed: some authorities have few people in treatment.
     drawn = noise("N7-family")
-    people = np.array([860, 95, 140, 180, 230, 290, 340, 410, 480, 560, 640, 720, 810, 930, 1080,
-                       1260, 1490])  # fmt: skip
+    people = np.array(
+        [860, 95, 140, 180, 230, 290, 340, 410, 480, 560, 640, 720, 810, 930, 1080, 1260, 1490]
+    )
     treated = np.round(np.outer(people, np.linspace(0.86, 1.12, 6)))
     usual = np.concatenate([[0.005], drawn.normal(0, 0.045, len(FAMILY))])
     shares = usual[:, None] + np.array([0.43, 0.445, 0.465, 0.48, 0.50, 0.52])
@@ -403,52 +479,82 @@ def make() -> pd.DataFrame:
 
 #: Milestones: done on, in doubt from, last reported on. Nothing was published about any of them.
 MILESTONES: dict[str, tuple[str, str, str]] = {
-    "WP1a": ("2003-07-23", "", ""), "ED2a": ("2003-08-28", "", ""),
-    "ED2b": ("2003-11-24", "", ""), "ED3": ("2003-09-16", "", ""),
-    "SC1b": ("2004-03-08", "2003-10-01", ""), "SC3a": ("2006-02-20", "2005-01-01", ""),
-    "SC3b": ("", "", ""), "SC3c": ("2005-04-29", "2004-07-01", ""),
-    "SC6b": ("2003-04-01", "", ""), "SC6c": ("2005-04-01", "", ""),
-    "TR1a": ("2003-11-10", "", ""), "TR1c": ("", "2004-04-01", "2004-08-31"),
-    "WA1b": ("2005-12-09", "2005-04-01", ""), "SA1": ("2003-11-19", "", ""),
-    "MW3": ("2004-02-18", "", ""), "MW5a": ("2004-04-26", "", ""),
+    "WP1a": ("2003-07-23", "", ""),
+    "ED2a": ("2003-08-28", "", ""),
+    "ED2b": ("2003-11-24", "", ""),
+    "ED3": ("2003-09-16", "", ""),
+    "SC1b": ("2004-03-08", "2003-10-01", ""),
+    "SC3a": ("2006-02-20", "2005-01-01", ""),
+    "SC3b": ("", "", ""),
+    "SC3c": ("2005-04-29", "2004-07-01", ""),
+    "SC6b": ("2003-04-01", "", ""),
+    "SC6c": ("2005-04-01", "", ""),
+    "TR1a": ("2003-11-10", "", ""),
+    "TR1c": ("", "2004-04-01", "2004-08-31"),
+    "WA1b": ("2005-12-09", "2005-04-01", ""),
+    "SA1": ("2003-11-19", "", ""),
+    "MW3": ("2004-02-18", "", ""),
+    "MW5a": ("2004-04-26", "", ""),
     "MW5b": ("2005-06-24", "2004-10-01", ""),
-}  # fmt: skip
+}
 
 #: What leads say of commitments that figures or nothing can judge: in doubt from, if ever.
 OPINIONS = {
-    "WP2": "", "WP3b": "2005-07-01", "WP3c": "", "WP4a": "", "WP6": "2005-07-01", "SC2a": "",
-    "SC2b": "", "SC4": "", "SC6a": "2004-04-01", "WA1c": "", "WA1d": "",
-}  # fmt: skip
+    "WP2": "",
+    "WP3b": "2005-07-01",
+    "WP3c": "",
+    "WP4a": "",
+    "WP6": "2005-07-01",
+    "SC2a": "",
+    "SC2b": "",
+    "SC4": "",
+    "SC6a": "2004-04-01",
+    "WA1c": "",
+    "WA1d": "",
+}
 
 #: Figures: of which day, and what is reported.
 LEVELS: dict[str, tuple[str, list[tuple[str, float]]]] = {
     "WP1b": ("survey of residents", [("2003-12-31", 1)]),
     "WP2": ("survey of residents", [("2003-12-31", 2), ("2005-12-31", 1)]),
-    "WP3a": ("count of openings", [
-        ("2003-12-31", 0), ("2004-06-30", 1), ("2004-12-31", 1), ("2005-06-30", 2)]),
-    "WP3b": ("visitor counters", [
-        ("2004-03-31", 4610), ("2005-03-31", 4985), ("2006-03-31", 5290)]),
+    "WP3a": (
+        "count of openings",
+        [("2003-12-31", 0), ("2004-06-30", 1), ("2004-12-31", 1), ("2005-06-30", 2)],
+    ),
+    "WP3b": (
+        "visitor counters",
+        [("2004-03-31", 4610), ("2005-03-31", 4985), ("2006-03-31", 5290)],
+    ),
     "WP3c": ("survey of library users", [("2003-11-30", 81), ("2005-11-30", 86)]),
-    "WP5": ("register of services", [
-        ("2003-09-30", 61), ("2004-03-31", 68), ("2004-09-30", 79), ("2005-03-31", 88),
-        ("2005-12-31", 100)]),
+    "WP5": (
+        "register of services",
+        [
+            ("2003-09-30", 61),
+            ("2004-03-31", 68),
+            ("2004-09-30", 79),
+            ("2005-03-31", 88),
+            ("2005-12-31", 100),
+        ],
+    ),
     "WP6": ("self-assessment", [("2004-03-31", 1), ("2005-03-31", 2), ("2006-03-31", 2)]),
-    "ED1b": ("key stage results", [
-        ("2003-08-31", 77), ("2004-08-31", 79), ("2005-08-31", 80)]),
+    "ED1b": ("key stage results", [("2003-08-31", 77), ("2004-08-31", 79), ("2005-08-31", 80)]),
     "ED1c": ("key stage results", [("2003-08-31", 73), ("2004-08-31", 74)]),
     "ED1f": ("comparison of results", [("2003-08-31", 2), ("2004-08-31", 2)]),
     "ED4a": ("key stage results", [("2003-08-31", 78.4)]),
     "ED4b": ("key stage results", [("2003-08-31", 31.1)]),
     "SC1a": ("count of openings", [("2003-09-30", 2), ("2003-12-31", 3)]),
-    "SC2a": ("returns with the health service", [
-        ("2004-03-31", 180), ("2005-03-31", 390), ("2006-03-31", 610)]),
-    "TR1b": ("survey of residents", [
-        ("2003-11-30", 43), ("2004-11-30", 45), ("2005-11-30", 49)]),
+    "SC2a": (
+        "returns with the health service",
+        [("2004-03-31", 180), ("2005-03-31", 390), ("2006-03-31", 610)],
+    ),
+    "TR1b": ("survey of residents", [("2003-11-30", 43), ("2004-11-30", 45), ("2005-11-30", 49)]),
     "TR2a": ("timetables and population", [("2003-12-31", 93.1), ("2004-05-31", 94.6)]),
-    "TR2b": ("survey of bus users", [
-        ("2003-11-30", 66.5), ("2004-11-30", 68.4), ("2005-11-30", 69.1)]),
+    "TR2b": (
+        "survey of bus users",
+        [("2003-11-30", 66.5), ("2004-11-30", 68.4), ("2005-11-30", 69.1)],
+    ),
     "MW1": ("survey of residents", [("2003-12-31", 2)]),
-}  # fmt: skip
+}
 
 #: Reports that came late or changed an earlier one: reported, status, day, value, evidence.
 REVISED: dict[str, list[tuple[str, str, str, float | None, str]]] = {

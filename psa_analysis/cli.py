@@ -35,7 +35,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(**options)
         except DataError as error:
-            from psa_analysis.show.words import counted
+            from psa_analysis.words import counted
 
             for finding in error.findings:
                 click.echo(str(finding), err=True)
@@ -97,11 +97,12 @@ def check(data: Path | None) -> None:
 
     Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
     """
+    from psa_analysis.analysis.revisions import findings_by_partner
     from psa_analysis.findings import Finding, errors
-    from psa_analysis.pipeline import load_observations, save_processed
-    from psa_analysis.returns.provenance import make_sidecars
-    from psa_analysis.returns.quality import findings_by_partner
-    from psa_analysis.show.words import counted
+    from psa_analysis.packs.workbook import save_processed
+    from psa_analysis.pipeline import load_observations
+    from psa_analysis.returns.sources import make_sidecars
+    from psa_analysis.words import counted
 
     agreement = _agreement(data)
     for file in make_sidecars(agreement.folder, date.today()):
@@ -134,13 +135,13 @@ def check(data: Path | None) -> None:
 @_one_line_errors
 def assess(period: str, data: Path | None, as_csv: bool) -> None:
     """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
-    from psa_analysis.loading import csv_text
+    from psa_analysis.files import csv_text
 
     report = _report(period, data)
     if as_csv:
         click.echo(csv_text(report.assessment), nl=False)
         sys.exit(_warn_of_errors(report))
-    from psa_analysis.show.words import chance_text, figure_text
+    from psa_analysis.words import chance_text, figure_text
 
     table = report.assessment[
         ["measure", "latest", "latest_period", "planned", "target", "due"]
@@ -166,10 +167,10 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     Shares of the pot where the net budget requirement is not stated, pounds as well where it is.
     docs/grant.md has the rules.
     """
-    from psa_analysis.grant import grants, payments
-    from psa_analysis.loading import csv_text
+    from psa_analysis.analysis.grant import grants, payments
+    from psa_analysis.files import csv_text
     from psa_analysis.show.grant import grant_words
-    from psa_analysis.show.words import pounds_text, range_text
+    from psa_analysis.words import pounds_text, range_text
 
     report = _report(period, data)
     table = grants(report)
@@ -210,12 +211,12 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    from psa_analysis.comparison import changes, pack_of, read_pack
-    from psa_analysis.loading import csv_text
+    from psa_analysis.analysis.comparison import changes, pack_of, read_pack
+    from psa_analysis.files import csv_text
     from psa_analysis.periods import parse_reporting_period
     from psa_analysis.pipeline import report_at
     from psa_analysis.show.changes import change_text
-    from psa_analysis.show.words import counted
+    from psa_analysis.words import counted
 
     report, packs = None, []
     for text in (before, after):
@@ -282,9 +283,8 @@ def due(period: str, data: Path | None) -> None:
 
     Exits with 1 if a return is missing.
     """
-    from psa_analysis.pipeline import day_text
     from psa_analysis.returns.partners import due as owed
-    from psa_analysis.show.words import counted
+    from psa_analysis.words import counted, day_text
 
     report = _report(period, data)
     table = owed(report)
@@ -293,9 +293,11 @@ def due(period: str, data: Path | None) -> None:
     for partner, rows in missing.groupby("partner", sort=False):
         click.echo(f"{names[str(partner)]} ({partner})")
         for row in rows.itertuples():
-            last = "nothing has come yet" if row.last_period != row.last_period else (
-                f"the last to come was {row.last_period}"
-            )  # fmt: skip
+            last = (
+                "nothing has come yet"
+                if row.last_period != row.last_period
+                else (f"the last to come was {row.last_period}")
+            )
             click.echo(f"  {row.measure}: {row.title}, {row.period}; {last}")
     click.echo(
         f"{counted(len(missing), 'return')} of {len(table)} missing for {report.period} on "
@@ -317,7 +319,7 @@ def due(period: str, data: Path | None) -> None:
 def template(partner: str, period: str, data: Path | None, output: Path | None) -> None:
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     from psa_analysis.returns.partners import write_template
-    from psa_analysis.show.words import counted
+    from psa_analysis.words import counted
 
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
@@ -332,8 +334,8 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 @_one_line_errors
 def explain(measure: str, period: str, data: Path | None) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
+    from psa_analysis.analysis.explain import explain as lines
     from psa_analysis.findings import ParameterError, did_you_mean
-    from psa_analysis.returns.explain import explain as lines
 
     report = _report(period, data)
     measures = report.assessment["measure"].tolist()
@@ -533,21 +535,12 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
 
     Writes forecasts.csv, targets.csv, coverage.csv, reliability.csv and brier.csv.
     """
-    from psa_analysis.backtest import (
-        backtest as back_test,
-    )
-    from psa_analysis.backtest import (
-        brier,
-        coverage,
-        read_panel,
-        real_panel,
-        reliability,
-    )
-    from psa_analysis.files import write_bytes
-    from psa_analysis.loading import csv_text
+    from psa_analysis.analysis.backtest import backtest as back_test
+    from psa_analysis.analysis.backtest import brier, coverage, read_panel, real_panel, reliability
+    from psa_analysis.files import csv_text, write_bytes
     from psa_analysis.pipeline import ROOT, load_observations
     from psa_analysis.show.reliability import reliability_words
-    from psa_analysis.show.words import counted
+    from psa_analysis.words import counted
 
     agreement = _agreement(data)
     if panel is not None:
@@ -566,9 +559,12 @@ def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> Non
     folder = outputs or ROOT / "outputs" / "backtest"
     folder.mkdir(parents=True, exist_ok=True)
     results = {
-        "forecasts": forecasts, "targets": targets, "coverage": coverage(forecasts),
-        "reliability": reliability(targets), "brier": brier(targets),
-    }  # fmt: skip
+        "forecasts": forecasts,
+        "targets": targets,
+        "coverage": coverage(forecasts),
+        "reliability": reliability(targets),
+        "brier": brier(targets),
+    }
     for name, result in results.items():
         write_bytes(folder / f"{name}.csv", csv_text(result).encode())
     if forecasts.empty:
@@ -602,7 +598,7 @@ def _warn_of_errors(report: Any) -> int:
 
 
 def _wrong_words(wrong: int) -> str:
-    from psa_analysis.show.words import counted
+    from psa_analysis.words import counted
 
     return f"{counted(wrong, 'error')} in the returns; psa check lists what was kept out"
 

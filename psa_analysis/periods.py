@@ -102,14 +102,8 @@ _AMBIGUOUS = [
         _pattern(r"(?:19|20)[0-9]{2}\s+[0-9]Q[1-4]|.*Q[1-4][0-9]"),
         "the quarter without a footnote's number, as 2004-05 Q3",
     ),
-    (
-        _pattern(_SHORT_YEARS),
-        "years in full, as 2004/05: two digits may also be a month",
-    ),
-    (
-        _pattern(_MONTH_YEAR),
-        "the quarter, as 2004-05 Q3: this names a month",
-    ),
+    (_pattern(_SHORT_YEARS), "years in full, as 2004/05: two digits may also be a month"),
+    (_pattern(_MONTH_YEAR), "the quarter, as 2004-05 Q3: this names a month"),
 ]
 
 
@@ -165,13 +159,7 @@ def quarter(first_year: int, number: int) -> Period:
 
 
 def parse_reporting_period(text: str) -> Period:
-    """A reporting period, which is a quarter.
-
-    Raises
-    ------
-    ParameterError
-        If it is not one.
-    """
+    """A reporting period, which is a quarter."""
     try:
         return parse_period(str(text), "quarter")
     except PeriodError as error:
@@ -184,13 +172,7 @@ def quarter_number(month: Any) -> Any:
 
 
 def period_containing(day: date, kind: Kind) -> Period:
-    """The period of a kind that a day falls into.
-
-    Raises
-    ------
-    PeriodError
-        For a mean of years, of which there is no calendar.
-    """
+    """The period of a kind that a day falls into."""
     first_month = {"quarter": 4, "financial_year": 4, "exam_year": 9, "calendar_year": 1}
     if kind not in first_month:
         raise PeriodError("a mean of years has no calendar")
@@ -215,22 +197,7 @@ def _last_day(year: int, month: int) -> date:
 
 @lru_cache(maxsize=4096)
 def parse_period(text: str, kind: Kind | None = None) -> Period:
-    """Read a period.
-
-    Parameters
-    ----------
-    text : str
-        A spelling from the module's table or one of ``2004/05 Q3``, ``Q3 2004-05``,
-        ``2004-05``, ``1999-2000``, ``summer 2005``.
-    kind : str, optional
-        The kind that is expected. It decides what ``2004/05`` means (a financial or an
-        exam year); any other contradiction is an error.
-
-    Raises
-    ------
-    PeriodError
-        If the text is not a period or is one of another kind. The message says which.
-    """
+    """Read a period."""
     clean = " ".join(text.replace("\u00a0", " ").split())
     found = _read(clean, kind)
     if found is None:

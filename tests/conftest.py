@@ -20,9 +20,10 @@ from hypothesis import settings
 
 from psa_analysis.cli import main
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
+from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 # Enough to find what is wrong over the days, and few enough to wait for.
@@ -97,10 +98,20 @@ def run_elsewhere(folder: Path, audience: str) -> None:
     # A user's own file must not be taken for the standard library's.
     (folder / "calendar.py").write_text("raise SystemExit('a file of the user, and no library')")
     done = subprocess.run(
-        [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--audience", audience,
-         "--outputs", "out {1}"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            Path(sys.executable).parent / "psa",
+            "run",
+            "2004-05 Q3",
+            "--audience",
+            audience,
+            "--outputs",
+            "out {1}",
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     said = {"code": done.returncode, "said": done.stdout, "errors": done.stderr}
     (folder / "done.json").write_text(json.dumps(said))
 

@@ -12,18 +12,27 @@ import pytest
 from conftest import EXPECTED
 from test_performance import observed, with_measure
 
-from psa_analysis.assessment import COLUMNS, STATES, assess, direction
-from psa_analysis.performance import readings
+from psa_analysis.analysis.assessment import COLUMNS, STATES, assess, direction
+from psa_analysis.analysis.readings import readings
 from psa_analysis.periods import parse_period, quarter
-from psa_analysis.pipeline import Report, load_observations, make_report
+from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.show.measures import measure_words
 
 FORECAST = [
-    "forecast", "low_50", "high_50", "low_80", "high_80", "low_95", "high_95", "chance_target",
-    "chance_trigger", "expected_share",
-]  # fmt: skip
+    "forecast",
+    "low_50",
+    "high_50",
+    "low_80",
+    "high_80",
+    "low_95",
+    "high_95",
+    "chance_target",
+    "chance_trigger",
+    "expected_share",
+]
 
 
 @pytest.mark.parametrize("period", ["2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
@@ -153,9 +162,13 @@ def test_the_line_at_sixty_percent_is_exact(
     agreement: Agreement, polarity: str, without: float, target: float, outturn: float, state: str
 ) -> None:
     changed = with_measure(
-        agreement, "N7-treatment", polarity=polarity, without=without, target=target,
+        agreement,
+        "N7-treatment",
+        polarity=polarity,
+        without=without,
+        target=target,
         baseline=without,
-    )  # fmt: skip
+    )
     frame = observed("N7-treatment", [outturn] * 4, first_year=2005)
     assert one(changed, frame, "2005-06 Q4", "N7-treatment")["state"] == state
 
@@ -316,9 +329,15 @@ def test_a_figure_that_could_not_be_used_is_not_called_late(council: Path) -> No
 
 def counted_from_april(agreement: Agreement, profile: str) -> Agreement:
     return with_measure(
-        agreement, "L4-incidents", basis="year_to_date", profile=profile, baseline=100.0,
-        baseline_period="2002/03", target=160.0, due="2005/06",
-    )  # fmt: skip
+        agreement,
+        "L4-incidents",
+        basis="year_to_date",
+        profile=profile,
+        baseline=100.0,
+        baseline_period="2002/03",
+        target=160.0,
+        due="2005/06",
+    )
 
 
 def test_part_of_a_year_is_judged_where_its_plan_has_seasons(

@@ -10,7 +10,14 @@ import pytest
 from conftest import psa
 
 import psa_analysis as library
-from psa_analysis.backtest import backtest, brier, coverage, real_panel, reference, reliability
+from psa_analysis.analysis.backtest import (
+    backtest,
+    brier,
+    coverage,
+    real_panel,
+    reference,
+    reliability,
+)
 from psa_analysis.register.agreement import Agreement
 
 
@@ -57,9 +64,12 @@ def test_who_is_forecast_together_does_not_depend_on_the_future() -> None:
 
 def test_the_score_to_beat_is_by_distance() -> None:
     targets = pd.DataFrame(
-        {"distance": [-1.0, -1.0, 1.0, 1.0], "chance": [0.9, 0.9, 0.1, 0.1],
-         "happened": [True, True, False, True]}
-    )  # fmt: skip
+        {
+            "distance": [-1.0, -1.0, 1.0, 1.0],
+            "chance": [0.9, 0.9, 0.1, 0.1],
+            "happened": [True, True, False, True],
+        }
+    )
     table = brier(targets).set_index("distance")
     # Near targets are always reached here: saying so is no error, whatever the others do.
     assert table.loc[-1.0, "base_rate_brier"] == 0
@@ -118,8 +128,9 @@ def test_the_command_on_the_shipped_figures(tmp_path: Path) -> None:
     assert "forecasts of 29 series" in result.output
     assert "came true" in result.output
     names = {path.name for path in (tmp_path / "new" / "place").iterdir()}
-    assert names == {f"{name}.csv" for name in
-                     ("forecasts", "targets", "coverage", "reliability", "brier")}  # fmt: skip
+    assert names == {
+        f"{name}.csv" for name in ("forecasts", "targets", "coverage", "reliability", "brier")
+    }
     table = pd.read_csv(tmp_path / "new" / "place" / "reliability.csv")
     assert table["forecasts"].sum() == len(pd.read_csv(tmp_path / "new" / "place" / "targets.csv"))
 

@@ -15,7 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
-from psa_analysis.pipeline import AUDIENCES, ROOT
+from psa_analysis.pipeline import ROOT
+from psa_analysis.report import AUDIENCES
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -15,19 +15,14 @@ from conftest import psa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.comparison import (
-    CHANGE_COLUMNS,
-    Pack,
-    changes,
-    pack_of,
-    read_pack,
-)
+from psa_analysis.analysis.comparison import CHANGE_COLUMNS, Pack, changes, pack_of, read_pack
+from psa_analysis.analysis.revisions import revisions
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError
 from psa_analysis.packs.workbook import assessment_parquet, write_workbook
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, report_at
-from psa_analysis.returns.quality import revisions
+from psa_analysis.pipeline import report_at
+from psa_analysis.report import Report
 from psa_analysis.show.changes import changes_table, changes_words
 
 
@@ -94,8 +89,11 @@ def test_a_state_that_changed_says_whether_for_the_better(pack: Pack) -> None:
 
 def test_a_new_reading_moved_by_its_polarity(pack: Pack) -> None:
     # Lower is better for vehicle crime, -8.3497 % in 2004-05 Q3; higher for incidents, 4,610.
-    for measure, value, way in (("N13", -7.0, "better"), ("N13", -9.0, "worse"),
-                                ("L4-incidents", 4600.0, "better")):  # fmt: skip
+    for measure, value, way in (
+        ("N13", -7.0, "better"),
+        ("N13", -9.0, "worse"),
+        ("L4-incidents", 4600.0, "better"),
+    ):
         then = with_cells(pack, measure, latest=value, latest_period="2004-05 Q2")
         row = only(changes(then, pack))
         assert (row["what"], row["before"], row["direction"]) == ("reading", value, way)
@@ -179,8 +177,9 @@ def test_a_commitment_that_moved(pack: Pack) -> None:
     assert (row["measure"], row["what"], row["direction"]) == ("WP1a", "commitment", "better")
     assert (row["before"], row["after"]) == ("overdue", "done")
     assert (row["title"], row["why"]) == (
-        "The Council agrees a community strategy", "done on 23 July 2003",
-    )  # fmt: skip
+        "The Council agrees a community strategy",
+        "done on 23 July 2003",
+    )
     fewer = table[table.index != "WP1a"].reset_index(drop=True)
     fewer = dataclasses.replace(pack, commitments=fewer)
     row = only(changes(fewer, pack))
@@ -197,9 +196,10 @@ def test_two_quarters_of_the_shipped_data(report: Report, before: Report) -> Non
     table = changes(before, report)
     states = table[table["what"] == "state"].set_index("measure")
     assert states[["before", "after", "direction"]].to_numpy().tolist() == [
-        ["at risk", "off track", "worse"], ["at risk", "on track", "better"],
         ["at risk", "off track", "worse"],
-    ]  # fmt: skip
+        ["at risk", "on track", "better"],
+        ["at risk", "off track", "worse"],
+    ]
     assert list(states.index) == ["L4-incidents", "N26-trunk", "L7"]
     # The same revisions as the page on data quality shows, and those of the districts.
     revised = table[(table["what"] == "figure") & (table["area"] == "Leicestershire")]
@@ -230,18 +230,34 @@ def text(cell: object) -> str:
 def mirrored(table: pd.DataFrame) -> list[tuple]:
     other = {"better": "worse", "worse": "better"}
     return sorted(
-        (row.measure, row.what, row.area, row.period_after, row.period_before,
-         text(row.after), text(row.before), other.get(row.direction, row.direction))
+        (
+            row.measure,
+            row.what,
+            row.area,
+            row.period_after,
+            row.period_before,
+            text(row.after),
+            text(row.before),
+            other.get(row.direction, row.direction),
+        )
         for row in table.itertuples()
-    )  # fmt: skip
+    )
 
 
 def plain(table: pd.DataFrame) -> list[tuple]:
     return sorted(
-        (row.measure, row.what, row.area, row.period_before, row.period_after,
-         text(row.before), text(row.after), row.direction)
+        (
+            row.measure,
+            row.what,
+            row.area,
+            row.period_before,
+            row.period_after,
+            text(row.before),
+            text(row.after),
+            row.direction,
+        )
         for row in table.itertuples()
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("other", ["2003-04 Q1", "2004-05 Q2", "2006-07 Q3"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import psa
 
-from psa_analysis.assessment import COLUMNS
+from psa_analysis.analysis.assessment import COLUMNS
 
 
 @pytest.mark.parametrize("command", [[], ["check"], ["assess"], ["run"]])

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import psa_analysis as psa_
-from psa_analysis.commitments import (
+from psa_analysis.analysis.commitments import (
     _OPEN,
     COLUMNS,
     COUNTED_DONE,
@@ -31,9 +31,10 @@ from psa_analysis.commitments import (
     moved,
 )
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import ROOT, Report, load_observations, make_report, open_report
+from psa_analysis.pipeline import ROOT, load_observations, make_report, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.show.commitments import _ROOM, COMMITMENT_MARKS, _lanes
 
 HEADER = ",".join(PROGRESS_COLUMNS)
@@ -131,11 +132,23 @@ MILESTONES = [
     ([], "2009-10 Q3", "TR1d", "no data"),
     ([], "2009-10 Q2", "TR1d", "not due"),
     # Taken back: it was not done after all, and then it was.
-    (["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,not done,,,,no"],
-     "2003-04 Q2", "WP1a", "overdue"),
-    (["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,not done,,,,no",
-      "WP1a,2003-09-20,done,2003-09-19,,minutes,no"], "2003-04 Q2", "WP1a", "done late"),
-]  # fmt: skip
+    (
+        ["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,not done,,,,no"],
+        "2003-04 Q2",
+        "WP1a",
+        "overdue",
+    ),
+    (
+        [
+            "WP1a,2003-08-01,done,2003-07-23,,minutes,no",
+            "WP1a,2003-09-01,not done,,,,no",
+            "WP1a,2003-09-20,done,2003-09-19,,minutes,no",
+        ],
+        "2003-04 Q2",
+        "WP1a",
+        "done late",
+    ),
+]
 
 
 @pytest.mark.parametrize(("rows", "period", "commitment", "state"), MILESTONES)
@@ -155,20 +168,45 @@ LEVELS = [
     (["WP3b,2005-05-02,figure,2005-03-31,5400,count,no"], "2005-06 Q4", "WP3b", "no data"),
     (["WP3b,2005-05-02,figure,2005-04-01,5400,count,no"], "2005-06 Q4", "WP3b", "done"),
     (["WP3b,2005-05-02,figure,2005-03-31,5400,count,no"], "2004-05 Q4", "WP3b", "on track"),
-    (["WP3b,2006-05-02,figure,2006-03-31,5000,count,no",
-      "WP3b,2006-08-02,figure,2006-06-30,5360,count,no"], "2006-07 Q1", "WP3b", "done late"),
+    (
+        [
+            "WP3b,2006-05-02,figure,2006-03-31,5000,count,no",
+            "WP3b,2006-08-02,figure,2006-06-30,5360,count,no",
+        ],
+        "2006-07 Q1",
+        "WP3b",
+        "done late",
+    ),
     (["WP3b,2006-08-02,figure,2006-06-30,5360,count,no"], "2006-07 Q1", "WP3b", "done late"),
     (["WP3b,2006-08-02,figure,2006-06-30,5000,count,no"], "2006-07 Q1", "WP3b", "overdue"),
     # What decides was reached; what came later changes nothing.
-    (["WP3b,2006-05-02,figure,2006-03-31,5400,count,no",
-      "WP3b,2006-08-02,figure,2006-06-30,5000,count,no"], "2006-07 Q1", "WP3b", "done"),
+    (
+        [
+            "WP3b,2006-05-02,figure,2006-03-31,5400,count,no",
+            "WP3b,2006-08-02,figure,2006-06-30,5000,count,no",
+        ],
+        "2006-07 Q1",
+        "WP3b",
+        "done",
+    ),
     # Reached early and lost by the date.
-    (["WP3c,2004-12-20,figure,2004-11-30,86,survey,no",
-      "WP3c,2005-12-20,figure,2005-11-30,84,survey,no"], "2005-06 Q4", "WP3c", "overdue"),
+    (
+        [
+            "WP3c,2004-12-20,figure,2004-11-30,86,survey,no",
+            "WP3c,2005-12-20,figure,2005-11-30,84,survey,no",
+        ],
+        "2005-06 Q4",
+        "WP3c",
+        "overdue",
+    ),
     # No line and no word of the lead: the figure alone says nothing of the way.
     (["WP3b,2005-05-02,figure,2005-03-31,5000,count,no"], "2004-05 Q4", "WP3b", "no data"),
-    (["WP3b,2005-05-02,figure,2005-03-31,5000,count,no",
-      "WP3b,2005-05-02,on track,,,,no"], "2004-05 Q4", "WP3b", "on track"),
+    (
+        ["WP3b,2005-05-02,figure,2005-03-31,5000,count,no", "WP3b,2005-05-02,on track,,,,no"],
+        "2004-05 Q4",
+        "WP3b",
+        "on track",
+    ),
     # By 30 November 2004 the line of TR1b has risen 19 x 35 / 60 = 11.08; 95 % of that is 10.53.
     (["TR1b,2005-01-05,figure,2004-11-30,46.53,survey,no"], "2004-05 Q3", "TR1b", "on track"),
     (["TR1b,2005-01-05,figure,2004-11-30,46.52,survey,no"], "2004-05 Q3", "TR1b", "at risk"),
@@ -186,7 +224,7 @@ LEVELS = [
     (["WP5,2005-05-05,figure,2005-03-31,100,count,no"], "2004-05 Q4", "WP5", "done"),
     (["ED1f,2004-12-05,figure,2004-08-31,1,survey,no"], "2004-05 Q3", "ED1f", "done"),
     ([], "2004-05 Q3", "ED1f", "not stated"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("rows", "period", "commitment", "state"), LEVELS)
@@ -231,9 +269,11 @@ def test_a_row_says_where_its_state_comes_from(state_of: Callable[..., pd.Series
     assert row["illustrative"]
     assert not state_of("WP1a", "2003-04 Q2")["illustrative"]
     both = state_of(
-        "WP3b", "2004-05 Q4", "WP3b,2005-05-01,on track,,,,no",
+        "WP3b",
+        "2004-05 Q4",
+        "WP3b,2005-05-01,on track,,,,no",
         "WP3b,2005-05-02,figure,2005-03-31,5000,count,yes",
-    )  # fmt: skip
+    )
     # On track by the lead's word, row 2; the figure beside it is made up.
     assert (both["row"], both["value"], both["illustrative"]) == (2, 5000, True)
 
@@ -272,11 +312,17 @@ def test_what_was_taken_back_stays_in_the_reports_of_its_time(
     }
     # Due on 30 April: the report for the quarter before had nothing of April in it.
     assert [states["MW5a"] for states in then.values()] == [
-        "on track", "done", "overdue", "done late",
-    ]  # fmt: skip
+        "on track",
+        "done",
+        "overdue",
+        "done late",
+    ]
     assert [states["ED2b"] for states in then.values()] == [
-        "done", "done late", "done late", "done late",
-    ]  # fmt: skip
+        "done",
+        "done late",
+        "done late",
+        "done late",
+    ]
 
 
 def test_the_state_before_is_the_one_that_was_reported(
@@ -326,8 +372,9 @@ def test_a_linked_level_that_is_reached_at_its_date(
     assert (row["state"], row["value_period"]) == ("done", "2005-06 Q4")
     assert row["value"] >= 33
     assert promises_of("2005-06 Q3").set_index("commitment").at["WA1a", "state"] in (
-        "on track", "at risk",
-    )  # fmt: skip
+        "on track",
+        "at risk",
+    )
 
 
 def test_counts_add_up_by_objective(report: Report) -> None:
@@ -346,9 +393,15 @@ KINDS = {"done": "milestone", "not done": "milestone", "figure": "level"}
 @st.composite
 def reports(draw: st.DrawFn) -> tuple[str, int, str, int, float]:
     status = draw(st.sampled_from(sorted(STATUSES)))
-    names = ["WP1a", "SC3c", "MW5b", "TR1d"] if status in ("done", "not done") else (
-        ["WP3b", "TR1b", "WP1b", "WP5"] if status == "figure" else ["WP1a", "WP3b", "TR1b", "MW5b"]
-    )  # fmt: skip
+    names = (
+        ["WP1a", "SC3c", "MW5b", "TR1d"]
+        if status in ("done", "not done")
+        else (
+            ["WP3b", "TR1b", "WP1b", "WP5"]
+            if status == "figure"
+            else ["WP1a", "WP3b", "TR1b", "MW5b"]
+        )
+    )
     reported = draw(st.integers(0, 1200))
     value = draw(st.sampled_from([1, 2, 50, 60, 100, 5350, 6000]))
     return draw(st.sampled_from(names)), reported, status, draw(st.integers(0, 400)), value
@@ -448,9 +501,8 @@ BROKEN = [
 
 @pytest.mark.parametrize(("row", "column", "says"), BROKEN)
 def test_a_broken_row_is_a_finding_and_is_kept_out(
-    progress: Callable[..., tuple[pd.DataFrame, list]],
-    row: str, column: str, says: str,
-) -> None:  # fmt: skip
+    progress: Callable[..., tuple[pd.DataFrame, list]], row: str, column: str, says: str
+) -> None:
     table, findings = progress("WP1a,2003-07-20,on track,,,,no", row)
     assert table["row"].tolist() == [2]
     assert [one.column for one in findings] == [column]
@@ -487,9 +539,11 @@ def test_reports_of_one_day_that_differ_are_both_kept_out(
         "WP3c,2005-05-02,on track,,,,no",
     )
     assert [(one.row, one.column, one.found) for one in findings] == [
-        (2, "status", "on track"), (3, "status", "at risk"), (4, "value", "5000"),
+        (2, "status", "on track"),
+        (3, "status", "at risk"),
+        (4, "value", "5000"),
         (5, "value", "5001"),
-    ]  # fmt: skip
+    ]
     assert table["row"].tolist() == [6, 7, 8]
 
 
@@ -551,9 +605,12 @@ def test_a_measure_that_sums_its_year_gives_whole_years(
     """L4-incidents read as the year to date: only the quarter that ends the year is a year."""
     edit("register/measures.csv", "L4-incidents", "basis", "year_to_date")
     for column, text in (
-        ("unit", "incidents"), ("target", "4400"), ("measure", "L4-incidents"),
-        ("baseline", "not stated"), ("baseline_period", "not stated"),
-    ):  # fmt: skip
+        ("unit", "incidents"),
+        ("target", "4400"),
+        ("measure", "L4-incidents"),
+        ("baseline", "not stated"),
+        ("baseline_period", "not stated"),
+    ):
         edit("register/commitments.csv", "WP3b", column, text)
     (council / "raw" / "progress.csv").write_text(f"{HEADER}\n")
     row = open_report("2004-05 Q3", str(council)).commitments.set_index("commitment").loc["WP3b"]
@@ -601,8 +658,13 @@ def test_a_folder_without_reports_or_commitments_gives_plain_sentences(
     assert list(empty.commitments.columns) == list(COLUMNS)
     assert empty.commitments.empty
     assert psa_.commitment_words(empty).text == "The register holds no commitments."
-    for show in (psa_.commitment_counts, psa_.exceptions_table, psa_.moved_table,
-                 psa_.unjudged_table, psa_.closing_account):  # fmt: skip
+    for show in (
+        psa_.commitment_counts,
+        psa_.exceptions_table,
+        psa_.moved_table,
+        psa_.unjudged_table,
+        psa_.closing_account,
+    ):
         assert show(empty).text.endswith(": none.")
     assert psa_.commitments_chart(empty).alt.endswith("None.")
 
@@ -643,9 +705,12 @@ def test_tables_hold_every_commitment_once(report: Report) -> None:
 
 def test_what_is_made_up_says_so_wherever_it_is_shown(report: Report) -> None:
     shown = [
-        psa_.commitment_counts(report), psa_.exceptions_table(report), psa_.moved_table(report),
-        psa_.unjudged_table(report), psa_.commitments_table(report, "transport"),
-    ]  # fmt: skip
+        psa_.commitment_counts(report),
+        psa_.exceptions_table(report),
+        psa_.moved_table(report),
+        psa_.unjudged_table(report),
+        psa_.commitments_table(report, "transport"),
+    ]
     for one in shown:
         assert "(progress is illustrative)" in one.text.splitlines()[0]
     assert psa_.commitments_chart(report).alt.endswith("The progress is illustrative.")

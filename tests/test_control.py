@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import psa_analysis
-from psa_analysis.control import (
+from psa_analysis.analysis.control import (
     OUR_RULES,
     POINT_COLUMNS,
     ControlRules,
@@ -34,9 +34,10 @@ from psa_analysis.control import (
 )
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import Report, control_of, load_observations, make_report
+from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.loading import load_agreement
-from psa_analysis.show.control import control_sentences
+from psa_analysis.report import Report
+from psa_analysis.show.control import control_of, control_sentences
 
 #: Numbers of NHSRplotthedots' own tests (MIT); the file names the place of each.
 KNOWN = json.loads((EXPECTED / "spc_known_answers.json").read_text())
@@ -82,8 +83,12 @@ def test_runs_trends_and_two_in_three_are_the_known_ones() -> None:
 def test_assurance_is_the_known_one(case: list) -> None:
     direction, lower, upper, target, expected = case
     polarity = {"increase": "higher", "decrease": "lower", "neutral": ""}[direction]
-    names = {"consistent_pass": "consistently hits", "consistent_fail": "consistently misses",
-             "inconsistent": "unreliable", None: ""}  # fmt: skip
+    names = {
+        "consistent_pass": "consistently hits",
+        "consistent_fail": "consistently misses",
+        "inconsistent": "unreliable",
+        None: "",
+    }
     assert assurance(lower, upper, target, polarity) == names[expected]
 
 
@@ -246,13 +251,18 @@ def test_a_missing_figure_has_no_range_and_breaks_runs_trends_and_threes() -> No
 
 figures = st.lists(st.integers(-50, 50), min_size=2, max_size=30)
 some_rules = st.builds(
-    ControlRules, screen_outliers=st.booleans(), run=st.integers(5, 9), trend=st.integers(5, 8),
-    mark=st.sampled_from(["all", "end"]), ties=st.sampled_from(["break", "skip"]),
-    count_outside=st.booleans(), third_point=st.sampled_from(["same side", "any"]),
+    ControlRules,
+    screen_outliers=st.booleans(),
+    run=st.integers(5, 9),
+    trend=st.integers(5, 8),
+    mark=st.sampled_from(["all", "end"]),
+    ties=st.sampled_from(["break", "skip"]),
+    count_outside=st.booleans(),
+    third_point=st.sampled_from(["same side", "any"]),
     mark_two_in_three=st.sampled_from(["close", "window"]),
     trend_by=st.sampled_from(["direction", "side"]),
     limits_from=st.one_of(st.none(), st.integers(5, 15)),
-)  # fmt: skip
+)
 
 
 @given(figures, some_rules, st.decimals(-1000, 1000, places=3))
@@ -365,8 +375,13 @@ def quarters(values: list, first: int = 2001) -> pd.DataFrame:
 
 
 def a_measure(**changes: object) -> pd.Series:
-    row = {"frequency": "quarterly", "basis": "point", "polarity": "higher", "unit": "people",
-           "target": np.nan}  # fmt: skip
+    row = {
+        "frequency": "quarterly",
+        "basis": "point",
+        "polarity": "higher",
+        "unit": "people",
+        "target": np.nan,
+    }
     return pd.Series(row | changes)
 
 
@@ -406,9 +421,12 @@ def test_measures_that_can_have_no_chart_say_why(report: Report) -> None:
     assert "measured once a financial year" in control_of(report, "N10").reason
     yearly = measure_control(quarters([1.0]), a_measure(frequency="calendar_year"), "people")
     assert "measured once a calendar year" in yearly.reason
-    for basis, why in (("milestone", "done or not"), ("rank", "a place"),
-                       ("gap_to_comparator", "compares two figures"),
-                       ("ratio_to_comparator", "compares two figures")):  # fmt: skip
+    for basis, why in (
+        ("milestone", "done or not"),
+        ("rank", "a place"),
+        ("gap_to_comparator", "compares two figures"),
+        ("ratio_to_comparator", "compares two figures"),
+    ):
         assert why in measure_control(quarters([1.0] * 9), a_measure(basis=basis), "").reason
     with pytest.raises(KeyError, match="no measure 'N99'"):
         control_of(report, "N99")
@@ -417,8 +435,12 @@ def test_measures_that_can_have_no_chart_say_why(report: Report) -> None:
 def test_a_target_is_compared_only_with_figures_of_its_own_size() -> None:
     assert quarterly_target(a_measure(target=1150)) == 1150
     assert quarterly_target(a_measure(basis="rolling_12m", unit="percent", target=10.2)) == 10.2
-    for basis, unit in (("rolling_12m", "incidents"), ("change_from_baseline", "percent change"),
-                        ("cumulative", "people"), ("year_to_date", "crimes")):  # fmt: skip
+    for basis, unit in (
+        ("rolling_12m", "incidents"),
+        ("change_from_baseline", "percent change"),
+        ("cumulative", "people"),
+        ("year_to_date", "crimes"),
+    ):
         assert np.isnan(quarterly_target(a_measure(basis=basis, unit=unit, target=5)))
 
 
@@ -512,8 +534,13 @@ def test_the_picture_is_drawn_from_the_same_numbers_and_twice_the_same(report: R
     chart = psa_analysis.control_chart(report, "L4-repeat")
     assert chart.svg == psa_analysis.control_chart(report, "L4-repeat").svg
     drawn = "".join(ET.fromstring(chart.svg).itertext())
-    for text in ("Mean 12%", "Upper limit 14.6%", "Lower limit 9.5%", "Target 10.2%",
-                 "Improvement"):  # fmt: skip
+    for text in (
+        "Mean 12%",
+        "Upper limit 14.6%",
+        "Lower limit 9.5%",
+        "Target 10.2%",
+        "Improvement",
+    ):
         assert text in drawn
     assert "Concern" not in drawn
     assert "Upper trial limit" in "".join(

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import psa_analysis as psa
-from psa_analysis.disclosure import (
+from psa_analysis.analysis.disclosure import (
     NOT_SHOWN,
     _commitments,
     complement,
@@ -38,13 +38,19 @@ from psa_analysis.disclosure import (
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
+from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 
 DISTRICTS = [
-    "Blaby", "Charnwood", "Harborough", "Hinckley and Bosworth", "Melton",
-    "North West Leicestershire", "Oadby and Wigston",
-]  # fmt: skip
+    "Blaby",
+    "Charnwood",
+    "Harborough",
+    "Hinckley and Bosworth",
+    "Melton",
+    "North West Leicestershire",
+    "Oadby and Wigston",
+]
 COUNTY = "Leicestershire"
 
 #: Numbers that are secret in the folder that the fixture makes; none of them is there by chance.
@@ -127,9 +133,8 @@ def pack(risky: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its public pack, as the command makes it."""
     outputs = tmp_path_factory.mktemp("public")
     done = psa_run(
-        "2004-05 Q3", "--data", str(risky), "--audience", "public",
-        "--outputs", str(outputs),
-    )  # fmt: skip
+        "2004-05 Q3", "--data", str(risky), "--audience", "public", "--outputs", str(outputs)
+    )
     assert "failed" not in done.output
     return outputs / "2004-05-Q3-public"
 
@@ -299,17 +304,17 @@ def test_a_school_takes_the_smallest_other_school_with_it(both: tuple[Report, Re
     held = public.withheld[public.withheld["measure"] == "N2"]
     held = held[held["reason"] != "earlier version"]
     # C is the smallest by those who did not or did reach it: 212 of H.
-    assert set(held["area"]) == {
-        "Upper school D (illustrative)", "Upper school K (illustrative)",
-    }  # fmt: skip
+    assert set(held["area"]) == {"Upper school D (illustrative)", "Upper school K (illustrative)"}
     assert set(held["period"]) == {"2003/04"}
 
 
 def test_the_internal_report_still_holds_all(both: tuple[Report, Report]) -> None:
     inside, public = both
     for measure, period, numerator in (
-        ("N6-eet", "2003/04", 8083), ("L4-repeat", "2004-05 Q2", 3), ("L5", "2004-05 Q1", 7917),
-    ):  # fmt: skip
+        ("N6-eet", "2003/04", 8083),
+        ("L4-repeat", "2004-05 Q2", 3),
+        ("L5", "2004-05 Q1", 7917),
+    ):
         for report, expected in ((inside, [numerator]), (public, [])):
             rows = report.observations
             rows = rows[(rows["measure"] == measure) & (rows["period"] == period)]
@@ -430,14 +435,17 @@ def test_cells_of_returns_are_for_internal_reports(both: tuple[Report, Report]) 
 def test_a_decided_reward_that_would_tell_its_outturn_is_not_shown(
     both: tuple[Report, Report],
 ) -> None:
-    from psa_analysis.grant import grants
+    from psa_analysis.analysis.grant import grants
 
     inside = both[0]
     # After the end.
     public = make_report(
-        inside.agreement, inside.observations.replace({"period": {}}), list(inside.findings),
-        quarter("2006-07 Q3"), "public",
-    )  # fmt: skip
+        inside.agreement,
+        inside.observations.replace({"period": {}}),
+        list(inside.findings),
+        quarter("2006-07 Q3"),
+        "public",
+    )
     table = grants(public).set_index("measure")
     rows = public.assessment.set_index("measure")
     hidden = rows.index[(rows["latest_flag"] == "withheld") & (rows["role"] == "target")]
@@ -511,11 +519,12 @@ def two_way(rows: int, columns: int) -> np.ndarray:
         lambda rows: st.integers(2, 4).flatmap(
             lambda columns: st.lists(
                 st.lists(st.integers(0, 30), min_size=columns, max_size=columns),
-                min_size=rows, max_size=rows,
+                min_size=rows,
+                max_size=rows,
             )
         )
     )
-)  # fmt: skip
+)
 @hypothesis_settings(max_examples=25)
 def test_no_hidden_cell_of_a_table_can_be_told(table: list[list[int]]) -> None:
     cells = np.array(table, dtype=float)
@@ -572,9 +581,16 @@ def test_a_public_pack_is_the_same_every_time(risky: Path, tmp_path: Path) -> No
 
 def public_pack(data: Path, notebooks: Path, outputs: Path) -> Path:
     psa_run(
-        "2004-05 Q3", "--data", str(data), "--audience", "public", "--notebooks", str(notebooks),
-        "--outputs", str(outputs),
-    )  # fmt: skip
+        "2004-05 Q3",
+        "--data",
+        str(data),
+        "--audience",
+        "public",
+        "--notebooks",
+        str(notebooks),
+        "--outputs",
+        str(outputs),
+    )
     return outputs / "2004-05-Q3-public"
 
 

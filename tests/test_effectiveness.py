@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from test_pages import Tags
 
 import psa_analysis as library
-from psa_analysis.effectiveness import (
+from psa_analysis.analysis.effectiveness import (
     AGREES_WITHIN,
     COMPONENT_COLUMNS,
     INDICATOR_COLUMNS,
@@ -29,13 +29,14 @@ from psa_analysis.effectiveness import (
     contribution,
     effectiveness,
 )
+from psa_analysis.analysis.readings import readings
 from psa_analysis.findings import DataError
-from psa_analysis.performance import readings
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
-from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
+from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.register.settings import EffectivenessSection
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.effectiveness import effectiveness_sentences
 
@@ -57,28 +58,46 @@ def observed(agreement: Agreement, figures: Figures, received: str = "2003-09-30
             period = parse_period(f"{2002 + n}/{3 + n:02d}", kind)
             rows.append(
                 {
-                    "measure": measure, "area": area, "period": period.label,
-                    "period_end": pd.Timestamp(period.end), "value": value, "numerator": None,
-                    "denominator": None, "flag": "final", "illustrative": False, "file": "f",
-                    "sheet": "", "row": n, "column": "D",
+                    "measure": measure,
+                    "area": area,
+                    "period": period.label,
+                    "period_end": pd.Timestamp(period.end),
+                    "value": value,
+                    "numerator": None,
+                    "denominator": None,
+                    "flag": "final",
+                    "illustrative": False,
+                    "file": "f",
+                    "sheet": "",
+                    "row": n,
+                    "column": "D",
                     "received": pd.Timestamp(received) + pd.DateOffset(years=n),
                 }
-            )  # fmt: skip
+            )
     frame = pd.DataFrame(rows).astype({"value": float, "numerator": float, "denominator": float})
     return frame[frame["value"].notna()]
 
 
 def with_basket(agreement: Agreement, basket: Basket, by: str = "net budget") -> Agreement:
     rows = [
-        {"component": component, "indicator": indicator, "weight": Fraction(weight),
-         "polarity": polarity, "change": change, "illustrative": "no"}
+        {
+            "component": component,
+            "indicator": indicator,
+            "weight": Fraction(weight),
+            "polarity": polarity,
+            "change": change,
+            "illustrative": "no",
+        }
         for (component, indicator), (weight, polarity, change) in basket.items()
-    ]  # fmt: skip
+    ]
     baskets = pd.DataFrame(rows, index=pd.RangeIndex(2, len(rows) + 2, name="row"))
     made_from = EffectivenessSection(
-        index="N10", net_budget="N10-budget", deflator="N10-deflator",
-        deflator_area="United Kingdom", components=by,
-    )  # fmt: skip
+        index="N10",
+        net_budget="N10-budget",
+        deflator="N10-deflator",
+        deflator_area="United Kingdom",
+        components=by,
+    )
     changed = agreement.settings.model_copy(update={"effectiveness": made_from})
     return dataclasses.replace(agreement, baskets=baskets, settings=changed)
 
@@ -238,10 +257,12 @@ def test_units_of_budgets_and_deflator_and_sizes_of_weights_do_not_matter(
 ) -> None:
     plain = make(agreement, TWO, TWO_FIGURES)
     scaled: Figures = {
-        key: [value and value * {"N10-budget": 1000, "N10-deflator": 0.01}.get(key[0], 1)
-              for value in values]
+        key: [
+            value and value * {"N10-budget": 1000, "N10-deflator": 0.01}.get(key[0], 1)
+            for value in values
+        ]
         for key, values in TWO_FIGURES.items()
-    }  # fmt: skip
+    }
     heavier = {key: (f"{int(weight) * 7}", *rest) for key, (weight, *rest) in TWO.items()}
     other = make(agreement, heavier, scaled)  # type: ignore[arg-type]  # the same three words
     columns = ["performance", "cost", "ratio", "share"]
@@ -377,12 +398,17 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
         changed, {("N2", "Blaby"): [50, 54], ("N10-budget", "Blaby"): [1, 1], DEFLATOR: [1, 1]}
     )
     quarters = []
-    for label, value in (("2002-03 Q3", 90), ("2002-03 Q4", 100), ("2003-04 Q4", 110),
-                         ("2004-05 Q1", 500)):  # fmt: skip
+    for label, value in (
+        ("2002-03 Q3", 90),
+        ("2002-03 Q4", 100),
+        ("2003-04 Q4", 110),
+        ("2004-05 Q1", 500),
+    ):
         end = pd.Timestamp(parse_period(label).end)
-        quarters.append(frame.iloc[0].to_dict() | {
-            "measure": "N7-treatment", "period": label, "period_end": end, "value": value,
-        })  # fmt: skip
+        quarters.append(
+            frame.iloc[0].to_dict()
+            | {"measure": "N7-treatment", "period": label, "period_end": end, "value": value}
+        )
     read = readings(pd.concat([frame, pd.DataFrame(quarters)], ignore_index=True), changed)
     made = effectiveness(read, changed, END)
     # Half of 10 per cent, and half of 4 points.
@@ -446,9 +472,10 @@ def test_a_revision_changes_only_the_reports_after_it(
 ) -> None:
     observations = loaded[0]
     one = observations[
-        (observations["measure"] == "N10-invoices") & (observations["area"] == "Leicestershire")
+        (observations["measure"] == "N10-invoices")
+        & (observations["area"] == "Leicestershire")
         & (observations["period"] == "2003/04")
-    ]  # fmt: skip
+    ]
     revised = one.assign(value=one["value"] + 8, received=pd.Timestamp("2005-03-01"))
     both = pd.concat([observations, revised], ignore_index=True)
     then = effectiveness(readings(as_of(both, date(2005, 2, 14)), agreement), agreement, END)
@@ -476,9 +503,7 @@ def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
     assert overall["illustrative"].all()
 
 
-def test_what_other_choices_would_give_is_as_documented(
-    report_of: Callable[[str], Report],
-) -> None:
+def test_what_other_choices_would_give_is_as_documented(report_of: Callable[[str], Report]) -> None:
     """Worked out in floats from the figures alone, and not by the library's own formula."""
     made = report_of("2006-07 Q3").effectiveness
     own = made.indicators[made.indicators["year"] == "2005/06"].reset_index(drop=True)
@@ -511,9 +536,11 @@ def test_what_other_choices_would_give_is_as_documented(
         "components weighted equally": index(ours, weights, same),
         "indicators weighted equally": index(ours, evenly, shares),
         "performance less cost, as points above 100": (
-            plain[0], plain[1], 100 + plain[0] - plain[1],
+            plain[0],
+            plain[1],
+            100 + plain[0] - plain[1],
         ),
-    }  # fmt: skip
+    }
     text = (ROOT / "docs" / "effectiveness.md").read_text()
     documented = re.findall(r"^\| ([^|]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
     assert [name for name, *_ in documented] == list(expected)
@@ -525,14 +552,29 @@ def test_what_other_choices_would_give_is_as_documented(
 
 # Broken registers: each changes one cell, and the finding names place, cell and remedy.
 BROKEN = [
-    ("Melton", "indicator", "N10-planing", "column indicator: found 'N10-planing'",
-     "Did you mean 'N10-planning'?"),
-    ("Melton", "component", "Meltonn", "column component: found 'Meltonn'",
-     "Did you mean 'Melton'?"),
+    (
+        "Melton",
+        "indicator",
+        "N10-planing",
+        "column indicator: found 'N10-planing'",
+        "Did you mean 'N10-planning'?",
+    ),
+    (
+        "Melton",
+        "component",
+        "Meltonn",
+        "column component: found 'Meltonn'",
+        "Did you mean 'Melton'?",
+    ),
     ("Melton", "weight", "0", "column weight: found '0', expected a number above 0", "Correct"),
     ("Melton", "weight", "not stated", "column weight: found 'not stated', expected a number", ""),
-    ("Melton", "polarity", "up", "column polarity: found 'up', expected one of 'higher', 'lower'",
-     ""),
+    (
+        "Melton",
+        "polarity",
+        "up",
+        "column polarity: found 'up', expected one of 'higher', 'lower'",
+        "",
+    ),
     ("Melton", "change", "", "column change: found '', expected one of 'relative' or 'points'", ""),
     ("Melton", "illustrative", "maybe", "column illustrative: found 'maybe'", ""),
     ("Melton", "document", "bidd", "column document: found 'bidd'", "Did you mean 'bid'?"),
@@ -540,14 +582,19 @@ BROKEN = [
     ("Melton", "indicator", "N26-stats19", "in quarters, financial years or exam years", ""),
     ("Melton", "indicator", "N10-sickness", "relative, since points are of percentages", ""),
     ("Melton", "indicator", "N13", "expected points, since percent change is a difference", ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("key", "column", "value", "found", "remedy"), BROKEN)
 def test_a_broken_basket_is_refused_with_its_place(
-    council: Path, edit: Callable[..., int], key: str, column: str, value: str, found: str,
+    council: Path,
+    edit: Callable[..., int],
+    key: str,
+    column: str,
+    value: str,
+    found: str,
     remedy: str,
-) -> None:  # fmt: skip
+) -> None:
     if value == "N13":
         edit("register/baskets.csv", key, "change", "relative")
     number = edit("register/baskets.csv", key, column, value)
@@ -610,13 +657,19 @@ def test_a_council_without_baskets_is_no_error(council: Path, settings_too: bool
     report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
     made = report.effectiveness
     assert made.years == ()
-    for table, columns in ((made.indicators, INDICATOR_COLUMNS),
-                           (made.components, COMPONENT_COLUMNS),
-                           (made.overall, OVERALL_COLUMNS)):  # fmt: skip
+    for table, columns in (
+        (made.indicators, INDICATOR_COLUMNS),
+        (made.components, COMPONENT_COLUMNS),
+        (made.overall, OVERALL_COLUMNS),
+    ):
         assert (list(table.columns), len(table)) == (list(columns), 0)
-    for shown in (library.effectiveness_words(report), library.effectiveness_table(report),
-                  library.basket_contributions_table(report), library.budgets_table(report),
-                  library.basket_contributions_table(report, "Leicestershire")):  # fmt: skip
+    for shown in (
+        library.effectiveness_words(report),
+        library.effectiveness_table(report),
+        library.basket_contributions_table(report),
+        library.budgets_table(report),
+        library.basket_contributions_table(report, "Leicestershire"),
+    ):
         assert shown.text.startswith("The register has no baskets, so ")
     for chart in (library.effectiveness_chart(report), library.basket_contributions_chart(report)):
         assert "no index can be made" in chart.alt
@@ -662,9 +715,10 @@ def test_a_definition_that_cannot_be_linked_is_a_finding(agreement: Agreement) -
         agreement, ROADS | {("Leicestershire", "N10-invoices"): ("1", "", "points")}
     )
     figures = MONEY | {
-        OLD: [16, 14, None], NEW: [None, None, 19],
+        OLD: [16, 14, None],
+        NEW: [None, None, 19],
         ("N10-invoices", "Leicestershire"): [80, 81, 82],
-    }  # fmt: skip
+    }
     [found] = check_baskets(observed(changed, figures), changed)
     assert "no year was counted both ways" in found.expected
     assert (found.measure, found.period) == ("N10-road-condition", "2004/05")
@@ -718,9 +772,18 @@ def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None
     assert lines[0].endswith("2002/03 = 100 (illustrative)")
     assert len(lines) == 2 + 9
     assert lines[-1].split("\t") == [
-        "All together", "100.0%", "105.2", "109.6", "114.4", "103.4", "105", "107", "101.7",
-        "104.4", "106.9",
-    ]  # fmt: skip
+        "All together",
+        "100.0%",
+        "105.2",
+        "109.6",
+        "114.4",
+        "103.4",
+        "105",
+        "107",
+        "101.7",
+        "104.4",
+        "106.9",
+    ]
     county = library.basket_contributions_table(report, "Leicestershire").text.splitlines()
     points = [line.split("\t")[6] for line in county[2:]]
     numbers = [float(text.replace("−", "-")) for text in points]
@@ -734,8 +797,9 @@ def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None
     assert "Melton\t1.2%\t101.1\t101.7\t100.8\t–\t100.4\t–\tnet budget (2004/05: no" in lacking
 
 
-@pytest.mark.parametrize("period", ["2002-03 Q1", "2002-03 Q4", "2003-04 Q2", "2004-05 Q3",
-                                    "2005-06 Q1", "2006-07 Q3"])  # fmt: skip
+@pytest.mark.parametrize(
+    "period", ["2002-03 Q1", "2002-03 Q4", "2003-04 Q2", "2004-05 Q3", "2005-06 Q1", "2006-07 Q3"]
+)
 def test_every_period_can_be_shown(report_of: Callable[[str], Report], period: str) -> None:
     report = report_of(period)
     for made in (

@@ -13,15 +13,26 @@ import pytest
 import xlsxwriter
 from conftest import psa
 
+from psa_analysis.analysis.explain import cells_used, explain
 from psa_analysis.periods import parse_reporting_period
-from psa_analysis.pipeline import Report, load_observations, make_report
+from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.returns.corrections import COLUMNS, load_corrections
-from psa_analysis.returns.explain import cells_used, explain
-from psa_analysis.returns.provenance import Sidecar, make_sidecars, read_sidecars, write_sidecar
+from psa_analysis.returns.sources import Sidecar, make_sidecars, read_sidecars, write_sidecar
 
-TEN = ["N2", "L1-maths", "L2", "N6-eet", "N14-into-work", "N13", "L4-repeat", "N26-all",
-       "N7-treatment", "L7"]  # fmt: skip
+TEN = [
+    "N2",
+    "L1-maths",
+    "L2",
+    "N6-eet",
+    "N14-into-work",
+    "N13",
+    "L4-repeat",
+    "N26-all",
+    "N7-treatment",
+    "L7",
+]
 
 
 def cell(folder: Path, file: str, address: str) -> str:
@@ -104,21 +115,31 @@ def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
 #: (part, area, row of the return); a row of None stands in another file.
 NEW_BASES = {
     "mean_of_years": (
-        "N7-sustained", {},
-        ["Leicestershire,2000/01,10,10,100", "Leicestershire,2001/02,30,30,100",
-         "Leicestershire,2002/03,40,40,100", "Leicestershire,2003/04,50,100,200"],
+        "N7-sustained",
+        {},
+        [
+            "Leicestershire,2000/01,10,10,100",
+            "Leicestershire,2001/02,30,30,100",
+            "Leicestershire,2002/03,40,40,100",
+            "Leicestershire,2003/04,50,100,200",
+        ],
         42.5,
-        [("reading", "Leicestershire", 3), ("reading", "Leicestershire", 4),
-         ("reading", "Leicestershire", 5)],
+        [
+            ("reading", "Leicestershire", 3),
+            ("reading", "Leicestershire", 4),
+            ("reading", "Leicestershire", 5),
+        ],
     ),
     "ratio_to_comparator": (
-        "N6-ratio", {"comparator": "area: England"},
+        "N6-ratio",
+        {"comparator": "area: England"},
         ["Leicestershire,2003/04,44.1,,", "England,2003/04,63%,,"],
         70,
         [("reading", "Leicestershire", 2), ("comparator", "England", 3)],
     ),
     "gap_to_comparator": (
-        "N14-gap", {"comparator": "N6-eet"},
+        "N14-gap",
+        {"comparator": "N6-eet"},
         # A count of people, as both parts of a rate: the unit of a return is percent.
         ["Leicestershire,2003/04,35.2,352,1000"],
         None,
@@ -127,20 +148,31 @@ NEW_BASES = {
     "rank": (
         "N7-sustained",
         {"polarity": "lower", "unit": "place", "comparator": "family: region; highest first"},
-        ["Leicestershire,2003/04,50%,1,2", "London,2003/04,60,,", "East,2003/04,50,,",
-         "South East,2003/04,[c],,", "South West,2003/04,7,,", "North West,2003/04,70,,"],
+        [
+            "Leicestershire,2003/04,50%,1,2",
+            "London,2003/04,60,,",
+            "East,2003/04,50,,",
+            "South East,2003/04,[c],,",
+            "South West,2003/04,7,,",
+            "North West,2003/04,70,,",
+        ],
         3,
-        [("reading", "Leicestershire", 2), ("comparator", "East", 4),
-         ("comparator", "London", 3), ("comparator", "North West", 7),
-         ("comparator", "South West", 6)],
+        [
+            ("reading", "Leicestershire", 2),
+            ("comparator", "East", 4),
+            ("comparator", "London", 3),
+            ("comparator", "North West", 7),
+            ("comparator", "South West", 6),
+        ],
     ),
     "milestone": (
-        "L8", {"unit": "done"},
+        "L8",
+        {"unit": "done"},
         ["Leicestershire,2002/03,0,,", "Leicestershire,2003/04,1,,"],
         1,
         [("reading", "Leicestershire", 3)],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("basis", NEW_BASES)
@@ -246,10 +278,17 @@ def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
 
     def load(**changes: str) -> tuple[pd.DataFrame, list]:
         row = {
-            "measure": "N13", "area": "Leicestershire", "period": "2004-05 Q3",
-            "received": "2005-02-01", "action": "override", "value": "2225", "expect": "2222",
-            "reason": "two offences found", "said_by": "a police analyst", "said_on": "2005-02-03",
-        } | changes  # fmt: skip
+            "measure": "N13",
+            "area": "Leicestershire",
+            "period": "2004-05 Q3",
+            "received": "2005-02-01",
+            "action": "override",
+            "value": "2225",
+            "expect": "2222",
+            "reason": "two offences found",
+            "said_by": "a police analyst",
+            "said_on": "2005-02-03",
+        } | changes
         lines = [",".join(COLUMNS), ",".join(row[column] for column in COLUMNS)]
         (council / "raw" / "corrections.csv").write_text("\n".join(lines) + "\n")
         observations, findings = load_observations(load_agreement(council))

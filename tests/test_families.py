@@ -18,7 +18,7 @@ from scipy.stats import binom, poisson, spearmanr
 
 import psa_analysis as psa
 from psa_analysis import families
-from psa_analysis.families import (
+from psa_analysis.analysis.families import (
     binomial_limits,
     family_figures,
     family_outlook,
@@ -30,19 +30,29 @@ from psa_analysis.families import (
     quartile_edges,
     standings,
 )
+from psa_analysis.analysis.forecast import forecast
+from psa_analysis.analysis.readings import READING_COLUMNS, place
 from psa_analysis.findings import DataError
-from psa_analysis.forecast import forecast
-from psa_analysis.performance import READING_COLUMNS, place
 from psa_analysis.periods import parse_period
 from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import Report, load_observations, make_report
+from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 
 NEIGHBOURS = "East Midlands authorities"
 MADE_UP = "illustrative family"
-AREAS = ["Leicestershire", "Derby", "Derbyshire", "Leicester", "Lincolnshire", "Northamptonshire",
-         "Nottingham", "Nottinghamshire", "Rutland"]  # fmt: skip
+AREAS = [
+    "Leicestershire",
+    "Derby",
+    "Derbyshire",
+    "Leicester",
+    "Lincolnshire",
+    "Northamptonshire",
+    "Nottingham",
+    "Nottinghamshire",
+    "Rutland",
+]
 
 
 figures_of_a_family = st.lists(st.integers(0, 50), min_size=4, max_size=20)
@@ -120,12 +130,18 @@ def made_of(
             rows.append(
                 dict.fromkeys(READING_COLUMNS, np.nan)
                 | {
-                    "measure": measure, "area": area, "period": period.label,
-                    "period_end": pd.Timestamp(period.end), "reading": value, "observed": value,
-                    "flag": "final", "missing": "", "illustrative": False,
+                    "measure": measure,
+                    "area": area,
+                    "period": period.label,
+                    "period_end": pd.Timestamp(period.end),
+                    "reading": value,
+                    "observed": value,
+                    "flag": "final",
+                    "missing": "",
+                    "illustrative": False,
                 }
                 | columns
-            )  # fmt: skip
+            )
     return dataclasses.replace(report, readings=pd.DataFrame(rows, columns=list(READING_COLUMNS)))
 
 
@@ -352,7 +368,7 @@ def test_moving_together_widens_the_edge(report: Report, monkeypatch: pytest.Mon
     widths = []
     for share in (0.0, families.TOGETHER, 0.5):
         monkeypatch.setattr(families, "TOGETHER", share)
-        made = family_outlook.__wrapped__(report, "N7-family", MADE_UP)  # not what is remembered
+        made = family_outlook.__wrapped__(report, "N7-family", MADE_UP)  # not what is memoised
         low, high = made.edge.interval(80)
         widths.append(high - low)
     assert widths[0] < widths[1] < widths[2]
@@ -361,8 +377,11 @@ def test_moving_together_widens_the_edge(report: Report, monkeypatch: pytest.Mon
 def test_the_best_stays_in_and_the_worst_stays_out(report_of: Callable[[str], Report]) -> None:
     figures = {area: flat(30 + number, 1) for number, area in enumerate(AREAS)}
     for own, measure, chance in [
-        (80, "L7-family", 1), (5, "L7-family", 0), (80, "N6-absence", 0), (5, "N6-absence", 1),
-    ]:  # fmt: skip
+        (80, "L7-family", 1),
+        (5, "L7-family", 0),
+        (80, "N6-absence", 0),
+        (5, "N6-absence", 1),
+    ]:
         made = made_of(report_of("2005-06 Q1"), measure, figures | {AREAS[0]: flat(own, 1)})
         assert family_outlook(made, measure, NEIGHBOURS).chance == pytest.approx([chance], abs=0.01)
 
@@ -439,9 +458,7 @@ def test_limits_worked_by_hand() -> None:
     assert (low[0], high[0]) == pytest.approx((0.4902, 0.5098), abs=0.0002)
 
 
-@given(
-    st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.95, 0.998])
-)  # fmt: skip
+@given(st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.95, 0.998]))
 def test_a_share_is_beyond_its_limits_exactly_if_its_tail_is(
     cases: int, share: float, confidence: float
 ) -> None:
@@ -570,9 +587,11 @@ def test_a_broken_family_is_refused_by_row_and_column(
 
 def test_a_rank_may_name_a_family_of_the_register(edit: Callable[..., int], council: Path) -> None:
     for column, value in {
-        "basis": "rank", "polarity": "lower", "unit": "place",
+        "basis": "rank",
+        "polarity": "lower",
+        "unit": "place",
         "comparator": f"family: {NEIGHBOURS}; highest first",
-    }.items():  # fmt: skip
+    }.items():
         edit("register/measures.csv", "N7-sustained", column, value)
     agreement = load_agreement(council)
     assert family_areas(agreement, NEIGHBOURS) == AREAS
@@ -589,8 +608,13 @@ def test_a_folder_without_families_says_so_plainly(council: Path) -> None:
     assert agreement.families.empty
     report = make_report(agreement, *load_observations(agreement), quarter("2004-05 Q3"))
     said = "The register names no family of authorities."
-    for show in (psa.family_words, psa.family_table, psa.standings_table, psa.funnel_words,
-                 psa.funnel_table):  # fmt: skip
+    for show in (
+        psa.family_words,
+        psa.family_table,
+        psa.standings_table,
+        psa.funnel_words,
+        psa.funnel_table,
+    ):
         assert show(report, "L7-family", MADE_UP).text == said
     assert psa.family_chart(report, "L7-family", MADE_UP).alt == said
     assert psa.funnel_chart(report, "N7-family", MADE_UP).alt == said
@@ -675,8 +699,13 @@ def test_every_period_can_be_drawn_and_put_in_words(
             ET.fromstring(chart.svg)
             assert chart.svg == draw(report, measure, MADE_UP).svg
             assert len(chart.alt) > 40
-        for show in (psa.family_words, psa.family_table, psa.standings_table, psa.funnel_words,
-                     psa.funnel_table):  # fmt: skip
+        for show in (
+            psa.family_words,
+            psa.family_table,
+            psa.standings_table,
+            psa.funnel_words,
+            psa.funnel_table,
+        ):
             assert len(show(report, measure, MADE_UP).text) > 40
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psa_analysis.forecast import FEWEST, constants, forecast
+from psa_analysis.analysis.forecast import FEWEST, constants, forecast
 
 PERCENTAGES = st.lists(
     st.lists(st.floats(1, 99), min_size=6, max_size=6), min_size=1, max_size=4

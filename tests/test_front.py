@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from test_pages import Tags
 
-from psa_analysis.pipeline import Report
+from psa_analysis.report import Report
 from psa_analysis.show.front import _place, exceptions, front_page
 
 
@@ -24,9 +24,14 @@ def changed(report: Report, **cells: dict[str, object]) -> Report:
 
 def front(report: Report, **made: str) -> str:
     page = SimpleNamespace(
-        notebook="00_a.ipynb", title="A <page>", about="About & so on.", status="done",
-        html="a b.html", cell=None, error=None,
-    )  # fmt: skip
+        notebook="00_a.ipynb",
+        title="A <page>",
+        about="About & so on.",
+        status="done",
+        html="a b.html",
+        cell=None,
+        error=None,
+    )
     return front_page(
         report, "The title", [page], {f"{name}.html": text for name, text in made.items()}
     )

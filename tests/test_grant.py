@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_performance import with_measure
 
-from psa_analysis.findings import DataError
-from psa_analysis.grant import (
+from psa_analysis.analysis.grant import (
     GRANT_COLUMNS,
     WholeGrant,
     by_partner,
@@ -34,14 +33,16 @@ from psa_analysis.grant import (
     simulate,
     whole_grant,
 )
-from psa_analysis.links import correlation_matrix, held_together
-from psa_analysis.outlook import Outlook
+from psa_analysis.analysis.outlook import Outlook
+from psa_analysis.analysis.trajectory import exact
+from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, open_report
+from psa_analysis.pipeline import open_report
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.links import correlation_matrix, held_together
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.show.grant import grant_table, grant_words
-from psa_analysis.trajectory import exact
 
 TRIGGER = Fraction(3, 5)
 
@@ -130,8 +131,10 @@ def test_the_pot_and_its_shares(tmp_path: Path) -> None:
     assert pot(agreement.settings) == 5_000_000  # 2.5 % of 200 million
     assert pump_priming(agreement.settings) == 750_000 + 600_000
     assert pot_shares(agreement) == {
-        "A1": Fraction(1, 2), "A2-county": Fraction(3, 8), "A2-trunk": Fraction(1, 8),
-    }  # fmt: skip
+        "A1": Fraction(1, 2),
+        "A2-county": Fraction(3, 8),
+        "A2-trunk": Fraction(1, 8),
+    }
 
 
 def test_without_weights_measures_of_a_target_share_alike(agreement: Agreement) -> None:
@@ -300,9 +303,12 @@ def test_the_whole_with_nothing_known() -> None:
 
 def test_correlations_that_cannot_hold_are_refused(tmp_path: Path, agreement: Agreement) -> None:
     links = pd.DataFrame(
-        {"reference": ["A1", "A1"], "linked_to": ["A2", "A3"],
-         "correlation": [Fraction(9, 10), Fraction(-9, 10)]}
-    )  # fmt: skip
+        {
+            "reference": ["A1", "A1"],
+            "linked_to": ["A2", "A3"],
+            "correlation": [Fraction(9, 10), Fraction(-9, 10)],
+        }
+    )
     links.loc[2] = ["A2", "A3", Fraction(9, 10)]
     matrix = correlation_matrix(["A1", "A2", "A3"], links, {})
     most = held_together(matrix)

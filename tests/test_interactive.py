@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 import psa_analysis as psa
-from psa_analysis.grant import grants
-from psa_analysis.pipeline import Report
+from psa_analysis.analysis.grant import grants
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.report import Report
 from psa_analysis.show.interactive import MeasureView, _somebody_is_there, outturn_sliders
 from psa_analysis.show.outturns import better_by, outturn, outturn_table, outturn_words
 
@@ -37,7 +37,7 @@ def test_a_target_of_the_register_by_its_name(agreement: Agreement) -> None:
 
 
 def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
-    view = report["N13"]
+    view = psa.measure(report, "N13")
     assert isinstance(view, MeasureView)
     assert view.row["state"] == "off track"
     assert repr(view) == f"N13: Vehicle crime\n{psa.measure_words(report, 'N13').text}"
@@ -46,7 +46,7 @@ def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
     assert "data:image/svg+xml;base64," in html
     assert report._ipython_key_completions_() == report.assessment["measure"].tolist()
     with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
-        report["N133"]
+        psa.measure(report, "N133")
 
 
 def test_what_is_printed_is_said_in_words(report: Report) -> None:
@@ -54,7 +54,7 @@ def test_what_is_printed_is_said_in_words(report: Report) -> None:
         "no forecast: a forecast needs 3 readings, and there are 2"
     )
     assert re.match(r"forecast for 2005-06 Q4: middle -[\d.]+, eight", repr(report.outlooks["N13"]))
-    assert repr(report["N13"].chart) == report["N13"].chart.alt
+    assert repr(psa.measure(report, "N13").chart) == psa.measure(report, "N13").chart.alt
     assert "outturn_sliders" in dir(psa)
 
 

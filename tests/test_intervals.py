@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.intervals import byar, exact_poisson, reading_intervals, wilson
+from psa_analysis.analysis.intervals import byar, exact_poisson, reading_intervals, wilson
 
 getcontext().prec = 40
 

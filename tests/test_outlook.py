@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_performance import observed, with_measure
 
-from psa_analysis.forecast import scale_of
-from psa_analysis.outlook import (
+from psa_analysis.analysis.forecast import scale_of
+from psa_analysis.analysis.outlook import (
     Outlook,
     Revision,
     _prepare,
@@ -23,10 +23,10 @@ from psa_analysis.outlook import (
     outlooks,
     revision,
 )
-from psa_analysis.performance import readings
+from psa_analysis.analysis.readings import readings
 from psa_analysis.periods import parse_period, quarter
-from psa_analysis.pipeline import Report
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 
 
@@ -130,9 +130,12 @@ def test_states_follow_from_the_chances(report: Report) -> None:
     for row in rows.itertuples():
         chance = row.chance_target
         expected = (
-            "on track" if chance >= states.on_track
-            else "at risk" if chance >= states.at_risk else "off track"
-        )  # fmt: skip
+            "on track"
+            if chance >= states.on_track
+            else "at risk"
+            if chance >= states.at_risk
+            else "off track"
+        )
         assert row.state == expected
         assert row.is_forecast
         assert row.low_95 <= row.low_80 <= row.low_50 <= row.forecast
@@ -169,9 +172,21 @@ def test_first_figures_are_taken_as_they_were_revised_before(report: Report) -> 
     usual = revision(vintages, "L4-incidents", "Leicestershire")
     # 14 quarters were revised by then, 0.2 to 3.6 % upwards.
     ratios = [
-        1058 / 1046, 1167 / 1162, 937 / 916, 1004 / 984, 1098 / 1081, 1179 / 1138, 1011 / 988,
-        1006 / 1000, 1169 / 1130, 1182 / 1180, 1043 / 1012, 1078 / 1065, 1218 / 1187, 1318 / 1311,
-    ]  # fmt: skip
+        1058 / 1046,
+        1167 / 1162,
+        937 / 916,
+        1004 / 984,
+        1098 / 1081,
+        1179 / 1138,
+        1011 / 988,
+        1006 / 1000,
+        1169 / 1130,
+        1182 / 1180,
+        1043 / 1012,
+        1078 / 1065,
+        1218 / 1187,
+        1318 / 1311,
+    ]
     assert usual.mean == pytest.approx(np.mean(ratios) - 1)
     assert usual.spread == pytest.approx(np.std(ratios, ddof=1))
     assert revision(vintages, "L7", "Leicestershire") == Revision()
@@ -282,17 +297,26 @@ def test_a_spliced_percentage_stays_one(agreement: Agreement, loaded: tuple) -> 
     """The older definition is moved by the difference, and not beyond what it can be."""
     columns = dict.fromkeys(loaded[0].columns)
     rows = [
-        ("L2", "2001/02", 97.0), ("L2", "2002/03", 90.0), ("L1-english", "2002/03", 98.0),
+        ("L2", "2001/02", 97.0),
+        ("L2", "2002/03", 90.0),
+        ("L1-english", "2002/03", 98.0),
         ("L1-english", "2003/04", 97.0),
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(
         [
-            columns | {"measure": measure, "area": "Leicestershire", "period": period,
-                       "period_end": pd.Timestamp(int(period[:4]) + 1, 8, 31), "value": value,
-                       "flag": "final", "received": pd.Timestamp("2004-12-01")}
+            columns
+            | {
+                "measure": measure,
+                "area": "Leicestershire",
+                "period": period,
+                "period_end": pd.Timestamp(int(period[:4]) + 1, 8, 31),
+                "value": value,
+                "flag": "final",
+                "received": pd.Timestamp("2004-12-01"),
+            }
             for measure, period, value in rows
         ]
-    ).astype({"denominator": float})  # fmt: skip
+    ).astype({"denominator": float})
     measures = agreement.measures.copy()
     measures.loc["L1-english", ["continues", "baseline_status"]] = ["L2", "assumed"]
     changed = dataclasses.replace(agreement, measures=measures)
@@ -313,9 +337,16 @@ def test_amounts_are_no_counts() -> None:
 @pytest.mark.parametrize("unit", ["incidents", "percent"])
 @pytest.mark.parametrize(
     "basis",
-    ["point", "annual", "year_to_date", "rolling_12m", "change_from_baseline", "cumulative",
-     "mean_of_years"],
-)  # fmt: skip
+    [
+        "point",
+        "annual",
+        "year_to_date",
+        "rolling_12m",
+        "change_from_baseline",
+        "cumulative",
+        "mean_of_years",
+    ],
+)
 def test_a_draw_that_says_what_happened_makes_the_reading_that_was_made(
     agreement: Agreement, basis: str, unit: str
 ) -> None:
@@ -324,9 +355,15 @@ def test_a_draw_that_says_what_happened_makes_the_reading_that_was_made(
     values = over if unit == "incidents" else [100 * one / 40 for one in over]
     table = observed("L4-incidents", values, numerator=over, denominator=[40] * 16)
     changed = with_measure(
-        agreement, "L4-incidents", basis=basis, unit=unit, baseline=36.0, due="2005-06 Q4",
-        baseline_period="2002/03", made_of="cases",
-    )  # fmt: skip
+        agreement,
+        "L4-incidents",
+        basis=basis,
+        unit=unit,
+        baseline=36.0,
+        due="2005-06 Q4",
+        baseline_period="2002/03",
+        made_of="cases",
+    )
     made = readings(table, changed).set_index("period")["reading"]
     measure = changed.measures.loc["L4-incidents"]
     prepared = _prepare(measure, table.head(12), date(2005, 3, 31), Revision())
@@ -334,8 +371,9 @@ def test_a_draw_that_says_what_happened_makes_the_reading_that_was_made(
     ends = [quarter(2005, number) for number in (1, 2, 3, 4)]
     draws, why_not = _readings_of(prepared, np.array([values]), ends)
     if basis == "mean_of_years" and unit == "percent":
-        assert made.dropna().tolist() == pytest.approx([100 * sum(over[n : n + 12]) / 480
-                                                        for n in (0, 4)])  # fmt: skip
+        assert made.dropna().tolist() == pytest.approx(
+            [100 * sum(over[n : n + 12]) / 480 for n in (0, 4)]
+        )
     assert why_not == ""
     assert draws[0, -1] == pytest.approx(made["2005-06 Q4"], rel=1e-12)
     assert draws[0].tolist() == pytest.approx(
@@ -348,8 +386,13 @@ def test_a_gap_to_a_comparator_is_forecast_as_it_was_read(agreement: Agreement) 
     own = observed("N14-gap", [40.0, 42, 43, 45, 46, 48])
     other = observed("L5", [74.0, 74, 74, 74, 74, 74])
     table = pd.concat([own, other]).assign(received=pd.Timestamp("2004-01-01"))
-    changes = {"comparator": "L5", "frequency": "quarterly", "due": "2003-04 Q4",
-               "unit": "percentage points", "role": "supporting"}  # fmt: skip
+    changes = {
+        "comparator": "L5",
+        "frequency": "quarterly",
+        "due": "2003-04 Q4",
+        "unit": "percentage points",
+        "role": "supporting",
+    }
     agreement = with_measure(agreement, "L5", basis="point")
     changed = with_measure(agreement, "N14-gap", basis="gap_to_comparator", **changes)
     found = outlooks(table, table, changed, date(2003, 9, 30))["N14-gap"]
@@ -359,7 +402,9 @@ def test_a_gap_to_a_comparator_is_forecast_as_it_was_read(agreement: Agreement) 
     changes |= {"unit": "percent", "basis": "ratio_to_comparator"}
     ratio = outlooks(
         table.assign(value=table["value"].where(table["measure"] == "L5", table["value"] + 36)),
-        table, with_measure(agreement, "N14-gap", **changes), date(2003, 9, 30),
-    )["N14-gap"]  # fmt: skip
+        table,
+        with_measure(agreement, "N14-gap", **changes),
+        date(2003, 9, 30),
+    )["N14-gap"]
     assert ratio.median > 113  # 84 of 74
     assert (ratio.draws > 0).all()

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import psa_analysis as psa
-from psa_analysis.pipeline import Report
-from psa_analysis.show.table import table
-from psa_analysis.show.words import chance_text, counted, figure_text, listed
+from psa_analysis.report import Report
+from psa_analysis.show.tables import table
+from psa_analysis.words import chance_text, counted, figure_text, listed
 
 
 class Tags(HTMLParser):
@@ -37,15 +37,23 @@ class Tags(HTMLParser):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (53.2, "percent", "53.2%"), (63.0, "percent", "63%"), (-8.34, "percent change", "−8.3%"),
-        (2.0, "percent change", "+2%"), (0.0, "percent change", "0%"),
-        (-0.04, "percent change", "0%"), (4852.0, "incidents", "4,852"),
-        (58.333, "casualties", "58.3"), (326.388, "casualties", "326"),
-        (4619.5, "incidents", "4,620"), (402.61, "million pounds", "402.6"),
-        (4900.0, "per 1,000 residents", "4,900"), (15.011, "million journeys", "15.01"),
-        (107.5, "index", "107.5"), (float("nan"), "people", "–"),
+        (53.2, "percent", "53.2%"),
+        (63.0, "percent", "63%"),
+        (-8.34, "percent change", "−8.3%"),
+        (2.0, "percent change", "+2%"),
+        (0.0, "percent change", "0%"),
+        (-0.04, "percent change", "0%"),
+        (4852.0, "incidents", "4,852"),
+        (58.333, "casualties", "58.3"),
+        (326.388, "casualties", "326"),
+        (4619.5, "incidents", "4,620"),
+        (402.61, "million pounds", "402.6"),
+        (4900.0, "per 1,000 residents", "4,900"),
+        (15.011, "million journeys", "15.01"),
+        (107.5, "index", "107.5"),
+        (float("nan"), "people", "–"),
     ],
-)  # fmt: skip
+)
 def test_figures_as_readers_expect_them(value: float, unit: str, text: str) -> None:
     assert figure_text(value, unit) == text
 
@@ -62,8 +70,10 @@ def test_a_figure_reads_back_to_its_decimals(value: float, unit: str) -> None:
 def test_small_words() -> None:
     assert [counted(1, "target"), counted(2, "target")] == ["1 target", "2 targets"]
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == [
-        "a", "a and b", "a, b and c",
-    ]  # fmt: skip
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
 
 
 def test_a_chance_never_seems_to_have_passed_a_threshold() -> None:
@@ -84,11 +94,18 @@ def test_text_stays_text_in_a_table(cells: list[str]) -> None:
 
 
 def test_tables_have_captions_and_scopes(report: Report) -> None:
-    for made in (psa.overview_table(report), psa.overview_table(report, "safer"),
-                 psa.state_counts(report), psa.key(report), psa.notes(report),
-                 psa.not_stated_table(report), psa.differences_table(report),
-                 psa.targets_table(report), psa.readings_table(report, "N13"),
-                 psa.context_table(report, "N13")):  # fmt: skip
+    for made in (
+        psa.overview_table(report),
+        psa.overview_table(report, "safer"),
+        psa.state_counts(report),
+        psa.key(report),
+        psa.notes(report),
+        psa.not_stated_table(report),
+        psa.differences_table(report),
+        psa.targets_table(report),
+        psa.readings_table(report, "N13"),
+        psa.context_table(report, "N13"),
+    ):
         parsed = Tags(made.html)
         assert sum(tag == "caption" for tag, _ in parsed.tags) == 1
         heads = [attributes for tag, attributes in parsed.tags if tag == "th"]

@@ -13,10 +13,11 @@ import pytest
 from conftest import psa
 
 from psa_analysis.findings import ParameterError
-from psa_analysis.pipeline import ROOT, Report, load_observations
+from psa_analysis.pipeline import ROOT, load_observations
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.returns.partners import TEMPLATE_COLUMNS, due, write_template
-from psa_analysis.returns.provenance import make_sidecars
+from psa_analysis.returns.sources import make_sidecars
 
 PARTNERS = list(load_agreement(ROOT / "data").settings.partners)
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psa_analysis.intervals import wilson
-from psa_analysis.performance import observations_used, readings, same_stage, splice
+from psa_analysis.analysis.intervals import wilson
+from psa_analysis.analysis.readings import observations_used, readings, same_stage, splice
+from psa_analysis.analysis.trajectory import exact
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, quarter
-from psa_analysis.pipeline import Report
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.trajectory import exact
 
 AREA = "Leicestershire"
 
@@ -30,13 +30,22 @@ def observed(
         period = quarter(first_year + n // 4, n % 4 + 1)
         rows.append(
             {
-                "measure": measure, "area": AREA, "period": period.label,
-                "period_end": pd.Timestamp(period.end), "value": value, "numerator": None,
-                "denominator": None, "flag": "final", "illustrative": False, "file": "f",
-                "sheet": "", "row": n, "column": "D",
+                "measure": measure,
+                "area": AREA,
+                "period": period.label,
+                "period_end": pd.Timestamp(period.end),
+                "value": value,
+                "numerator": None,
+                "denominator": None,
+                "flag": "final",
+                "illustrative": False,
+                "file": "f",
+                "sheet": "",
+                "row": n,
+                "column": "D",
             }
             | {name: listed[n] for name, listed in columns.items()}
-        )  # fmt: skip
+        )
     frame = pd.DataFrame(rows).astype({"value": float, "numerator": float, "denominator": float})
     return frame[[value is not None for value in values]]
 
@@ -82,9 +91,11 @@ def test_rolling_twelve_months_needs_four_quarters(agreement: Agreement) -> None
 def test_rolling_percentages_pool_numerators_and_denominators(agreement: Agreement) -> None:
     over, under = [10, 20, 30, 40], [100, 100, 100, 700]
     frame = observed(
-        "L4-repeat", [100 * n / d for n, d in zip(over, under, strict=True)],
-        numerator=over, denominator=under,
-    )  # fmt: skip
+        "L4-repeat",
+        [100 * n / d for n, d in zip(over, under, strict=True)],
+        numerator=over,
+        denominator=under,
+    )
     # 100 of 1,000, and not the mean of the four rates, 16.4 %.
     assert read(agreement, frame)["2002-03 Q4"] == 10
     frame.loc[frame.index[0], "denominator"] = float("nan")
@@ -238,9 +249,12 @@ def test_definitions_are_joined_only_where_they_overlap(loaded: tuple) -> None:
 
 
 def yearly(
-    agreement: Agreement, measure: str, figures: dict[str, float | None], area: str = AREA,
+    agreement: Agreement,
+    measure: str,
+    figures: dict[str, float | None],
+    area: str = AREA,
     **columns: object,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Final observations by period's label; None is a suppressed figure."""
     kind = KIND_OF_FREQUENCY[agreement.measures.at[measure, "frequency"]]
     frame = observed(measure, [0.0] * len(figures)).assign(area=area, **columns)
@@ -278,8 +292,12 @@ def test_a_mean_has_as_many_years_as_its_baseline(agreement: Agreement) -> None:
     assert table.at["1997", "missing"] == "needs 5 complete years, lacks 1993"
     assert pd.isna(table.at["1997", "reading"])
     assert [row[3] for row in parts(casualties, frame, "N26-stats19", "1999")] == [
-        "1995", "1996", "1997", "1998", "1999",
-    ]  # fmt: skip
+        "1995",
+        "1996",
+        "1997",
+        "1998",
+        "1999",
+    ]
 
 
 def test_a_mean_without_such_a_baseline_is_of_three_years(agreement: Agreement) -> None:
@@ -349,9 +367,12 @@ def test_a_ratio_is_a_percentage_of_another_measure(agreement: Agreement) -> Non
     compared = with_measure(agreement, "N6-ratio", comparator="N7-sustained")
     own = yearly(compared, "N6-ratio", {"2003/04": 44.1, "2004/05": 50.0, "2005/06": None})
     other = yearly(
-        compared, "N7-sustained", {"2003/04": 63.0, "2005/06": 60.0},
-        flag=["provisional", "final"], illustrative=True,
-    )  # fmt: skip
+        compared,
+        "N7-sustained",
+        {"2003/04": 63.0, "2005/06": 60.0},
+        flag=["provisional", "final"],
+        illustrative=True,
+    )
     frame = pd.concat([own, other], ignore_index=True)
     table = readings(frame, compared)
     table = table[table["measure"] == "N6-ratio"].set_index("period")
@@ -443,15 +464,28 @@ def test_ratios_and_gaps_are_exact(agreement: Agreement, own: int, other: int) -
 # Ranks
 
 #: Ten places: nine regions and the agreement's own area.
-REGIONS = ["North East", "North West", "Yorkshire and the Humber", "East Midlands",
-           "West Midlands", "East", "London", "South East", "South West"]  # fmt: skip
+REGIONS = [
+    "North East",
+    "North West",
+    "Yorkshire and the Humber",
+    "East Midlands",
+    "West Midlands",
+    "East",
+    "London",
+    "South East",
+    "South West",
+]
 
 
 def ranked(agreement: Agreement, order: str = "highest") -> Agreement:
     return with_measure(
-        agreement, "N7-sustained", basis="rank", polarity="lower", unit="place",
+        agreement,
+        "N7-sustained",
+        basis="rank",
+        polarity="lower",
+        unit="place",
         comparator=f"family: region; {order} first",
-    )  # fmt: skip
+    )
 
 
 def family(agreement: Agreement, own: float | None, others: list[float | None]) -> pd.DataFrame:
@@ -528,9 +562,14 @@ def test_a_milestone_is_done_or_not_and_stays_so(agreement: Agreement) -> None:
     nan = float("nan")
     assert table["reading"].tolist() == pytest.approx([0, 0, 1, 1, nan, 1, nan], nan_ok=True)
     assert table["missing"].tolist() == [
-        "", "", "", "", "found 0 (not done), where 2002-03 Q3 says 1 (done)", "",
+        "",
+        "",
+        "",
+        "",
+        "found 0 (not done), where 2002-03 Q3 says 1 (done)",
+        "",
         "found 0.5, expected 1 (done) or 0 (not done)",
-    ]  # fmt: skip
+    ]
     frame = observed("N7-gps", [0.0, 1.0])
     assert [row[3] for row in parts(changed, frame, "N7-gps", "2002-03 Q2")] == ["2002-03 Q2"]
 

@@ -48,9 +48,20 @@ def test_spellings(text: str, kind: str | None, label: str, start: date, end: da
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2004-05 Q5", "2004-06 Q1", "Q3", "04/05", "2005/04", "2005-01", "1990-2005", "TBC",
-     "2004-05 Q31", "2004-05Q3x"],
-)  # fmt: skip
+    [
+        "",
+        "2004-05 Q5",
+        "2004-06 Q1",
+        "Q3",
+        "04/05",
+        "2005/04",
+        "2005-01",
+        "1990-2005",
+        "TBC",
+        "2004-05 Q31",
+        "2004-05Q3x",
+    ],
+)
 def test_refused(text: str) -> None:
     with pytest.raises(PeriodError, match="is not a period for certain; expected"):
         parse_period(text)

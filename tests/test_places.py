@@ -20,10 +20,7 @@ from scipy.integrate import dblquad
 from scipy.special import betaln
 
 import psa_analysis as psa
-from psa_analysis.findings import ParameterError
-from psa_analysis.periods import parse_reporting_period as quarter
-from psa_analysis.pipeline import ROOT, Report, load_observations, make_report
-from psa_analysis.places import (
+from psa_analysis.analysis.parts import (
     CONTRIBUTION_COLUMNS,
     REST,
     contributions,
@@ -32,7 +29,11 @@ from psa_analysis.places import (
     shrunken_draws,
     what_if,
 )
+from psa_analysis.findings import ParameterError
+from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 
 THREE = {f"Upper school {name} (illustrative)": "average" for name in "CHM"}
@@ -43,11 +44,13 @@ def shares(parts: dict[str, tuple[int, int, int, int]]) -> pd.DataFrame:
     totals = [sum(column) for column in zip(*parts.values(), strict=True)]
     rows = {
         name: {
-            "level": Fraction(100 * n, totals[1]), "weight": Fraction(d, totals[1]),
-            "level_before": Fraction(100 * n0, totals[3]), "weight_before": Fraction(d0, totals[3]),
+            "level": Fraction(100 * n, totals[1]),
+            "weight": Fraction(d, totals[1]),
+            "level_before": Fraction(100 * n0, totals[3]),
+            "weight_before": Fraction(d0, totals[3]),
         }
         for name, (n, d, n0, d0) in parts.items()
-    }  # fmt: skip
+    }
     return pd.DataFrame.from_dict(rows, "index", dtype=object)
 
 
@@ -271,8 +274,12 @@ def test_a_council_without_parts_gets_a_sentence(council: Path) -> None:
     areas.write_text("".join(line for line in lines if ",school," not in line))
     report = opened(council)
     assert what_if(report, "N2", THREE).reason == "no figures of N2 by part have come in"
-    for show in (psa.contributions_words, psa.contributions_table, psa.hotspots_words,
-                 psa.hotspots_table):  # fmt: skip
+    for show in (
+        psa.contributions_words,
+        psa.contributions_table,
+        psa.hotspots_words,
+        psa.hotspots_table,
+    ):
         assert "no figures of N2 by part have come in" in show(report, "N2").text
     assert len(psa.hotspots_chart(report, "N2").alt) > 40
 
@@ -361,9 +368,25 @@ def test_the_illustrative_parts_add_up_in_every_vintage(loaded: tuple) -> None:
 #: average over the rest of the season.
 HITS = [18, 17, 16, 15, 14, 14, 13, 12, 11, 11, 10, 10, 10, 10, 10, 9, 8, 7]
 SEASON = [
-    .346, .298, .276, .222, .273, .270, .263, .210, .269, .230, .264, .256, .303, .264, .226,
-    .285, .316, .200,
-]  # fmt: skip
+    0.346,
+    0.298,
+    0.276,
+    0.222,
+    0.273,
+    0.270,
+    0.263,
+    0.210,
+    0.269,
+    0.230,
+    0.264,
+    0.256,
+    0.303,
+    0.264,
+    0.226,
+    0.285,
+    0.316,
+    0.200,
+]
 
 
 def test_shrinking_the_players_of_1970() -> None:
@@ -618,6 +641,11 @@ def test_the_parts_stand_on_the_page_of_their_theme(page: str, measure: str, par
         for cell in cells
         if cell["cell_type"] == "code"
     }
-    for show in ("contributions_words", "contributions_chart", "contributions_table",
-                 "hotspots_words", "hotspots_chart"):  # fmt: skip
+    for show in (
+        "contributions_words",
+        "contributions_chart",
+        "contributions_table",
+        "hotspots_words",
+        "hotspots_chart",
+    ):
         assert part in said[f'psa.{show}(report, "{measure}")'], show

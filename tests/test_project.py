@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import psa_analysis as psa
-from psa_analysis.assessment import COLUMNS, STATES
+from psa_analysis.analysis.assessment import COLUMNS, STATES
 from psa_analysis.pipeline import PARAMETERS, ROOT
 from psa_analysis.register.rows import TABLES
 from psa_analysis.register.settings import Settings

@@ -10,16 +10,16 @@ from conftest import psa
 from test_returns import frame
 
 import psa_analysis as library
-from psa_analysis.findings import Finding
-from psa_analysis.pipeline import Report
-from psa_analysis.register.agreement import Agreement
-from psa_analysis.returns.cleaning import check_series, clean_returns
-from psa_analysis.returns.quality import (
+from psa_analysis.analysis.revisions import (
     definition_breaks,
     findings_by_partner,
     returns_received,
     revisions,
 )
+from psa_analysis.findings import Finding
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.report import Report
+from psa_analysis.returns.cleaning import check_series, clean_returns
 
 
 def test_each_finding_goes_to_its_partner(agreement: Agreement) -> None:
@@ -74,9 +74,7 @@ def test_the_tables_of_the_page(report: Report) -> None:
     assert library.breaks_table(report).text == "Changes of definition: none."
 
 
-def test_changes_of_definition_say_how_they_are_joined(
-    report_of: Callable[[str], Report],
-) -> None:
+def test_changes_of_definition_say_how_they_are_joined(report_of: Callable[[str], Report]) -> None:
     """England's two definitions overlap for two years; Leeds has no year of both."""
     table = definition_breaks(report_of("2009-10 Q4")).set_index(["measure", "area"])
     england = table.loc[("N2-without-ks4", "England")]
@@ -154,5 +152,7 @@ def test_small_numbers_are_marked(agreement: Agreement) -> None:
     )
     marked = observations[observations["small"]]
     assert list(zip(marked["measure"], marked["period"], strict=True)) == [
-        ("L5", "2004-05 Q1"), ("L5", "2004-05 Q3"), ("N7-gps", "2004-05 Q1"),
-    ]  # fmt: skip
+        ("L5", "2004-05 Q1"),
+        ("L5", "2004-05 Q3"),
+        ("N7-gps", "2004-05 Q1"),
+    ]

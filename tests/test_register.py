@@ -30,10 +30,15 @@ def test_links_are_those_that_the_bid_states(agreement: Agreement) -> None:
     assert stated == {
         frozenset(pair)
         for pair in [
-            ("N6", "L3"), ("N6", "L5"), ("L2", "N14"), ("N13", "L5"), ("N13", "N26"),
-            ("L4", "looked-after children"), ("N7", "crime-related activity"),
+            ("N6", "L3"),
+            ("N6", "L5"),
+            ("L2", "N14"),
+            ("N13", "L5"),
+            ("N13", "N26"),
+            ("L4", "looked-after children"),
+            ("N7", "crime-related activity"),
         ]
-    }  # fmt: skip
+    }
 
 
 def document_figures() -> list[tuple[str, ...]]:
@@ -213,7 +218,7 @@ BROKEN = [
     ("trajectories.csv", "L4-incidents", "document", "stratgy", "Did you mean 'strategy'?"),
     ("trajectories.csv", "L4-incidents", "location", "", "some text"),
     ("trajectories.csv", "L4-repeat", "value", "112", "0 to 100 for a percentage"),
-]  # fmt: skip
+]
 
 
 def give_points(register: Path) -> None:
@@ -231,9 +236,8 @@ def give_points(register: Path) -> None:
 
 @pytest.mark.parametrize(("file", "key", "column", "value", "says"), BROKEN)
 def test_a_broken_register_is_refused(
-    council: Path, edit: Callable[..., int],
-    file: str, key: str, column: str, value: str, says: str,
-) -> None:  # fmt: skip
+    council: Path, edit: Callable[..., int], file: str, key: str, column: str, value: str, says: str
+) -> None:
     if file == "trajectories.csv":
         give_points(council / "raw" / "register")
     row = edit(f"register/{file}", key, column, value)
@@ -292,8 +296,12 @@ def test_one_day_has_one_point_whatever_it_is_called(
 def test_a_broken_rank_is_refused(
     council: Path, edit: Callable[..., int], column: str, value: str, says: str
 ) -> None:
-    cells = {"basis": "rank", "polarity": "lower", "unit": "place",
-             "comparator": "family: authority; highest first"}  # fmt: skip
+    cells = {
+        "basis": "rank",
+        "polarity": "lower",
+        "unit": "place",
+        "comparator": "family: authority; highest first",
+    }
     for name, text in (cells | {column: value}).items():
         row = edit("register/measures.csv", "N7-sustained", name, text)
     result = psa("check", "--data", str(council))

@@ -57,17 +57,25 @@ def test_the_illustrative_returns_are_what_the_script_makes(tmp_path: Path) -> N
 def test_illustrative_returns_start_at_the_registers_baselines(
     agreement: Agreement, loaded: tuple
 ) -> None:
-    from psa_analysis.performance import readings
+    from psa_analysis.analysis.readings import readings
 
     known = as_of(loaded[0], date(2007, 1, 1))
     read = readings(known, agreement).set_index(["measure", "area", "period"])["reading"]
     own = agreement.settings.agreement.area
     for measure, period, digits in [
-        ("N2", "2001/02", 1), ("L1-english", "2001/02", 1), ("L1-maths", "2001/02", 1),
-        ("L2", "2001/02", 1), ("N6-eet", "2002/03", 0), ("N6-absence", "2002/03", 0),
-        ("N13", "2002-03 Q4", 9), ("L4-incidents", "2002-03 Q4", 0), ("N10", "2002/03", 1),
-        ("L4-repeat", "2002-03 Q4", 1), ("N7-treatment", "2002-03 Q4", 0), ("L7", "2002-03 Q4", 2),
-    ]:  # fmt: skip
+        ("N2", "2001/02", 1),
+        ("L1-english", "2001/02", 1),
+        ("L1-maths", "2001/02", 1),
+        ("L2", "2001/02", 1),
+        ("N6-eet", "2002/03", 0),
+        ("N6-absence", "2002/03", 0),
+        ("N13", "2002-03 Q4", 9),
+        ("L4-incidents", "2002-03 Q4", 0),
+        ("N10", "2002/03", 1),
+        ("L4-repeat", "2002-03 Q4", 1),
+        ("N7-treatment", "2002-03 Q4", 0),
+        ("L7", "2002-03 Q4", 2),
+    ]:
         expected = agreement.measures.at[measure, "baseline"]
         assert round(read[measure, own, period], digits) == pytest.approx(round(expected, digits))
 
@@ -204,7 +212,10 @@ def test_as_of_takes_the_last_vintage_known_that_day(agreement: Agreement) -> No
     observations, _ = clean_returns(frame(*reversed(rows)), agreement)
     assert len(observations) == 2
     for day, values in [
-        (date(2005, 1, 29), []), (date(2005, 1, 30), [900]), (date(2005, 4, 27), [900]),
-        (date(2005, 4, 28), [925]), (date(2010, 1, 1), [925]),
-    ]:  # fmt: skip
+        (date(2005, 1, 29), []),
+        (date(2005, 1, 30), [900]),
+        (date(2005, 4, 27), [900]),
+        (date(2005, 4, 28), [925]),
+        (date(2010, 1, 1), [925]),
+    ]:
         assert as_of(observations, day)["value"].tolist() == values

@@ -25,7 +25,8 @@ from test_pages import Tags
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.packs import page as page_module
-from psa_analysis.pipeline import ROOT, Report, open_report
+from psa_analysis.pipeline import ROOT, open_report
+from psa_analysis.report import Report
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
@@ -52,8 +53,10 @@ def test_the_manifest_says_what_the_pack_was_made_from(pack: Path) -> None:
     assert manifest["status"] == "done"
     assert manifest["cut_off"] == "2005-02-14"
     assert manifest["parameters"] == {
-        "period": "2004-05 Q3", "data": "data", "audience": "internal",
-    }  # fmt: skip
+        "period": "2004-05 Q3",
+        "data": "data",
+        "audience": "internal",
+    }
     for name, digest in manifest["inputs"].items():
         root = ROOT if name.startswith("notebooks/") else ROOT / "data"
         assert checksum(root / name) == digest
@@ -192,8 +195,11 @@ def test_plain_papermill_works_from_any_folder(tmp_path: Path) -> None:
 def _papermill(folder: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "papermill", NOTEBOOKS[0], "out.ipynb", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_an_agreement_without_a_return_yet_gives_a_pack(tmp_path: Path, council: Path) -> None:
@@ -251,9 +257,10 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
     html = page_module.export(small("1", text), "A page", report)
     links = re.findall(r'<a href="#([^"]+)">(.*?)</a>', html)
     assert links == [
-        ("one-thing-another", "One thing &amp; another"), ("contents-2", "Contents"),
+        ("one-thing-another", "One thing &amp; another"),
+        ("contents-2", "Contents"),
         ("one-thing-another-2", "One thing, another"),
-    ]  # fmt: skip
+    ]
     for anchor, _ in links:
         assert html.count(f'id="{anchor}"') == 1
     # One heading needs no list of contents, and none must not lose the text.
@@ -271,7 +278,7 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
         (["# A page", "## Part\n\n- a list\n\nThe [road](x.html)\nis long"], "The road is long"),
         (["# A page", "| a | b |\n|---|---|", "In 2.5 words! More."], "In 2.5 words!"),
     ],
-)  # fmt: skip
+)
 def test_the_first_sentence_stands_for_a_page(texts: list[str], about: str) -> None:
     assert page_module.first_sentence(small("1", *texts)) == about
 

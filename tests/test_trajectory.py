@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.periods import quarter
-from psa_analysis.register.agreement import Agreement
-from psa_analysis.trajectory import (
+from psa_analysis.analysis.trajectory import (
     baseline_end,
     baseline_path,
     due_period,
@@ -23,6 +21,8 @@ from psa_analysis.trajectory import (
     trigger_path,
     trigger_value,
 )
+from psa_analysis.periods import quarter
+from psa_analysis.register.agreement import Agreement
 
 
 def path(agreement: Agreement, measure: str, *days: str) -> list[float]:
@@ -87,10 +87,18 @@ def test_the_trigger_lies_between_without_and_target(without, target) -> None:
 def planned(**changes: object) -> pd.Series:
     """A quarterly measure that is to go from 100 to 160 between March 2003 and March 2006."""
     row = {
-        "unit": "people", "polarity": "higher", "basis": "point", "frequency": "quarterly",
-        "baseline": 100.0, "baseline_period": "2002/03", "without": math.nan, "target": 160.0,
-        "due": "2005/06", "profile": "", "points": (),
-    }  # fmt: skip
+        "unit": "people",
+        "polarity": "higher",
+        "basis": "point",
+        "frequency": "quarterly",
+        "baseline": 100.0,
+        "baseline_period": "2002/03",
+        "without": math.nan,
+        "target": 160.0,
+        "due": "2005/06",
+        "profile": "",
+        "points": (),
+    }
     return pd.Series(row | changes, name="X")
 
 
@@ -143,9 +151,15 @@ CORNWALL = {
 def cornwall() -> pd.Series:
     points = [(date(int(year[:4]) + 1, 3, 31), value) for year, (value, _) in CORNWALL.items()]
     return planned(
-        unit="million journeys", frequency="annual", baseline=8.01, baseline_period="2003/04",
-        target=8.33, due="2010/11", profile="given", points=tuple(points[:-1]),
-    )  # fmt: skip
+        unit="million journeys",
+        frequency="annual",
+        baseline=8.01,
+        baseline_period="2003/04",
+        target=8.33,
+        due="2010/11",
+        profile="given",
+        points=tuple(points[:-1]),
+    )
 
 
 def test_a_published_path_that_falls_and_then_rises() -> None:
@@ -354,8 +368,9 @@ def test_one_odd_year_is_no_season(past: dict) -> None:
 
 def test_a_path_with_seasons_counts_up_within_each_year() -> None:
     # Planned for whole years: 100, 120, 140, 160; reached by the quarters: 10, 30, 60, 100 %.
-    ends = pd.Series([pd.Timestamp(quarter(year, n).end) for year in (2002, 2003, 2005)
-                      for n in (1, 2, 3, 4)])  # fmt: skip
+    ends = pd.Series(
+        [pd.Timestamp(quarter(year, n).end) for year in (2002, 2003, 2005) for n in (1, 2, 3, 4)]
+    )
     assert planned_path(seasonal(), ends).tolist() == pytest.approx(
         [10, 30, 60, 100, 12, 36, 72, 120, 16, 48, 96, 160]
     )
@@ -369,8 +384,13 @@ def test_a_path_with_seasons_counts_up_within_each_year() -> None:
 
 def test_a_path_of_quarters_with_seasons_runs_between_equal_quarters() -> None:
     row = seasonal(basis="point", baseline_period="2002-03 Q4", due="2005-06 Q4")
-    ends = pd.Series([pd.Timestamp(quarter(2002, 4).end), pd.Timestamp(quarter(2003, 2).end),
-                      pd.Timestamp(quarter(2005, 4).end)])  # fmt: skip
+    ends = pd.Series(
+        [
+            pd.Timestamp(quarter(2002, 4).end),
+            pd.Timestamp(quarter(2003, 2).end),
+            pd.Timestamp(quarter(2005, 4).end),
+        ]
+    )
     # Two quarters on of twelve the level is 110; the second quarter is half of the fourth.
     assert planned_path(row, ends).tolist() == pytest.approx([100, 55, 160])
 
@@ -389,9 +409,12 @@ def measures(draw, profiles: tuple[str, ...] = (*SHAPES, "steps", "given")) -> p
         months = sorted(draw(st.sets(st.integers(1, 35), min_size=1, max_size=6)))
         points = tuple((at(month)[0].date(), draw(LEVEL)) for month in months)
     return planned(
-        baseline=baseline, target=target, profile=profile, points=points,
+        baseline=baseline,
+        target=target,
+        profile=profile,
+        points=points,
         polarity="higher" if target > baseline else "lower",
-    )  # fmt: skip
+    )
 
 
 def mirrored(row: pd.Series) -> pd.Series:

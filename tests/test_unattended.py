@@ -23,12 +23,12 @@ from click.testing import Result
 from conftest import psa_run
 from distributed import Client
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from psa_analysis.packs.digest import digest
 
+from psa_analysis.analysis.grant import grants
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
-from psa_analysis.grant import grants
 from psa_analysis.packs.build import _figures, _report
-from psa_analysis.packs.digest import digest
 from psa_analysis.packs.make import Task
 from psa_analysis.packs.reuse import theme_asked_for
 from psa_analysis.periods import parse_reporting_period as quarter
@@ -149,8 +149,12 @@ def test_every_theme_page_is_the_same_from_its_theme_alone(report: object) -> No
         path.stem: theme_asked_for(path) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
     }
     assert [themes[name] for name in list(themes)[:5]] == [
-        None, "prosperity", "safer", "healthy", "efficiency",
-    ]  # fmt: skip
+        None,
+        "prosperity",
+        "safer",
+        "healthy",
+        "efficiency",
+    ]
     part = open_report("2004-05 Q3", theme="healthy")
     assert set(part.assessment["theme"]) == {"healthy"}
     assert set(part.before.assessment["theme"]) == {"healthy"}
@@ -190,7 +194,10 @@ def test_a_kernel_of_its_own_gives_the_same_bytes(
 ) -> None:
     """Where nothing can be forked, ordinary kernels do the work, with the same outputs."""
     cells = [
-        PARAMETERS, OPEN.format(""), 'psa.trajectory_chart(report, "N13")', "1 + 1",
+        PARAMETERS,
+        OPEN.format(""),
+        'psa.trajectory_chart(report, "N13")',
+        "1 + 1",
         "import sys\nprint('out')\nprint('err', file=sys.stderr)",
         "from IPython.display import HTML, clear_output, display, update_display\n"
         "display(HTML('<b>bold</b>'))\ndisplay('first', display_id='a')\n"
@@ -205,7 +212,7 @@ def test_a_kernel_of_its_own_gives_the_same_bytes(
         "_, Out[4]",
         "def wrong():\n    raise ValueError('no')\nwrong()",
         "print('never')",
-    ]  # fmt: skip
+    ]
     notebook(tmp_path / "notebooks", "00_all.ipynb", *cells)
     packs = []
     for how in ("fork", "kernel"):
@@ -215,10 +222,21 @@ def test_a_kernel_of_its_own_gives_the_same_bytes(
             f"children.CAN_FORK = {how == 'fork'}; from psa_analysis.cli import main; main()"
         )
         done = subprocess.run(
-            [sys.executable, "-c", script, "run", "2004-05 Q3", "--outputs", str(out),
-             "--notebooks", str(tmp_path / "notebooks")],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-c",
+                script,
+                "run",
+                "2004-05 Q3",
+                "--outputs",
+                str(out),
+                "--notebooks",
+                str(tmp_path / "notebooks"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 1
         assert "ValueError: no" in done.stdout, done.stderr
         packs.append(out / "2004-05-Q3")
@@ -238,7 +256,7 @@ def test_what_the_front_page_and_the_overview_ask_is_worked_out_once(
     def again(*_: object) -> None:
         raise AssertionError("worked out again")
 
-    monkeypatch.setattr("psa_analysis.grant.simulate", again)
+    monkeypatch.setattr("psa_analysis.analysis.grant.simulate", again)
     monkeypatch.setattr("psa_analysis.show.changes.changes", again)
     assert "of the pot" in grant_words(sent).html
     assert "2004-05 Q2" in changes_words(sent).html
@@ -259,15 +277,26 @@ def test_a_kernel_that_does_not_start_is_started_again(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"name": "python3"', '"name": "shy"'))
     shutil.copy(ROOT / "notebooks" / "conftest.py", path.parent)
     for command in (
-        ["psa_analysis.cli", "run", "2004-05 Q3", "--outputs", str(tmp_path / "out"),
-         "--notebooks", str(path.parent)],
+        [
+            "psa_analysis.cli",
+            "run",
+            "2004-05 Q3",
+            "--outputs",
+            str(tmp_path / "out"),
+            "--notebooks",
+            str(path.parent),
+        ],
         ["pytest", "--nbval-lax", "-p", "no:cacheprovider", str(path)],
-    ):  # fmt: skip
+    ):
         done = subprocess.run(
             [sys.executable, "-m", *command],
             env={**os.environ, "JUPYTER_PATH": str(tmp_path / "jupyter")},
-            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         assert counter.read_text().count("\n") == 2
         counter.unlink()
@@ -302,10 +331,22 @@ def test_what_befalls_one_notebook_does_not_touch_another(tmp_path: Path) -> Non
         "from psa_analysis.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "run", "2004-05 Q3", "--outputs", str(tmp_path / "out"),
-         "--notebooks", str(folder)],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            script,
+            "run",
+            "2004-05 Q3",
+            "--outputs",
+            str(tmp_path / "out"),
+            "--notebooks",
+            str(folder),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
     pack = tmp_path / "out" / "2004-05-Q3"
@@ -324,13 +365,26 @@ def test_what_befalls_one_notebook_does_not_touch_another(tmp_path: Path) -> Non
 
 def running(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "psa_analysis.cli", "run", "2004-05 Q3",
-         "--data", str(tmp_path / "example"), "--notebooks", str(tmp_path / "notebooks"),
-         "--outputs", str(tmp_path / "out"), *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [
+            sys.executable,
+            "-m",
+            "psa_analysis.cli",
+            "run",
+            "2004-05 Q3",
+            "--data",
+            str(tmp_path / "example"),
+            "--notebooks",
+            str(tmp_path / "notebooks"),
+            "--outputs",
+            str(tmp_path / "out"),
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         # What is started in the background of a script ignores interrupts, and so do its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
 
 
 def test_a_run_that_is_killed_leaves_the_last_good_pack(
@@ -421,8 +475,9 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)],
-        capture_output=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode:
         pytest.skip("mounting a small disk is not allowed here")
     yield folder
@@ -457,9 +512,20 @@ def test_several_quarters_and_agreements(example: Path, tmp_path: Path) -> None:
     broken.mkdir()
     log = tmp_path / "run.jsonl"
     result = psa_run(
-        "--from", "2004-05 Q2", "--to", "2004-05 Q3", "--data", str(example), "--data",
-        str(broken), "--data", str(other), "--log", str(log), *where,
-    )  # fmt: skip
+        "--from",
+        "2004-05 Q2",
+        "--to",
+        "2004-05 Q3",
+        "--data",
+        str(example),
+        "--data",
+        str(broken),
+        "--data",
+        str(other),
+        "--log",
+        str(log),
+        *where,
+    )
     assert result.exit_code == 1
     assert result.output.count("The pack is") == 4
     assert "broken/2004-05-Q2: error: raw/agreement.toml" in result.output
@@ -484,11 +550,27 @@ def test_several_quarters_where_nothing_can_be_forked(example: Path, tmp_path: P
         "del children.fcntl; from psa_analysis.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "run", "--from", "2004-05 Q2", "--to", "2004-05 Q3",
-         "--data", str(example), "--outputs", str(tmp_path / "out"),
-         "--notebooks", str(tmp_path / "notebooks")],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            script,
+            "run",
+            "--from",
+            "2004-05 Q2",
+            "--to",
+            "2004-05 Q3",
+            "--data",
+            str(example),
+            "--outputs",
+            str(tmp_path / "out"),
+            "--notebooks",
+            str(tmp_path / "notebooks"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("The pack is") == 2
 
@@ -500,17 +582,36 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     where = ["--scheduler-file", str(file), "--no-dashboard"]
     scheduler = subprocess.Popen(
-        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--host",
-         "127.0.0.1", *where], **quiet,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_scheduler",
+            "--port",
+            "0",
+            "--host",
+            "127.0.0.1",
+            *where,
+        ],
+        **quiet,
+    )
     workers = [
         subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1",
-             "--no-nanny", "--local-directory", str(tmp_path / name), *where],
-            start_new_session=True, **quiet,
+            [
+                sys.executable,
+                "-m",
+                "distributed.cli.dask_worker",
+                "--nthreads",
+                "1",
+                "--no-nanny",
+                "--local-directory",
+                str(tmp_path / name),
+                *where,
+            ],
+            start_new_session=True,
+            **quiet,
         )
         for name in "ab"
-    ]  # fmt: skip
+    ]
     while not file.exists() or not file.read_text():
         time.sleep(0.1)
     with Client(json.loads(file.read_text())["address"]) as client:
@@ -529,16 +630,32 @@ def test_a_cluster_does_the_work_though_a_worker_is_killed(
     begun.mkdir()
     slow = f"import pathlib, time\npathlib.Path({str(begun)!r}, period).touch()\ntime.sleep(3)"
     notebook(
-        tmp_path / "notebooks", "00_all.ipynb", PARAMETERS, slow, OPEN.format(""),
+        tmp_path / "notebooks",
+        "00_all.ipynb",
+        PARAMETERS,
+        slow,
+        OPEN.format(""),
         "psa.overview_table(report)",
-    )  # fmt: skip
+    )
     where = ["--data", str(example), "--notebooks", str(tmp_path / "notebooks")]
     several = ["--from", "2004-05 Q2", "--to", "2004-05 Q3"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "psa_analysis.cli", "run", *several, "--dask", address, *where,
-         "--outputs", str(tmp_path / "out")],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "psa_analysis.cli",
+            "run",
+            *several,
+            "--dask",
+            address,
+            *where,
+            "--outputs",
+            str(tmp_path / "out"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     while len(list(begun.iterdir())) < 2:
         time.sleep(0.05)
     # With all that it has started, as when a machine goes down.
@@ -646,10 +763,12 @@ if __name__ == "__main__":
 
 def test_an_interrupted_run_takes_its_children_with_it(tmp_path: Path, example: Path) -> None:
     notebook(
-        tmp_path / "notebooks", "00_slow.ipynb", PARAMETERS,
+        tmp_path / "notebooks",
+        "00_slow.ipynb",
+        PARAMETERS,
         f"import os, pathlib, time\npathlib.Path({str(tmp_path / 'pid')!r})"
         ".write_text(str(os.getpid()))\ntime.sleep(100)",
-    )  # fmt: skip
+    )
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         process = running(tmp_path)
         pid = tmp_path / "pid"
@@ -692,9 +811,13 @@ def installed(tmp_path: Path, example: Path) -> Path:
 def bare(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a command with no more around it than a scheduler gives."""
     return subprocess.run(
-        command, cwd=folder, env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_the_line_for_cron_works(installed: Path) -> None:

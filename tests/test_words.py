@@ -12,12 +12,13 @@ import pytest
 
 import psa_analysis as psa
 from psa_analysis.periods import parse_reporting_period
-from psa_analysis.pipeline import Report, load_observations, make_report
+from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.show.measures import commentary_words, further_sentences, measure_words, sentences
-from psa_analysis.show.words import amount_text, of_one, pot_text, range_text, with_unit
+from psa_analysis.words import amount_text, of_one, pot_text, range_text, with_unit
 
 HEAD = "about,period,written,author,audience,text,illustrative\n"
 
@@ -96,12 +97,16 @@ def test_ones_and_shares() -> None:
     assert [with_unit(1, "people"), with_unit(2, "people")] == ["1 person", "2 people"]
     units = ["casualties", "practitioners", "percentage points", "visits per 1,000 residents"]
     assert [of_one(unit) for unit in units] == [
-        "casualty", "practitioner", "percentage point", "visit per 1,000 residents",
-    ]  # fmt: skip
+        "casualty",
+        "practitioner",
+        "percentage point",
+        "visit per 1,000 residents",
+    ]
     assert [with_unit(5, "level"), with_unit(5, "levels")] == ["level 5", "5 levels"]
     assert [amount_text(2, "percentage points"), amount_text(1, "people")] == [
-        "2 percentage points", "1 person",
-    ]  # fmt: skip
+        "2 percentage points",
+        "1 person",
+    ]
     assert range_text(0.00003, 0.0001, decimals=2) == "under 0.01 to 0.01%"
     assert range_text(0, 0.0001, decimals=2) == "0.00 to 0.01%"
     assert pot_text(1 / 15, 1 / 15) == "6.7%"

@@ -26,10 +26,9 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
 from test_pages import Tags
 
-from psa_analysis.files import checksum
+from psa_analysis.analysis.grant import grants
+from psa_analysis.files import FORMULA_STARTS, checksum, csv_text
 from psa_analysis.findings import visible
-from psa_analysis.grant import grants
-from psa_analysis.loading import FORMULA_STARTS, csv_text
 from psa_analysis.packs.workbook import (
     MEANINGS,
     SHEETS,
@@ -39,8 +38,9 @@ from psa_analysis.packs.workbook import (
     tables,
     write_workbook,
 )
-from psa_analysis.pipeline import ROOT, Report, open_report
-from psa_analysis.returns.provenance import Sidecar, write_sidecar
+from psa_analysis.pipeline import ROOT, open_report
+from psa_analysis.report import Report
+from psa_analysis.returns.sources import Sidecar, write_sidecar
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,10 @@ def test_the_cover_says_what_this_is(report: Report, book: Workbook, tmp_path: P
 
 
 def test_every_column_is_described(report: Report, book: Workbook) -> None:
-    said = {(row["sheet"].value, row["column"].value): row["meaning"].value
-            for row in rows_of(book, "columns")}  # fmt: skip
+    said = {
+        (row["sheet"].value, row["column"].value): row["meaning"].value
+        for row in rows_of(book, "columns")
+    }
     for name, table in tables(report).items():
         assert set(table.columns) <= set(MEANINGS[name])
         assert all(said[name, column] for column in table.columns)
@@ -217,10 +219,14 @@ def test_more_rows_than_a_sheet_holds_are_said_to_be_missing(
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("a\x00b\x1b", "a␀b␛"), ("\x7f", "␡"), ("a‮b⁦", "a[U+202E]b[U+2066]"),
-        ("\ufffe\uffff", "��"), ("a\tb\nc\rd", "a\tb\nc\rd"), ("שלום\u200f é", "שלום\u200f é"),
+        ("a\x00b\x1b", "a␀b␛"),
+        ("\x7f", "␡"),
+        ("a‮b⁦", "a[U+202E]b[U+2066]"),
+        ("\ufffe\uffff", "��"),
+        ("a\tb\nc\rd", "a\tb\nc\rd"),
+        ("שלום\u200f é", "שלום\u200f é"),
     ],
-)  # fmt: skip
+)
 def test_nothing_is_hidden_in_a_text(text: str, shown: str) -> None:
     assert visible(text) == shown
 
@@ -238,8 +244,17 @@ def test_csv_is_safe_in_a_spreadsheet_and_numbers_stay_numbers() -> None:
     made = csv_text(table)
     rows = list(csv.reader(io.StringIO(made, newline="")))
     assert [row[0] for row in rows[1:]] == [
-        "'=1+1", "'+1", "'-1+2", "'@SUM(1)", "'\t=1", "'\n=1", "'＝1", "plain", "a=1", "",
-    ]  # fmt: skip
+        "'=1+1",
+        "'+1",
+        "'-1+2",
+        "'@SUM(1)",
+        "'\t=1",
+        "'\n=1",
+        "'＝1",
+        "plain",
+        "a=1",
+        "",
+    ]
     assert rows[1][1] == "-1.5"
     assert table["text"].tolist()[:-1] == starts[:-1]  # the table itself is not touched
 
@@ -253,9 +268,16 @@ def test_no_text_begins_a_formula_in_csv(text: str) -> None:
 
 #: What each text of the hostile agreement begins with, in turn.
 STARTS = [
-    '=HYPERLINK("http://example.org","x")', "+1", "-1+2", "@SUM(1+1)", "\t=1", "<script>alert(1)",
-    "</title></details></table>", "{{7*7}}", "$\\undefined{$",
-]  # fmt: skip
+    '=HYPERLINK("http://example.org","x")',
+    "+1",
+    "-1+2",
+    "@SUM(1+1)",
+    "\t=1",
+    "<script>alert(1)",
+    "</title></details></table>",
+    "{{7*7}}",
+    "$\\undefined{$",
+]
 TAIL = (
     " <script>alert(1)</script>\"'><img src=x onerror=alert(1)> [x](javascript:alert(1)) "
     "‮edoc‬ \x00\x07\x1b[31m\ufffe &lt; {% raw %}"
@@ -367,9 +389,14 @@ def hostile_pack(hostile_council: Path, tmp_path_factory: pytest.TempPathFactory
     for path in shown:
         shutil.copy(path, folder / "notebooks")
     result = psa_run(
-        "2004-05 Q3", "--data", str(hostile_council), "--outputs", str(folder / "out"),
-        "--notebooks", str(folder / "notebooks"),
-    )  # fmt: skip
+        "2004-05 Q3",
+        "--data",
+        str(hostile_council),
+        "--outputs",
+        str(folder / "out"),
+        "--notebooks",
+        str(folder / "notebooks"),
+    )
     assert result.output.count(": done in") == len(shown), result.output
     assert result.exit_code == 1  # the hostile return has errors, and psa check says which
     return folder / "out" / "2004-05-Q3"

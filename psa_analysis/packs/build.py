@@ -9,31 +9,29 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from psa_analysis.files import write_bytes
+from psa_analysis.files import csv_text, write_bytes
 from psa_analysis.findings import errors
-from psa_analysis.loading import csv_text
 from psa_analysis.packs.children import CAN_FORK, Died, Say, run_children
-from psa_analysis.packs.digest import digest
 from psa_analysis.packs.jobs import CELL_SECONDS, Job, Page, parameters
 from psa_analysis.packs.make import Event, Task, Tell, keep_page, page_record, reusable
 from psa_analysis.packs.page import whole_page
-from psa_analysis.packs.reuse import key_of, made_with, read_record, theme_asked_for, versions
-from psa_analysis.packs.workbook import assessment_parquet, tables, workbook_name, write_workbook
-from psa_analysis.pipeline import (
-    Report,
-    kept_report,
-    load_observations,
-    make_report,
-    of_theme,
+from psa_analysis.packs.reuse import key_of, made_with, read_record, versions
+from psa_analysis.packs.workbook import (
+    assessment_parquet,
     save_processed,
+    tables,
+    workbook_name,
+    write_workbook,
 )
+from psa_analysis.pipeline import kept_report, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
 from psa_analysis.show.changes import changes_words
 from psa_analysis.show.front import front_page
 from psa_analysis.show.grant import grant_words
@@ -45,27 +43,7 @@ _TABLES = "tables"
 def build_pack(
     task: Task, sources: list[Path], part: Path, inputs: dict[str, dict[str, str]], tell: Tell
 ) -> tuple[tuple[str, ...], int]:
-    """Fill a folder with a pack.
-
-    Parameters
-    ----------
-    task : Task
-    sources : list of Path
-        The notebooks.
-    part : Path
-        The folder, in which a stopped run may have left something.
-    inputs : dict
-        What :func:`psa_analysis.packs.reuse.inputs_of` gave.
-    tell : callable
-        Told what happens.
-
-    Returns
-    -------
-    failed : tuple of str
-        The notebooks that failed; the pack says why.
-    wrong : int
-        Number of errors in the returns.
-    """
+    """Fill a folder with a pack."""
     report = _report(task, key_of(inputs["data"]))
     tell(Event("report", task.name, repr(report)))
     keys = _keys(task, sources, report, inputs)
@@ -93,9 +71,15 @@ def build_pack(
         if page.status == "done":
             keep_page(task, part, stem, keys[stem], [page.notebook, str(page.html)], page)
         tell(
-            Event("page", task.name, f"{page.notebook}: {_outcome(page)}", page.status,
-                  page.notebook, page.seconds)
-        )  # fmt: skip
+            Event(
+                "page",
+                task.name,
+                f"{page.notebook}: {_outcome(page)}",
+                page.status,
+                page.notebook,
+                page.seconds,
+            )
+        )
     ordered = [pages[source.stem] for source in sources]
     _write_front(part, report, ordered, inputs)
     failed = tuple(page.notebook for page in ordered if page.status != "done")
@@ -121,40 +105,14 @@ def _report(task: Task, key: str) -> Report:
 def _keys(
     task: Task, sources: list[Path], report: Report, inputs: dict[str, dict[str, str]]
 ) -> dict[str, str]:
-    """What each page is made from.
-
-    A notebook that opens the report of a theme sees nothing else, so it depends on nothing else.
-    """
+    """What each page is made from."""
     beside = {name: sha for name, sha in inputs["notebooks"].items() if name.endswith(".py")}
-    common = [made_with(), task.name, str(task.data)]
-    whole = key_of(inputs["data"])
-    register = {
-        name: sha for name, sha in inputs["data"].items()
-        if name.startswith("raw/register/") or name == "raw/agreement.toml"
-    }  # fmt: skip
-    theme_of = {source: theme_asked_for(source) for source in sources}
-    seen: dict[str | None, str] = {}
-    for theme in theme_of.values():
-        if theme not in seen:
-            if theme and theme in report.agreement.settings.themes:
-                parts = (of_theme(report, theme), report.before and of_theme(report.before, theme))
-                seen[theme] = key_of(register, [part and digest(_figures(part)) for part in parts])
-            else:
-                seen[theme] = whole
+    common = [made_with(), task.name, str(task.data), inputs["data"]]
     keys = {
-        source.stem: key_of(
-            common, task.code, beside, inputs["notebooks"][source.name],
-            seen[theme_of[source]],
-        )
+        source.stem: key_of(common, task.code, beside, inputs["notebooks"][source.name])
         for source in sources
-    }  # fmt: skip
-    return {**keys, _TABLES: key_of(common, whole)}
-
-
-def _figures(report: Report) -> dict[str, Any]:
-    """All of a report but the register, which is known by its files, and what is made from it."""
-    names = {one.name for one in fields(report)} - {"agreement", "whole"}
-    return {name: getattr(report, name) for name in sorted(names)}
+    }
+    return {**keys, _TABLES: key_of(common)}
 
 
 def _done(

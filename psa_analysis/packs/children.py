@@ -85,22 +85,7 @@ def warm_context() -> Any:
 def run_children(
     work: Mapping[str, Callable[[Say], Any]], workers: int
 ) -> Iterator[tuple[str, Any]]:
-    """Do each piece of work in a child of its own, so many at once, in the given order.
-
-    Parameters
-    ----------
-    work : mapping of str to callable
-        Each is called with a function by which it can say how far it has come; it and what it
-        returns can be pickled.
-    workers : int
-        How many at once, at least 1.
-
-    Yields
-    ------
-    tuple
-        The name of a piece, and what it returned, which is an exception if it raised one, or how
-        it died; as they end.
-    """
+    """Do each piece of work in a child of its own, so many at once, in the given order."""
     context = warm_context()
     waiting, running = deque(work.items()), dict[Any, tuple[str, Any]]()
     said: dict[str, tuple[int | None, float]] = {}

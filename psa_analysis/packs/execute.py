@@ -29,7 +29,8 @@ from psa_analysis.files import write_bytes
 from psa_analysis.packs.children import Died, Say
 from psa_analysis.packs.jobs import Job, Page, parameters
 from psa_analysis.packs.page import export, first_sentence, heading
-from psa_analysis.pipeline import REPORT_OF_RUN, Report
+from psa_analysis.pipeline import REPORT_OF_RUN
+from psa_analysis.report import Report
 
 #: How much longer a cell is waited for that does not heed it; then its process is ended.
 _GRACE_SECONDS = 5
@@ -49,21 +50,7 @@ class CellTimeout(BaseException):
 
 
 def make_page(job: Job, say: Say, warm: bool) -> Page:
-    """Execute a notebook and export its page.
-
-    Parameters
-    ----------
-    job : Job
-    say : callable
-        Told the position of each cell that begins.
-    warm : bool
-        In this process, which must be the notebook's own, if it is in Python; else in a kernel.
-
-    Raises
-    ------
-    OSError
-        If nothing can be written where the pack is being made.
-    """
+    """Execute a notebook and export its page."""
     started = time.monotonic()
     os.environ[REPORT_OF_RUN] = str(job.shared)
     status, cell, error = "done", None, None
@@ -123,13 +110,18 @@ def _read(source: Path) -> Any:
 def _papermill(job: Job, say: Say, warm: bool) -> None:
     chosen = {"engine_name": "warm", "say": say} if warm else {}
     papermill.execute_notebook(
-        _plain(job.source), _plain(job.executed), parameters=parameters(job.report),
-        progress_bar=False, log_output=False, execution_timeout=job.seconds,
+        _plain(job.source),
+        _plain(job.executed),
+        parameters=parameters(job.report),
+        progress_bar=False,
+        log_output=False,
+        execution_timeout=job.seconds,
         # A kernel that dies takes with it what was not saved.
         request_save_on_cell_execute=not warm,
         # Stopping a kernel interrupts it first, and it would say so on our terminal.
-        extra_arguments=["--IPKernelApp.log_level=CRITICAL"], **chosen,
-    )  # fmt: skip
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        **chosen,
+    )
 
 
 def _prepared(job: Job) -> Any:
@@ -222,8 +214,9 @@ def _without_paths(notebook: Any, report: Report) -> Any:
         cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
         for output in cell.outputs:
             if output.output_type == "error":
-                output.update(ename="Error", evalue=NOT_FOR_THE_PUBLIC,
-                              traceback=[NOT_FOR_THE_PUBLIC])  # fmt: skip
+                output.update(
+                    ename="Error", evalue=NOT_FOR_THE_PUBLIC, traceback=[NOT_FOR_THE_PUBLIC]
+                )
     return notebook
 
 

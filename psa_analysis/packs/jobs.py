@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from psa_analysis.pipeline import ROOT, Report, kept_report
+from psa_analysis.pipeline import ROOT, kept_report
+from psa_analysis.report import Report
 
 #: A cell that takes longer is stopped, so that nobody waits for an endless loop.
 CELL_SECONDS = 600.0

@@ -159,19 +159,7 @@ class Outcome:
 
 
 def make_pack(task: Task, tell: Tell) -> Outcome:
-    """Make a pack, unless it is there and nothing has changed.
-
-    Parameters
-    ----------
-    task : Task
-    tell : callable
-        Told what happens.
-
-    Returns
-    -------
-    Outcome
-        Also where no pack could be made. The pack of an earlier run is then where it was.
-    """
+    """Make a pack, unless it is there and nothing has changed."""
     try:
         return _make_pack(task, tell)
     except DataError as error:
@@ -194,8 +182,12 @@ def _make_pack(task: Task, tell: Tell) -> Outcome:
     with _alone(task, tell):
         _put_back(task)
         inputs = inputs_of(task.data, task.notebooks)
-        made = {"made_with": made_with(), "code": task.code, "inputs": inputs,
-                "data": str(task.data)}  # fmt: skip
+        made = {
+            "made_with": made_with(),
+            "code": task.code,
+            "inputs": inputs,
+            "data": str(task.data),
+        }
         record = read_record(task.beside / "made.json")
         key = key_of(made)
         if not task.force and record.get("key") == key and intact(task.pack, record["files"]):
@@ -230,13 +222,7 @@ def _front(task: Task) -> Path:
 
 
 def notebooks_of(folder: Path) -> list[Path]:
-    """The notebooks of a folder, in order of their names.
-
-    Raises
-    ------
-    RunError
-        If there is none, or one has the front page's name.
-    """
+    """The notebooks of a folder, in order of their names."""
     # Editors' lock files begin with a dot.
     found = (path for path in folder.glob("*.ipynb") if path.name[0] != ".")
     sources = sorted(path for path in found if path.is_file())

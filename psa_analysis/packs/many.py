@@ -24,28 +24,7 @@ _SCHEDULER_SECONDS = 5
 def make_packs(
     tasks: Sequence[Task], workers: int, tell: Tell, dask: str | None = None
 ) -> Iterator[Outcome]:
-    """Make packs, as many at once as there are workers.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-    workers : int
-        How many processes at once; a single pack uses them for its notebooks.
-    tell : callable
-        Told what happens: as it happens of a single pack, else when a pack has come to its end.
-    dask : str, optional
-        Address of the scheduler of a Dask cluster that does the work, which sees the same folders.
-
-    Yields
-    ------
-    Outcome
-        Of each pack, as they come to their end. One that cannot be made does not stop the others.
-
-    Raises
-    ------
-    RunError
-        If there is no such cluster.
-    """
+    """Make packs, as many at once as there are workers."""
     if len(tasks) == 1 and not dask:
         yield make_pack(replace(tasks[0], workers=workers), tell)
         return
@@ -105,8 +84,10 @@ def make_elsewhere(task: Task) -> Outcome:
     """Make a pack in a fresh process: whoever calls has threads, beside which nothing may fork."""
     done = subprocess.run(
         [sys.executable, "-m", "psa_analysis.packs.many"],
-        input=pickle.dumps(task), capture_output=True, check=False,
-    )  # fmt: skip
+        input=pickle.dumps(task),
+        capture_output=True,
+        check=False,
+    )
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
         raise RunError(f"it ended with {done.returncode}: {lines[-1]}")
@@ -145,11 +126,6 @@ def run_hook(command: str, outcome: Outcome) -> int:
 
     ``PSA_MANIFEST`` is the path of the pack's manifest, empty if no pack was made, and
     ``PSA_STATUS`` what became of it.
-
-    Returns
-    -------
-    int
-        The command's exit code; 127 if there is no such command.
     """
     made = outcome.status != "not made"
     manifest = str(outcome.task.pack / "manifest.json") if made else ""
@@ -164,13 +140,7 @@ def run_hook(command: str, outcome: Outcome) -> int:
 
 
 def folders_of(outputs: Path, data: Sequence[Path]) -> dict[Path, Path]:
-    """Where the packs of each data folder go: several folders have one each, called like them.
-
-    Raises
-    ------
-    RunError
-        If two are called the same.
-    """
+    """Where the packs of each data folder go: several folders have one each, called like them."""
     if len(data) == 1:
         return {data[0]: outputs}
     names = [folder.name for folder in data]

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from psa_analysis.findings import visible
-from psa_analysis.pipeline import Report, day_text
-from psa_analysis.show.table import TEMPLATES, templates
+from psa_analysis.report import Report
+from psa_analysis.show.tables import TEMPLATES, templates
+from psa_analysis.words import day_text
 
 
 def heading(notebook: Any) -> str | None:
@@ -66,12 +67,21 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
     """A whole page around its body: title, landmarks, list of contents, footer."""
     body, contents = _anchored(_breakable(body))
     lead, second, rest = body.partition("<h2")
-    return templates().get_template("page.html.j2").render(
-        title=title, printed_title=_css_text(title), front=front,
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
-        council=report.agreement.settings.agreement.council,
-        lead=lead, contents=contents, body=second + rest, footer=_footer(report),
-    )  # fmt: skip
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            title=title,
+            printed_title=_css_text(title),
+            front=front,
+            style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
+            council=report.agreement.settings.agreement.council,
+            lead=lead,
+            contents=contents,
+            body=second + rest,
+            footer=_footer(report),
+        )
+    )
 
 
 def _breakable(body: str) -> str:

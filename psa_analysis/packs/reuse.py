@@ -5,7 +5,6 @@ Imports nothing heavy: an unchanged pack must be told at once.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
@@ -71,29 +70,6 @@ def _files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not _IGNORED.search(f"/{path.relative_to(folder).as_posix()}")
     )
-
-
-def theme_asked_for(notebook: Path) -> str | None:
-    """The theme whose report a notebook opens; None if it opens more, or that cannot be told."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-        tree = list(ast.walk(ast.parse("\n".join(code))))
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError):
-        return None
-    named = [one for one in tree if _called(one) == "open_report"]
-    themes = [
-        str(given.value.value)
-        for call in tree
-        if isinstance(call, ast.Call) and _called(call.func) == "open_report"
-        for given in call.keywords
-        if given.arg == "theme" and isinstance(given.value, ast.Constant)
-    ]
-    return themes[0] if len(themes) == len(named) == 1 else None
-
-
-def _called(node: ast.AST) -> str:
-    return getattr(node, "attr", "") or getattr(node, "id", "")
 
 
 def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:

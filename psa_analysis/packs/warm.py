@@ -22,11 +22,15 @@ def _warm_up() -> None:
         del os.environ["PYTHONSAFEPATH"]
 
     for name in (
-        "ipykernel.debugger", "ipykernel.inprocess.ipkernel", "matplotlib.backends.backend_agg",
-        "seaborn", "psa_analysis.packs.build", "psa_analysis.packs.execute",
-    ):  # fmt: skip
+        "ipykernel.debugger",
+        "ipykernel.inprocess.ipkernel",
+        "matplotlib.backends.backend_agg",
+        "seaborn",
+        "psa_analysis.packs.build",
+        "psa_analysis.packs.execute",
+    ):
         import_module(name)
-    for name in psa_analysis.__all__:
+    for name in dir(psa_analysis):
         getattr(psa_analysis, name)
 
     # Fonts, styles and templates are found and read at their first use.

@@ -13,19 +13,18 @@ from pathlib import Path
 import pandas as pd
 import xlsxwriter
 
-from psa_analysis.assessment import COLUMNS, STATES
-from psa_analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
-from psa_analysis.files import write_bytes
-from psa_analysis.findings import visible
-from psa_analysis.grant import GRANT_COLUMNS, grants
-from psa_analysis.loading import FORMULA_STARTS
-from psa_analysis.performance import READING_COLUMNS
-from psa_analysis.pipeline import Report
-from psa_analysis.register.agreement import observed_units
+from psa_analysis.analysis.assessment import COLUMNS, STATES
+from psa_analysis.analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
+from psa_analysis.analysis.grant import GRANT_COLUMNS, grants
+from psa_analysis.analysis.readings import READING_COLUMNS
+from psa_analysis.analysis.revisions import findings_by_partner
+from psa_analysis.files import FORMULA_STARTS, csv_text, write_bytes
+from psa_analysis.findings import Finding, visible
+from psa_analysis.register.agreement import Agreement, observed_units
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
-from psa_analysis.returns.quality import findings_by_partner
-from psa_analysis.show.banner import banner
-from psa_analysis.show.words import decimals
+from psa_analysis.show.opening import banner
+from psa_analysis.words import decimals
 
 #: What each sheet holds, in order.
 SHEETS = {
@@ -52,10 +51,7 @@ _INTERNAL = {
     "data log": ["file"],
 }
 
-_PLACE = {
-    "document": "the document that says so",
-    "location": "where in it",
-}
+_PLACE = {"document": "the document that says so", "location": "where in it"}
 
 #: What the columns mean that are described nowhere else in the package.
 _MEANINGS = {
@@ -137,11 +133,7 @@ _MEANINGS = {
 }
 
 #: What the register says of a commitment and its state does not repeat.
-_AGREED = {
-    "baseline": "where it starts",
-    "baseline_period": "the period of the baseline",
-    **_PLACE,
-}
+_AGREED = {"baseline": "where it starts", "baseline_period": "the period of the baseline", **_PLACE}
 
 #: The columns that the sheets' descriptions come from: one place for each.
 MEANINGS: dict[str, dict[str, str]] = {
@@ -150,25 +142,55 @@ MEANINGS: dict[str, dict[str, str]] = {
     "readings": READING_COLUMNS | {"unit": "unit of the reading and of its limits"},
     "observations": OBSERVATION_COLUMNS | {"unit": "unit of the value"},
     "commitments": COMMITMENT_COLUMNS | _AGREED,
-    **{name: own | (_PLACE if name in ("targets", "measures") else {})
-       for name, own in _MEANINGS.items()},
-}  # fmt: skip
+    **{
+        name: own | (_PLACE if name in ("targets", "measures") else {})
+        for name, own in _MEANINGS.items()
+    },
+}
 
 #: Figures in the unit of their row.
 _FIGURES = {
-    "baseline", "base", "without", "target", "trigger", "interim", "latest", "planned", "previous",
-    "year_before", "forecast", "low_50", "high_50", "low_80", "high_80", "low_95", "high_95",
-    "outturn", "reading", "lower", "upper",
-}  # fmt: skip
+    "baseline",
+    "base",
+    "without",
+    "target",
+    "trigger",
+    "interim",
+    "latest",
+    "planned",
+    "previous",
+    "year_before",
+    "forecast",
+    "low_50",
+    "high_50",
+    "low_80",
+    "high_80",
+    "low_95",
+    "high_95",
+    "outturn",
+    "reading",
+    "lower",
+    "upper",
+}
 #: Shares from 0 to 1.
 _SHARES = {
-    "progress", "chance_target", "chance_trigger", "expected_share", "proportion", "least", "most",
-}  # fmt: skip
+    "progress",
+    "chance_target",
+    "chance_trigger",
+    "expected_share",
+    "proportion",
+    "least",
+    "most",
+}
 #: Figures with a number format of their own. Differences in per cent are points, so without a sign.
 _FORMATS = {
-    "gap": "#,##0.0##", "required": "#,##0.0##", "gap_months": "0.0", "pot_share": "0.0%",
-    "pounds_least": "£#,##0", "pounds_most": "£#,##0",
-}  # fmt: skip
+    "gap": "#,##0.0##",
+    "required": "#,##0.0##",
+    "gap_months": "0.0",
+    "pot_share": "0.0%",
+    "pounds_least": "£#,##0",
+    "pounds_most": "£#,##0",
+}
 
 #: Gives the format of a look: of bold text, of figures in per cent.
 Look = Callable[..., xlsxwriter.format.Format]
@@ -179,19 +201,7 @@ _CHARACTERS = 32_767
 
 
 def tables(report: Report) -> dict[str, pd.DataFrame]:
-    """The tables of a pack that leave the suite, fit for the report's audience.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-
-    Returns
-    -------
-    dict of str to pandas.DataFrame
-        By the names of :data:`SHEETS`. For the public without the columns that say where in which
-        file a figure stands or what its sender wrote, and without findings about files.
-    """
+    """The tables of a pack that leave the suite, fit for the report's audience."""
     agreement = report.agreement
     known = report.known
     units, observed = agreement.measures["unit"], observed_units(agreement.measures)
@@ -246,13 +256,6 @@ def write_workbook(report: Report, path: Path) -> None:
 
     Numbers are numbers and days are days, with their usual formats; no text is ever a formula.
     The same report gives the same bytes.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report; its audience decides what is left out (:func:`tables`).
-    path : Path
-        The workbook, ending in ``.xlsx``.
     """
     made = tables(report)
     content = io.BytesIO()
@@ -291,9 +294,14 @@ def _looks(book: xlsxwriter.Workbook) -> Look:
 
 
 def _write(
-    sheet: xlsxwriter.worksheet.Worksheet, look: Look, row: int, column: int, value: object,
-    number: str = "General", **properties: object,
-) -> None:  # fmt: skip
+    sheet: xlsxwriter.worksheet.Worksheet,
+    look: Look,
+    row: int,
+    column: int,
+    value: object,
+    number: str = "General",
+    **properties: object,
+) -> None:
     """Write one cell as what it is; `number` is the number format of a number."""
     if isinstance(value, list):
         value = "; ".join(map(str, value))
@@ -319,27 +327,18 @@ def cell_text(text: str) -> str:
 
 
 def number_format(sheet: str, column: str, unit: str, value: float) -> str:
-    """The number format of a figure, by its column and the unit of its row.
-
-    Parameters
-    ----------
-    sheet : str
-        A name of :data:`SHEETS`.
-    column : str
-        A column of its table.
-    unit : str
-        Unit of the row; empty if it has none.
-    value : float
-        The figure.
-    """
+    """The number format of a figure, by its column and the unit of its row."""
     if column in _FORMATS:
         return _FORMATS[column]
     if column in _SHARES or (sheet == "grant" and column in ("low_80", "high_80")):
         return "0%"
     whole = float(value).is_integer()
     if column not in _FIGURES and (sheet, column) != ("commitments", "value"):
-        return "#,##0" if whole and column in ("value", "numerator", "denominator", "observed") \
-            else "General"  # fmt: skip
+        return (
+            "#,##0"
+            if whole and column in ("value", "numerator", "denominator", "observed")
+            else "General"
+        )
     number = "#,##0" + ("." + "0" * decimals(value, unit) if decimals(value, unit) else "")
     if unit == "percent":
         return f'{number}"%"'
@@ -461,3 +460,17 @@ def _key(report: Report) -> dict[str, str]:
             "names of files, what senders wrote beside a figure, and findings about files"
         )
     return key
+
+
+def save_processed(
+    agreement: Agreement, observations: pd.DataFrame, findings: list[Finding]
+) -> None:
+    """Write the clean observations and the findings to the agreement's ``processed`` folder."""
+    folder = agreement.folder / "processed"
+    folder.mkdir(exist_ok=True)
+    write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
+    # Here, since the module that sorts findings by partner also reads reports.
+    from psa_analysis.analysis.revisions import findings_by_partner
+
+    table = findings_by_partner(findings, agreement)
+    write_bytes(folder / "findings.csv", csv_text(table).encode())

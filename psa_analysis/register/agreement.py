@@ -31,8 +31,7 @@ class Agreement:
         :data:`psa_analysis.register.rows.FIGURES`, a column ``<figure>_status``: stated,
         derived, assumed, not stated, or empty where the figure does not apply; a column
         ``points``: the last day and the value of each of its rows of `trajectories`, in order;
-        and a column ``seasons``, empty until :func:`psa_analysis.pipeline.with_seasons` fills
-        it in.
+        and a column ``seasons``, empty until ``trajectory.with_seasons`` fills it in.
     """
 
     folder: Path
@@ -57,13 +56,7 @@ class Agreement:
         )
 
     def __getitem__(self, name: str) -> Entry:
-        """What the register holds of a target or a measure, for example ``agreement["N2"]``.
-
-        Raises
-        ------
-        KeyError
-            If there is neither of that name; it says which is nearest.
-        """
+        """What the register holds of a target or a measure, for example ``agreement["N2"]``."""
         if name in self.targets.index:
             own = self.measures[self.measures["reference"] == name]
         elif name in self.measures.index:
@@ -127,19 +120,7 @@ def _figure_words(row: pd.Series, figure: str) -> str:
 
 
 def family_areas(agreement: Agreement, family: str) -> list[str]:
-    """The areas of a family, the agreement's own first, which belongs to every family.
-
-    Parameters
-    ----------
-    agreement : Agreement
-    family : str
-        A family of ``families.csv``, or a kind of area of ``areas.csv``.
-
-    Raises
-    ------
-    KeyError
-        If there is no such family.
-    """
+    """The areas of a family, the agreement's own first, which belongs to every family."""
     areas, families = agreement.areas, agreement.families
     own = agreement.settings.agreement.area
     named = families.loc[families["family"] == family, "area"]
@@ -157,15 +138,7 @@ def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
-    """The period in a column of a measure, or None where it is not stated.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    column : {"baseline_period", "due", "interim_period"}
-        Which of its periods.
-    """
+    """The period in a column of a measure, or None where it is not stated."""
     text = measure[column]
     return None if text in ("", NOT_STATED) else period_of(text, measure["frequency"])
 
@@ -198,16 +171,6 @@ def observed_units(measures: pd.DataFrame) -> pd.Series:
 
     A gap in percentage points is worked out from percentages, a ratio from figures in the unit
     of the measure that it is compared with.
-
-    Parameters
-    ----------
-    measures : pandas.DataFrame
-        ``Agreement.measures``.
-
-    Returns
-    -------
-    pandas.Series
-        A unit, or for bases that have no unit of their own some words, by measure.
     """
     units = measures["basis"].map(OBSERVED_WORDS).fillna(measures["unit"])
     gaps = (measures["basis"] == "gap_to_comparator") & (units == "percentage points")

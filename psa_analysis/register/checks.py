@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.links import correlation_matrix, held_together, linked
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import family_names
+from psa_analysis.register.links import correlation_matrix, held_together, linked
 from psa_analysis.register.measure_checks import (
     comparator_problems,
     continuation_problems,
@@ -68,51 +68,71 @@ def cross_checks(
         if column != "document" or (texts[key][column] != "").any():
             problems += _unknown(texts[key], key, column, sorted(names))
     keys = [
-        ("targets", ["reference"]), ("measures", ["measure"]), ("commitments", ["commitment"]),
-        ("links", ["reference", "linked_to"]), ("assumptions", ["item", "column"]),
-        ("areas", ["area"]), ("families", ["family", "area"]),
+        ("targets", ["reference"]),
+        ("measures", ["measure"]),
+        ("commitments", ["commitment"]),
+        ("links", ["reference", "linked_to"]),
+        ("assumptions", ["item", "column"]),
+        ("areas", ["area"]),
+        ("families", ["family", "area"]),
         ("baskets", ["component", "indicator"]),
-    ]  # fmt: skip
+    ]
     for key, columns in keys:
         problems += _duplicates(texts[key], key, columns)
     for reference in sorted(references - set(tables["measures"]["reference"])):
         row = int(tables["targets"].index[tables["targets"]["reference"] == reference][0])
         problems.append(
             Finding(
-                "error", TABLES["targets"][0], "at least one row in measures.csv",
+                "error",
+                TABLES["targets"][0],
+                "at least one row in measures.csv",
                 "Add a measure, or one whose figures are 'not stated'.",
-                row=row, column="reference", found=reference,
+                row=row,
+                column="reference",
+                found=reference,
             )
-        )  # fmt: skip
+        )
     if settings.agreement.area not in set(tables["areas"]["area"]):
         problems.append(
             Finding(
-                "error", "raw/agreement.toml", "an area of areas.csv",
+                "error",
+                "raw/agreement.toml",
+                "an area of areas.csv",
                 did_you_mean(settings.agreement.area, tables["areas"]["area"]),
-                column="agreement.area", found=settings.agreement.area,
+                column="agreement.area",
+                found=settings.agreement.area,
             )
-        )  # fmt: skip
+        )
     for topic, named in settings.topics.items():
         problems += [
             Finding(
-                "error", "raw/agreement.toml", "a reference of targets.csv",
-                did_you_mean(reference, references), column=f"topics.{topic}", found=reference,
+                "error",
+                "raw/agreement.toml",
+                "a reference of targets.csv",
+                did_you_mean(reference, references),
+                column=f"topics.{topic}",
+                found=reference,
             )
             for reference in named
             if reference not in references
-        ]  # fmt: skip
+        ]
     for number, row in tables["measures"].iterrows():
         problems += measure_problems(row, texts["measures"].loc[number], int(str(number)))
     problems += [
         Finding(
-            "error", TABLES["measures"][0], "other measures, with ; between them",
-            did_you_mean(part, measures), row=int(str(number)), column="parts", found=part,
+            "error",
+            TABLES["measures"][0],
+            "other measures, with ; between them",
+            did_you_mean(part, measures),
+            row=int(str(number)),
+            column="parts",
+            found=part,
             measure=row["measure"],
         )
         for number, row in tables["measures"].iterrows()
         for part in row["parts"]
         if part not in measures or part == row["measure"]
-    ]  # fmt: skip
+    ]
     problems += weight_problems(tables["measures"])
     problems += _link_problems(settings, tables)
     problems += continuation_problems(tables["measures"])
@@ -132,29 +152,44 @@ def cross_checks(
     problems += _derived_without_formula(tables["assumptions"], texts["measures"])
     problems += [
         Finding(
-            "error", TABLES["links"][0], "another target", "Remove the row.",
-            row=int(str(number)), column="linked_to", found=row["linked_to"],
+            "error",
+            TABLES["links"][0],
+            "another target",
+            "Remove the row.",
+            row=int(str(number)),
+            column="linked_to",
+            found=row["linked_to"],
         )
         for number, row in texts["links"].iterrows()
         if row["reference"] == row["linked_to"]
-    ]  # fmt: skip
+    ]
     problems += [
         Finding(
-            "error", TABLES["areas"][0], "another area, or nothing", "Correct the cell.",
-            row=int(str(number)), column="part_of", found=row["part_of"],
+            "error",
+            TABLES["areas"][0],
+            "another area, or nothing",
+            "Correct the cell.",
+            row=int(str(number)),
+            column="part_of",
+            found=row["part_of"],
         )
         for number, row in texts["areas"].iterrows()
         if row["area"] == row["part_of"]
-    ]  # fmt: skip
+    ]
     return problems
 
 
 def _unknown(text: pd.DataFrame, key: str, column: str, names: list[str]) -> Iterator[Finding]:
     for number, cell in text[column][~text[column].isin(names)].items():
         yield Finding(
-            "error", TABLES[key][0], one_of(names), did_you_mean(cell, names),
-            row=int(str(number)), column=column, found=cell,
-        )  # fmt: skip
+            "error",
+            TABLES[key][0],
+            one_of(names),
+            did_you_mean(cell, names),
+            row=int(str(number)),
+            column=column,
+            found=cell,
+        )
 
 
 def _duplicates(text: pd.DataFrame, key: str, columns: list[str]) -> Iterator[Finding]:
@@ -162,10 +197,14 @@ def _duplicates(text: pd.DataFrame, key: str, columns: list[str]) -> Iterator[Fi
         found = ", ".join(text.loc[number, columns])
         first = text.index[(text[columns] == text.loc[number, columns]).all(axis=1)][0]
         yield Finding(
-            "error", TABLES[key][0], "each only once",
+            "error",
+            TABLES[key][0],
+            "each only once",
             f"It stands in row {first} already: remove or rename one.",
-            row=int(number), column=columns[-1], found=found,
-        )  # fmt: skip
+            row=int(number),
+            column=columns[-1],
+            found=found,
+        )
 
 
 def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Iterator[Finding]:
@@ -175,9 +214,13 @@ def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Itera
     seen: dict[frozenset[str], tuple[int, Fraction]] = {}
     for number, row in stated.iterrows():
         problem = partial(
-            Finding, "error", name, row=int(str(number)), column="correlation",
+            Finding,
+            "error",
+            name,
+            row=int(str(number)),
+            column="correlation",
             found=f"{float(row['correlation']):.10g}",
-        )  # fmt: skip
+        )
         if not -1 <= row["correlation"] <= 1:
             yield problem("a number from -1 to 1, or 'not stated'", "Correct the correlation.")
             return
@@ -187,27 +230,35 @@ def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Itera
                 yield problem(
                     f"the {float(first[1]):.10g} of row {first[0]}, which links {one} and {other}",
                     "Give both rows one correlation.",
-                )  # fmt: skip
+                )
                 return
     counting = tables["measures"][tables["measures"]["role"] == "target"]
     matrix = correlation_matrix(counting["reference"].tolist(), links, settings.topics)
     most = held_together(matrix)
     if most < 1:
         yield Finding(
-            "error", name, "correlations that can all hold together", "Lower them: multiplied by "
-            f"{np.floor(1000 * most) / 1000:.3f} they would.", column="correlation",
-            row=int(stated.index[0]), found=f"{len(stated)} correlations",
-        )  # fmt: skip
+            "error",
+            name,
+            "correlations that can all hold together",
+            f"Lower them: multiplied by {np.floor(1000 * most) / 1000:.3f} they would.",
+            column="correlation",
+            row=int(stated.index[0]),
+            found=f"{len(stated)} correlations",
+        )
 
 
 def _family_problems(text: pd.DataFrame, areas: pd.DataFrame) -> Iterator[Finding]:
     """A family's name says which areas are meant, so it is no kind of area as well."""
     for number, row in text[text["family"].isin(areas["kind"])].iterrows():
         yield Finding(
-            "error", TABLES["families"][0], "a name that is no kind of area in areas.csv",
+            "error",
+            TABLES["families"][0],
+            "a name that is no kind of area in areas.csv",
             "Rename the family; all areas of a kind are a family without a row here.",
-            row=int(str(number)), column="family", found=row["family"],
-        )  # fmt: skip
+            row=int(str(number)),
+            column="family",
+            found=row["family"],
+        )
 
 
 def _effectiveness_problems(
@@ -220,17 +271,20 @@ def _effectiveness_problems(
         if len(tables["baskets"]):
             yield problem(
                 "the section to be there, since there is a basket",
-                "Add it; docs/register.md describes it.", column="effectiveness",
-            )  # fmt: skip
+                "Add it; docs/register.md describes it.",
+                column="effectiveness",
+            )
         return
     measures = tables["measures"].drop_duplicates("measure").set_index("measure")
     for setting in ("index", "net_budget", "deflator"):
         name, column = getattr(made_from, setting), f"effectiveness.{setting}"
         if name not in measures.index:
             yield problem(
-                "a measure of measures.csv", did_you_mean(name, measures.index),
-                column=column, found=name,
-            )  # fmt: skip
+                "a measure of measures.csv",
+                did_you_mean(name, measures.index),
+                column=column,
+                found=name,
+            )
         elif measures.at[name, "frequency"] != "annual":
             yield problem("an annual measure", "Name another measure.", column=column, found=name)
     if made_from.index in measures.index:
@@ -242,14 +296,17 @@ def _effectiveness_problems(
             yield problem(
                 "a measure with a baseline of 100 and the financial year that it is of",
                 "Name another measure, or give its baseline_period in measures.csv.",
-                column="effectiveness.index", found=made_from.index,
-            )  # fmt: skip
+                column="effectiveness.index",
+                found=made_from.index,
+            )
     areas = list(tables["areas"]["area"])
     if made_from.deflator_area not in areas:
         yield problem(
-            "an area of areas.csv", did_you_mean(made_from.deflator_area, areas),
-            column="effectiveness.deflator_area", found=made_from.deflator_area,
-        )  # fmt: skip
+            "an area of areas.csv",
+            did_you_mean(made_from.deflator_area, areas),
+            column="effectiveness.deflator_area",
+            found=made_from.deflator_area,
+        )
 
 
 #: Units of which a change is counted in points, and no others.
@@ -265,9 +322,11 @@ def _basket_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Ite
         )
         if row["weight"] <= 0:
             yield problem(
-                "a number above 0", "Correct the weight, or remove the row.",
-                column="weight", found=text.at[number, "weight"],
-            )  # fmt: skip
+                "a number above 0",
+                "Correct the weight, or remove the row.",
+                column="weight",
+                found=text.at[number, "weight"],
+            )
         if row["indicator"] not in measures.index:
             continue
         unit = measures.at[row["indicator"], "unit"]
@@ -275,18 +334,23 @@ def _basket_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Ite
             yield problem(
                 "a measure that is observed in quarters, financial years or exam years",
                 "Name another measure: net budgets are of financial years.",
-                column="indicator", found=row["indicator"],
-            )  # fmt: skip
+                column="indicator",
+                found=row["indicator"],
+            )
         if row["change"] == "points" and unit not in _IN_POINTS:
             yield problem(
                 f"relative, since points are of percentages and the unit is {unit}",
-                "Write relative.", column="change", found="points",
-            )  # fmt: skip
+                "Write relative.",
+                column="change",
+                found="points",
+            )
         if row["change"] == "relative" and unit in _IN_POINTS[1:]:
             yield problem(
-                f"points, since {unit} is a difference already", "Write points.",
-                column="change", found="relative",
-            )  # fmt: skip
+                f"points, since {unit} is a difference already",
+                "Write points.",
+                column="change",
+                found="relative",
+            )
 
 
 def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Iterator[Finding]:
@@ -299,26 +363,33 @@ def _commitment_problems(commitments: pd.DataFrame, text: pd.DataFrame) -> Itera
         if row["kind"] == "level" and (pd.isna(target) or not row["unit"] or not row["polarity"]):
             column = "target" if pd.isna(target) else "polarity" if row["unit"] else "unit"
             yield problem(
-                "a target, unit and polarity for a level", "Give it.",
-                column=column, found=text.at[number, column],
-            )  # fmt: skip
+                "a target, unit and polarity for a level",
+                "Give it.",
+                column=column,
+                found=text.at[number, column],
+            )
         elif pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
             yield problem(
                 f"better than the baseline {text.at[number, 'baseline']} "
                 f"({row['polarity']} is better)",
                 "Correct the target, the baseline or the polarity.",
-                column="target", found=text.at[number, "target"],
-            )  # fmt: skip
+                column="target",
+                found=text.at[number, "target"],
+            )
         if (row["due"] == NOT_STATED) != pd.isna(row["due_date"]):
             yield problem(
-                "a day exactly if 'due' gives a date", "Give both or neither.",
-                column="due_date", found=text.at[number, "due_date"],
-            )  # fmt: skip
+                "a day exactly if 'due' gives a date",
+                "Give both or neither.",
+                column="due_date",
+                found=text.at[number, "due_date"],
+            )
         elif pd.notna(row["due_date"]) and str(row["due_date"].year)[-2:] not in row["due"]:
             yield problem(
-                f"a day that fits '{row['due']}'", "Correct one of the two.",
-                column="due_date", found=text.at[number, "due_date"],
-            )  # fmt: skip
+                f"a day that fits '{row['due']}'",
+                "Correct one of the two.",
+                column="due_date",
+                found=text.at[number, "due_date"],
+            )
 
 
 def _commitment_links(commitments: pd.DataFrame, measures: pd.DataFrame) -> Iterator[Finding]:
@@ -335,9 +406,14 @@ def _commitment_links(commitments: pd.DataFrame, measures: pd.DataFrame) -> Iter
         else:
             continue
         yield Finding(
-            "error", TABLES["commitments"][0], expected, "Correct the cell, or empty it.",
-            row=int(str(number)), column="measure", found=row["measure"],
-        )  # fmt: skip
+            "error",
+            TABLES["commitments"][0],
+            expected,
+            "Correct the cell, or empty it.",
+            row=int(str(number)),
+            column="measure",
+            found=row["measure"],
+        )
 
 
 def _assumption_problems(
@@ -361,9 +437,15 @@ def _assumption_problems(
             else:
                 continue
             yield Finding(
-                "error", TABLES["assumptions"][0], expected, remedy,
-                row=int(str(number)), column="column", found=row["column"], measure=row["item"],
-            )  # fmt: skip
+                "error",
+                TABLES["assumptions"][0],
+                expected,
+                remedy,
+                row=int(str(number)),
+                column="column",
+                found=row["column"],
+                measure=row["item"],
+            )
 
 
 def _derived_without_formula(assumptions: pd.DataFrame, text: pd.DataFrame) -> Iterator[Finding]:
@@ -373,7 +455,12 @@ def _derived_without_formula(assumptions: pd.DataFrame, text: pd.DataFrame) -> I
         for figure in FIGURES:
             if "/" in row[figure] and (row["measure"], figure) not in explained:
                 yield Finding(
-                    "error", TABLES["measures"][0], "a figure that a document states",
+                    "error",
+                    TABLES["measures"][0],
+                    "a figure that a document states",
                     f"Add a row for {row['measure']} and {figure} to assumptions.csv.",
-                    row=int(str(number)), column=figure, found=row[figure], measure=row["measure"],
-                )  # fmt: skip
+                    row=int(str(number)),
+                    column=figure,
+                    found=row[figure],
+                    measure=row["measure"],
+                )

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
+from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
-from psa_analysis.loading import read_table
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import Agreement
 
@@ -40,20 +40,7 @@ _LEFT_OUT = {"audience": "internal", "illustrative": "no"}
 
 
 def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
-    """Read and check the commentary.
-
-    Parameters
-    ----------
-    agreement : Agreement
-        The register that says which measures there are.
-
-    Returns
-    -------
-    commentary : pandas.DataFrame
-        The columns of :data:`COLUMNS`, typed, the oldest first; none if there is no such file.
-    findings : list of Finding
-        Rows that cannot be used.
-    """
+    """Read and check the commentary."""
     empty = _typed([])
     if not (agreement.folder / NAME).exists():
         return empty, []
@@ -72,10 +59,16 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
             column, expected, remedy = wrong
             findings.append(
                 Finding(
-                    "error", NAME, expected, remedy, row=int(str(number)), column=column,
-                    found=row[column], measure=row["about"] if row["about"] in known else None,
+                    "error",
+                    NAME,
+                    expected,
+                    remedy,
+                    row=int(str(number)),
+                    column=column,
+                    found=row[column],
+                    measure=row["about"] if row["about"] in known else None,
                 )
-            )  # fmt: skip
+            )
     return _typed(rows), findings
 
 
@@ -112,19 +105,7 @@ def _typed(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def entries(commentary: pd.DataFrame, about: str, period: str, audience: str) -> pd.DataFrame:
-    """What was said about one thing for one report, the oldest first.
-
-    Parameters
-    ----------
-    commentary : pandas.DataFrame
-        As :func:`load_commentary` gives it.
-    about : str
-        A measure, or :data:`WHOLE`.
-    period : str
-        The report's quarter.
-    audience : {"internal", "public"}
-        A public report shows only what is marked as public.
-    """
+    """What was said about one thing for one report, the oldest first."""
     rows = commentary[(commentary["about"] == about) & (commentary["period"] == period)]
     if audience == "public":
         rows = rows[rows["audience"] == "public"]

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding
-from psa_analysis.loading import read_table
 from psa_analysis.register.agreement import Agreement, period_of
 from psa_analysis.register.checks import cross_checks
 from psa_analysis.register.rows import FIGURES, NOT_STATED, OWN_DECISION, TABLES, Points, Row
@@ -27,33 +27,39 @@ _NEEDED = {"targets", "measures"}
 #: Columns that a file may leave out, and what stands in every row then.
 _LEFT_OUT: dict[str, dict[str, str]] = {
     "targets": {
-        "rationale": "", "description": NOT_STATED, "partners": "", "document": "",
+        "rationale": "",
+        "description": NOT_STATED,
+        "partners": "",
+        "document": "",
         "location": NOT_STATED,
     },
     "measures": {
-        "role": "target", "definition": NOT_STATED, "objective": NOT_STATED, "made_of": "",
-        "basis": "point", "frequency": "annual", "baseline": NOT_STATED,
-        "baseline_period": NOT_STATED, "base": "", "profile": "", "weight": "", "interim": "",
-        "interim_period": "", "parts": "", "continues": "", "comparator": "", "partner": "",
-        "document": "", "location": NOT_STATED,
+        "role": "target",
+        "definition": NOT_STATED,
+        "objective": NOT_STATED,
+        "made_of": "",
+        "basis": "point",
+        "frequency": "annual",
+        "baseline": NOT_STATED,
+        "baseline_period": NOT_STATED,
+        "base": "",
+        "profile": "",
+        "weight": "",
+        "interim": "",
+        "interim_period": "",
+        "parts": "",
+        "continues": "",
+        "comparator": "",
+        "partner": "",
+        "document": "",
+        "location": NOT_STATED,
     },
     "rebases": {"document": OWN_DECISION, "location": ""},
-}  # fmt: skip
+}
 
 
 def load_agreement(folder: Path) -> Agreement:
-    """Read and check an agreement's settings and register.
-
-    Parameters
-    ----------
-    folder : Path
-        The data folder: it holds ``raw/agreement.toml`` and ``raw/register/``.
-
-    Raises
-    ------
-    DataError
-        With every error of every file, if there is any.
-    """
+    """Read and check an agreement's settings and register."""
     problems: list[Finding] = []
     settings: Settings | None = None
     try:
@@ -101,11 +107,14 @@ def _read_settings(path: Path) -> Settings:
         raise DataError(
             [
                 Finding(
-                    "error", name, "the agreement's settings",
-                    "Name the folder that holds raw/agreement.toml.", found=str(path),
+                    "error",
+                    name,
+                    "the agreement's settings",
+                    "Name the folder that holds raw/agreement.toml.",
+                    found=str(path),
                 )
             ]
-        )  # fmt: skip
+        )
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -116,12 +125,16 @@ def _read_settings(path: Path) -> Settings:
         raise DataError(
             [
                 Finding(
-                    "error", name, _expected(detail), "Correct the setting.",
-                    column=".".join(map(str, detail["loc"])), found=_found(detail),
+                    "error",
+                    name,
+                    _expected(detail),
+                    "Correct the setting.",
+                    column=".".join(map(str, detail["loc"])),
+                    found=_found(detail),
                 )
                 for detail in error.errors()
             ]
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _typed(text: pd.DataFrame, model: type[Row], name: str) -> pd.DataFrame:
@@ -133,11 +146,16 @@ def _typed(text: pd.DataFrame, model: type[Row], name: str) -> pd.DataFrame:
         except ValidationError as error:
             problems += [
                 Finding(
-                    "error", name, _expected(detail), "Correct the cell.",
-                    row=int(str(number)), column=str(detail["loc"][0]), found=_found(detail),
+                    "error",
+                    name,
+                    _expected(detail),
+                    "Correct the cell.",
+                    row=int(str(number)),
+                    column=str(detail["loc"][0]),
+                    found=_found(detail),
                 )
                 for detail in error.errors()
-            ]  # fmt: skip
+            ]
     if problems:
         raise DataError(problems)
     frame = pd.DataFrame(rows, columns=list(model.model_fields), index=text.index)

@@ -29,14 +29,16 @@ def measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[F
     target, without, baseline = row["target"], row["without"], row["baseline"]
     if pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
         yield problem(
-            "target", f"better than the baseline {text['baseline']} ({row['polarity']} is better)",
+            "target",
+            f"better than the baseline {text['baseline']} ({row['polarity']} is better)",
             "Correct the target, the baseline or the polarity.",
-        )  # fmt: skip
+        )
     if pd.notna(target) and pd.notna(without) and better * (target - without) <= 0:
         yield problem(
-            "without", f"short of the target {text['target']} ({row['polarity']} is better)",
+            "without",
+            f"short of the target {text['target']} ({row['polarity']} is better)",
             "Correct 'without', the target or the polarity: the grant is paid on the stretch.",
-        )  # fmt: skip
+        )
     # A rate can be more than the one that it is a percentage of.
     if row["unit"] == "percent" and row["basis"] != "ratio_to_comparator":
         for column in FIGURES:
@@ -53,8 +55,9 @@ def measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[F
     if pd.notna(row["interim"]) != (row["interim_period"] not in ("", NOT_STATED)):
         yield problem(
             "interim_period" if pd.notna(row["interim"]) else "interim",
-            "an interim level and its period, or neither", "Give both or neither.",
-        )  # fmt: skip
+            "an interim level and its period, or neither",
+            "Give both or neither.",
+        )
     yield from _period_problems(row, problem)
     if pd.notna(target) and row["due"] in ("", NOT_STATED):
         yield problem("due", "a period, since there is a target", "Give the period it is due.")
@@ -69,12 +72,15 @@ def weight_problems(measures: pd.DataFrame) -> Iterator[Finding]:
         blank = rows[rows["weight"].isna()]
         if 0 < len(blank) < len(rows):
             yield Finding(
-                "error", TABLES["measures"][0],
+                "error",
+                TABLES["measures"][0],
                 f"a weight, since other measures of {blank['reference'].iloc[0]} have one",
                 "Give each of its measures a weight, or none.",
-                row=int(blank.index[0]), column="weight", found="",
+                row=int(blank.index[0]),
+                column="weight",
+                found="",
                 measure=blank["measure"].iloc[0],
-            )  # fmt: skip
+            )
 
 
 def continuation_problems(measures: pd.DataFrame) -> Iterator[Finding]:
@@ -97,10 +103,15 @@ def continuation_problems(measures: pd.DataFrame) -> Iterator[Finding]:
         else:
             continue
         yield Finding(
-            "error", TABLES["measures"][0], expected, "Correct the cell, or empty it.",
-            row=int(str(number)), column="continues", found=row["continues"],
+            "error",
+            TABLES["measures"][0],
+            expected,
+            "Correct the cell, or empty it.",
+            row=int(str(number)),
+            column="continues",
+            found=row["continues"],
             measure=row["measure"],
-        )  # fmt: skip
+        )
 
 
 #: What each basis that compares may name.
@@ -121,25 +132,25 @@ def comparator_problems(
         )
         if row["basis"] == "ratio_to_comparator" and row["unit"] != "percent":
             yield problem(
-                "percent, since a ratio is a percentage of the comparator", "Correct the unit.",
-                column="unit", found=row["unit"],
-            )  # fmt: skip
+                "percent, since a ratio is a percentage of the comparator",
+                "Correct the unit.",
+                column="unit",
+                found=row["unit"],
+            )
         if row["basis"] == "rank" and row["polarity"] != "lower":
             yield problem(
-                "lower, since place 1 is the best", "The comparator says which figure has place 1.",
-                column="polarity", found=row["polarity"],
-            )  # fmt: skip
+                "lower, since place 1 is the best",
+                "The comparator says which figure has place 1.",
+                column="polarity",
+                found=row["polarity"],
+            )
         wrong = _comparator_problem(row, measures, areas, families, own_area)
         if wrong is not None:
             yield problem(*wrong, column="comparator", found=row["comparator"])
 
 
 def _comparator_problem(
-    row: pd.Series,
-    measures: pd.DataFrame,
-    areas: pd.DataFrame,
-    families: list[str],
-    own_area: str,
+    row: pd.Series, measures: pd.DataFrame, areas: pd.DataFrame, families: list[str], own_area: str
 ) -> tuple[str, str] | None:
     """What was expected of one measure's comparator and what to do, or None if it can be used."""
     kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
@@ -185,17 +196,19 @@ def _comparator_problem(
 def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Finding]:
     if text["base"] == "":
         yield problem(
-            "base", "the figure that the change is measured from, or 'not stated'",
+            "base",
+            "the figure that the change is measured from, or 'not stated'",
             "Give it, or 'not stated' to take it from the observations of the baseline period.",
-        )  # fmt: skip
+        )
     elif pd.notna(row["base"]) and row["base"] <= 0:
         yield problem("base", "more than 0", "Correct the figure that change is measured from.")
     baseline = measure_period(row, "baseline_period")
     if pd.isna(row["base"]) and baseline is not None and baseline.kind == "mean_of_years":
         yield problem(
-            "base", "a stated base, since the baseline is a mean of years",
+            "base",
+            "a stated base, since the baseline is a mean of years",
             "Give the mean that the change is measured from.",
-        )  # fmt: skip
+        )
 
 
 #: Which periods a measure of each frequency can start from and be due in.
@@ -248,14 +261,17 @@ def profile_problems(
             )
         elif profile == "constant rate" and baseline * target <= 0:
             yield problem(
-                "profile", "another profile: equal percentage steps need a baseline and a target "
-                "of one sign, neither of them 0", "Write linear, or leave it empty.",
-            )  # fmt: skip
+                "profile",
+                "another profile: equal percentage steps need a baseline and a target "
+                "of one sign, neither of them 0",
+                "Write linear, or leave it empty.",
+            )
         elif profile in PROFILES_WITH_POINTS and row["measure"] not in with_points:
             yield problem(
-                "profile", "at least one row in trajectories.csv for its points",
+                "profile",
+                "at least one row in trajectories.csv for its points",
                 "Add the points, or leave the profile empty.",
-            )  # fmt: skip
+            )
         elif profile == "seasonal":
             yield from _season_problems(row, problem)
 
@@ -264,21 +280,25 @@ def _season_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
     """Seasons are those of quarters, between figures that are of the same time of year."""
     if row["frequency"] != "quarterly" or row["basis"] not in ("point", "year_to_date"):
         yield problem(
-            "profile", "seasonal only for a quarterly measure of the basis point or year_to_date",
+            "profile",
+            "seasonal only for a quarterly measure of the basis point or year_to_date",
             "Leave it empty: over four quarters the seasons cancel.",
-        )  # fmt: skip
+        )
         return
     periods = [measure_period(row, column) for column in ("baseline_period", "due")]
     months = {period.end.month for period in periods if period is not None}
     wanted = {3} if row["basis"] == "year_to_date" else months
-    if len(months) > 1 or months != wanted or (
-        row["basis"] == "point" and any(one and one.kind != "quarter" for one in periods)
-    ):  # fmt: skip
+    if (
+        len(months) > 1
+        or months != wanted
+        or (row["basis"] == "point" and any(one and one.kind != "quarter" for one in periods))
+    ):
         same = "financial years" if row["basis"] == "year_to_date" else "the same quarter of a year"
         yield problem(
-            "profile", f"seasonal only where the baseline's and the due period are {same}",
+            "profile",
+            f"seasonal only where the baseline's and the due period are {same}",
             "Correct one of the two periods, or leave the profile empty.",
-        )  # fmt: skip
+        )
 
 
 def point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
@@ -292,9 +312,10 @@ def point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Itera
         measure = measures.loc[row["measure"]]
         if measure["profile"] not in PROFILES_WITH_POINTS:
             yield problem(
-                "measure", "a measure whose profile is steps or given",
+                "measure",
+                "a measure whose profile is steps or given",
                 "Give it that profile in measures.csv, or remove the row.",
-            )  # fmt: skip
+            )
             continue
         if measure["unit"] == "percent" and not 0 <= row["value"] <= 100:
             yield problem("value", "0 to 100 for a percentage", "Correct the figure or unit.")
@@ -306,17 +327,19 @@ def point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Itera
             yield problem("period", f"{names}, as its frequency says", "Correct the period.")
         elif baseline and due and not baseline.end < period.end < due.end:
             yield problem(
-                "period", f"a period between the baseline's, {baseline}, and the due one, {due}",
+                "period",
+                f"a period between the baseline's, {baseline}, and the due one, {due}",
                 "Correct the period; the baseline and the target stand in measures.csv.",
-            )  # fmt: skip
+            )
         else:
             # 2004/05 and its last quarter end on one day.
             first = seen.setdefault((row["measure"], period.end), int(str(number)))
             if first != number:
                 yield problem(
-                    "period", "each end of a period only once",
+                    "period",
+                    "each end of a period only once",
                     f"Row {first} gives a value for {period.end} already: remove one.",
-                )  # fmt: skip
+                )
 
 
 def rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
@@ -330,40 +353,60 @@ def rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iter
         period = parse_period(row["period"])
         if frequencies.get(row["measure"], "quarterly") != "quarterly":
             yield problem(
-                "a quarterly measure, since no other has a control chart", "Remove the row.",
-                column="measure", found=row["measure"],
-            )  # fmt: skip
+                "a quarterly measure, since no other has a control chart",
+                "Remove the row.",
+                column="measure",
+                found=row["measure"],
+            )
         elif period.kind != "quarter":
             yield problem(
-                "a quarter, as its frequency says", "Correct the period.",
-                column="period", found=text.at[number, "period"],
-            )  # fmt: skip
+                "a quarter, as its frequency says",
+                "Correct the period.",
+                column="period",
+                found=text.at[number, "period"],
+            )
         first = seen.setdefault((row["measure"], period.end), int(str(number)))
         if first != number:
             yield problem(
-                "each quarter of a measure only once", f"Row {first} has it already: remove one.",
-                column="period", found=text.at[number, "period"],
-            )  # fmt: skip
+                "each quarter of a measure only once",
+                f"Row {first} has it already: remove one.",
+                column="period",
+                found=text.at[number, "period"],
+            )
         if row["document"] not in ("", OWN_DECISION) and not row["location"].strip():
             yield problem(
-                "the place in the document", f"Give it, or write '{OWN_DECISION}' as the document.",
-                column="location", found=row["location"],
-            )  # fmt: skip
+                "the place in the document",
+                f"Give it, or write '{OWN_DECISION}' as the document.",
+                column="location",
+                found=row["location"],
+            )
 
 
 def _point_finding(
     column: str, expected: str, remedy: str, *, number: int, text: pd.Series
 ) -> Finding:
     return Finding(
-        "error", TABLES["trajectories"][0], expected, remedy,
-        row=number, column=column, found=text[column], measure=text["measure"],
-    )  # fmt: skip
+        "error",
+        TABLES["trajectories"][0],
+        expected,
+        remedy,
+        row=number,
+        column=column,
+        found=text[column],
+        measure=text["measure"],
+    )
 
 
 def _measure_finding(
     column: str, expected: str, remedy: str, *, number: int, text: pd.Series
 ) -> Finding:
     return Finding(
-        "error", TABLES["measures"][0], expected, remedy,
-        row=number, column=column, found=text[column], measure=text["measure"],
-    )  # fmt: skip
+        "error",
+        TABLES["measures"][0],
+        expected,
+        remedy,
+        row=number,
+        column=column,
+        found=text[column],
+        measure=text["measure"],
+    )

@@ -24,16 +24,25 @@ OWN_DECISION = "own decision"
 
 #: How the reading that counts is made from what is observed (see ``performance``).
 Basis = Literal[
-    "point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years",
-    "change_from_baseline", "ratio_to_comparator", "gap_to_comparator", "index", "rank",
+    "point",
+    "annual",
+    "year_to_date",
+    "cumulative",
+    "rolling_12m",
+    "mean_of_years",
+    "change_from_baseline",
+    "ratio_to_comparator",
+    "gap_to_comparator",
+    "index",
+    "rank",
     "milestone",
-]  # fmt: skip
+]
 
 
 #: How the planned path runs from the baseline to the target (see ``trajectory``).
 Profile = Literal[
-    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal",
-]  # fmt: skip
+    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal"
+]
 
 
 #: The last day and the value of each point that a planned path runs through.
@@ -56,13 +65,7 @@ _NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
 
 
 def parse_figure(text: str) -> Fraction | None:
-    """Read a figure exactly: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing.
-
-    Raises
-    ------
-    ValueError
-        If it is none of these.
-    """
+    """Read a figure exactly: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing."""
     if text in ("", NOT_STATED):
         return None
     match = re.fullmatch(rf"({_NUMBER})(?:\s*/\s*({_NUMBER}))?", text)
@@ -127,11 +130,6 @@ def parse_comparator(text: str) -> Comparator | None:
 
     ``N14-overall`` is a measure, ``area: England`` an area and ``family: authority; lowest
     first`` a family whose lowest figure is the best.
-
-    Raises
-    ------
-    ValueError
-        If it has another form.
     """
     if text in ("", NOT_STATED):
         return None

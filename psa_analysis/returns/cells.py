@@ -46,22 +46,48 @@ class Cell:
 #: Letters after a figure, bare or in brackets.
 FLAG_LETTERS = {"p": "provisional", "r": "revised", "e": "estimated"}
 _FLAG_WORDS = {
-    "provisional": "provisional", "prov": "provisional", "revised": "revised", "rev": "revised",
-    "estimate": "estimated", "estimated": "estimated", "est": "estimated", "final": "final",
-}  # fmt: skip
+    "provisional": "provisional",
+    "prov": "provisional",
+    "revised": "revised",
+    "rev": "revised",
+    "estimate": "estimated",
+    "estimated": "estimated",
+    "est": "estimated",
+    "final": "final",
+}
 _NOTE_LETTERS = {"b": "break in the series", "u": "low reliability"}
 _MULTIPLIERS = {
-    "k": 10**3, "thousand": 10**3, "m": 10**6, "mn": 10**6, "million": 10**6,
-    "bn": 10**9, "billion": 10**9,
-}  # fmt: skip
+    "k": 10**3,
+    "thousand": 10**3,
+    "m": 10**6,
+    "mn": 10**6,
+    "million": 10**6,
+    "bn": 10**9,
+    "billion": 10**9,
+}
 
 #: Confidential, or kept back because it is small.
 _SUPPRESSED = {"c", "[c]", "(c)", "*", "[*]", "suppressed", "confidential", "[low]"}
 #: No figure exists or none can be had; ``z`` and ``[z]`` say that none applies.
 _UNAVAILABLE = {
-    "x", "[x]", "(x)", "..", "…", ":", "n/a", "na", "n.a.", "#n/a", "not available", "no data",
-    "z", "[z]", "(z)", "not applicable", "not collected",
-}  # fmt: skip
+    "x",
+    "[x]",
+    "(x)",
+    "..",
+    "…",
+    ":",
+    "n/a",
+    "na",
+    "n.a.",
+    "#n/a",
+    "not available",
+    "no data",
+    "z",
+    "[z]",
+    "(z)",
+    "not applicable",
+    "not collected",
+}
 _AWAITED = re.compile(
     r"tb[cad]|to be (?:confirmed|advised|announced)|await\w*( .*)?|not yet (?:known|available)"
     r"|pending|to follow|due (?:in )?\w+( \d{4})?",
@@ -85,18 +111,7 @@ _DASHES = {"-", "--", "—", "–", "nil", "none"}
 
 @lru_cache(maxsize=65536)
 def read_cell(text: str) -> Cell:
-    """Read one cell.
-
-    Parameters
-    ----------
-    text : str
-        The cell as it stands.
-
-    Returns
-    -------
-    Cell
-        An empty one for an empty cell.
-    """
+    """Read one cell."""
     clean = " ".join(text.replace("\u00a0", " ").replace("−", "-").split())
     folded = clean.casefold()
     if not clean:

@@ -59,27 +59,7 @@ def clean_returns(
     today: date | None = None,
     corrections: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Turn the cells of returns into observations.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        What :func:`psa_analysis.returns.reading.load_returns` gave.
-    agreement : Agreement
-        The register that names and units are checked against.
-    today : date, optional
-        Nothing can have come in after it; the real today if not given.
-    corrections : pandas.DataFrame, optional
-        The corrections to apply (:func:`psa_analysis.returns.corrections.load_corrections`).
-
-    Returns
-    -------
-    observations : pandas.DataFrame
-        The columns of :data:`OBSERVATION_COLUMNS`, sorted by measure, area, period's end
-        and date received. Every vintage of a figure is kept.
-    findings : list of Finding
-        What was kept out, and what is doubtful.
-    """
+    """Turn the cells of returns into observations."""
     cells = table.reset_index(drop=True)
     for column in cells.columns.drop("row"):
         # The names of files and sheets are theirs to the last space.
@@ -171,16 +151,27 @@ def _finding(
     row: pd.Series, column: str, expected: str, remedy: str, severity: str = "error"
 ) -> Finding:
     return Finding(
-        severity, row["file"], expected, remedy,  # type: ignore[arg-type]  # one of the two words
-        row=int(row["row"]), column=column, found=str(row[column]), measure=row["measure"],
-        sheet=row["sheet"] or None, period=str(row["period"]),
-    )  # fmt: skip
+        severity,  # type: ignore[arg-type]  # one of the two words
+        row["file"],
+        expected,
+        remedy,
+        row=int(row["row"]),
+        column=column,
+        found=str(row[column]),
+        measure=row["measure"],
+        sheet=row["sheet"] or None,
+        period=str(row["period"]),
+    )
 
 
 def _problems(
-    cells: pd.DataFrame, broken: pd.Series, column: str, expected: str, remedy: str,
+    cells: pd.DataFrame,
+    broken: pd.Series,
+    column: str,
+    expected: str,
+    remedy: str,
     severity: str = "error",
-) -> Problems:  # fmt: skip
+) -> Problems:
     """The same problem in every row that `broken` marks."""
     return [
         (int(str(index)), _finding(row, column, expected, remedy, severity))
@@ -256,9 +247,12 @@ def _read_received(cells: pd.DataFrame, agreement: Agreement, today: date) -> Pr
     shown = cells.assign(received=text)
     unread = cells["received"].isna()
     problems = _problems(
-        shown, unread, "received", "the day it came in, such as 2005-01-30",
+        shown,
+        unread,
+        "received",
+        "the day it came in, such as 2005-01-30",
         "Correct the date, or give it in the file's sidecar.",
-    )  # fmt: skip
+    )
     # Examination results come in July and August, before their school year ends.
     exams = _of_measure(cells, agreement.measures["frequency"] == "exam_year")
     first = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
@@ -307,16 +301,22 @@ def _read_numbers(cells: pd.DataFrame, agreement: Agreement) -> Problems:
         given = (cells["flag"] == "suppressed") & numbers.notna()
         if given.any():
             problems += _problems(
-                cells.assign(**{column: text}), given, column,
-                "nothing, since the figure is suppressed", "Empty the cell.",
-            )  # fmt: skip
+                cells.assign(**{column: text}),
+                given,
+                column,
+                "nothing, since the figure is suppressed",
+                "Empty the cell.",
+            )
     empty = (cells["value_text"] == "") & (cells["flag"] != "suppressed")
     if empty.any():
         problems += _problems(
-            cells.assign(value=""), empty & ~cells["none"], "value",
+            cells.assign(value=""),
+            empty & ~cells["none"],
+            "value",
             "a figure, [x] if there is none, or [c] if it is confidential",
-            "Ask the sender.", "warning",
-        )  # fmt: skip
+            "Ask the sender.",
+            "warning",
+        )
         cells.loc[empty, "none"] = True
     return problems
 
@@ -392,17 +392,28 @@ def _check_values(
     shown = observations.assign(value=observations["value_text"])
     corrected = observations["correction"] != ""
     rules = [
-        (percent & ((value < 0) | (value > 100)), "value", "0 to 100 for a percentage",
-         "Ask the sender; a factor of 100 is a common slip."),
+        (
+            percent & ((value < 0) | (value > 100)),
+            "value",
+            "0 to 100 for a percentage",
+            "Ask the sender; a factor of 100 is a common slip.",
+        ),
         (~signed & ~percent & (value < 0), "value", "0 or more", "Ask the sender."),
         (under.notna() & (under <= 0), "denominator", "more than 0", "Ask the sender."),
-        (over.notna() != under.notna(), "numerator", "numerator and denominator together",
-         "Give both or neither."),
-        (percent & (over > under), "numerator", "no more than the denominator",
-         "Ask the sender."),
-        (((rate - value).abs() > tolerance) & ~corrected, "value", "numerator over denominator",
-         "Ask the sender which of the three is wrong."),
-    ]  # fmt: skip
+        (
+            over.notna() != under.notna(),
+            "numerator",
+            "numerator and denominator together",
+            "Give both or neither.",
+        ),
+        (percent & (over > under), "numerator", "no more than the denominator", "Ask the sender."),
+        (
+            ((rate - value).abs() > tolerance) & ~corrected,
+            "value",
+            "numerator over denominator",
+            "Ask the sender which of the three is wrong.",
+        ),
+    ]
     return [
         problem
         for broken, column, expected, remedy in rules
@@ -438,11 +449,13 @@ def _check_scale(cells: pd.DataFrame, observations: pd.DataFrame, agreement: Agr
                     (
                         int(str(index)),
                         _finding(
-                            shown, "value", f"about {usual[index]:,.4g}: this is {size} the usual",
+                            shown,
+                            "value",
+                            f"about {usual[index]:,.4g}: this is {size} the usual",
                             f"Ask whether {likely:,.10g} was meant.",
                         ),
                     )
-                )  # fmt: skip
+                )
     fractions = _check_fractions(observations, agreement)
     named = {index for index, _ in fractions}
     return fractions + [problem for problem in problems if problem[0] not in named]
@@ -461,13 +474,14 @@ def _check_fractions(observations: pd.DataFrame, agreement: Agreement) -> Proble
         (
             int(str(index)),
             _finding(
-                row.copy().rename(index).where(row.index != "value", row["value_text"]), "value",
+                row.copy().rename(index).where(row.index != "value", row["value_text"]),
+                "value",
                 "a percentage, 0 to 100: this looks like a fraction",
                 f"Ask whether {100 * row['value']:.10g} was meant; if not, give its parts.",
             ),
         )
         for index, row in observations[alone].iterrows()
-    ]  # fmt: skip
+    ]
 
 
 def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
@@ -496,13 +510,18 @@ def _collapse_duplicates(observations: pd.DataFrame) -> tuple[pd.DataFrame, list
             other = twins.iloc[0 if number else 1]
             findings.append(
                 Finding(
-                    "error", row["file"],
+                    "error",
+                    row["file"],
                     f"one figure, but {other['file']} row {other['row']} says {_said(other)}",
                     "Ask the sender which is right and remove the other; both are kept out.",
-                    row=int(row["row"]), column="value", found=_said(row),
-                    measure=row["measure"], sheet=row["sheet"] or None, period=row["period"],
+                    row=int(row["row"]),
+                    column="value",
+                    found=_said(row),
+                    measure=row["measure"],
+                    sheet=row["sheet"] or None,
+                    period=row["period"],
                 )
-            )  # fmt: skip
+            )
     return distinct.drop(differing.index), findings
 
 
@@ -514,15 +533,7 @@ def _said(row: pd.Series) -> str:
 
 
 def as_of(observations: pd.DataFrame, cut_off: date) -> pd.DataFrame:
-    """What was known on a day: the last vintage received by then of each figure.
-
-    Parameters
-    ----------
-    observations : pandas.DataFrame
-        As :func:`clean_returns` gives them.
-    cut_off : date
-        The last day on which a figure may have come in.
-    """
+    """What was known on a day: the last vintage received by then of each figure."""
     known = observations[observations["received"] <= np.datetime64(cut_off, "ns")]
     # Sorted by date received within each figure, so the last one is the newest.
     return known.drop_duplicates(["measure", "area", "period"], keep="last").reset_index(drop=True)
@@ -582,11 +593,16 @@ def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Find
 def _sum_finding(row: pd.Series, measure: object, added: float, parts: str) -> Iterable[Finding]:
     if abs(row["value"] - added) > 1e-9 * max(1, abs(added)):
         yield Finding(
-            "warning", row["file"], f"the sum of {parts}, {added:,.15g}",
+            "warning",
+            row["file"],
+            f"the sum of {parts}, {added:,.15g}",
             "Ask the sender whether the total or a part is wrong.",
-            row=int(row["row"]), column="value", found=f"{row['value']:,.15g}",
-            measure=str(measure), sheet=row["sheet"] or None,
-        )  # fmt: skip
+            row=int(row["row"]),
+            column="value",
+            found=f"{row['value']:,.15g}",
+            measure=str(measure),
+            sheet=row["sheet"] or None,
+        )
 
 
 def _coverage(newest: pd.DataFrame) -> Iterable[Finding]:
@@ -602,10 +618,15 @@ def _coverage(newest: pd.DataFrame) -> Iterable[Finding]:
         if len(before) >= 3 and gone:
             row = series[period_ends == ends[1]].iloc[0]
             yield Finding(
-                "warning", row["file"], f"a figure for {', '.join(gone)} too, as the period before",
-                "Ask who has not sent theirs.", column="area", found=f"{len(now)} areas",
-                measure=str(measure), sheet=row["sheet"] or None,
-            )  # fmt: skip
+                "warning",
+                row["file"],
+                f"a figure for {', '.join(gone)} too, as the period before",
+                "Ask who has not sent theirs.",
+                column="area",
+                found=f"{len(now)} areas",
+                measure=str(measure),
+                sheet=row["sheet"] or None,
+            )
 
 
 def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
@@ -638,9 +659,14 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterable[Finding]:
         for place in np.flatnonzero((far & wildest) | moved):
             row = series.iloc[place]
             yield Finding(
-                "warning", row["file"],
+                "warning",
+                row["file"],
                 f"nearer the figures a year from it: it is {distance[place]:,.4g} away, "
                 f"where {usual:,.4g} is usual",
-                "Ask whether it is right.", row=int(row["row"]), column="value",
-                found=f"{row['value']:,.15g}", measure=str(measure), sheet=row["sheet"] or None,
-            )  # fmt: skip
+                "Ask whether it is right.",
+                row=int(row["row"]),
+                column="value",
+                found=f"{row['value']:,.15g}",
+                measure=str(measure),
+                sheet=row["sheet"] or None,
+            )

@@ -11,15 +11,23 @@ from pathlib import Path
 
 import pandas as pd
 
+from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding, one_of
-from psa_analysis.loading import read_table
 from psa_analysis.periods import PeriodError, parse_period
 
 NAME = "raw/corrections.csv"
 COLUMNS = [
-    "measure", "area", "period", "received", "action", "value", "expect", "reason", "said_by",
+    "measure",
+    "area",
+    "period",
+    "received",
+    "action",
+    "value",
+    "expect",
+    "reason",
+    "said_by",
     "said_on",
-]  # fmt: skip
+]
 ACTIONS = ("drop", "override", "scale", "flag")
 
 
@@ -37,24 +45,7 @@ def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
 def apply_corrections(
     observations: pd.DataFrame, corrections: pd.DataFrame, flags: list[str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Apply each correction that fits its figure.
-
-    Parameters
-    ----------
-    observations : pandas.DataFrame
-        Observations, every vintage.
-    corrections : pandas.DataFrame
-        As :func:`load_corrections` gives them.
-    flags : list of str
-        The flags that a figure may have.
-
-    Returns
-    -------
-    observations : pandas.DataFrame
-        With a column ``correction``: what was done and why, else empty.
-    findings : list of Finding
-        Corrections that do not fit, and so were not applied.
-    """
+    """Apply each correction that fits its figure."""
     observations = observations.assign(correction="")
     if len(corrections):
         # Single cells are changed, so their text may not be codes.
@@ -68,10 +59,16 @@ def apply_corrections(
         except _Unfit as unfit:
             findings.append(
                 Finding(
-                    "error", NAME, unfit.expected, unfit.remedy, row=int(row["row"]),
-                    column=unfit.column, found=row[unfit.column], measure=row["measure"],
+                    "error",
+                    NAME,
+                    unfit.expected,
+                    unfit.remedy,
+                    row=int(row["row"]),
+                    column=unfit.column,
+                    found=row[unfit.column],
+                    measure=row["measure"],
                 )
-            )  # fmt: skip
+            )
             continue
         if row["action"] == "drop":
             dropped.append(index)
@@ -104,8 +101,11 @@ def _figure_of(row: pd.Series, observations: pd.DataFrame) -> object:
     mine = mine[mine["period"].isin(labels)]
     mine = mine[mine["received"].dt.strftime("%Y-%m-%d") == row["received"]]
     if len(mine) != 1:
-        raise _Unfit("measure", "exactly one figure of that measure, area, period and day",
-                     f"There are {len(mine)}: correct the row.")  # fmt: skip
+        raise _Unfit(
+            "measure",
+            "exactly one figure of that measure, area, period and day",
+            f"There are {len(mine)}: correct the row.",
+        )
     return mine.index[0]
 
 
@@ -115,9 +115,10 @@ def _change(row: pd.Series, figure: pd.Series, flags: list[str]) -> dict[str, ob
         raise _Unfit("expect", "the figure as it stands", "Give it.")
     if pd.isna(figure["value"]) or abs(figure["value"] - expected) > 1e-9 * max(1, abs(expected)):
         raise _Unfit(
-            "expect", f"{figure['value']:.15g}, which now stands there",
+            "expect",
+            f"{figure['value']:.15g}, which now stands there",
             "The source seems to be mended: remove the correction.",
-        )  # fmt: skip
+        )
     if row["action"] == "drop":
         return {}
     if row["action"] == "flag":

@@ -56,27 +56,7 @@ def column_letter(number: int) -> str:
 
 
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
-    """Read a file's sheets as text.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    name : str
-        What findings call it.
-
-    Returns
-    -------
-    grids : list of Grid
-        The visible sheets that hold anything.
-    findings : list of Finding
-        Sheets left out, and doubts about the encoding.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read at all.
-    """
+    """Read a file's sheets as text."""
     ending = path.suffix.lower()
     if ending in TEXT_FILES:
         return _read_text(path.read_bytes(), name)
@@ -85,11 +65,14 @@ def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     raise DataError(
         [
             Finding(
-                "error", name, f"a file ending in {', '.join(sorted(TEXT_FILES | WORKBOOKS))}",
-                "Ask for it in one of these forms.", found=ending or "no ending",
+                "error",
+                name,
+                f"a file ending in {', '.join(sorted(TEXT_FILES | WORKBOOKS))}",
+                "Ask for it in one of these forms.",
+                found=ending or "no ending",
             )
         ]
-    )  # fmt: skip
+    )
 
 
 # Text files
@@ -110,11 +93,14 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
         raise DataError(
             [
                 Finding(
-                    "error", name, "a CSV file", "Look for a quotation mark that is not closed.",
+                    "error",
+                    name,
+                    "a CSV file",
+                    "Look for a quotation mark that is not closed.",
                     found=str(error),
                 )
             ]
-        ) from None  # fmt: skip
+        ) from None
     return [Grid("", _padded(rows))], findings
 
 
@@ -169,11 +155,14 @@ def _read_even(text: str, delimiter: str, name: str) -> tuple[pd.DataFrame | Non
     def uneven(row: pyarrow.csv.InvalidRow) -> str:
         findings.append(
             Finding(
-                "error", name, f"{row.expected_columns} cells",
+                "error",
+                name,
+                f"{row.expected_columns} cells",
                 "Complete the row; text that holds a comma goes in quotation marks.",
-                row=row.number, found=f"{row.actual_columns} cells",
+                row=row.number,
+                found=f"{row.actual_columns} cells",
             )
-        )  # fmt: skip
+        )
         return "skip"
 
     content = pa.py_buffer(text.encode("utf-8", errors="replace"))
@@ -185,7 +174,9 @@ def _read_even(text: str, delimiter: str, name: str) -> tuple[pd.DataFrame | Non
             content,
             read_options=pyarrow.csv.ReadOptions(use_threads=threads, column_names=names),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False,
+                delimiter=delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
                 invalid_row_handler=uneven,
             ),
             # Text repeats: as codes it takes a tenth of the room.
@@ -193,7 +184,7 @@ def _read_even(text: str, delimiter: str, name: str) -> tuple[pd.DataFrame | Non
                 column_types=dict.fromkeys(names, pa.dictionary(pa.int32(), pa.string())),
                 strings_can_be_null=False,
             ),
-        ).to_pandas()  # fmt: skip
+        ).to_pandas()
 
     try:
         frame = read(threads=True)
@@ -206,11 +197,13 @@ def _read_even(text: str, delimiter: str, name: str) -> tuple[pd.DataFrame | Non
         raise DataError(
             [
                 Finding(
-                    "error", name, "each quotation mark closed in its own cell",
+                    "error",
+                    name,
+                    "each quotation mark closed in its own cell",
                     "One cell holds the rows below it: look for a quotation mark left open.",
                 )
             ]
-        )  # fmt: skip
+        )
     # Skipped rows still count: number the rest as the spreadsheet does.
     skipped = [finding.row for finding in findings]
     frame.index = pd.RangeIndex(1, len(frame) + len(skipped) + 1).drop(skipped)
@@ -243,11 +236,14 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
         raise DataError(
             [
                 Finding(
-                    "error", name, "a workbook that opens",
-                    "Open it, take any password off and save it.", found=str(error) or "nothing",
+                    "error",
+                    name,
+                    "a workbook that opens",
+                    "Open it, take any password off and save it.",
+                    found=str(error) or "nothing",
                 )
             ]
-        ) from None  # fmt: skip
+        ) from None
     grids, findings = [], []
     marked = _marked_cells(path) if path.suffix.lower() in (".xlsx", ".xlsm") else {}
     for place, about in enumerate(book.sheets_metadata):
@@ -257,21 +253,27 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
         except (CalamineError, ValueError, OSError, OverflowError) as error:
             findings.append(
                 Finding(
-                    "error", name, "a sheet that can be read", "Ask for the workbook again.",
-                    sheet=about.name, found=str(error),
+                    "error",
+                    name,
+                    "a sheet that can be read",
+                    "Ask for the workbook again.",
+                    sheet=about.name,
+                    found=str(error),
                 )
-            )  # fmt: skip
+            )
             continue
         if not any(cell != "" for row in rows for cell in row):
             continue
         if about.visible != SheetVisibleEnum.Visible:
             findings.append(
                 Finding(
-                    "warning", name, "figures on visible sheets",
+                    "warning",
+                    name,
+                    "figures on visible sheets",
                     "The sheet is hidden and was not read: unhide it if it counts.",
                     sheet=about.name,
                 )
-            )  # fmt: skip
+            )
             continue
         text = [[_text(cell) for cell in row] for row in rows]
         for row, column, shown_as in marked.get(about.name, []):

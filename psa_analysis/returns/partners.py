@@ -10,30 +10,33 @@ import xlsxwriter
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
-from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register.agreement import observed_units, rate_factor
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import FLAGS
+from psa_analysis.words import day_text
 
 #: The template's columns; the loader knows each of them, and reads only those that it needs.
 TEMPLATE_COLUMNS = {
-    "Measure": 16, "What is measured": 34, "Definition": 44, "Unit": 14, "Area": 18, "Period": 14,
-    "Last period": 14, "Last value": 12, "Value": 12, "Numerator": 12, "Denominator": 12,
-    "Flag": 12, "Note": 34,
-}  # fmt: skip
+    "Measure": 16,
+    "What is measured": 34,
+    "Definition": 44,
+    "Unit": 14,
+    "Area": 18,
+    "Period": 14,
+    "Last period": 14,
+    "Last value": 12,
+    "Value": 12,
+    "Numerator": 12,
+    "Denominator": 12,
+    "Flag": 12,
+    "Note": 34,
+}
 _TO_FILL = ("Value", "Numerator", "Denominator", "Flag", "Note")
 _HEADER_ROW = 4
 
 
 def due(report: Report) -> pd.DataFrame:
-    """What each partner should have returned by now, and whether it came.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per measure that has a partner and a period due: ``partner``, ``measure``,
-        ``title``, ``period``, ``returned`` (True or False), ``last_period`` (the newest one that
-        came, or missing). In the order of the agreement's partners.
-    """
+    """What each partner should have returned by now, and whether it came."""
     partners = report.agreement.settings.partners
     known = report.known.sort_values("period_end")
     known = known[known["area"] == report.agreement.settings.agreement.area]
@@ -58,27 +61,7 @@ def due(report: Report) -> pd.DataFrame:
 
 
 def write_template(report: Report, partner: str, path: Path) -> pd.DataFrame:
-    """Write the workbook in which a partner returns its figures for a period.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    partner : str
-        A partner of ``agreement.toml``.
-    path : Path
-        The workbook, ending in ``.xlsx``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows to fill in: the columns of :data:`TEMPLATE_COLUMNS` as text.
-
-    Raises
-    ------
-    ParameterError
-        If there is no such partner, or nothing is due from it.
-    """
+    """Write the workbook in which a partner returns its figures for a period."""
     partners = report.agreement.settings.partners
     if partner not in partners:
         raise ParameterError(
@@ -112,13 +95,16 @@ def _template_rows(report: Report, partner: str) -> pd.DataFrame:
             last = mine.iloc[-1] if len(mine) else None
             made.append(
                 {
-                    "Measure": one.measure, "What is measured": measure["title"],
-                    "Definition": measure["definition"], "Unit": units[one.measure],
-                    "Area": area, "Period": one.period,
+                    "Measure": one.measure,
+                    "What is measured": measure["title"],
+                    "Definition": measure["definition"],
+                    "Unit": units[one.measure],
+                    "Area": area,
+                    "Period": one.period,
                     "Last period": "" if last is None else last["period"],
                     "Last value": "" if last is None else f"{last['value']:.10g}",
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(made, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
 
 
@@ -130,10 +116,18 @@ def _fill(book: xlsxwriter.Workbook, rows: pd.DataFrame, report: Report, partner
     open_ = book.add_format({"bg_color": "#fff7bf", "border": 1, "valign": "top"})
     name = report.agreement.settings.agreement.name
     sheet.write_string(0, 0, f"{name}: return of {partner} for {report.period}", title)
-    sheet.write_string(1, 0, "Please fill in the yellow cells and send the workbook back by "
-                       f"{day_text(report.cut_off)}.")  # fmt: skip
-    sheet.write_string(2, 0, "No figure yet: write [x]. Confidential: write [c]. "
-                       "Give the numerator and denominator of every rate.")  # fmt: skip
+    sheet.write_string(
+        1,
+        0,
+        "Please fill in the yellow cells and send the workbook back by "
+        f"{day_text(report.cut_off)}.",
+    )
+    sheet.write_string(
+        2,
+        0,
+        "No figure yet: write [x]. Confidential: write [c]. "
+        "Give the numerator and denominator of every rate.",
+    )
     for column, (text, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(_HEADER_ROW, column, text, head)
@@ -159,14 +153,24 @@ def _validate(sheet: xlsxwriter.workbook.Worksheet, rows: pd.DataFrame) -> None:
         for heading in ("Value", "Numerator", "Denominator"):
             most = limit if heading == "Value" else 1e12
             sheet.data_validation(
-                number, columns[heading], number, columns[heading],
+                number,
+                columns[heading],
+                number,
+                columns[heading],
                 {
-                    "validate": "decimal", "criteria": "between", "minimum": -1e12, "maximum": most,
-                    "error_type": "warning", "error_title": heading,
+                    "validate": "decimal",
+                    "criteria": "between",
+                    "minimum": -1e12,
+                    "maximum": most,
+                    "error_type": "warning",
+                    "error_title": heading,
                     "error_message": f"Expected a number in {unit}, or [x] or [c].",
                 },
-            )  # fmt: skip
+            )
         sheet.data_validation(
-            number, columns["Flag"], number, columns["Flag"],
+            number,
+            columns["Flag"],
+            number,
+            columns["Flag"],
             {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."},
-        )  # fmt: skip
+        )

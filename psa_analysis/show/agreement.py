@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from psa_analysis.pipeline import Report
 from psa_analysis.register.rows import NOT_STATED
-from psa_analysis.show.table import Html, of_theme, table
-from psa_analysis.show.words import listed
+from psa_analysis.report import Report, of_theme
+from psa_analysis.show.tables import Html, table
+from psa_analysis.words import listed
 
 
 def targets_table(report: Report, theme: str | None = None) -> Html:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from psa_analysis.comparison import changes
-from psa_analysis.grant import grants
-from psa_analysis.pipeline import Report, assessment_row, remembered
-from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import (
-    CHANCE_MOVED,
-    chance_text,
-    counted,
-    figure_text,
-    listed,
-    range_text,
-)
+from psa_analysis.analysis.comparison import changes
+from psa_analysis.analysis.grant import grants
+from psa_analysis.report import Report, assessment_row, memoised
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
 
 
 def changes_table(report: Report) -> Html:
@@ -50,7 +43,7 @@ def changes_table(report: Report) -> Html:
     return table(frame.replace("", "–"), f"What has changed since {before.period}", numeric=numeric)
 
 
-@remembered
+@memoised
 def _since(before: Report, report: Report) -> pd.DataFrame:
     return changes(before, report)
 
@@ -113,15 +106,7 @@ def changes_words(report: Report) -> Html:
 
 
 def change_text(value: object, what: str, unit: str) -> str:
-    """What stood or stands there, of a row of :func:`psa_analysis.comparison.changes`.
-
-    Parameters
-    ----------
-    value : object
-        ``before`` or ``after``; a missing one gives a dash.
-    what, unit : str
-        The row's.
-    """
+    """What stood or stands there, of a row of :func:`psa_analysis.analysis.comparison.changes`."""
     if value is None:
         return "–"
     if isinstance(value, str):

@@ -19,7 +19,7 @@ import pandas as pd
 from afcharts.af_colours import get_af_colours
 
 from psa_analysis.findings import visible
-from psa_analysis.show.table import Html, table
+from psa_analysis.show.tables import Html, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,10 +31,13 @@ BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colo
 
 #: Colour and marker of a state: at most four colours, and a shape for each.
 STATE_MARKS = {
-    "achieved": (BLUE, "P"), "on track": (BLUE, "o"),
-    "partly achieved": (ORANGE, "D"), "at risk": (ORANGE, "^"),
-    "missed": (PINK, "s"), "off track": (PINK, "X"),
-}  # fmt: skip
+    "achieved": (BLUE, "P"),
+    "on track": (BLUE, "o"),
+    "partly achieved": (ORANGE, "D"),
+    "at risk": (ORANGE, "^"),
+    "missed": (PINK, "s"),
+    "off track": (PINK, "X"),
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,10 +146,16 @@ def label_ends(axes: Axes, labels: Labels) -> None:
     for value, end, text, colour in sorted(labels):
         height = max(value, height + room)
         axes.annotate(
-            text, (end, value), (1.02, height), textcoords=("axes fraction", "data"), color=colour,
-            va="center", annotation_clip=False, fontsize=11,
+            text,
+            (end, value),
+            (1.02, height),
+            textcoords=("axes fraction", "data"),
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            fontsize=11,
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkB": 8},
-        )  # fmt: skip
+        )
 
 
 def mark_years(axes: Axes, step: int) -> None:

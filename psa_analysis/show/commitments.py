@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from psa_analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
-from psa_analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
+from psa_analysis.analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report
 from psa_analysis.register.rows import NOT_STATED
+from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, PINK, Chart, as_svg, new_figure
-from psa_analysis.show.table import Html, illustrative_mark, sentence, table
-from psa_analysis.show.words import are, counted, day_text, figure_text, with_unit
+from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
+from psa_analysis.words import are, counted, day_text, figure_text, with_unit
 
 
 def commitment_words(report: Report) -> Html:
@@ -39,8 +39,11 @@ def commitment_words(report: Report) -> Html:
         )
     if rows["previous_state"].notna().any():
         changed = len(moved(rows))
-        said.append(f"{changed} changed state since the last report" if changed else
-                    "None changed state since the last report")  # fmt: skip
+        said.append(
+            f"{changed} changed state since the last report"
+            if changed
+            else "None changed state since the last report"
+        )
     if made_up := rows["illustrative"].sum():
         said.append(f"What was reported is illustrative, that is made up, for {made_up} of them")
     return sentence(". ".join(said) + ".")
@@ -87,20 +90,7 @@ def closing_account(report: Report) -> Html:
 
 
 def commitments_table(report: Report, objective: str) -> Html:
-    """Every commitment of one objective: what was promised, its state, and what shows it.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    objective : str
-        An objective of ``agreement.toml``.
-
-    Raises
-    ------
-    KeyError
-        If there is no such objective.
-    """
+    """Every commitment of one objective: what was promised, its state, and what shows it."""
     objectives = report.agreement.settings.objectives
     if objective not in objectives:
         known = ", ".join(objectives)
@@ -206,10 +196,15 @@ def _progress_mark(rows: pd.DataFrame) -> str:
 
 #: Colour and marker of each state of a commitment: four colours, and a shape for each.
 COMMITMENT_MARKS = {
-    "overdue": (PINK, "s"), "at risk": (ORANGE, "^"), "no data": (GREY, "X"),
-    "done late": (BLUE, "D"), "on track": (BLUE, "o"), "done": (BLUE, "P"),
-    "not due": (GREY, "v"), "not stated": (GREY, "*"),
-}  # fmt: skip
+    "overdue": (PINK, "s"),
+    "at risk": (ORANGE, "^"),
+    "no data": (GREY, "X"),
+    "done late": (BLUE, "D"),
+    "on track": (BLUE, "o"),
+    "done": (BLUE, "P"),
+    "not due": (GREY, "v"),
+    "not stated": (GREY, "*"),
+}
 
 
 #: A mark and its name take as much room as so many days.
@@ -241,30 +236,52 @@ def commitments_chart(report: Report) -> Chart:
             if mine.any():
                 lanes = [heights[index] for index in drawn.index[mine]]
                 axes.plot(
-                    drawn["at"][mine], lanes, linestyle="none", marker=marker, color=colour,
-                    markersize=9, label=state, clip_on=False,
-                )  # fmt: skip
+                    drawn["at"][mine],
+                    lanes,
+                    linestyle="none",
+                    marker=marker,
+                    color=colour,
+                    markersize=9,
+                    label=state,
+                    clip_on=False,
+                )
         for index, row in drawn.iterrows():
             axes.annotate(
-                row["commitment"], (row["at"], heights[int(str(index))]), (7, 0),
-                textcoords="offset points", va="center", fontsize=9, annotation_clip=False,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5}, zorder=2.5,
-            )  # fmt: skip
+                row["commitment"],
+                (row["at"], heights[int(str(index))]),
+                (7, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9,
+                annotation_clip=False,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+                zorder=2.5,
+            )
         first = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
         left = first - pd.DateOffset(months=1)
         axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6))
         for objective, height in headings.items():
             axes.text(
-                left, height, f" {objectives[objective]}", va="center", fontweight="bold",
-                fontsize=11, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )  # fmt: skip
+                left,
+                height,
+                f" {objectives[objective]}",
+                va="center",
+                fontweight="bold",
+                fontsize=11,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
         # Beneath marks and names, which are easier to read unbroken than a line is.
         quarter = date2num(report.period.end)
         axes.axvline(quarter, color=GREY, linestyle=(0, (5, 3)), linewidth=1.2, zorder=1)
         axes.annotate(
-            f"{day_text(report.period.end)}, this quarter's end", (quarter, -depth), (5, 4),
-            textcoords="offset points", va="bottom", fontsize=9, color=GREY,
-        )  # fmt: skip
+            f"{day_text(report.period.end)}, this quarter's end",
+            (quarter, -depth),
+            (5, 4),
+            textcoords="offset points",
+            va="bottom",
+            fontsize=9,
+            color=GREY,
+        )
         years = pd.date_range(left, end, freq="YS")
         axes.set_xticks(
             [*years, later, undated], [*[f"Jan\n{day.year}" for day in years], "later", "no date"]

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.control import OUR_RULES, Control, ControlRules
-from psa_analysis.pipeline import Report, assessment_row, control_of
+from psa_analysis.analysis.control import (
+    OUR_RULES,
+    Control,
+    ControlRules,
+    measure_control,
+    register_rebases,
+)
+from psa_analysis.register.agreement import observed_units
+from psa_analysis.report import Report, assessment_row, own_readings
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
@@ -22,11 +29,25 @@ from psa_analysis.show.chart import (
     only_words,
     year_step,
 )
-from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import counted, figure_text, listed
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import counted, figure_text, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:
+    """The control chart of one measure up to the reporting period, or why there is none."""
+    assessment_row(report, measure)
+    agreement = report.agreement
+    unit = str(observed_units(agreement.measures)[measure])
+    return measure_control(
+        own_readings(report, measure),
+        agreement.measures.loc[measure],
+        unit,
+        register_rebases(agreement, measure),
+        rules,
+    )
 
 
 def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
@@ -39,8 +60,12 @@ def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES)
     control = control_of(report, measure, rules)
     points, unit = control.points, control.unit
     title = report.agreement.measures.at[measure, "title"]
-    signs = {"outside": "beyond a limit", "run": "run", "trend": "trend",
-             "two_in_three": "two in three"}  # fmt: skip
+    signs = {
+        "outside": "beyond a limit",
+        "run": "run",
+        "trend": "trend",
+        "two_in_three": "two in three",
+    }
     frame = pd.DataFrame(
         {
             "Quarter": points["period"],
@@ -64,13 +89,7 @@ def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES)
 
 
 def control_sentences(control: Control) -> str:
-    """What a control chart shows, in a few sentences.
-
-    Parameters
-    ----------
-    control : Control
-        As :func:`psa_analysis.pipeline.control_of` gives it.
-    """
+    """What a control chart shows, in a few sentences."""
     if control.reason:
         return f"No control chart: {control.reason}."
     points, unit = control.points, control.unit
@@ -166,28 +185,16 @@ def _assurance_text(control: Control) -> str:
 
 #: Colour, marker and size of each kind of figure in a control chart.
 CONTROL_MARKS = {
-    "ordinary": (GREY, "o", 6), "improvement": (BLUE, "D", 9), "concern": (ORANGE, "^", 11),
-}  # fmt: skip
+    "ordinary": (GREY, "o", 6),
+    "improvement": (BLUE, "D", 9),
+    "concern": (ORANGE, "^", 11),
+}
 
 
 def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Chart:
     """The control chart of one measure: its quarters, their mean and limits, and what stands out.
 
     Where there can be none, the picture says why.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the assessment.
-    rules : ControlRules
-        The conventions.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure in the assessment.
     """
     title = assessment_row(report, measure)["title"]
     control = control_of(report, measure, rules)
@@ -206,8 +213,12 @@ def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES)
         svg = as_svg(figure)
     points, unit = control.points, control.unit
     shown = pd.DataFrame({"Quarter": points["period"]})
-    for heading, column in (("Figure", "value"), ("Mean", "centre"), ("Lower limit", "lower"),
-                            ("Upper limit", "upper")):  # fmt: skip
+    for heading, column in (
+        ("Figure", "value"),
+        ("Mean", "centre"),
+        ("Lower limit", "lower"),
+        ("Upper limit", "upper"),
+    ):
         shown[heading] = [figure_text(value, unit) for value in points[column]]
     shown = shown.assign(**{"What stands out": points["kind"], "Flag": points["flag"]})
     alt = f"Control chart of {title}, quarter by quarter. {said}"
@@ -230,9 +241,11 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
     labels: Labels = [
         (last[column], end, f"{name} {figure_text(last[column], control.unit)}", GREY)
         for column, name in (
-            ("centre", "Mean"), ("upper", f"Upper {kind}"), ("lower", f"Lower {kind}"),
+            ("centre", "Mean"),
+            ("upper", f"Upper {kind}"),
+            ("lower", f"Lower {kind}"),
         )
-    ]  # fmt: skip
+    ]
     if pd.notna(control.target):
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
         text = f"Target {figure_text(control.target, control.unit)}"
@@ -249,15 +262,21 @@ def _draw_quarters(axes: Axes, control: Control) -> None:
     for kind, (colour, marker, size) in CONTROL_MARKS.items():
         of_kind = points["kind"] == kind
         shape: dict[str, Any] = {
-            "marker": marker, "markersize": size, "color": colour, "linestyle": "none",
-        }  # fmt: skip
+            "marker": marker,
+            "markersize": size,
+            "color": colour,
+            "linestyle": "none",
+        }
         shown = points[of_kind & firm]
         axes.plot(shown["period_end"], shown["value"], **shape)
         hollow = points[of_kind & ~firm]
         axes.plot(
-            hollow["period_end"], hollow["value"], **shape,
-            markerfacecolor="white", markeredgewidth=2,
-        )  # fmt: skip
+            hollow["period_end"],
+            hollow["value"],
+            **shape,
+            markerfacecolor="white",
+            markeredgewidth=2,
+        )
         if of_kind.any():
             axes.plot([], [], **shape, label=kind.capitalize())
     if (points["kind"] != "ordinary").any():
@@ -271,7 +290,13 @@ def _mark_rebases(axes: Axes, control: Control) -> None:
         between = ends[rebase.period] - pd.Timedelta(days=46)
         axes.axvline(between, color=GREY, linewidth=0.8)
         axes.annotate(
-            f"From {rebase.period}", (between, 1), (4, -4), xycoords=("data", "axes fraction"),
-            textcoords="offset points", color=GREY, fontsize=11, va="top",
+            f"From {rebase.period}",
+            (between, 1),
+            (4, -4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=GREY,
+            fontsize=11,
+            va="top",
             bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-        )  # fmt: skip
+        )

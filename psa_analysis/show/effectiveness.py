@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psa_analysis.effectiveness import AGREES_WITHIN, Effectiveness
+from psa_analysis.analysis.effectiveness import AGREES_WITHIN, Effectiveness
+from psa_analysis.analysis.trajectory import due_period
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report
+from psa_analysis.report import Report
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
@@ -21,9 +22,8 @@ from psa_analysis.show.chart import (
     mark_years,
     new_figure,
 )
-from psa_analysis.show.table import Html, illustrative_mark, sentence, table
-from psa_analysis.show.words import counted, figure_text, listed, signed
-from psa_analysis.trajectory import due_period
+from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
+from psa_analysis.words import counted, figure_text, listed, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,8 +57,10 @@ def effectiveness_table(report: Report) -> Html:
     frame = pd.DataFrame({"Component": components})
     frame["Share"] = [_percent(by_year.at[(one, first), "share"]) for one in components]
     for name, heading in (
-        ("performance", "Performance"), ("cost", "Cost"), ("ratio", "Cost-effectiveness"),
-    ):  # fmt: skip
+        ("performance", "Performance"),
+        ("cost", "Cost"),
+        ("ratio", "Cost-effectiveness"),
+    ):
         for year in years:
             figures = [figure_text(by_year.at[(one, year), name], "index") for one in components]
             frame[f"{heading} {year}"] = figures
@@ -95,20 +97,7 @@ def budgets_table(report: Report) -> Html:
 
 
 def basket_contributions_table(report: Report, component: str | None = None) -> Html:
-    """What each indicator added to the index of performance, in the newest year there is.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    component : str, optional
-        One component of the baskets; all of them, folded, if not given.
-
-    Raises
-    ------
-    KeyError
-        If there is no such component.
-    """
+    """What each indicator added to the index of performance, in the newest year there is."""
     made, baskets = report.effectiveness, report.agreement.baskets
     if len(baskets) and component is not None and component not in set(baskets["component"]):
         known = ", ".join(dict.fromkeys(baskets["component"]))
@@ -158,15 +147,7 @@ def _percent(share: float) -> str:
 
 
 def effectiveness_sentences(made: Effectiveness, index: pd.Series) -> str:
-    """A few sentences on the cost-effectiveness of all components together.
-
-    Parameters
-    ----------
-    made : Effectiveness
-        As :func:`psa_analysis.effectiveness.effectiveness` gives it, of at least one component.
-    index : pandas.Series
-        The register's row of the measure that is this index.
-    """
+    """A few sentences on the cost-effectiveness of all components together."""
     count = counted(made.components["component"].nunique(), "component")
     first = made.years[0]
     later = made.overall[made.overall["year"] != first]
@@ -180,8 +161,9 @@ def effectiveness_sentences(made: Effectiveness, index: pd.Series) -> str:
     for row in later[later["ratio"].isna()].itertuples():
         lacking = row.missing.split("; ")
         who = listed(lacking) if len(lacking) < 4 else f"{len(lacking)} components"
-        said.append(f"For {row.year} there is no index yet: {who} lack{'s' * (len(lacking) == 1)} "
-                    "something")  # fmt: skip
+        said.append(
+            f"For {row.year} there is no index yet: {who} lack{'s' * (len(lacking) == 1)} something"
+        )
     if made.overall["illustrative"].any():
         said.append("The figures are illustrative")
     return ". ".join(said) + "."
@@ -213,8 +195,10 @@ def _together(last: pd.Series, index: pd.Series, who: str, first: str) -> list[s
 
 def _apart(ratios: pd.Series) -> str:
     """The components that stand highest and lowest, and how many have lost."""
-    ends = [f"{name} {figure_text(ratios[name], 'index')}"
-            for name in (ratios.idxmax(), ratios.idxmin())]  # fmt: skip
+    ends = [
+        f"{name} {figure_text(ratios[name], 'index')}"
+        for name in (ratios.idxmax(), ratios.idxmin())
+    ]
     lost = counted(int((ratios < 100).sum()), "component")
     return f"Highest stands {ends[0]}, lowest {ends[1]}, and {lost} below 100"
 
@@ -248,17 +232,24 @@ def effectiveness_chart(report: Report) -> Chart:
         ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
         axes.axhline(100, color=GREY, linewidth=1)
         axes.fill_between(
-            ends, known["lowest"].astype(float), known["highest"].astype(float),
-            color=BLUE, alpha=0.15, linewidth=0,
-        )  # fmt: skip
+            ends,
+            known["lowest"].astype(float),
+            known["highest"].astype(float),
+            color=BLUE,
+            alpha=0.15,
+            linewidth=0,
+        )
         axes.plot(ends, known["together"], "o-", color=BLUE, markersize=6)
         last = known.iloc[-1]
         labels: Labels = [
             (last[name], ends[-1], f"{text} {figure_text(last[name], 'index')}", BLUE)
-            for name, text in (("together", "All together"), ("lowest", "Lowest"),
-                               ("highest", "Highest"))
+            for name, text in (
+                ("together", "All together"),
+                ("lowest", "Lowest"),
+                ("highest", "Highest"),
+            )
             if name == "together" or last["highest"] > last["lowest"]
-        ]  # fmt: skip
+        ]
         labels += _draw_aims(axes, index)
         axes.margins(x=0.04, y=0.12)
         label_ends(axes, labels)
@@ -318,8 +309,9 @@ def basket_contributions_chart(report: Report) -> Chart:
     columns = ["component", "from_performance", "from_cost", "ratio"]
     together = made.overall.assign(component="All together")
     rows = pd.concat([made.components, together], ignore_index=True)
-    newest = max(rows.loc[rows["ratio"].notna() & ~rows["year"].isin(made.years[:1]), "year"],
-                 default="")  # fmt: skip
+    newest = max(
+        rows.loc[rows["ratio"].notna() & ~rows["year"].isin(made.years[:1]), "year"], default=""
+    )
     data = rows.loc[rows["year"] == newest, columns].reset_index(drop=True)
     drawn = data[data["ratio"].notna()]
     height = 1.2 + 0.42 * max(len(data), 1)
@@ -338,17 +330,34 @@ def basket_contributions_chart(report: Report) -> Chart:
             same = drawn["from_cost"] * drawn["from_performance"] > 0
             start = drawn["from_performance"].where(same & (name == "from_cost"), 0)
             axes.barh(
-                places, drawn[name], left=start, height=0.62, color=colour, label=label,
-                hatch=hatch, edgecolor="white", linewidth=0,
-            )  # fmt: skip
+                places,
+                drawn[name],
+                left=start,
+                height=0.62,
+                color=colour,
+                label=label,
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=0,
+            )
         net = drawn["ratio"] - 100
-        axes.plot(net, places, "D", color="black", markersize=7, markeredgecolor="white",
-                  label="Both together")  # fmt: skip
+        axes.plot(
+            net,
+            places,
+            "D",
+            color="black",
+            markersize=7,
+            markeredgecolor="white",
+            label="Both together",
+        )
         for value, place in zip(net, places, strict=True):
             axes.annotate(
-                signed(value), (1.02, place), xycoords=("axes fraction", "data"), va="center",
+                signed(value),
+                (1.02, place),
+                xycoords=("axes fraction", "data"),
+                va="center",
                 annotation_clip=False,
-            )  # fmt: skip
+            )
         axes.axvline(0, color=GREY, linewidth=1.2)
         axes.set_yticks(range(len(data)), data["component"][::-1])
         axes.set_ylim(-0.7, len(data) - 0.3)

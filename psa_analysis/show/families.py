@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psa_analysis.families import (
+from psa_analysis.analysis.families import (
     FamilyOutlook,
     family_figures,
     family_outlook,
@@ -16,8 +16,8 @@ from psa_analysis.families import (
     quartile,
     standings,
 )
-from psa_analysis.performance import place
-from psa_analysis.pipeline import Report
+from psa_analysis.analysis.readings import place
+from psa_analysis.report import Report
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
@@ -31,8 +31,8 @@ from psa_analysis.show.chart import (
     only_words,
     year_step,
 )
-from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import chance_text, counted, day_text, figure_text, listed, with_unit
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,24 +45,7 @@ def no_family(report: Report, family: str) -> str:
 
 
 def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
-    """Where the agreement's area stands in a family, and where the top quartile is heading.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register with figures of the family.
-    family : str
-        A family of ``families.csv``, or a kind of area.
-    own : str, optional
-        The followed measure with the agreement's own readings of the same thing.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or family.
-    """
+    """Where the agreement's area stands in a family, and where the top quartile is heading."""
     if said := no_family(report, family):
         return sentence(said)
     newest = newest_standing(report, measure, family)
@@ -96,13 +79,7 @@ def family_words(report: Report, measure: str, family: str, own: str | None = No
 
 
 def family_table(report: Report, measure: str, family: str) -> Html:
-    """The newest figures of a family in order, best first; those that do not count at the end.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`family_words`.
-    """
+    """The newest figures of a family in order, best first; those that do not count at the end."""
     if said := no_family(report, family):
         return sentence(said)
     definition = report.agreement.measures.loc[measure]
@@ -144,20 +121,15 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     ] + [{"Authority": area, "Place": "no figure had come in"} for area in newest["missing"]]
     frame = pd.concat([frame, pd.DataFrame(others)], ignore_index=True)
     return table(
-        frame, f"{_family_title(definition, family, bool(newest['illustrative']))}, "
+        frame,
+        f"{_family_title(definition, family, bool(newest['illustrative']))}, "
         f"{newest['period']}; the top quartile begins at {figure_text(newest['edge'], unit)}",
         numeric=["Figure", "Chance allows", "Inside the edge"],
-    )  # fmt: skip
+    )
 
 
 def standings_table(report: Report, measure: str, family: str) -> Html:
-    """Year by year: where the top quartile began, and the place of the agreement's area.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`family_words`.
-    """
+    """Year by year: where the top quartile began, and the place of the agreement's area."""
     if said := no_family(report, family):
         return sentence(said)
     definition, rows = report.agreement.measures.loc[measure], standings(report, measure, family)
@@ -178,9 +150,11 @@ def standings_table(report: Report, measure: str, family: str) -> Html:
         }
     )
     return table(
-        frame, f"{_family_title(definition, family, bool(rows['illustrative'].any()))}, by year",
-        numeric=["Our figure", "Top quartile begins at"], folded=True,
-    )  # fmt: skip
+        frame,
+        f"{_family_title(definition, family, bool(rows['illustrative'].any()))}, by year",
+        numeric=["Our figure", "Top quartile begins at"],
+        folded=True,
+    )
 
 
 def _family_title(definition: pd.Series, family: str, illustrative: bool) -> str:
@@ -212,17 +186,7 @@ def points_text(size: float, unit: str) -> str:
 
 
 def standing_sentences(row: pd.Series, area: str, unit: str) -> str:
-    """Where the agreement's area stands in its family.
-
-    Parameters
-    ----------
-    row : pandas.Series
-        A row of the standings that has an edge.
-    area : str
-        The agreement's area.
-    unit : str
-        The unit of the figures.
-    """
+    """Where the agreement's area stands in its family."""
     made_up = "Illustrative figures. " if row["illustrative"] else ""
     edge = figure_text(row["edge"], unit)
     counted_of = f"{row['ranked']} of {row['family']} authorities whose figures count"
@@ -259,24 +223,7 @@ def _distance_text(inside: float, unit: str, area: str) -> str:
 
 
 def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
-    """A family over time: each authority, where the top quartile begins, and where it is heading.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register with yearly figures of the family.
-    family : str
-        A family of ``families.csv``, or a kind of area.
-    own : str, optional
-        The followed measure with the agreement's own readings of the same thing.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or family.
-    """
+    """A family over time: each authority, and where the top quartile begins and is heading."""
     if said := no_family(report, family):
         return only_words(said)
     definition = report.agreement.measures.loc[measure]
@@ -352,9 +299,13 @@ def _draw_edge(axes: Axes, edges: pd.DataFrame, ahead: FamilyOutlook, unit: str)
     fan = ahead.edge.fan()
     ends = [newest["period_end"], *fan["period_end"]]
     axes.fill_between(
-        ends, [newest["edge"], *fan["low_80"]], [newest["edge"], *fan["high_80"]],
-        color=TEAL, alpha=0.25, linewidth=0,
-    )  # fmt: skip
+        ends,
+        [newest["edge"], *fan["low_80"]],
+        [newest["edge"], *fan["high_80"]],
+        color=TEAL,
+        alpha=0.25,
+        linewidth=0,
+    )
     axes.plot(ends, [newest["edge"], *fan["median"]], color=TEAL, linestyle=":", linewidth=2)
     due = fan.iloc[-1]
     text = f"Top quartile {figure_text(due['median'], unit)}"
@@ -372,23 +323,35 @@ def _draw_own(axes: Axes, own: pd.DataFrame, ahead: FamilyOutlook, area: str, un
         return [(last["figure"], last["period_end"], text, BLUE)]
     fan = ahead.own.fan()
     axes.plot(
-        [last["period_end"], *fan["period_end"]], [last["figure"], *fan["median"]],
-        color=BLUE, linestyle=":", linewidth=2,
-    )  # fmt: skip
+        [last["period_end"], *fan["period_end"]],
+        [last["figure"], *fan["median"]],
+        color=BLUE,
+        linestyle=":",
+        linewidth=2,
+    )
     axes.errorbar(
-        fan["period_end"], fan["median"],
+        fan["period_end"],
+        fan["median"],
         yerr=[fan["median"] - fan["low_80"], fan["high_80"] - fan["median"]],
-        fmt="o", color=BLUE, markerfacecolor="white", capsize=5, linewidth=1.5,
-    )  # fmt: skip
+        fmt="o",
+        color=BLUE,
+        markerfacecolor="white",
+        capsize=5,
+        linewidth=1.5,
+    )
     due = fan.iloc[-1]
     text = f"{area} {figure_text(due['median'], unit)}"
     return [(due["median"], due["period_end"], text, BLUE)]
 
 
 def _family_alt(
-    definition: pd.Series, edges: pd.DataFrame, ahead: FamilyOutlook, area: str, unit: str,
+    definition: pd.Series,
+    edges: pd.DataFrame,
+    ahead: FamilyOutlook,
+    area: str,
+    unit: str,
     family: str,
-) -> str:  # fmt: skip
+) -> str:
     made_up = "Illustrative figures. " if edges["illustrative"].any() else ""
     first, newest = edges.iloc[0], edges.iloc[-1]
     said = (

@@ -10,35 +10,28 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from psa_analysis.assessment import STATES
-from psa_analysis.backtest import reference
-from psa_analysis.disclosure import WITHHELD
+from psa_analysis.analysis.assessment import STATES
+from psa_analysis.analysis.backtest import reference
+from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.packs.workbook import workbook_name
-from psa_analysis.pipeline import Report, day_text
 from psa_analysis.register.rows import NOT_STATED
-from psa_analysis.show.banner import banner
+from psa_analysis.report import Report
 from psa_analysis.show.changes import changes_words
 from psa_analysis.show.grant import grant_words
+from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import state_counts
 from psa_analysis.show.quality import late_table
 from psa_analysis.show.reliability import reliability_words
-from psa_analysis.show.table import Html, states_shown, table, templates, titled
-from psa_analysis.show.words import counted, figure_text, listed
+from psa_analysis.show.tables import Html, states_shown, table, templates, titled
+from psa_analysis.words import counted, day_text, figure_text, listed
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")
 
 
 def exceptions(report: Report) -> pd.DataFrame:
-    """What needs attention: rows of the assessment, the worst first.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Measures that count for the grant in a state of :data:`EXCEPTIONS`, in that order and
-        within a state in the register's; then those whose return is late.
-    """
+    """What needs attention: rows of the assessment, the worst first."""
     rows = report.assessment[report.assessment["role"] == "target"]
     order = rows["state"].map({state: number for number, state in enumerate(EXCEPTIONS)})
     order = order.where(order.notna() | ~rows["late"], len(EXCEPTIONS)).dropna()
@@ -46,33 +39,31 @@ def exceptions(report: Report) -> pd.DataFrame:
 
 
 def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str, str]) -> str:
-    """The body of the front page.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    title : str
-        Its heading.
-    pages : sequence of psa_analysis.run.Page
-        What became of each notebook.
-    made : dict
-        The exported pages by file name, so that links lead to what is there.
-    """
-    return templates().get_template("index.html.j2").render(
-        title=title, banner=banner(report).html, book=workbook_name(report),
-        failed=[page for page in pages if page.status != "done"], pages=pages,
-        attention=[_attention_words(report), _exceptions_table(report).html],
-        standing=state_counts(report).html,
-        grant=grant_words(report).html, grant_link=_place(made, "The reward by measure"),
-        moved=changes_words(report).html,
-        moved_link=_place(made, "What has changed since"),
-        late=late_table(report).html,
-        sure=_sure_words(report),
-        method_link=_place(made, "How often forecasts came true"),
-        doubts=_doubts(report), doubts_link=_place(made, "Findings by partner"),
-        assumed=_assumed_words(report), assumed_link=_place(made, "What is assumed or derived"),
-    )  # fmt: skip
+    """The body of the front page."""
+    return (
+        templates()
+        .get_template("index.html.j2")
+        .render(
+            title=title,
+            banner=banner(report).html,
+            book=workbook_name(report),
+            failed=[page for page in pages if page.status != "done"],
+            pages=pages,
+            attention=[_attention_words(report), _exceptions_table(report).html],
+            standing=state_counts(report).html,
+            grant=grant_words(report).html,
+            grant_link=_place(made, "The reward by measure"),
+            moved=changes_words(report).html,
+            moved_link=_place(made, "What has changed since"),
+            late=late_table(report).html,
+            sure=_sure_words(report),
+            method_link=_place(made, "How often forecasts came true"),
+            doubts=_doubts(report),
+            doubts_link=_place(made, "Findings by partner"),
+            assumed=_assumed_words(report),
+            assumed_link=_place(made, "What is assumed or derived"),
+        )
+    )
 
 
 def _place(made: dict[str, str], caption: str) -> str | None:
@@ -119,9 +110,10 @@ def _exceptions_table(report: Report) -> Html:
         }
     )
     return table(
-        frame, f"Off track, missed, without data or late, {report.period}",
+        frame,
+        f"Off track, missed, without data or late, {report.period}",
         numeric=["Latest", "Planned by then", "Target"],
-    )  # fmt: skip
+    )
 
 
 def _sure_words(report: Report) -> list[str]:
@@ -142,7 +134,7 @@ def _sure_words(report: Report) -> list[str]:
         f"Figures use only what had been received by {day_text(report.cut_off)} and are worked out "
         "in the same way every time; the council can follow each back to the cell of the file that "
         "it came from.",
-    ]  # fmt: skip
+    ]
 
 
 def _doubts(report: Report) -> str:

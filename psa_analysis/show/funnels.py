@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psa_analysis.families import Funnel, figure_unit, funnel
-from psa_analysis.pipeline import Report
+from psa_analysis.analysis.families import Funnel, figure_unit, funnel
+from psa_analysis.report import Report
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
@@ -22,8 +22,8 @@ from psa_analysis.show.chart import (
     only_words,
 )
 from psa_analysis.show.families import no_family
-from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import figure_text, listed, with_unit
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import figure_text, listed, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,13 +39,7 @@ def no_funnel(report: Report, measure: str, family: str) -> str:
 
 
 def funnel_table(report: Report, measure: str, family: str) -> Html:
-    """Each authority's figure beside what chance allows for its number of cases.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`psa_analysis.show.families.family_words`.
-    """
+    """Each authority's figure beside what chance allows for its number of cases."""
     if said := no_funnel(report, measure, family):
         return sentence(said)
     definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
@@ -71,20 +65,16 @@ def funnel_table(report: Report, measure: str, family: str) -> Html:
     )
     mark = " (illustrative figures)" if made.illustrative else ""
     return table(
-        frame, f"{definition['title']}, {made.period}: what chance allows around the family's mean "
+        frame,
+        f"{definition['title']}, {made.period}: what chance allows around the family's mean "
         f"of {figure_text(made.mean, unit)}{mark}",
-        numeric=[name for name in frame if name not in ("Authority", "Beyond")], folded=True,
-    )  # fmt: skip
+        numeric=[name for name in frame if name not in ("Authority", "Beyond")],
+        folded=True,
+    )
 
 
 def funnel_words(report: Report, measure: str, family: str) -> Html:
-    """How many authorities differ from the family's mean by more than chance allows, and which.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`psa_analysis.show.families.family_words`.
-    """
+    """How many authorities differ from the family's mean by more than chance allows, and which."""
     if said := no_funnel(report, measure, family):
         return sentence(said)
     definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
@@ -115,13 +105,7 @@ def funnel_words(report: Report, measure: str, family: str) -> Html:
 
 
 def funnel_chart(report: Report, measure: str, family: str) -> Chart:
-    """A family's figures by their number of cases, within what chance allows around the mean.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`psa_analysis.show.families.family_chart`.
-    """
+    """A family's figures by their number of cases, within what chance allows around the mean."""
     if said := no_funnel(report, measure, family):
         return only_words(said)
     definition, made = report.agreement.measures.loc[measure], funnel(report, measure, family)
@@ -135,16 +119,23 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         for percent, style in (("95", (0, (5, 3))), ("99.8", "-")):
             for side in ("low", "high"):
                 axes.plot(
-                    curve["denominator"], curve[f"{side}_{percent}"],
-                    color=GREY, linestyle=style, linewidth=1,
-                )  # fmt: skip
+                    curve["denominator"],
+                    curve[f"{side}_{percent}"],
+                    color=GREY,
+                    linestyle=style,
+                    linewidth=1,
+                )
             text = f"{percent}% limits"
             labels.append((end[f"high_{percent}"], end["denominator"], text, GREY))
         for name, marker, colour, rows in _funnel_groups(units, area):
             axes.plot(
-                rows["denominator"], rows["figure"], marker, color=colour, markersize=8,
+                rows["denominator"],
+                rows["figure"],
+                marker,
+                color=colour,
+                markersize=8,
                 markerfacecolor="white" if name == "within" else colour,
-            )  # fmt: skip
+            )
         _name_points(axes, made, area)
         axes.margins(x=0.03, y=0.06)
         label_ends(axes, labels)
@@ -192,11 +183,16 @@ def _name_points(axes: Axes, made: Funnel, area: str) -> None:
             near = units[(units["denominator"] - row["denominator"]).abs() < wide / 4]["figure"]
             above = (near > row["figure"]).sum() < (near < row["figure"]).sum()
         axes.annotate(
-            row["area"], (row["denominator"], row["figure"]), (0, 9 if above else -9),
-            textcoords="offset points", ha="left" if right else "right", fontsize=11,
-            va="bottom" if above else "top", color=BLUE if row["area"] == area else PINK,
+            row["area"],
+            (row["denominator"], row["figure"]),
+            (0, 9 if above else -9),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            fontsize=11,
+            va="bottom" if above else "top",
+            color=BLUE if row["area"] == area else PINK,
             bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-        )  # fmt: skip
+        )
 
 
 def _funnel_alt(definition: pd.Series, made: Funnel, area: str, unit: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from psa_analysis.grant import (
+from psa_analysis.analysis.grant import (
     WholeGrant,
     by_partner,
     gain_curve,
@@ -16,10 +16,10 @@ from psa_analysis.grant import (
     pump_priming,
     whole_grant,
 )
-from psa_analysis.pipeline import Report
+from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, GREY, TEAL, Chart, as_svg, new_figure
-from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import (
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import (
     amount_text,
     chance_text,
     counted,
@@ -222,15 +222,22 @@ def grant_chart(report: Report) -> Chart:
     with new_figure(8, 3.6) as (figure, axes):
         figure.subplots_adjust(left=0.09, right=0.97, top=0.88, bottom=0.16)
         axes.fill_between(
-            100 * shares, 100 * data["least"], 100 * data["most"], color=BLUE, alpha=0.2,
+            100 * shares,
+            100 * data["least"],
+            100 * data["most"],
+            color=BLUE,
+            alpha=0.2,
             linewidth=0,
-        )  # fmt: skip
+        )
         axes.plot(100 * shares, 100 * data["least"], color=BLUE, label="at the least")
         if not np.allclose(data["least"], data["most"]):
             axes.plot(
-                100 * shares, 100 * data["most"], color=BLUE, linestyle=(0, (5, 3)),
+                100 * shares,
+                100 * data["most"],
+                color=BLUE,
+                linestyle=(0, (5, 3)),
                 label="at the most",
-            )  # fmt: skip
+            )
             axes.legend(loc="upper right")
         axes.set(xlim=(0, 100), ylim=(0, 102), xlabel="At least so much of the pot")
         axes.set_title("Chance", loc="left", fontsize=12)
@@ -266,14 +273,7 @@ def _range_of_chances(low: float, high: float) -> str:
 
 
 def gains_chart(report: Report, most: int = 6) -> Chart:
-    """How the expected reward of single measures grows with a better outturn: with its cliff.
-
-    Parameters
-    ----------
-    report : Report
-    most : int
-        How many measures: those of which a better outturn brings most.
-    """
+    """How the expected reward of single measures grows with a better outturn: with its cliff."""
     names = gains(report)["measure"].head(most).tolist()
     steps = tuple(number / 50 for number in range(-25, 51))
     curves = {name: gain_curve(report, name, steps) for name in names}
@@ -281,9 +281,13 @@ def gains_chart(report: Report, most: int = 6) -> Chart:
     with new_figure(8, 0.6 + 2.2 * rows) as (figure, axes):
         axes.remove()
         figure.subplots_adjust(
-            left=0.08, right=0.98, top=1 - 0.4 / (0.6 + 2.2 * rows), hspace=0.5, wspace=0.12,
+            left=0.08,
+            right=0.98,
+            top=1 - 0.4 / (0.6 + 2.2 * rows),
+            hspace=0.5,
+            wspace=0.12,
             bottom=0.55 / (0.6 + 2.2 * rows),
-        )  # fmt: skip
+        )
         panels = figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).ravel()
         for panel, name in zip(panels, names, strict=False):
             curve = curves[name]
@@ -324,8 +328,12 @@ def gains_chart(report: Report, most: int = 6) -> Chart:
 
 def _gains_shown(curves: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """A row a measure, a column a step."""
-    steps = {-0.5: "Half of the way less", 0.0: "As forecast", 0.5: "Half of the way more",
-             1.0: "The whole way more"}  # fmt: skip
+    steps = {
+        -0.5: "Half of the way less",
+        0.0: "As forecast",
+        0.5: "Half of the way more",
+        1.0: "The whole way more",
+    }
     columns = {
         heading: [range_text(*_at(curve, step)) for curve in curves.values()]
         for step, heading in steps.items()

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.pipeline import Report, assessment_row
+from psa_analysis.report import Report, assessment_row, of_theme
 from psa_analysis.show.chart import Chart
 from psa_analysis.show.measures import measure_words
 from psa_analysis.show.outturns import better_by, outturn, outturn_table, outturn_words
-from psa_analysis.show.table import Html, of_theme
+from psa_analysis.show.tables import Html
 from psa_analysis.show.trajectories import trajectory_chart
-from psa_analysis.show.words import with_unit
+from psa_analysis.words import with_unit
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -63,23 +63,18 @@ class MeasureView:
         )
 
 
+def measure(report: Report, name: str) -> MeasureView:
+    """One measure as a reader sees it, in words and picture."""
+    assessment_row(report, name)
+    return MeasureView(report, name)
+
+
 def outturn_sliders(report: Report, theme: str) -> Any:
     """What a better or worse due reading would do to each measure of a theme.
 
     In a notebook that somebody has open: a list of the measures and a slider. Wherever nobody can
     move it (papermill, nbconvert, nbval, no ``ipywidgets``): the table of
     :func:`psa_analysis.show.outturns.outturn_table`, so one call does for both.
-
-    Parameters
-    ----------
-    report : Report
-    theme : str
-        A theme of ``agreement.toml``.
-
-    Raises
-    ------
-    KeyError
-        If there is no such theme.
     """
     measures = [
         str(row["measure"])
@@ -97,8 +92,12 @@ def outturn_sliders(report: Report, theme: str) -> Any:
         options=[(f"{name}: {assessment_row(report, name)['title']}", name) for name in measures],
         description="Measure",
     )
-    slider = widgets.SelectionSlider(options=[("as forecast", 0.0)], description="Due reading",
-                                     continuous_update=True, layout={"width": "40rem"})  # fmt: skip
+    slider = widgets.SelectionSlider(
+        options=[("as forecast", 0.0)],
+        description="Due reading",
+        continuous_update=True,
+        layout={"width": "40rem"},
+    )
     said = widgets.HTML()
 
     def say(_: Any = None) -> None:
@@ -122,10 +121,14 @@ def _slider_options(report: Report, measure: str) -> list[tuple[str, float]]:
     unit = str(assessment_row(report, measure)["unit"])
     points = "percentage points" if unit in ("percent", "percent change") else unit
     return [
-        ("as forecast" if not step else
-         f"{with_unit(abs(step) * way, points)} {'better' if step > 0 else 'worse'}", step)
+        (
+            "as forecast"
+            if not step
+            else f"{with_unit(abs(step) * way, points)} {'better' if step > 0 else 'worse'}",
+            step,
+        )
         for step in (round(float(one), 2) for one in np.linspace(-1, 1, 41))
-    ]  # fmt: skip
+    ]
 
 
 def _somebody_is_there() -> bool:

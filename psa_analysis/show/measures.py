@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.grant import grants
-from psa_analysis.performance import same_stage
+from psa_analysis.analysis.grant import grants
+from psa_analysis.analysis.readings import same_stage
 from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import Report, assessment_row, readings_with_path, remembered
 from psa_analysis.register.commentary import WHOLE, entries
-from psa_analysis.show.table import Html, templates
-from psa_analysis.show.words import (
+from psa_analysis.report import Report, assessment_row, memoised, readings_with_path
+from psa_analysis.show.tables import Html, templates
+from psa_analysis.words import (
     CHANCE_MOVED,
     chance_text,
     counted,
@@ -41,27 +41,14 @@ def measure_words(report: Report, measure: str) -> Html:
     return Html(html + said.html, "\n".join(filter(None, [first, more, said.text])))
 
 
-@remembered
+@memoised
 def _rewards_of(report: Report) -> pd.DataFrame:
     """The grants by measure; kept."""
     return grants(report).set_index("measure")
 
 
 def commentary_words(report: Report, about: str = WHOLE) -> Html:
-    """What people wrote about a measure, or the whole agreement, for this report; often nothing.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report. A public one shows only what is marked as public.
-    about : str
-        A measure of the assessment, or ``agreement``.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure.
-    """
+    """What people wrote about a measure, or the whole agreement, for this report; often nothing."""
     if about != WHOLE:
         assessment_row(report, about)
     rows = entries(report.commentary, about, report.period.label, report.audience)
@@ -109,17 +96,7 @@ def _stage_words(report: Report, measure: str) -> str:
 def sentences(
     row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
 ) -> str:
-    """Where a measure stands, how likely its target is, what is at stake, and what has changed.
-
-    Parameters
-    ----------
-    row : pandas.Series
-        A row of the assessment.
-    before : pandas.Series, optional
-        Its row in the report of the quarter before; without it nothing is said of changes.
-    reward : pandas.Series, optional
-        Its row of :func:`psa_analysis.grant.grants`, where it counts for the grant.
-    """
+    """Where a measure stands, how likely its target is, what is at stake, and what has changed."""
     said = [_standing_text(row), _stake_text(row, reward)]
     said.append(_change_since_text(row, before))
     return ". ".join(filter(None, said)) + "."
@@ -128,13 +105,7 @@ def sentences(
 def further_sentences(
     row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
 ) -> str:
-    """The range of the forecast, what is still to be done, the direction, and what is not known.
-
-    Parameters
-    ----------
-    row, before, reward : pandas.Series
-        As for :func:`sentences`; an empty text where there is nothing more to say.
-    """
+    """The range of the forecast, what is still to be done, the direction, and what is not known."""
     unit = str(row["unit"])
     said = []
     if pd.notna(row["forecast"]):

@@ -12,16 +12,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from psa_analysis.grant import gain_curve, pot_shares
-from psa_analysis.pipeline import Report, assessment_row
-from psa_analysis.show.table import Html, of_theme, sentence, table
-from psa_analysis.show.words import (
-    amount_text,
-    chance_text,
-    pot_text,
-    unit_of_difference,
-    with_unit,
-)
+from psa_analysis.analysis.grant import gain_curve, pot_shares
+from psa_analysis.report import Report, assessment_row, of_theme
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import amount_text, chance_text, pot_text, unit_of_difference, with_unit
 
 #: Steps that tables show: as forecast, and better by a tenth, a quarter and a half of the way.
 STEPS = (0.0, 0.1, 0.25, 0.5)
@@ -66,11 +60,6 @@ def better_by(report: Report, measure: str) -> float | None:
     """The whole way to the target in the measure's unit, without a sign.
 
     None where nothing can be moved: no forecast, no target, or no start of the way is stated.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure in the assessment.
     """
     row = assessment_row(report, measure)
     start = row["without"] if pd.notna(row["without"]) else row["baseline"]
@@ -81,23 +70,7 @@ def better_by(report: Report, measure: str) -> float | None:
 
 
 def outturn(report: Report, measure: str, step: float) -> Outturn:
-    """What would be said of a measure, were its deciding reading better by a share of the way.
-
-    Parameters
-    ----------
-    report : Report
-    measure : str
-        A measure of the assessment that :func:`better_by` knows a way of.
-    step : float
-        Share of the way to the target; below 0 for a worse reading.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure in the assessment.
-    ValueError
-        If it has no forecast that could be moved.
-    """
+    """What would be said of a measure, were its deciding reading better by a share of the way."""
     row, way = assessment_row(report, measure), better_by(report, measure)
     if way is None:
         raise ValueError(f"there is no forecast of {measure} that could be moved")
@@ -108,10 +81,18 @@ def outturn(report: Report, measure: str, step: float) -> Outturn:
     share = float(pot_shares(report.agreement).get(measure, float("nan")))
     paid = share * gain_curve(report, measure, (0.0, step))[["least", "most"]]
     return Outturn(
-        measure, str(row["title"]), str(row["unit"]), str(row["due"]), step, abs(by),
-        moved.median, moved.chance(target, polarity), outlook.chance(target, polarity),
-        *paid.iloc[1].astype(float), *paid.iloc[0].astype(float),
-    )  # fmt: skip
+        measure,
+        str(row["title"]),
+        str(row["unit"]),
+        str(row["due"]),
+        step,
+        abs(by),
+        moved.median,
+        moved.chance(target, polarity),
+        outlook.chance(target, polarity),
+        *paid.iloc[1].astype(float),
+        *paid.iloc[0].astype(float),
+    )
 
 
 def outturn_words(found: Outturn) -> Html:
@@ -144,22 +125,13 @@ def outturn_words(found: Outturn) -> Html:
 
 
 def outturn_table(report: Report, theme: str | None = None) -> Html:
-    """What better deciding readings would do to the chance and the reward of each measure.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    theme : str, optional
-        A theme of ``agreement.toml``; all of them if not given.
-
-    Raises
-    ------
-    KeyError
-        If there is no such theme.
-    """
-    words = {0.0: "as forecast", 0.1: "a tenth better", 0.25: "a quarter better",
-             0.5: "half better"}  # fmt: skip
+    """What better deciding readings would do to the chance and the reward of each measure."""
+    words = {
+        0.0: "as forecast",
+        0.1: "a tenth better",
+        0.25: "a quarter better",
+        0.5: "half better",
+    }
     made: list[dict[str, str]] = []
     for measure in of_theme(report, theme)["measure"]:
         way = better_by(report, measure)

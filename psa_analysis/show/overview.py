@@ -6,30 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.assessment import STATES
-from psa_analysis.disclosure import WITHHELD
-from psa_analysis.pipeline import Report
+from psa_analysis.analysis.assessment import STATES
+from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.rows import NOT_STATED
+from psa_analysis.report import Report, of_theme
 from psa_analysis.show.chart import GREY, STATE_MARKS, Chart, as_svg, new_figure
-from psa_analysis.show.table import Html, of_theme, states_shown, table, titled
-from psa_analysis.show.words import chance_text, figure_text
+from psa_analysis.show.tables import Html, states_shown, table, titled
+from psa_analysis.words import chance_text, figure_text
 
 
 def overview_table(report: Report, theme: str | None = None) -> Html:
-    """Every measure of the agreement, or of one theme: where it stands and what is asked.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    theme : str, optional
-        A theme of ``agreement.toml``.
-
-    Raises
-    ------
-    KeyError
-        If there is no such theme.
-    """
+    """Every measure of the agreement, or of one theme: where it stands and what is asked."""
     rows = of_theme(report, theme)
     units = rows["unit"]
     frame = pd.DataFrame(
@@ -51,9 +38,10 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
     )
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     return table(
-        frame, f"Every measure of {where}, {report.period}",
+        frame,
+        f"Every measure of {where}, {report.period}",
         numeric=["Baseline", "Latest", "Planned by then", "Target", "Chance of the target"],
-    )  # fmt: skip
+    )
 
 
 def _figures(rows: pd.DataFrame, figure: str, units: pd.Series) -> list[str]:
@@ -114,8 +102,14 @@ def forecast_table(report: Report, theme: str | None = None) -> Html:
             "Note": [one.reason or one.note for one in outlooks],
         }
     )
-    numeric = ["Target", "Middle of the forecast", "Eight in ten chances", "Chance of the target",
-               "Chance of the trigger", "Readings"]  # fmt: skip
+    numeric = [
+        "Target",
+        "Middle of the forecast",
+        "Eight in ten chances",
+        "Chance of the target",
+        "Chance of the trigger",
+        "Readings",
+    ]
     return table(frame, f"How likely each target is to be met, {report.period}", numeric=numeric)
 
 
@@ -175,10 +169,18 @@ def _dots_by_state(
         figure.subplots_adjust(left=0.16, right=0.98, top=0.88, bottom=0.12)
         if states:
             sns.scatterplot(
-                drawn, x="percent", y="measure", hue="state", style="state", hue_order=states,
-                style_order=states, palette={state: STATE_MARKS[state][0] for state in states},
-                markers={state: STATE_MARKS[state][1] for state in states}, s=110, ax=axes,
-            )  # fmt: skip
+                drawn,
+                x="percent",
+                y="measure",
+                hue="state",
+                style="state",
+                hue_order=states,
+                style_order=states,
+                palette={state: STATE_MARKS[state][0] for state in states},
+                markers={state: STATE_MARKS[state][1] for state in states},
+                s=110,
+                ax=axes,
+            )
         for place, style in lines:
             axes.axvline(place, color=GREY, linestyle=style, linewidth=1.2)
         axes.set(xlabel="", ylabel="", xlim=limits)

@@ -6,18 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.findings import shorten
-from psa_analysis.pipeline import Report
-from psa_analysis.returns.partners import due
-from psa_analysis.returns.quality import (
+from psa_analysis.analysis.revisions import (
     corrections_applied,
     definition_breaks,
     findings_by_partner,
     returns_received,
     revisions,
 )
-from psa_analysis.show.table import Html, table
-from psa_analysis.show.words import day_text, figure_text
+from psa_analysis.findings import shorten
+from psa_analysis.report import Report
+from psa_analysis.returns.partners import due
+from psa_analysis.show.tables import Html, table
+from psa_analysis.words import day_text, figure_text
 
 
 def returns_table(report: Report) -> Html:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from psa_analysis.show.chart import BLUE, GREY, Chart, as_svg, new_figure
-from psa_analysis.show.table import Html, sentence, table
+from psa_analysis.show.tables import Html, sentence, table
 
 
 def reliability_table(reliable: pd.DataFrame, of_what: str) -> Html:
@@ -50,19 +50,15 @@ def coverage_table(covered: pd.DataFrame, of_what: str) -> Html:
         }
     )
     return table(
-        frame, f"Readings within the intervals: {of_what}", numeric=list(frame.columns[2:]),
+        frame,
+        f"Readings within the intervals: {of_what}",
+        numeric=list(frame.columns[2:]),
         folded=len(frame) > 8,
-    )  # fmt: skip
+    )
 
 
 def reference_table(scores: pd.DataFrame) -> Html:
-    """Our forecasts beside the best other forecaster, on the reference panels.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        As :func:`psa_analysis.backtest.reference` gives them.
-    """
+    """Our forecasts beside the best other forecaster, on the reference panels."""
     keys = ["per_year", "panel", "history"]
     peers = scores[~scores["method"].str.startswith("psa_analysis")]
     best = peers.loc[peers.groupby(keys)["crps"].idxmin(), [*keys, "method", "crps"]]
@@ -87,13 +83,7 @@ def reference_table(scores: pd.DataFrame) -> Html:
 
 
 def reliability_words(table: pd.DataFrame) -> str:
-    """Of the forecasts that said so many per cent, how many came true: a sentence a line.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As :func:`psa_analysis.backtest.reliability` gives it.
-    """
+    """Of the forecasts that said so many per cent, how many came true: a sentence a line."""
     return "\n".join(
         f"Of the {row.forecasts:,} forecasts that said {100 * row.said_from:.0f} to "
         f"{100 * row.said_to:.0f}%, {row.came_true:.0%} came true."
@@ -102,22 +92,21 @@ def reliability_words(table: pd.DataFrame) -> str:
 
 
 def reliability_chart(table: pd.DataFrame) -> Chart:
-    """What forecasts said against how often it came true: on the line is right.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As :func:`psa_analysis.backtest.reliability` gives it.
-    """
+    """What forecasts said against how often it came true: on the line is right."""
     with new_figure(6, 4.6) as (figure, axes):
         figure.subplots_adjust(left=0.12, right=0.96, top=0.92, bottom=0.14)
         axes.plot([0, 100], [0, 100], color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
         below = 100 * (table["came_true"] - table["low"])
         above = 100 * (table["high"] - table["came_true"])
         axes.errorbar(
-            100 * table["said"], 100 * table["came_true"], yerr=[below, above], fmt="o",
-            color=BLUE, markersize=7, capsize=4,
-        )  # fmt: skip
+            100 * table["said"],
+            100 * table["came_true"],
+            yerr=[below, above],
+            fmt="o",
+            color=BLUE,
+            markersize=7,
+            capsize=4,
+        )
         axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="Chance that was given")
         axes.set_title("Share that came true", loc="left", fontsize=12)
         for axis in (axes.xaxis, axes.yaxis):

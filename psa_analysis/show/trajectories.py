@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.disclosure import NOT_SHOWN
-from psa_analysis.pipeline import Report, assessment_row, readings_not_shown, readings_with_path
-from psa_analysis.returns.explain import explain
+from psa_analysis.analysis.explain import explain
+from psa_analysis.analysis.trajectory import (
+    baseline_end,
+    due_period,
+    planned_path,
+    trigger_path,
+    trigger_value,
+)
+from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
@@ -23,8 +29,9 @@ from psa_analysis.show.chart import (
     new_figure,
     year_step,
 )
-from psa_analysis.show.table import Html, sentence, table, templates
-from psa_analysis.show.words import (
+from psa_analysis.show.tables import Html, sentence, table, templates
+from psa_analysis.words import (
+    NOT_SHOWN,
     STATE_SIGNS,
     counted,
     day_text,
@@ -32,13 +39,6 @@ from psa_analysis.show.words import (
     listed,
     state_text,
     with_unit,
-)
-from psa_analysis.trajectory import (
-    baseline_end,
-    due_period,
-    planned_path,
-    trigger_path,
-    trigger_value,
 )
 
 if TYPE_CHECKING:
@@ -129,20 +129,7 @@ def context_table(report: Report, reference: str) -> Html:
 
 
 def trajectory_chart(report: Report, measure: str) -> Chart:
-    """The readings of one measure against the planned path to its target.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register that is a target or supports one.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure in the assessment.
-    """
+    """The readings of one measure against the planned path to its target."""
     row = assessment_row(report, measure)
     definition = report.agreement.measures.loc[measure]
     own = readings_with_path(report, measure)
@@ -164,8 +151,13 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
                 _draw_break(axes, own)
         elif len(gaps):
             # Low, since a target without a path stands in the middle.
-            axes.text(0.5, 0.15, "Readings not shown: small numbers", transform=axes.transAxes,
-                      ha="center")  # fmt: skip
+            axes.text(
+                0.5,
+                0.15,
+                "Readings not shown: small numbers",
+                transform=axes.transAxes,
+                ha="center",
+            )
         elif not labels:
             axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
         axes.margins(x=0.02, y=0.12)
@@ -187,9 +179,15 @@ def _draw_break(axes: Axes, own: pd.DataFrame) -> None:
     begins = own["period_end"].iloc[0]
     axes.axvline(begins, color=GREY, linewidth=1)
     axes.annotate(
-        "[b] new definition", (begins, 1), (4, -4), xycoords=("data", "axes fraction"),
-        textcoords="offset points", color=GREY, fontsize=10, va="top",
-    )  # fmt: skip
+        "[b] new definition",
+        (begins, 1),
+        (4, -4),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        color=GREY,
+        fontsize=10,
+        va="top",
+    )
 
 
 def _trajectory_shown(data: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
@@ -252,9 +250,13 @@ def _draw_fan(axes: Axes, fan: pd.DataFrame, own: pd.DataFrame, unit: str) -> La
         fan = pd.concat([begin, fan], ignore_index=True)
     for percent, shade in ((80, 0.15), (50, 0.25)):
         axes.fill_between(
-            fan["period_end"], fan[f"low_{percent}"], fan[f"high_{percent}"],
-            color=BLUE, alpha=shade, linewidth=0,
-        )  # fmt: skip
+            fan["period_end"],
+            fan[f"low_{percent}"],
+            fan[f"high_{percent}"],
+            color=BLUE,
+            alpha=shade,
+            linewidth=0,
+        )
     axes.plot(fan["period_end"], fan["median"], color=BLUE, linestyle=":", linewidth=2)
     due = fan.iloc[-1]
     for end in ("low_80", "high_80"):
@@ -275,9 +277,14 @@ def _draw_readings(
     axes.plot(line["period_end"], line["reading"], color=BLUE)
     axes.plot(own["period_end"][firm], own["reading"][firm], "o", color=BLUE, markersize=6)
     axes.plot(
-        own["period_end"][~firm], own["reading"][~firm], "o",
-        markerfacecolor="white", markeredgecolor=BLUE, markeredgewidth=2, markersize=7,
-    )  # fmt: skip
+        own["period_end"][~firm],
+        own["reading"][~firm],
+        "o",
+        markerfacecolor="white",
+        markeredgecolor=BLUE,
+        markeredgewidth=2,
+        markersize=7,
+    )
     last = own.iloc[-1]
     text = f"{last['period']}: {figure_text(last['reading'], unit)}"
     if not ahead:
@@ -285,11 +292,16 @@ def _draw_readings(
     # Above a rising line and below a falling one, to the left: line and fan are elsewhere.
     falling = last["reading"] < own["reading"].mean()
     axes.annotate(
-        text, (last["period_end"], last["reading"]), (-10, -24 if falling else 24),
-        textcoords="offset points", color=BLUE, ha="right", fontsize=11,
+        text,
+        (last["period_end"], last["reading"]),
+        (-10, -24 if falling else 24),
+        textcoords="offset points",
+        color=BLUE,
+        ha="right",
+        fontsize=11,
         va="top" if falling else "bottom",
         bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-    )  # fmt: skip
+    )
     return []
 
 
@@ -333,15 +345,30 @@ def small_multiples(report: Report) -> Chart:
     with new_figure(8, height) as (figure, axes):
         axes.remove()
         figure.subplots_adjust(
-            left=0.03, right=0.97, top=1 - 0.62 / height, bottom=0.3 / height, wspace=0.12,
+            left=0.03,
+            right=0.97,
+            top=1 - 0.62 / height,
+            bottom=0.3 / height,
+            wspace=0.12,
             hspace=0.85,
-        )  # fmt: skip
+        )
         for place, row in rows.iterrows():
             panel = figure.add_subplot(down, across, int(str(place)) + 1)
             _draw_small(panel, report, row)
         svg = as_svg(figure)
-    names = ["measure", "title", "state", "latest", "latest_period", "planned", "forecast",
-             "low_80", "high_80", "target", "due"]  # fmt: skip
+    names = [
+        "measure",
+        "title",
+        "state",
+        "latest",
+        "latest_period",
+        "planned",
+        "forecast",
+        "low_80",
+        "high_80",
+        "target",
+        "due",
+    ]
     data = rows[names]
     by_state = [
         f"{state}: {listed(own['measure'].tolist())}"
@@ -356,8 +383,12 @@ def small_multiples(report: Report) -> Chart:
 
 def _small_shown(rows: pd.DataFrame) -> pd.DataFrame:
     """The figures of the small pictures as a reader expects them."""
-    headings = {"latest": "Latest", "planned": "Planned by then", "forecast": "Forecast",
-                "target": "Target"}  # fmt: skip
+    headings = {
+        "latest": "Latest",
+        "planned": "Planned by then",
+        "forecast": "Forecast",
+        "target": "Target",
+    }
     shown = rows[["measure", "title", "state"]].set_axis(
         ["Measure", "What is measured", "State"], axis=1
     )
@@ -384,9 +415,14 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
         # Hollow where the figure may still change, as in the large charts.
         firm = last["flag"] in ("final", "revised")
         axes.plot(
-            [last["period_end"]], [last["reading"]], marker, markersize=9, color=colour,
-            markerfacecolor=colour if firm else "white", markeredgewidth=2,
-        )  # fmt: skip
+            [last["period_end"]],
+            [last["reading"]],
+            marker,
+            markersize=9,
+            color=colour,
+            markerfacecolor=colour if firm else "white",
+            markeredgewidth=2,
+        )
     elif pd.isna(row["target"]):
         axes.text(0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", fontsize=10)
     figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"

@@ -6,16 +6,32 @@ from datetime import date
 
 import pandas as pd
 
+#: Why a figure is missing from a public report.
+NOT_SHOWN = "not shown: small numbers"
+
 #: A sign beside each state, so that it is never told by colour alone.
 STATE_SIGNS = {
-    "achieved": "✔", "partly achieved": "◐", "missed": "✘",
-    "on track": "●", "at risk": "▲", "off track": "✖",
-    "done": "✔", "done late": "◆", "overdue": "■",
-}  # fmt: skip
+    "achieved": "✔",
+    "partly achieved": "◐",
+    "missed": "✘",
+    "on track": "●",
+    "at risk": "▲",
+    "off track": "✖",
+    "done": "✔",
+    "done late": "◆",
+    "overdue": "■",
+}
 
 
-_DECIMALS = {"percent": 1, "percent change": 1, "percentage points": 1, "index": 1,
-             "million journeys": 2, "million pounds": 1, "per 1,000 residents": 1}  # fmt: skip
+_DECIMALS = {
+    "percent": 1,
+    "percent change": 1,
+    "percentage points": 1,
+    "index": 1,
+    "million journeys": 2,
+    "million pounds": 1,
+    "per 1,000 residents": 1,
+}
 
 
 def decimals(value: float, unit: str) -> int:
@@ -31,15 +47,7 @@ def day_text(day: date) -> str:
 
 
 def figure_text(value: float, unit: str) -> str:
-    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
-
-    Parameters
-    ----------
-    value : float
-        The figure; a missing one gives a dash.
-    unit : str
-        The measure's unit.
-    """
+    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``."""
     if pd.isna(value):
         return "–"
     text = f"{abs(value):,.{decimals(value, unit)}f}"
@@ -61,19 +69,7 @@ def signed(value: float, decimals: int = 1) -> str:
 
 
 def difference_text(value: float, unit: str, signed: bool = True, named: bool = False) -> str:
-    """A difference in a unit: ``−0.24`` or, named, ``0.24 percentage points``.
-
-    Parameters
-    ----------
-    value : float
-        The difference; a missing one gives a dash.
-    unit : str
-        The unit of what differs; percentages differ by percentage points.
-    signed : bool
-        Whether its sign is shown.
-    named : bool
-        Whether the unit follows, and the figure has one decimal, as in a sentence.
-    """
+    """A difference in a unit: ``−0.24`` or, named, ``0.24 percentage points``."""
     if pd.isna(value):
         return "–"
     points = unit in ("percent", "percent change", "percentage points")
@@ -140,13 +136,7 @@ def pot_text(least: float, most: float) -> str:
 
 
 def chance_text(chance: float) -> str:
-    """A chance in whole per cent, or ``under 1%`` or ``over 99%``.
-
-    Parameters
-    ----------
-    chance : float
-        0 to 1; a missing one gives a dash.
-    """
+    """A chance in whole per cent, or ``under 1%`` or ``over 99%``."""
     if pd.isna(chance):
         return "–"
     if chance < 0.01:

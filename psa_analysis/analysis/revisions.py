@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
+from psa_analysis.analysis.readings import readings, splice, with_compared
 from psa_analysis.findings import COLUMNS, Finding, to_frame
-from psa_analysis.performance import readings, splice, with_compared
 from psa_analysis.periods import period_containing
-from psa_analysis.pipeline import Report
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 
 
@@ -44,14 +44,7 @@ def corrections_applied(report: Report) -> pd.DataFrame:
 
 
 def revisions(report: Report) -> pd.DataFrame:
-    """Figures of the agreement's area that have changed since the report before.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``measure``, ``period``, ``before``, ``now``, ``flag``, and what the revision changed: the
-        reading of that period then and now (``reading_before``, ``reading_now``).
-    """
+    """Figures of the agreement's area that have changed since the report before."""
     agreement = report.agreement
     earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
     days = timedelta(days=agreement.settings.calendar.cut_off_days)
@@ -72,15 +65,7 @@ def revisions(report: Report) -> pd.DataFrame:
 
 
 def definition_breaks(report: Report) -> pd.DataFrame:
-    """Measures that continue another under a new definition, and how the two can be joined.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per measure and area with readings of both definitions: ``measure``,
-        ``continues``, ``area``, and ``method``, which says how :func:`splice` joins them, or
-        that no period has both.
-    """
+    """Measures that continue another under a new definition, and how the two can be joined."""
     measures = report.agreement.measures["continues"]
     read = report.readings[report.readings["reading"].notna()]
     rows = []

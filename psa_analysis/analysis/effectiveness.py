@@ -28,8 +28,8 @@ from typing import Any
 
 import pandas as pd
 
+from psa_analysis.analysis.readings import readings, splice, weakest
 from psa_analysis.findings import Finding
-from psa_analysis.performance import readings, splice, weakest
 from psa_analysis.periods import parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.settings import EffectivenessSection
@@ -87,9 +87,17 @@ AGREES_WITHIN = 0.05
 
 #: Columns that hold no figure.
 _TEXT = {
-    "component", "indicator", "title", "year", "polarity", "change", "definition", "missing",
-    "flag", "illustrative",
-}  # fmt: skip
+    "component",
+    "indicator",
+    "title",
+    "year",
+    "polarity",
+    "change",
+    "definition",
+    "missing",
+    "flag",
+    "illustrative",
+}
 
 
 @dataclass(frozen=True)
@@ -138,24 +146,7 @@ _Row = dict[str, Any]
 def contribution(
     baseline: Fraction, figure: Fraction, share: Fraction, polarity: str, change: str
 ) -> Fraction:
-    """The points that one indicator adds to its component's index of performance.
-
-    Parameters
-    ----------
-    baseline, figure : Fraction
-        The indicator's figures, in one unit.
-    share : Fraction
-        Its share of the basket's weight, 0 to 1.
-    polarity : {"higher", "lower"}
-        Which is better.
-    change : {"relative", "points"}
-        Whether the change is measured against the baseline's figure or against 100 %.
-
-    Raises
-    ------
-    ValueError
-        If the change is relative and the baseline's figure is not above 0.
-    """
+    """The points that one indicator adds to its component's index of performance."""
     if change == "relative" and baseline <= 0:
         raise ValueError("a relative change needs a baseline's figure above 0")
     better = figure - baseline if polarity == "higher" else baseline - figure
@@ -163,22 +154,7 @@ def contribution(
 
 
 def effectiveness(read: pd.DataFrame, agreement: Agreement, until: date) -> Effectiveness:
-    """Work out the indices of every component, and of all together.
-
-    Parameters
-    ----------
-    read : pandas.DataFrame
-        As :func:`psa_analysis.performance.readings` gives them, from what was known.
-    agreement : Agreement
-        The register, with its baskets.
-    until : date
-        Periods that end later are left out.
-
-    Returns
-    -------
-    Effectiveness
-        With empty tables if the agreement has no basket, or the baseline year has not ended.
-    """
+    """Work out the indices of every component, and of all together."""
     made_from = agreement.settings.effectiveness
     indicators: list[_Row] = []
     components: list[_Row] = []
@@ -272,11 +248,13 @@ def _agreed(
         if one.value is not None:
             used = [one, *(of[y] for of in (own, later) for y in both)]
             linked[year] = _Figure(
-                Fraction(str(float(moved[year]))), "", weakest(figure.flag for figure in used),
+                Fraction(str(float(moved[year]))),
+                "",
+                weakest(figure.flag for figure in used),
                 any(figure.illustrative for figure in used),
                 f"counted as {name}, which is {'less' if moved[year] > new[year] else 'more'} by "
                 f"{abs(moved[year] - new[year]):.4g} in the mean of {', '.join(both)}, and linked",
-            )  # fmt: skip
+            )
     return {**lacking, **own, **linked}
 
 
@@ -305,21 +283,31 @@ def _indicators(agreement: Agreement, years: tuple[str, ...], figures: _Figures)
             else:
                 points = contribution(baseline.value, figure.value, share, polarity, row.change)
             yield {
-                "component": row.component, "indicator": row.indicator,
-                "title": measures.at[row.indicator, "title"], "year": year,
-                "polarity": polarity, "change": row.change, "share": share,
-                "baseline": baseline.value, "figure": figure.value, "contribution": points,
-                "definition": figure.definition, "missing": missing,
+                "component": row.component,
+                "indicator": row.indicator,
+                "title": measures.at[row.indicator, "title"],
+                "year": year,
+                "polarity": polarity,
+                "change": row.change,
+                "share": share,
+                "baseline": baseline.value,
+                "figure": figure.value,
+                "contribution": points,
+                "definition": figure.definition,
+                "missing": missing,
                 "flag": weakest([baseline.flag, figure.flag]),
                 "illustrative": row.illustrative == "yes"
-                or baseline.illustrative or figure.illustrative,
-            }  # fmt: skip
+                or baseline.illustrative
+                or figure.illustrative,
+            }
 
 
 def _components(
-    indicators: list[_Row], years: tuple[str, ...], figures: _Figures,
+    indicators: list[_Row],
+    years: tuple[str, ...],
+    figures: _Figures,
     made_from: EffectivenessSection,
-) -> Iterator[_Row]:  # fmt: skip
+) -> Iterator[_Row]:
     """The indices of each component in each year."""
     names = list(dict.fromkeys(row["component"] for row in indicators))
     deflator = figures.get((made_from.deflator, made_from.deflator_area), {})
@@ -346,14 +334,19 @@ def _components(
                 series.get(at, _NONE) for series in (budget, deflator) for at in (year, years[0])
             ]
             yield {
-                "component": name, "year": year, "share": shares[name],
-                "net_budget": used[0].value, "real_budget": real, "performance": performance,
-                "cost": cost, **_ratio(performance, cost),
+                "component": name,
+                "year": year,
+                "share": shares[name],
+                "net_budget": used[0].value,
+                "real_budget": real,
+                "performance": performance,
+                "cost": cost,
+                **_ratio(performance, cost),
                 "missing": "; ".join([*lacking, *unpriced]),
                 "flag": weakest([*(row["flag"] for row in own), *(one.flag for one in used)]),
                 "illustrative": any(row["illustrative"] for row in own)
                 or any(one.illustrative for one in used),
-            }  # fmt: skip
+            }
 
 
 def _shares(
@@ -408,12 +401,15 @@ def _overall(
         own = [row for row in components if row["year"] == year]
         performance, cost = _mean(own, "performance"), _mean(own, "cost")
         yield {
-            "year": year, "performance": performance, "cost": cost, **_ratio(performance, cost),
+            "year": year,
+            "performance": performance,
+            "cost": cost,
+            **_ratio(performance, cost),
             "returned": returned.get(year, _NONE).value,
             "missing": "; ".join(row["component"] for row in own if row["missing"]),
             "flag": weakest(row["flag"] for row in own),
             "illustrative": any(row["illustrative"] for row in own),
-        }  # fmt: skip
+        }
 
 
 def _mean(rows: list[_Row], index: str) -> Fraction | None:
@@ -428,13 +424,6 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
 
     Of each figure the newest vintage is looked at. A component of which nothing has come in for a
     year is only late, which is no finding.
-
-    Parameters
-    ----------
-    observations : pandas.DataFrame
-        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
-    agreement : Agreement
-        The register, with its baskets.
     """
     made_from, baskets = agreement.settings.effectiveness, agreement.baskets
     if made_from is None or baskets.empty:
@@ -465,12 +454,16 @@ def _gaps(made: Effectiveness, agreement: Agreement) -> Iterator[Finding]:
     lacking = own[(own["missing"] != "") & (later | (own["year"] == baseline))]
     for one in lacking.itertuples():
         yield Finding(
-            "warning", "raw/register/baskets.csv",
+            "warning",
+            "raw/register/baskets.csv",
             f"a figure of {one.component} that can be used in its index ({one.missing})",
             "Ask for it, or agree what replaces it: until then that index has no figure.",
-            row=int(rows[one.component, one.indicator]), column="indicator",
-            found=one.indicator, measure=one.indicator, period=str(one.year),
-        )  # fmt: skip
+            row=int(rows[one.component, one.indicator]),
+            column="indicator",
+            found=one.indicator,
+            measure=one.indicator,
+            period=str(one.year),
+        )
 
 
 def _other_index(
@@ -483,10 +476,15 @@ def _other_index(
     own = read[(read["measure"] == made_from.index) & (read["area"] == area)]
     for row in own[own["period"].isin(overall.index[apart])].itertuples():
         yield Finding(
-            "warning", row.file,
+            "warning",
+            row.file,
             f"{overall.at[row.period, 'ratio']:.2f}, the index that the baskets give for "
             f"{row.period}",
             "Ask which is right: baskets, budgets, deflator or this figure.",
-            row=int(row.row), column="value", found=f"{row.reading:.10g}",
-            measure=made_from.index, sheet=row.sheet or None, period=row.period,
-        )  # fmt: skip
+            row=int(row.row),
+            column="value",
+            found=f"{row.reading:.10g}",
+            measure=made_from.index,
+            sheet=row.sheet or None,
+            period=row.period,
+        )

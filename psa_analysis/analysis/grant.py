@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.links import correlation_matrix, held_together
-from psa_analysis.outlook import Outlook
+from psa_analysis.analysis.outlook import Outlook
+from psa_analysis.analysis.trajectory import exact
 from psa_analysis.periods import parse_period, period_containing
-from psa_analysis.pipeline import Report, remembered
 from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.links import correlation_matrix, held_together
 from psa_analysis.register.settings import Settings
-from psa_analysis.trajectory import exact
+from psa_analysis.report import Report, memoised
 
 Floats = NDArray[np.float64]
 
@@ -65,11 +65,6 @@ def proportion(outturn: Fraction, without: Fraction, target: Fraction) -> Fracti
 
     The rule of first-generation agreements, the same for both polarities; below 0 for an outturn
     worse than without the agreement, above 1 for one better than the target.
-
-    Raises
-    ------
-    ValueError
-        If the target is no further than performance without the agreement.
     """
     if target == without:
         raise ValueError("the target equals performance without the agreement: there is no stretch")
@@ -77,15 +72,7 @@ def proportion(outturn: Fraction, without: Fraction, target: Fraction) -> Fracti
 
 
 def paid(reached: Fraction, trigger: Fraction) -> Fraction:
-    """The proportion of the reward that is paid: nothing below the trigger, then p, at most 1.
-
-    Parameters
-    ----------
-    reached : Fraction
-        p, as :func:`proportion` gives it.
-    trigger : Fraction
-        The share of the stretch from which grant is paid; exactly the trigger pays.
-    """
+    """The proportion of the reward that is paid: nothing below the trigger, then p, at most 1."""
     return min(reached, Fraction(1)) if reached >= trigger else Fraction(0)
 
 
@@ -212,21 +199,9 @@ def _rewards(report: Report) -> dict[str, _Reward]:
     }
 
 
-@remembered
+@memoised
 def grants(report: Report) -> pd.DataFrame:
-    """What each measure's reward has come to, or may come to.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`GRANT_COLUMNS`; one row per measure that counts for the grant, in
-        the register's order.
-    """
+    """What each measure's reward has come to, or may come to."""
     shares, whole = pot_shares(report.agreement), pot(report.agreement.settings)
     copied = ["reference", "theme", "title", "unit", "without", "without_status", "target"]
     table = []
@@ -291,23 +266,9 @@ class WholeGrant:
         )
 
 
-@remembered
+@memoised
 def whole_grant(report: Report, links: float | None = None, draws: int = DRAWS) -> WholeGrant:
     """Simulate the whole agreement's reward, linked measures together.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    links : float, optional
-        A correlation for every link of the register in place of the stated ones, to show what
-        the choice does; 0 for none. As much of it is taken as the links can hold together.
-    draws : int
-        How many.
-
-    Returns
-    -------
-    WholeGrant
 
     Notes
     -----
@@ -335,24 +296,7 @@ def _together(agreement: Agreement, measures: list[str], links: float | None) ->
 def simulate(
     parts: list[tuple[float, Floats, Floats]], together: Floats, draws: int, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Joint draws of a weighted sum whose parts are given by draws of their own.
-
-    Parameters
-    ----------
-    parts : list of (share, least, most)
-        Weight of each part, and two sets of draws of it.
-    together : array, parts x parts
-        Correlation of the normal variables behind the parts; positive semidefinite.
-    draws : int
-        How many joint draws.
-    seed : int
-        The same seed gives the same draws.
-
-    Returns
-    -------
-    least, most : numpy.ndarray
-        One sum per joint draw.
-    """
+    """Joint draws of a weighted sum whose parts are given by draws of their own."""
     least, most = np.zeros(draws), np.zeros(draws)
     if not parts:
         return least, most
@@ -369,23 +313,9 @@ def simulate(
     return least, most
 
 
-@remembered
+@memoised
 def gains(report: Report) -> pd.DataFrame:
-    """What a better outturn would bring, measure by measure.
-
-    Parameters
-    ----------
-    report : Report
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per measure whose outturn is not final and of which something can be said:
-        ``measure``, ``title``, ``unit``, ``step`` (a tenth of the way from the baseline, or from
-        ``without``, to the target, in the measure's unit), ``least`` and ``most`` (what that step
-        adds to the expected grant, as a share of the pot), ``unit_least`` and ``unit_most`` (the
-        same for one unit); most gain first.
-    """
+    """What a better outturn would bring, measure by measure."""
     shares = pot_shares(report.agreement)
     table = []
     for name in shares:
@@ -401,35 +331,23 @@ def gains(report: Report) -> pd.DataFrame:
         by_unit = one.iloc[1] - one.iloc[0]
         table.append(
             {
-                "measure": name, "title": row["title"], "unit": row["unit"], "step": step,
-                "least": share * added["least"], "most": share * added["most"],
-                "unit_least": share * by_unit["least"], "unit_most": share * by_unit["most"],
+                "measure": name,
+                "title": row["title"],
+                "unit": row["unit"],
+                "step": step,
+                "least": share * added["least"],
+                "most": share * added["most"],
+                "unit_least": share * by_unit["least"],
+                "unit_most": share * by_unit["most"],
             }
-        )  # fmt: skip
+        )
     columns = ["measure", "title", "unit", "step", "least", "most", "unit_least", "unit_most"]
     found = pd.DataFrame(table, columns=columns)
     return found.sort_values(["most", "least"], ascending=False).reset_index(drop=True)
 
 
 def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
-    """The expected proportion of a measure's reward, were its due reading better by so much.
-
-    Parameters
-    ----------
-    report : Report
-    measure : str
-        A measure that counts for the grant.
-    steps : tuple of float
-        How much better, as shares of the way to the target from ``without`` or, where that is not
-        stated, from the baseline.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``step``, ``least``, ``most`` and ``certain`` (what would be paid at the most if the reading
-        were the middle of the forecast so moved, and no chance about it), one row per step; empty
-        where the outturn is final, where nothing can be said, or where no start is stated.
-    """
+    """The expected proportion of a measure's reward, were its due reading better by so much."""
     row = report.rows[measure]
     columns = ["step", "least", "most", "certain"]
     empty = pd.DataFrame(columns=columns, dtype=float)
@@ -450,14 +368,7 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
 
 
 def on_account(report: Report) -> dict[str, Fraction | None]:
-    """The share of the pot paid on account for each measure that has an interim level.
-
-    Returns
-    -------
-    dict
-        By measure: its part of the pot if the interim reading is final and reaches the level, 0
-        if it does not, None while that cannot be said.
-    """
+    """The share of the pot paid on account for each measure that has an interim level."""
     grant, measures = report.agreement.settings.grant, report.agreement.measures
     shares = pot_shares(report.agreement)
     area = report.agreement.settings.agreement.area
@@ -482,13 +393,6 @@ def on_account(report: Report) -> dict[str, Fraction | None]:
 
 def payments(report: Report) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per payment, in order of time: ``year`` (financial year), ``what``, ``least`` and
-        ``most`` (expected share of the pot), ``pounds_least`` and ``pounds_most``, and where the
-        split is stated ``capital_least`` and ``capital_most``, the capital part of the pounds.
 
     Notes
     -----
@@ -536,16 +440,7 @@ def payments(report: Report) -> pd.DataFrame:
 
 
 def by_partner(report: Report) -> pd.DataFrame:
-    """What rests on each partner: the rewards of all targets that it takes part in.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``partner`` (as targets.csv names it), ``targets`` (their references), ``pot_share``,
-        ``least`` and ``most`` (expected share of the pot); most first. A target with several
-        partners counts whole for each, so the rows do not add up. Missing where nothing can be
-        said of any of a partner's targets.
-    """
+    """What rests on each partner: the rewards of all targets that it takes part in."""
     table = grants(report)
     table["least"] *= table["pot_share"]
     table["most"] *= table["pot_share"]
@@ -553,10 +448,11 @@ def by_partner(report: Report) -> pd.DataFrame:
     takes_part = report.agreement.targets["partners"].explode().dropna().rename("partner")
     joined = takes_part.to_frame().join(sums, how="inner").reset_index(names="reference")
     found = joined.groupby("partner", as_index=False, sort=False).agg(
-        targets=("reference", list), pot_share=("pot_share", "sum"),
+        targets=("reference", list),
+        pot_share=("pot_share", "sum"),
         least=("least", lambda own: own.sum(min_count=1)),
         most=("most", lambda own: own.sum(min_count=1)),
-    )  # fmt: skip
+    )
     return found.sort_values(["most", "least"], ascending=False, kind="stable").reset_index(
         drop=True
     )

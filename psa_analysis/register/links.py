@@ -12,15 +12,7 @@ Floats = NDArray[np.float64]
 
 
 def linked(row: pd.Series, topics: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """The pairs of references that a link is about: a topic stands for several.
-
-    Parameters
-    ----------
-    row : pandas.Series
-        A row of ``Agreement.links``.
-    topics : mapping
-        ``[topics]`` of the settings.
-    """
+    """The pairs of references that a link is about: a topic stands for several."""
     others = topics.get(row["linked_to"], [row["linked_to"]])
     return [(row["reference"], other) for other in others if other != row["reference"]]
 
@@ -31,26 +23,7 @@ def correlation_matrix(
     topics: Mapping[str, Sequence[str]],
     every: float | None = None,
 ) -> Floats:
-    """How measures go together, by the links between the targets that they belong to.
-
-    Parameters
-    ----------
-    references : sequence of str
-        The target of each measure.
-    links : pandas.DataFrame
-        ``Agreement.links``.
-    topics : mapping
-        ``[topics]`` of the settings.
-    every : float, optional
-        One correlation for every link instead of the stated ones.
-
-    Returns
-    -------
-    numpy.ndarray
-        Measures x measures: 1 on the diagonal, the correlation of the link where one joins their
-        targets and has one, 0 everywhere else. It says how good outturns go together, whichever
-        way is up; nothing makes sure that all of them can hold (:func:`held_together`).
-    """
+    """How measures go together, by the links between the targets that they belong to."""
     matrix = np.eye(len(references))
     for _, row in links.iterrows():
         strength = row["correlation"] if every is None else every

@@ -8,56 +8,40 @@ from pathlib import Path
 
 import pandas as pd
 
+from psa_analysis.analysis.readings import observations_used
 from psa_analysis.findings import ParameterError
-from psa_analysis.performance import observations_used
-from psa_analysis.pipeline import (
-    Report,
-    assessment_row,
-    day_text,
-    readings_with_path,
-)
 from psa_analysis.register.rows import FIGURES, NOT_STATED
+from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
-from psa_analysis.show.words import figure_text, state_text, with_unit
+from psa_analysis.words import day_text, figure_text, state_text, with_unit
 
 
 def cells_used(report: Report, measure: str) -> pd.DataFrame:
-    """The cells behind the latest reading of one measure.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the assessment.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per observation: ``part`` (reading, base or comparator), ``measure``, ``area``,
-        ``period``, ``value``, ``flag``, ``received``, ``correction``, ``file``, ``sheet``,
-        ``cell`` and ``text``, which is what stands in that cell now.
-
-    Raises
-    ------
-    KeyError
-        If the measure is not in the assessment.
-    ParameterError
-        If the report is for the public, whom no cell may be shown.
-    """
+    """The cells behind the latest reading of one measure."""
     row = assessment_row(report, measure)
     if report.audience == "public":
         raise ParameterError("cells of returns are for internal reports: open one of that audience")
     columns = [
-        "part", "measure", "area", "period", "value", "flag", "received", "correction", "file",
+        "part",
+        "measure",
+        "area",
+        "period",
+        "value",
+        "flag",
+        "received",
+        "correction",
+        "file",
         "sheet",
-    ]  # fmt: skip
+    ]
     if pd.isna(row["latest"]):
         return pd.DataFrame(columns=[*columns, "cell", "text"])
     used = observations_used(
-        report.known, report.agreement, measure,
-        report.agreement.settings.agreement.area, row["latest_period"],
-    )  # fmt: skip
+        report.known,
+        report.agreement,
+        measure,
+        report.agreement.settings.agreement.area,
+        row["latest_period"],
+    )
     made = used[columns].assign(cell=used["column"] + used["row"].astype(str))
     folder = report.agreement.folder
     grids = {
@@ -116,9 +100,10 @@ def explain(report: Report, measure: str) -> Iterator[str]:
         yield f"Late       the return for {row['expected_period']} had not come in"
     cells = cells_used(report, measure)
     parts = (
-        ("base", "Base made from"), ("reading", "Latest made from"),
+        ("base", "Base made from"),
+        ("reading", "Latest made from"),
         ("comparator", "Compared with"),
-    )  # fmt: skip
+    )
     for part, title in parts:
         mine = cells[cells["part"] == part]
         if len(mine):

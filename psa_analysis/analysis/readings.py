@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.intervals import reading_intervals
+from psa_analysis.analysis.intervals import reading_intervals
 from psa_analysis.periods import (
     KIND_OF_FREQUENCY,
     Period,
@@ -83,20 +83,7 @@ _FLAG_ORDER = ["final", "revised", "estimated", "provisional", "suppressed"]
 
 
 def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
-    """Make the reading that counts for every period that was observed.
-
-    Parameters
-    ----------
-    known : pandas.DataFrame
-        Observations with one vintage each (:func:`psa_analysis.returns.cleaning.as_of`).
-    agreement : Agreement
-        The register that says each measure's basis.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`READING_COLUMNS`, in order of measure, area and period.
-    """
+    """Make the reading that counts for every period that was observed."""
     if known.empty:
         # Typed, so that an agreement without a return yet can be assessed like any other.
         empty = pd.DataFrame(columns=list(READING_COLUMNS))
@@ -192,9 +179,19 @@ class _Observed:
             for column in (self._period, self._end, self._flag, self._illustrative)
         )
         return _Series(
-            basis or measure["basis"], area, rows, period, end, value, over, under, flag,
-            illustrative, [""] * len(rows), [""] * len(rows),
-        )  # fmt: skip
+            basis or measure["basis"],
+            area,
+            rows,
+            period,
+            end,
+            value,
+            over,
+            under,
+            flag,
+            illustrative,
+            [""] * len(rows),
+            [""] * len(rows),
+        )
 
 
 def _read(
@@ -225,9 +222,7 @@ def _read(
 
 
 #: Bases whose readings are counts or shares themselves.
-_COUNTED = {
-    "point", "annual", "year_to_date", "rolling_12m", "cumulative", "change_from_baseline",
-}  # fmt: skip
+_COUNTED = {"point", "annual", "year_to_date", "rolling_12m", "cumulative", "change_from_baseline"}
 
 
 def _with_limits(result: pd.DataFrame, made: list[_Series], measures: pd.DataFrame) -> pd.DataFrame:
@@ -253,16 +248,7 @@ def _with_limits(result: pd.DataFrame, made: list[_Series], measures: pd.DataFra
 
 
 def periods_used(basis: str, frequency: str, end: date) -> int:
-    """How many of its periods, the last of them ending on a day, a reading is made from.
-
-    Parameters
-    ----------
-    basis : {"annual", "year_to_date", "rolling_12m", "change_from_baseline"}
-    frequency : str
-        The measure's; anything but quarterly has one period a year.
-    end : date
-        The reading's last day.
-    """
+    """How many of its periods, the last of them ending on a day, a reading is made from."""
     if frequency != "quarterly":
         return 1
     return quarter_number(end.month) if basis == "year_to_date" else 4
@@ -271,22 +257,7 @@ def periods_used(basis: str, frequency: str, end: date) -> int:
 def added_up(
     values: Floats, numerators: Floats, denominators: Floats, unit: str
 ) -> tuple[Floats, str]:
-    """Several periods' figures as one: their sum, or for rates that of all their cases.
-
-    Parameters
-    ----------
-    values, numerators, denominators : numpy.ndarray
-        Shape (..., periods); the last two count for rates only.
-    unit : str
-        What the values are in; ``""`` for what is counted.
-
-    Returns
-    -------
-    made : numpy.ndarray
-        Shape (...), in the unit; missing where it cannot be made or a value is missing.
-    why_not : str
-        Why figures of this kind cannot be added up, else empty.
-    """
+    """Several periods' figures as one: their sum, or for rates that of all their cases."""
     factor = rate_factor(unit)
     if values.shape[-1] == 1:
         return values[..., 0], ""
@@ -318,9 +289,14 @@ def _windows(series: _Series, measure: pd.Series) -> _Series:
     pooled, frequency = rate_factor(unit) is not None, measure["frequency"]
     over, under, months = series.numerator, series.denominator, series.months
     result = replace(
-        series, reading=series.none, numerator=over.copy(), denominator=under.copy(),
-        flag=[], illustrative=[], missing=[],
-    )  # fmt: skip
+        series,
+        reading=series.none,
+        numerator=over.copy(),
+        denominator=under.copy(),
+        flag=[],
+        illustrative=[],
+        missing=[],
+    )
     for here, end in enumerate(series.end):
         wanted = periods_used(series.basis, frequency, end)
         begin = _first_used(months, here, wanted)
@@ -346,9 +322,14 @@ def _mean_of_years(series: _Series, measure: pd.Series) -> _Series:
     at = {period: here for here, period in enumerate(series.period)}
     over, under = series.numerator, series.denominator
     result = replace(
-        series, reading=series.none, numerator=over.copy(), denominator=under.copy(),
-        flag=[], illustrative=[], missing=[],
-    )  # fmt: skip
+        series,
+        reading=series.none,
+        numerator=over.copy(),
+        denominator=under.copy(),
+        flag=[],
+        illustrative=[],
+        missing=[],
+    )
     for here, label in enumerate(series.period):
         span = _years_to(parse_period(label, kind), years)
         window = [at[one.label] for year in span for one in year if one.label in at]
@@ -484,17 +465,7 @@ def _ranked(
 
 
 def place(own: float, figures: pd.Series, highest_first: bool) -> int:
-    """The place of one figure among others, 1 for the best; equals share the better place.
-
-    Parameters
-    ----------
-    own : float
-        The figure that is ranked; whether it stands among the others makes no difference.
-    figures : pandas.Series
-        The figures of the family, none missing.
-    highest_first : bool
-        Whether the highest figure has place 1.
-    """
+    """The place of one figure among others, 1 for the best; equals share the better place."""
     better = figures > own if highest_first else figures < own
     return 1 + int(better.sum())
 
@@ -580,25 +551,7 @@ def weakest(flags: Iterable[str]) -> str:
 def observations_used(
     known: pd.DataFrame, agreement: Agreement, measure: str, area: str, period: str
 ) -> pd.DataFrame:
-    """The observations that one reading was made from.
-
-    Parameters
-    ----------
-    known : pandas.DataFrame
-        Observations with one vintage each, as :func:`readings` was given them.
-    agreement : Agreement
-        The register that says the measure's basis.
-    measure, area, period : str
-        Which reading.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of `known`, each part in order of period, with a column ``part``: ``reading``,
-        ``base`` for those that make the figure that a change is measured from, or
-        ``comparator`` for those of other measures and areas. Empty if there is no such
-        observation.
-    """
+    """The observations that one reading was made from."""
     row = agreement.measures.loc[measure]
     series = known[(known["measure"] == measure) & (known["area"] == area)]
     series = series.sort_values("period_end")
@@ -678,23 +631,7 @@ class SameStage:
 
 
 def same_stage(made: pd.DataFrame, period: Period, unit: str) -> SameStage:
-    """Compare a year-to-date reading with the same stage of earlier years.
-
-    Parameters
-    ----------
-    made : pandas.DataFrame
-        Readings of one measure and area with the basis ``year_to_date``, as :func:`readings`
-        gives them; at least ``period`` and ``reading``, in any order.
-    period : Period
-        The quarter that is looked at; only earlier financial years are used.
-    unit : str
-        The measure's unit.
-
-    Raises
-    ------
-    ValueError
-        If the period is not a quarter.
-    """
+    """Compare a year-to-date reading with the same stage of earlier years."""
     if period.kind != "quarter":
         raise ValueError(f"'{period}' is not a quarter, so it is no stage of a year")
     known = made[made["reading"].notna()]
@@ -714,26 +651,7 @@ def same_stage(made: pd.DataFrame, period: Period, unit: str) -> SameStage:
 
 
 def splice(old: pd.Series, new: pd.Series) -> tuple[pd.Series, str]:
-    """Join two series of one thing across a change of definition, where they overlap.
-
-    Parameters
-    ----------
-    old, new : pandas.Series
-        Readings by period's label; both definitions are kept as series of their own.
-
-    Returns
-    -------
-    spliced : pandas.Series
-        The new series, and before it the old one moved by the mean difference of the two over
-        the periods that have both.
-    method : str
-        What was done, in words, to be printed wherever the spliced series is shown.
-
-    Raises
-    ------
-    ValueError
-        If no period has both: then nothing says how the definitions compare.
-    """
+    """Join two series of one thing across a change of definition, where they overlap."""
     both = [period for period in old.index if period in new.index]
     if not both:
         raise ValueError("the two definitions have no period in common, so they cannot be joined")

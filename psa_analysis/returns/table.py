@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from psa_analysis.files import RETURN_FOLDERS
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
-from psa_analysis.loading import RETURN_FOLDERS
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.returns.cells import read_cell
 from psa_analysis.returns.grids import Grid, column_letter, read_grids
 from psa_analysis.returns.headings import FIELD_OF, FIELDS, HELP, plain_heading
-from psa_analysis.returns.provenance import ENDING, Sidecar, raw_files, shown
+from psa_analysis.returns.sources import ENDING, Sidecar, raw_files, shown
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
 
@@ -32,24 +32,7 @@ _TITLE_ROWS = 30
 def load_returns(
     folder: Path, sidecars: Mapping[str, Sidecar], known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Read every return and published file of an agreement.
-
-    Parameters
-    ----------
-    folder : Path
-        The agreement's data folder.
-    sidecars : mapping
-        What is known of each file; a file whose sidecar is refused is not read.
-    known : mapping
-        The names of each ``measure`` and ``area`` that the register knows.
-
-    Returns
-    -------
-    table : pandas.DataFrame
-        The columns of :data:`ROW_COLUMNS` as text, with ``file``.
-    findings : list of Finding
-        What could not be read. Every other file, sheet and row is still loaded.
-    """
+    """Read every return and published file of an agreement."""
     tables: list[pd.DataFrame] = []
     findings = [
         Finding("warning", f"raw/{part}", "a folder", "Add it, with the files in it.")
@@ -89,26 +72,7 @@ def load_returns(
 def lay_out(
     grid: Grid, name: str, known: Mapping[str, Iterable[str]], defaults: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Find the table in a grid and give it one row per figure.
-
-    Parameters
-    ----------
-    grid : Grid
-        A sheet.
-    name : str
-        What findings call the file.
-    known : mapping
-        The names of each ``measure`` and ``area`` that the register knows.
-    defaults : mapping
-        Fields that the file does not give, from its sidecar.
-
-    Returns
-    -------
-    rows : pandas.DataFrame
-        Text in the columns of :data:`ROW_COLUMNS`; ``column`` is the letter of the figure's column.
-    findings : list of Finding
-        Columns and rows that were not read, totals that do not add up.
-    """
+    """Find the table in a grid and give it one row per figure."""
     place = {"file": name, "sheet": grid.sheet or None}
     names = {str(one).casefold() for field in known.values() for one in field}
     for row, header in _candidate_headers(grid):
@@ -129,24 +93,31 @@ def lay_out(
         bare = [text for text in header.values() if _QUARTER_ONLY.fullmatch(text)]
         if twice or (not long and (again or bare)):
             return _refused(
-                f"one column for each of {', '.join(twice or again or bare)}", row, place,
+                f"one column for each of {', '.join(twice or again or bare)}",
+                row,
+                place,
                 "Send one table with one column for each, and years above every quarter.",
-            )  # fmt: skip
+            )
         if not long and (words := _words_above(grid, row, periods)):
             return _refused(
-                f"figures that were observed: '{words}' stands above the periods", row, place,
+                f"figures that were observed: '{words}' stands above the periods",
+                row,
+                place,
                 "Send what was observed alone, without targets or forecasts beside it.",
-            )  # fmt: skip
+            )
         return (
             _long(grid, row, header, fields, defaults, place)
             if long
             else _wide(grid, row, header, fields, periods, known, defaults, place)
         )
     missing = Finding(
-        "error", name, "a header row: measure, area, period and value, or periods across the top",
-        "Ask for the table on our template.", sheet=grid.sheet or None,
+        "error",
+        name,
+        "a header row: measure, area, period and value, or periods across the top",
+        "Ask for the table on our template.",
+        sheet=grid.sheet or None,
         found=_first_text(grid),
-    )  # fmt: skip
+    )
     return pd.DataFrame(columns=ROW_COLUMNS), [missing]
 
 
@@ -174,9 +145,7 @@ def _refused(
     expected: str, row: int, place: dict[str, str | None], remedy: str
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """No row of a sheet that could be read in more than one way."""
-    finding = Finding(
-        "error", str(place["file"]), expected, remedy, sheet=place["sheet"], row=row
-    )  # fmt: skip
+    finding = Finding("error", str(place["file"]), expected, remedy, sheet=place["sheet"], row=row)
     return pd.DataFrame(columns=ROW_COLUMNS), [finding]
 
 
@@ -263,9 +232,13 @@ def _is_period(text: str) -> bool:
 
 
 def _long(
-    grid: Grid, row: int, header: dict[int, str], fields: dict[str, int],
-    defaults: Mapping[str, str], place: dict[str, str | None],
-) -> tuple[pd.DataFrame, list[Finding]]:  # fmt: skip
+    grid: Grid,
+    row: int,
+    header: dict[int, str],
+    fields: dict[str, int],
+    defaults: Mapping[str, str],
+    place: dict[str, str | None],
+) -> tuple[pd.DataFrame, list[Finding]]:
     """A table with one figure a row."""
     below = grid.cells.loc[row + 1 :]
     below = below[(below != "").any(axis=1)]
@@ -276,12 +249,15 @@ def _long(
     stray = below.index[(below[unheaded] != "").any(axis=1)] if unheaded else below.index[:0]
     findings += [
         Finding(
-            "error", str(place["file"]), "nothing beyond the last heading",
-            "A figure with a comma in it goes in quotation marks.", sheet=place["sheet"],
+            "error",
+            str(place["file"]),
+            "nothing beyond the last heading",
+            "A figure with a comma in it goes in quotation marks.",
+            sheet=place["sheet"],
             row=int(number),
         )
         for number in stray
-    ]  # fmt: skip
+    ]
     below = below.drop(index=stray)
     missing = [
         field for field in ("measure", "period", "value") if field not in {*fields, *defaults}
@@ -313,20 +289,26 @@ def _long(
 
 
 def _until_second_table(
-    below: pd.DataFrame, labels: Iterable[int], findings: list[Finding],
+    below: pd.DataFrame,
+    labels: Iterable[int],
+    findings: list[Finding],
     place: dict[str, str | None],
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """The rows above a second header; what follows it is named and not read."""
     again = _second_header(below, labels)
     if again is None:
         return below
     findings.append(
         Finding(
-            "error", str(place["file"]), "one table to a sheet",
+            "error",
+            str(place["file"]),
+            "one table to a sheet",
             "Another header stands here, and nothing from it on was read: put the second table "
-            "on a sheet of its own.", sheet=place["sheet"], row=again,
+            "on a sheet of its own.",
+            sheet=place["sheet"],
+            row=again,
         )
-    )  # fmt: skip
+    )
     return below.loc[: again - 1]
 
 
@@ -337,9 +319,15 @@ def _same(text: str, index: pd.Index) -> pd.Series:
 
 
 def _wide(
-    grid: Grid, row: int, header: dict[int, str], fields: dict[str, int], periods: dict[int, str],
-    known: Mapping[str, Iterable[str]], defaults: Mapping[str, str], place: dict[str, str | None],
-) -> tuple[pd.DataFrame, list[Finding]]:  # fmt: skip
+    grid: Grid,
+    row: int,
+    header: dict[int, str],
+    fields: dict[str, int],
+    periods: dict[int, str],
+    known: Mapping[str, Iterable[str]],
+    defaults: Mapping[str, str],
+    place: dict[str, str | None],
+) -> tuple[pd.DataFrame, list[Finding]]:
     """A table with a period to each column."""
     below = grid.cells.loc[row + 1 :]
     findings = _unread_columns({c: t for c, t in header.items() if c not in periods}, row, place)
@@ -374,10 +362,13 @@ def _wide(
             made.append(
                 {field: own.get(field, defaults.get(field, "")) for field in FIELDS}
                 | {
-                    "period": periods[column], "value": figure, "sheet": grid.sheet,
-                    "row": int(str(number)), "column": column_letter(column),
+                    "period": periods[column],
+                    "value": figure,
+                    "sheet": grid.sheet,
+                    "row": int(str(number)),
+                    "column": column_letter(column),
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(made, columns=ROW_COLUMNS), findings
 
 
@@ -387,21 +378,30 @@ def _unread_columns(
     names = [heading for headings in FIELDS.values() for heading in headings]
     return [
         Finding(
-            "warning", str(place["file"]), "a heading that we know",
+            "warning",
+            str(place["file"]),
+            "a heading that we know",
             f"The column was not read. {did_you_mean(text, names)}",
-            sheet=place["sheet"], row=row, column=column_letter(column), found=text,
+            sheet=place["sheet"],
+            row=row,
+            column=column_letter(column),
+            found=text,
         )
         for column, text in header.items()
         if text and plain_heading(text) not in {*FIELD_OF, *HELP, ""}
-    ]  # fmt: skip
+    ]
 
 
 def _missing_column(field: str, row: int, place: dict[str, str | None]) -> Finding:
     return Finding(
-        "error", str(place["file"]), f"a column headed {one_of(FIELDS[field])}",
-        "Add the column, or name it in the file's sidecar.", sheet=place["sheet"], row=row,
+        "error",
+        str(place["file"]),
+        f"a column headed {one_of(FIELDS[field])}",
+        "Add the column, or name it in the file's sidecar.",
+        sheet=place["sheet"],
+        row=row,
         column=field,
-    )  # fmt: skip
+    )
 
 
 def _sums(total: str, parts: list[str]) -> bool:
@@ -421,10 +421,14 @@ def _sums(total: str, parts: list[str]) -> bool:
 def _total_finding(row: int, found: str, parts: list[str], place: dict[str, str | None]) -> Finding:
     added = sum(value for part in parts if (value := read_cell(part).value) is not None)
     return Finding(
-        "warning", str(place["file"]), f"the sum of the rows above, {added:,.10g}",
+        "warning",
+        str(place["file"]),
+        f"the sum of the rows above, {added:,.10g}",
         "The total is not loaded; ask the sender whether it or one of the rows is wrong.",
-        sheet=place["sheet"], row=row, found=found,
-    )  # fmt: skip
+        sheet=place["sheet"],
+        row=row,
+        found=found,
+    )
 
 
 def _check_totals_wide(

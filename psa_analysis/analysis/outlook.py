@@ -16,8 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.forecast import FEWEST, LONGEST, SIGNED_UNITS, Forecast, Scale, forecast, scale_of
-from psa_analysis.performance import (
+from psa_analysis.analysis.forecast import (
+    FEWEST,
+    LONGEST,
+    SIGNED_UNITS,
+    Forecast,
+    Scale,
+    forecast,
+    scale_of,
+)
+from psa_analysis.analysis.readings import (
     Floats,
     added_up,
     change_from,
@@ -27,6 +35,7 @@ from psa_analysis.performance import (
     with_compared,
     years_averaged,
 )
+from psa_analysis.analysis.trajectory import exact, trigger_value
 from psa_analysis.periods import (
     KIND_OF_FREQUENCY,
     Kind,
@@ -37,7 +46,6 @@ from psa_analysis.periods import (
 )
 from psa_analysis.register.agreement import Agreement, measure_period, rate_factor
 from psa_analysis.register.rows import parse_comparator
-from psa_analysis.trajectory import exact, trigger_value
 
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
@@ -88,13 +96,7 @@ class Outlook:
         )
 
     def fan(self) -> pd.DataFrame:
-        """Every period to come, for charts.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``period``, ``period_end``, ``median``, and ``low_50`` to ``high_95``.
-        """
+        """Every period to come, for charts."""
         table = pd.DataFrame(
             {
                 "period": [period.label for period in self.periods],
@@ -126,15 +128,7 @@ class Outlook:
         return float(reached.mean())
 
     def expected_share(self, without: float, target: float, trigger: float) -> float:
-        """Mean proportion of the reward: nothing below the trigger, from there p up to 1.
-
-        Parameters
-        ----------
-        without, target : float
-            The ends of the stretch, in the measure's unit.
-        trigger : float
-            Share of the stretch from which grant is paid.
-        """
+        """Mean proportion of the reward: nothing below the trigger, from there p up to 1."""
         share = (self.draws[:, -1] - without) / (target - without)
         return float(np.where(share >= trigger - 1e-9, np.minimum(share, 1), 0).mean())
 
@@ -142,24 +136,7 @@ class Outlook:
 def outlooks(
     known: pd.DataFrame, vintages: pd.DataFrame, agreement: Agreement, until: date
 ) -> dict[str, Outlook]:
-    """Forecast every measure that is not decided.
-
-    Parameters
-    ----------
-    known : pandas.DataFrame
-        Observations with one vintage each, as known at the cut-off, of periods up to `until`.
-    vintages : pandas.DataFrame
-        All vintages received by the cut-off, which say how far first figures are revised.
-    agreement : Agreement
-        The register.
-    until : date
-        The reporting period's last day.
-
-    Returns
-    -------
-    dict of str to Outlook
-        One per measure that is a target or supports one.
-    """
+    """Forecast every measure that is not decided."""
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
     here = known[known["area"] == area]
@@ -254,10 +231,19 @@ def _prepare(
     values = grid["value"].to_numpy(dtype=float)
     values = np.where(provisional, _on_scale(values * (1 + usual.mean), scale), values)
     prepared = _Wanted(
-        str(measure.name), measure, 4 if kind == "quarter" else 1, last, values,
-        grid["denominator"].to_numpy(dtype=float), provisional, max(horizon, 0), scale,
-        float(measure["base"]), usual.spread, _note(provisional, usual, last, until, kind),
-    )  # fmt: skip
+        str(measure.name),
+        measure,
+        4 if kind == "quarter" else 1,
+        last,
+        values,
+        grid["denominator"].to_numpy(dtype=float),
+        provisional,
+        max(horizon, 0),
+        scale,
+        float(measure["base"]),
+        usual.spread,
+        _note(provisional, usual, last, until, kind),
+    )
     return _with_base(prepared, baseline)
 
 
@@ -335,20 +321,7 @@ _FEWEST_REVISIONS = 4
 
 
 def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
-    """How far first figures of a measure are from what they became.
-
-    Parameters
-    ----------
-    vintages : pandas.DataFrame
-        Observations with every vintage that is known.
-    measure, area : str
-        Whose.
-
-    Returns
-    -------
-    Revision
-        Relative to the first figure; nothing of both where fewer than four were revised.
-    """
+    """How far first figures of a measure are from what they became."""
     own = vintages[(vintages["measure"] == measure) & (vintages["area"] == area)]
     own = own[own["value"].notna() & (own["value"] != 0)].sort_values("received")
     if (own["flag"] == "provisional").sum() < _FEWEST_REVISIONS:
@@ -375,10 +348,14 @@ def _forecast(wanted: list[_Wanted], per_year: int) -> dict[str, Outlook]:
     for row, one in enumerate(wanted):
         panel[row, longest - len(one.values) :] = one.values
     found = forecast(
-        panel, max(one.horizon for one in wanted), [one.scale for one in wanted],
-        4 if per_year == 4 else 1, groups=[one.measure for one in wanted],
-        denominators=[_last_known(one.denominators) for one in wanted], joint=True,
-    )  # fmt: skip
+        panel,
+        max(one.horizon for one in wanted),
+        [one.scale for one in wanted],
+        4 if per_year == 4 else 1,
+        groups=[one.measure for one in wanted],
+        denominators=[_last_known(one.denominators) for one in wanted],
+        joint=True,
+    )
     return {one.measure: _made(one, found.one(row, one.horizon)) for row, one in enumerate(wanted)}
 
 
@@ -434,9 +411,11 @@ def _readings_of(one: _Wanted, figures: Floats, ends: list[Period]) -> tuple[Flo
         if window.start < 0:
             return draws, f"{width} {'quarters' if one.per_year == 4 else 'years'} are needed"
         made, why_not = added_up(
-            figures[:, window], numerators[:, window], np.tile(cases[window], (len(figures), 1)),
+            figures[:, window],
+            numerators[:, window],
+            np.tile(cases[window], (len(figures), 1)),
             unit,
-        )  # fmt: skip
+        )
         if why_not:
             return draws, why_not
         # Only whole years are readings of these bases.
@@ -465,22 +444,7 @@ def _after(period: Period, steps: int) -> Period:
 
 
 def prospects(outlook: Outlook, measure: pd.Series, trigger: float) -> dict[str, object]:
-    """What the assessment says of one measure's outlook.
-
-    Parameters
-    ----------
-    outlook : Outlook
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    trigger : float
-        Share of the stretch from which grant is paid.
-
-    Returns
-    -------
-    dict
-        ``forecast`` (the median), ``low_50`` … ``high_95``, ``chance_target``,
-        ``chance_trigger``, ``expected_share`` and ``no_forecast``, the reason if there is none.
-    """
+    """What the assessment says of one measure's outlook."""
     row: dict[str, object] = {"no_forecast": outlook.reason}
     if outlook.reason:
         return row

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from psa_analysis.assessment import direction
+from psa_analysis.analysis.assessment import direction
+from psa_analysis.analysis.grant import grants
 from psa_analysis.findings import ParameterError
-from psa_analysis.grant import grants
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.pipeline import Report
-from psa_analysis.show.words import counted, listed
+from psa_analysis.report import Report
+from psa_analysis.words import counted, listed
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
 CHANGE_COLUMNS = {
@@ -47,9 +47,21 @@ WHAT = {
 
 #: The register's columns that the assessment repeats.
 _REGISTER = [
-    "role", "title", "unit", "polarity", "basis", "frequency", "baseline", "baseline_status",
-    "baseline_period", "without", "without_status", "target", "target_status", "due",
-]  # fmt: skip
+    "role",
+    "title",
+    "unit",
+    "polarity",
+    "basis",
+    "frequency",
+    "baseline",
+    "baseline_status",
+    "baseline_period",
+    "without",
+    "without_status",
+    "target",
+    "target_status",
+    "due",
+]
 
 #: From worst to best; a state that is not in it is neither.
 _FROM_WORST = ["missed", "off track", "at risk", "partly achieved", "on track", "achieved"]
@@ -98,26 +110,17 @@ _NUMBERS = ["baseline", "without", "target", "latest", "forecast", "chance_targe
 def pack_of(report: Report) -> Pack:
     """What the pack of a report says."""
     return Pack(
-        report.period, report.agreement.settings.agreement.area, report.assessment,
-        report.readings[_FIGURES], grants(report)[_GRANTS], report.commitments[_COMMITMENTS],
-    )  # fmt: skip
+        report.period,
+        report.agreement.settings.agreement.area,
+        report.assessment,
+        report.readings[_FIGURES],
+        grants(report)[_GRANTS],
+        report.commitments[_COMMITMENTS],
+    )
 
 
 def read_pack(folder: Path) -> Pack:
-    """What a pack said when it was made, whatever would be said today.
-
-    Parameters
-    ----------
-    folder : Path
-        A pack as ``psa run`` leaves it: ``manifest.json``, ``assessment.parquet`` and the
-        workbook. One made before there were workbooks has ``assessment.csv`` only; it says
-        nothing of figures, grants and commitments.
-
-    Raises
-    ------
-    ParameterError
-        If it is not a pack.
-    """
+    """What a pack said when it was made, whatever would be said today."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         period = parse_period(manifest["period"], "quarter")
@@ -131,9 +134,13 @@ def read_pack(folder: Path) -> Pack:
         if book.exists():
             names = dict.fromkeys(["measure", "area", "period"], str)
             sheets = pd.read_excel(
-                book, ["readings", "grant", "commitments"], engine="calamine", dtype=names,
-                keep_default_na=False, na_values=[""],
-            )  # fmt: skip
+                book,
+                ["readings", "grant", "commitments"],
+                engine="calamine",
+                dtype=names,
+                keep_default_na=False,
+                na_values=[""],
+            )
             figures, found = sheets["readings"][_FIGURES], sheets["grant"][_GRANTS]
             promised = sheets["commitments"][_COMMITMENTS]
         return Pack(period, manifest.get("area", ""), assessment, figures, found, promised)
@@ -145,25 +152,7 @@ def read_pack(folder: Path) -> Pack:
 
 
 def changes(earlier: Report | Pack, later: Report | Pack) -> pd.DataFrame:
-    """What the later of two packs says differently, and why.
-
-    Parameters
-    ----------
-    earlier, later : Report or Pack
-        Two packs of one agreement: of two periods, or of one that was made twice. Nothing
-        minds if they are given in the other order of time.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`CHANGE_COLUMNS`; first the whole agreement, then by measure. Figures
-        that agree to twelve digits are the same. What a pack does not keep is not compared.
-
-    Raises
-    ------
-    ParameterError
-        If the two have no measure in common, so are of two agreements.
-    """
+    """What the later of two packs says differently, and why."""
     one = pack_of(earlier) if isinstance(earlier, Report) else earlier
     other = pack_of(later) if isinstance(later, Report) else later
     before = one.assessment.set_index("measure", drop=False)
@@ -182,8 +171,9 @@ def changes(earlier: Report | Pack, later: Report | Pack) -> pd.DataFrame:
             gone = name in before.index
             why = "the later pack does not follow it" if gone else "the earlier one did not have it"
             made = {"before": row["title"]} if gone else {"after": row["title"]}
-            rows.append({"measure": name, "title": row["title"], "what": "measure",
-                         "why": why, **made})  # fmt: skip
+            rows.append(
+                {"measure": name, "title": row["title"], "what": "measure", "why": why, **made}
+            )
             rows += mine.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
     rows += _commitments_moved(one, other)
@@ -227,15 +217,27 @@ def _of_measure(
             return ""
         return direction(float(str(new)), float(str(old)), polarity)
 
-    yield from change("state", before["state"], after["state"],
-                      _moved(before["state"], after["state"], _FROM_WORST))  # fmt: skip
+    yield from change(
+        "state",
+        before["state"],
+        after["state"],
+        _moved(before["state"], after["state"], _FROM_WORST),
+    )
     periods = [_text(row["latest_period"]) for row in (before, after)]
     yield from change(
-        "reading", before["latest"], after["latest"],
-        way(before["latest"], after["latest"], after["polarity"],
-            alike and _same_stage(after["basis"], *periods)),
-        unit=unit, period_before=periods[0], period_after=periods[1],
-    )  # fmt: skip
+        "reading",
+        before["latest"],
+        after["latest"],
+        way(
+            before["latest"],
+            after["latest"],
+            after["polarity"],
+            alike and _same_stage(after["basis"], *periods),
+        ),
+        unit=unit,
+        period_before=periods[0],
+        period_after=periods[1],
+    )
     pair = before["forecast"], after["forecast"]
     yield from change("forecast", *pair, way(*pair, after["polarity"], alike), unit=unit)
     pair = before["chance_target"], after["chance_target"]
@@ -243,10 +245,12 @@ def _of_measure(
     yield from _grant_rows(name, title, why, one, other)
     for column in register:
         yield own | {
-            "what": column.replace("_", " "), "before": before[column], "after": after[column],
+            "what": column.replace("_", " "),
+            "before": before[column],
+            "after": after[column],
             "unit": unit if column in ("baseline", "without", "target") else "",
             "why": "the register was changed",
-        }  # fmt: skip
+        }
     yield from figures.to_dict("records")
 
 
@@ -272,12 +276,14 @@ def _commitments_moved(one: Pack, other: Pack) -> Iterator[dict[str, object]]:
             continue
         there = not pd.isna(row.state_after)
         yield {
-            "measure": row.commitment, "what": "commitment",
+            "measure": row.commitment,
+            "what": "commitment",
             "title": row.promise_after if there else row.promise_before,
-            "before": row.state_before, "after": row.state_after,
+            "before": row.state_before,
+            "after": row.state_after,
             "direction": _moved(row.state_before, row.state_after, _COMMITMENTS_FROM_WORST),
             "why": row.reason_after if there else "the later pack does not follow it",
-        }  # fmt: skip
+        }
 
 
 def _same_stage(basis: str, one: str, other: str) -> bool:
@@ -296,10 +302,15 @@ def _grant_rows(
         if not _same(old, new):
             known = not pd.isna(old) and not pd.isna(new)
             yield {
-                "measure": name, "title": title, "what": f"grant at {end}",
-                "unit": "share of the pot", "before": old, "after": new,
-                "direction": direction(new, old, "higher") if known else "", "why": why,
-            }  # fmt: skip
+                "measure": name,
+                "title": title,
+                "what": f"grant at {end}",
+                "unit": "share of the pot",
+                "before": old,
+                "after": new,
+                "direction": direction(new, old, "higher") if known else "",
+                "why": why,
+            }
 
 
 def _of_pot(table: pd.DataFrame | None, name: str, end: str) -> float:
@@ -319,11 +330,7 @@ def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFram
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     key = ["measure", "area", "period"]
     both = one.figures.merge(
-        other.figures,
-        on=key,
-        how="outer",
-        suffixes=("_before", "_after"),
-        sort=False,
+        other.figures, on=key, how="outer", suffixes=("_before", "_after"), sort=False
     )
     until = min(one.period.end, other.period.end)
     latest = {
@@ -348,10 +355,16 @@ def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFram
         ):
             continue
         made: dict[str, object] = {
-            "measure": row.measure, "title": "", "what": "figure", "area": row.area,
-            "period_before": row.period, "period_after": row.period, "before": old, "after": new,
+            "measure": row.measure,
+            "title": "",
+            "what": "figure",
+            "area": row.area,
+            "period_before": row.period,
+            "period_after": row.period,
+            "before": old,
+            "after": new,
             "why": f"{row.period} {_figure_why(old, new)}",
-        }  # fmt: skip
+        }
         if row.measure in after.index:
             definition = after.loc[row.measure]
             made["title"] = definition["title"]
@@ -370,9 +383,13 @@ def _figure_why(old: float, new: float) -> str:
 
 
 def _why(
-    before: pd.Series, after: pd.Series, register: list[str], figures: pd.DataFrame,
-    one: Pack, other: Pack,
-) -> str:  # fmt: skip
+    before: pd.Series,
+    after: pd.Series,
+    register: list[str],
+    figures: pd.DataFrame,
+    one: Pack,
+    other: Pack,
+) -> str:
     """What came in or was changed of one measure, in words."""
     said = []
     if register:

@@ -28,24 +28,6 @@ BYAR_FROM = 10
 def wilson(numerator: ArrayLike, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
     """Wilson's score limits of a share.
 
-    Parameters
-    ----------
-    numerator, denominator : array_like
-        Cases that have what is counted, and all cases.
-    confidence : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray
-        As fractions, 0 to 1. Missing where a part is missing, the denominator is not above 0, or
-        the numerator does not lie between 0 and the denominator.
-
-    Raises
-    ------
-    ValueError
-        If `confidence` does not lie between 0 and 1.
-
     Notes
     -----
     The two shares p at which (x/n - p)^2 = z^2 p (1 - p) / n: E. B. Wilson, "Probable inference,
@@ -67,23 +49,6 @@ def wilson(numerator: ArrayLike, denominator: ArrayLike, confidence: float = 0.9
 def exact_poisson(count: ArrayLike, confidence: float = 0.95) -> Limits:
     """Exact limits of the mean that a count was drawn from.
 
-    Parameters
-    ----------
-    count : array_like
-        Events.
-    confidence : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray
-        As counts. Missing where the count is missing or below 0.
-
-    Raises
-    ------
-    ValueError
-        If `confidence` does not lie between 0 and 1.
-
     Notes
     -----
     Half the quantiles of chi-square with 2 x and 2 x + 2 degrees of freedom, which are quantiles
@@ -99,23 +64,6 @@ def exact_poisson(count: ArrayLike, confidence: float = 0.95) -> Limits:
 
 def byar(count: ArrayLike, confidence: float = 0.95) -> Limits:
     """Byar's limits of the mean that a count was drawn from; the exact ones below 10.
-
-    Parameters
-    ----------
-    count : array_like
-        Events.
-    confidence : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray
-        As counts. Missing where the count is missing or below 0.
-
-    Raises
-    ------
-    ValueError
-        If `confidence` does not lie between 0 and 1.
 
     Notes
     -----
@@ -136,30 +84,7 @@ def byar(count: ArrayLike, confidence: float = 0.95) -> Limits:
 def reading_intervals(
     frame: pd.DataFrame, unit: str | pd.Series, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """The limits of each reading or observation, by the method that its unit asks for.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Columns ``value`` (or ``reading``) and, for rates, ``numerator`` and ``denominator``.
-    unit : str or pandas.Series
-        The unit of all rows, or of each, on the index of `frame`. What a ``percent change`` is
-        made from are counts: give those observations a unit of their own, such as ``crimes``.
-    confidence : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-        On the index of `frame`: ``lower`` and ``upper`` in the unit of the row, and ``method``:
-        ``Wilson`` (percent), ``Byar`` or ``exact Poisson`` (counts, and rates per 1,000 or so), or
-        ``not worked out:`` with the reason; then the limits are missing.
-
-    Raises
-    ------
-    ValueError
-        If `confidence` does not lie between 0 and 1.
-    """
+    """The limits of each reading or observation, by the method that its unit asks for."""
     unit_of = pd.Series(unit, index=frame.index, dtype=object)
     value = _column(frame, "value" if "value" in frame else "reading")
     over, under = _column(frame, "numerator"), _column(frame, "denominator")
@@ -168,10 +93,7 @@ def reading_intervals(
     rate = np.array([rate_factor(text) is not None for text in unit_of], dtype=bool)
     scaled = rate & ~percent
     counted = np.where(rate, over, value)
-    why = [
-        _why_not(*row)
-        for row in zip(unit_of, value, over, under, rate, strict=True)
-    ]  # fmt: skip
+    why = [_why_not(*row) for row in zip(unit_of, value, over, under, rate, strict=True)]
     worked = np.array([not reason for reason in why], dtype=bool)
 
     share_lower, share_upper = wilson(over, under, confidence)
@@ -180,8 +102,10 @@ def reading_intervals(
     lower = np.where(percent, factor * share_lower, lower * per)
     upper = np.where(percent, factor * share_upper, upper * per)
     used = np.where(percent, "Wilson", np.where(counted < BYAR_FROM, "exact Poisson", "Byar"))
-    method = [f"not worked out: {reason}" if reason else name
-              for reason, name in zip(why, used, strict=True)]  # fmt: skip
+    method = [
+        f"not worked out: {reason}" if reason else name
+        for reason, name in zip(why, used, strict=True)
+    ]
     return pd.DataFrame(
         {
             "lower": np.where(worked, lower, np.nan),

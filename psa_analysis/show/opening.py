@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from psa_analysis.assessment import STATES
-from psa_analysis.disclosure import EARLIER
-from psa_analysis.pipeline import Report
-from psa_analysis.show.table import Html, table, templates
-from psa_analysis.show.words import are, counted, day_text
+from psa_analysis.analysis.assessment import STATES
+from psa_analysis.analysis.disclosure import EARLIER
+from psa_analysis.report import Report, of_theme
+from psa_analysis.show.tables import Html, table, templates
+from psa_analysis.words import are, counted, day_text
 
 
 def banner(report: Report) -> Html:
@@ -19,7 +19,7 @@ def banner(report: Report) -> Html:
         f"{day_text(report.cut_off)}. {report.audience.capitalize()} report."
     ]
     warnings = []
-    if report.assessment["illustrative"].any():
+    if of_theme(report, report.theme)["illustrative"].any():
         warnings.append(
             "Illustrative: the outturns on this page are made up, because none were published. "
             "Baselines and targets are the agreement's own, or derived or assumed where marked."
@@ -32,10 +32,13 @@ def banner(report: Report) -> Html:
 
 def _withheld_words(report: Report) -> str:
     """What a public page says of the figures that it does not show."""
-    if report.withheld.empty:
+    withheld = report.withheld
+    if report.theme:
+        withheld = withheld[withheld["measure"].isin(of_theme(report, report.theme)["measure"])]
+    if withheld.empty:
         return "Small numbers are not shown on public pages."
-    earlier = report.withheld["reason"] == EARLIER
-    cells = report.withheld[~earlier].drop_duplicates(["measure", "area", "period"])
+    earlier = withheld["reason"] == EARLIER
+    cells = withheld[~earlier].drop_duplicates(["measure", "area", "period"])
     said = []
     if len(cells):
         said.append(

@@ -23,7 +23,7 @@ of years stands at the end of the middle one, where a reading of that year stand
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
@@ -31,8 +31,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.periods import Period, quarter_number
-from psa_analysis.register.agreement import measure_period
+from psa_analysis.periods import Period, parse_period, quarter_number
+from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.rows import PROFILES_WITH_POINTS
 
 Floats = NDArray[np.float64]
@@ -60,20 +60,7 @@ def exact(value: float) -> Fraction:
 
 
 def trigger_value(measure: pd.Series, share: float) -> float:
-    """The value at which the grant begins: without + share x (target - without).
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    share : float
-        Share of the stretch, 0.6 in first-generation agreements.
-
-    Returns
-    -------
-    float
-        In the measure's unit; missing where ``without`` or ``target`` is not stated.
-    """
+    """The value at which the grant begins: without + share x (target - without)."""
     if pd.isna(measure["without"]) or pd.isna(measure["target"]):
         return float("nan")
     without, target = exact(measure["without"]), exact(measure["target"])
@@ -81,43 +68,12 @@ def trigger_value(measure: pd.Series, share: float) -> float:
 
 
 def planned_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
-    """The path from the baseline to the target, by the measure's profile.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    ends : pandas.Series
-        Last days of the periods to give it for.
-
-    Returns
-    -------
-    pandas.Series
-        In the measure's unit and on the index of `ends`. The baseline until its period ends,
-        the target from the due period on; missing where one of the two is not stated.
-    """
+    """The path from the baseline to the target, by the measure's profile."""
     return _path_to(measure, measure["target"], ends)
 
 
 def trigger_path(measure: pd.Series, ends: pd.Series, share: float) -> pd.Series:
-    """The path from the baseline to the value at which the grant begins, by the same profile.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    ends : pandas.Series
-        Last days of the periods to give it for.
-    share : float
-        Share of the stretch, 0.6 in first-generation agreements.
-
-    Returns
-    -------
-    pandas.Series
-        In the measure's unit and on the index of `ends`; missing where the baseline or the
-        trigger is, and for equal percentage steps if no such steps lead to the trigger. The
-        points of ``steps`` and ``given`` keep their share of the way from baseline to target.
-    """
+    """The path from the baseline to the value at which the grant begins, by the same profile."""
     return _path_to(measure, trigger_value(measure, share), ends)
 
 
@@ -174,15 +130,7 @@ def _seasonal(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
 
 
 def baseline_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
-    """Where the baseline would stand: the baseline itself, but for a path with seasons.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    ends : pandas.Series
-        Last days of the periods to give it for.
-    """
+    """Where the baseline would stand: the baseline itself, but for a path with seasons."""
     if measure["profile"] == "seasonal":
         return _path_to(measure, measure["baseline"], ends)
     return pd.Series(measure["baseline"], index=ends.index)
@@ -204,24 +152,6 @@ def _knots(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
 
 def gap_months(measure: pd.Series, end: date, reading: float) -> tuple[float, str]:
     """How many months a reading is ahead of the planned path, or behind it.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    end : date
-        Last day of the reading's period.
-    reading : float
-        The reading, in the measure's unit.
-
-    Returns
-    -------
-    months : float
-        For a reading better than the path, the months until the path is first at its value; for
-        a worse one, minus the months since the path was last there. 0 on the path itself.
-    why_not : str
-        Why there are no months, else empty: there is no path, it has not begun, or it does not
-        take the value (a path in steps takes few, and is flat between them).
 
     Notes
     -----
@@ -302,17 +232,7 @@ class Required:
 
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> Required:
-    """The run-rate from the latest reading to the target, against the measure's own history.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    history : pandas.DataFrame
-        Columns ``period``, ``period_end`` and ``reading`` (none missing), in order of time; the
-        last row is the latest reading. Periods are those between which the reading moves:
-        quarters, or years for an annual measure and for a total of the year.
-    """
+    """The run-rate from the latest reading to the target, against the measure's own history."""
     missing = float("nan")
     if pd.isna(measure["target"]) or history.empty:
         return Required(missing, missing, missing, None)
@@ -344,20 +264,6 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> Required:
 
 def season_factors(history: pd.DataFrame, before: date) -> tuple[float, ...]:
     """What each quarter usually is of its year's mean, from the complete years of the past.
-
-    Parameters
-    ----------
-    history : pandas.DataFrame
-        Columns ``period_end`` and ``value``: figures of single quarters.
-    before : datetime.date
-        Only financial years that ended before this day count.
-
-    Returns
-    -------
-    tuple of float
-        Four factors with the mean 1, of the first quarter of the financial year to its last;
-        empty with fewer than two complete years that are above 0, since a single odd year would
-        pass for a season.
 
     Notes
     -----
@@ -408,3 +314,16 @@ def _span(measure: pd.Series) -> tuple[int, int]:
 
 def _months(day: date) -> int:
     return day.year * 12 + day.month
+
+
+def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
+    """The agreement, with the seasons of each measure whose planned path has them."""
+    settings, measures = agreement.settings.agreement, agreement.measures
+    names = measures.index[measures["profile"] == "seasonal"]
+    if names.empty:
+        return agreement
+    begun = parse_period(settings.first_year).start
+    here = known[known["area"] == settings.area]
+    seasons = {name: season_factors(here[here["measure"] == name], begun) for name in names}
+    filled = [seasons.get(str(name), ()) for name in measures.index]
+    return replace(agreement, measures=measures.assign(seasons=filled))

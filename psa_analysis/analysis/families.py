@@ -15,14 +15,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrc, bdtrik, pdtrik
 
-from psa_analysis.forecast import FEWEST, forecast, scale_of
-from psa_analysis.intervals import Limits
-from psa_analysis.outlook import DRAWS, Outlook
-from psa_analysis.performance import place
+from psa_analysis.analysis.forecast import FEWEST, forecast, scale_of
+from psa_analysis.analysis.intervals import Limits
+from psa_analysis.analysis.outlook import DRAWS, Outlook
+from psa_analysis.analysis.readings import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
-from psa_analysis.pipeline import Report, remembered
 from psa_analysis.register.agreement import family_areas, rate_factor
 from psa_analysis.register.rows import parse_comparator
+from psa_analysis.report import Report, memoised
 
 #: A quarter of fewer authorities than this is less than one of them.
 SMALLEST_FAMILY = 4
@@ -63,18 +63,6 @@ STANDING_COLUMNS = {
 def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, float]:
     """Where the first, second and third quartile end, the first being the best.
 
-    Parameters
-    ----------
-    figures : array_like
-        The family's figures, none missing.
-    higher : bool
-        Whether higher is better.
-
-    Returns
-    -------
-    tuple of float
-        In the unit of the figures; a figure on an edge is on the better side of it.
-
     Notes
     -----
     Definition 7 of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The
@@ -101,29 +89,7 @@ def _inside(figure: Any, edge: Any, higher: bool) -> Any:
 
 
 def family_figures(report: Report, measure: str, family: str) -> pd.DataFrame:
-    """What each authority of a family has sent, as known at the report's cut-off.
-
-    Parameters
-    ----------
-    report : Report
-    measure : str
-        A measure of the register: its readings are compared, or for the basis ``rank`` the
-        figures that it ranks.
-    family : str
-        A family of ``families.csv``, or a kind of area of ``areas.csv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per area and period, in order of time: ``area``, ``period``, ``period_end``,
-        ``figure``, ``numerator``, ``denominator``, ``lower``, ``upper``, ``flag``,
-        ``illustrative``, and ``left_out``: why the figure does not count, else empty.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or family.
-    """
+    """What each authority of a family has sent, as known at the report's cut-off."""
     definition, areas = _definition(report, measure), family_areas(report.agreement, family)
     made = report.readings
     made = made[(made["measure"] == measure) & made["area"].isin(areas)]
@@ -133,8 +99,17 @@ def family_figures(report: Report, measure: str, family: str) -> pd.DataFrame:
     figure = made["observed" if ranked else "reading"]
     why = made["flag"].where(made["flag"].isin(DOUBTFUL), "")
     why = why.mask(figure.isna(), "suppressed" if ranked else made["missing"])
-    columns = ["area", "period", "period_end", "numerator", "denominator", "lower", "upper",
-               "flag", "illustrative"]  # fmt: skip
+    columns = [
+        "area",
+        "period",
+        "period_end",
+        "numerator",
+        "denominator",
+        "lower",
+        "upper",
+        "flag",
+        "illustrative",
+    ]
     table = made[columns].assign(figure=figure.astype(float), left_out=why)
     table = table.sort_values(["period_end", "area"], kind="stable").reset_index(drop=True)
     return table[[*columns[:3], "figure", *columns[3:], "left_out"]]
@@ -161,25 +136,9 @@ def figure_unit(definition: pd.Series) -> str:
     return "" if definition["basis"] == "rank" else str(definition["unit"])
 
 
-@remembered
+@memoised
 def standings(report: Report, measure: str, family: str) -> pd.DataFrame:
-    """Place, quartile and distance to the top quartile's edge, period by period.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`family_figures`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`STANDING_COLUMNS`, in order of time; empty where nothing is known.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or family.
-    """
+    """Place, quartile and distance to the top quartile's edge, period by period."""
     figures = family_figures(report, measure, family)
     areas = family_areas(report.agreement, family)
     higher = higher_is_better(_definition(report, measure))
@@ -192,12 +151,16 @@ def _standing(group: pd.DataFrame, areas: list[str], higher: bool) -> dict[str, 
     own_area, counted = areas[0], group[group["left_out"] == ""]
     own = counted[counted["area"] == own_area]
     row: dict[str, Any] = {
-        "period": group["period"].iloc[0], "period_end": group["period_end"].iloc[0],
-        "ranked": len(counted), "family": len(areas), "spans": False,
+        "period": group["period"].iloc[0],
+        "period_end": group["period_end"].iloc[0],
+        "ranked": len(counted),
+        "family": len(areas),
+        "spans": False,
         "missing": tuple(area for area in areas if area not in set(group["area"])),
         "left_out": tuple(group.loc[group["left_out"] != "", "area"]),
-        "illustrative": bool(group["illustrative"].any()), "reason": "",
-    }  # fmt: skip
+        "illustrative": bool(group["illustrative"].any()),
+        "reason": "",
+    }
     if len(own):
         row |= own.iloc[0][["figure", "lower", "upper"]].to_dict()
     row["reason"] = _too_few(len(counted), len(areas))
@@ -261,7 +224,7 @@ class FamilyOutlook:
     reason: str = ""
 
 
-@remembered
+@memoised
 def family_outlook(
     report: Report, measure: str, family: str, own: str | None = None
 ) -> FamilyOutlook:
@@ -270,25 +233,6 @@ def family_outlook(
     Every authority's series is forecast, as one group of one measure; in each of 10,000 draws the
     edge is worked out anew. What is to come of any two authorities has the correlation
     :data:`TOGETHER`, beside the drift that they share.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`family_figures`; the measure's figures are yearly.
-    own : str, optional
-        The followed measure that holds the agreement's own readings of the same thing, such as
-        quarterly ones: what it knows of later periods is then used for the own figure.
-
-    Returns
-    -------
-    FamilyOutlook
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or family, or `own` is not forecast in the report.
-    ValueError
-        If the unit of `own` is another.
     """
     definition, areas = _definition(report, measure), family_areas(report.agreement, family)
     higher, kind = higher_is_better(definition), KIND_OF_FREQUENCY[definition["frequency"]]
@@ -324,8 +268,9 @@ def family_outlook(
     return FamilyOutlook(
         Outlook(edges, periods, readings=int(counts[told].min())),
         Outlook(draws[0], periods, readings=int(counts[areas[0]])),
-        (_inside(draws[0], edges, higher) >= 0).mean(axis=0), left_out,
-    )  # fmt: skip
+        (_inside(draws[0], edges, higher) >= 0).mean(axis=0),
+        left_out,
+    )
 
 
 def _check_own(report: Report, own: str, definition: pd.Series) -> None:
@@ -359,20 +304,6 @@ def _draws(
 
 def move_together(draws: NDArray[np.float64], share: float, seed: int) -> NDArray[np.float64]:
     """Order each authority's draws so that authorities move together; no distribution changes.
-
-    Parameters
-    ----------
-    draws : numpy.ndarray
-        Areas x draws x years to come.
-    share : float
-        Correlation of any two authorities, 0 to 1.
-    seed : int
-        The same seed gives the same order.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same draws of every area, paired anew.
 
     Notes
     -----
@@ -412,20 +343,6 @@ def _own_draws(
 def binomial_limits(share: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
     """Control limits of a share: what so many cases may show where all have the same chance.
 
-    Parameters
-    ----------
-    share : float
-        The chance that all are taken to have, 0 to 1.
-    denominator : array_like
-        Cases.
-    confidence : float
-        Between 0 and 1; half of the rest is beyond either limit.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray
-        As fractions, 0 to 1.
-
     Notes
     -----
     A number of cases is beyond a limit exactly if the binomial chance of it or a more extreme one
@@ -441,20 +358,6 @@ def binomial_limits(share: float, denominator: ArrayLike, confidence: float = 0.
 
 def poisson_limits(rate: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
     """Control limits of a rate: what chance allows where all have the same rate.
-
-    Parameters
-    ----------
-    rate : float
-        Events per unit of the denominator that all are taken to have.
-    denominator : array_like
-        Residents, say.
-    confidence : float
-        Between 0 and 1.
-
-    Returns
-    -------
-    lower, upper : numpy.ndarray
-        Events per unit of the denominator.
 
     Notes
     -----
@@ -512,24 +415,9 @@ class Funnel:
         return beyond > 0 and bool(bdtrc(beyond - 1, len(self.units), chance) < 0.05)
 
 
-@remembered
+@memoised
 def funnel(report: Report, measure: str, family: str) -> Funnel:
-    """The newest figures of a family, each with the limits that its number of cases gives.
-
-    Parameters
-    ----------
-    report, measure, family
-        As in :func:`family_figures`; the measure is a percentage or a rate made of cases.
-
-    Returns
-    -------
-    Funnel
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or family.
-    """
+    """The newest figures of a family, each with the limits that its number of cases gives."""
     definition, newest = _definition(report, measure), newest_standing(report, measure, family)
     factor = rate_factor(figure_unit(definition))
     if definition["made_of"] != "cases" or factor is None:
@@ -557,7 +445,10 @@ def funnel(report: Report, measure: str, family: str) -> Funnel:
         outside = outside.mask(exact < units[f"low_{percent:g}"], f"below {percent:g}%")
         outside = outside.mask(exact > units[f"high_{percent:g}"], f"above {percent:g}%")
     return Funnel(
-        units.assign(outside=outside).reset_index(drop=True), curve, float(factor * rate),
-        str(newest["period"]), bool(figures["illustrative"].any()),
+        units.assign(outside=outside).reset_index(drop=True),
+        curve,
+        float(factor * rate),
+        str(newest["period"]),
+        bool(figures["illustrative"].any()),
         tuple(figures.loc[~fits, "area"]),
-    )  # fmt: skip
+    )

@@ -135,23 +135,7 @@ class Forecast:
     correlation: Array | None = None
 
     def quantile(self, share: ArrayLike) -> Array:
-        """Values that the reading falls below with the given probabilities.
-
-        Parameters
-        ----------
-        share : float or sequence of float
-            Probabilities between 0 and 1.
-
-        Returns
-        -------
-        numpy.ndarray
-            Series x horizon, and a last axis for several probabilities, in the measure's unit.
-
-        Raises
-        ------
-        ValueError
-            If a probability is not between 0 and 1.
-        """
+        """Values that the reading falls below with the given probabilities."""
         shares = np.atleast_1d(np.asarray(share, dtype=float))
         if not ((shares > 0) & (shares < 1)).all():
             raise ValueError(f"probabilities lie between 0 and 1, not {shares}")
@@ -163,20 +147,7 @@ class Forecast:
         return values if np.ndim(share) else values[..., 0]
 
     def probability(self, value: ArrayLike, polarity: Literal["higher", "lower"]) -> Array:
-        """How likely the reading is to be `value` or better.
-
-        Parameters
-        ----------
-        value : float or array
-            In the measure's unit; one for all, one per series, or series x horizon.
-        polarity : {"higher", "lower"}
-            Which way is better.
-
-        Returns
-        -------
-        numpy.ndarray
-            Series x horizon, 0 to 1.
-        """
+        """How likely the reading is to be `value` or better."""
         if polarity not in ("higher", "lower"):
             raise ValueError(f"polarity is higher or lower, not {polarity}")
         wanted = np.asarray(value, dtype=float)
@@ -207,30 +178,17 @@ class Forecast:
         row, ahead = slice(number, number + 1), slice(horizon)
         together = None if self.correlation is None else self.correlation[row, ahead, ahead]
         return Forecast(
-            self.centre[row, ahead], self.spread[row, ahead], self.degrees[row], self.level[row],
-            self.scale[row], self.readings[row], together,
-        )  # fmt: skip
+            self.centre[row, ahead],
+            self.spread[row, ahead],
+            self.degrees[row],
+            self.level[row],
+            self.scale[row],
+            self.readings[row],
+            together,
+        )
 
     def paths(self, number: int, seed: int) -> Array:
-        """Draws of all periods to come together, for what is made of several of them.
-
-        Parameters
-        ----------
-        number : int
-            How many draws of each series.
-        seed : int
-            The same seed gives the same draws.
-
-        Returns
-        -------
-        numpy.ndarray
-            Series x draws x horizon, in the measure's unit.
-
-        Raises
-        ------
-        ValueError
-            If the forecast was made without ``joint``.
-        """
+        """Draws of all periods to come together, for what is made of several of them."""
         if self.correlation is None:
             raise ValueError("paths need a forecast made with joint=True")
         generator = np.random.default_rng(seed)
@@ -252,17 +210,7 @@ SIGNED_UNITS = ("percent change", "percentage points")
 
 
 def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
-    """What figures of a unit are, to a forecast.
-
-    Parameters
-    ----------
-    unit : str
-        The measure's unit, as in the register.
-    values : array
-        Its figures: a count is whole, and of a unit that is neither a rate nor an index.
-    made_of : str
-        As in the register; ``amounts`` are no counts even where they are whole.
-    """
+    """What figures of a unit are, to a forecast."""
     if unit == "percent":
         return "percent"
     if unit in SIGNED_UNITS:
@@ -327,10 +275,14 @@ def forecast(
     changed = _forth(values, scales) / level[:, None]
     enough = np.flatnonzero(count >= FEWEST)
     result = Forecast(
-        np.full((len(values), horizon), np.nan), np.full((len(values), horizon), np.nan),
-        np.full(len(values), 3.0), level, scales, count,
+        np.full((len(values), horizon), np.nan),
+        np.full((len(values), horizon), np.nan),
+        np.full(len(values), 3.0),
+        level,
+        scales,
+        count,
         np.tile(np.eye(horizon), (len(values), 1, 1)) if joint else None,
-    )  # fmt: skip
+    )
     if not len(enough) or not horizon:
         return result
     group, portfolio = _grouped(groups, len(values), enough)

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from psa_analysis.analysis.forecast import FEWEST, forecast, scale_of
+from psa_analysis.analysis.intervals import wilson
+from psa_analysis.analysis.outlook import INTERVALS
 from psa_analysis.findings import DataError, Finding, did_you_mean
-from psa_analysis.forecast import FEWEST, forecast, scale_of
-from psa_analysis.intervals import wilson
-from psa_analysis.outlook import INTERVALS
 from psa_analysis.periods import PeriodError, parse_period, step_of
-from psa_analysis.pipeline import Report
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.report import Report
 
 #: How far ahead forecasts are tried, in periods.
 HORIZONS = {1: 3, 4: 8}
@@ -55,20 +55,7 @@ _LARGEST = 1e15
 
 
 def read_panel(path: Path, units: dict[str, str]) -> pd.DataFrame:
-    """Read a panel of observations: measure, area, period, value, and unit where it is not known.
-
-    Parameters
-    ----------
-    path : Path
-        A CSV or Parquet file.
-    units : dict
-        Units of the measures that are known.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, or a cell cannot be read.
-    """
+    """Read a panel: measure, area, period, value, and unit where it is not known."""
     name = path.name
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
@@ -81,23 +68,31 @@ def read_panel(path: Path, units: dict[str, str]) -> pd.DataFrame:
         raise DataError(
             [
                 Finding(
-                    "error", name, f"a column '{one}'",
-                    did_you_mean(one, table.columns) or "Add it.", column=one,
+                    "error",
+                    name,
+                    f"a column '{one}'",
+                    did_you_mean(one, table.columns) or "Add it.",
+                    column=one,
                 )
                 for one in missing
             ]
-        )  # fmt: skip
+        )
     table = table.reset_index(drop=True)
     problems: list[Finding] = []
 
     def refuse(rows: pd.Series, column: str, expected: str, remedy: str) -> None:
         problems.extend(
             Finding(
-                "error", name, expected, remedy, row=int(row) + 2, column=column,
+                "error",
+                name,
+                expected,
+                remedy,
+                row=int(row) + 2,
+                column=column,
                 found=str(table.at[row, column]),
             )
             for row in table.index[rows]
-        )  # fmt: skip
+        )
 
     for column in ("measure", "area"):
         refuse(table[column].isna(), column, "a name", "Fill the cell.")
@@ -137,15 +132,7 @@ def read_panel(path: Path, units: dict[str, str]) -> pd.DataFrame:
 
 
 def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
-    """The newest vintage of every figure of an agreement that is not made up.
-
-    Parameters
-    ----------
-    observations : pandas.DataFrame
-        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
-    agreement : Agreement
-        The register, which knows the units.
-    """
+    """The newest vintage of every figure of an agreement that is not made up."""
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     real = newest[~newest["illustrative"]]
     columns = {name: real["measure"].map(agreement.measures[name]) for name in ("unit", "made_of")}
@@ -155,24 +142,7 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
 def backtest(
     panel: pd.DataFrame, progress: Callable[[int, int], None] | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Forecast every series from every moment of its past.
-
-    Parameters
-    ----------
-    panel : pandas.DataFrame
-        ``measure``, ``area``, ``period``, ``value``, ``unit``, one row per figure; and
-        ``made_of`` as in the register, if that is known.
-    progress : callable, optional
-        Called with the moments done and their number.
-
-    Returns
-    -------
-    forecasts : pandas.DataFrame
-        The columns of :data:`FORECAST_COLUMNS`.
-    targets : pandas.DataFrame
-        One row per forecast and target: ``distance``, ``target``, ``chance`` that the reading is
-        the target or more, and whether it ``happened``.
-    """
+    """Forecast every series from every moment of its past."""
     table = panel[panel["value"].notna()].copy()
     if "made_of" not in table:
         table["made_of"] = ""
@@ -228,9 +198,12 @@ def _from_one_moment(
         for measure, area in past.index
     ]
     found = forecast(
-        past.to_numpy(), horizon, scales, 4 if per_year == 4 else 1,
+        past.to_numpy(),
+        horizon,
+        scales,
+        4 if per_year == 4 else 1,
         groups=past.index.get_level_values("measure").tolist(),
-    )  # fmt: skip
+    )
     ends = [share for percent in INTERVALS for share in (0.5 - percent / 200, 0.5 + percent / 200)]
     limits = found.quantile([0.5, *ends])
     quantiles = found.quantile(LEVELS)
@@ -277,17 +250,19 @@ def _usual_step(row: NDArray[np.float64]) -> float:
 
 
 def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """How often readings fell into the intervals, by length of history and horizon.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per history (3 to 5, 6 to 8, 9 to 12, 13 to 24) and horizon, and one for all:
-        ``forecasts``, ``within_50``, ``within_80``, ``within_95``, ``scaled_crps``.
-    """
+    """How often readings fell into the intervals, by length of history and horizon."""
     if forecasts.empty:
-        return pd.DataFrame(columns=["history", "horizon", "forecasts", "within_50", "within_80",
-                                     "within_95", "scaled_crps"])  # fmt: skip
+        return pd.DataFrame(
+            columns=[
+                "history",
+                "horizon",
+                "forecasts",
+                "within_50",
+                "within_80",
+                "within_95",
+                "scaled_crps",
+            ]
+        )
     inside = {
         f"within_{one}": (forecasts["observed"] >= forecasts[f"low_{one}"])
         & (forecasts["observed"] <= forecasts[f"high_{one}"])
@@ -317,21 +292,7 @@ def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
 
 
 def reliability(targets: pd.DataFrame) -> pd.DataFrame:
-    """Of the forecasts that said so many per cent, how many came true.
-
-    Parameters
-    ----------
-    targets : pandas.DataFrame
-        ``chance``, ``happened``, and ``series`` or ``measure``, ``area`` and ``origin``, which say
-        which of them were made from the same history.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per tenth: ``said_from``, ``said_to``, ``forecasts``, ``said`` (the mean chance),
-        ``came_true``, and its 95 % Wilson interval ``low``, ``high``. Targets of one history rise
-        and fall together, so each history counts as one case in it.
-    """
+    """Of the forecasts that said so many per cent, how many came true."""
     rows = []
     tenth = np.minimum((targets["chance"].to_numpy(dtype=float) * 10).astype(int), 9)
     which = ["series"] if "series" in targets else ["measure", "area", "origin"]
@@ -343,22 +304,22 @@ def reliability(targets: pd.DataFrame) -> pd.DataFrame:
         histories = len(mine.drop_duplicates(which))
         low, high = wilson(share * histories, histories)
         rows.append(
-            (number / 10, (number + 1) / 10, len(mine), float(mine["chance"].mean()),
-             share, float(low), float(high))
-        )  # fmt: skip
+            (
+                number / 10,
+                (number + 1) / 10,
+                len(mine),
+                float(mine["chance"].mean()),
+                share,
+                float(low),
+                float(high),
+            )
+        )
     names = ["said_from", "said_to", "forecasts", "said", "came_true", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
 def brier(targets: pd.DataFrame) -> pd.DataFrame:
-    """Mean squared difference between chance and what happened, by distance of the target.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per distance and one for all: ``forecasts``, ``brier``, and ``base_rate_brier``,
-        the score of always saying how often targets at that distance were reached.
-    """
+    """Mean squared difference between chance and what happened, by distance of the target."""
     usual = targets.groupby("distance")["happened"].transform("mean")
     table = pd.DataFrame(
         {
@@ -367,21 +328,18 @@ def brier(targets: pd.DataFrame) -> pd.DataFrame:
             "base_rate_brier": (usual - targets["happened"]) ** 2,
         }
     )
-    scores = {"forecasts": ("brier", "size"), "brier": ("brier", "mean"),
-              "base_rate_brier": ("base_rate_brier", "mean")}  # fmt: skip
+    scores = {
+        "forecasts": ("brier", "size"),
+        "brier": ("brier", "mean"),
+        "base_rate_brier": ("base_rate_brier", "mean"),
+    }
     parts = table.groupby("distance").agg(**scores).reset_index()
     whole = table.assign(distance="all").groupby("distance").agg(**scores).reset_index()
     return pd.concat([whole, parts.astype({"distance": object})], ignore_index=True)
 
 
 def reference(name: Literal["scores", "reliability"]) -> pd.DataFrame:
-    """What ``benchmarks/forecast.py`` measured on the reference panels.
-
-    Parameters
-    ----------
-    name : {"scores", "reliability"}
-        Scores by panel, length of history and method; or of our forecasts, how many came true.
-    """
+    """What ``benchmarks/forecast.py`` measured on the reference panels."""
     return pd.read_csv(Path(__file__).parent / f"reference_{name}.csv")
 
 
@@ -389,10 +347,5 @@ def backtest_agreement(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Back-test of all figures of a report's agreement that are not made up.
 
     Whenever they came in: this tries the method, and is not what the report knew.
-
-    Returns
-    -------
-    forecasts, targets : pandas.DataFrame
-        As :func:`backtest` gives them.
     """
     return backtest(real_panel(report.observations, report.agreement))

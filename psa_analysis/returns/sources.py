@@ -16,9 +16,8 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from psa_analysis.files import checksum, write_bytes
+from psa_analysis.files import RETURN_FOLDERS, checksum, write_bytes
 from psa_analysis.findings import Finding
-from psa_analysis.loading import RETURN_FOLDERS
 
 ENDING = ".toml"
 _UNKNOWN = "not stated"
@@ -73,20 +72,7 @@ def shown(path: Path, folder: Path) -> str:
 
 
 def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
-    """Read and check the sidecar of every raw file.
-
-    Parameters
-    ----------
-    folder : Path
-        The agreement's data folder.
-
-    Returns
-    -------
-    sidecars : dict
-        By file, as findings name it. A file without a usable one is not in it.
-    findings : list of Finding
-        Files without one, unreadable or incomplete ones, and files that have changed.
-    """
+    """Read and check the sidecar of every raw file."""
     sidecars: dict[str, Sidecar] = {}
     findings: list[Finding] = []
     for path in raw_files(folder / "raw"):
@@ -101,24 +87,28 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             first = error.errors()[0] if isinstance(error, ValidationError) else None
             findings.append(
                 Finding(
-                    "error", f"{name}{ENDING}", str(first["msg"]) if first else "TOML in UTF-8",
+                    "error",
+                    f"{name}{ENDING}",
+                    str(first["msg"]) if first else "TOML in UTF-8",
                     "Mend it, or delete it: psa check makes a new one.",
                     column=".".join(map(str, first["loc"])) if first else None,
                     found=str(first["input"]) if first else str(error),
                 )
-            )  # fmt: skip
+            )
             continue
         sidecars[name] = sidecar
         if path.is_file() and checksum(path) != sidecar.checksum:
             del sidecars[name]
             findings.append(
                 Finding(
-                    "error", name, f"the file as it came in on {sidecar.received}",
+                    "error",
+                    name,
+                    f"the file as it came in on {sidecar.received}",
                     "It has changed since: save a new version under a new name, or delete the "
                     "sidecar to take it in anew.",
                     found="another checksum",
                 )
-            )  # fmt: skip
+            )
         open_ = [
             field
             for field in ("title", "producer", "licence")
@@ -127,10 +117,14 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
         if open_:
             findings.append(
                 Finding(
-                    "warning", f"{name}{ENDING}", "who made the file, what it is, on which terms",
-                    "Complete the sidecar.", column=", ".join(open_), found=_UNKNOWN,
+                    "warning",
+                    f"{name}{ENDING}",
+                    "who made the file, what it is, on which terms",
+                    "Complete the sidecar.",
+                    column=", ".join(open_),
+                    found=_UNKNOWN,
                 )
-            )  # fmt: skip
+            )
     return sidecars, findings
 
 

@@ -18,9 +18,8 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.findings import visible
-from psa_analysis.pipeline import Report
 from psa_analysis.register.rows import NOT_STATED
-from psa_analysis.show.words import STATE_SIGNS
+from psa_analysis.words import STATE_SIGNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,28 +52,24 @@ def templates() -> jinja2.Environment:
 def table(
     frame: pd.DataFrame, caption: str, numeric: Sequence[str] = (), folded: bool = False
 ) -> Html:
-    """An accessible table: caption, column headings and row headings with their scope.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Text cells; the first column heads the rows, the column names head the columns.
-    caption : str
-        What the table shows.
-    numeric : sequence of str
-        Columns whose figures are aligned to the right.
-    folded : bool
-        Behind a summary that opens it.
-    """
+    """An accessible table: caption, column headings and row headings with their scope."""
     if frame.empty:
         return sentence(f"{caption}: none.")
     cells = frame.to_numpy(dtype=object, copy=True)
     cells[frame.isna().to_numpy()] = "–"
     columns, rows = list(frame.columns), [[*map(str, row)] for row in cells.tolist()]
-    html = templates().get_template("table.html.j2").render(
-        caption=caption, columns=columns, rows=rows,
-        numeric=set(numeric), folded=folded, signs=STATE_SIGNS,
-    )  # fmt: skip
+    html = (
+        templates()
+        .get_template("table.html.j2")
+        .render(
+            caption=caption,
+            columns=columns,
+            rows=rows,
+            numeric=set(numeric),
+            folded=folded,
+            signs=STATE_SIGNS,
+        )
+    )
     text = io.StringIO()
     # Tabs, so that the text does not depend on the width of whoever's terminal.
     csv.writer(text, delimiter="\t", lineterminator="\n").writerows([columns, *rows])
@@ -84,16 +79,6 @@ def table(
 def sentence(text: str) -> Html:
     """A paragraph of words."""
     return Html(templates().get_template("words.html.j2").render(text=text), text)
-
-
-def of_theme(report: Report, theme: str | None) -> pd.DataFrame:
-    """The assessment's rows of one theme, or all of them."""
-    if theme is None:
-        return report.assessment
-    if theme not in report.agreement.settings.themes:
-        known = ", ".join(report.agreement.settings.themes)
-        raise KeyError(f"there is no theme '{theme}'; the agreement has {known}")
-    return report.assessment[report.assessment["theme"] == theme]
 
 
 def titled(rows: pd.DataFrame) -> pd.Series:

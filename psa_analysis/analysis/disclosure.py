@@ -26,24 +26,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.assessment import assess
-from psa_analysis.commitments import follow, load_progress
-from psa_analysis.effectiveness import effectiveness
+from psa_analysis.analysis.assessment import assess
+from psa_analysis.analysis.commitments import follow, load_progress
+from psa_analysis.analysis.effectiveness import effectiveness
+from psa_analysis.analysis.outlook import Outlook
+from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, errors
-from psa_analysis.outlook import Outlook
-from psa_analysis.performance import readings
 from psa_analysis.register.agreement import Agreement, rate_factor
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.show.words import chance_text
+from psa_analysis.words import NOT_SHOWN, chance_text
 
 if TYPE_CHECKING:
-    from psa_analysis.pipeline import Report
+    from psa_analysis.report import Report
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-#: What stands in words where a figure is held back.
-NOT_SHOWN = "not shown: small numbers"
 #: The flag of a latest reading that is held back.
 WITHHELD = "withheld"
 _RESTS_ON = "it rests on small numbers, which are not shown"
@@ -71,20 +70,7 @@ _PEOPLE = re.compile(
 
 
 def at_risk(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
-    """Which observations are made of people or events, and not published by others.
-
-    Parameters
-    ----------
-    agreement : Agreement
-        Its measures say what each is made of.
-    observations : pandas.DataFrame
-        As :func:`psa_analysis.returns.cleaning.clean_returns` gives them.
-
-    Returns
-    -------
-    pandas.Series of bool
-        On the observations' index.
-    """
+    """Which observations are made of people or events, and not published by others."""
     made_of = observations["measure"].map(agreement.measures["made_of"])
     # Where the register does not say, a numerator does.
     cases = (made_of == "cases") | ((made_of == "") & observations["numerator"].notna())
@@ -92,20 +78,7 @@ def at_risk(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
 
 
 def small(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
-    """Which observations are small by the settings of ``[disclosure]``.
-
-    Parameters
-    ----------
-    agreement, observations
-        As in :func:`at_risk`.
-
-    Returns
-    -------
-    pandas.Series of bool
-        True for a count below ``threshold``; for a rate of which fewer were counted, or all but
-        fewer; for a rate among fewer than ``smallest_denominator``; and for a rate of exactly
-        none or all whose numbers are not given. Zeros are small unless ``show_zeros``.
-    """
+    """Which observations are small by the settings of ``[disclosure]``."""
     settings = agreement.settings.disclosure
     units = observations["measure"].map(agreement.measures["unit"])
     factor = pd.to_numeric(units.map(rate_factor), errors="coerce").astype(float)
@@ -124,23 +97,7 @@ def small(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
 
 
 def feasible(relations: Floats, values: Floats, hidden: Flags) -> tuple[Floats, Floats]:
-    """The least and the most that each hidden count can be, given all that is shown.
-
-    Parameters
-    ----------
-    relations : numpy.ndarray
-        Shape (relations, cells); each row times the counts gives a number that everyone knows,
-        1 for a part and -1 for the whole that parts add up to.
-    values : numpy.ndarray
-        The counts, shape (cells,), none below 0.
-    hidden : numpy.ndarray of bool
-        Which are held back, shape (cells,).
-
-    Returns
-    -------
-    low, high : numpy.ndarray
-        Shape (cells,); the count itself for those that are shown, ``inf`` for what has no bound.
-    """
+    """The least and the most that each hidden count can be, given all that is shown."""
     from scipy.optimize import linprog
 
     low, high = values.astype(float).copy(), values.astype(float).copy()
@@ -157,34 +114,19 @@ def feasible(relations: Floats, values: Floats, hidden: Flags) -> tuple[Floats, 
             found = linprog(aim, A_eq=bound, b_eq=bound @ values[places], method="highs")
             # Anything but an optimum or no bound is treated as if the figure were known.
             ends[place] = (
-                sign * found.fun if found.status == 0
-                else -sign * np.inf if found.status == 3 else values[place]
-            )  # fmt: skip
+                sign * found.fun
+                if found.status == 0
+                else -sign * np.inf
+                if found.status == 3
+                else values[place]
+            )
     return low, high
 
 
 def complement(
     relations: Floats, counts: Floats, hidden: Flags, fixed: Flags, width: float
 ) -> Flags:
-    """Hide further cells until no hidden count can be told to within `width`.
-
-    Parameters
-    ----------
-    relations : numpy.ndarray
-        As in :func:`feasible`.
-    counts : numpy.ndarray
-        Shape (cells, kinds): what is counted in each cell, such as those who did and those who
-        did not; NaN where it is not known.
-    hidden, fixed : numpy.ndarray of bool
-        Which cells are held back, and which cannot be.
-    width : float
-        How far apart the least and the most must be that a hidden count can be.
-
-    Returns
-    -------
-    numpy.ndarray of bool
-        The cells to hold back: those given and, smallest first, those that would give them away.
-    """
+    """Hide further cells until no hidden count can be told to within `width`."""
     hidden = hidden.copy()
     while (place := _exposed(relations, counts, hidden, width)) is not None:
         own = relations[:, place]
@@ -218,15 +160,7 @@ def _exposed(relations: Floats, counts: Floats, hidden: Flags, width: float) -> 
 
 
 def sums(agreement: Agreement, cells: pd.MultiIndex) -> list[tuple[Any, list[Any]]]:
-    """Each whole among the cells and its parts there: areas of one kind, or parts of a measure.
-
-    Parameters
-    ----------
-    agreement : Agreement
-        ``part_of`` of its areas and ``parts`` of its measures.
-    cells : pandas.MultiIndex
-        Measure, area and period.
-    """
+    """Each whole among the cells and its parts there: areas of one kind, or parts of a measure."""
     there, found = set(cells), []
     groups = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"].agg(list)
     by_whole: dict[str, list[list[str]]] = {}
@@ -243,22 +177,7 @@ def sums(agreement: Agreement, cells: pd.MultiIndex) -> list[tuple[Any, list[Any
 
 
 def withheld(observations: pd.DataFrame, agreement: Agreement, cut_off: date) -> pd.DataFrame:
-    """The observations that a public report holds back.
-
-    Parameters
-    ----------
-    observations : pandas.DataFrame
-        All versions.
-    agreement : Agreement
-        The register and the settings.
-    cut_off : date
-        What came in later is in no report yet.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`WITHHELD_COLUMNS`, on the observations' index.
-    """
+    """The observations that a public report holds back."""
     seen = observations[observations["received"] <= pd.Timestamp(cut_off)]
     keys = pd.MultiIndex.from_frame(seen[_CELL].astype(str))
     reason = pd.Series("", index=seen.index, dtype=object)
@@ -321,24 +240,7 @@ def _earlier(seen: pd.DataFrame, keys: pd.MultiIndex, agreement: Agreement) -> p
 
 
 def protect(report: Report, also: pd.DataFrame | None = None) -> Report:
-    """The report with nothing in it that a public page must not show.
-
-    Parameters
-    ----------
-    report : Report
-        With all its figures.
-    also : pandas.DataFrame, optional
-        Further observations to hold back (:data:`WITHHELD_COLUMNS`), such as those of the report
-        that this one is shown beside.
-
-    Returns
-    -------
-    Report
-        Of the audience ``public``. States are those of the full report; what is made from figures
-        that are held back is missing, and chances that rest on them are in tenths.
-    """
-    from psa_analysis.pipeline import with_seasons
-
+    """The report with nothing in it that a public page must not show."""
     agreement, end = report.agreement, report.period.end
     seen = report.observations[report.observations["received"] <= pd.Timestamp(report.cut_off)]
     marks = withheld(seen, agreement, report.cut_off)
@@ -363,13 +265,20 @@ def protect(report: Report, also: pd.DataFrame | None = None) -> Report:
     made = assess(read, agreement, report.period, refused, ahead)
     promised = follow(agreement, load_progress(agreement)[0], seen, report.period)
     return replace(
-        report, agreement=agreement, audience="public", observations=seen, readings=read,
-        outlooks=ahead, assessment=_assessment(report, made, affected, read),
+        report,
+        agreement=agreement,
+        audience="public",
+        observations=seen,
+        known=known,
+        readings=read,
+        outlooks=ahead,
+        assessment=_assessment(report, made, affected, read),
         effectiveness=effectiveness(read, agreement, end),
         commitments=_commitments(report, promised),
         sources=_sources(report.sources),
-        findings=tuple(_finding(one, agreement) for one in report.findings), withheld=marks,
-    )  # fmt: skip
+        findings=tuple(_finding(one, agreement) for one in report.findings),
+        withheld=marks,
+    )
 
 
 def _marked(seen: pd.DataFrame, also: pd.DataFrame | None) -> Flags:
@@ -416,14 +325,29 @@ def _affected(report: Report, hidden: pd.DataFrame, read: pd.DataFrame) -> set[s
 
 #: Columns of the assessment that the latest reading goes into.
 _OF_LATEST = [
-    "latest", "gap", "gap_months", "progress", "required", "required_done_before", "previous",
-    "previous_period", "direction", "year_before", "direction_on_year",
-]  # fmt: skip
+    "latest",
+    "gap",
+    "gap_months",
+    "progress",
+    "required",
+    "required_done_before",
+    "previous",
+    "previous_period",
+    "direction",
+    "year_before",
+    "direction_on_year",
+]
 #: Columns that are the same whatever is held back.
 _KEPT = [
-    "state", "is_forecast", "illustrative", "late", "expected_period", "latest_period", "file",
+    "state",
+    "is_forecast",
+    "illustrative",
+    "late",
+    "expected_period",
+    "latest_period",
+    "file",
     "row",
-]  # fmt: skip
+]
 
 
 def _assessment(
@@ -462,8 +386,9 @@ def _chances(row: pd.Series, agreement: Agreement) -> dict[str, float]:
             made[column] = float("nan")
             continue
         edges = (states.at_risk, states.on_track) if column == "chance_target" else ()
-        fitting = [one for one in steps
-                   if all((one >= edge) == (float(chance) >= edge) for edge in edges)]  # fmt: skip
+        fitting = [
+            one for one in steps if all((one >= edge) == (float(chance) >= edge) for edge in edges)
+        ]
         near = np.abs(np.array(fitting) - float(chance))
         made[column] = fitting[int(near.argmin())] if fitting else float("nan")
     return made
@@ -521,6 +446,8 @@ def _finding(one: Finding, agreement: Agreement) -> Finding:
     if harmless:
         return one
     return replace(
-        one, found=None, expected="something else; what stands there is in the internal report",
+        one,
+        found=None,
+        expected="something else; what stands there is in the internal report",
         remedy="Ask the council.",
-    )  # fmt: skip
+    )

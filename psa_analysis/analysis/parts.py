@@ -31,13 +31,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, gammaln
 
+from psa_analysis.analysis.readings import observations_used, years_averaged
+from psa_analysis.analysis.trajectory import exact, planned_path
 from psa_analysis.findings import ParameterError, did_you_mean
-from psa_analysis.performance import observations_used, years_averaged
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
-from psa_analysis.pipeline import Report, remembered
 from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
-from psa_analysis.show.words import listed
-from psa_analysis.trajectory import exact, planned_path
+from psa_analysis.report import Report, memoised
+from psa_analysis.words import listed
 
 #: The row for what no part holds.
 REST = "not in any part"
@@ -56,9 +56,14 @@ _GRID = (15, 40)
 
 #: Bases whose readings are sums, or rates of sums.
 _SUMMED = {
-    "point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years",
+    "point",
+    "annual",
+    "year_to_date",
+    "cumulative",
+    "rolling_12m",
+    "mean_of_years",
     "change_from_baseline",
-}  # fmt: skip
+}
 
 #: Columns of the contributions, one row per part; all figures are exact fractions.
 CONTRIBUTION_COLUMNS = {
@@ -130,22 +135,6 @@ def contributions(
 ) -> pd.DataFrame:
     """Contributions of parts that add up to the whole, in exact fractions.
 
-    Parameters
-    ----------
-    parts : pandas.DataFrame
-        One row per part: ``level``, what it adds to the whole's reading, and ``weight``, its share
-        of the whole; ``level_before`` and ``weight_before`` the same at an earlier period. All
-        fractions; the weights of a period add up to 1, or are None where they are not known.
-    target, path : Fraction, optional
-        Levels that the whole is compared with, in its unit.
-
-    Returns
-    -------
-    pandas.DataFrame
-        On the index of `parts`: ``rate``, ``weight``, ``level``, ``change``, ``within``, ``mix``,
-        ``gap`` and ``gap_to_path`` as :data:`CONTRIBUTION_COLUMNS` says. Each column adds up to
-        that of the whole; None throughout where it cannot be worked out.
-
     Notes
     -----
     E. M. Kitagawa, "Components of a difference between two rates", JASA 50 (1955), 1168-1194. Her
@@ -189,37 +178,11 @@ def _ratio(over: Fraction | None, under: Fraction | None) -> Fraction | None:
     return over / under if over is not None and under else None
 
 
-@remembered
+@memoised
 def decompose(
     report: Report, measure: str, kind: str | None = None, since: str | None = None
 ) -> Decomposition:
-    """Take a measure apart at the newest period whose parts had come in by the cut-off.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register.
-    kind : str, optional
-        The kind of the parts: one of ``areas.csv``, or ``measure`` for the measures that add up
-        to this one. Not needed where there are figures of one kind only.
-    since : str, optional
-        The period that the change is counted from; the baseline's, or else the earliest that has
-        figures of the parts.
-
-    Returns
-    -------
-    Decomposition
-        With the reason if the measure cannot be taken apart.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure, kind of part or reading to compare with.
-    ParameterError
-        If there are figures of parts of several kinds and `kind` does not say which.
-    """
+    """Take a measure apart at the newest period whose parts had come in by the cut-off."""
     if measure not in report.agreement.measures.index:
         known = report.agreement.measures.index
         raise KeyError(f"there is no measure '{measure}'. {did_you_mean(measure, known)}")
@@ -231,8 +194,11 @@ def decompose(
     if definition["basis"] not in _SUMMED or (
         definition["basis"] != "change_from_baseline" and definition["unit"] in NOT_SUMMED
     ):
-        return Decomposition(measure, reason=f"parts of a reading in {definition['unit']} "
-                             f"({definition['basis']}) do not add up")  # fmt: skip
+        return Decomposition(
+            measure,
+            reason=f"parts of a reading in {definition['unit']} "
+            f"({definition['basis']}) do not add up",
+        )
     with_figures = _with_figures(report, kinds)
     if kind is None and len(with_figures) > 1:
         raise ParameterError(
@@ -320,11 +286,20 @@ def _taken_apart(
     table = rows.drop(columns=["level", "weight"]).join(contributions(rows, target, path))
     windows = [set(figures[label]["periods"].iloc[0]) for label in (period, before) if label]
     return Decomposition(
-        measure, kind, period, before, whole["level"], whole["level_before"], target, path,
-        table.rename_axis("part").reset_index()[list(CONTRIBUTION_COLUMNS)], whole,
-        len(windows) == 2 and bool(windows[0] & windows[1]), missing,
+        measure,
+        kind,
+        period,
+        before,
+        whole["level"],
+        whole["level_before"],
+        target,
+        path,
+        table.rename_axis("part").reset_index()[list(CONTRIBUTION_COLUMNS)],
+        whole,
+        len(windows) == 2 and bool(windows[0] & windows[1]),
+        missing,
         bool(joined.filter(like="illustrative").any(axis=None)),
-    )  # fmt: skip
+    )
 
 
 #: The name under which the whole stands among its parts.
@@ -426,8 +401,11 @@ def _with_levels(counted: pd.DataFrame, definition: pd.Series) -> pd.DataFrame:
 
 def _with_rest(made: pd.DataFrame) -> pd.DataFrame:
     """The parts, and what none of them holds if that is anything."""
-    columns = [f"{name}{when}" for name in ("numerator", "denominator", "level", "weight")
-               for when in ("", "_before")]  # fmt: skip
+    columns = [
+        f"{name}{when}"
+        for name in ("numerator", "denominator", "level", "weight")
+        for when in ("", "_before")
+    ]
     parts = made.drop(index=_WHOLE)[columns]
     rest = {
         column: made.at[_WHOLE, column] - parts[column].sum()
@@ -477,26 +455,6 @@ def shrunken_draws(
 ) -> NDArray[np.float64]:
     """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
 
-    Parameters
-    ----------
-    numerator, denominator : array_like
-        What is counted, and what it is of, one of each per part; at least three parts.
-    events : bool
-        True for events over a time or population, which may be more than one each; else cases
-        that have what is counted, and all cases.
-    seed : int
-        The same seed gives the same draws.
-
-    Returns
-    -------
-    numpy.ndarray
-        Draws x parts, as fractions of the denominator.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three parts, or all or none of the cases are counted.
-
     Notes
     -----
     The parts' rates are drawn from one distribution, whose mean and spread are not known: Beta with
@@ -542,7 +500,7 @@ def shrunken_draws(
     return generator.beta(first + over, second + under - over)
 
 
-@remembered
+@memoised
 def hotspots(
     report: Report, measure: str, kind: str | None = None, since: str | None = None
 ) -> Hotspots:
@@ -550,25 +508,6 @@ def hotspots(
 
     A count has nothing that it is of, so its change since another period is looked at: of all the
     events of both periods, the share that fell into the later one.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register.
-    kind, since : str, optional
-        As for :func:`decompose`.
-
-    Returns
-    -------
-    Hotspots
-        With the reason if there is nothing to say.
-
-    Raises
-    ------
-    KeyError, ParameterError
-        As :func:`decompose` does.
     """
     apart = decompose(report, measure, kind, since)
     definition = report.agreement.measures.loc[measure]
@@ -602,11 +541,16 @@ def hotspots(
         observed = shown(np.asarray(over / under, dtype=float))
     table = pd.DataFrame(
         {
-            "part": parts["part"], "observed": observed, "shrunken": middle, "lower": lower,
-            "upper": upper, "chance_worse": (worse * draws < worse * level).mean(axis=0),
-            "place_low": low.astype(int), "place_high": high.astype(int),
+            "part": parts["part"],
+            "observed": observed,
+            "shrunken": middle,
+            "lower": lower,
+            "upper": upper,
+            "chance_worse": (worse * draws < worse * level).mean(axis=0),
+            "place_low": low.astype(int),
+            "place_high": high.astype(int),
         }
-    )  # fmt: skip
+    )
     table = table.sort_values("shrunken", ascending=False, kind="stable").reset_index(drop=True)
     return Hotspots(apart, unit, level, float(np.median(draws.std(axis=1))), table)
 
@@ -668,31 +612,6 @@ def what_if(
     report: Report, measure: str, changes: Mapping[str, float | str], kind: str | None = None
 ) -> WhatIf:
     """What the whole's reading and the chance of its target would be if parts were elsewhere.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register.
-    changes : mapping of str to float or str
-        For some parts the figure that they are set to: in the measure's unit, for a count how many
-        are counted. ``average`` is the whole's present rate, the parts themselves counted in it;
-        it is not raised by what they gain.
-    kind : str, optional
-        As for :func:`decompose`.
-
-    Returns
-    -------
-    WhatIf
-        With the reason if nothing can be said.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure, kind of part or part.
-    ParameterError
-        If a figure is not one that the unit allows.
 
     Notes
     -----

@@ -96,9 +96,12 @@ class ControlRules:
 
     def __post_init__(self) -> None:
         choices = {
-            "mark": Mark, "ties": Ties, "third_point": Third, "mark_two_in_three": MarkTwo,
+            "mark": Mark,
+            "ties": Ties,
+            "third_point": Third,
+            "mark_two_in_three": MarkTwo,
             "trend_by": TrendBy,
-        }  # fmt: skip
+        }
         for name, kind in choices.items():
             given, known = getattr(self, name), get_args(kind)
             if given not in known:
@@ -198,31 +201,7 @@ def xmr(
     rules: ControlRules = OUR_RULES,
     rebases: Sequence[Rebase] = (),
 ) -> pd.DataFrame:
-    """Mean, limits and signs of a special cause for each figure of a series.
-
-    Parameters
-    ----------
-    values : pandas.Series
-        Figures in order, by period. A missing one breaks runs and trends and has no moving range.
-    polarity : {"higher", "lower", ""}
-        Which way is better, or nothing.
-    rules : ControlRules
-        The conventions.
-    rebases : sequence of Rebase
-        Where mean and limits start anew.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`POINT_COLUMNS` on the index of `values`.
-
-    Raises
-    ------
-    KeyError
-        If a rebase is at a period that has no figure, or the polarity is none.
-    ValueError
-        If a rebase leaves fewer figures than ``rules.fewest`` before it or from it on.
-    """
+    """Mean, limits and signs of a special cause for each figure of a series."""
     if polarity not in ("higher", "lower", ""):
         raise KeyError(f"there is no polarity '{polarity}'; there are higher, lower and ''")
     known = list(values.dropna().index)
@@ -243,17 +222,7 @@ def xmr(
 def fitting_rebases(
     periods: Sequence[str], rebases: Sequence[Rebase], fewest: int
 ) -> tuple[list[Rebase], list[tuple[Rebase, str]]]:
-    """The rebases that leave enough figures on either side, and the others with the reason.
-
-    Parameters
-    ----------
-    periods : sequence of str
-        The periods that have a figure, in order.
-    rebases : sequence of Rebase
-        In any order; the earlier goes first.
-    fewest : int
-        The fewest figures of a phase.
-    """
+    """The rebases that leave enough figures on either side, and the others with the reason."""
     applied: list[Rebase] = []
     refused: list[tuple[Rebase, str]] = []
     place = {period: number for number, period in enumerate(periods)}
@@ -308,10 +277,15 @@ def _phase(values: pd.Series, polarity: str, rules: ControlRules) -> pd.DataFram
         )
     ]
     return frame.assign(
-        centre=float(centre), lower=float(centre - width), upper=float(centre + width),
-        outside=outside, run=run, trend=trend, two_in_three=two,
+        centre=float(centre),
+        lower=float(centre - width),
+        upper=float(centre + width),
+        outside=outside,
+        run=run,
+        trend=trend,
+        two_in_three=two,
         kind=[_kind(sign, polarity) for sign in signs],
-    )  # fmt: skip
+    )
 
 
 def _as_written(value: float) -> Fraction:
@@ -336,15 +310,7 @@ def _sign(value: Fraction) -> int:
 
 
 def run_ends(sides: Sequence[int | None], length: int) -> list[int]:
-    """Where so many in a row have one sign: that sign at the last of them and on, else 0.
-
-    Parameters
-    ----------
-    sides : sequence of int or None
-        1, -1 or 0; None where there is no figure. Neither 0 nor None makes a run.
-    length : int
-        How many make a run.
-    """
+    """Where so many in a row have one sign: that sign at the last of them and on, else 0."""
     ends, count, before = [], 0, None
     for side in sides:
         count = (count + 1 if side == before else 1) if side else 0
@@ -354,15 +320,7 @@ def run_ends(sides: Sequence[int | None], length: int) -> list[int]:
 
 
 def trend_ends(values: Sequence[Fraction | float | None], length: int) -> list[int]:
-    """Where so many in a row rose (1) or fell (-1): at the last of them and on, else 0.
-
-    Parameters
-    ----------
-    values : sequence of numbers or None
-        The figures; equal neighbours end a trend, and so does None.
-    length : int
-        How many figures make a trend, one more than the steps between them.
-    """
+    """Where so many in a row rose (1) or fell (-1): at the last of them and on, else 0."""
     if not values:
         return []
     steps: list[int | None] = [None]
@@ -371,15 +329,7 @@ def trend_ends(values: Sequence[Fraction | float | None], length: int) -> list[i
 
 
 def fill_back(ends: Sequence[int], length: int) -> list[int]:
-    """The whole of each run or trend from where it was complete.
-
-    Parameters
-    ----------
-    ends : sequence of int
-        As :func:`run_ends` or :func:`trend_ends` give them.
-    length : int
-        How many figures make one.
-    """
+    """The whole of each run or trend from where it was complete."""
     return [
         next((end for end in ends[place : place + length] if end), 0) for place in range(len(ends))
     ]
@@ -415,17 +365,7 @@ def _placed(
 def two_in_three(
     close: Sequence[bool | int], sides: Sequence[int | None], third: Third = "same side"
 ) -> list[int]:
-    """The threes in a row of which two are close to one limit: 1 the upper, -1 the lower, else 0.
-
-    Parameters
-    ----------
-    close : sequence of bool
-        Whether each figure is close to a limit: more than two thirds of the way there.
-    sides : sequence of int or None
-        The side of the mean that it lies on: 1, -1, or 0 on it; None where there is none.
-    third : {"same side", "any"}
-        Where the third has to lie.
-    """
+    """Threes in a row of which two are close to one limit: 1 the upper, -1 the lower, else 0."""
     marks = [0] * len(sides)
     for first in range(len(sides) - 2):
         three = range(first, first + 3)
@@ -453,23 +393,7 @@ def _kind(sign: int, polarity: str) -> str:
 
 
 def assurance(lower: float, upper: float, target: float, polarity: str) -> str:
-    """Whether a process that stays as it is reaches a target.
-
-    Parameters
-    ----------
-    lower, upper : float
-        The limits of the newest phase.
-    target : float
-        In the same unit; may be missing.
-    polarity : {"higher", "lower", ""}
-        Which way is better.
-
-    Returns
-    -------
-    str
-        ``consistently hits`` or ``consistently misses`` where the target lies outside the limits,
-        ``unreliable`` where it does not; empty without a target, limits or polarity.
-    """
+    """Whether a process that stays as it is reaches a target."""
     if pd.isna(target) or pd.isna(lower) or not polarity:
         return ""
     if lower <= target <= upper:
@@ -481,25 +405,7 @@ def assurance(lower: float, upper: float, target: float, polarity: str) -> str:
 def season_share(
     values: Sequence[float], seasons: Sequence[int], phases: Sequence[int]
 ) -> tuple[float, float]:
-    """How much of the differences between figures the time of year explains.
-
-    Parameters
-    ----------
-    values : sequence of float
-        The figures in order; may be missing.
-    seasons : sequence of int
-        The season of each, such as 1 to 4.
-    phases : sequence of int
-        The phase of each, which may have a level of its own.
-
-    Returns
-    -------
-    share, chance : float
-        Share of the squared distances from a straight line (one level per phase, one slope) that
-        the means of the seasons take away, 0 to 1; and the chance that seasons that do not differ
-        would take as much (the F test of the two nested regressions). Both missing where fewer
-        than three figures are left over, or nothing differs.
-    """
+    """How much of the differences between figures the time of year explains."""
     y = np.asarray(values, dtype=float)
     there = ~np.isnan(y)
     levels = pd.get_dummies(pd.Series(phases)[there]).to_numpy(dtype=float)
@@ -546,20 +452,6 @@ def measure_control(
 
     Charted is what was observed in each quarter. Rolling readings share three quarters with their
     neighbours, so that they follow one another and break the rules.
-
-    Parameters
-    ----------
-    observed : pandas.DataFrame
-        The quarters up to the reporting period: ``period``, ``period_end``, ``observed``, ``flag``
-        and ``illustrative``.
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
-    unit : str
-        Unit of what was observed (:func:`psa_analysis.register.agreement.observed_units`).
-    rebases : sequence of Rebase
-        Those of the register; later ones than the newest quarter were not known and are left out.
-    rules : ControlRules
-        The conventions.
     """
     points = _every_quarter(observed) if measure["frequency"] == "quarterly" else observed
     known = list(points.loc[points["observed"].notna(), "period"])
@@ -583,10 +475,16 @@ def measure_control(
         made["value"].tolist(), made["period_end"].dt.quarter.tolist(), made["phase"].tolist()
     )
     return Control(
-        made.reset_index(drop=True), unit, rules, "", target,
+        made.reset_index(drop=True),
+        unit,
+        rules,
+        "",
+        target,
         assurance(last["lower"], last["upper"], target, polarity),
-        share if chance < SEASON_CHANCE else float("nan"), tuple(applied), tuple(refused),
-    )  # fmt: skip
+        share if chance < SEASON_CHANCE else float("nan"),
+        tuple(applied),
+        tuple(refused),
+    )
 
 
 def _why_none(measure: pd.Series, count: int, rules: ControlRules) -> str:
@@ -633,11 +531,6 @@ def quarterly_target(measure: pd.Series) -> float:
 
     So it can where the reading is the quarter's own figure, and where it is a rate over several
     quarters. The target of a sum of quarters, or of a change, is of another size.
-
-    Parameters
-    ----------
-    measure : pandas.Series
-        A row of ``Agreement.measures``.
     """
     pooled = measure["basis"] in ("annual", "year_to_date", "rolling_12m", "mean_of_years")
     same = measure["basis"] in ("point", "index") or (
@@ -656,15 +549,7 @@ def register_rebases(agreement: Agreement, measure: str) -> list[Rebase]:
 
 
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
-    """Rebases that leave too few figures on one side, from all that has come in.
-
-    Parameters
-    ----------
-    observations : pandas.DataFrame
-        Every clean observation, all vintages.
-    agreement : Agreement
-        The register that holds the rebases.
-    """
+    """Rebases that leave too few figures on one side, from all that has come in."""
     findings = []
     area = agreement.settings.agreement.area
     rows = agreement.rebases
@@ -678,11 +563,14 @@ def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Find
             here = rows["period"].map(lambda text: parse_period(text).label) == rebase.period
             findings.append(
                 Finding(
-                    "error", "raw/register/rebases.csv",
+                    "error",
+                    "raw/register/rebases.csv",
                     f"a quarter with {OUR_RULES.fewest} figures before it and from it on: {why}",
                     "Take another quarter, or remove the row until enough figures are there.",
-                    row=int(rows.index[(rows["measure"] == measure) & here][0]), column="period",
-                    found=rebase.period, measure=measure,
+                    row=int(rows.index[(rows["measure"] == measure) & here][0]),
+                    column="period",
+                    found=rebase.period,
+                    measure=measure,
                 )
-            )  # fmt: skip
+            )
     return findings

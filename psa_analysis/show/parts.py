@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.findings import shorten
-from psa_analysis.pipeline import Report
-from psa_analysis.places import (
+from psa_analysis.analysis.parts import (
     AVERAGE,
     REST,
     SURE,
@@ -21,17 +19,12 @@ from psa_analysis.places import (
     hotspots,
     what_if,
 )
+from psa_analysis.findings import shorten
 from psa_analysis.register.agreement import rate_factor
+from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, GREY, PINK, Chart, as_svg, new_figure
-from psa_analysis.show.table import Html, sentence, table
-from psa_analysis.show.words import (
-    chance_text,
-    counted,
-    difference_text,
-    figure_text,
-    listed,
-    with_unit,
-)
+from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.words import chance_text, counted, difference_text, figure_text, listed, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,8 +94,9 @@ def _change_words(apart: Decomposition, unit: str, rate: bool) -> str:
     text = f"Since {apart.since} it has {'risen' if change > 0 else 'fallen'} by {size}"
     if not rate:
         return text
-    within, mix = (difference_text(_number(apart.table[name].sum()), unit)
-                   for name in ("within", "mix"))  # fmt: skip
+    within, mix = (
+        difference_text(_number(apart.table[name].sum()), unit) for name in ("within", "mix")
+    )
     parts = counted(2, apart.kind).removeprefix("2 ")
     return f"{text}: {within} because the rates of the {parts} moved, {mix} because their sizes did"
 
@@ -130,11 +124,14 @@ def contributions_table(report: Report, measure: str, kind: str | None = None) -
     titles = report.agreement.measures["title"].to_dict()
     by = apart.table["gap" if apart.target is not None else "level"].map(_number)
     order = by.mul(1 if definition["polarity"] == "higher" else -1).sort_values(kind="stable").index
-    order = [*order[apart.table.loc[order, "part"] != REST],
-             *order[apart.table.loc[order, "part"] == REST]]  # fmt: skip
+    order = [
+        *order[apart.table.loc[order, "part"] != REST],
+        *order[apart.table.loc[order, "part"] == REST],
+    ]
     sums = ["level", "change", "within", "mix", "gap", "gap_to_path"]
-    whole = {name: apart.table[name].sum() if apart.table[name].notna().all() else None
-             for name in sums}  # fmt: skip
+    whole = {
+        name: apart.table[name].sum() if apart.table[name].notna().all() else None for name in sums
+    }
     whole |= {name: apart.whole[name] for name in ("numerator", "denominator", "numerator_before")}
     whole |= {"part": report.agreement.settings.agreement.area, "rate": apart.level}
     rows = pd.concat([apart.table.loc[order], pd.DataFrame([whole], dtype=object)])
@@ -230,12 +227,13 @@ def hotspots_table(report: Report, measure: str, kind: str | None = None) -> Htm
                 chance_text(chance) for chance in rows["chance_worse"]
             ],
             "Place, 1 is best": [
-                f"{row.place_low} to {row.place_high}" if row.place_low < row.place_high
+                f"{row.place_low} to {row.place_high}"
+                if row.place_low < row.place_high
                 else f"{row.place_low}"
                 for row in rows.itertuples()
             ],
         }
-    )  # fmt: skip
+    )
     caption = _hotspots_title(report, found)
     return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
 
@@ -275,9 +273,11 @@ def what_if_words(
     if found.closed is not None and found.closed > 0:
         target = with_unit(_number(apart.target), unit)
         said.append(
-            f"The target of {target} would be reached" if found.closed >= 1 else
-            f"That is {_number(found.closed):.0%} of the way that is left to the target of {target}"
-        )  # fmt: skip
+            f"The target of {target} would be reached"
+            if found.closed >= 1
+            else f"That is {_number(found.closed):.0%} of the way that is left to the target of "
+            f"{target}"
+        )
     if pd.notna(found.chance_before):
         said.append(
             f"On top of what is forecast for {definition['due']}, the chance of the target would "
@@ -321,22 +321,7 @@ PART_MARKS = {"short": (PINK, "s"), "not short": (BLUE, "o"), "may be chance": (
 
 
 def contributions_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
-    """What each part adds to the gap to the target; to the reading where none is stated.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register.
-    kind : str, optional
-        The kind of its parts, where there are figures of several.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or kind of part.
-    """
+    """What each part adds to the gap to the target; to the reading where none is stated."""
     apart = decompose(report, measure, kind)
     definition = report.agreement.measures.loc[measure]
     if apart.reason:
@@ -358,10 +343,14 @@ def contributions_chart(report: Report, measure: str, kind: str | None = None) -
             axes.plot(mine["adds"], mine.index, shape, color=colour, markersize=9, label=label)
         for place, value in data["adds"].items():
             axes.annotate(
-                difference_text(value, unit), (value, place), (10 if value >= 0 else -10, 0),
-                textcoords="offset points", va="center", ha="left" if value >= 0 else "right",
+                difference_text(value, unit),
+                (value, place),
+                (10 if value >= 0 else -10, 0),
+                textcoords="offset points",
+                va="center",
+                ha="left" if value >= 0 else "right",
                 fontsize=11,
-            )  # fmt: skip
+            )
         axes.margins(x=0.2)
         axes.xaxis.set_major_formatter(lambda value, _: difference_text(value, unit))
         if column == "gap":
@@ -380,22 +369,7 @@ def contributions_chart(report: Report, measure: str, kind: str | None = None) -
 
 
 def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
-    """Each part's figure after allowing for chance, with its interval, against the whole's.
-
-    Parameters
-    ----------
-    report : Report
-        The period's report.
-    measure : str
-        A measure of the register.
-    kind : str, optional
-        The kind of its parts, where there are figures of several.
-
-    Raises
-    ------
-    KeyError
-        If there is no such measure or kind of part.
-    """
+    """Each part's figure after allowing for chance, with its interval, against the whole's."""
     found = hotspots(report, measure, kind)
     definition, area = (
         report.agreement.measures.loc[measure],
@@ -406,12 +380,16 @@ def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Cha
     data, unit = found.table.copy(), found.unit
     data["mark"] = np.select(
         [data["chance_worse"] >= SURE, data["chance_worse"] <= 1 - SURE],
-        ["short", "not short"], "may be chance",
-    )  # fmt: skip
+        ["short", "not short"],
+        "may be chance",
+    )
     # The worst at the top, as in the chart of contributions.
     data = data[::-1].reset_index(drop=True) if definition["polarity"] == "higher" else data
-    words = {"short": f"worse than {area}", "not short": f"better than {area}",
-             "may be chance": "may be chance"}  # fmt: skip
+    words = {
+        "short": f"worse than {area}",
+        "not short": f"better than {area}",
+        "may be chance": "may be chance",
+    }
     with new_figure(8, 1.5 + 0.34 * len(data)) as (figure, axes):
         _part_axes(figure, axes, data["part"])
         axes.axvline(found.whole, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
@@ -420,8 +398,14 @@ def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Cha
         for mark, (colour, shape) in PART_MARKS.items():
             mine = data[data["mark"] == mark]
             if len(mine):
-                axes.plot(mine["shrunken"], mine.index, shape, color=colour, markersize=8,
-                          label=words[mark])  # fmt: skip
+                axes.plot(
+                    mine["shrunken"],
+                    mine.index,
+                    shape,
+                    color=colour,
+                    markersize=8,
+                    label=words[mark],
+                )
         axes.margins(x=0.05)
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)

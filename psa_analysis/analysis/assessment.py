@@ -7,11 +7,8 @@ from datetime import timedelta
 
 import pandas as pd
 
-from psa_analysis.outlook import GRACE, Outlook, prospects
-from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.show.words import chance_text
-from psa_analysis.trajectory import (
+from psa_analysis.analysis.outlook import GRACE, Outlook, prospects
+from psa_analysis.analysis.trajectory import (
     baseline_end,
     baseline_path,
     due_period,
@@ -21,6 +18,9 @@ from psa_analysis.trajectory import (
     required_change,
     trigger_value,
 )
+from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
+from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.words import chance_text
 
 #: The columns, in order. This is the one place that describes them.
 COLUMNS = {
@@ -99,10 +99,23 @@ STATES = {
 }
 
 _COPIED = [
-    "reference", "objective", "role", "title", "unit", "polarity", "basis", "frequency",
-    "baseline", "baseline_status", "baseline_period", "without", "without_status",
-    "target", "target_status", "due",
-]  # fmt: skip
+    "reference",
+    "objective",
+    "role",
+    "title",
+    "unit",
+    "polarity",
+    "basis",
+    "frequency",
+    "baseline",
+    "baseline_status",
+    "baseline_period",
+    "without",
+    "without_status",
+    "target",
+    "target_status",
+    "due",
+]
 
 
 def assess(
@@ -112,28 +125,7 @@ def assess(
     refused: Collection[tuple[str, str]] = (),
     ahead: Mapping[str, Outlook] | None = None,
 ) -> pd.DataFrame:
-    """Put readings, trajectory and register together for one reporting period.
-
-    Parameters
-    ----------
-    readings : pandas.DataFrame
-        As :func:`psa_analysis.performance.readings` gives them, from what was known at the
-        period's cut-off.
-    agreement : Agreement
-        The register and the thresholds.
-    period : Period
-        The reporting period, a quarter.
-    refused : collection of (measure, period)
-        Figures that came in and could not be used.
-    ahead : mapping of str to Outlook, optional
-        The forecast of each measure; without it the states compare with the planned path.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`COLUMNS`; one row per measure that is a target or supports one,
-        in the register's order.
-    """
+    """Put readings, trajectory and register together for one reporting period."""
     own = readings[
         (readings["area"] == agreement.settings.agreement.area)
         & (readings["period_end"] <= pd.Timestamp(period.end))
@@ -289,9 +281,12 @@ def direction(now: float, before: float, polarity: str) -> str:
 
 
 def _state(
-    row: dict[str, object], measure: pd.Series, series: pd.DataFrame,
-    agreement: Agreement, period: Period,
-) -> tuple[str, str, bool]:  # fmt: skip
+    row: dict[str, object],
+    measure: pd.Series,
+    series: pd.DataFrame,
+    agreement: Agreement,
+    period: Period,
+) -> tuple[str, str, bool]:
     """The state, why, and whether it is a forecast."""
     if pd.isna(measure["target"]):
         if len(series):

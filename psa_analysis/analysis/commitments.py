@@ -26,15 +26,15 @@ from typing import Any
 
 import pandas as pd
 
+from psa_analysis.analysis.readings import readings, with_compared
+from psa_analysis.analysis.trajectory import baseline_end, exact
+from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
-from psa_analysis.loading import read_table
-from psa_analysis.performance import readings, with_compared
 from psa_analysis.periods import Period, parse_period, period_containing, read_day
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.show.words import counted, day_text, figure_text, with_unit
-from psa_analysis.trajectory import baseline_end, exact
+from psa_analysis.words import counted, day_text, figure_text, with_unit
 
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
@@ -106,8 +106,16 @@ COUNTED_DONE = ("done", "done late")
 EXCEPTIONS = ("overdue", "at risk", "no data")
 
 _COPIED = [
-    "objective", "level", "priority", "promise", "kind", "unit", "polarity", "due", "measure",
-]  # fmt: skip
+    "objective",
+    "level",
+    "priority",
+    "promise",
+    "kind",
+    "unit",
+    "polarity",
+    "due",
+    "measure",
+]
 _DATES = ["due_date", "done_on", "lead_reported", "reported"]
 
 
@@ -131,21 +139,7 @@ class _Entry:
 
 
 def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
-    """Read and check what was reported about the commitments.
-
-    Parameters
-    ----------
-    agreement : Agreement
-        The register that says which commitments there are, and of which kind.
-
-    Returns
-    -------
-    progress : pandas.DataFrame
-        The columns of :data:`PROGRESS_COLUMNS`, typed, and ``row``, in order of the day
-        reported; none if there is no such file.
-    findings : list of Finding
-        Rows that cannot be used, and reports that contradict each other.
-    """
+    """Read and check what was reported about the commitments."""
     empty = _typed([])
     if not (agreement.folder / NAME).exists():
         return empty, []
@@ -163,10 +157,16 @@ def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
             column, expected, remedy = wrong
             findings.append(
                 Finding(
-                    "error", NAME, expected, remedy, row=int(str(number)), column=column,
-                    found=row[column], measure=row["commitment"],
+                    "error",
+                    NAME,
+                    expected,
+                    remedy,
+                    row=int(str(number)),
+                    column=column,
+                    found=row[column],
+                    measure=row["commitment"],
                 )
-            )  # fmt: skip
+            )
     progress, twins = _without_twins(_typed(rows))
     return progress, [*findings, *twins, *_contradictions(progress)]
 
@@ -257,14 +257,17 @@ def _without_twins(progress: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]
     differing = distinct[keys.loc[distinct.index].duplicated(keep=False)]
     findings = [
         Finding(
-            "error", NAME, "one report of a day, and another row says otherwise",
-            "Ask which is right and remove the other; both are kept out.", row=row.row,
+            "error",
+            NAME,
+            "one report of a day, and another row says otherwise",
+            "Ask which is right and remove the other; both are kept out.",
+            row=row.row,
             column="value" if row.status == "figure" else "status",
             found=f"{row.value:.15g}" if row.status == "figure" else row.status,
             measure=row.commitment,
         )
         for row in differing.itertuples()
-    ]  # fmt: skip
+    ]
     return distinct.drop(differing.index).reset_index(drop=True), findings
 
 
@@ -276,11 +279,16 @@ def _contradictions(progress: pd.DataFrame) -> list[Finding]:
         if done is not None:
             findings.append(
                 Finding(
-                    "error", NAME, f"done, as row {done.row} reported on {done.reported}",
+                    "error",
+                    NAME,
+                    f"done, as row {done.row} reported on {done.reported}",
                     "Ask its lead. If it was not done, add a row 'not done' that says so.",
-                    row=said[-1].row, column="status", found=said[-1].status, measure=commitment,
+                    row=said[-1].row,
+                    column="status",
+                    found=said[-1].status,
+                    measure=commitment,
                 )
-            )  # fmt: skip
+            )
     return findings
 
 
@@ -299,35 +307,25 @@ def _by_commitment(rows: pd.DataFrame) -> dict[str, list[_Entry]]:
         day = None if pd.isna(row.day) else row.day.date()
         entries.setdefault(row.commitment, []).append(
             _Entry(
-                row.status, row.reported.date(), day, day_text(day) if day else "", row.value, "",
-                row.evidence, bool(row.illustrative), NAME, int(row.row),
+                row.status,
+                row.reported.date(),
+                day,
+                day_text(day) if day else "",
+                row.value,
+                "",
+                row.evidence,
+                bool(row.illustrative),
+                NAME,
+                int(row.row),
             )
-        )  # fmt: skip
+        )
     return entries
 
 
 def follow(
     agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
 ) -> pd.DataFrame:
-    """Where every commitment stands at one reporting period, and stood in the report before.
-
-    Parameters
-    ----------
-    agreement : Agreement
-        The register and the settings.
-    progress : pandas.DataFrame
-        As :func:`load_progress` gives it, everything that was ever reported.
-    observations : pandas.DataFrame
-        Clean observations, all vintages, for commitments that are linked to a measure.
-    period : Period
-        The reporting period, a quarter. Only what was reported by its cut-off is used, and of
-        that only what had happened by its end.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of :data:`COLUMNS`; one row per commitment, in the register's order.
-    """
+    """Where every commitment stands at one reporting period, and stood in the report before."""
     table = _judge(agreement, progress, observations, period)
     earlier = period_containing(period.start - timedelta(days=1), "quarter")
     if earlier.end > parse_period(agreement.settings.agreement.first_year).start:
@@ -337,21 +335,7 @@ def follow(
 
 
 def counts(table: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
-    """How many commitments of each objective are in each state.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        As :func:`follow` gives it.
-    agreement : Agreement
-        The agreement, for its objectives.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per objective that has commitments, in the agreement's order; a column per state
-        of :data:`STATES`, and ``in all``, their sum.
-    """
+    """How many commitments of each objective are in each state."""
     made = pd.crosstab(table["objective"], table["state"])
     objectives = [one for one in agreement.settings.objectives if one in made.index]
     made = made.reindex(index=objectives, columns=list(STATES), fill_value=0)
@@ -378,11 +362,15 @@ def _judge(
     figures |= _linked_figures(agreement, observations, period, cut_off)
     rows = [
         _judge_one(
-            str(name), commitment, said.get(str(name), []), figures.get(str(name), []),
-            agreement, period,
+            str(name),
+            commitment,
+            said.get(str(name), []),
+            figures.get(str(name), []),
+            agreement,
+            period,
         )
         for name, commitment in agreement.commitments.to_dict("index").items()
-    ]  # fmt: skip
+    ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(
         ("target", "value", "progress"), "float64"
@@ -410,12 +398,18 @@ def _linked_figures(
         if row.measure in entries:
             entries[row.measure].append(
                 _Entry(
-                    "figure", came[row.measure, row.area, row.period].date(),
-                    row.period_end.date(), row.period, row.reading, row.flag,
-                    f"reading of {row.measure} for {row.period}", bool(row.illustrative),
-                    row.file, int(row.row),
+                    "figure",
+                    came[row.measure, row.area, row.period].date(),
+                    row.period_end.date(),
+                    row.period,
+                    row.reading,
+                    row.flag,
+                    f"reading of {row.measure} for {row.period}",
+                    bool(row.illustrative),
+                    row.file,
+                    int(row.row),
                 )
-            )  # fmt: skip
+            )
     return {str(name): entries[measure] for name, measure in links.items()}
 
 
@@ -453,9 +447,12 @@ def _float(figure: Any) -> float:
 
 def _source(entry: _Entry) -> dict[str, Any]:
     return {
-        "evidence": entry.evidence, "reported": entry.reported,
-        "illustrative": entry.illustrative, "file": entry.file, "row": entry.row,
-    }  # fmt: skip
+        "evidence": entry.evidence,
+        "reported": entry.reported,
+        "illustrative": entry.illustrative,
+        "file": entry.file,
+        "row": entry.row,
+    }
 
 
 def _verdict(state: str, reason: str, **more: Any) -> dict[str, Any]:
@@ -543,23 +540,26 @@ def _level(
     if due is None:
         if newest and reached(newest):
             return shown | _verdict(
-                "done", f"{_reaches(newest, row)}; no document gives a date",
+                "done",
+                f"{_reaches(newest, row)}; no document gives a date",
                 done_on=_since([(one.day, reached(one)) for one in figures]),
-            )  # fmt: skip
+            )
         return shown | _verdict(NOT_STATED, f"no document gives a date; {words}")
     by_then = [one for one in figures if one.day and one.day <= due]
     in_time = [one for one in by_then if one.day and _months(one.day, due) < DECIDING]
     after = [one for one in figures if one.day and one.day > due]
     if in_time and reached(in_time[-1]):
         return _figure_shown(in_time[-1]) | _verdict(
-            "done", _reaches(in_time[-1], row),
+            "done",
+            _reaches(in_time[-1], row),
             done_on=_since([(one.day, reached(one)) for one in by_then]),
-        )  # fmt: skip
+        )
     if first := next((one for one in after if reached(one)), None):
         return _figure_shown(first) | _verdict(
-            "done late", f"{_reaches(first, row)}, as no figure did by {day_text(due)}",
+            "done late",
+            f"{_reaches(first, row)}, as no figure did by {day_text(due)}",
             done_on=first.day,
-        )  # fmt: skip
+        )
     fell_due = f"it fell due on {day_text(due)}"
     if in_time or after:
         aimed = _figure_words(target, row)
@@ -569,9 +569,14 @@ def _level(
 
 
 def _before_its_date(
-    row: dict[str, Any], said: Sequence[_Entry], newest: _Entry | None, reached: bool,
-    line: tuple[date, float] | None, agreement: Agreement, period: Period,
-) -> dict[str, Any]:  # fmt: skip
+    row: dict[str, Any],
+    said: Sequence[_Entry],
+    newest: _Entry | None,
+    reached: bool,
+    line: tuple[date, float] | None,
+    agreement: Agreement,
+    period: Period,
+) -> dict[str, Any]:
     """A figure that still stands for the present, or else its lead's word."""
     if newest is None or newest.day is None:
         return _by_lead(row["due_date"], said, period)

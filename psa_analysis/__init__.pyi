@@ -1,0 +1,86 @@
+"""The public names, each written once; a module is imported when one of its names is used."""
+
+from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
+from .analysis.comparison import changes
+from .analysis.control import ControlRules, Rebase, xmr
+from .analysis.explain import cells_used
+from .analysis.families import family_outlook, funnel, standings
+from .analysis.parts import decompose, hotspots, what_if
+from .periods import parse_period
+from .pipeline import open_report
+from .register.loading import load_agreement
+from .show.agreement import differences_table, not_stated_table, notes, targets_table
+from .show.changes import changes_table, changes_words
+from .show.commitments import (
+    closing_account,
+    commitment_counts,
+    commitment_key,
+    commitment_notes,
+    commitment_words,
+    commitments_chart,
+    commitments_table,
+    exceptions_table,
+    moved_table,
+    unjudged_table,
+)
+from .show.control import control_chart, control_table, control_words
+from .show.effectiveness import (
+    basket_contributions_chart,
+    basket_contributions_table,
+    budgets_table,
+    effectiveness_chart,
+    effectiveness_table,
+    effectiveness_words,
+)
+from .show.families import family_chart, family_table, family_words, standings_table
+from .show.funnels import funnel_chart, funnel_table, funnel_words
+from .show.grant import (
+    gains_chart,
+    gains_table,
+    grant_chances_table,
+    grant_chart,
+    grant_links_table,
+    grant_table,
+    grant_words,
+    partners_table,
+    payments_table,
+)
+from .show.interactive import measure, outturn_sliders
+from .show.links import links_chart, links_table
+from .show.measures import commentary_words, measure_words
+from .show.opening import banner, key
+from .show.outturns import outturn_table
+from .show.overview import (
+    chance_chart,
+    forecast_table,
+    overview_table,
+    progress_chart,
+    state_counts,
+)
+from .show.parts import (
+    contributions_chart,
+    contributions_table,
+    contributions_words,
+    hotspots_chart,
+    hotspots_table,
+    hotspots_words,
+    what_if_table,
+    what_if_words,
+)
+from .show.quality import (
+    breaks_table,
+    corrections_table,
+    data_log,
+    findings_table,
+    late_table,
+    returns_table,
+    revisions_table,
+)
+from .show.reliability import (
+    coverage_table,
+    reference_table,
+    reliability_chart,
+    reliability_sentences,
+    reliability_table,
+)
+from .show.trajectories import context_table, readings_table, small_multiples, trajectory_chart

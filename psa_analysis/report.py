@@ -1,0 +1,184 @@
+"""The record that a quarter's pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import pandas as pd
+
+from psa_analysis.analysis.trajectory import planned_path
+from psa_analysis.findings import Finding, did_you_mean
+from psa_analysis.periods import Period, parse_period, period_containing
+from psa_analysis.words import NOT_SHOWN, day_text
+
+if TYPE_CHECKING:
+    from psa_analysis.analysis.effectiveness import Effectiveness
+    from psa_analysis.analysis.outlook import Outlook
+    from psa_analysis.register.agreement import Agreement
+
+AUDIENCES = ("internal", "public")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def memoised(function: Callable[Concatenate[Report, P], T]) -> Callable[Concatenate[Report, P], T]:
+    """The same function, whose results are kept with the report that they were worked out from."""
+
+    @wraps(function)
+    def wrapper(report: Report, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        key = (f"{function.__module__}.{function.__qualname__}", args, tuple(kwargs.items()))
+        if key not in report.results:
+            report.results[key] = function(report, *args, **kwargs)
+        result: T = report.results[key]
+        # Whoever changes a frame changes their own; nothing is copied until then.
+        return result.copy(deep=False) if isinstance(result, pd.DataFrame) else result
+
+    return wrapper
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Report:
+    """Everything that the pages of one reporting period show; equal to itself alone.
+
+    Its frames are not to be changed, for results made from them are kept. A report with others
+    is made by ``dataclasses.replace``.
+
+    Attributes
+    ----------
+    agreement : Agreement
+        Settings and register.
+    period : Period
+        The reporting period, a quarter.
+    cut_off : date
+        Figures received later are left out.
+    audience : str
+        Whom the pages are for, one of :data:`AUDIENCES`.
+    observations : pandas.DataFrame
+        Every clean observation, all vintages.
+    known : pandas.DataFrame
+        The observations that had come in by the cut-off, the newest vintage of each.
+    readings : pandas.DataFrame
+        The readings that count, from what was known at the cut-off.
+    outlooks : dict of str to Outlook
+        The forecast of each measure, or why there is none.
+    assessment : pandas.DataFrame
+        One row per measure.
+    effectiveness : Effectiveness
+        What the index of cost-effectiveness is made of; empty if the register has no baskets.
+    commitments : pandas.DataFrame
+        One row per commitment of the strategy.
+    sources : pandas.DataFrame
+        The data log: one row per raw file, from its sidecar.
+    findings : tuple of Finding
+        What is wrong or doubtful in the returns.
+    commentary : pandas.DataFrame
+        What people wrote, for every report.
+    report_at : callable
+        Makes the report of another period from the same data.
+    withheld : pandas.DataFrame
+        The figures that a public report does not hold, since they are small; empty for the
+        audience ``internal``.
+    theme : str or None
+        The theme that a page is about; None where it is about all of them.
+    """
+
+    agreement: Agreement
+    period: Period
+    cut_off: date
+    audience: str
+    observations: pd.DataFrame
+    known: pd.DataFrame
+    readings: pd.DataFrame
+    outlooks: dict[str, Outlook]
+    assessment: pd.DataFrame
+    effectiveness: Effectiveness
+    commitments: pd.DataFrame
+    sources: pd.DataFrame
+    findings: tuple[Finding, ...]
+    commentary: pd.DataFrame
+    report_at: Callable[[Report, Period], Report]
+    withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
+    theme: str | None = None
+
+    @cached_property
+    def before(self) -> Report | None:
+        """The report of the quarter before; None in the agreement's first quarter and earlier."""
+        first_year = parse_period(self.agreement.settings.agreement.first_year)
+        if self.period.start <= first_year.start:
+            return None
+        day_before = self.period.start - timedelta(days=1)
+        return self.report_at(self, period_containing(day_before, "quarter"))
+
+    @cached_property
+    def own_readings(self) -> dict[str, pd.DataFrame]:
+        """The readings of the agreement's area up to the reporting period, by measure.
+
+        With those that could not be made; oldest first.
+        """
+        readings = self.readings
+        own = readings["area"] == self.agreement.settings.agreement.area
+        own &= readings["period_end"] <= pd.Timestamp(self.period.end)
+        sorted_rows = readings[own].sort_values("period_end", kind="stable")
+        return {str(name): rows for name, rows in sorted_rows.groupby("measure", sort=False)}
+
+    @cached_property
+    def results(self) -> dict[Any, Any]:
+        """What was worked out from it (:func:`memoised`)."""
+        return {}
+
+    @cached_property
+    def rows(self) -> dict[str, pd.Series]:
+        """The assessment's rows, by measure."""
+        names = self.assessment["measure"]
+        return {str(name): self.assessment.iloc[place] for place, name in enumerate(names)}
+
+    def __repr__(self) -> str:
+        return (
+            f"{self.agreement.settings.agreement.name}, {self.period} "
+            f"({self.audience}; figures received by {day_text(self.cut_off)})"
+        )
+
+
+def of_theme(report: Report, theme: str | None) -> pd.DataFrame:
+    """The assessment's rows of one theme, or all of them."""
+    if theme is None:
+        return report.assessment
+    if theme not in report.agreement.settings.themes:
+        known = ", ".join(report.agreement.settings.themes)
+        raise KeyError(f"there is no theme '{theme}'; the agreement has {known}")
+    return report.assessment[report.assessment["theme"] == theme]
+
+
+def assessment_row(report: Report, measure: str) -> pd.Series:
+    """The assessment of one measure; a KeyError names the nearest one if there is no such."""
+    if measure not in report.rows:
+        measures = list(report.rows)
+        raise KeyError(
+            f"there is no measure '{measure}'; the assessment has {', '.join(measures)}. "
+            + did_you_mean(str(measure), measures)
+        )
+    return report.rows[measure]
+
+
+def own_readings(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure up to the reporting period, oldest first."""
+    return report.own_readings.get(measure, report.readings.head(0))
+
+
+def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure up to the reporting period, with the planned path beside them."""
+    own = own_readings(report, measure)
+    own = own[own["reading"].notna()].reset_index(drop=True)
+    path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
+    return own.assign(planned=path)
+
+
+def readings_not_shown(report: Report, measure: str) -> pd.DataFrame:
+    """The readings of one measure, up to the reporting period, that a public report holds back."""
+    own = own_readings(report, measure)
+    return own[own["missing"] == NOT_SHOWN].reset_index(drop=True)
