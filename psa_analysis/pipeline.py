@@ -22,7 +22,7 @@ from psa_analysis.analysis.outlook import outlooks
 from psa_analysis.analysis.readings import readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
-from psa_analysis.periods import Period, parse_period, parse_reporting_period, period_containing
+from psa_analysis.periods import Period, parse_reporting_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
@@ -196,11 +196,11 @@ def latest_period(agreement: Agreement, today: date) -> Period:
     """
     days = agreement.settings.calendar.cut_off_days
     settings = agreement.settings.agreement
-    first = period_containing(parse_period(settings.first_year).start, "quarter")
+    first = period_containing(settings.begins, "quarter")
     counted = agreement.measures[agreement.measures["role"] == "target"]
     dues = [measure_period(measure, "due") for _, measure in counted.iterrows()]
     ends = [due.end for due in dues if due is not None]
-    last = period_containing(max([parse_period(settings.last_year).end, *ends]), "quarter")
+    last = period_containing(max([settings.last.end, *ends]), "quarter")
     newest = period_containing(today - timedelta(days=days), "quarter")
     if newest.end + timedelta(days=days) > today:
         newest = period_containing(newest.start - timedelta(days=1), "quarter")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from psa_analysis.analysis.trajectory import planned_path
 from psa_analysis.findings import Finding, did_you_mean
-from psa_analysis.periods import Period, parse_period, period_containing
+from psa_analysis.periods import Period, period_containing
 from psa_analysis.words import NOT_SHOWN, day_text
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ class Report:
     @cached_property
     def before(self) -> Report | None:
         """The report of the quarter before; None in the agreement's first quarter and earlier."""
-        first_year = parse_period(self.agreement.settings.agreement.first_year)
-        if self.period.start <= first_year.start:
+        if self.period.start <= self.agreement.settings.agreement.begins:
             return None
         day_before = self.period.start - timedelta(days=1)
         return self.report_at(self, period_containing(day_before, "quarter"))

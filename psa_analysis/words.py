@@ -6,6 +6,9 @@ from datetime import date
 
 import pandas as pd
 
+#: What the register says of a figure that no document states.
+NOT_STATED = "not stated"
+
 #: Why a figure is missing from a public report.
 NOT_SHOWN = "not shown: small numbers"
 

@@ -14,11 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from filelock import FileLock
 from hypothesis import settings
 
-from psa_analysis.cli import main
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
@@ -29,21 +27,6 @@ from psa_analysis.report import Report
 # Enough to find what is wrong over the days, and few enough to wait for.
 settings.register_profile("psa", deadline=None, max_examples=15)
 settings.load_profile("psa")
-
-
-def psa(*arguments: str) -> Result:
-    """Run the command in this process; an exception that is not an exit fails the test."""
-    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
-
-
-def psa_run(*arguments: str) -> Result:
-    """Run ``psa run`` in this process: what it warms up then serves all tests of the process."""
-    result = psa("run", *arguments)
-    assert "Traceback" not in result.output, result.output
-    return result
-
-
-EXPECTED = Path(__file__).parent / "expected"
 
 
 @pytest.fixture(scope="session")

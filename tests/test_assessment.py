@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import EXPECTED
-from test_performance import observed, with_measure
+from builders import EXPECTED, observed, with_measure
 
 from psa_analysis.analysis.assessment import COLUMNS, STATES, assess, direction
 from psa_analysis.analysis.readings import readings

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import psa
 
 import psa_analysis as library
 from psa_analysis.analysis.backtest import (

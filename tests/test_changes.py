@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import psa
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import psa
 
 from psa_analysis.analysis.assessment import COLUMNS
 

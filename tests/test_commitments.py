@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import EXPECTED, psa
+from builders import EXPECTED, psa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

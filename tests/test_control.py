@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import EXPECTED, psa
+from builders import EXPECTED, psa
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -19,7 +19,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import psa_run
+from builders import psa_run
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -27,7 +27,6 @@ from scipy.optimize import linprog
 
 import psa_analysis as psa
 from psa_analysis.analysis.disclosure import (
-    NOT_SHOWN,
     _commitments,
     complement,
     feasible,
@@ -41,6 +40,7 @@ from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
+from psa_analysis.words import NOT_SHOWN
 
 DISTRICTS = [
     "Blaby",

@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import Tags, psa
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_pages import Tags
 
 import psa_analysis as library
 from psa_analysis.analysis.effectiveness import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xlsxwriter
-from conftest import psa
+from builders import psa
 
 from psa_analysis.analysis.explain import cells_used, explain
 from psa_analysis.periods import parse_reporting_period

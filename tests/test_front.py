@@ -7,7 +7,7 @@ from datetime import date
 from types import SimpleNamespace
 
 import pytest
-from test_pages import Tags
+from builders import Tags
 
 from psa_analysis.report import Report
 from psa_analysis.show.front import _place, exceptions, front_page

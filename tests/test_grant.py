@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import psa, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
-from test_performance import with_measure
 
 from psa_analysis.analysis.grant import (
     GRANT_COLUMNS,

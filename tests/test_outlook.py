@@ -9,9 +9,9 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from builders import observed, with_measure
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_performance import observed, with_measure
 
 from psa_analysis.analysis.forecast import scale_of
 from psa_analysis.analysis.outlook import (

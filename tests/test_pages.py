@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from builders import Tags
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,22 +16,6 @@ import psa_analysis as psa
 from psa_analysis.report import Report
 from psa_analysis.show.tables import table
 from psa_analysis.words import chance_text, counted, figure_text, listed
-
-
-class Tags(HTMLParser):
-    """Collects start tags, with their attributes, and the text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.text: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import psa
 
 from psa_analysis.findings import ParameterError
 from psa_analysis.pipeline import ROOT, load_observations

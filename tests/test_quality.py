@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from conftest import psa
-from test_returns import frame
+from builders import psa, returned
 
 import psa_analysis as library
 from psa_analysis.analysis.revisions import (
@@ -85,7 +84,7 @@ def test_changes_of_definition_say_how_they_are_joined(report_of: Callable[[str]
 
 
 def series(agreement: Agreement, *rows: str) -> list[Finding]:
-    observations, _ = clean_returns(frame(*rows), agreement)
+    observations, _ = clean_returns(returned(*rows), agreement)
     return check_series(observations, agreement)
 
 
@@ -140,7 +139,7 @@ def test_the_newest_figure_is_compared_with_the_year_before(agreement: Agreement
 
 def test_small_numbers_are_marked(agreement: Agreement) -> None:
     observations, _ = clean_returns(
-        frame(
+        returned(
             "N7-gps,Leicestershire,2004-05 Q1,4,2005-01-30",
             "N7-gps,Leicestershire,2004-05 Q2,5,2005-01-30",
             "N7-gps,Leicestershire,2004-05 Q3,0,2005-01-30",

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import EXPECTED, psa
+from builders import EXPECTED, psa
 
-from psa_analysis.register.agreement import Agreement, observed_units
+from psa_analysis.register.agreement import Agreement, Comparator, observed_units, parse_comparator
 from psa_analysis.register.loading import load_agreement
-from psa_analysis.register.rows import Comparator, parse_comparator, parse_figure
+from psa_analysis.register.rows import parse_figure
 
 BID = ["N2", "L1", "N6", "L3", "L2", "N14", "N13", "L4", "L5", "N26", "N7", "N9", "L7", "L8", "N10"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import psa
+from builders import psa, returned
 
 from psa_analysis.findings import errors
 from psa_analysis.pipeline import ROOT, load_observations
@@ -167,7 +167,7 @@ def test_a_missing_folder_is_said(council: Path) -> None:
 
 def test_examination_results_may_come_before_their_school_year_ends(agreement: Agreement) -> None:
     observations, findings = clean_returns(
-        frame("N2,Leicestershire,summer 2007,60,2007-08-23"), agreement
+        returned("N2,Leicestershire,summer 2007,60,2007-08-23"), agreement
     )
     assert (len(observations), findings) == (1, [])
 
@@ -186,19 +186,11 @@ def test_a_file_without_a_source_is_a_warning(council: Path) -> None:
     assert "received today" not in again.output
 
 
-def frame(*rows: str) -> pd.DataFrame:
-    """Cells of a return, as loading gives them."""
-    cells = [line.split(",") + [""] * (len(COLUMNS) - 1 - line.count(",")) for line in rows]
-    table = pd.DataFrame(cells, columns=COLUMNS, dtype=str)
-    rows = range(2, len(table) + 2)
-    return table.assign(file="raw/returns/test.csv", sheet="", row=rows, column="D")
-
-
 def test_twins_that_agree_collapse_and_twins_that_differ_are_kept_out(agreement: Agreement) -> None:
     row = "N13,Leicestershire,2004-05 Q3,900,2005-01-30"
-    observations, findings = clean_returns(frame(row, row), agreement)
+    observations, findings = clean_returns(returned(row, row), agreement)
     assert (len(observations), findings) == (1, [])
-    observations, findings = clean_returns(frame(row, row.replace("900", "901")), agreement)
+    observations, findings = clean_returns(returned(row, row.replace("900", "901")), agreement)
     assert len(observations) == 0
     assert [(f.row, f.found) for f in findings] == [(2, "900 final"), (3, "901 final")]
     assert "row 2 says 900" in findings[1].expected
@@ -209,7 +201,7 @@ def test_as_of_takes_the_last_vintage_known_that_day(agreement: Agreement) -> No
         "N13,Leicestershire,2004-05 Q3,900,2005-01-30,,,provisional",
         "N13,Leicestershire,2004-05 Q3,925,2005-04-28,,,revised",
     ]
-    observations, _ = clean_returns(frame(*reversed(rows)), agreement)
+    observations, _ = clean_returns(returned(*reversed(rows)), agreement)
     assert len(observations) == 2
     for day, values in [
         (date(2005, 1, 29), []),

@@ -16,11 +16,10 @@ from urllib.parse import unquote
 import nbformat
 import pandas as pd
 import pytest
-from conftest import psa_run
+from builders import Tags, psa_run
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from test_pages import Tags
 
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError

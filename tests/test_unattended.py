@@ -19,8 +19,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from builders import psa_run
 from click.testing import Result
-from conftest import psa_run
 from distributed import Client
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from psa_analysis.packs.digest import digest

@@ -19,12 +19,11 @@ from urllib.parse import unquote
 import nbformat
 import pandas as pd
 import pytest
-from conftest import psa, psa_run
+from builders import Tags, psa, psa_run
 from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
-from test_pages import Tags
 
 from psa_analysis.analysis.grant import grants
 from psa_analysis.files import FORMULA_STARTS, checksum, csv_text

@@ -207,7 +207,7 @@ def _returned(
 def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     """The first period after the baseline's: the first that says anything of the agreement."""
     if measure_period(measure, "baseline_period") is None:
-        start = parse_period(agreement.settings.agreement.first_year).start
+        start = agreement.settings.agreement.begins
     else:
         start = baseline_end(measure) + timedelta(days=1)
     return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])

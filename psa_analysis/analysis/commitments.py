@@ -32,9 +32,8 @@ from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.periods import Period, parse_period, period_containing, read_day
 from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.words import counted, day_text, figure_text, with_unit
+from psa_analysis.words import NOT_STATED, counted, day_text, figure_text, with_unit
 
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
@@ -328,7 +327,7 @@ def follow(
     """Where every commitment stands at one reporting period, and stood in the report before."""
     table = _judge(agreement, progress, observations, period)
     earlier = period_containing(period.start - timedelta(days=1), "quarter")
-    if earlier.end > parse_period(agreement.settings.agreement.first_year).start:
+    if earlier.end > agreement.settings.agreement.begins:
         before = _judge(agreement, progress, observations, earlier)
         table["previous_state"] = before["state"]
     return table

@@ -30,7 +30,7 @@ import pandas as pd
 
 from psa_analysis.analysis.readings import readings, splice, weakest
 from psa_analysis.findings import Finding
-from psa_analysis.periods import parse_period, period_containing
+from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.settings import EffectivenessSection
 
@@ -188,7 +188,7 @@ def _years(agreement: Agreement, made_from: EffectivenessSection, until: date) -
     index = agreement.measures.loc[made_from.index]
     first, due = measure_period(index, "baseline_period"), measure_period(index, "due")
     assert first is not None  # the register was checked
-    last = due or parse_period(agreement.settings.agreement.last_year)
+    last = due or agreement.settings.agreement.last
     ends = [date(year, 3, 31) for year in range(first.end.year, last.end.year + 1)]
     ended = [end for end in ends if end <= until]
     return tuple(period_containing(end, "financial_year").label for end in ended)
@@ -437,7 +437,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     read = readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
     due = measure_period(measures.loc[made_from.index], "due")
-    due = due or parse_period(agreement.settings.agreement.last_year)
+    due = due or agreement.settings.agreement.last
     made = effectiveness(read, agreement, date(due.end.year, 12, 31))
     return [*_gaps(made, agreement), *_other_index(made, read, agreement, made_from)]
 

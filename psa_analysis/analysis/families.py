@@ -21,7 +21,6 @@ from psa_analysis.analysis.outlook import DRAWS, Outlook
 from psa_analysis.analysis.readings import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import family_areas, rate_factor
-from psa_analysis.register.rows import parse_comparator
 from psa_analysis.report import Report, memoised
 
 #: A quarter of fewer authorities than this is less than one of them.
@@ -125,7 +124,7 @@ def _definition(report: Report, measure: str) -> pd.Series:
 
 def higher_is_better(definition: pd.Series) -> bool:
     """Whether the highest figure of a measure has place 1 in a family."""
-    comparator = parse_comparator(definition["comparator"])
+    comparator = definition["compared_with"]
     if definition["basis"] == "rank" and comparator is not None:
         return comparator.highest_first
     return bool(definition["polarity"] == "higher")
@@ -255,7 +254,7 @@ def family_outlook(
         return FamilyOutlook(reason=f"{areas[0]} has too few figures", left_out=left_out)
     figures = figures[figures["area"].isin(told)]
     last = parse_period(figures["period"].iloc[-1], kind)
-    agreed = parse_period(report.agreement.settings.agreement.last_year)
+    agreed = report.agreement.settings.agreement.last
     horizon = step_of(period_containing(agreed.end, kind)) - step_of(last)
     if horizon <= 0:
         return FamilyOutlook(reason=f"figures for {last} have come in", left_out=left_out)

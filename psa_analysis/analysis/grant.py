@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
-from psa_analysis.periods import parse_period, period_containing
+from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.links import correlation_matrix, held_together
 from psa_analysis.register.settings import Settings
@@ -400,7 +400,7 @@ def payments(report: Report) -> pd.DataFrame:
     end has nothing to come: the rules do not say that anything is given back.
     """
     settings = report.agreement.settings
-    last = parse_period(settings.agreement.last_year).start.year
+    last = settings.agreement.last.start.year
     advance = on_account(report)
     rows: list[tuple[int, str, Fraction, Fraction]] = []
     for name, share in advance.items():

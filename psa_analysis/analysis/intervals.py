@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammainccinv, gammaincinv, ndtri
 
 from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
-from psa_analysis.register.rows import NOT_STATED
+from psa_analysis.words import NOT_STATED
 
 #: Lower and upper limits, as arrays of the shape of what was given.
 Limits = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -45,7 +45,6 @@ from psa_analysis.periods import (
     step_of,
 )
 from psa_analysis.register.agreement import Agreement, measure_period, rate_factor
-from psa_analysis.register.rows import parse_comparator
 
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
@@ -140,7 +139,7 @@ def outlooks(
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
     here = known[known["area"] == area]
-    with_what = followed["comparator"].map(parse_comparator).dropna()
+    with_what = followed["compared_with"].dropna()
     with_what = with_what[followed["basis"].isin(_COMPARED)]
     compared = with_what.index
     if len(compared):
@@ -202,7 +201,7 @@ def _prepare(
         return "no document states when it is due"
     if basis in _NOT_FORECAST:
         return f"the basis {basis} is not forecast"
-    if basis in _COMPARED and parse_comparator(measure["comparator"]) is None:
+    if basis in _COMPARED and measure["compared_with"] is None:
         return "the comparator is not stated"
     if baseline is not None and until < baseline.end:
         return "the baseline's period has not ended"

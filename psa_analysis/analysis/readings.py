@@ -47,11 +47,11 @@ from psa_analysis.periods import (
 from psa_analysis.register.agreement import (
     NOT_SUMMED,
     Agreement,
+    Comparator,
     family_areas,
     measure_period,
     rate_factor,
 )
-from psa_analysis.register.rows import Comparator, parse_comparator
 
 Floats = NDArray[np.float64]
 
@@ -387,7 +387,7 @@ def _compared(
     series: _Series, measure: pd.Series, observed: _Observed, agreement: Agreement
 ) -> _Series:
     """The observation as a percentage of the comparator, or what the comparator is above it."""
-    comparator = parse_comparator(measure["comparator"])
+    comparator = measure["compared_with"]
     result = replace(series, reading=series.none)
     if comparator is None:
         return result.without("the comparator is not stated")
@@ -437,7 +437,7 @@ def _ranked(
     series: _Series, measure: pd.Series, observed: _Observed, agreement: Agreement
 ) -> _Series:
     """The agreement's place among the family, 1 for the best; equals share the better place."""
-    comparator, area = parse_comparator(measure["comparator"]), agreement.settings.agreement.area
+    comparator, area = measure["compared_with"], agreement.settings.agreement.area
     result = replace(series, reading=series.none)
     if comparator is None:
         return result.without("the comparator is not stated")
@@ -535,12 +535,8 @@ def _changed(result: _Series, measure: pd.Series) -> _Series:
 def with_compared(measures: Iterable[str], agreement: Agreement) -> set[str]:
     """Some measures, and those that their readings are compared with."""
     names = set(measures)
-    return names | set(agreement.measures.loc[list(names), "comparator"].map(_compared_name))
-
-
-def _compared_name(text: str) -> str:
-    comparator = parse_comparator(text)
-    return comparator.name if comparator else ""
+    comparators = agreement.measures.loc[list(names), "compared_with"].dropna()
+    return names | {comparator.name for comparator in comparators}
 
 
 def weakest(flags: Iterable[str]) -> str:
@@ -598,7 +594,7 @@ def _compared_with(
     known: pd.DataFrame, agreement: Agreement, measure: pd.Series, area: str, period: str
 ) -> pd.DataFrame:
     """The observations behind the comparator of one reading."""
-    comparator, name = parse_comparator(measure["comparator"]), measure.name
+    comparator, name = measure["compared_with"], measure.name
     if comparator is None:
         return known.head(0)
     if comparator.kind == "measure":

@@ -31,9 +31,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.periods import Period, parse_period, quarter_number
-from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.register.rows import PROFILES_WITH_POINTS
+from psa_analysis.periods import Period, quarter_number
+from psa_analysis.register.agreement import PROFILES_WITH_POINTS, Agreement, measure_period
 
 Floats = NDArray[np.float64]
 
@@ -322,7 +321,7 @@ def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     names = measures.index[measures["profile"] == "seasonal"]
     if names.empty:
         return agreement
-    begun = parse_period(settings.first_year).start
+    begun = settings.begins
     here = known[known["area"] == settings.area]
     seasons = {name: season_factors(here[here["measure"] == name], begun) for name in names}
     filled = [seasons.get(str(name), ()) for name in measures.index]

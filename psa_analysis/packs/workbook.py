@@ -20,7 +20,7 @@ from psa_analysis.analysis.readings import READING_COLUMNS
 from psa_analysis.analysis.revisions import findings_by_partner
 from psa_analysis.files import FORMULA_STARTS, csv_text, write_bytes
 from psa_analysis.findings import Finding, visible
-from psa_analysis.register.agreement import Agreement, observed_units
+from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
 from psa_analysis.show.opening import banner
@@ -211,7 +211,7 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
         "readings": _with_unit(report.readings, units),
         "observations": _with_unit(known, observed),
         "targets": agreement.targets.reset_index(),
-        "measures": agreement.measures.drop(columns=["points", "seasons"]).reset_index(),
+        "measures": agreement.measures.drop(columns=list(PARSED)).reset_index(),
         "commitments": report.commitments.join(
             agreement.commitments[list(_AGREED)], on="commitment"
         ),

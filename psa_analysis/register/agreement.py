@@ -5,13 +5,59 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from psa_analysis.findings import did_you_mean
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.register.rows import NOT_STATED, parse_comparator
-from psa_analysis.register.settings import Settings
+from psa_analysis.words import NOT_STATED
+
+if TYPE_CHECKING:
+    from psa_analysis.register.settings import Settings
+
+
+#: The profiles whose path runs through the points of ``trajectories.csv``.
+PROFILES_WITH_POINTS = ("steps", "given")
+
+
+@dataclass(frozen=True)
+class Comparator:
+    """What a measure is compared with.
+
+    Attributes
+    ----------
+    kind : {"measure", "area", "family"}
+        Another measure of the same area, the same measure of another area, or several areas.
+    name : str
+        The measure, the area, or the family: one of ``families.csv``, or a kind of area.
+    highest_first : bool
+        For a family: whether the highest figure has place 1.
+    """
+
+    kind: Literal["measure", "area", "family"]
+    name: str
+    highest_first: bool = True
+
+
+def parse_comparator(text: str) -> Comparator | None:
+    """Read a comparator; None where there is none or it is not stated.
+
+    ``N14-overall`` is a measure, ``area: England`` an area and ``family: authority; lowest
+    first`` a family whose lowest figure is the best.
+    """
+    if text in ("", NOT_STATED):
+        return None
+    if match := re.fullmatch(r"area:\s*(.+)", text):
+        return Comparator("area", match[1])
+    if match := re.fullmatch(r"family:\s*([^;]+?)\s*;\s*(highest|lowest) first", text):
+        return Comparator("family", match[1], match[2] == "highest")
+    if ":" in text:
+        raise ValueError(
+            "a measure, 'area: NAME', 'family: KIND; highest first', 'family: KIND; lowest first' "
+            "or 'not stated'"
+        )
+    return Comparator("measure", text)
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,18 +183,50 @@ def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[
     return [*dict.fromkeys(families["family"]), *sorted(set(kinds))]
 
 
+#: Columns of ``Agreement.measures`` that hold periods as text, and where each stands parsed.
+_PARSED_PERIODS = {
+    "baseline_period": "baseline_at",
+    "due": "due_at",
+    "interim_period": "interim_at",
+}
+
+
+#: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
+PARSED = (*_PARSED_PERIODS.values(), "compared_with", "points", "seasons")
+
+
+def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
+    """The measures with their periods and comparators parsed, None where not stated.
+
+    A :class:`Period` each in ``baseline_at``, ``due_at`` and ``interim_at``, a
+    :class:`Comparator` in ``compared_with``.
+    """
+    parsed: dict[str, list[Any]] = {
+        column: [*map(stated_period, measures[text], measures["frequency"])]
+        for text, column in _PARSED_PERIODS.items()
+    }
+    parsed["compared_with"] = [*map(parse_comparator, measures["comparator"])]
+    columns = {name: pd.Series(cells, measures.index, object) for name, cells in parsed.items()}
+    return measures.assign(**columns)
+
+
 def measure_period(measure: pd.Series, column: str) -> Period | None:
     """The period in a column of a measure, or None where it is not stated."""
-    text = measure[column]
-    return None if text in ("", NOT_STATED) else period_of(text, measure["frequency"])
+    period: Period | None = measure[_PARSED_PERIODS[column]]
+    return period
+
+
+def stated_period(text: str, frequency: str) -> Period | None:
+    """The period of a text, or None where it is not stated."""
+    return None if text in ("", NOT_STATED) else period_of(text, frequency)
 
 
 def period_of(text: str, frequency: str) -> Period:
     """The period of a text; 2001/02 is a school year for a measure of examinations."""
-    plain = parse_period(text)
-    if frequency == "exam_year" and plain.kind == "financial_year":
+    period = parse_period(text)
+    if frequency == "exam_year" and period.kind == "financial_year":
         return parse_period(text, "exam_year")
-    return plain
+    return period
 
 
 #: Units in which four quarters do not add up to a year.
@@ -176,7 +254,7 @@ def observed_units(measures: pd.DataFrame) -> pd.Series:
     gaps = (measures["basis"] == "gap_to_comparator") & (units == "percentage points")
     units = units.mask(gaps, "percent")
     for name in measures.index[measures["basis"] == "ratio_to_comparator"]:
-        comparator = parse_comparator(measures.at[name, "comparator"])
+        comparator = measures.at[name, "compared_with"]
         if comparator is not None and comparator.kind == "measure":
             units[name] = measures.at[comparator.name, "unit"]
     return units

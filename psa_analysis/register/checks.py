@@ -22,8 +22,9 @@ from psa_analysis.register.measure_checks import (
     rebase_problems,
     weight_problems,
 )
-from psa_analysis.register.rows import FIGURES, GENERAL_ITEMS, NOT_STATED, OWN_DECISION, TABLES
+from psa_analysis.register.rows import FIGURES, GENERAL_ITEMS, OWN_DECISION, TABLES
 from psa_analysis.register.settings import Settings
+from psa_analysis.words import NOT_STATED
 
 
 def cross_checks(

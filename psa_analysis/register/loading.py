@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding
-from psa_analysis.register.agreement import Agreement, period_of
+from psa_analysis.register.agreement import Agreement, period_of, with_parsed
 from psa_analysis.register.checks import cross_checks
-from psa_analysis.register.rows import FIGURES, NOT_STATED, OWN_DECISION, TABLES, Points, Row
+from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES, Points, Row
 from psa_analysis.register.settings import Settings
+from psa_analysis.words import NOT_STATED
 
 #: Files that must be there; of the others no row says the same as no file.
 _NEEDED = {"targets", "measures"}
@@ -94,6 +95,7 @@ def load_agreement(folder: Path) -> Agreement:
         tables["measures"], texts["measures"], tables["assumptions"]
     )
     tables["measures"]["points"] = _points(tables["measures"], tables["trajectories"])
+    tables["measures"] = with_parsed(tables["measures"])
     tables["measures"]["seasons"] = [()] * len(tables["measures"])
     indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
     for key, column in indexed.items():

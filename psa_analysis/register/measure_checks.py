@@ -11,15 +11,14 @@ import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_NAMES, Kind, parse_period
-from psa_analysis.register.agreement import measure_period, period_of
-from psa_analysis.register.rows import (
-    FIGURES,
-    NOT_STATED,
-    OWN_DECISION,
+from psa_analysis.register.agreement import (
     PROFILES_WITH_POINTS,
-    TABLES,
     parse_comparator,
+    period_of,
+    stated_period,
 )
+from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES
+from psa_analysis.words import NOT_STATED
 
 
 def measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[Finding]:
@@ -202,7 +201,7 @@ def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Fi
         )
     elif pd.notna(row["base"]) and row["base"] <= 0:
         yield problem("base", "more than 0", "Correct the figure that change is measured from.")
-    baseline = measure_period(row, "baseline_period")
+    baseline = stated_period(row["baseline_period"], row["frequency"])
     if pd.isna(row["base"]) and baseline is not None and baseline.kind == "mean_of_years":
         yield problem(
             "base",
@@ -226,7 +225,7 @@ def _due_kinds(frequency: str) -> tuple[Kind, ...]:
 
 def _period_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
     named = ("baseline_period", "due", "interim_period")
-    periods = {column: measure_period(row, column) for column in named}
+    periods = {column: stated_period(row[column], row["frequency"]) for column in named}
     fits = True
     for column, period in periods.items():
         kinds = _BASELINE_KINDS[row["frequency"]]
@@ -285,7 +284,9 @@ def _season_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
             "Leave it empty: over four quarters the seasons cancel.",
         )
         return
-    periods = [measure_period(row, column) for column in ("baseline_period", "due")]
+    periods = [
+        stated_period(row[column], row["frequency"]) for column in ("baseline_period", "due")
+    ]
     months = {period.end.month for period in periods if period is not None}
     wanted = {3} if row["basis"] == "year_to_date" else months
     if (
@@ -321,7 +322,10 @@ def point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Itera
             yield problem("value", "0 to 100 for a percentage", "Correct the figure or unit.")
         period = period_of(row["period"], measure["frequency"])
         kinds = _due_kinds(measure["frequency"])
-        baseline, due = measure_period(measure, "baseline_period"), measure_period(measure, "due")
+        baseline, due = (
+            stated_period(measure["baseline_period"], measure["frequency"]),
+            stated_period(measure["due"], measure["frequency"]),
+        )
         if period.kind not in kinds:
             names = " or ".join(KIND_NAMES[kind] for kind in kinds)
             yield problem("period", f"{names}, as its frequency says", "Correct the period.")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Annotated, Literal
@@ -14,9 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, StringConstraints
 
 from psa_analysis.periods import parse_period
-
-NOT_STATED = "not stated"
-
+from psa_analysis.register.agreement import parse_comparator
+from psa_analysis.words import NOT_STATED
 
 #: Where a decision stands that no document states.
 OWN_DECISION = "own decision"
@@ -47,10 +45,6 @@ Profile = Literal[
 
 #: The last day and the value of each point that a planned path runs through.
 Points = tuple[tuple[date, float], ...]
-
-
-#: The profiles whose path runs through the points of ``trajectories.csv``.
-PROFILES_WITH_POINTS = ("steps", "given")
 
 
 #: What an assumption may be about besides one measure or commitment.
@@ -104,45 +98,6 @@ def _date_text(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError("a date such as 2004-03-31, or 'not stated'") from None
-
-
-@dataclass(frozen=True)
-class Comparator:
-    """What a measure is compared with.
-
-    Attributes
-    ----------
-    kind : {"measure", "area", "family"}
-        Another measure of the same area, the same measure of another area, or several areas.
-    name : str
-        The measure, the area, or the family: one of ``families.csv``, or a kind of area.
-    highest_first : bool
-        For a family: whether the highest figure has place 1.
-    """
-
-    kind: Literal["measure", "area", "family"]
-    name: str
-    highest_first: bool = True
-
-
-def parse_comparator(text: str) -> Comparator | None:
-    """Read a comparator; None where there is none or it is not stated.
-
-    ``N14-overall`` is a measure, ``area: England`` an area and ``family: authority; lowest
-    first`` a family whose lowest figure is the best.
-    """
-    if text in ("", NOT_STATED):
-        return None
-    if match := re.fullmatch(r"area:\s*(.+)", text):
-        return Comparator("area", match[1])
-    if match := re.fullmatch(r"family:\s*([^;]+?)\s*;\s*(highest|lowest) first", text):
-        return Comparator("family", match[1], match[2] == "highest")
-    if ":" in text:
-        raise ValueError(
-            "a measure, 'area: NAME', 'family: KIND; highest first', 'family: KIND; lowest first' "
-            "or 'not stated'"
-        )
-    return Comparator("measure", text)
 
 
 def _comparator_text(text: str) -> str:

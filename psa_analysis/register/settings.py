@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from psa_analysis.periods import parse_period
+from psa_analysis.periods import Period, parse_period
 from psa_analysis.register.rows import FinancialYear, Words
 
 
@@ -23,9 +25,19 @@ class AgreementSection(_Section):
     first_year: FinancialYear
     last_year: FinancialYear
 
+    @cached_property
+    def begins(self) -> date:
+        """The agreement's first day."""
+        return parse_period(self.first_year).start
+
+    @cached_property
+    def last(self) -> Period:
+        """The agreement's last year."""
+        return parse_period(self.last_year)
+
     @model_validator(mode="after")
     def _in_order(self) -> AgreementSection:
-        if parse_period(self.last_year) < parse_period(self.first_year):
+        if self.last.start < self.begins:
             raise ValueError("expected last_year not to come before first_year")
         return self
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.tables import Html, table
-from psa_analysis.words import listed
+from psa_analysis.words import NOT_STATED, listed
 
 
 def targets_table(report: Report, theme: str | None = None) -> Html:

@@ -6,12 +6,10 @@ import pandas as pd
 
 from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
 from psa_analysis.analysis.commitments import STATES as COMMITMENT_STATES
-from psa_analysis.periods import parse_period
-from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, PINK, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
-from psa_analysis.words import are, counted, day_text, figure_text, with_unit
+from psa_analysis.words import NOT_STATED, are, counted, day_text, figure_text, with_unit
 
 
 def commitment_words(report: Report) -> Html:
@@ -220,7 +218,7 @@ def commitments_chart(report: Report) -> Chart:
 
     rows = report.commitments
     data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
-    end = pd.Timestamp(parse_period(report.agreement.settings.agreement.last_year).end)
+    end = pd.Timestamp(report.agreement.settings.agreement.last.end)
     end += pd.offsets.YearEnd(0)
     later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
     at = data["due_date"].where(data["due_date"] <= end, later)

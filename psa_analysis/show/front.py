@@ -15,7 +15,6 @@ from psa_analysis.analysis.backtest import reference
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.packs.workbook import workbook_name
-from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.report import Report
 from psa_analysis.show.changes import changes_words
 from psa_analysis.show.grant import grant_words
@@ -24,7 +23,7 @@ from psa_analysis.show.overview import state_counts
 from psa_analysis.show.quality import late_table
 from psa_analysis.show.reliability import reliability_words
 from psa_analysis.show.tables import Html, states_shown, table, templates, titled
-from psa_analysis.words import counted, day_text, figure_text, listed
+from psa_analysis.words import NOT_STATED, counted, day_text, figure_text, listed
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")

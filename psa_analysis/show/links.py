@@ -7,11 +7,10 @@ import pandas as pd
 
 from psa_analysis.findings import shorten
 from psa_analysis.register.links import linked
-from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, TEAL, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, table
-from psa_analysis.words import counted, listed
+from psa_analysis.words import NOT_STATED, counted, listed
 
 
 def links_table(report: Report) -> Html:

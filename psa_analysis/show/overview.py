@@ -8,11 +8,10 @@ import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
-from psa_analysis.register.rows import NOT_STATED
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.chart import GREY, STATE_MARKS, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, states_shown, table, titled
-from psa_analysis.words import chance_text, figure_text
+from psa_analysis.words import NOT_STATED, chance_text, figure_text
 
 
 def overview_table(report: Report, theme: str | None = None) -> Html:

@@ -18,8 +18,7 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.findings import visible
-from psa_analysis.register.rows import NOT_STATED
-from psa_analysis.words import STATE_SIGNS
+from psa_analysis.words import NOT_STATED, STATE_SIGNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 

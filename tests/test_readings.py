@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
 
 import pandas as pd
 import pytest
+from builders import AREA, observed, with_measure
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,44 +17,6 @@ from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, quarter
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
-
-AREA = "Leicestershire"
-
-
-def observed(
-    measure: str, values: list[float | None], first_year: int = 2002, **columns: object
-) -> pd.DataFrame:
-    """Final quarterly observations from Q1 of a year; None leaves a quarter out."""
-    rows = []
-    for n, value in enumerate(values):
-        period = quarter(first_year + n // 4, n % 4 + 1)
-        rows.append(
-            {
-                "measure": measure,
-                "area": AREA,
-                "period": period.label,
-                "period_end": pd.Timestamp(period.end),
-                "value": value,
-                "numerator": None,
-                "denominator": None,
-                "flag": "final",
-                "illustrative": False,
-                "file": "f",
-                "sheet": "",
-                "row": n,
-                "column": "D",
-            }
-            | {name: listed[n] for name, listed in columns.items()}
-        )
-    frame = pd.DataFrame(rows).astype({"value": float, "numerator": float, "denominator": float})
-    return frame[[value is not None for value in values]]
-
-
-def with_measure(agreement: Agreement, measure: str, **changes: object) -> Agreement:
-    measures = agreement.measures.copy()
-    for column, value in changes.items():
-        measures.loc[measure, column] = value
-    return dataclasses.replace(agreement, measures=measures)
 
 
 def read(agreement: Agreement, frame: pd.DataFrame) -> dict[str, float]:

@@ -1,0 +1,107 @@
+"""What tests are made from: observations, agreements with a change, pages taken apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+from click.testing import CliRunner, Result
+
+from psa_analysis.cli import main
+from psa_analysis.periods import Kind, Period, period_containing, quarter
+from psa_analysis.register.agreement import Agreement, with_parsed
+from psa_analysis.returns.headings import FIELDS
+
+AREA = "Leicestershire"
+
+EXPECTED = Path(__file__).parent / "expected"
+
+
+def psa(*arguments: str) -> Result:
+    """Run the command in this process; an exception that is not an exit fails the test."""
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+def psa_run(*arguments: str) -> Result:
+    """Run ``psa run`` in this process: what it warms up then serves all tests of the process."""
+    result = psa("run", *arguments)
+    assert "Traceback" not in result.output, result.output
+    return result
+
+
+def consecutive(kind: Kind, first_year: int, number: int) -> list[Period]:
+    """Periods of one kind, one after another, from the first that begins in a year."""
+    if kind == "quarter":
+        return [quarter(first_year + n // 4, n % 4 + 1) for n in range(number)]
+    month = {"financial_year": 4, "exam_year": 9, "calendar_year": 1}[kind]
+    days = [pd.Timestamp(first_year + n, month, 1).date() for n in range(number)]
+    return [period_containing(day, kind) for day in days]
+
+
+def observed(
+    measure: str,
+    values: list[float | None],
+    first_year: int = 2002,
+    kind: Kind = "quarter",
+    area: str = AREA,
+    **columns: object,
+) -> pd.DataFrame:
+    """Final observations of one measure, oldest first; None leaves a period out.
+
+    Further columns are one value, or a list of one for each period.
+    """
+    periods = consecutive(kind, first_year, len(values))
+    frame = pd.DataFrame(
+        {
+            "measure": measure,
+            "area": area,
+            "period": [period.label for period in periods],
+            "period_end": pd.to_datetime([period.end for period in periods]),
+            "value": values,
+            "numerator": None,
+            "denominator": None,
+            "flag": "final",
+            "illustrative": False,
+            "file": "f",
+            "sheet": "",
+            "row": range(len(values)),
+            "column": "D",
+        }
+    ).assign(**columns)
+    frame = frame.astype({"value": float, "numerator": float, "denominator": float})
+    return frame[[value is not None for value in values]]
+
+
+def with_measure(agreement: Agreement, measure: str, **changes: object) -> Agreement:
+    """The agreement with other cells in one row of its measures."""
+    measures = agreement.measures.copy()
+    for column, value in changes.items():
+        measures.loc[measure, column] = value
+    return dataclasses.replace(agreement, measures=with_parsed(measures))
+
+
+def returned(*lines: str) -> pd.DataFrame:
+    """Cells of a return, as loading gives them, from lines of comma-separated text."""
+    cells = [line.split(",") for line in lines]
+    filled = [row + [""] * (len(FIELDS) - len(row)) for row in cells]
+    table = pd.DataFrame(filled, columns=list(FIELDS), dtype=str)
+    rows = range(2, len(table) + 2)
+    return table.assign(file="raw/returns/test.csv", sheet="", row=rows, column="D")
+
+
+class Tags(HTMLParser):
+    """The start tags of a page, with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
