@@ -20,10 +20,11 @@ test: .venv/test lint  ## Set up, then pass all tests
 	$(BIN)/python -m pytest -n 3 --dist loadscope
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval -p no:cacheprovider notebooks
 
-lint: .venv/test  ## Check style and types
+lint: .venv/test  ## Check style, types and which way imports run
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 notebooks: .venv/base  ## Execute the committed notebooks in place, after a change of data or code
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \
