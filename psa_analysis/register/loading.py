@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +25,19 @@ from psa_analysis.words import NOT_STATED
 #: Files that must be there; of the others no row says the same as no file.
 _NEEDED = {"targets", "measures"}
 
-
 #: Columns that a file may leave out, and what stands in every row then.
 _LEFT_OUT: dict[str, dict[str, str]] = {
     "targets": {
-        "rationale": "",
-        "description": NOT_STATED,
-        "partners": "",
-        "document": "",
-        "location": NOT_STATED,
+        **dict.fromkeys(("rationale", "partners", "document"), ""),
+        **dict.fromkeys(("description", "location"), NOT_STATED),
     },
     "measures": {
         "role": "target",
-        "definition": NOT_STATED,
-        "objective": NOT_STATED,
-        "made_of": "",
         "basis": "point",
         "frequency": "annual",
-        "baseline": NOT_STATED,
-        "baseline_period": NOT_STATED,
-        "base": "",
-        "profile": "",
-        "weight": "",
-        "interim": "",
-        "interim_period": "",
-        "parts": "",
-        "continues": "",
-        "comparator": "",
-        "partner": "",
-        "document": "",
+        **dict.fromkeys(("definition", "objective", "baseline", "baseline_period"), NOT_STATED),
+        **dict.fromkeys(("made_of", "base", "profile", "weight", "interim", "interim_period"), ""),
+        **dict.fromkeys(("parts", "continues", "comparator", "partner", "document"), ""),
         "location": NOT_STATED,
     },
     "rebases": {"document": OWN_DECISION, "location": ""},
@@ -91,12 +76,10 @@ def load_agreement(folder: Path) -> Agreement:
     if problems:
         raise DataError(problems)
     assert settings is not None
-    tables["measures"] = _with_statuses(
-        tables["measures"], texts["measures"], tables["assumptions"]
-    )
-    tables["measures"]["points"] = _points(tables["measures"], tables["trajectories"])
-    tables["measures"] = with_parsed(tables["measures"])
-    tables["measures"]["seasons"] = [()] * len(tables["measures"])
+    measures = _with_statuses(tables["measures"], texts["measures"], tables["assumptions"])
+    measures["points"] = _points(measures, tables["trajectories"])
+    measures["seasons"] = [()] * len(measures)
+    tables["measures"] = with_parsed(measures)
     indexed = {"targets": "reference", "measures": "measure", "commitments": "commitment"}
     for key, column in indexed.items():
         tables[key] = tables[key].set_index(column)
@@ -104,31 +87,18 @@ def load_agreement(folder: Path) -> Agreement:
 
 
 def _read_settings(path: Path) -> Settings:
-    name = "raw/agreement.toml"
+    problem = partial(Finding, "error", "raw/agreement.toml")
     if not path.is_file():
-        raise DataError(
-            [
-                Finding(
-                    "error",
-                    name,
-                    "the agreement's settings",
-                    "Name the folder that holds raw/agreement.toml.",
-                    found=str(path),
-                )
-            ]
-        )
+        remedy = "Name the folder that holds raw/agreement.toml."
+        raise DataError([problem("the agreement's settings", remedy, found=str(path))])
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(
-            [Finding("error", name, "TOML in UTF-8", "Mend that line.", found=str(error))]
-        ) from None
+        raise DataError([problem("TOML in UTF-8", "Mend that line.", found=str(error))]) from None
     except ValidationError as error:
         raise DataError(
             [
-                Finding(
-                    "error",
-                    name,
+                problem(
                     _expected(detail),
                     "Correct the setting.",
                     column=".".join(map(str, detail["loc"])),
@@ -140,7 +110,7 @@ def _read_settings(path: Path) -> Settings:
 
 
 def _typed(text: pd.DataFrame, model: type[Row], name: str) -> pd.DataFrame:
-    """Type each row by its model; the index stays the row of the file."""
+    """Each row typed by its model; the index stays the row of the file."""
     rows, problems = [], []
     for number, record in text.to_dict("index").items():
         try:
@@ -160,8 +130,7 @@ def _typed(text: pd.DataFrame, model: type[Row], name: str) -> pd.DataFrame:
             ]
     if problems:
         raise DataError(problems)
-    frame = pd.DataFrame(rows, columns=list(model.model_fields), index=text.index)
-    return frame
+    return pd.DataFrame(rows, columns=list(model.model_fields), index=text.index)
 
 
 def _expected(detail: Any) -> str:
@@ -219,4 +188,4 @@ def _points(measures: pd.DataFrame, trajectories: pd.DataFrame) -> list[Points]:
     for row in trajectories.itertuples():
         end = period_of(row.period, frequencies[row.measure]).end
         points[row.measure].append((end, float(row.value)))
-    return [tuple(sorted(own)) for own in points.values()]
+    return [tuple(sorted(path)) for path in points.values()]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
@@ -13,186 +12,70 @@ from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_NAMES, Kind, parse_period
 from psa_analysis.register.agreement import (
     PROFILES_WITH_POINTS,
+    family_names,
     parse_comparator,
     period_of,
     stated_period,
 )
-from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES
+from psa_analysis.register.rows import FIGURES, OWN_DECISION, Register, cell_error
 from psa_analysis.words import NOT_STATED
 
+#: Makes a finding about one cell of a row: column, what was expected, remedy.
+Problem = Callable[..., Finding]
 
-def measure_problems(row: pd.Series, text: pd.Series, number: int) -> Iterator[Finding]:
+_BLANK = ("", NOT_STATED)
+
+
+def _figures(register: Register) -> Iterator[Finding]:
     """What must hold between the figures of one measure."""
-    problem = partial(_measure_finding, number=number, text=text)
-    better = 1 if row["polarity"] == "higher" else -1
-    target, without, baseline = row["target"], row["without"], row["baseline"]
-    if pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
-        yield problem(
-            "target",
-            f"better than the baseline {text['baseline']} ({row['polarity']} is better)",
-            "Correct the target, the baseline or the polarity.",
-        )
-    if pd.notna(target) and pd.notna(without) and better * (target - without) <= 0:
-        yield problem(
-            "without",
-            f"short of the target {text['target']} ({row['polarity']} is better)",
-            "Correct 'without', the target or the polarity: the grant is paid on the stretch.",
-        )
-    # A rate can be more than the one that it is a percentage of.
-    if row["unit"] == "percent" and row["basis"] != "ratio_to_comparator":
-        for column in FIGURES:
-            if pd.notna(row[column]) and not 0 <= row[column] <= 100:
-                yield problem(column, "0 to 100 for a percentage", "Correct the figure or unit.")
-    if row["basis"] == "change_from_baseline":
-        yield from _base_problems(row, text, problem)
-    if row["measure"].partition("-")[0] != row["reference"]:
-        yield problem("reference", "the reference that its name begins with", "Correct either.")
-    if row["unit"] != "percent" and row["unit"].casefold() in ("%", "per cent", "percent"):
-        yield problem("unit", "percent, in those letters", "Write percent.")
-    if pd.notna(row["weight"]) and row["weight"] <= 0:
-        yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
-    if pd.notna(row["interim"]) != (row["interim_period"] not in ("", NOT_STATED)):
-        yield problem(
-            "interim_period" if pd.notna(row["interim"]) else "interim",
-            "an interim level and its period, or neither",
-            "Give both or neither.",
-        )
-    yield from _period_problems(row, problem)
-    if pd.notna(target) and row["due"] in ("", NOT_STATED):
-        yield problem("due", "a period, since there is a target", "Give the period it is due.")
-    if pd.notna(baseline) and row["baseline_period"] in ("", NOT_STATED):
-        yield problem("baseline_period", "a period, since there is a baseline", "Give the period.")
-
-
-def weight_problems(measures: pd.DataFrame) -> Iterator[Finding]:
-    """All measures of a target that count have a weight, or none."""
-    counting = measures[measures["role"] == "target"]
-    for _, rows in counting.groupby("reference", sort=False):
-        blank = rows[rows["weight"].isna()]
-        if 0 < len(blank) < len(rows):
-            yield Finding(
-                "error",
-                TABLES["measures"][0],
-                f"a weight, since other measures of {blank['reference'].iloc[0]} have one",
-                "Give each of its measures a weight, or none.",
-                row=int(blank.index[0]),
-                column="weight",
-                found="",
-                measure=blank["measure"].iloc[0],
-            )
-
-
-def continuation_problems(measures: pd.DataFrame) -> Iterator[Finding]:
-    """A measure continues another of its kind, and each is continued once."""
-    by_name = measures.drop_duplicates("measure").set_index("measure")
-    continued = measures[measures["continues"].isin(by_name.index)]
-    for number, row in continued.iterrows():
-        older = by_name.loc[row["continues"]]
-        seen, name = [row["measure"]], row["continues"]
-        while name in by_name.index and name not in seen:
-            seen.append(name)
-            name = by_name.at[name, "continues"]
-        same = ["unit", "polarity", "basis", "frequency"]
-        if name in by_name.index:
-            expected = "an older measure, not one that continues this one"
-        elif any(row[column] != older[column] for column in same):
-            expected = f"a measure of the same {', '.join(same[:-1])} and {same[-1]}"
-        elif (continued["continues"] == row["continues"]).sum() > 1:
-            expected = "a measure that no other row continues"
-        else:
-            continue
-        yield Finding(
-            "error",
-            TABLES["measures"][0],
-            expected,
-            "Correct the cell, or empty it.",
-            row=int(str(number)),
-            column="continues",
-            found=row["continues"],
-            measure=row["measure"],
-        )
-
-
-#: What each basis that compares may name.
-_COMPARED: dict[str, tuple[str, ...]] = {
-    "ratio_to_comparator": ("measure", "area"),
-    "gap_to_comparator": ("measure", "area"),
-    "rank": ("family",),
-}
-
-
-def comparator_problems(
-    measures: pd.DataFrame, areas: pd.DataFrame, families: list[str], own_area: str
-) -> Iterator[Finding]:
-    """A comparator is there where the basis needs one, exists, and can be compared with."""
-    for number, row in measures.iterrows():
-        problem = partial(
-            Finding, "error", TABLES["measures"][0], row=int(str(number)), measure=row["measure"]
-        )
-        if row["basis"] == "ratio_to_comparator" and row["unit"] != "percent":
+    for row, text in register.rows("measures"):
+        problem = partial(cell_error, "measures", text)
+        better = 1 if row["polarity"] == "higher" else -1
+        target, without, baseline = row["target"], row["without"], row["baseline"]
+        if pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
             yield problem(
-                "percent, since a ratio is a percentage of the comparator",
-                "Correct the unit.",
-                column="unit",
-                found=row["unit"],
+                "target",
+                f"better than the baseline {text['baseline']} ({row['polarity']} is better)",
+                "Correct the target, the baseline or the polarity.",
             )
-        if row["basis"] == "rank" and row["polarity"] != "lower":
+        if pd.notna(target) and pd.notna(without) and better * (target - without) <= 0:
             yield problem(
-                "lower, since place 1 is the best",
-                "The comparator says which figure has place 1.",
-                column="polarity",
-                found=row["polarity"],
+                "without",
+                f"short of the target {text['target']} ({row['polarity']} is better)",
+                "Correct 'without', the target or the polarity: the grant is paid on the stretch.",
             )
-        wrong = _comparator_problem(row, measures, areas, families, own_area)
-        if wrong is not None:
-            yield problem(*wrong, column="comparator", found=row["comparator"])
-
-
-def _comparator_problem(
-    row: pd.Series, measures: pd.DataFrame, areas: pd.DataFrame, families: list[str], own_area: str
-) -> tuple[str, str] | None:
-    """What was expected of one measure's comparator and what to do, or None if it can be used."""
-    kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
-    if not kinds and row["comparator"]:
-        return f"nothing, since the basis {row['basis']} compares nothing", "Empty the cell."
-    if kinds and (not row["comparator"] or (comparator and comparator.kind not in kinds)):
-        forms = "a family" if "family" in kinds else "a measure or an area"
-        return (
-            f"{forms} to compare with, or 'not stated'",
-            "Give it in the form that docs/register.md shows.",
-        )
-    if comparator is None:
-        return None
-    if comparator.kind == "area":
-        others = sorted(set(areas["area"]) - {own_area})
-        wrong = comparator.name not in others
-        return (one_of(others), did_you_mean(comparator.name, others)) if wrong else None
-    if comparator.kind == "family":
-        wrong = comparator.name not in families
-        return (
-            (
-                f"a family, or a kind of area: {one_of(families)}",
-                did_you_mean(comparator.name, families),
+        # A rate can be more than the one that it is a percentage of.
+        if row["unit"] == "percent" and row["basis"] != "ratio_to_comparator":
+            for column in FIGURES:
+                if pd.notna(row[column]) and not 0 <= row[column] <= 100:
+                    yield problem(
+                        column, "0 to 100 for a percentage", "Correct the figure or unit."
+                    )
+        if row["basis"] == "change_from_baseline":
+            yield from _base(row, text, problem)
+        if row["measure"].partition("-")[0] != row["reference"]:
+            yield problem("reference", "the reference that its name begins with", "Correct either.")
+        if row["unit"] != "percent" and row["unit"].casefold() in ("%", "per cent", "percent"):
+            yield problem("unit", "percent, in those letters", "Write percent.")
+        if pd.notna(row["weight"]) and row["weight"] <= 0:
+            yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
+        if pd.notna(row["interim"]) != (row["interim_period"] not in _BLANK):
+            yield problem(
+                "interim_period" if pd.notna(row["interim"]) else "interim",
+                "an interim level and its period, or neither",
+                "Give both or neither.",
             )
-            if wrong
-            else None
-        )
-    others = sorted(set(measures["measure"]) - {row["measure"]})
-    if comparator.name not in others:
-        return "another measure", did_you_mean(comparator.name, others)
-    other = measures[measures["measure"] == comparator.name].iloc[0]
-    # Whose own reading is a percentage or a number that can be set against this measure's.
-    if other["basis"] in _COMPARED:
-        return "a measure that is itself compared with nothing", "Name another measure."
-    if other["frequency"] != row["frequency"]:
-        return f"a measure of the same frequency, {row['frequency']}", "Name another measure."
-    unit = "percent" if row["unit"] == "percentage points" else row["unit"]
-    if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
-        return f"a measure in {unit}", "Name another measure, or correct the unit."
-    return None
+        yield from _periods(row, problem)
+        if pd.notna(target) and row["due"] in _BLANK:
+            yield problem("due", "a period, since there is a target", "Give the period it is due.")
+        if pd.notna(baseline) and row["baseline_period"] in _BLANK:
+            yield problem(
+                "baseline_period", "a period, since there is a baseline", "Give the period."
+            )
 
 
-def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Finding]:
+def _base(row: pd.Series, text: pd.Series, problem: Problem) -> Iterator[Finding]:
+    """The figure that a change is measured from."""
     if text["base"] == "":
         yield problem(
             "base",
@@ -210,107 +93,215 @@ def _base_problems(row: pd.Series, text: pd.Series, problem: Any) -> Iterator[Fi
         )
 
 
-#: Which periods a measure of each frequency can start from and be due in.
-_BASELINE_KINDS: dict[str, tuple[Kind, ...]] = {
-    "quarterly": ("quarter", "financial_year", "mean_of_years"),
-    "annual": ("financial_year", "mean_of_years"),
+#: Which periods a measure of each frequency can be due in.
+_DUE_KINDS: dict[str, tuple[Kind, ...]] = {
+    "quarterly": ("quarter", "financial_year"),
+    "annual": ("financial_year",),
     "exam_year": ("exam_year",),
-    "calendar_year": ("calendar_year", "mean_of_years"),
+    "calendar_year": ("calendar_year",),
 }
 
 
-def _due_kinds(frequency: str) -> tuple[Kind, ...]:
-    return tuple(kind for kind in _BASELINE_KINDS[frequency] if kind != "mean_of_years")
+def _kinds(frequency: str, column: str) -> tuple[Kind, ...]:
+    """The kinds of period that a column may hold; a baseline may be a mean of years as well."""
+    kinds = _DUE_KINDS[frequency]
+    mean = column == "baseline_period" and frequency != "exam_year"
+    return (*kinds, "mean_of_years") if mean else kinds
 
 
-def _period_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
-    named = ("baseline_period", "due", "interim_period")
-    periods = {column: stated_period(row[column], row["frequency"]) for column in named}
+def _wrong_kind(column: str, kinds: tuple[Kind, ...], problem: Problem) -> Finding:
+    names = " or ".join(KIND_NAMES[kind] for kind in kinds)
+    return problem(column, f"{names}, as its frequency says", "Correct the period.")
+
+
+def _periods(row: pd.Series, problem: Problem) -> Iterator[Finding]:
+    """Periods of a kind that the frequency has, the due one after the baseline's."""
+    columns = ("baseline_period", "due", "interim_period")
+    periods = {column: stated_period(row[column], row["frequency"]) for column in columns}
     fits = True
     for column, period in periods.items():
-        kinds = _BASELINE_KINDS[row["frequency"]]
-        if column != "baseline_period":
-            kinds = _due_kinds(row["frequency"])
+        kinds = _kinds(row["frequency"], column)
         if period is not None and period.kind not in kinds:
             fits = False
-            names = " or ".join(KIND_NAMES[kind] for kind in kinds)
-            yield problem(column, f"{names}, as its frequency says", "Correct the period.")
-    due, baseline = periods["due"], periods["baseline_period"]
+            yield _wrong_kind(column, kinds, problem)
+    baseline, due = periods["baseline_period"], periods["due"]
     if fits and due is not None and baseline is not None and due.end <= baseline.end:
         yield problem(
             "due", f"a period after the baseline's, {baseline}", "Correct one of the two."
         )
 
 
-def profile_problems(
-    tables: dict[str, pd.DataFrame], texts: dict[str, pd.DataFrame]
-) -> Iterator[Finding]:
-    """A profile that the figures of its measure and its points allow."""
-    with_points = set(tables["trajectories"]["measure"])
-    for number, row in tables["measures"].iterrows():
-        problem = partial(
-            _measure_finding, number=int(str(number)), text=texts["measures"].loc[number]
+def _parts(register: Register) -> Iterator[Finding]:
+    measures = set(register.measures.index)
+    for row, text in register.rows("measures"):
+        for part in row["parts"]:
+            if part not in measures or part == row["measure"]:
+                yield cell_error(
+                    "measures",
+                    text,
+                    "parts",
+                    "other measures, with ; between them",
+                    did_you_mean(part, measures),
+                    found=part,
+                )
+
+
+def _weights(register: Register) -> Iterator[Finding]:
+    """All measures of a target that count have a weight, or none."""
+    measures = register.texts["measures"]
+    counting = measures[measures["role"] == "target"]
+    for reference, rows in counting.groupby("reference", sort=False):
+        blank = rows[rows["weight"].isin(_BLANK)]
+        if 0 < len(blank) < len(rows):
+            yield cell_error(
+                "measures",
+                blank.iloc[0],
+                "weight",
+                f"a weight, since other measures of {reference} have one",
+                "Give each of its measures a weight, or none.",
+            )
+
+
+def _continuations(register: Register) -> Iterator[Finding]:
+    """A measure continues another of its kind, and each is continued once."""
+    measures = register.measures
+    continues = register.tables["measures"]["continues"]
+    same = ["unit", "polarity", "basis", "frequency"]
+    for row, text in register.rows("measures"):
+        if row["continues"] not in measures.index:
+            continue
+        older = measures.loc[row["continues"]]
+        chain, name = [row["measure"]], row["continues"]
+        while name in measures.index and name not in chain:
+            chain.append(name)
+            name = measures.at[name, "continues"]
+        if name in measures.index:
+            expected = "an older measure, not one that continues this one"
+        elif any(row[column] != older[column] for column in same):
+            expected = f"a measure of the same {', '.join(same[:-1])} and {same[-1]}"
+        elif (continues == row["continues"]).sum() > 1:
+            expected = "a measure that no other row continues"
+        else:
+            continue
+        yield cell_error("measures", text, "continues", expected, "Correct the cell, or empty it.")
+
+
+#: What each basis that compares may name.
+_COMPARED: dict[str, tuple[str, ...]] = {
+    "ratio_to_comparator": ("measure", "area"),
+    "gap_to_comparator": ("measure", "area"),
+    "rank": ("family",),
+}
+
+
+def _comparators(register: Register) -> Iterator[Finding]:
+    """A comparator is there where the basis needs one, exists, and can be compared with."""
+    for row, text in register.rows("measures"):
+        problem = partial(cell_error, "measures", text)
+        if row["basis"] == "ratio_to_comparator" and row["unit"] != "percent":
+            yield problem(
+                "unit",
+                "percent, since a ratio is a percentage of the comparator",
+                "Correct the unit.",
+            )
+        if row["basis"] == "rank" and row["polarity"] != "lower":
+            yield problem(
+                "polarity",
+                "lower, since place 1 is the best",
+                "The comparator says which figure has place 1.",
+            )
+        if unfit := _unfit_comparator(row, register):
+            yield problem("comparator", *unfit)
+
+
+def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, str] | None:
+    """What was expected of one measure's comparator and what to do, or None if it can be used."""
+    kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
+    if not kinds and row["comparator"]:
+        return f"nothing, since the basis {row['basis']} compares nothing", "Empty the cell."
+    if kinds and (not row["comparator"] or (comparator and comparator.kind not in kinds)):
+        forms = "a family" if "family" in kinds else "a measure or an area"
+        return (
+            f"{forms} to compare with, or 'not stated'",
+            "Give it in the form that docs/register.md shows.",
         )
-        profile, baseline, target = row["profile"], row["baseline"], row["target"]
+    if comparator is None:
+        return None
+    area, areas = register.settings.agreement.area, register.tables["areas"]
+    if comparator.kind == "area":
+        names = sorted({*areas["area"]} - {area})
+        expected = one_of(names)
+    elif comparator.kind == "family":
+        names = family_names(register.tables["families"], areas, area)
+        expected = f"a family, or a kind of area: {one_of(names)}"
+    else:
+        names = sorted({*register.measures.index} - {row["measure"]})
+        expected = "another measure"
+    if comparator.name not in names:
+        return expected, did_you_mean(comparator.name, names)
+    if comparator.kind != "measure":
+        return None
+    other = register.measures.loc[comparator.name]
+    # Whose own reading is a percentage or a number that can be set against this measure's.
+    if other["basis"] in _COMPARED:
+        return "a measure that is itself compared with nothing", "Name another measure."
+    if other["frequency"] != row["frequency"]:
+        return f"a measure of the same frequency, {row['frequency']}", "Name another measure."
+    unit = "percent" if row["unit"] == "percentage points" else row["unit"]
+    if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
+        return f"a measure in {unit}", "Name another measure, or correct the unit."
+    return None
+
+
+def _profiles(register: Register) -> Iterator[Finding]:
+    """A profile that the figures of its measure and its points allow."""
+    with_points = set(register.tables["trajectories"]["measure"])
+    for row, text in register.rows("measures"):
+        problem, profile = partial(cell_error, "measures", text, "profile"), row["profile"]
         if profile == "":
             continue
-        if pd.isna(baseline) or pd.isna(target):
-            yield problem(
-                "profile", "nothing, since a path needs a baseline and a target", "Empty the cell."
-            )
-        elif profile == "constant rate" and baseline * target <= 0:
-            yield problem(
-                "profile",
-                "another profile: equal percentage steps need a baseline and a target "
-                "of one sign, neither of them 0",
-                "Write linear, or leave it empty.",
-            )
+        if pd.isna(row["baseline"]) or pd.isna(row["target"]):
+            yield problem("nothing, since a path needs a baseline and a target", "Empty the cell.")
         elif profile in PROFILES_WITH_POINTS and row["measure"] not in with_points:
             yield problem(
-                "profile",
                 "at least one row in trajectories.csv for its points",
                 "Add the points, or leave the profile empty.",
             )
         elif profile == "seasonal":
-            yield from _season_problems(row, problem)
+            yield from _seasons(row, problem)
 
 
-def _season_problems(row: pd.Series, problem: Any) -> Iterator[Finding]:
+def _seasons(row: pd.Series, problem: Problem) -> Iterator[Finding]:
     """Seasons are those of quarters, between figures that are of the same time of year."""
     if row["frequency"] != "quarterly" or row["basis"] not in ("point", "year_to_date"):
         yield problem(
-            "profile",
             "seasonal only for a quarterly measure of the basis point or year_to_date",
             "Leave it empty: over four quarters the seasons cancel.",
         )
         return
-    periods = [
-        stated_period(row[column], row["frequency"]) for column in ("baseline_period", "due")
-    ]
-    months = {period.end.month for period in periods if period is not None}
-    wanted = {3} if row["basis"] == "year_to_date" else months
-    if (
-        len(months) > 1
-        or months != wanted
-        or (row["basis"] == "point" and any(one and one.kind != "quarter" for one in periods))
-    ):
-        same = "financial years" if row["basis"] == "year_to_date" else "the same quarter of a year"
+    stated = [stated_period(row[name], "quarterly") for name in ("baseline_period", "due")]
+    periods = [period for period in stated if period is not None]
+    months = {period.end.month for period in periods}
+    if row["basis"] == "year_to_date":
+        expected, fits = "financial years", months == {3}
+    else:
+        expected = "the same quarter of a year"
+        fits = len(months) <= 1 and all(period.kind == "quarter" for period in periods)
+    if not fits:
         yield problem(
-            "profile",
-            f"seasonal only where the baseline's and the due period are {same}",
+            f"seasonal only where the baseline's and the due period are {expected}",
             "Correct one of the two periods, or leave the profile empty.",
         )
 
 
-def point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+def _points(register: Register) -> Iterator[Finding]:
     """Points of a measure whose profile takes them, each at a time of its own on the way."""
-    measures = tables["measures"].drop_duplicates("measure").set_index("measure")
-    seen: dict[tuple[str, date], int] = {}
-    for number, row in tables["trajectories"].iterrows():
+    measures = register.measures
+    rows: dict[tuple[str, date], int] = {}
+    for row, text in register.rows("trajectories"):
         if row["measure"] not in measures.index:
             continue
-        problem = partial(_point_finding, number=int(str(number)), text=text.loc[number])
-        measure = measures.loc[row["measure"]]
+        problem, measure = partial(cell_error, "trajectories", text), measures.loc[row["measure"]]
         if measure["profile"] not in PROFILES_WITH_POINTS:
             yield problem(
                 "measure",
@@ -320,97 +311,62 @@ def point_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Itera
             continue
         if measure["unit"] == "percent" and not 0 <= row["value"] <= 100:
             yield problem("value", "0 to 100 for a percentage", "Correct the figure or unit.")
-        period = period_of(row["period"], measure["frequency"])
-        kinds = _due_kinds(measure["frequency"])
-        baseline, due = (
-            stated_period(measure["baseline_period"], measure["frequency"]),
-            stated_period(measure["due"], measure["frequency"]),
-        )
-        if period.kind not in kinds:
-            names = " or ".join(KIND_NAMES[kind] for kind in kinds)
-            yield problem("period", f"{names}, as its frequency says", "Correct the period.")
+        frequency = measure["frequency"]
+        period = period_of(row["period"], frequency)
+        baseline = stated_period(measure["baseline_period"], frequency)
+        due = stated_period(measure["due"], frequency)
+        if period.kind not in _DUE_KINDS[frequency]:
+            yield _wrong_kind("period", _DUE_KINDS[frequency], problem)
         elif baseline and due and not baseline.end < period.end < due.end:
             yield problem(
                 "period",
                 f"a period between the baseline's, {baseline}, and the due one, {due}",
                 "Correct the period; the baseline and the target stand in measures.csv.",
             )
-        else:
-            # 2004/05 and its last quarter end on one day.
-            first = seen.setdefault((row["measure"], period.end), int(str(number)))
-            if first != number:
-                yield problem(
-                    "period",
-                    "each end of a period only once",
-                    f"Row {first} gives a value for {period.end} already: remove one.",
-                )
+        # 2004/05 and its last quarter end on one day.
+        elif (first := rows.setdefault((row["measure"], period.end), text.name)) != text.name:
+            yield problem(
+                "period",
+                "each end of a period only once",
+                f"Row {first} gives a value for {period.end} already: remove one.",
+            )
 
 
-def rebase_problems(tables: dict[str, pd.DataFrame], text: pd.DataFrame) -> Iterator[Finding]:
+def _rebases(register: Register) -> Iterator[Finding]:
     """Rebases at a quarter of a quarterly measure, each once, and each with its place."""
-    frequencies = tables["measures"].drop_duplicates("measure").set_index("measure")["frequency"]
-    seen: dict[tuple[str, date], int] = {}
-    for number, row in tables["rebases"].iterrows():
-        problem = partial(
-            Finding, "error", TABLES["rebases"][0], row=int(str(number)), measure=row["measure"]
-        )
-        period = parse_period(row["period"])
+    frequencies = register.measures["frequency"]
+    rows: dict[tuple[str, date], int] = {}
+    for row, text in register.rows("rebases"):
+        problem, period = partial(cell_error, "rebases", text), parse_period(row["period"])
         if frequencies.get(row["measure"], "quarterly") != "quarterly":
             yield problem(
+                "measure",
                 "a quarterly measure, since no other has a control chart",
                 "Remove the row.",
-                column="measure",
-                found=row["measure"],
             )
         elif period.kind != "quarter":
+            yield problem("period", "a quarter, as its frequency says", "Correct the period.")
+        if (first := rows.setdefault((row["measure"], period.end), text.name)) != text.name:
             yield problem(
-                "a quarter, as its frequency says",
-                "Correct the period.",
-                column="period",
-                found=text.at[number, "period"],
-            )
-        first = seen.setdefault((row["measure"], period.end), int(str(number)))
-        if first != number:
-            yield problem(
+                "period",
                 "each quarter of a measure only once",
                 f"Row {first} has it already: remove one.",
-                column="period",
-                found=text.at[number, "period"],
             )
         if row["document"] not in ("", OWN_DECISION) and not row["location"].strip():
             yield problem(
+                "location",
                 "the place in the document",
                 f"Give it, or write '{OWN_DECISION}' as the document.",
-                column="location",
-                found=row["location"],
             )
 
 
-def _point_finding(
-    column: str, expected: str, remedy: str, *, number: int, text: pd.Series
-) -> Finding:
-    return Finding(
-        "error",
-        TABLES["trajectories"][0],
-        expected,
-        remedy,
-        row=number,
-        column=column,
-        found=text[column],
-        measure=text["measure"],
-    )
-
-
-def _measure_finding(
-    column: str, expected: str, remedy: str, *, number: int, text: pd.Series
-) -> Finding:
-    return Finding(
-        "error",
-        TABLES["measures"][0],
-        expected,
-        remedy,
-        row=number,
-        column=column,
-        found=text[column],
-        measure=text["measure"],
-    )
+MEASURE_CHECKS = (
+    _figures,
+    _parts,
+    _weights,
+    _continuations,
+    _profiles,
+    _points,
+    _comparators,
+    _rebases,
+)

@@ -6,19 +6,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal
 
+import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, StringConstraints
 
+from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import parse_comparator
 from psa_analysis.words import NOT_STATED
 
+if TYPE_CHECKING:
+    from psa_analysis.register.settings import Settings
+
 #: Where a decision stands that no document states.
 OWN_DECISION = "own decision"
-
 
 #: How the reading that counts is made from what is observed (see ``performance``).
 Basis = Literal[
@@ -36,24 +43,17 @@ Basis = Literal[
     "milestone",
 ]
 
-
 #: How the planned path runs from the baseline to the target (see ``trajectory``).
-Profile = Literal[
-    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal"
-]
-
+Profile = Literal["", "linear", "steps", "given", "seasonal"]
 
 #: The last day and the value of each point that a planned path runs through.
 Points = tuple[tuple[date, float], ...]
 
-
 #: What an assumption may be about besides one measure or commitment.
 GENERAL_ITEMS = ("agreement", "measures", "commitments")
 
-
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]
-
 
 _NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
 
@@ -111,33 +111,23 @@ def _listed(text: str) -> list[str]:
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
-
 Figure = Annotated[Fraction | None, PlainValidator(parse_figure)]
-
 
 Number = Annotated[Fraction, PlainValidator(_number)]
 
-
 SomePeriod = Annotated[str, PlainValidator(_some_period)]
-
 
 PeriodText = Annotated[str, PlainValidator(_period_text)]
 
-
 FinancialYear = Annotated[str, AfterValidator(_financial_year)]
-
 
 DateText = Annotated[date | None, PlainValidator(_date_text)]
 
-
 ComparatorText = Annotated[str, AfterValidator(_comparator_text)]
-
 
 Listed = Annotated[list[str], PlainValidator(_listed)]
 
-
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+$")]
-
 
 MeasureId = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+(-[a-z0-9]+)*$")]
 
@@ -326,3 +316,49 @@ TABLES: dict[str, tuple[str, type[Row]]] = {
     "baskets": ("raw/register/baskets.csv", BasketRow),
     "rebases": ("raw/register/rebases.csv", RebaseRow),
 }
+
+#: The columns that say which measure a row is about.
+_MEASURE_COLUMNS = {
+    "measures": "measure",
+    "trajectories": "measure",
+    "rebases": "measure",
+    "baskets": "indicator",
+    "assumptions": "item",
+}
+
+
+def cell_error(
+    key: str, text: pd.Series, column: str, expected: str, remedy: str, found: str | None = None
+) -> Finding:
+    """An error in one cell of a file; `text` is its row as it stands there, named by its number."""
+    return Finding(
+        "error",
+        TABLES[key][0],
+        expected,
+        remedy,
+        row=int(str(text.name)),
+        column=column,
+        found=text[column] if found is None else found,
+        measure=text.get(_MEASURE_COLUMNS.get(key)),
+    )
+
+
+@dataclass(frozen=True)
+class Register:
+    """The files of a register while they are checked: rows typed, and as they stand there."""
+
+    settings: Settings
+    tables: dict[str, pd.DataFrame]
+    texts: dict[str, pd.DataFrame]
+
+    @cached_property
+    def measures(self) -> pd.DataFrame:
+        """The measures by name, the first of each."""
+        measures = self.tables["measures"].drop_duplicates("measure")
+        return measures.set_index("measure", drop=False)
+
+    def rows(self, key: str) -> Iterator[tuple[pd.Series, pd.Series]]:
+        """Each row of a file, typed and as text."""
+        texts = self.texts[key]
+        for number, row in self.tables[key].iterrows():
+            yield row, texts.loc[number]
