@@ -16,40 +16,18 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong or doubtful.
+    """One thing that is wrong or doubtful, where it stands and how to mend it."""
 
-    Attributes
-    ----------
-    severity : {"error", "warning"}
-        An error keeps the figure out; a warning lets it in and says so.
-    file : str
-        Path of the file, from the agreement's data folder.
-    expected, remedy : str
-        What should have stood there, and how to mend it.
-    row : int, optional
-        Row as a spreadsheet counts it: the header is row 1.
-    column : str, optional
-        Name of the column.
-    found : str, optional
-        What stands there, unchanged.
-    measure : str, optional
-        The measure that the finding is about.
-    sheet : str, optional
-        Name of the sheet, for workbooks.
-    period : str, optional
-        The period that the figure is of.
-    """
-
-    severity: Severity
-    file: str
-    expected: str
+    severity: Severity  # an error keeps the figure out; a warning lets it in and says so
+    file: str  # its path from the agreement's data folder
+    expected: str  # what should have stood there
     remedy: str
-    row: int | None = None
+    row: int | None = None  # as a spreadsheet counts it: the header is row 1
     column: str | None = None
-    found: str | None = None
+    found: str | None = None  # what stands there, unchanged
     measure: str | None = None
-    sheet: str | None = None
-    period: str | None = None
+    sheet: str | None = None  # of workbooks
+    period: str | None = None  # that the figure is of
 
     def __str__(self) -> str:
         place = [self.file]

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import psa_analysis as psa
 from psa_analysis.analysis.assessment import COLUMNS, STATES
 from psa_analysis.pipeline import PARAMETERS, ROOT
 from psa_analysis.register.rows import TABLES
@@ -139,12 +138,6 @@ def test_no_page_holds_a_place_for_a_figure_that_never_came() -> None:
         assert not re.findall(r"\b(?:SCORES|REL|CRPS below|TODO|XXX|FIXME)\b", path.read_text()), (
             path
         )
-
-
-def test_no_public_name_is_a_modules_too() -> None:
-    # psa.changes would be the one or the other, by what was imported before.
-    modules = {path.stem for path in (ROOT / "psa_analysis").iterdir()}
-    assert not modules & set(psa.__all__)
 
 
 def test_each_room_is_installed_and_says_what_belongs_in_it() -> None:

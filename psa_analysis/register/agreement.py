@@ -23,21 +23,12 @@ PROFILES_WITH_POINTS = ("steps", "given")
 
 @dataclass(frozen=True)
 class Comparator:
-    """What a measure is compared with.
+    """What a measure is compared with."""
 
-    Attributes
-    ----------
-    kind : {"measure", "area", "family"}
-        Another measure of the same area, the same measure of another area, or several areas.
-    name : str
-        The measure, the area, or the family: one of ``families.csv``, or a kind of area.
-    highest_first : bool
-        For a family: whether the highest figure has place 1.
-    """
-
+    # Another measure of the same area, the same measure of another area, or several areas.
     kind: Literal["measure", "area", "family"]
-    name: str
-    highest_first: bool = True
+    name: str  # a family is one of families.csv, or a kind of area
+    highest_first: bool = True  # for a family: whether the highest figure has place 1
 
 
 def parse_comparator(text: str) -> Comparator | None:
@@ -121,17 +112,7 @@ class Agreement:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Entry:
-    """One target of the register with its measures, or one of these; equal to itself alone.
-
-    Attributes
-    ----------
-    name : str
-        What was asked for.
-    target : pandas.Series
-        Its row of ``targets.csv``.
-    measures : pandas.DataFrame
-        Its rows of ``measures.csv``, indexed by measure: all of a target's, or the one.
-    """
+    """One target of the register with its measures, or with the one that was asked for."""
 
     name: str
     target: pd.Series
