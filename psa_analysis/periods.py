@@ -113,24 +113,12 @@ class PeriodError(ValueError):
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """A span of time that a reading belongs to.
+    """A span of time that a reading belongs to; sorted by last day, then by first day."""
 
-    Sorting is by last day, then by first day.
-
-    Attributes
-    ----------
-    end, start : date
-        Last and first day, both included.
-    kind : str
-        One of the kinds in the module's table.
-    label : str
-        The one spelling that is stored.
-    """
-
-    end: date
+    end: date  # both days are included
     start: date
     kind: Kind
-    label: str
+    label: str  # the one spelling that is stored
 
     def __str__(self) -> str:
         return self.label
