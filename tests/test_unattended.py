@@ -23,14 +23,14 @@ from builders import psa_run
 from click.testing import Result
 from distributed import Client
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from psa_analysis.packs.build import _figures, _report
 from psa_analysis.packs.digest import digest
+from psa_analysis.packs.make import Task
+from psa_analysis.packs.reuse import theme_asked_for
 
 from psa_analysis.analysis.grant import grants
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
-from psa_analysis.packs.build import _figures, _report
-from psa_analysis.packs.make import Task
-from psa_analysis.packs.reuse import theme_asked_for
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
 from psa_analysis.register.agreement import Agreement

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,44 @@ from psa_analysis.findings import visible
 from psa_analysis.report import Report
 from psa_analysis.show.tables import TEMPLATES, templates
 from psa_analysis.words import day_text
+
+
+@dataclass(frozen=True)
+class Job:
+    """A notebook that is to become a page."""
+
+    source: Path  # the notebook
+    folder: Path  # where the executed notebook and its page go
+    shared: Path  # where the run keeps its report, pickled, for all its notebooks
+    parameters: dict[str, str]
+    code: bool  # whether the page has the code of every cell, folded
+    seconds: float  # how long the notebook may take
+
+    @property
+    def executed(self) -> Path:
+        """The executed notebook."""
+        return self.folder / self.source.name
+
+
+@dataclass(frozen=True)
+class Page:
+    """What became of one notebook."""
+
+    notebook: str  # file name
+    title: str  # its heading
+    about: str  # the first sentence of its text, which stands beside the link on the front page
+    status: str  # "done" if it ran to its end, or "failed"
+    html: str | None  # file name of the exported page, if there is one
+    cell: int | None  # number of the cell that failed, as Jupyter counts executions
+    error: str | None  # what went wrong, on one line
+    seconds: float  # time that execution and export took
+
+    @property
+    def outcome(self) -> str:
+        """The status with its details, for people."""
+        if self.status == "done":
+            return f"done in {self.seconds:.1f} s"
+        return f"failed at cell {self.cell if self.cell is not None else '?'}: {self.error}"
 
 
 def heading(notebook: Any) -> str | None:

@@ -246,9 +246,16 @@ def assessment_parquet(report: Report) -> bytes:
     return typed.to_parquet(index=False)
 
 
-def workbook_name(report: Report) -> str:
-    """File name of the workbook in a pack."""
-    return f"{report.period.slug}.xlsx"
+def write_tables(report: Report, folder: Path) -> None:
+    """Write a report's tables and workbook."""
+    exported = tables(report)
+    commitments = exported["commitments"]
+    # The workbook has the register's columns beside these; here they stand in the register.
+    commitments = commitments[[name for name in report.commitments if name in commitments]]
+    write_bytes(folder / "assessment.csv", csv_text(exported["assessment"]).encode())
+    write_bytes(folder / "assessment.parquet", assessment_parquet(report))
+    write_bytes(folder / "commitments.csv", csv_text(commitments).encode())
+    write_workbook(report, folder / f"{report.period.slug}.xlsx")
 
 
 def write_workbook(report: Report, path: Path) -> None:
