@@ -14,6 +14,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import forkserver
 from threading import Thread
@@ -21,6 +22,17 @@ from typing import Any
 
 #: How much longer a child may live whose parent, which would stop it, was killed.
 _GRACE_SECONDS = 60
+
+
+#: What is to be done, and how many seconds it may take.
+Work = tuple[Callable[[], Any], float]
+
+
+@dataclass(frozen=True)
+class ProcessDied:
+    """Why a child gave no result."""
+
+    why: str
 
 
 @lru_cache
@@ -47,30 +59,40 @@ def start_warm_process() -> Any:
     return context
 
 
-def run_children(
-    work: Mapping[str, Callable[[], Any]], workers: int, seconds: float
-) -> Iterator[tuple[str, Future[Any]]]:
-    """Do each piece of work in a child, so many at once, in the given order; yields what is done.
+def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any]]:
+    """Do each piece of work in a child, so many at once, in the given order; yields the results.
 
-    The future of a child that died raises ``pebble.ProcessExpired``, that of one which took longer
-    than so many seconds a TimeoutError.
+    Of a child that gave none the result is a :class:`ProcessDied`.
     """
     from pebble import concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does
     context = start_warm_process()
-    start = in_child(daemon=False, timeout=seconds, context=context)(_work_in_child)
     waiting, running = deque(work), dict[Future[Any], str]()
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 name = waiting.popleft()
-                running[start(work[name], seconds)] = name
+                function, seconds = work[name]
+                start = in_child(daemon=False, timeout=seconds, context=context)(_work_in_child)
+                running[start(function, seconds)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future
+                name = running.pop(future)
+                yield name, _result(future, work[name][1])
     finally:
         for future in running:
             future.cancel()
+
+
+def _result(future: Future[Any], seconds: float) -> Any:
+    from pebble import ProcessExpired
+
+    try:
+        return future.result()
+    except TimeoutError:
+        return ProcessDied(f"it took longer than {seconds:g} seconds and was stopped")
+    except ProcessExpired as error:
+        return ProcessDied(_how_it_ended(error.exitcode))
 
 
 def _work_in_child(function: Callable[[], Any], seconds: float) -> Any:
@@ -87,8 +109,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def how_it_ended(exit_code: int) -> str:
-    """How a process ended that gave no result, in words."""
+def _how_it_ended(exit_code: int) -> str:
     if exit_code >= 0:
         return f"its process ended with {exit_code}"
     name = signal.Signals(-exit_code).name

@@ -7,6 +7,7 @@ forked for one notebook, Jupyter's in-process kernel gives the same outputs with
 from __future__ import annotations
 
 import errno
+import json
 import os
 import time
 from pathlib import Path
@@ -72,16 +73,17 @@ def _execute(job: Job) -> None:
     if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
         raise ValueError("no cell is tagged 'parameters', so it would show another period")
     in_process = notebook.metadata.get("kernelspec", {}).get("name") == "python3"
+    chosen = {"engine_name": "in-process", "executed": job.executed} if in_process else {}
     papermill.execute_notebook(
         _plain(job.source),
         _plain(job.executed),
         parameters=job.parameters,
-        engine_name="in-process" if in_process else None,
         progress_bar=False,
         log_output=False,
-        execution_timeout=job.seconds,
+        request_save_on_cell_execute=not in_process,
         # Stopping a kernel interrupts it first, and it would say so on our terminal.
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        **chosen,
     )
 
 
@@ -175,7 +177,9 @@ class InProcessEngine(Engine):
     """Executes a notebook in the process that it is called in."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **_: Any) -> None:
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, executed: Path, **_: Any
+    ) -> None:
         """Execute the cells one by one, and stop at the first that fails."""
         # As an ordinary kernel does, so that figures show in the same way.
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
@@ -196,8 +200,10 @@ class InProcessEngine(Engine):
         for position, cell in enumerate(nb_man.nb.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
-            # This saves the notebook: should the process die, that tells in which cell.
             nb_man.cell_start(cell, position)
+            # Should the process die, this tells in which cell, and what came before it. Papermill
+            # would save as much in five times the time, a second for all pages.
+            executed.write_text(json.dumps(nb_man.nb), encoding="utf-8")
             client.execute(cell.source, allow_stdin=False)
             reply = client.get_shell_msg()["content"]
             cell.execution_count = reply["execution_count"]

@@ -26,7 +26,6 @@ class Job:
     shared: Path  # where the run keeps its report, pickled, for all its notebooks
     parameters: dict[str, str]
     code: bool  # whether the page has the code of every cell, folded
-    seconds: float  # how long the notebook may take
 
     @property
     def executed(self) -> Path:

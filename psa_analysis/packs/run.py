@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
-from psa_analysis.packs.children import how_it_ended, run_children, start_warm_process
+from psa_analysis.packs.children import ProcessDied, Work, run_children, start_warm_process
 from psa_analysis.packs.inputs import checksums, inputs_of, intact, key_of, package_key, versions
 from psa_analysis.packs.place import (
     Event,
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 #: What the tables and the workbook are called among the pages.
 _TABLES = "tables"
+
+#: What runs no cell of a notebook takes a moment; so many seconds if the machine is very busy.
+_OURS_SECONDS = 600
 
 _SCHEDULER_SECONDS = 5
 
@@ -205,40 +208,27 @@ def _fill(
         given = parameters(report)
         # The longest first, so that none is left over at the end.
         by_size = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
-        jobs = {
-            source.stem: Job(source, folder, shared, given, task.code, task.seconds)
-            for source in by_size
-        }
-        work: dict[str, Callable[[], Any]] = {_TABLES: partial(_make_tables, shared, folder)}
-        work |= {stem: partial(_make_page, job) for stem, job in jobs.items()}
+        jobs = {source.stem: Job(source, folder, shared, given, task.code) for source in by_size}
+        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}
+        work |= {stem: (partial(_make_page, job), task.seconds) for stem, job in jobs.items()}
         started = time.monotonic()
-        for stem, future in run_children(work, task.workers, task.seconds):
+        for stem, result in run_children(work, task.workers):
+            died = isinstance(result, ProcessDied)
             if stem == _TABLES:
-                if warning := future.result():
-                    on_event(Event("warning", task.name, warning))
+                if died:
+                    raise RunError(f"the workbook: {result.why}")
+                if result:
+                    on_event(Event("warning", task.name, result))
                 continue
-            page = _page_of(jobs[stem], future, time.monotonic() - started)
-            pages[stem] = page
+            if died:
+                finish = partial(_finish_page, jobs[stem], result.why, time.monotonic() - started)
+                ((_, result),) = run_children({stem: (finish, _OURS_SECONDS)}, 1)
+                if isinstance(result, ProcessDied):
+                    raise RunError(f"{jobs[stem].source.name}: {result.why}")
+            page = pages[stem] = result
             text = f"{page.notebook}: {page.outcome}"
             on_event(Event("page", task.name, text, page.status == "failed"))
     return [pages[source.stem] for source in sources]
-
-
-def _page_of(job: Job, future: Any, seconds: float) -> Page:
-    """The page that a child has made, or what there is of one if it died or was stopped."""
-    from pebble import ProcessExpired
-
-    try:
-        page: Page = future.result()
-        return page
-    except TimeoutError:
-        why = f"the notebook took longer than {job.seconds:g} seconds"
-    except ProcessExpired as error:
-        why = how_it_ended(error.exitcode)
-    finish = {job.source.stem: partial(_finish_page, job, why, seconds)}
-    ((_, finished),) = run_children(finish, 1, job.seconds)
-    page = finished.result()
-    return page
 
 
 # The engine is imported by children alone: this process need not import Jupyter.
