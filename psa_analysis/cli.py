@@ -9,12 +9,13 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from importlib import import_module
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -68,8 +69,8 @@ class _Commands(click.Group):
         except findings.DataError as error:
             for finding in error.findings:
                 click.echo(str(finding), err=True)
-            count = words.counted(len(error.findings), "error")
-            click.echo(f"psa: {count}; nothing was done", err=True)
+            wrong = words.counted(len(error.findings), "error")
+            click.echo(f"psa: {wrong}; nothing was done", err=True)
             sys.exit(1)
         except (findings.ParameterError, place.RunError) as error:
             click.echo(f"psa: {error}", err=True)
@@ -81,13 +82,15 @@ class _Commands(click.Group):
             sys.exit(1)
 
 
+_folder = click.Path(path_type=Path, file_okay=False, resolve_path=True)
 _data = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=_folder,
+    default=_ROOT / "data",
     help="The agreement's data folder, which holds raw/.  [default: the project's data]",
 )
+_period = click.argument("period")
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
-_folder = click.Path(path_type=Path, file_okay=False)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -117,12 +120,12 @@ def main() -> None:
 
 @main.command()
 @_data
-def check(data: Path | None) -> None:
+def check(data: Path) -> None:
     """Check the register and the returns, and list what to mend.
 
     Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
     """
-    agreement = loading.load_agreement(_folder_of(data))
+    agreement = loading.load_agreement(data)
     for file in sources.make_sidecars(agreement.folder, date.today()):
         click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
@@ -147,10 +150,10 @@ def check(data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("period")
+@_period
 @_data
 @_csv
-def assess(period: str, data: Path | None, as_csv: bool) -> None:
+def assess(period: str, data: Path, as_csv: bool) -> None:
     """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
     report = _report(period, data)
     table = report.assessment
@@ -163,10 +166,10 @@ def assess(period: str, data: Path | None, as_csv: bool) -> None:
 
 
 @main.command()
-@click.argument("period")
+@_period
 @_data
 @_csv
-def grant(period: str, data: Path | None, as_csv: bool) -> None:
+def grant(period: str, data: Path, as_csv: bool) -> None:
     """Print what the reward has come to, or may come to, at PERIOD, such as "2006-07 Q2".
 
     Shares of the pot where the net budget requirement is not stated, pounds as well where it is.
@@ -196,7 +199,7 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
 @click.argument("after")
 @_data
 @_csv
-def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
+def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
     """Print what changed from BEFORE to AFTER: states, readings, chances, grant, revisions.
 
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
@@ -236,7 +239,7 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
 
 
 @main.command()
-@click.argument("folder", type=_folder)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def new(folder: Path) -> None:
     """Make FOLDER the data folder of another agreement: a small example to write over.
 
@@ -256,9 +259,9 @@ def new(folder: Path) -> None:
 
 
 @main.command()
-@click.argument("period")
+@_period
 @_data
-def due(period: str, data: Path | None) -> None:
+def due(period: str, data: Path) -> None:
     """List who has not returned what for PERIOD, a quarter such as "2004-05 Q3".
 
     Exits with 1 if a return is missing.
@@ -282,14 +285,14 @@ def due(period: str, data: Path | None) -> None:
 
 @main.command()
 @click.argument("partner")
-@click.argument("period")
+@_period
 @_data
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The workbook to write.  [default: PARTNER_PERIOD.xlsx here]",
 )
-def template(partner: str, period: str, data: Path | None, output: Path | None) -> None:
+def template(partner: str, period: str, data: Path, output: Path | None) -> None:
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
@@ -299,9 +302,9 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 
 @main.command()
 @click.argument("measure")
-@click.argument("period")
+@_period
 @_data
-def explain(measure: str, period: str, data: Path | None) -> None:
+def explain(measure: str, period: str, data: Path) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
     report = _report(period, data)
     measures = report.assessment["measure"].tolist()
@@ -322,7 +325,8 @@ def explain(measure: str, period: str, data: Path | None) -> None:
 @click.option(
     "--data",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=_folder,
+    default=[_ROOT / "data"],
     help="The agreement's data folder, which holds raw/; give it again for more agreements, whose "
     "packs go into a folder each.  [default: the project's data]",
 )
@@ -334,20 +338,28 @@ def explain(measure: str, period: str, data: Path | None) -> None:
     help="Whom the pages are for.",
 )
 @click.option(
-    "--outputs", type=_folder, help="Folder for the packs.  [default: the project's outputs]"
+    "--outputs",
+    type=_folder,
+    default=_ROOT / "outputs",
+    help="Folder for the packs.  [default: the project's outputs]",
 )
 @click.option(
     "--notebooks",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path, file_okay=False, resolve_path=True, exists=True),
+    default=_ROOT / "notebooks",
     help="Folder of the notebooks.  [default: the project's notebooks]",
 )
 @click.option("--code", is_flag=True, help="Pages with the code of every cell, folded.")
 @click.option("--force", is_flag=True, help="Make everything anew, whatever is unchanged.")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes at once.  [default: one per core]"
+    "--workers",
+    type=click.IntRange(min=1),
+    default=os.cpu_count(),
+    help="Processes at once.  [default: one per core]",
 )
 @click.option(
     "--timeout",
+    "seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=600,
     show_default=True,
@@ -360,14 +372,9 @@ def run(
     first: str | None,
     last: str | None,
     data: tuple[Path, ...],
-    audience: str,
-    outputs: Path | None,
-    notebooks: Path | None,
-    code: bool,
-    force: bool,
-    workers: int | None,
-    timeout: float,
+    outputs: Path,
     dask: str | None,
+    **rest: Any,
 ) -> None:
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3", or several packs.
 
@@ -379,14 +386,9 @@ def run(
     Exits with 0 if all is well, 1 if a notebook failed or the data has errors, 2 if no pack could
     be made or the command is wrong.
     """
-    folders = [folder.resolve() for folder in data] or [_ROOT / "data"]
-    source, target = notebooks or _ROOT / "notebooks", (outputs or _ROOT / "outputs").resolve()
-    at_once = workers or os.cpu_count() or 1
     tasks = [
-        place.Task(
-            quarter, folder, source.resolve(), packs_of, audience, code, force, at_once, timeout
-        )
-        for folder, packs_of in packs.folders_of(target, folders).items()
+        place.Task(quarter, folder, outputs=packs_of, **rest)
+        for folder, packs_of in packs.folders_of(outputs, data).items()
         for quarter in _quarters(folder, period, latest, first, last)
     ]
     sys.exit(_make(tasks, dask))
@@ -414,77 +416,75 @@ def _make(tasks: list[place.Task], dask: str | None) -> int:
     """Make packs, and say on the terminal what happens; the exit code."""
     several = len(tasks) > 1
     total = len(tasks) if several else len(packs.notebooks_of(tasks[0].notebooks))
-    codes = [0]
-    with _bar(total) as (advance, say):
+    codes, numbers = [0], count(1)
+    with _bar(total) as bar:
+
+        def say(line: str, counts: bool = False, err: bool = False) -> None:
+            if counts:
+                bar.update()
+                line = f"[{next(numbers)}/{total}] {line}"
+            bar.write(f"psa: {line}" if err else line, file=sys.stderr if err else sys.stdout)
 
         def on_event(event: place.Event) -> None:
             name = f"{event.pack}: " if several else ""
             if event.what == "warning":
-                say(f"psa: {name}{event.text}", True)
-            elif event.what == "page" and not several:
-                say(f"{advance()}{event.text}", False)
+                say(f"{name}{event.text}", err=True)
             elif not several or event.failed:
-                say(f"{name}{event.text}", False)
+                say(f"{name}{event.text}", counts=event.what == "page" and not several)
 
         for outcome in packs.make_packs(tasks, on_event, dask):
             task = outcome.task
             name = f"{task.outputs.name}/{task.name}: " if several else ""
-            at = advance() if several else ""
-            front = f"{task.pack / 'index.html'}"
-            if outcome.status == "unchanged":
-                say(f"{at}{name}nothing has changed: {front}", False)
-            elif outcome.status != "not made":
-                say(f"{at}{name}The pack is {front}", False)
-            problems = list(outcome.problems)
+            if outcome.status != "not made":
+                begin = "nothing has changed:" if outcome.status == "unchanged" else "The pack is"
+                say(f"{name}{begin} {task.pack / 'index.html'}", counts=several)
+            for problem in outcome.problems:
+                say(f"{name}{problem}", err=True)
             if outcome.failed:
-                problems.append(f"failed: {', '.join(outcome.failed)}")
+                say(f"{name}failed: {', '.join(outcome.failed)}", err=True)
             if outcome.wrong:
-                problems.append(_wrong_words(outcome.wrong))
-            for problem in problems:
-                say(f"psa: {name}{problem}", True)
+                say(f"{name}{_wrong_words(outcome.wrong)}", err=True)
             codes.append(outcome.code)
     return max(codes)
 
 
-@contextmanager
-def _bar(total: int) -> Iterator[tuple[Callable[[], str], Callable[[str, bool], None]]]:
-    """Two functions: one counts what is done, the other prints, above a bar on a terminal."""
-    done = 0
-    bar: Any = None
-    if sys.stderr.isatty():
-        from tqdm import tqdm
+class _NoBar:
+    """What stands for a progress bar where there is no terminal."""
 
-        form = "{l_bar}{bar}| {n}/{total}, {remaining} left"
-        bar = tqdm(total=total, leave=False, bar_format=form)
+    def update(self) -> None:
+        """Show nothing."""
 
-    def advance() -> str:
-        nonlocal done
-        done += 1
-        if bar is not None:
-            bar.update()
-        return f"[{done}/{total}] "
+    def write(self, line: str, file: TextIO) -> None:
+        """Print a line."""
+        click.echo(line, file=file)
 
-    def say(line: str, err: bool) -> None:
-        if bar is not None:
-            bar.write(line, file=sys.stderr if err else sys.stdout)
-        else:
-            click.echo(line, err=err)
 
-    yield advance, say
-    if bar is not None:
-        bar.close()
+def _bar(total: int) -> AbstractContextManager[Any]:
+    """A progress bar, above which lines are printed."""
+    if not sys.stderr.isatty():
+        return nullcontext(_NoBar())
+    from tqdm import tqdm
+
+    form = "{l_bar}{bar}| {n}/{total}, {remaining} left"
+    bar: AbstractContextManager[Any] = tqdm(total=total, leave=False, bar_format=form)
+    return bar
 
 
 @main.command()
 @_data
-@click.option("--outputs", type=_folder, help="Folder for results.  [default: outputs/backtest]")
-def backtest(data: Path | None, outputs: Path | None) -> None:
+@click.option(
+    "--outputs",
+    type=_folder,
+    default=_ROOT / "outputs" / "backtest",
+    help="Folder for the results.  [default: outputs/backtest]",
+)
+def backtest(data: Path, outputs: Path) -> None:
     """Forecast the past from every moment of it, and say how often that was right.
 
     Takes the agreement's own observations, except those that are illustrative. Writes
     forecasts.csv, targets.csv, coverage.csv, reliability.csv and brier.csv.
     """
-    agreement = loading.load_agreement(_folder_of(data))
+    agreement = loading.load_agreement(data)
     table = backtests.real_panel(pipeline.load_observations(agreement)[0], agreement)
     with click.progressbar(
         length=1, label="Forecasting the past", file=sys.stderr, hidden=not sys.stderr.isatty()
@@ -495,8 +495,7 @@ def backtest(data: Path | None, outputs: Path | None) -> None:
             bar.update(1)
 
         forecasts, targets = backtests.backtest(table, step)
-    folder = outputs or _ROOT / "outputs" / "backtest"
-    folder.mkdir(parents=True, exist_ok=True)
+    outputs.mkdir(parents=True, exist_ok=True)
     results = {
         "forecasts": forecasts,
         "targets": targets,
@@ -505,7 +504,7 @@ def backtest(data: Path | None, outputs: Path | None) -> None:
         "brier": backtests.brier(targets),
     }
     for name, result in results.items():
-        files.write_bytes(folder / f"{name}.csv", files.csv_text(result).encode())
+        files.write_bytes(outputs / f"{name}.csv", files.csv_text(result).encode())
     if forecasts.empty:
         click.echo(
             "psa: nothing to test: no series has three readings that differ and one after them",
@@ -524,15 +523,11 @@ def backtest(data: Path | None, outputs: Path | None) -> None:
         f"always saying the usual: {score['base_rate_brier']:.3f}"
     )
     click.echo(reliability.reliability_words(results["reliability"]))
-    click.echo(f"The results are in {folder}")
+    click.echo(f"The results are in {outputs}")
 
 
-def _folder_of(data: Path | None) -> Path:
-    return data.resolve() if data else _ROOT / "data"
-
-
-def _report(period: str, data: Path | None) -> report.Report:
-    return pipeline.open_report(period, str(data.resolve()) if data else "data")
+def _report(period: str, data: Path) -> report.Report:
+    return pipeline.open_report(period, str(data))
 
 
 def _print_and_exit(
