@@ -9,13 +9,12 @@ import io
 import os
 import shutil
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable
 from datetime import date
 from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -82,13 +81,17 @@ class _Commands(click.Group):
             sys.exit(1)
 
 
-_folder = click.Path(path_type=Path, file_okay=False, resolve_path=True)
-_data = click.option(
-    "--data",
-    type=_folder,
-    default=_ROOT / "data",
-    help="The agreement's data folder, which holds raw/.  [default: the project's data]",
-)
+def _folder(
+    name: str, default: str, help: str, **more: Any
+) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """An option for a folder of the project."""
+    path = click.Path(path_type=Path, file_okay=False, resolve_path=True)
+    values = [_ROOT / default] if more else _ROOT / default
+    text = f"{help}  [default: the project's {default}]"
+    return click.option(name, type=path, default=values, help=text, **more)
+
+
+_data = _folder("--data", "data", "The agreement's data folder, which holds raw/.")
 _period = click.argument("period")
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
 
@@ -322,13 +325,12 @@ def explain(measure: str, period: str, data: Path) -> None:
 @click.option("--latest", is_flag=True, help="The newest quarter whose cut-off has passed.")
 @click.option("--from", "first", metavar="PERIOD", help="All quarters from this one on ...")
 @click.option("--to", "last", metavar="PERIOD", help="... to this one.")
-@click.option(
+@_folder(
     "--data",
+    "data",
+    "The agreement's data folder, which holds raw/; give it again for more agreements, whose packs "
+    "go into a folder each.",
     multiple=True,
-    type=_folder,
-    default=[_ROOT / "data"],
-    help="The agreement's data folder, which holds raw/; give it again for more agreements, whose "
-    "packs go into a folder each.  [default: the project's data]",
 )
 @click.option(
     "--audience",
@@ -337,18 +339,8 @@ def explain(measure: str, period: str, data: Path) -> None:
     show_default=True,
     help="Whom the pages are for.",
 )
-@click.option(
-    "--outputs",
-    type=_folder,
-    default=_ROOT / "outputs",
-    help="Folder for the packs.  [default: the project's outputs]",
-)
-@click.option(
-    "--notebooks",
-    type=click.Path(path_type=Path, file_okay=False, resolve_path=True, exists=True),
-    default=_ROOT / "notebooks",
-    help="Folder of the notebooks.  [default: the project's notebooks]",
-)
+@_folder("--outputs", "outputs", "Folder for the packs.")
+@_folder("--notebooks", "notebooks", "Folder of the notebooks.")
 @click.option("--code", is_flag=True, help="Pages with the code of every cell, folded.")
 @click.option("--force", is_flag=True, help="Make everything anew, whatever is unchanged.")
 @click.option(
@@ -417,67 +409,36 @@ def _make(tasks: list[place.Task], dask: str | None) -> int:
     several = len(tasks) > 1
     total = len(tasks) if several else len(packs.notebooks_of(tasks[0].notebooks))
     codes, numbers = [0], count(1)
-    with _bar(total) as bar:
 
-        def say(line: str, counts: bool = False, err: bool = False) -> None:
-            if counts:
-                bar.update()
-                line = f"[{next(numbers)}/{total}] {line}"
-            bar.write(f"psa: {line}" if err else line, file=sys.stderr if err else sys.stdout)
+    def on_event(task: place.Task, what: str, text: str) -> None:
+        name = f"{task.name}: " if several else ""
+        if what == "warning":
+            click.echo(f"psa: {name}{text}", err=True)
+        elif not several:
+            click.echo(text if what == "report" else f"[{next(numbers)}/{total}] {text}")
+        elif what == "failed page":
+            click.echo(f"{name}{text}")
 
-        def on_event(event: place.Event) -> None:
-            name = f"{event.pack}: " if several else ""
-            if event.what == "warning":
-                say(f"{name}{event.text}", err=True)
-            elif not several or event.failed:
-                say(f"{name}{event.text}", counts=event.what == "page" and not several)
-
-        for outcome in packs.make_packs(tasks, on_event, dask):
-            task = outcome.task
-            name = f"{task.outputs.name}/{task.name}: " if several else ""
-            if outcome.status != "not made":
-                begin = "nothing has changed:" if outcome.status == "unchanged" else "The pack is"
-                say(f"{name}{begin} {task.pack / 'index.html'}", counts=several)
-            for problem in outcome.problems:
-                say(f"{name}{problem}", err=True)
-            if outcome.failed:
-                say(f"{name}failed: {', '.join(outcome.failed)}", err=True)
-            if outcome.wrong:
-                say(f"{name}{_wrong_words(outcome.wrong)}", err=True)
-            codes.append(outcome.code)
+    for outcome in packs.make_packs(tasks, on_event, dask):
+        task = outcome.task
+        name = f"{task.outputs.name}/{task.name}: " if several else ""
+        number = f"[{next(numbers)}/{total}] " if several else ""
+        if outcome.status != "not made":
+            begin = "nothing has changed:" if outcome.status == "unchanged" else "The pack is"
+            click.echo(f"{number}{name}{begin} {task.pack / 'index.html'}")
+        for problem in outcome.problems:
+            click.echo(f"psa: {name}{problem}", err=True)
+        if outcome.failed:
+            click.echo(f"psa: {name}failed: {', '.join(outcome.failed)}", err=True)
+        if outcome.wrong:
+            click.echo(f"psa: {name}{_wrong_words(outcome.wrong)}", err=True)
+        codes.append(outcome.code)
     return max(codes)
-
-
-class _NoBar:
-    """What stands for a progress bar where there is no terminal."""
-
-    def update(self) -> None:
-        """Show nothing."""
-
-    def write(self, line: str, file: TextIO) -> None:
-        """Print a line."""
-        click.echo(line, file=file)
-
-
-def _bar(total: int) -> AbstractContextManager[Any]:
-    """A progress bar, above which lines are printed."""
-    if not sys.stderr.isatty():
-        return nullcontext(_NoBar())
-    from tqdm import tqdm
-
-    form = "{l_bar}{bar}| {n}/{total}, {remaining} left"
-    bar: AbstractContextManager[Any] = tqdm(total=total, leave=False, bar_format=form)
-    return bar
 
 
 @main.command()
 @_data
-@click.option(
-    "--outputs",
-    type=_folder,
-    default=_ROOT / "outputs" / "backtest",
-    help="Folder for the results.  [default: outputs/backtest]",
-)
+@_folder("--outputs", "outputs/backtest", "Folder for the results.")
 def backtest(data: Path, outputs: Path) -> None:
     """Forecast the past from every moment of it, and say how often that was right.
 

@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -73,16 +72,6 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something that happens while a pack is made."""
-
-    what: str  # "report", "page" or "warning"
-    pack: str
-    text: str
-    failed: bool = False  # of a page
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What became of a pack."""
 
@@ -94,7 +83,8 @@ class Outcome:
     code: int = 0  # the exit code that says it
 
 
-OnEvent = Callable[[Event], None]
+#: Called while a pack is made: with "report", "page", "failed page" or "warning", and a text.
+OnEvent = Callable[[Task, str, str], None]
 
 
 def check_writable(task: Task) -> None:
@@ -118,7 +108,7 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text() if holder.exists() else ""
-        on_event(Event("warning", task.name, f"waiting for {who or 'another run'}"))
+        on_event(task, "warning", f"waiting for {who or 'another run'}")
         lock.acquire()
     try:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
@@ -135,7 +125,7 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
 
 
 def tidy_up(task: Task) -> None:
-    """Remove what a run that was stopped has left, and put back the pack that it took away."""
+    """Remove what a run has left, and put back the old pack if there is no new one."""
     old = task.beside / "old"
     if old.exists() and not task.pack.exists():
         old.rename(task.pack)
@@ -147,27 +137,12 @@ def put_in_place(task: Task, folder: Path) -> None:
     """Put a complete pack in the place of an earlier one, which stays there until then.
 
     In two steps, which every system has: in between, for some microseconds, a reader finds no
-    pack. :func:`tidy_up` puts the old one back if the machine stops just then.
+    pack. If something goes wrong just then, :func:`tidy_up` puts the old one back.
     """
-    for path in [*folder.iterdir(), folder]:
-        _flush(path)  # or a power cut could leave the names of files and not what is in them
     old = task.beside / "old"
     if task.pack.exists():
         task.pack.rename(old)
     folder.rename(task.pack)
-    _flush(task.outputs)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    """Have what was written of a file or folder reach the disk."""
-    if sys.platform == "win32" and path.is_dir():
-        return  # folders cannot be opened there
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_record(task: Task) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import pickle
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ from psa_analysis.findings import DataError, ParameterError, errors
 from psa_analysis.packs.children import ProcessDied, Work, run_children, start_warm_process
 from psa_analysis.packs.inputs import checksums, inputs_of, intact, key_of, package_key, versions
 from psa_analysis.packs.place import (
-    Event,
     OnEvent,
     Outcome,
     RunError,
@@ -94,7 +92,7 @@ def _make_elsewhere(task: Task) -> Outcome:
 def make_received() -> None:
     """Make the pack whose pickled task comes in, and put out its pickled outcome."""
     task = pickle.loads(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(pickle.dumps(make_pack(task, lambda _: None)))
+    sys.stdout.buffer.write(pickle.dumps(make_pack(task, lambda *_: None)))
 
 
 def make_pack(task: Task, on_event: OnEvent) -> Outcome:
@@ -129,13 +127,13 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
         folder = work / "pack"
         folder.mkdir()
         report = _make_report(task, key_of(inputs["data"]))
-        on_event(Event("report", task.name, repr(report)))
+        on_event(task, "report", repr(report))
         pages = _fill(task, sources, report, folder, on_event)
         _write_front(folder, report, pages, inputs)
         files = checksums(sorted(folder.iterdir()), folder)
         put_in_place(task, folder)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        tidy_up(task)
     failed = tuple(page.notebook for page in pages if page.status != "done")
     wrong = len(errors(report.findings))
     # What failed may have failed by chance: such a pack is made anew by the next run.
@@ -218,7 +216,7 @@ def _fill(
                 if died:
                     raise RunError(f"the workbook: {result.why}")
                 if result:
-                    on_event(Event("warning", task.name, result))
+                    on_event(task, "warning", result)
                 continue
             if died:
                 finish = partial(_finish_page, jobs[stem], result.why, time.monotonic() - started)
@@ -227,7 +225,7 @@ def _fill(
                     raise RunError(f"{jobs[stem].source.name}: {result.why}")
             page = pages[stem] = result
             text = f"{page.notebook}: {page.outcome}"
-            on_event(Event("page", task.name, text, page.status == "failed"))
+            on_event(task, "failed page" if page.status == "failed" else "page", text)
     return [pages[source.stem] for source in sources]
 
 
