@@ -98,7 +98,7 @@ def exporter() -> Any:
     made = HTMLExporter(
         template_name="pack", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
     )
-    made.register_filter("picture", _picture)
+    made.register_filter("picture", picture_address)
     return made
 
 
@@ -111,7 +111,7 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
         .get_template("page.html.j2")
         .render(
             title=title,
-            printed_title=_css_text(title),
+            printed_title=css_text(title),
             front=front,
             style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
             council=report.agreement.settings.agreement.council,
@@ -160,7 +160,7 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
     return _SECOND_HEADING.sub(anchor, body), list(contents.items())
 
 
-def _css_text(text: str) -> str:
+def css_text(text: str) -> str:
     """A string of a style sheet; nothing in it can end the string or the style."""
     return '"' + re.sub(r"[^\w ,.:]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
 
@@ -168,7 +168,7 @@ def _css_text(text: str) -> str:
 _FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 
 
-def _picture(svg: str) -> str:
+def picture_address(svg: str) -> str:
     """The address of a picture that holds the picture itself, without what no reader sees.
 
     Coordinates keep a hundredth of a point, finer than screens and printers show, and text names
