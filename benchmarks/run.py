@@ -2,9 +2,9 @@
 
 (a) for each notebook papermill, then jupyter nbconvert; (b) the same, two at a time; (c) psa run
 --force; (d) the floor: the notebooks' code cells in order as plain Python in two warm processes;
-(e) psa run with nothing changed; (f) with one return changed, which makes all pages anew; (g) twelve
-quarters, beside the same with one worker. Medians; CPU is the whole machine's; memory is the highest sum over all
-processes, shared memory counted once, looked at every second.
+(e) psa run with nothing changed; (f) with one return changed, which makes all pages anew; (g)
+twelve quarters, beside the same with one worker. Medians; CPU is the whole machine's; memory is the
+highest sum over all processes, shared memory counted once, looked at every second.
 
     python benchmarks/run.py [--repeat 5] [--only abcdefg]
 """
