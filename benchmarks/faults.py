@@ -55,7 +55,7 @@ def main() -> None:
         print(file=sys.stderr)
         done = subprocess.run([*RUN, *outputs], check=True, capture_output=True, text=True)
         assert bytes_of(pack) == good
-        left = [str(path) for path in (Path(name) / ".psa").rglob("part")]
+        left = [str(path) for path in (Path(name) / ".psa").rglob("new-*")]
         print(
             f"killed {killed} times at moments of a run of {whole:.1f} s ({finished} were over "
             f"already): the pack was whole each time, and the next run completed"

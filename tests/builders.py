@@ -6,10 +6,13 @@ import dataclasses
 from html.parser import HTMLParser
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 from click.testing import CliRunner, Result
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from psa_analysis.cli import main
+from psa_analysis.files import checksum
 from psa_analysis.periods import Kind, Period, period_containing, quarter
 from psa_analysis.register.agreement import Agreement, with_parsed
 from psa_analysis.returns.headings import FIELDS
@@ -29,6 +32,25 @@ def psa_run(*arguments: str) -> Result:
     result = psa("run", *arguments)
     assert "Traceback" not in result.output, result.output
     return result
+
+
+def notebook(folder: Path, name: str, *cells: str, kernel: str = "python3") -> Path:
+    """Write a small notebook: a heading, the parameters, and more cells of code."""
+    folder.mkdir(exist_ok=True)
+    parameters = 'period = "2004-05 Q3"\ndata = "data"\naudience = "internal"'
+    code = [new_code_cell(cell) for cell in (parameters, *cells)]
+    made = new_notebook(cells=[new_markdown_cell("# A page"), *code])
+    made.cells[1].metadata["tags"] = ["parameters"]
+    made.metadata["kernelspec"] = {"name": kernel, "display_name": "", "language": "python"}
+    for number, cell in enumerate(made.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.write(made, folder / name)
+    return folder / name
+
+
+def bytes_of(pack: Path) -> dict[str, str]:
+    """Checksums of a pack's files, but for the manifest, which says when it was made."""
+    return {path.name: checksum(path) for path in pack.iterdir() if path.name != "manifest.json"}
 
 
 def consecutive(kind: Kind, first_year: int, number: int) -> list[Period]:

@@ -80,20 +80,9 @@ def pack_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def run_elsewhere(folder: Path, audience: str) -> None:
     # A user's own file must not be taken for the standard library's.
     (folder / "calendar.py").write_text("raise SystemExit('a file of the user, and no library')")
+    command = [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--audience", audience]
     done = subprocess.run(
-        [
-            Path(sys.executable).parent / "psa",
-            "run",
-            "2004-05 Q3",
-            "--audience",
-            audience,
-            "--outputs",
-            "out {1}",
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*command, "--outputs", "out {1}"], cwd=folder, capture_output=True, text=True, check=False
     )
     said = {"code": done.returncode, "said": done.stdout, "errors": done.stderr}
     (folder / "done.json").write_text(json.dumps(said))

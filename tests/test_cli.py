@@ -27,8 +27,6 @@ def test_every_command_has_help(command: list[str]) -> None:
         (["asses", "2004-05 Q3"], "No such command 'asses'"),
         (["assess"], "Missing argument 'PERIOD'"),
         (["assess", "2004/05"], "'2004/05' is a financial year; expected a quarter"),
-        (["run", "Q3"], "expected a period such as 2004-05 Q3"),
-        (["run", "2004-05 Q3", "--audience", "press"], "is not one of"),
         (["check", "--dta", "x"], "--data"),
     ],
 )
@@ -44,14 +42,6 @@ def test_a_wrong_folder_says_so(tmp_path: Path) -> None:
         result = psa(*command, "--data", str(tmp_path))
         assert result.exit_code == 1
         assert "Name the folder that holds raw/agreement.toml" in result.output
-
-
-def test_a_folder_without_notebooks_says_so(tmp_path: Path) -> None:
-    result = psa(
-        "run", "2004-05 Q3", "--notebooks", str(tmp_path), "--outputs", str(tmp_path / "o")
-    )
-    assert result.exit_code == 2
-    assert "there is no notebook in" in result.output
 
 
 def test_assess_prints_a_table_or_every_column() -> None:

@@ -9,21 +9,20 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
 import pandas as pd
 import pytest
-from builders import Tags, psa_run
+from builders import Tags, notebook, psa_run
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
-from psa_analysis.packs import page as page_module
+from psa_analysis.packs.page import css_text, export, first_sentence, picture_address
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.report import Report
 
@@ -102,9 +101,7 @@ def test_two_runs_of_the_same_inputs_give_the_same_bytes(pack: Path, tmp_path: P
     folder.mkdir()
     for name in ("00_overview", "02_safer_county", "04_efficiency"):
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder)
-    command = [sys.executable, "-m", "psa_analysis.cli", "run", "2004-05 Q3"]
-    where = ["--notebooks", str(folder), "--outputs", str(tmp_path)]
-    subprocess.run([*command, *where], cwd=tmp_path, check=True, capture_output=True)
+    psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path))
     again = tmp_path / "2004-05-Q3"
     # The front links to what is there, and the manifest says when it was made.
     names = {path.name for path in again.iterdir()} - {"index.html", "manifest.json"}
@@ -121,25 +118,17 @@ def test_a_theme_page_has_a_chart_for_each_of_its_measures(pack: Path) -> None:
     assert len(alts) == 14
 
 
-def failing(folder: Path, name: str, *cells: str) -> None:
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    notebook.cells[0].metadata["tags"] = ["parameters"]
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "x", "language": "python"}
-    nbformat.write(notebook, folder / name)
-
-
 def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
-    folder.mkdir()
-    failing(folder, "00_fails.ipynb", 'period = ""', "1 + 1", "1 / 0", "2 + 2")
-    failing(folder, "01_dies.ipynb", 'period = ""', "import os; os._exit(1)")
+    failing = notebook(folder, "00_fails.ipynb", "1 + 1", "1 / 0", "2 + 2")
+    notebook(folder, "01_dies.ipynb", "import os; os._exit(1)")
     (folder / "02_broken.ipynb").write_text("{")
     shutil.copy(NOTEBOOKS[0], folder / "03_overview.ipynb")
-    untagged = nbformat.read(NOTEBOOKS[0], as_version=4)
+    untagged = nbformat.read(failing, as_version=4)
     untagged.cells[1].metadata["tags"] = []
     nbformat.write(untagged, folder / "04_untagged.ipynb")
-    unexported = nbformat.read(folder / "00_fails.ipynb", as_version=4)
-    unexported.cells = [unexported.cells[0], new_markdown_cell("![](attachment:gone.png)")]
+    unexported = nbformat.read(failing, as_version=4)
+    unexported.cells[2:] = [new_markdown_cell("![](attachment:gone.png)")]
     nbformat.write(unexported, folder / "05_unexported.ipynb")
     (folder / ".#lock.ipynb").symlink_to("nowhere")
     result = psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out"))
@@ -148,24 +137,23 @@ def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     manifest = json.loads((pack / "manifest.json").read_text())
     assert manifest["status"] == "failed"
     pages = {page["notebook"]: page for page in manifest["pages"]}
-    assert pages["00_fails.ipynb"]["status"] == "failed"
     # Papermill's injected cell is the second to run, so the division is the fourth.
-    assert pages["00_fails.ipynb"]["cell"] == 4
-    assert pages["00_fails.ipynb"]["error"] == "ZeroDivisionError: division by zero"
-    assert pages["01_dies.ipynb"]["status"] == pages["02_broken.ipynb"]["status"] == "failed"
-    assert pages["01_dies.ipynb"]["error"] == "The process died: its process ended with 1"
-    assert pages["01_dies.ipynb"]["cell"] == 3
-    assert "its process ended with 1" in (pack / "01_dies.html").read_text()
-    assert pages["03_overview.ipynb"]["status"] == "done"
-    assert "no cell is tagged 'parameters'" in pages["04_untagged.ipynb"]["error"]
-    assert pages["05_unexported.ipynb"]["status"] == "failed"
-    assert len(pages) == 6
+    errors = {
+        "00_fails.ipynb": (4, "ZeroDivisionError: division by zero"),
+        "01_dies.ipynb": (3, "The process died: its process ended with 1"),
+        "02_broken.ipynb": (None, "NotJSONError"),
+        "04_untagged.ipynb": (None, "no cell is tagged 'parameters'"),
+        "05_unexported.ipynb": (None, "attachment"),
+    }
+    for name, (cell, error) in errors.items():
+        page = pages.pop(name)
+        assert (page["status"], page["cell"]) == ("failed", cell), page
+        assert error in page["error"]
+    assert [page["status"] for page in pages.values()] == ["done"]
     index = (pack / "index.html").read_text()
     assert "00_fails.ipynb: cell 4. ZeroDivisionError: division by zero" in index
     assert "This page could not be finished" in (pack / "00_fails.html").read_text()
-    assert (
-        "failed: 00_fails.ipynb, 01_dies.ipynb, 02_broken.ipynb, 04_untagged.ipynb" in result.output
-    )
+    assert f"failed: {', '.join(errors)}" in result.output
 
 
 @pytest.mark.parametrize(
@@ -221,7 +209,7 @@ def test_pictures_and_texts_that_are_an_analysts_own_are_on_the_page(report: Rep
         new_output("display_data", data={"image/jpeg": "REVG"}),
         new_output("display_data", data={"text/markdown": "*By hand*", "text/plain": "?"}),
     ]
-    html = page_module.export(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), "", report)
+    html = export(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), "", report)
     images = [attributes for tag, attributes in Tags(html).tags if tag == "img"]
     assert [(one["src"], one["alt"]) for one in images] == [
         ("data:image/png;base64,QUJD", "<Figure 2x2>"),
@@ -230,30 +218,26 @@ def test_pictures_and_texts_that_are_an_analysts_own_are_on_the_page(report: Rep
     assert "<em>By hand</em>" in html
 
 
-def test_code_shows_only_when_asked_for_and_folded(report: Report) -> None:
-    notebook = small("figure = 1 < 2", "# A page\n\nWhat it is about. And more.")
-    assert "&lt; 2" not in page_module.export(notebook, "A page", report)
-    shown = page_module.export(notebook, "A page", report, code=True)
+def test_code_shows_only_when_asked_for_and_folded(report: Report, tmp_path: Path) -> None:
+    page = small("figure = 1 < 2", "# A page\n\nWhat it is about. And more.")
+    assert "&lt; 2" not in export(page, "A page", report)
+    shown = export(page, "A page", report, code=True)
     assert re.search(
         r'<details class="code"><summary>Code.*?<pre>figure = 1 &lt; 2</pre>', shown, re.S
     )
     assert "open" not in dict(Tags(shown).tags)["details"]
-
-
-def test_the_command_shows_code_when_asked_for(tmp_path: Path) -> None:
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    failing(folder, "00_small.ipynb", 'period = "2004-05 Q3"')
-    psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path), "--code")
-    html = (tmp_path / "2004-05-Q3" / "00_small.html").read_text()
-    assert '<pre>period = "2004-05 Q3"</pre>' in unescape(html)
+    notebook(tmp_path / "notebooks", "00_small.ipynb", "1 + 1")
+    psa_run(
+        "2004-05 Q3", "--notebooks", f"{tmp_path}/notebooks", "--outputs", f"{tmp_path}", "--code"
+    )
+    assert "<pre>1 + 1</pre>" in (tmp_path / "2004-05-Q3" / "00_small.html").read_text()
 
 
 def test_contents_lead_to_the_second_headings(report: Report) -> None:
     text = (
         "# A page\n\n## One *thing* & another\n\n### Below\n\n## Contents\n\n## One thing, another"
     )
-    html = page_module.export(small("1", text), "A page", report)
+    html = export(small("1", text), "A page", report)
     links = re.findall(r'<a href="#([^"]+)">(.*?)</a>', html)
     assert links == [
         ("one-thing-another", "One thing &amp; another"),
@@ -264,7 +248,7 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
         assert html.count(f'id="{anchor}"') == 1
     # One heading needs no list of contents, and none must not lose the text.
     for text in ("# A page\n\n## Only", "# A page\n\nOnly words"):
-        html = page_module.export(small("1", text), "A page", report)
+        html = export(small("1", text), "A page", report)
         assert "On this page" not in html
         assert html.count("Only") == 1
 
@@ -279,12 +263,12 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
     ],
 )
 def test_the_first_sentence_stands_for_a_page(texts: list[str], about: str) -> None:
-    assert page_module.first_sentence(small("1", *texts)) == about
+    assert first_sentence(small("1", *texts)) == about
 
 
 @given(st.text())
 def test_no_title_escapes_from_the_style_sheet(title: str) -> None:
-    text = page_module._css_text(title)
+    text = css_text(title)
     assert text[0] == text[-1] == '"'
     assert not re.search(r'["<>\n\r\f;{}]', text[1:-1])
     # Read back as a browser does: a backslash, the number of the character, a space.
@@ -300,7 +284,7 @@ def test_a_picture_keeps_its_scales_and_loses_only_what_nobody_sees() -> None:
         '<text x="3.14159" y="2" transform="translate(54.033534 283.430359)" style="font-family: '
         "'Arial', 'DejaVu Sans', sans-serif; fill: #1a1a1a\">5 &lt; 6 &amp; \"−2%\"</text></svg>"
     )
-    address = page_module._picture(svg)
+    address = picture_address(svg)
     assert not re.search(r"[\"<>#&\s](?<! )|%(?![0-9A-F]{2})", address)
     read = ET.fromstring(unquote(address.removeprefix("data:image/svg+xml,")))
     drawn = {one.tag.rpartition("}")[2]: one for one in read.iter()}

@@ -1,172 +1,117 @@
-"""Work in processes of its own, forked from a warm one, and apart from each other.
+"""Work in processes of its own, each forked for one piece of work from one that is warm.
 
 A child has all that the warm process has imported, and its own memory, names and random state. If
-it dies, that is an answer like any other; ``concurrent.futures`` gives up all work then.
-
-The warm process is the standard library's fork server: it imports while this process loads the
-figures, and has no threads, beside which forking is not safe.
+it dies or takes too long, that is the result of its work, and the others go on.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import forkserver
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from threading import Thread
 from typing import Any
 
-#: Where processes can be forked, and the system's libraries survive it.
-CAN_FORK = sys.platform.startswith("linux")
-if CAN_FORK:
-    import fcntl
+#: How much longer a child may live whose parent, which would stop it, was killed.
+_GRACE_SECONDS = 60
 
-#: Given to each piece of work, so that it can tell how far it has come.
-Say = Callable[[int], None]
 
-#: A machine may be out of processes or memory for a moment.
-_FORKS_TRIED = 5
+#: What is to be done, and how many seconds it may take.
+Work = tuple[Callable[[], Any], float]
 
 
 @dataclass(frozen=True)
-class Died:
-    """A child that ended without an answer.
+class ProcessDied:
+    """Why a child gave no result."""
 
-    Attributes
-    ----------
-    said : int or None
-        What it said last.
-    seconds : float
-        How long ago that was.
-    why : str
-        How it ended.
-    """
-
-    said: int | None
-    seconds: float
     why: str
 
 
-_WARM = "psa_analysis.packs.warm"
+@lru_cache
+def start_warm_process() -> Any:
+    """Start the process that children are forked from; the multiprocessing context to do it with.
 
-#: Tells the warm process that PYTHONSAFEPATH is not its user's wish.
-SAFE = "psa"
-
-
-def warm_context() -> Any:
-    """The context whose processes are warm: forked from this one if it is warm itself.
-
-    Starts the warm process if there is none yet, so it pays to ask early.
+    Where system libraries do not survive a fork, as on macOS and Windows, children are fresh
+    interpreters that import everything again.
     """
-    if _WARM in sys.modules:
-        return multiprocessing.get_context("fork")
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_WARM])
-    # The standard library's server looks for modules where the user happens to stand first, and a
-    # file of theirs called calendar.py would be taken for the library's.
-    if "PYTHONSAFEPATH" in os.environ:
+    context.set_forkserver_preload(["psa_analysis.packs.warm"])
+    # The server looks for modules where the user happens to stand first, and would take a file
+    # called calendar.py for the library's. The warm process takes the setting back.
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
         forkserver.ensure_running()
-    else:
-        os.environ["PYTHONSAFEPATH"] = SAFE
-        try:
-            forkserver.ensure_running()
-        finally:
-            del os.environ["PYTHONSAFEPATH"]
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
     return context
 
 
-def run_children(
-    work: Mapping[str, Callable[[Say], Any]], workers: int
-) -> Iterator[tuple[str, Any]]:
-    """Do each piece of work in a child of its own, so many at once, in the given order."""
-    context = warm_context()
-    waiting, running = deque(work.items()), dict[Any, tuple[str, Any]]()
-    said: dict[str, tuple[int | None, float]] = {}
+def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any]]:
+    """Do each piece of work in a child, so many at once, in the given order; yields the results.
+
+    Of a child that gave none the result is a :class:`ProcessDied`.
+    """
+    from pebble import concurrent
+
+    in_child: Any = concurrent.process  # its types name the context otherwise than it does
+    context = start_warm_process()
+    waiting, running = deque(work), dict[Future[Any], str]()
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                name, task = waiting.popleft()
-                here, there = context.Pipe(duplex=False)
-                child = context.Process(target=_child, args=(task, there), name=name)
-                _start(child)
-                said[name] = None, time.monotonic()
-                there.close()
-                running[here] = name, child
-            ready: list[Any] = wait(list(running))
-            for here in ready:
-                name, child = running[here]
-                try:
-                    kind, value = here.recv()
-                except EOFError:
-                    child.join()
-                    last, when = said[name]
-                    value = Died(last, time.monotonic() - when, _how(child.exitcode))
-                    kind = "end"
-                if kind == "said":
-                    said[name] = value, time.monotonic()
-                    continue
-                del running[here]
-                here.close()
-                child.join()
-                yield name, value
+                name = waiting.popleft()
+                function, seconds = work[name]
+                start = in_child(daemon=False, timeout=seconds, context=context)(_work_in_child)
+                running[start(function, seconds)] = name
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future)
+                yield name, _result(future, work[name][1])
     finally:
-        for _, child in running.values():
-            child.kill()
-        for _, child in running.values():
-            child.join()
+        for future in running:
+            future.cancel()
 
 
-def _start(child: Any) -> None:
-    for _ in range(_FORKS_TRIED - 1):
-        try:
-            return child.start()
-        except (BlockingIOError, MemoryError):
-            time.sleep(0.5)
-    return child.start()
+def _result(future: Future[Any], seconds: float) -> Any:
+    from pebble import ProcessExpired
 
-
-def _child(task: Callable[[Say], Any], there: Connection) -> None:
-    end_with_parent()
-    # Whoever interrupts means the parent, which stops its children.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Where memory runs out, one notebook ends and not the run.
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
     try:
-        value = task(lambda number: there.send(("said", number)))
-    except Exception as error:
-        value = error
-    there.send(("end", value))
-    # Threads that a notebook has left behind are not waited for.
-    there.close()
-    sys.stdout.flush()
-    os._exit(0)
+        return future.result()
+    except TimeoutError:
+        return ProcessDied(f"it took longer than {seconds:g} seconds and was stopped")
+    except ProcessExpired as error:
+        return ProcessDied(_how_it_ended(error.exitcode))
 
 
-def end_with_parent() -> None:
-    """Have the system end this process when the one that asked for it ends, whatever it does."""
+def _work_in_child(function: Callable[[], Any], seconds: float) -> Any:
+    Thread(target=_end_with_parent, daemon=True).start()
+    # A loop in C lets no thread of Python run; this one is none.
+    faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True)
+    return function()
+
+
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    # The parent holds the other end of this pipe and never writes to it. When the parent ends, the
-    # pipe does, and the system sends the signal that ends whoever does not handle it.
-    pipe = parent.sentinel
-    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(pipe, fcntl.F_SETFL, fcntl.fcntl(pipe, fcntl.F_GETFL) | os.O_ASYNC)
-    if wait([pipe], timeout=0):
-        os._exit(1)
+    parent.join()
+    os._exit(1)
 
 
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"its process ended with {code}"
-    name = signal.Signals(-code).name
-    memory = ", as happens when memory runs out" if -code == signal.SIGKILL else ""
+def _how_it_ended(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"its process ended with {exit_code}"
+    name = signal.Signals(-exit_code).name
+    memory = ", as happens when memory runs out" if -exit_code == signal.SIGKILL else ""
     return f"its process was stopped by {name}{memory}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,43 @@ from psa_analysis.findings import visible
 from psa_analysis.report import Report
 from psa_analysis.show.tables import TEMPLATES, templates
 from psa_analysis.words import day_text
+
+
+@dataclass(frozen=True)
+class Job:
+    """A notebook that is to become a page."""
+
+    source: Path  # the notebook
+    folder: Path  # where the executed notebook and its page go
+    shared: Path  # where the run keeps its report, pickled, for all its notebooks
+    parameters: dict[str, str]
+    code: bool  # whether the page has the code of every cell, folded
+
+    @property
+    def executed(self) -> Path:
+        """The executed notebook."""
+        return self.folder / self.source.name
+
+
+@dataclass(frozen=True)
+class Page:
+    """What became of one notebook."""
+
+    notebook: str  # file name
+    title: str  # its heading
+    about: str  # the first sentence of its text, which stands beside the link on the front page
+    status: str  # "done" if it ran to its end, or "failed"
+    html: str | None  # file name of the exported page, if there is one
+    cell: int | None  # number of the cell that failed, as Jupyter counts executions
+    error: str | None  # what went wrong, on one line
+    seconds: float  # time that execution and export took
+
+    @property
+    def outcome(self) -> str:
+        """The status with its details, for people."""
+        if self.status == "done":
+            return f"done in {self.seconds:.1f} s"
+        return f"failed at cell {self.cell if self.cell is not None else '?'}: {self.error}"
 
 
 def heading(notebook: Any) -> str | None:
@@ -59,7 +98,7 @@ def exporter() -> Any:
     made = HTMLExporter(
         template_name="pack", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
     )
-    made.register_filter("picture", _picture)
+    made.register_filter("picture", picture_address)
     return made
 
 
@@ -72,7 +111,7 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
         .get_template("page.html.j2")
         .render(
             title=title,
-            printed_title=_css_text(title),
+            printed_title=css_text(title),
             front=front,
             style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
             council=report.agreement.settings.agreement.council,
@@ -121,7 +160,7 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
     return _SECOND_HEADING.sub(anchor, body), list(contents.items())
 
 
-def _css_text(text: str) -> str:
+def css_text(text: str) -> str:
     """A string of a style sheet; nothing in it can end the string or the style."""
     return '"' + re.sub(r"[^\w ,.:]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
 
@@ -129,7 +168,7 @@ def _css_text(text: str) -> str:
 _FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
 
 
-def _picture(svg: str) -> str:
+def picture_address(svg: str) -> str:
     """The address of a picture that holds the picture itself, without what no reader sees.
 
     Coordinates keep a hundredth of a point, finer than screens and printers show, and text names

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, time
 from fractions import Fraction
 from functools import cache
@@ -26,21 +27,6 @@ from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
 from psa_analysis.show.opening import banner
 from psa_analysis.words import decimals
 
-#: What each sheet holds, in order.
-SHEETS = {
-    "assessment": "where each measure stands: every figure of the pages",
-    "grant": "what each measure's reward has come to, or may come to",
-    "readings": "the readings that count, as known at the cut-off",
-    "observations": "the figures that the readings are made of, as known at the cut-off",
-    "targets": "the register: the targets of the agreement",
-    "measures": "the register: what is measured, from where to where and until when",
-    "commitments": "what else the strategy promises, and where each of it stands",
-    "links": "the register: targets that the agreement links",
-    "assumptions": "the register: what no document states, and what stands in its place",
-    "findings": "what is wrong or doubtful in the files as they stand",
-    "data log": "where every file came from",
-}
-
 #: What stays in the house: where a figure stands in which file, and what its sender wrote.
 _INTERNAL = {
     "assessment": ["file", "row"],
@@ -51,136 +37,40 @@ _INTERNAL = {
     "data log": ["file"],
 }
 
-_PLACE = {"document": "the document that says so", "location": "where in it"}
-
-#: What the columns mean that are described nowhere else in the package.
-_MEANINGS = {
-    "targets": {
-        "reference": "the bid's reference",
-        "theme": "heading of the bid",
-        "outcome": "what is to be reached",
-        "rationale": "why, as short tags",
-        "description": "how, in brief",
-        "partners": "who takes part",
-    },
-    "measures": {
-        "measure": "the reference, with a suffix where it has several measures",
-        "reference": "the target that it belongs to",
-        "role": "target counts for the grant; supporting is assessed beside it; context is shown",
-        "title": "a short name",
-        "definition": "what is counted",
-        "objective": "heading of the strategy, or not stated",
-        "unit": "unit of the reading",
-        "made_of": "cases where people or events are counted, amounts, or empty",
-        "polarity": "whether higher or lower is better",
-        "basis": "how the reading is made from what is observed",
-        "frequency": "how often it is observed",
-        "baseline": "performance at the start",
-        "baseline_period": "the period of the baseline",
-        "base": "the figure that change is measured from",
-        "without": "performance expected without the agreement",
-        "target": "performance agreed",
-        "due": "the period whose reading decides",
-        "profile": "how the planned path runs; empty is in equal steps",
-        "weight": "weight among the target's measures; empty for equal weights",
-        "interim": "a level agreed for the time between",
-        "interim_period": "the period whose reading has to reach it",
-        "parts": "measures that add up to this one",
-        "continues": "the measure that this one continues under another definition",
-        "comparator": "what a ratio, gap or rank is made against",
-        "partner": "who returns it",
-        "baseline_status": "stated, derived, assumed or not stated; empty where none applies",
-        "base_status": "the same of the base",
-        "without_status": "the same of the performance without",
-        "target_status": "the same of the target",
-    },
-    "links": {
-        "reference": "the target that states the link",
-        "linked_to": "a target, or a topic of the agreement",
-        "correlation": "how closely the two go together; empty where not stated",
-    },
-    "assumptions": {
-        "item": "the measure or commitment, or what all of them have in common",
-        "column": "what of it is assumed or derived",
-        "status": "assumed, or derived by a formula from stated figures",
-        "reason": "why, or the formula",
-        "quality": "how good the ground is",
-        "impact": "how much hangs on it",
-    },
-    "findings": {
-        "partner": "whom to ask; empty for nobody in particular",
-        "severity": "an error keeps the figure out, a warning lets it in",
-        "measure": "the measure that it is about",
-        "file": "the file",
-        "sheet": "the sheet of a workbook",
-        "row": "the row as a spreadsheet counts it",
-        "column": "the column's name",
-        "found": "what stands there",
-        "expected": "what should stand there",
-        "remedy": "how to mend it",
-    },
-    "data log": {
-        "file": "the file",
-        "title": "what it is",
-        "producer": "who made it",
-        "address": "where it was found",
-        "licence": "on which terms",
-        "published": "when its producer published it",
-        "received": "the day it came in",
-        "checksum": "SHA-256 of the file as it came",
-        "note": "what a reader should know",
-    },
-}
-
 #: What the register says of a commitment and its state does not repeat.
-_AGREED = {"baseline": "where it starts", "baseline_period": "the period of the baseline", **_PLACE}
+_AGREED = ["baseline", "baseline_period", "document", "location"]
 
-#: The columns that the sheets' descriptions come from: one place for each.
-MEANINGS: dict[str, dict[str, str]] = {
+#: What each column of each sheet means; under no name, what the sheet itself holds.
+_DESCRIBED: dict[str, dict[str, str]] = {}
+with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as _file:
+    for _row in csv.DictReader(_file):
+        _DESCRIBED.setdefault(_row["sheet"], {})[_row["column"]] = _row["meaning"]
+
+#: How to read the workbook.
+_KEY = _DESCRIBED.pop("cover")
+
+#: What each sheet holds, in order.
+SHEETS = {sheet: columns.pop("") for sheet, columns in _DESCRIBED.items()}
+
+#: What the columns of each sheet mean; the analysis describes its own tables.
+MEANINGS: dict[str, dict[str, str]] = _DESCRIBED | {
     "assessment": COLUMNS,
     "grant": GRANT_COLUMNS,
-    "readings": READING_COLUMNS | {"unit": "unit of the reading and of its limits"},
-    "observations": OBSERVATION_COLUMNS | {"unit": "unit of the value"},
-    "commitments": COMMITMENT_COLUMNS | _AGREED,
-    **{
-        name: own | (_PLACE if name in ("targets", "measures") else {})
-        for name, own in _MEANINGS.items()
-    },
+    "readings": READING_COLUMNS | _DESCRIBED["readings"],
+    "observations": OBSERVATION_COLUMNS | _DESCRIBED["observations"],
+    "commitments": COMMITMENT_COLUMNS | _DESCRIBED["commitments"],
 }
 
+_LIMITS = {f"{end}_{share}" for end in ("low", "high") for share in (50, 80, 95)}
 #: Figures in the unit of their row.
-_FIGURES = {
-    "baseline",
-    "base",
-    "without",
-    "target",
-    "trigger",
-    "interim",
-    "latest",
-    "planned",
-    "previous",
-    "year_before",
-    "forecast",
-    "low_50",
-    "high_50",
-    "low_80",
-    "high_80",
-    "low_95",
-    "high_95",
-    "outturn",
-    "reading",
-    "lower",
-    "upper",
+_FIGURES = _LIMITS | {
+    *("baseline", "base", "without", "target", "trigger", "interim", "outturn", "reading"),
+    *("latest", "planned", "previous", "year_before", "forecast", "lower", "upper"),
 }
 #: Shares from 0 to 1.
 _SHARES = {
-    "progress",
-    "chance_target",
-    "chance_trigger",
-    "expected_share",
-    "proportion",
-    "least",
-    "most",
+    *("progress", "chance_target", "chance_trigger", "expected_share"),
+    *("proportion", "least", "most"),
 }
 #: Figures with a number format of their own. Differences in per cent are points, so without a sign.
 _FORMATS = {
@@ -195,8 +85,7 @@ _FORMATS = {
 #: Gives the format of a look: of bold text, of figures in per cent.
 Look = Callable[..., xlsxwriter.format.Format]
 
-#: What a sheet can hold below its header, and a cell in characters.
-_ROWS = 1_048_575
+#: What a cell can hold, in characters.
 _CHARACTERS = 32_767
 
 
@@ -205,35 +94,33 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
     agreement = report.agreement
     known = report.known
     units, observed = agreement.measures["unit"], observed_units(agreement.measures)
-    made = {
+    exported = {
         "assessment": report.assessment,
         "grant": grants(report),
         "readings": _with_unit(report.readings, units),
         "observations": _with_unit(known, observed),
         "targets": agreement.targets.reset_index(),
         "measures": agreement.measures.drop(columns=list(PARSED)).reset_index(),
-        "commitments": report.commitments.join(
-            agreement.commitments[list(_AGREED)], on="commitment"
-        ),
+        "commitments": report.commitments.join(agreement.commitments[_AGREED], on="commitment"),
         "links": agreement.links,
         "assumptions": agreement.assumptions,
         "findings": findings_by_partner(report.findings, agreement),
         "data log": report.sources,
     }
     if report.audience == "internal":
-        return made
-    made["findings"] = made["findings"][made["findings"]["measure"].notna()]
+        return exported
+    exported["findings"] = exported["findings"][exported["findings"]["measure"].notna()]
     return {
         name: table.drop(columns=_INTERNAL.get(name, [])).reset_index(drop=True)
-        for name, table in made.items()
+        for name, table in exported.items()
     }
 
 
 def _with_unit(table: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
     """A table of figures with each one's unit beside its measure and area."""
-    made = table.copy()
-    made.insert(2, "unit", table["measure"].map(units).astype("str"))
-    return made
+    exported = table.copy()
+    exported.insert(2, "unit", table["measure"].map(units).astype("str"))
+    return exported
 
 
 def assessment_parquet(report: Report) -> bytes:
@@ -246,9 +133,16 @@ def assessment_parquet(report: Report) -> bytes:
     return typed.to_parquet(index=False)
 
 
-def workbook_name(report: Report) -> str:
-    """File name of the workbook in a pack."""
-    return f"{report.period.slug}.xlsx"
+def write_tables(report: Report, folder: Path) -> None:
+    """Write a report's tables and workbook."""
+    exported = tables(report)
+    commitments = exported["commitments"]
+    # The workbook has the register's columns beside these; here they stand in the register.
+    commitments = commitments[[name for name in report.commitments if name in commitments]]
+    write_bytes(folder / "assessment.csv", csv_text(exported["assessment"]).encode())
+    write_bytes(folder / "assessment.parquet", assessment_parquet(report))
+    write_bytes(folder / "commitments.csv", csv_text(commitments).encode())
+    write_workbook(report, folder / f"{report.period.slug}.xlsx")
 
 
 def write_workbook(report: Report, path: Path) -> None:
@@ -257,9 +151,8 @@ def write_workbook(report: Report, path: Path) -> None:
     Numbers are numbers and days are days, with their usual formats; no text is ever a formula.
     The same report gives the same bytes.
     """
-    made = tables(report)
+    exported = tables(report)
     content = io.BytesIO()
-    # Row by row, so that a million observations need no more memory than one.
     with xlsxwriter.Workbook(content, {"constant_memory": True}) as book:
         name = visible(report.agreement.settings.agreement.name)
         book.set_properties(
@@ -269,28 +162,18 @@ def write_workbook(report: Report, path: Path) -> None:
                 "created": datetime.combine(report.cut_off, time()),
             }
         )
-        look = _looks(book)
-        _cover(book, look, report, made)
-        for sheet, table in made.items():
+        look = cache(lambda **properties: book.add_format({"valign": "top", **properties}))
+        _cover(book, look, report, exported)
+        for sheet, table in exported.items():
             _sheet(book, look, sheet, table)
         described = [
             (sheet, column, MEANINGS[sheet][column])
-            for sheet, table in made.items()
+            for sheet, table in exported.items()
             for column in table.columns
         ]
         columns = pd.DataFrame(described, columns=["sheet", "column", "meaning"])
         _sheet(book, look, "columns", columns)
     write_bytes(path, content.getvalue())
-
-
-def _looks(book: xlsxwriter.Workbook) -> Look:
-    """Gives the format of a look, the same one every time."""
-
-    @cache
-    def look(**properties: object) -> xlsxwriter.format.Format:
-        return book.add_format({"valign": "top", **properties})
-
-    return look
 
 
 def _write(
@@ -332,13 +215,9 @@ def number_format(sheet: str, column: str, unit: str, value: float) -> str:
         return _FORMATS[column]
     if column in _SHARES or (sheet == "grant" and column in ("low_80", "high_80")):
         return "0%"
-    whole = float(value).is_integer()
     if column not in _FIGURES and (sheet, column) != ("commitments", "value"):
-        return (
-            "#,##0"
-            if whole and column in ("value", "numerator", "denominator", "observed")
-            else "General"
-        )
+        observed = column in ("value", "numerator", "denominator", "observed")
+        return "#,##0" if observed and float(value).is_integer() else "General"
     number = "#,##0" + ("." + "0" * decimals(value, unit) if decimals(value, unit) else "")
     if unit == "percent":
         return f'{number}"%"'
@@ -350,46 +229,33 @@ def number_format(sheet: str, column: str, unit: str, value: float) -> str:
 def _sheet(book: xlsxwriter.Workbook, look: Look, name: str, table: pd.DataFrame) -> None:
     """One table, its header frozen, with filters and columns as wide as what they hold."""
     sheet = book.add_worksheet(name)
-    shown = table.head(_ROWS)
-    units = shown["unit"].fillna("").tolist() if "unit" in shown else [""] * len(shown)
-    for place, width in enumerate(_widths(shown)):
-        sheet.set_column(place, place, width)
+    columns = list(table.columns)
+    plain = table.astype(object).where(table.notna(), None)
+    for place, column in enumerate(columns):
+        widths = [len(column) + 3, *(len(_plain(cell)) + 1 for cell in plain[column].head(500))]
+        sheet.set_column(place, place, min(max(*widths, 8), 48))
     # The name of what a row is about stays in sight too.
-    sheet.freeze_panes(1, 2 if list(shown.columns[:2]) == ["period", "measure"] else 1)
-    sheet.autofilter(0, 0, max(len(shown), 1), len(shown.columns) - 1)
-    for place, column in enumerate(shown.columns):
+    sheet.freeze_panes(1, 2 if columns[:2] == ["period", "measure"] else 1)
+    sheet.autofilter(0, 0, max(len(table), 1), len(columns) - 1)
+    for place, column in enumerate(columns):
         _write(sheet, look, 0, place, column, bold=True, bottom=1)
-    names = list(shown.columns)
-    for row, (unit, record) in enumerate(zip(units, _records(shown), strict=True), start=1):
+    units = plain["unit"].fillna("") if "unit" in plain else [""] * len(plain)
+    records = plain.itertuples(index=False, name=None)
+    for row, (unit, record) in enumerate(zip(units, records, strict=True), start=1):
         for place, value in enumerate(record):
-            if value is None:
-                continue
-            form = "General"
             if isinstance(value, int | float | Fraction):
-                form = number_format(name, names[place], unit, float(value))
-            _write(sheet, look, row, place, value, form)
+                form = number_format(name, columns[place], unit, float(value))
+                _write(sheet, look, row, place, value, form)
+            elif value is not None:
+                _write(sheet, look, row, place, value)
     _for_paper(sheet)
     sheet.repeat_rows(0)
 
 
-def _records(table: pd.DataFrame) -> Iterator[tuple[object, ...]]:
-    """The rows as plain values, None where there is nothing."""
-    plain = table.astype(object).where(table.notna(), None)
-    return plain.itertuples(index=False, name=None)
-
-
-def _widths(table: pd.DataFrame) -> list[int]:
-    """Widths in characters; of long tables the first rows say enough."""
-    first = table.head(500).astype(object).where(table.head(500).notna(), "")
-    longest = [
-        max([len(str(name)) + 3, *(len(_plain(cell)) + 1 for cell in first[name])])
-        for name in first.columns
-    ]
-    return [min(max(width, 8), 48) for width in longest]
-
-
 def _plain(cell: object) -> str:
-    """About as many characters as a cell shows."""
+    """About what a cell shows."""
+    if cell is None:
+        return ""
     if isinstance(cell, float | Fraction):
         return f"{float(cell):,.2f}%"
     return "2004-12-31" if isinstance(cell, date) else str(cell)
@@ -403,13 +269,12 @@ def _for_paper(sheet: xlsxwriter.worksheet.Worksheet) -> None:
 
 
 def _cover(
-    book: xlsxwriter.Workbook, look: Look, report: Report, made: dict[str, pd.DataFrame]
+    book: xlsxwriter.Workbook, look: Look, report: Report, exported: dict[str, pd.DataFrame]
 ) -> None:
     """Whose workbook this is, what is not real in it, and how to read it."""
     sheet = book.add_worksheet("cover")
-    sheet.set_column(0, 0, 22)
-    sheet.set_column(1, 1, 100)
-    sheet.set_column(2, 2, 10)
+    for place, width in enumerate((22, 100, 10)):
+        sheet.set_column(place, place, width)
     _for_paper(sheet)
     row = 0
     _write(sheet, look, row, 0, report.agreement.settings.agreement.name, bold=True, font_size=14)
@@ -417,13 +282,13 @@ def _cover(
     for line in banner(report).text.replace("on this page", "in this workbook").splitlines():
         row += 1
         _write(sheet, look, row, 0, line, bold=line.startswith(("Illustrative", "Draft")))
-    parts = {"Sheets": _sheets_held(made), "States": STATES, "How to read it": _key(report)}
-    for heading, lines in parts.items():
+    shown = report.audience == "public"
+    key = {name: text for name, text in _KEY.items() if name != "left out" or shown}
+    for heading, lines in {"Sheets": SHEETS, "States": STATES, "How to read it": key}.items():
         row += 2
-        _write(sheet, look, row, 0, heading, bold=True, bottom=1)
-        _write(sheet, look, row, 1, "What it means", bold=True, bottom=1)
-        if heading == "Sheets":
-            _write(sheet, look, row, 2, "Rows", bold=True, bottom=1)
+        heads = [heading, "What it means", *(["Rows"] if heading == "Sheets" else [])]
+        for place, head in enumerate(heads):
+            _write(sheet, look, row, place, head, bold=True, bottom=1)
         for name, meaning in lines.items():
             row += 1
             if heading == "Sheets":
@@ -431,35 +296,8 @@ def _cover(
             else:
                 _write(sheet, look, row, 0, name)
             _write(sheet, look, row, 1, meaning, text_wrap=True)
-            if name in made:
-                _write(sheet, look, row, 2, len(made[name]), "#,##0")
-
-
-def _sheets_held(made: dict[str, pd.DataFrame]) -> dict[str, str]:
-    held = {name: SHEETS[name] for name in made}
-    for name, table in made.items():
-        if len(table) > _ROWS:
-            held[name] += (
-                f"; a sheet holds {_ROWS:,} rows, so the last {len(table) - _ROWS:,} are not here"
-            )
-    return held | {"columns": "what each column of each sheet means"}
-
-
-def _key(report: Report) -> dict[str, str]:
-    key = {
-        "empty cell": "there is none, or it is not stated: the status column beside it says which",
-        "illustrative": "TRUE where a figure, or one that it is made of, is made up",
-        "flag": "final, provisional (may still be revised), revised, estimated or suppressed",
-        "shares and chances": "0 to 1, shown in per cent; figures in per cent are 0 to 100",
-        "assumed": "an assumption of ours: the sheet assumptions says why",
-        "text": "always text, never a formula; control characters and characters that turn the "
-        "direction of text are shown as signs, and texts over 32,767 characters are cut",
-    }
-    if report.audience == "public":
-        key["left out"] = (
-            "names of files, what senders wrote beside a figure, and findings about files"
-        )
-    return key
+            if name in exported:
+                _write(sheet, look, row, 2, len(exported[name]), "#,##0")
 
 
 def save_processed(
@@ -469,8 +307,5 @@ def save_processed(
     folder = agreement.folder / "processed"
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
-    # Here, since the module that sorts findings by partner also reads reports.
-    from psa_analysis.analysis.revisions import findings_by_partner
-
     table = findings_by_partner(findings, agreement)
     write_bytes(folder / "findings.csv", csv_text(table).encode())

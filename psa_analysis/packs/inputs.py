@@ -1,4 +1,4 @@
-"""What a pack was made from, so that nothing is made twice.
+"""What a pack is made from: checksums of files and versions of libraries, and the key over them.
 
 Imports nothing heavy: an unchanged pack must be told at once.
 """
@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
 
-from psa_analysis.files import checksum, write_bytes
+from psa_analysis.files import checksum
 
 #: What editors and interpreters leave behind, and what pytest alone reads.
 _IGNORED = re.compile(r"/\.|/__pycache__/|/conftest\.py$")
@@ -28,10 +27,9 @@ def key_of(*parts: object) -> str:
 
 
 @lru_cache
-def made_with() -> str:
-    """The package's own files, by content, and the versions of the libraries that it names."""
-    own = checksums(_files(_PACKAGE), _PACKAGE)
-    return key_of(own, versions())
+def package_key() -> str:
+    """The key of the package's own files, by content, and of its libraries' versions."""
+    return key_of(checksums(_files(_PACKAGE), _PACKAGE), versions())
 
 
 def versions() -> dict[str, str]:
@@ -42,13 +40,13 @@ def versions() -> dict[str, str]:
         name, _, condition = line.partition(";")
         if "extra" not in condition:
             names.append(re.split(r"[^\w.-]", name.strip())[0])
-    found = {}
+    installed = {}
     for name in names:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def inputs_of(data: Path, notebooks: Path) -> dict[str, dict[str, str]]:
@@ -80,19 +78,6 @@ def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:
 def intact(folder: Path, files: Mapping[str, str]) -> bool:
     """Whether a folder holds files of these checksums."""
     return all(
-        (folder / name).is_file() and checksum(folder / name) == was for name, was in files.items()
+        (folder / name).is_file() and checksum(folder / name) == expected
+        for name, expected in files.items()
     )
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """What was kept of an earlier run; nothing if there is none, or it cannot be read."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Keep a record for the next run."""
-    write_bytes(path, json.dumps(record, indent=1).encode())

@@ -1,0 +1,222 @@
+"""One notebook: executed by papermill, and exported.
+
+An ordinary kernel is a fresh interpreter that imports everything again. In a process that was
+forked for one notebook, Jupyter's in-process kernel gives the same outputs without that.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from ipykernel.inprocess.manager import InProcessKernelManager
+from ipykernel.iostream import OutStream
+from nbclient import NotebookClient
+from papermill.engines import Engine, papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from psa_analysis.files import write_bytes
+from psa_analysis.packs.page import Job, Page, export, first_sentence, heading
+from psa_analysis.pipeline import REPORT_OF_RUN, kept_report
+from psa_analysis.report import Report
+
+#: What a public page says in place of an error, which may quote a figure or a folder.
+NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
+
+#: The disk, not the notebook.
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def make_page(job: Job) -> Page:
+    """Execute a notebook and export its page."""
+    started = time.monotonic()
+    os.environ[REPORT_OF_RUN] = str(job.shared)
+    cell, error = None, None
+    try:
+        _execute(job)
+    except PapermillExecutionError as failure:
+        cell, error = failure.exec_count, f"{failure.ename}: {failure.evalue}"
+    except Exception as failure:  # a dead kernel or broken notebook must not stop the others
+        if isinstance(failure, OSError) and failure.errno in _NOT_WRITTEN:
+            raise
+        error = f"{type(failure).__name__}: {failure}"
+        notebook, position = _saved_state(job.executed)
+        if position is not None:
+            cell = _number(notebook, position)
+    return _export(job, cell, error, time.monotonic() - started)
+
+
+def finish_page(job: Job, why: str, seconds: float) -> Page:
+    """Export what there is of a notebook whose process ended in the middle of it."""
+    cell = None
+    notebook, position = _saved_state(job.executed)
+    if position is None:
+        job.executed.unlink(missing_ok=True)
+    else:
+        cell = _number(notebook, position)
+        notebook.cells[position].outputs = [
+            nbformat.v4.new_output("error", ename="The process died", evalue=why, traceback=[why])
+        ]
+        write_bytes(job.executed, nbformat.writes(notebook).encode())
+    return _export(job, cell, f"The process died: {why}", seconds)
+
+
+def _execute(job: Job) -> None:
+    notebook = nbformat.read(job.source, as_version=4)
+    if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
+        raise ValueError("no cell is tagged 'parameters', so it would show another period")
+    in_process = notebook.metadata.get("kernelspec", {}).get("name") == "python3"
+    chosen = {"engine_name": "in-process", "executed": job.executed} if in_process else {}
+    papermill.execute_notebook(
+        _plain(job.source),
+        _plain(job.executed),
+        parameters=job.parameters,
+        progress_bar=False,
+        log_output=False,
+        request_save_on_cell_execute=not in_process,
+        # Stopping a kernel interrupts it first, and it would say so on our terminal.
+        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        **chosen,
+    )
+
+
+def _plain(path: Path) -> str:
+    """A path as papermill wants it, to which braces are a template's."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _saved_state(executed: Path) -> tuple[Any, int | None]:
+    """A notebook as papermill saved it last, and the position of the cell that was running."""
+    try:
+        notebook = nbformat.read(executed, as_version=4)
+    except (OSError, ValueError):  # it was never saved, or not to the end
+        return None, None
+    for position, cell in enumerate(notebook.cells):
+        if cell.metadata.get("papermill", {}).get("status") == "running":
+            return notebook, position
+    return notebook, None
+
+
+def _number(notebook: Any, position: int) -> int:
+    """The number of a cell as Jupyter counts executions."""
+    cells = notebook.cells[: position + 1]
+    return sum(1 for cell in cells if cell.cell_type == "code" and cell.source.strip())
+
+
+def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Page:
+    """Export the page of an executed notebook, as far as it came."""
+    started = time.monotonic()
+    report, executed = kept_report(job.shared), job.executed
+    html, title, about = None, job.source.stem, ""
+    if executed.exists():
+        try:
+            notebook = _settled(nbformat.read(executed, as_version=4))
+            if report.audience == "public":
+                notebook = _without_paths(notebook, job.parameters["data"])
+            title, about = heading(notebook) or title, first_sentence(notebook)
+            page = export(notebook, title, report, job.code).encode()
+        except Exception as failure:  # one that cannot be exported must not stop the others
+            error = error or f"{type(failure).__name__}: {failure}"
+            if report.audience == "public":
+                # What could not be stripped of what is not for the public is no part of the pack.
+                executed.unlink()
+        else:
+            html = f"{job.source.stem}.html"
+            write_bytes(executed, nbformat.writes(notebook).encode())
+            write_bytes(job.folder / html, page)
+    status = "failed" if error else "done"
+    seconds = round(seconds + time.monotonic() - started, 3)
+    return Page(job.source.name, title, about, status, html, cell, _shown(error, report), seconds)
+
+
+def _shown(error: str | None, report: Report) -> str | None:
+    """An error on one line, as the audience may see it."""
+    if error and report.audience == "public":
+        return NOT_FOR_THE_PUBLIC
+    return " ".join(error.split())[:500] if error else None
+
+
+def _settled(notebook: Any) -> Any:
+    """The executed notebook without what differs between equal runs: times, a drawn cell id."""
+    notebook.metadata.pop("papermill", None)
+    for position, cell in enumerate(notebook.cells):
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        for number, tag in enumerate(("injected-parameters", "papermill-error-cell-tag")):
+            if tag in cell.metadata.get("tags", []):
+                # A failed notebook has two cells that say so: at its head and at the failure.
+                cell["id"] = f"{tag}-{position}" if number else tag
+    return notebook
+
+
+def _without_paths(notebook: Any, data: str) -> Any:
+    """A public notebook without the data folder's path, and without what went wrong in it."""
+    for cell in notebook.cells:
+        if Path(data).is_absolute():
+            cell.source = cell.source.replace(data, Path(data).name)
+        if cell.cell_type != "code":
+            continue
+        # Warnings and tracebacks quote figures and folders.
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.outputs:
+            if output.output_type == "error":
+                output.update(
+                    ename="Error", evalue=NOT_FOR_THE_PUBLIC, traceback=[NOT_FOR_THE_PUBLIC]
+                )
+    return notebook
+
+
+class InProcessEngine(Engine):
+    """Executes a notebook in the process that it is called in."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, executed: Path, **_: Any
+    ) -> None:
+        """Execute the cells one by one, and stop at the first that fails."""
+        # As an ordinary kernel does, so that figures show in the same way.
+        os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+        import matplotlib
+
+        matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
+        # Cells of a run are no history of its user's, and children would wait for its file.
+        config = Config({"HistoryManager": {"hist_file": ":memory:"}})
+        manager: Any = InProcessKernelManager(config=config)
+        manager.start_kernel()
+        kernel, client = manager.kernel, manager.client()
+        for name in ("stdout", "stderr"):
+            # What programs print that a cell starts is its output too.
+            setattr(kernel, name, OutStream(kernel.session, kernel.iopub_thread, name))
+        client.start_channels()
+        nb_man.nb.metadata["language_info"] = kernel.language_info
+        outputs = NotebookClient(nb_man.nb, record_timing=False)
+        for position, cell in enumerate(nb_man.nb.cells):
+            if cell.cell_type != "code" or not cell.source.strip():
+                continue
+            nb_man.cell_start(cell, position)
+            # Should the process die, this tells in which cell, and what came before it. Papermill
+            # would save as much in five times the time, a second for all pages.
+            executed.write_text(json.dumps(nb_man.nb), encoding="utf-8")
+            client.execute(cell.source, allow_stdin=False)
+            reply = client.get_shell_msg()["content"]
+            cell.execution_count = reply["execution_count"]
+            kernel.stdout.flush()
+            kernel.stderr.flush()
+            outputs.clear_before_next_output = False
+            for message in client.iopub_channel.get_msgs():
+                if message["msg_type"] not in ("status", "execute_input"):
+                    outputs.process_message(message, cell, position)
+            if reply["status"] == "error":
+                nb_man.cell_exception(cell, position)
+                break
+            cell.metadata.papermill["status"] = nb_man.COMPLETED
+
+
+papermill_engines.register("in-process", InProcessEngine)

@@ -1,0 +1,159 @@
+"""Where a pack stands, and how it gets there whole or not at all.
+
+Beside the packs, ``outputs/.psa`` keeps for each of them:
+
+=============  ================================================================
+``lock``       held while the pack is being made; ``holder`` says by whom
+``new-...``    the pack that is being made; the next run removes what a run
+               that was stopped has left
+``old``        the pack before, while the new one takes its place
+``made.json``  what the pack was made from
+=============  ================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from psa_analysis.files import write_bytes
+from psa_analysis.periods import Period
+
+#: Where, in the folder of packs, what belongs to no pack is kept.
+BESIDE = ".psa"
+
+#: A notebook that takes longer is stopped, so that nobody waits for an endless loop.
+NOTEBOOK_SECONDS = 600
+
+
+class RunError(Exception):
+    """A pack that cannot be made."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pack that is to be made."""
+
+    period: Period
+    data: Path
+    notebooks: Path
+    outputs: Path
+    audience: str = "internal"
+    code: bool = False  # pages with the code of every cell, folded
+    force: bool = False  # also if nothing has changed
+    workers: int = 1  # how many notebooks at once
+    seconds: float = NOTEBOOK_SECONDS  # how long each may take
+
+    @property
+    def name(self) -> str:
+        """What the pack's folder is called."""
+        return self.period.slug + ("-public" if self.audience == "public" else "")
+
+    @property
+    def pack(self) -> Path:
+        """The pack's folder."""
+        return self.outputs / self.name
+
+    @property
+    def beside(self) -> Path:
+        """The folder of what is kept beside the pack."""
+        return self.outputs / BESIDE / self.name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a pack."""
+
+    task: Task
+    status: str  # "done", "failed" if a notebook did, "unchanged" or "not made"
+    failed: tuple[str, ...] = ()  # the notebooks that failed
+    wrong: int = 0  # errors in the returns: figures that were kept out
+    problems: tuple[str, ...] = ()  # why there is no pack, a line each
+    code: int = 0  # the exit code that says it
+
+
+#: Called while a pack is made: with "report", "page", "failed page" or "warning", and a text.
+OnEvent = Callable[[Task, str, str], None]
+
+
+def check_writable(task: Task) -> None:
+    """Raise a RunError if a pack cannot be written where it shall go."""
+    try:
+        task.beside.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=task.beside):
+            pass
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {task.outputs}: {error.strerror}; name another folder with --outputs"
+        ) from None
+
+
+@contextmanager
+def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
+    """Wait until nobody else makes this pack, and let nobody else begin."""
+    lock = FileLock(task.beside / "lock")
+    holder = task.beside / "holder"
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = holder.read_text() if holder.exists() else ""
+        on_event(task, "warning", f"waiting for {who or 'another run'}")
+        lock.acquire()
+    try:
+        since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        write_bytes(
+            holder,
+            f"process {os.getpid()} on {socket.gethostname()}, which has been making "
+            f"{task.name} since {since}".encode(),
+        )
+        yield
+        with suppress(OSError):
+            holder.unlink()
+    finally:
+        lock.release()
+
+
+def tidy_up(task: Task) -> None:
+    """Remove what a run has left, and put back the old pack if there is no new one."""
+    old = task.beside / "old"
+    if old.exists() and not task.pack.exists():
+        old.rename(task.pack)
+    for left in [old, *task.beside.glob("new-*")]:
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def put_in_place(task: Task, folder: Path) -> None:
+    """Put a complete pack in the place of an earlier one, which stays there until then.
+
+    In two steps, which every system has: in between, for some microseconds, a reader finds no
+    pack. If something goes wrong just then, :func:`tidy_up` puts the old one back.
+    """
+    old = task.beside / "old"
+    if task.pack.exists():
+        task.pack.rename(old)
+    folder.rename(task.pack)
+
+
+def read_record(task: Task) -> dict[str, Any]:
+    """What the pack was made from; nothing if there is none, or that cannot be read."""
+    try:
+        record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_record(task: Task, record: Mapping[str, Any]) -> None:
+    """Keep what the pack was made from, for the next run."""
+    write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
