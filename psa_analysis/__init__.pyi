@@ -39,7 +39,6 @@ from .show.grant import (
     gains_table,
     grant_chances_table,
     grant_chart,
-    grant_links_table,
     grant_table,
     grant_words,
     partners_table,

@@ -34,11 +34,9 @@ from psa_analysis.analysis.grant import (
 )
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
-from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import open_report
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.links import correlation_matrix, held_together
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grant_table, grant_words
@@ -263,7 +261,7 @@ def test_simulation_agrees_with_the_exact_distribution() -> None:
         (share, np.repeat([0.0, 1.0], [round(1000 * (1 - c)), round(1000 * c)]), np.zeros(1))
         for share, c in zip(shares, chances, strict=True)
     ]
-    least, most = simulate(parts, np.eye(3), 100_000)
+    least, most = simulate(parts, 100_000)
     assert (most == 0).all()
     assert least.mean() == pytest.approx(0.4 * 0.2 + 0.3 * 0.5 + 0.2 * 0.7, rel=2e-3)
     for outcome in itertools.product([0, 1], repeat=3):
@@ -272,73 +270,11 @@ def test_simulation_agrees_with_the_exact_distribution() -> None:
         assert np.isclose(least, value).mean() == pytest.approx(exactly, abs=0.006)
 
 
-def test_linked_measures_go_together() -> None:
-    """A Gaussian copula: two halves both above the middle with probability 1/4 + asin(r)/2 pi."""
-    half = np.repeat([0.0, 1.0], 500)
-    for r in (-0.8, 0.0, 0.5, 1.0):
-        together = np.array([[1, r], [r, 1]])
-        least, _ = simulate([(0.5, half, half), (0.5, half, half)], together, 100_000)
-        assert (least == 1).mean() == pytest.approx(0.25 + np.arcsin(r) / 2 / np.pi, abs=0.006)
-        assert least.mean() == pytest.approx(0.5, abs=1e-9)
-
-
-def test_links_change_the_spread_and_not_the_mean(report: Report) -> None:
-    apart, together = whole_grant(report, 0.0), whole_grant(report, 0.5)
-    assert apart.expected() == pytest.approx(together.expected(), rel=1e-9)
-    assert together.most.std() > 1.03 * apart.most.std()
-    # Nothing is stated, so nothing goes together.
-    assert (whole_grant(report).most == apart.most).all()
-
-
 def test_the_whole_with_nothing_known() -> None:
-    least, most = simulate([], np.eye(0), 1000)
+    least, most = simulate([], 1000)
     made = WholeGrant(least, most, 1.0)
     assert made.expected() == (0, 0)
     assert made.chance(0.1) == (0, 0)
-
-
-# Links
-
-
-def test_correlations_that_cannot_hold_are_refused(tmp_path: Path, agreement: Agreement) -> None:
-    links = pd.DataFrame(
-        {
-            "reference": ["A1", "A1"],
-            "linked_to": ["A2", "A3"],
-            "correlation": [Fraction(9, 10), Fraction(-9, 10)],
-        }
-    )
-    links.loc[2] = ["A2", "A3", Fraction(9, 10)]
-    matrix = correlation_matrix(["A1", "A2", "A3"], links, {})
-    most = held_together(matrix)
-    assert most == pytest.approx(1 / 1.8)  # the least eigenvalue of the links alone is -1.8
-    held = np.eye(3) + most * (matrix - np.eye(3))
-    assert np.linalg.eigvalsh(held).min() == pytest.approx(0, abs=1e-12)
-    assert held_together(np.eye(3)) == 1
-
-    folder = starter(tmp_path / "other")
-    path = folder / "raw" / "register" / "links.csv"
-    path.write_text("reference,linked_to,correlation\nA1,A2,0.9\n")
-    with pytest.raises(DataError, match=r"row 2, column correlation: .*0\.785 they would"):
-        load_agreement(folder)
-    path.write_text("reference,linked_to,correlation\nA1,A2,0.4\nA2,A1,0.5\n")
-    with pytest.raises(DataError, match=r"expected the 0.4 of row 2"):
-        load_agreement(folder)
-    path.write_text("reference,linked_to,correlation\nA1,A2,1.5\n")
-    with pytest.raises(DataError, match="a number from -1 to 1"):
-        load_agreement(folder)
-    path.write_text("reference,linked_to,correlation\nA1,A2,0.5\n")
-    assert whole_grant(open_report("2005-06 Q3", str(folder))).most.std() > 0
-
-
-def test_a_topic_links_all_that_it_stands_for(agreement: Agreement) -> None:
-    links = agreement.links.copy()
-    links["correlation"] = links["correlation"].astype(object)
-    links.loc[links["linked_to"] == "looked-after children", "correlation"] = Fraction(1, 4)
-    topics = agreement.settings.topics
-    matrix = correlation_matrix(["L4", "N6", "L3", "N13"], links, topics)
-    assert matrix[0].tolist() == [1, 0.25, 0.25, 0]
-    assert matrix[1].tolist() == [0.25, 1, 0, 0]
 
 
 # Where a better outturn brings most

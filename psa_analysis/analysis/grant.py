@@ -27,7 +27,6 @@ from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.register.links import correlation_matrix, held_together
 from psa_analysis.register.settings import Settings
 from psa_analysis.report import Report, memoised
 
@@ -267,47 +266,31 @@ class WholeGrant:
 
 
 @memoised
-def whole_grant(report: Report, links: float | None = None, draws: int = DRAWS) -> WholeGrant:
-    """Simulate the whole agreement's reward, linked measures together.
+def whole_grant(report: Report) -> WholeGrant:
+    """Simulate the whole agreement's reward.
 
-    Notes
-    -----
-    Measures go together by a Gaussian copula on how good their outturns are: linked ones have the
-    correlation that the register states, and none where it states none. Each measure's own
-    distribution is that of its outlook: the copula's ranks pick from its sorted draws, so the mean
-    of the whole is the sum of the means.
+    No document says how measures go together, so each is drawn by itself.
     """
     rewards = {name: one for name, one in _rewards(report).items() if one.status != "not stated"}
     shares = {name: float(share) for name, share in pot_shares(report.agreement).items()}
     unknown = sum(share for name, share in shares.items() if name not in rewards)
-    together = _together(report.agreement, list(rewards), links)
     parts = [(shares[name], one.least, one.most) for name, one in rewards.items()]
-    return WholeGrant(*simulate(parts, together, draws), unknown)
-
-
-def _together(agreement: Agreement, measures: list[str], links: float | None) -> Floats:
-    """The correlation of the measures: stated, or one for every link as far as they can hold."""
-    references = agreement.measures.loc[measures, "reference"].tolist()
-    topics, own = agreement.settings.topics, np.eye(len(measures))
-    matrix = correlation_matrix(references, agreement.links, topics, links)
-    return np.asarray(own + held_together(matrix) * (matrix - own))
+    return WholeGrant(*simulate(parts, DRAWS), unknown)
 
 
 def simulate(
-    parts: list[tuple[float, Floats, Floats]], together: Floats, draws: int, seed: int = 0
+    parts: list[tuple[float, Floats, Floats]], draws: int, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Joint draws of a weighted sum whose parts are given by draws of their own."""
+    """Joint draws of a weighted sum whose parts, by themselves, are given by their draws.
+
+    Ranks pick from a part's sorted draws, so the mean of the sum is the sum of the parts' means.
+    """
     least, most = np.zeros(draws), np.zeros(draws)
-    if not parts:
-        return least, most
     generator = np.random.default_rng(seed)
-    values, vectors = np.linalg.eigh(together)
-    root = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
-    normal = generator.standard_normal((len(parts), draws), dtype=np.float32)
-    for (share, low, high), row in zip(parts, root @ normal, strict=True):
-        # Ranks instead of the probabilities themselves: every part's mean is then its own.
+    for share, low, high in parts:
+        normal = generator.standard_normal(draws, dtype=np.float32)
         ranks = np.empty(draws, dtype=np.int64)
-        ranks[np.argsort(row)] = np.arange(draws)
+        ranks[np.argsort(normal)] = np.arange(draws)
         least += share * np.sort(low)[ranks * len(low) // draws]
         most += share * np.sort(high)[ranks * len(high) // draws]
     return least, most

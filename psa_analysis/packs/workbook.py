@@ -97,7 +97,6 @@ _MEANINGS = {
     "links": {
         "reference": "the target that states the link",
         "linked_to": "a target, or a topic of the agreement",
-        "correlation": "how closely the two go together; empty where not stated",
     },
     "assumptions": {
         "item": "the measure or commitment, or what all of them have in common",

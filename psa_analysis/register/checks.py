@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import family_names
-from psa_analysis.register.links import correlation_matrix, held_together, linked
 from psa_analysis.register.measure_checks import (
     comparator_problems,
     continuation_problems,
@@ -135,7 +132,6 @@ def cross_checks(
         if part not in measures or part == row["measure"]
     ]
     problems += weight_problems(tables["measures"])
-    problems += _link_problems(settings, tables)
     problems += continuation_problems(tables["measures"])
     problems += profile_problems(tables, texts)
     problems += point_problems(tables, texts["trajectories"])
@@ -205,46 +201,6 @@ def _duplicates(text: pd.DataFrame, key: str, columns: list[str]) -> Iterator[Fi
             row=int(number),
             column=columns[-1],
             found=found,
-        )
-
-
-def _link_problems(settings: Settings, tables: dict[str, pd.DataFrame]) -> Iterator[Finding]:
-    """Correlations between -1 and 1, stated once, and such that all of them can hold together."""
-    name, links = TABLES["links"][0], tables["links"]
-    stated = links[links["correlation"].notna()]
-    seen: dict[frozenset[str], tuple[int, Fraction]] = {}
-    for number, row in stated.iterrows():
-        problem = partial(
-            Finding,
-            "error",
-            name,
-            row=int(str(number)),
-            column="correlation",
-            found=f"{float(row['correlation']):.10g}",
-        )
-        if not -1 <= row["correlation"] <= 1:
-            yield problem("a number from -1 to 1, or 'not stated'", "Correct the correlation.")
-            return
-        for one, other in linked(row, settings.topics):
-            first = seen.setdefault(frozenset((one, other)), (int(str(number)), row["correlation"]))
-            if first[1] != row["correlation"]:
-                yield problem(
-                    f"the {float(first[1]):.10g} of row {first[0]}, which links {one} and {other}",
-                    "Give both rows one correlation.",
-                )
-                return
-    counting = tables["measures"][tables["measures"]["role"] == "target"]
-    matrix = correlation_matrix(counting["reference"].tolist(), links, settings.topics)
-    most = held_together(matrix)
-    if most < 1:
-        yield Finding(
-            "error",
-            name,
-            "correlations that can all hold together",
-            f"Lower them: multiplied by {np.floor(1000 * most) / 1000:.3f} they would.",
-            column="correlation",
-            row=int(stated.index[0]),
-            found=f"{len(stated)} correlations",
         )
 
 

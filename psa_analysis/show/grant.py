@@ -125,34 +125,6 @@ def grant_chances_table(report: Report) -> Html:
     return table(frame, caption, numeric=["In pounds", "Chance"], folded=True)
 
 
-#: A correlation for every link, to show what the choice does; no document states one.
-SHOWN_CORRELATION = 0.5
-
-
-def grant_links_table(report: Report) -> Html:
-    """What it does to the whole if linked measures go together."""
-    stated = int(report.agreement.links["correlation"].notna().sum())
-    cases = {
-        "As the register states "
-        f"({counted(stated, 'link') if stated else 'no link'} with a correlation)": None,
-        "All apart": 0.0,
-        f"Every link {SHOWN_CORRELATION:g}, or as near to it as all can be (for comparison only)": (
-            SHOWN_CORRELATION
-        ),
-    }
-    made = {name: whole_grant(report, links) for name, links in cases.items()}
-    frame = pd.DataFrame(
-        {
-            "Linked measures go together": list(made),
-            "Expected": [range_text(*one.expected(), 1) for one in made.values()],
-            "Eight in ten chances": [range_text(*one.interval(80), 1) for one in made.values()],
-            "At least half of the pot": [_chance_range(one, 0.5) for one in made.values()],
-        }
-    )
-    numeric = ["Expected", "Eight in ten chances", "At least half of the pot"]
-    return table(frame, "What links between targets do to the whole", numeric=numeric)
-
-
 def gains_table(report: Report) -> Html:
     """Where a better outturn would bring most."""
     rows = gains(report)
