@@ -167,9 +167,8 @@ def grant(period: str, data: Path | None, as_csv: bool) -> None:
     Shares of the pot where the net budget requirement is not stated, pounds as well where it is.
     docs/grant.md has the rules.
     """
-    from psa_analysis.analysis.grant import grants, payments
     from psa_analysis.files import csv_text
-    from psa_analysis.show.grant import grant_words
+    from psa_analysis.show.grant import grant_words, grants, payments
     from psa_analysis.words import pounds_text, range_text
 
     report = _report(period, data)
@@ -211,11 +210,12 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    from psa_analysis.analysis.comparison import changes, pack_of, read_pack
+    from psa_analysis.analysis.comparison import pack_changes, pack_of, read_pack
     from psa_analysis.files import csv_text
     from psa_analysis.periods import parse_reporting_period
     from psa_analysis.pipeline import report_at
     from psa_analysis.show.changes import change_text
+    from psa_analysis.show.grant import grants
     from psa_analysis.words import counted
 
     report, packs = None, []
@@ -225,8 +225,8 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
             continue
         period = parse_reporting_period(text)
         report = report_at(report, period) if report else _report(text, data)
-        packs.append(pack_of(report))
-    table = changes(*packs)
+        packs.append(pack_of(report, grants(report)))
+    table = pack_changes(*packs)
     if as_csv:
         click.echo(csv_text(table), nl=False)
         sys.exit(_warn_of_errors(report) if report else 0)

@@ -18,19 +18,14 @@ from hypothesis import strategies as st
 from psa_analysis.analysis.grant import (
     GRANT_COLUMNS,
     WholeGrant,
-    by_partner,
-    gain_curve,
-    gains,
-    grants,
     on_account,
     paid,
-    payments,
+    partner_frame,
     pot,
     pot_shares,
     proportion,
     pump_priming,
     simulate,
-    whole_grant,
 )
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
@@ -39,7 +34,15 @@ from psa_analysis.pipeline import open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.show.grant import grant_table, grant_words
+from psa_analysis.show.grant import (
+    gain_curve,
+    gains,
+    grant_table,
+    grant_words,
+    grants,
+    payments,
+    whole_grant,
+)
 
 TRIGGER = Fraction(3, 5)
 
@@ -177,18 +180,18 @@ def test_on_account_and_instalments(tmp_path: Path) -> None:
     interim = {"interim": ["32.9", "", ""], "interim_period": ["2004/05", "", ""]}
     folder = starter(tmp_path / "other", "capital_share = 0.5", **interim)
     report = open_report("2006-07 Q2", str(folder))
-    assert on_account(report) == {"A1": Fraction(1, 10)}
+    assert on_account(report.readings, report.agreement, report.period) == {"A1": Fraction(1, 10)}
     table = payments(report)
     assert table["year"].tolist() == ["2005/06", "2006/07", "2007/08"]
     assert table["pounds_least"].tolist() == [500_000, 1_212_500, 1_212_500]
     assert table["capital_most"].tolist() == [250_000, 606_250, 606_250]
     assert table["pounds_least"].sum() == 2_925_000
     early = open_report("2004-05 Q3", str(folder))
-    assert on_account(early) == {"A1": None}
+    assert on_account(early.readings, early.agreement, early.period) == {"A1": None}
     measures = folder / "raw" / "register" / "measures.csv"
     measures.write_text(measures.read_text().replace("32.9,2004/05", "33,2004/05"))
     missed = open_report("2006-07 Q2", str(folder))
-    assert on_account(missed) == {"A1": 0}
+    assert on_account(missed.readings, missed.agreement, missed.period) == {"A1": 0}
     assert payments(missed)["pounds_least"].tolist() == [1_462_500, 1_462_500]
 
 
@@ -315,7 +318,7 @@ def test_the_cliff(tmp_path: Path) -> None:
 
 
 def test_what_rests_on_a_partner(report: Report) -> None:
-    table = by_partner(report).set_index("partner")
+    table = partner_frame(grants(report), report.agreement.targets).set_index("partner")
     sums = grants(report).assign(most=lambda own: own["most"] * own["pot_share"])
     n2 = sums.loc[sums["reference"] == "N2", "most"].sum()
     assert table.at["groups of schools by area", "most"] == pytest.approx(n2)

@@ -25,7 +25,6 @@ from distributed import Client
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from psa_analysis.packs.digest import digest
 
-from psa_analysis.analysis.grant import grants
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.packs.build import _figures, _report
@@ -35,7 +34,7 @@ from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.show.changes import changes_words
-from psa_analysis.show.grant import grant_words
+from psa_analysis.show.grant import grant_words, grants
 
 PARAMETERS = 'period = "2004-05 Q3"\ndata = "data"\naudience = "internal"'
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience{})"
