@@ -1,7 +1,6 @@
 """The public names, each written once; a module is imported when one of its names is used."""
 
 from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
-from .analysis.comparison import changes
 from .analysis.control import ControlRules, Rebase, xmr
 from .analysis.explain import cells_used
 from .analysis.families import family_outlook, funnel, standings
@@ -10,7 +9,7 @@ from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
 from .show.agreement import differences_table, not_stated_table, notes, targets_table
-from .show.changes import changes_table, changes_words
+from .show.changes import changes, changes_table, changes_words
 from .show.commitments import (
     closing_account,
     commitment_counts,
@@ -39,7 +38,6 @@ from .show.grant import (
     gains_table,
     grant_chances_table,
     grant_chart,
-    grant_links_table,
     grant_table,
     grant_words,
     partners_table,

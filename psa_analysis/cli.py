@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from psa_analysis.analysis import backtest as backtests
     from psa_analysis.analysis import comparison, revisions
     from psa_analysis.analysis import explain as explanations
-    from psa_analysis.analysis import grant as rewards
     from psa_analysis.packs import place, workbook
     from psa_analysis.packs import run as packs
     from psa_analysis.register import loading
@@ -47,7 +46,7 @@ else:
         _Lazy, ("files", "findings", "periods", "pipeline", "words")
     )
     backtests, comparison = _Lazy("analysis.backtest"), _Lazy("analysis.comparison")
-    explanations, rewards = _Lazy("analysis.explain"), _Lazy("analysis.grant")
+    explanations = _Lazy("analysis.explain")
     revisions, loading = _Lazy("analysis.revisions"), _Lazy("register.loading")
     packs, place, workbook = map(_Lazy, ("packs.run", "packs.place", "packs.workbook"))
     partners, sources = _Lazy("returns.partners"), _Lazy("returns.sources")
@@ -179,7 +178,7 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     docs/grant.md has the rules.
     """
     report = _report(period, data)
-    table = rewards.grants(report)
+    table = reward_views.grants(report)
     shown = table[["measure", "status", "outturn", "without", "target"]].copy()
     shown["p"] = table["proportion"]
     shown["share of pot"] = [words.range_text(share, share, 1) for share in table["pot_share"]]
@@ -187,7 +186,7 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     if table["pounds_most"].notna().any():
         shown["pounds"] = [*map(words.pounds_text, table["pounds_least"], table["pounds_most"])]
     lines = []
-    for row in rewards.payments(report).itertuples():
+    for row in reward_views.payments(report).itertuples():
         if row.pounds_least == row.pounds_least:  # they are known
             text = words.pounds_text(row.pounds_least, row.pounds_most)
         else:
@@ -215,8 +214,8 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
             continue
         period = periods.parse_reporting_period(text)
         report = pipeline.report_at(report, period) if report else _report(text, data)
-        compared.append(comparison.pack_of(report))
-    table = comparison.changes(*compared)
+        compared.append(comparison.pack_of(report, reward_views.grants(report)))
+    table = comparison.pack_changes(*compared)
     lines = []
     for (measure, title), rows in table.groupby(["measure", "title"], sort=False):
         lines.append(f"{measure}: {title}" if title else measure)

@@ -17,7 +17,7 @@ from psa_analysis.analysis.assessment import assess
 from psa_analysis.analysis.commitments import follow, load_progress
 from psa_analysis.analysis.control import check_rebases
 from psa_analysis.analysis.disclosure import protect
-from psa_analysis.analysis.effectiveness import check_baskets, effectiveness
+from psa_analysis.analysis.effectiveness import check_baskets, cost_effectiveness
 from psa_analysis.analysis.outlook import outlooks
 from psa_analysis.analysis.readings import readings
 from psa_analysis.analysis.trajectory import with_seasons
@@ -98,7 +98,7 @@ def make_report(
         readings=read,
         outlooks=ahead,
         assessment=assess(read, agreement, period, refused, ahead),
-        effectiveness=effectiveness(read, agreement, period.end),
+        effectiveness=cost_effectiveness(read, agreement, period.end),
         commitments=follow(agreement, load_progress(agreement)[0], observations, period),
         sources=as_table(read_sidecars(agreement.folder)[0]),
         findings=tuple(findings),

@@ -16,7 +16,7 @@ from psa_analysis.periods import Period, period_containing
 from psa_analysis.words import NOT_SHOWN, day_text
 
 if TYPE_CHECKING:
-    from psa_analysis.analysis.effectiveness import Effectiveness
+    from psa_analysis.analysis.effectiveness import CostEffectiveness
     from psa_analysis.analysis.outlook import Outlook
     from psa_analysis.register.agreement import Agreement
 
@@ -68,7 +68,7 @@ class Report:
         The forecast of each measure, or why there is none.
     assessment : pandas.DataFrame
         One row per measure.
-    effectiveness : Effectiveness
+    effectiveness : CostEffectiveness
         What the index of cost-effectiveness is made of; empty if the register has no baskets.
     commitments : pandas.DataFrame
         One row per commitment of the strategy.
@@ -96,7 +96,7 @@ class Report:
     readings: pd.DataFrame
     outlooks: dict[str, Outlook]
     assessment: pd.DataFrame
-    effectiveness: Effectiveness
+    effectiveness: CostEffectiveness
     commitments: pd.DataFrame
     sources: pd.DataFrame
     findings: tuple[Finding, ...]

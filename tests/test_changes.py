@@ -15,7 +15,7 @@ from builders import psa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.comparison import CHANGE_COLUMNS, Pack, changes, pack_of, read_pack
+from psa_analysis.analysis.comparison import CHANGE_COLUMNS, Pack, pack_of, read_pack
 from psa_analysis.analysis.revisions import revisions
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError
@@ -23,7 +23,8 @@ from psa_analysis.packs.workbook import assessment_parquet, write_workbook
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import report_at
 from psa_analysis.report import Report
-from psa_analysis.show.changes import changes_table, changes_words
+from psa_analysis.show.changes import changes, changes_table, changes_words
+from psa_analysis.show.grant import grants
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def before(report_of: Callable[[str], Report]) -> Report:
 
 @pytest.fixture(scope="module")
 def pack(report: Report) -> Pack:
-    return pack_of(report)
+    return pack_of(report, grants(report))
 
 
 def with_cells(pack: Pack, measure: str, **cells: object) -> Pack:

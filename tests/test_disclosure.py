@@ -435,7 +435,7 @@ def test_cells_of_returns_are_for_internal_reports(both: tuple[Report, Report]) 
 def test_a_decided_reward_that_would_tell_its_outturn_is_not_shown(
     both: tuple[Report, Report],
 ) -> None:
-    from psa_analysis.analysis.grant import grants
+    from psa_analysis.show.grant import grants
 
     inside = both[0]
     # After the end.

@@ -8,12 +8,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from builders import Tags, psa
+from builders import Tags, observed, psa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,20 +24,19 @@ from psa_analysis.analysis.effectiveness import (
     COMPONENT_COLUMNS,
     INDICATOR_COLUMNS,
     OVERALL_COLUMNS,
-    Effectiveness,
+    CostEffectiveness,
     check_baskets,
     contribution,
-    effectiveness,
+    cost_effectiveness,
 )
 from psa_analysis.analysis.readings import readings
-from psa_analysis.findings import DataError
+from psa_analysis.findings import DataError, Finding
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.register.settings import EffectivenessSection
 from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import as_of
 from psa_analysis.show.effectiveness import effectiveness_sentences
 
 YEARS = ["2002/03", "2003/04", "2004/05", "2005/06"]
@@ -46,67 +46,39 @@ Figures = dict[tuple[str, str], list[float | None]]
 #: A basket: weight, polarity, change, by component and indicator.
 Basket = dict[tuple[str, str], tuple[str, str, str]]
 DEFLATOR = ("N10-deflator", "United Kingdom")
+near = partial(pytest.approx, rel=1e-9, abs=1e-9)
 
 
-def observed(agreement: Agreement, figures: Figures, received: str = "2003-09-30") -> pd.DataFrame:
-    """Yearly observations, each received half a year after its year."""
-    rows = []
-    for (measure, area), values in figures.items():
-        kind = KIND_OF_FREQUENCY[agreement.measures.at[measure, "frequency"]]
-        for n, value in enumerate(values):
-            period = parse_period(f"{2002 + n}/{3 + n:02d}", kind)
-            rows.append(
-                {
-                    "measure": measure,
-                    "area": area,
-                    "period": period.label,
-                    "period_end": pd.Timestamp(period.end),
-                    "value": value,
-                    "numerator": None,
-                    "denominator": None,
-                    "flag": "final",
-                    "illustrative": False,
-                    "file": "f",
-                    "sheet": "",
-                    "row": n,
-                    "column": "D",
-                    "received": pd.Timestamp(received) + pd.DateOffset(years=n),
-                }
-            )
-    frame = pd.DataFrame(rows).astype({"value": float, "numerator": float, "denominator": float})
-    return frame[frame["value"].notna()]
+def yearly(agreement: Agreement, figures: Figures) -> pd.DataFrame:
+    """Observations of years."""
+    kinds = agreement.measures["frequency"].map(KIND_OF_FREQUENCY)
+    return pd.concat(
+        observed(measure, values, kind=kinds[measure], area=area)
+        for (measure, area), values in figures.items()
+    )
 
 
 def with_basket(agreement: Agreement, basket: Basket, by: str = "net budget") -> Agreement:
-    rows = [
-        {
-            "component": component,
-            "indicator": indicator,
-            "weight": Fraction(weight),
-            "polarity": polarity,
-            "change": change,
-            "illustrative": "no",
-        }
-        for (component, indicator), (weight, polarity, change) in basket.items()
-    ]
-    baskets = pd.DataFrame(rows, index=pd.RangeIndex(2, len(rows) + 2, name="row"))
-    made_from = EffectivenessSection(
+    rows = [(*key, Fraction(weight), *how, "no") for key, (weight, *how) in basket.items()]
+    columns = ["component", "indicator", "weight", "polarity", "change", "illustrative"]
+    numbers = pd.RangeIndex(2, len(rows) + 2, name="row")
+    baskets = pd.DataFrame(rows, columns=columns, index=numbers)
+    section = EffectivenessSection(
         index="N10",
         net_budget="N10-budget",
         deflator="N10-deflator",
         deflator_area="United Kingdom",
         components=by,
     )
-    changed = agreement.settings.model_copy(update={"effectiveness": made_from})
+    changed = agreement.settings.model_copy(update={"effectiveness": section})
     return dataclasses.replace(agreement, baskets=baskets, settings=changed)
 
 
-def make(
+def indices_of(
     agreement: Agreement, basket: Basket, figures: Figures, by: str = "net budget"
-) -> Effectiveness:
+) -> CostEffectiveness:
     changed = with_basket(agreement, basket, by)
-    read = readings(observed(changed, figures), changed)
-    return effectiveness(read, changed, END)
+    return cost_effectiveness(readings(yearly(changed, figures), changed), changed, END)
 
 
 def row(table: pd.DataFrame, year: str, component: str | None = None) -> pd.Series:
@@ -137,31 +109,35 @@ TWO_FIGURES: Figures = ONE_FIGURES | {
 
 
 def test_one_component_worked_by_hand(agreement: Agreement) -> None:
-    made = make(agreement, ONE, ONE_FIGURES)
-    added = made.indicators[made.indicators["year"] == "2003/04"]["contribution"]
+    indices = indices_of(agreement, ONE, ONE_FIGURES)
+    added = indices.indicators[indices.indicators["year"] == "2003/04"]["contribution"]
     # 100 x 3/4 x 6/40 and 100 x 1/4 x 2/100.
-    assert added.tolist() == [11.25, 0.5]
-    blaby = row(made.components, "2003/04", "Blaby")
-    assert blaby["performance"] == 111.75
+    assert added.tolist() == near([11.25, 0.5])
+    blaby = row(indices.components, "2003/04", "Blaby")
     # 11.22 at prices that rose by 2 % is 11 at those of the first year.
-    assert (blaby["real_budget"], blaby["cost"]) == (11, 110)
-    assert blaby["ratio"] == float(Fraction(11175, 110))
-    assert blaby["from_performance"] == pytest.approx(11.75 / 1.1, rel=1e-15)
-    assert blaby["from_cost"] == pytest.approx(-10 / 1.1, rel=1e-15)
-    start = row(made.components, "2002/03", "Blaby")
+    figures = blaby[["performance", "real_budget", "cost", "ratio"]].tolist()
+    assert figures == near([111.75, 11, 110, 11175 / 110])
+    assert blaby[["from_performance", "from_cost"]].tolist() == near([11.75 / 1.1, -10 / 1.1])
+    start = row(indices.components, "2002/03", "Blaby")
     assert start[["performance", "cost", "ratio"]].tolist() == [100, 100, 100]
 
 
 def test_all_together_by_net_budget_or_equally(agreement: Agreement) -> None:
     """10 and 30 million at the start, so a quarter and three quarters; or half and half."""
-    by_budget = row(make(agreement, TWO, TWO_FIGURES).overall, "2003/04")
-    assert by_budget["performance"] == (111.75 + 3 * 93) / 4
+    columns = ["performance", "cost", "ratio", "difference"]
+    by_budget = row(indices_of(agreement, TWO, TWO_FIGURES).overall, "2003/04")
     # The real budgets together rise from 40 to 11 + 30 = 41.
-    assert by_budget["cost"] == 100 * 41 / 40
-    assert by_budget["ratio"] == float(100 * Fraction("97.6875") / Fraction("102.5"))
-    assert by_budget["difference"] == 97.6875 - 102.5
-    equal = row(make(agreement, TWO, TWO_FIGURES, "equal").overall, "2003/04")
-    assert (equal["performance"], equal["cost"]) == ((111.75 + 93) / 2, 105)
+    performance, cost = (111.75 + 3 * 93) / 4, 102.5
+    expected = [performance, cost, 100 * performance / cost, performance - cost]
+    assert by_budget[columns].tolist() == near(expected)
+    equal = row(indices_of(agreement, TWO, TWO_FIGURES, "equal").overall, "2003/04")
+    assert equal[["performance", "cost"]].tolist() == near([(111.75 + 93) / 2, 105])
+    # In thousands of pounds, another deflator's scale, and weights seven times as large.
+    heavier = {key: (f"{int(weight) * 7}", *rest) for key, (weight, *rest) in TWO.items()}
+    scaled: Figures = TWO_FIGURES | {DEFLATOR: [1, 1.02]}
+    scaled |= {("N10-budget", "Blaby"): [10000, 11220], ("N10-budget", "Melton"): [30000, 30600]}
+    other = row(indices_of(agreement, heavier, scaled).overall, "2003/04")
+    assert other[columns].tolist() == near(expected)
 
 
 positive = st.decimals("0.1", "5000", places=1, allow_nan=False).map(float)
@@ -189,142 +165,95 @@ def baskets(draw: st.DrawFn) -> tuple[Basket, Figures]:
 @settings(max_examples=20)
 @given(baskets(), st.sampled_from(["net budget", "equal"]))
 def test_contributions_add_up(agreement: Agreement, drawn: tuple[Basket, Figures], by: str) -> None:
-    made = make(agreement, *drawn, by)
-    observed_years = made.components["year"].isin(YEARS[:2])
-    each = made.components[observed_years].set_index(["component", "year"])
-    added = made.indicators.groupby(["component", "year"])["contribution"].sum()[each.index]
-    assert (each["performance"] - 100).to_numpy() == pytest.approx(
-        added.to_numpy(), rel=1e-12, abs=1e-9
-    )
-    assert (each["from_performance"] + each["from_cost"]).to_numpy() == pytest.approx(
-        (each["ratio"] - 100).to_numpy(), rel=1e-9, abs=1e-9
-    )
+    indices = indices_of(agreement, *drawn, by)
+    each = indices.components[indices.components["year"].isin(YEARS[:2])]
+    each = each.set_index(["component", "year"])
+    added = indices.indicators.groupby(["component", "year"])["contribution"].sum()[each.index]
+    assert (each["performance"] - 100).tolist() == near(added.tolist())
+    owed = each["from_performance"] + each["from_cost"]
+    assert owed.tolist() == near((each["ratio"] - 100).tolist())
     # And to the change of all together, by the components' shares.
     parts = (added * each["share"]).groupby("year").sum()
-    together = made.overall.set_index("year").loc[YEARS[:2]]
-    assert together["performance"].to_numpy() == pytest.approx(
-        100 + parts.to_numpy(), rel=1e-12, abs=1e-9
-    )
-    # The whole lies among its parts.
+    together = indices.overall.set_index("year").loc[YEARS[:2]]
+    assert together["performance"].tolist() == near((100 + parts).tolist())
+    # All together lie among the components.
     ratios = each["ratio"].groupby("year")
     slack = 1e-6 + 1e-9 * together["ratio"].abs()
-    assert (together["ratio"] <= ratios.max() + slack).all()
-    assert (together["ratio"] >= ratios.min() - slack).all()
+    assert together["ratio"].between(ratios.min() - slack, ratios.max() + slack).all()
 
 
-fractions = st.fractions(0, 1000, max_denominator=1000)
-above_0 = fractions.filter(lambda value: value > 0)
-changes = st.sampled_from(["relative", "points"])
+def points(first: float, last: float, polarity: str, change: str, share: float = 1.0) -> float:
+    """What one indicator adds."""
+    cells = {"baseline": first, "figure": last, "polarity": polarity, "change": change}
+    return contribution(pd.DataFrame([cells | {"share": share}])).item()
 
 
-@given(st.lists(st.tuples(above_0, fractions, above_0), min_size=1, max_size=6), changes)
-def test_contributions_add_up_to_the_last_digit(
-    drawn: list[tuple[Fraction, Fraction, Fraction]], change: str
+@given(
+    positive, positive, st.sampled_from([0.1, 7.0, 1000.0]), st.sampled_from(["relative", "points"])
+)
+def test_an_indicator_adds_the_same_whichever_way_it_is_stated(
+    first: float, step: float, unit: float, change: str
 ) -> None:
-    """To the weighted mean of relatives less 100, which is worked out another way here."""
-    total = sum(weight for _, _, weight in drawn)
-    added = sum(contribution(a, b, w / total, "higher", change) for a, b, w in drawn)
-    if change == "relative":
-        relatives = [100 * w * b / a for a, b, w in drawn]
-    else:
-        relatives = [w * (100 + b - a) for a, b, w in drawn]
-    assert added == sum(relatives) / total - 100
-
-
-@given(above_0, fractions, changes)
-def test_a_fall_is_the_mirror_of_a_rise(first: Fraction, change_: Fraction, change: str) -> None:
-    up = contribution(first, first + change_, Fraction(1), "higher", change)
-    assert up == contribution(first, first - change_, Fraction(1), "lower", change)
-    assert up == -contribution(first, first + change_, Fraction(1), "lower", change)
-
-
-@given(st.fractions(0, 100, max_denominator=100), st.fractions(0, 100, max_denominator=100))
-def test_in_points_success_and_failure_say_the_same(first: Fraction, last: Fraction) -> None:
-    kept = contribution(first, last, Fraction(1, 3), "higher", "points")
-    assert kept == contribution(100 - first, 100 - last, Fraction(1, 3), "lower", "points")
-
-
-@given(above_0, fractions, above_0)
-def test_units_do_not_matter(first: Fraction, last: Fraction, unit: Fraction) -> None:
-    assert contribution(first, last, Fraction(1, 2), "lower", "relative") == contribution(
-        unit * first, unit * last, Fraction(1, 2), "lower", "relative"
-    )
-
-
-def test_units_of_budgets_and_deflator_and_sizes_of_weights_do_not_matter(
-    agreement: Agreement,
-) -> None:
-    plain = make(agreement, TWO, TWO_FIGURES)
-    scaled: Figures = {
-        key: [
-            value and value * {"N10-budget": 1000, "N10-deflator": 0.01}.get(key[0], 1)
-            for value in values
-        ]
-        for key, values in TWO_FIGURES.items()
-    }
-    heavier = {key: (f"{int(weight) * 7}", *rest) for key, (weight, *rest) in TWO.items()}
-    other = make(agreement, heavier, scaled)  # type: ignore[arg-type]  # the same three words
-    columns = ["performance", "cost", "ratio", "share"]
-    assert other.components[columns].equals(plain.components[columns])
+    rise = points(first, first + step, "higher", change)
+    # A fall is the mirror of a rise.
+    assert points(first, first - step, "lower", change) == near(rise)
+    assert points(first, first + step, "lower", change) == near(-rise)
+    assert points(first, first + step, "higher", change, share=0.25) == near(rise / 4)
+    # In points success and failure say the same.
+    failure = points(100 - first, 100 - first - step, "lower", "points")
+    assert failure == near(points(first, first + step, "higher", "points"))
+    # Units do not matter to a relative change.
+    scaled = points(unit * first, unit * (first + step), "higher", "relative")
+    assert scaled == near(points(first, first + step, "higher", "relative"))
 
 
 def test_a_relative_change_needs_something_to_be_relative_to(agreement: Agreement) -> None:
-    with pytest.raises(ValueError, match="above 0"):
-        contribution(Fraction(0), Fraction(1), Fraction(1), "higher", "relative")
-    figures = ONE_FIGURES | {("N10-benefit-days", "Blaby"): [0, 34]}
-    made = make(agreement, ONE, figures)
-    blaby = row(made.components, "2003/04", "Blaby")
+    indices = indices_of(agreement, ONE, ONE_FIGURES | {("N10-benefit-days", "Blaby"): [0, 34]})
+    blaby = row(indices.components, "2003/04", "Blaby")
     assert pd.isna(blaby["performance"])
-    assert blaby["missing"] == (
-        "Days to decide a benefit claim (2002/03: 0, where a figure above 0 is needed)"
-    )
+    assert blaby["missing"].endswith("(2002/03: 0, where a figure above 0 is needed)")
     # In points a baseline of 0 is as good as any other.
-    none_paid = make(agreement, ONE, ONE_FIGURES | {("N10-invoices", "Blaby"): [0, 92]})
-    assert row(none_paid.components, "2003/04", "Blaby")["performance"] == 100 + 11.25 + 23
+    none_paid = indices_of(agreement, ONE, ONE_FIGURES | {("N10-invoices", "Blaby"): [0, 92]})
+    assert row(none_paid.components, "2003/04", "Blaby")["performance"] == near(100 + 11.25 + 23)
 
 
 @pytest.mark.parametrize(
-    ("lost", "performance", "said"),
+    ("key", "values", "performance", "missing"),
     [
-        (("N10-invoices", "Blaby", 1), False, "Invoices paid on time (2003/04: no figure)"),
-        (("N10-invoices", "Blaby", 0), False, "Invoices paid on time (2002/03: no figure)"),
-        (("N10-budget", "Blaby", 1), True, "net budget (2003/04: no figure)"),
-        ((*DEFLATOR, 1), True, "deflator (2003/04: no figure)"),
+        (("N10-invoices", "Blaby"), [90, None], False, "Invoices paid on time (2003/04: no fig"),
+        (("N10-invoices", "Blaby"), [None, 9], False, "Invoices paid on time (2002/03: no fig"),
+        (("N10-budget", "Blaby"), [10, None], True, "net budget (2003/04: no figure)"),
+        (("N10-budget", "Blaby"), [10, 0], True, "net budget (2003/04: a figure above 0 is "),
+        (DEFLATOR, [100, None], True, "deflator (2003/04: no figure)"),
     ],
 )
 def test_what_is_missing_is_named_and_never_left_out(
-    agreement: Agreement, lost: tuple[str, str, int], performance: bool, said: str
+    agreement: Agreement,
+    key: tuple[str, str],
+    values: list[float | None],
+    performance: bool,
+    missing: str,
 ) -> None:
-    measure, area, place = lost
-    values = list(TWO_FIGURES[measure, area])
-    values[place] = None
-    made = make(agreement, TWO, TWO_FIGURES | {(measure, area): values})
-    blaby = row(made.components, "2003/04", "Blaby")
-    assert blaby["missing"] == said
+    indices = indices_of(agreement, TWO, TWO_FIGURES | {key: values})
+    blaby = row(indices.components, "2003/04", "Blaby")
+    assert blaby["missing"].startswith(missing)
     assert pd.notna(blaby["performance"]) == performance
-    assert pd.isna(blaby["ratio"])
-    together = row(made.overall, "2003/04")
+    assert blaby[["ratio", "from_cost"]].isna().all()
+    together = row(indices.overall, "2003/04")
     assert pd.isna(together["ratio"])
-    assert together["missing"].split("; ")[0] == "Blaby"
-    if area == "Blaby":
-        melton = row(made.components, "2003/04", "Melton")
+    assert together["missing"] == ("Blaby; Melton" if key == DEFLATOR else "Blaby")
+    if key != DEFLATOR:
+        melton = row(indices.components, "2003/04", "Melton")
         assert (melton["performance"], melton["missing"]) == (93, "")
-        assert together["missing"] == "Blaby"
-
-
-def test_a_zero_budget_gives_no_index_of_cost(agreement: Agreement) -> None:
-    made = make(agreement, ONE, ONE_FIGURES | {("N10-budget", "Blaby"): [10, 0]})
-    blaby = row(made.components, "2003/04", "Blaby")
-    assert pd.isna(blaby["cost"])
-    assert blaby["missing"] == "net budget (2003/04: a figure above 0 is needed)"
 
 
 def test_without_a_budget_at_the_start_nobody_has_a_share(agreement: Agreement) -> None:
-    made = make(agreement, TWO, TWO_FIGURES | {("N10-budget", "Melton"): [None, 30]})
-    assert made.components["share"].isna().all()
-    assert made.overall["performance"].isna().all()
-    equal = make(agreement, TWO, TWO_FIGURES | {("N10-budget", "Melton"): [None, 30]}, "equal")
-    assert row(equal.overall, "2003/04")["performance"] == (111.75 + 93) / 2
+    figures = TWO_FIGURES | {("N10-budget", "Melton"): [None, 30]}
+    indices = indices_of(agreement, TWO, figures)
+    assert indices.components["share"].isna().all()
+    assert indices.overall["performance"].isna().all()
+    equal = indices_of(agreement, TWO, figures, "equal")
+    assert row(equal.overall, "2003/04")["performance"] == near((111.75 + 93) / 2)
 
 
 # Definitions that change midway: the agreed one is N10-road-condition.
@@ -334,120 +263,105 @@ OLD, NEW = ("N10-road-condition", "Leicestershire"), ("N10-road-condition-new", 
 
 
 def test_the_agreed_definition_counts_while_it_is_counted(agreement: Agreement) -> None:
-    made = make(agreement, ROADS, MONEY | {OLD: [16, 14, 12, 10], NEW: [None, 20, 19, 18]})
-    assert made.indicators["figure"].tolist() == [16, 14, 12, 10]
-    assert (made.indicators["definition"] == "").all()
-    assert made.components["performance"].tolist() == [100, 102, 104, 106]
+    figures = MONEY | {OLD: [16, 14, 12, 10], NEW: [None, 20, 19, 18]}
+    indices = indices_of(agreement, ROADS, figures)
+    assert indices.indicators["figure"].tolist() == [16, 14, 12, 10]
+    assert (indices.indicators["definition"] == "").all()
+    assert indices.components["performance"].tolist() == near([100, 102, 104, 106])
     # A gap before its last figure is a gap, and the new definition does not fill it.
-    made = make(agreement, ROADS, MONEY | {OLD: [16, None, 12, 10], NEW: [22, 20, 18, 16]})
-    assert made.indicators["missing"].tolist() == ["", "2003/04: no figure", "", ""]
+    figures = MONEY | {OLD: [16, None, 12, 10], NEW: [22, 20, 18, 16]}
+    missing = indices_of(agreement, ROADS, figures).indicators["missing"].tolist()
+    assert missing == ["", "2003/04: no figure", "", ""]
 
 
 def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agreement) -> None:
     """It finds 6 more in one year and 7 in the other: 6.5 in the mean."""
-    made = make(agreement, ROADS, MONEY | {OLD: [16, 14, 12, None], NEW: [None, 20, 19, 15.5]})
-    last = row(made.indicators, "2005/06")
-    assert (last["figure"], last["contribution"]) == (9, 7)
-    assert last["definition"] == (
-        "counted as N10-road-condition-new, which is more by 6.5 in the mean of 2003/04, 2004/05, "
-        "and linked"
-    )
-    assert row(made.indicators, "2004/05")["definition"] == ""
+    figures = MONEY | {OLD: [16, 14, 12, None], NEW: [None, 20, 19, 15.5]}
+    indices = indices_of(agreement, ROADS, figures)
+    last = row(indices.indicators, "2005/06")
+    assert last[["figure", "contribution"]].tolist() == near([9, 7])
+    for words in ("counted as N10-road-condition-new", "more by 6.5", "of 2003/04, 2004/05, and"):
+        assert words in last["definition"]
+    assert row(indices.indicators, "2004/05")["definition"] == ""
     # Before the second year was known, only the first one links them.
-    read = readings(observed(agreement, MONEY | {OLD: [16, 14], NEW: [None, 20, 19]}), agreement)
-    early = effectiveness(read, with_basket(agreement, ROADS), END)
-    assert row(early.indicators, "2004/05")["figure"] == 13
+    early = indices_of(agreement, ROADS, MONEY | {OLD: [16, 14], NEW: [None, 20, 19]})
+    assert row(early.indicators, "2004/05")["figure"] == near(13)
 
 
 def test_without_a_year_of_both_definitions_there_is_no_figure(agreement: Agreement) -> None:
     figures = MONEY | {OLD: [16, 14, None, None], NEW: [None, None, 19, 15.5]}
-    changed = with_basket(agreement, ROADS)
-    frame = observed(changed, figures)
-    made = effectiveness(readings(frame, changed), changed, END)
-    last = row(made.indicators, "2005/06")
+    indices = indices_of(agreement, ROADS, figures)
+    last = row(indices.indicators, "2005/06")
     assert pd.isna(last["contribution"])
-    assert last["missing"] == (
-        "2005/06: counted as N10-road-condition-new now, and no year was counted both ways"
-    )
-    assert made.overall["ratio"].notna().tolist() == [True, True, False, False]
+    assert last["missing"].endswith("new now, and no year was counted both ways")
+    assert indices.overall["ratio"].notna().tolist() == [True, True, False, False]
 
 
 def test_definitions_may_change_twice(agreement: Agreement) -> None:
     """A third, counted from 2004/05 on, is linked to the second, and that to the first."""
-    third = agreement.measures.loc[["N10-road-condition-new"]].rename(
-        index={"N10-road-condition-new": "N10-third"}
-    )
-    third["continues"] = "N10-road-condition-new"
+    third = agreement.measures.loc[[NEW[0]]].rename(index={NEW[0]: "N10-third"})
+    third["continues"] = NEW[0]
     more = dataclasses.replace(agreement, measures=pd.concat([agreement.measures, third]))
     figures = MONEY | {
         OLD: [16, 14, None, None],
         NEW: [None, 20, 18, None],  # 6 more than the first
         ("N10-third", "Leicestershire"): [None, None, 8, 5],  # 10 fewer than the second
     }
-    assert make(more, ROADS, figures).indicators["figure"].tolist() == [16, 14, 12, 9]
+    assert indices_of(more, ROADS, figures).indicators["figure"].tolist() == near([16, 14, 12, 9])
 
 
 def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agreement) -> None:
     """N7-treatment is quarterly, its last quarter counts; summer 2004 belongs to 2003/04."""
-    changed = with_basket(
-        agreement,
-        {("Blaby", "N7-treatment"): ("1", "", "relative"), ("Blaby", "N2"): ("1", "", "points")},
-    )
-    frame = observed(
-        changed, {("N2", "Blaby"): [50, 54], ("N10-budget", "Blaby"): [1, 1], DEFLATOR: [1, 1]}
-    )
-    quarters = []
-    for label, value in (
-        ("2002-03 Q3", 90),
-        ("2002-03 Q4", 100),
-        ("2003-04 Q4", 110),
-        ("2004-05 Q1", 500),
-    ):
-        end = pd.Timestamp(parse_period(label).end)
-        quarters.append(
-            frame.iloc[0].to_dict()
-            | {"measure": "N7-treatment", "period": label, "period_end": end, "value": value}
-        )
-    read = readings(pd.concat([frame, pd.DataFrame(quarters)], ignore_index=True), changed)
-    made = effectiveness(read, changed, END)
+    treatment, exams = ("Blaby", "N7-treatment"), ("Blaby", "N2")
+    basket: Basket = {treatment: ("1", "", "relative"), exams: ("1", "", "points")}
+    changed = with_basket(agreement, basket)
+    figures: Figures = {
+        ("N2", "Blaby"): [50, 54],
+        ("N10-budget", "Blaby"): [1, 1],
+        DEFLATOR: [1, 1],
+    }
+    values = [None, None, 90, 100, None, None, None, 110, 500]
+    quarters = observed("N7-treatment", values, area="Blaby")
+    both = pd.concat([yearly(changed, figures), quarters], ignore_index=True)
+    counted = readings(both, changed)
+    indices = cost_effectiveness(counted, changed, END)
     # Half of 10 per cent, and half of 4 points.
-    assert row(made.components, "2003/04")["performance"] == 100 + 5 + 2
+    assert row(indices.components, "2003/04")["performance"] == near(100 + 5 + 2)
     # A first quarter is no year.
-    treated = made.indicators[made.indicators["indicator"] == "N7-treatment"]
+    treated = indices.indicators[indices.indicators["indicator"] == "N7-treatment"]
     assert row(treated, "2004/05")["missing"] == "2004/05: no figure"
     # The school year 2003/04 ends in August 2004.
-    early = effectiveness(read, changed, date(2004, 6, 30))
+    early = cost_effectiveness(counted, changed, date(2004, 6, 30))
     assert row(early.components, "2003/04")["missing"].startswith("Five or more GCSEs")
 
 
 def test_a_basket_may_take_an_indicator_the_other_way(agreement: Agreement) -> None:
-    turned = {("Melton", "N10-planning"): ("2", "lower", "points")}
-    assert row(make(agreement, turned, TWO_FIGURES).components, "2003/04")["performance"] == 107
+    turned: Basket = {("Melton", "N10-planning"): ("2", "lower", "points")}
+    indices = indices_of(agreement, turned, TWO_FIGURES)
+    assert row(indices.components, "2003/04")["performance"] == near(107)
 
 
-def test_flags_and_illustrative_figures_are_passed_on(agreement: Agreement) -> None:
-    changed = with_basket(agreement, TWO)
-    frame = observed(changed, TWO_FIGURES)
-    one = (frame["measure"] == "N10-planning") & (frame["period"] == "2003/04")
-    frame.loc[one, "flag"] = "provisional"
-    made = effectiveness(readings(frame, changed), changed, END)
-    assert not made.overall["illustrative"].any()
-    assert row(made.components, "2003/04", "Melton")["flag"] == "provisional"
-    assert row(made.overall, "2003/04")["flag"] == "provisional"
-    assert row(made.components, "2003/04", "Blaby")["flag"] == "final"
-    start = (frame["measure"] == "N10-budget") & (frame["period"] == "2002/03")
-    frame.loc[start & (frame["area"] == "Blaby"), "flag"] = "estimated"
-    made = effectiveness(readings(frame, changed), changed, END)
-    assert row(made.components, "2003/04", "Blaby")["flag"] == "estimated"
-    frame.loc[(frame["measure"] == "N10-invoices") & (frame["period"] == "2002/03"), "flag"] = (
-        "provisional"
-    )
-    made = effectiveness(readings(frame, changed), changed, END)
-    paid = made.indicators[made.indicators["indicator"] == "N10-invoices"]
-    assert row(paid, "2003/04")["flag"] == "provisional"
-    frame.loc[one, "illustrative"] = True
-    made = effectiveness(readings(frame, changed), changed, END)
-    assert made.overall["illustrative"].tolist() == [False, True, False, False]
+@pytest.mark.parametrize(
+    ("measure", "area", "year", "changed"),
+    [
+        ("N10-planning", "Melton", "2003/04", "Melton"),
+        ("N10-invoices", "Blaby", "2002/03", "Blaby"),
+        ("N10-budget", "Blaby", "2002/03", "Blaby"),
+        ("N10-deflator", "United Kingdom", "2003/04", "both"),
+    ],
+)
+def test_flags_and_illustrative_figures_are_passed_on(
+    agreement: Agreement, measure: str, area: str, year: str, changed: str
+) -> None:
+    register = with_basket(agreement, TWO)
+    frame = yearly(register, TWO_FIGURES).reset_index(drop=True)
+    weak = (frame["measure"] == measure) & (frame["area"] == area) & (frame["period"] == year)
+    frame.loc[weak, "flag"], frame.loc[weak, "illustrative"] = "provisional", True
+    indices = cost_effectiveness(readings(frame, register), register, END)
+    for component in ("Blaby", "Melton"):
+        cells = row(indices.components, "2003/04", component)[["flag", "illustrative"]].tolist()
+        assert cells == (["provisional", True] if changed in (component, "both") else ["final", 0])
+    assert row(indices.overall, "2003/04")[["flag", "illustrative"]].tolist() == ["provisional", 1]
 
 
 # On the shipped data.
@@ -466,33 +380,11 @@ def test_a_report_knows_only_what_had_come_in(report_of: Callable[[str], Report]
     assert report_of("2008-09 Q4").effectiveness.years == tuple(YEARS)
 
 
-def test_a_revision_changes_only_the_reports_after_it(
-    agreement: Agreement, loaded: tuple, report_of: Callable[[str], Report]
-) -> None:
-    observations = loaded[0]
-    one = observations[
-        (observations["measure"] == "N10-invoices")
-        & (observations["area"] == "Leicestershire")
-        & (observations["period"] == "2003/04")
-    ]
-    revised = one.assign(value=one["value"] + 8, received=pd.Timestamp("2005-03-01"))
-    both = pd.concat([observations, revised], ignore_index=True)
-    then = effectiveness(readings(as_of(both, date(2005, 2, 14)), agreement), agreement, END)
-    now = effectiveness(readings(as_of(both, date(2005, 3, 1)), agreement), agreement, END)
-    known = report_of("2004-05 Q3").effectiveness.overall.set_index("year")["performance"]
-    assert row(then.overall, "2003/04")["performance"] == known["2003/04"]
-    # 8 points at a weight of 1 in 8 in the county council's basket.
-    county = row(now.components, "2003/04", "Leicestershire")
-    before = row(then.components, "2003/04", "Leicestershire")
-    assert county["performance"] - before["performance"] == pytest.approx(1)
-
-
 def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
     agreement: Agreement, report_of: Callable[[str], Report]
 ) -> None:
-    baskets_ = agreement.baskets
-    assert (baskets_["illustrative"] == "yes").all()
-    sizes = baskets_.groupby("component").size()
+    assert (agreement.baskets["illustrative"] == "yes").all()
+    sizes = agreement.baskets.groupby("component").size()
     assert len(sizes) == 8
     assert sizes.between(3, 5).all()
     overall = report_of("2006-07 Q3").effectiveness.overall
@@ -504,117 +396,82 @@ def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
 
 def test_what_other_choices_would_give_is_as_documented(report_of: Callable[[str], Report]) -> None:
     """Worked out in floats from the figures alone, and not by the library's own formula."""
-    made = report_of("2006-07 Q3").effectiveness
-    own = made.indicators[made.indicators["year"] == "2005/06"].reset_index(drop=True)
-    each = made.components[made.components["year"] == "2005/06"].set_index("component")
-    lower, points = own["polarity"] == "lower", own["change"] == "points"
-    relative = own["figure"] / own["baseline"]
-    linear = relative.where(~lower, 2 - relative)
-    moved = (own["figure"] - own["baseline"]).where(~lower, own["baseline"] - own["figure"])
-    ours = linear.where(~points, 1 + moved / 100)
-    reciprocal = relative.where(~lower, 1 / relative)
-    evenly = 1 / own.groupby("component")["share"].transform("size")
+    indices = report_of("2006-07 Q3").effectiveness
+    rows, each = (
+        table[table["year"] == "2005/06"].set_index("component")
+        for table in (indices.indicators, indices.components)
+    )
+    lower, points_ = rows["polarity"] == "lower", rows["change"] == "points"
+    relative, moved = rows["figure"] / rows["baseline"], rows["figure"] - rows["baseline"]
+    linear, reciprocal = relative.mask(lower, 2 - relative), relative.mask(lower, 1 / relative)
+    ours = linear.mask(points_, 1 + moved.mask(lower, -moved) / 100)
 
     def index(relatives: pd.Series, weights: pd.Series, shares: pd.Series) -> tuple[float, ...]:
-        performance = 100 * (relatives * weights).groupby(own["component"]).sum()
-        whole, cost = (shares * performance).sum(), (shares * each["cost"]).sum()
-        return whole, cost, 100 * whole / cost
+        performance = 100 * (relatives * weights).groupby("component").sum()
+        together, cost = (shares * performance).sum(), (shares * each["cost"]).sum()
+        return together, cost, 100 * together / cost
 
-    weights, shares = own["share"], each["share"]
-    same = pd.Series(1 / 8, index=shares.index)
-    logs = (np.log(reciprocal) * weights).groupby(own["component"]).sum()
-    geometric = (shares * 100 * np.exp(logs)).sum()
-    plain = index(ours, weights, shares)
+    weights, shares = rows["share"], each["share"]
+    evenly, same = 1 / weights.groupby("component").transform("size"), shares * 0 + 1 / 8
+    geometric = np.exp((np.log(reciprocal) * weights).groupby("component").sum())
+    performance, cost, ratio = plain = index(ours, weights, shares)
     expected = {
         "as here": plain,
         "percentages relative to their baseline too": index(linear, weights, shares),
         "reciprocals where lower is better, percentages in points": index(
-            ours.where(points, reciprocal), weights, shares
+            ours.where(points_, reciprocal), weights, shares
         ),
-        "geometric mean of relatives": (geometric, plain[1], 100 * geometric / plain[1]),
+        "geometric mean of relatives": index(geometric, shares * 0 + 1, shares),
         "components weighted equally": index(ours, weights, same),
         "indicators weighted equally": index(ours, evenly, shares),
-        "performance less cost, as points above 100": (
-            plain[0],
-            plain[1],
-            100 + plain[0] - plain[1],
-        ),
+        "performance less cost, as points above 100": (performance, cost, 100 + performance - cost),
     }
     text = (ROOT / "docs" / "effectiveness.md").read_text()
     documented = re.findall(r"^\| ([^|]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
-    assert [name for name, *_ in documented] == list(expected)
-    for name, *numbers in documented:
-        assert [f"{value:.2f}" for value in expected[name]] == numbers, name
-    together = row(made.overall, "2005/06")
-    assert plain == pytest.approx(together[["performance", "cost", "ratio"]].tolist(), rel=1e-12)
+    rounded = [(name, *(f"{value:.2f}" for value in values)) for name, values in expected.items()]
+    assert documented == rounded
+    together = row(indices.overall, "2005/06")[["performance", "cost", "ratio"]]
+    assert [performance, cost, ratio] == near(together.tolist())
 
 
 # Broken registers: each changes one cell, and the finding names place, cell and remedy.
-BROKEN = [
-    (
-        "Melton",
-        "indicator",
-        "N10-planing",
-        "column indicator: found 'N10-planing'",
-        "Did you mean 'N10-planning'?",
-    ),
-    (
-        "Melton",
-        "component",
-        "Meltonn",
-        "column component: found 'Meltonn'",
-        "Did you mean 'Melton'?",
-    ),
-    ("Melton", "weight", "0", "column weight: found '0', expected a number above 0", "Correct"),
-    ("Melton", "weight", "not stated", "column weight: found 'not stated', expected a number", ""),
-    (
-        "Melton",
-        "polarity",
-        "up",
-        "column polarity: found 'up', expected one of 'higher', 'lower'",
-        "",
-    ),
-    ("Melton", "change", "", "column change: found '', expected one of 'relative' or 'points'", ""),
-    ("Melton", "illustrative", "maybe", "column illustrative: found 'maybe'", ""),
-    ("Melton", "document", "bidd", "column document: found 'bidd'", "Did you mean 'bid'?"),
-    ("Melton", "indicator", "N10-benefit-days", "each only once", "stands in row"),
-    ("Melton", "indicator", "N26-stats19", "in quarters, financial years or exam years", ""),
-    ("Melton", "indicator", "N10-sickness", "relative, since points are of percentages", ""),
-    ("Melton", "indicator", "N13", "expected points, since percent change is a difference", ""),
-]
-
-
-@pytest.mark.parametrize(("key", "column", "value", "found", "remedy"), BROKEN)
+@pytest.mark.parametrize(
+    ("column", "value", "expected", "remedy"),
+    [
+        ("indicator", "N10-planing", "found 'N10-planing'", "Did you mean 'N10-planning'?"),
+        ("component", "Meltonn", "found 'Meltonn'", "Did you mean 'Melton'?"),
+        ("weight", "0", "found '0', expected a number above 0", "Correct"),
+        ("weight", "not stated", "found 'not stated', expected a number", ""),
+        ("polarity", "up", "found 'up', expected one of 'higher', 'lower'", ""),
+        ("change", "", "found '', expected one of 'relative' or 'points'", ""),
+        ("illustrative", "maybe", "found 'maybe'", ""),
+        ("document", "bidd", "found 'bidd'", "Did you mean 'bid'?"),
+        ("indicator", "N10-benefit-days", "each only once", "stands in row"),
+        ("indicator", "N26-stats19", "in quarters, financial years or exam years", ""),
+        ("indicator", "N10-sickness", "relative, since points are of percentages", ""),
+        ("indicator", "N13", "expected points, since percent change is a difference", ""),
+    ],
+)
 def test_a_broken_basket_is_refused_with_its_place(
-    council: Path,
-    edit: Callable[..., int],
-    key: str,
-    column: str,
-    value: str,
-    found: str,
-    remedy: str,
+    council: Path, edit: Callable[..., int], column: str, value: str, expected: str, remedy: str
 ) -> None:
     if value == "N13":
-        edit("register/baskets.csv", key, "change", "relative")
-    number = edit("register/baskets.csv", key, column, value)
+        edit("register/baskets.csv", "Melton", "change", "relative")
+    number = edit("register/baskets.csv", "Melton", column, value)
     with pytest.raises(DataError) as caught:
         load_agreement(council)
-    said = [str(one) for one in caught.value.findings if one.file == "raw/register/baskets.csv"]
-    assert any(found in one and remedy in one for one in said), said
-    assert any(f"row {number}" in one or "each only once" in one for one in said)
+    findings = [str(each) for each in caught.value.findings if each.file.endswith("baskets.csv")]
+    assert any(expected in each and remedy in each for each in findings), findings
+    assert any(f"row {number}" in each or "each only once" in each for each in findings)
     output = psa("check", "--data", str(council)).output
-    assert found in output
+    assert expected in output
     assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (
-            'index = "N10"',
-            'index = "N100"',
-            "effectiveness.index: found 'N100', expected a measure",
-        ),
+        ('index = "N10"', 'index = "N100"', "index: found 'N100', expected a measure"),
         ('index = "N10"', 'index = "L8"', "expected a measure with a baseline of 100"),
         ('index = "N10"', 'index = "N6-eet"', "expected a measure with a baseline of 100"),
         ('net_budget = "N10-budget"', 'net_budget = "N10-budgett"', "Did you mean 'N10-budget'?"),
@@ -634,40 +491,29 @@ def test_broken_settings_are_refused(council: Path, old: str, new: str, expected
     assert expected in str(caught.value)
 
 
-def without_settings(council: Path) -> None:
-    path = council / "raw" / "agreement.toml"
-    path.write_text(re.sub(r"\[effectiveness\].*?\n\n", "", path.read_text(), flags=re.DOTALL))
-
-
-def test_baskets_need_their_settings(council: Path) -> None:
-    without_settings(council)
-    with pytest.raises(DataError, match="expected the section to be there, since there is a bask"):
-        load_agreement(council)
-
-
 @pytest.mark.parametrize("settings_too", [True, False])
 def test_a_council_without_baskets_is_no_error(council: Path, settings_too: bool) -> None:
-    (council / "raw" / "register" / "baskets.csv").unlink()
     if settings_too:
-        without_settings(council)
+        path = council / "raw" / "agreement.toml"
+        text = re.sub(r"\[effectiveness\].*?\n\n", "", path.read_text(), flags=re.DOTALL)
+        path.write_text(text)
+        with pytest.raises(DataError, match="the section to be there, since there is a basket"):
+            load_agreement(council)
+    (council / "raw" / "register" / "baskets.csv").unlink()
     agreement = load_agreement(council)
     observations, findings = load_observations(agreement)
     assert check_baskets(observations, agreement) == []
     report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
-    made = report.effectiveness
-    assert made.years == ()
-    for table, columns in (
-        (made.indicators, INDICATOR_COLUMNS),
-        (made.components, COMPONENT_COLUMNS),
-        (made.overall, OVERALL_COLUMNS),
-    ):
-        assert (list(table.columns), len(table)) == (list(columns), 0)
+    indices = report.effectiveness
+    assert (indices.years, indices.latest) == ((), "")
+    assert list(indices.indicators) == list(INDICATOR_COLUMNS)
+    assert list(indices.components) == list(COMPONENT_COLUMNS)
+    assert list(indices.overall) == list(OVERALL_COLUMNS)
     for shown in (
         library.effectiveness_words(report),
         library.effectiveness_table(report),
-        library.basket_contributions_table(report),
-        library.budgets_table(report),
         library.basket_contributions_table(report, "Leicestershire"),
+        library.budgets_table(report),
     ):
         assert shown.text.startswith("The register has no baskets, so ")
     for chart in (library.effectiveness_chart(report), library.basket_contributions_chart(report)):
@@ -675,52 +521,43 @@ def test_a_council_without_baskets_is_no_error(council: Path, settings_too: bool
         ET.fromstring(chart.svg)
 
 
+def findings_of(agreement: Agreement, basket: Basket, figures: Figures) -> list[Finding]:
+    changed = with_basket(agreement, basket)
+    return check_baskets(yearly(changed, figures), changed)
+
+
 def test_another_returned_index_is_a_finding(agreement: Agreement) -> None:
-    changed = with_basket(agreement, ONE)
-    figures = ONE_FIGURES | {("N10", "Leicestershire"): [100, 101.6]}
-    assert check_baskets(observed(changed, figures), changed) == []
-    # The baskets give 101.59.
-    figures["N10", "Leicestershire"] = [100, 101.65]
-    found = check_baskets(observed(changed, figures), changed)
-    assert [str(one) for one in found] == [
-        "warning: f, row 1, column value: found '101.65', expected 101.59, the index that the "
-        "baskets give for 2003/04. Ask which is right: baskets, budgets, deflator or this figure."
-    ]
-    assert (found[0].measure, found[0].period) == ("N10", "2003/04")
+    returned = ("N10", "Leicestershire")
+    assert findings_of(agreement, ONE, ONE_FIGURES | {returned: [100, 101.6]}) == []
+    [finding] = findings_of(agreement, ONE, ONE_FIGURES | {returned: [100, 101.65]})
+    start = "warning: f, row 1, column value: found '101.65', expected 101.59, the index that"
+    assert str(finding).startswith(start)
+    assert (finding.measure, finding.period) == ("N10", "2003/04")
 
 
 def test_a_gap_in_a_basket_is_a_finding_and_a_late_basket_is_not(agreement: Agreement) -> None:
-    changed = with_basket(agreement, TWO)
-    figures = TWO_FIGURES | {("N10-invoices", "Blaby"): [90, None]}
-    found = check_baskets(observed(changed, figures), changed)
-    assert [str(one) for one in found] == [
-        "warning: raw/register/baskets.csv, row 3, column indicator: found 'N10-invoices', "
-        "expected a figure of Blaby that can be used in its index (2003/04: no figure). Ask for "
-        "it, or agree what replaces it: until then that index has no figure."
-    ]
-    late = TWO_FIGURES | {("N10-planning", "Melton"): [70, None]}
-    assert check_baskets(observed(changed, late), changed) == []
+    gap: Figures = {("N10-invoices", "Blaby"): [90, None]}
+    [finding] = findings_of(agreement, TWO, TWO_FIGURES | gap)
+    start = "warning: raw/register/baskets.csv, row 3, column indicator: found 'N10-invoices', "
+    assert str(finding).startswith(start + "expected a figure of Blaby")
+    assert "(2003/04: no figure)" in finding.expected
+    late: Figures = {("N10-planning", "Melton"): [70, None]}
+    assert findings_of(agreement, TWO, TWO_FIGURES | late) == []
     # A baseline that cannot be used is said once, of the baseline.
-    none = TWO_FIGURES | {("N10-benefit-days", "Blaby"): [0, 34]}
-    [only] = check_baskets(observed(changed, none), changed)
-    assert (only.row, only.period) == (2, "2002/03")
+    zero: Figures = {("N10-benefit-days", "Blaby"): [0, 34]}
+    [finding] = findings_of(agreement, TWO, TWO_FIGURES | zero)
+    assert (finding.row, finding.period) == (2, "2002/03")
     # Nothing of the baseline year yet: nothing to say.
-    empty = {key: [None, 1.0] for key in TWO_FIGURES}
-    assert check_baskets(observed(changed, empty), changed) == []
+    assert findings_of(agreement, TWO, {key: [None, 1.0] for key in TWO_FIGURES}) == []
 
 
 def test_a_definition_that_cannot_be_linked_is_a_finding(agreement: Agreement) -> None:
-    changed = with_basket(
-        agreement, ROADS | {("Leicestershire", "N10-invoices"): ("1", "", "points")}
-    )
-    figures = MONEY | {
-        OLD: [16, 14, None],
-        NEW: [None, None, 19],
-        ("N10-invoices", "Leicestershire"): [80, 81, 82],
-    }
-    [found] = check_baskets(observed(changed, figures), changed)
-    assert "no year was counted both ways" in found.expected
-    assert (found.measure, found.period) == ("N10-road-condition", "2004/05")
+    invoices = ("N10-invoices", "Leicestershire")
+    basket: Basket = ROADS | {invoices[::-1]: ("1", "", "points")}
+    figures = MONEY | {OLD: [16, 14, None], NEW: [None, None, 19], invoices: [80, 81, 82]}
+    [finding] = findings_of(agreement, basket, figures)
+    assert "no year was counted both ways" in finding.expected
+    assert (finding.measure, finding.period) == ("N10-road-condition", "2004/05")
 
 
 def test_councils_figures_are_not_added_up_to_the_countys(loaded: tuple) -> None:
@@ -728,40 +565,20 @@ def test_councils_figures_are_not_added_up_to_the_countys(loaded: tuple) -> None
     observations, findings = loaded
     budgets = observations[observations["measure"] == "N10-budget"]
     assert budgets.groupby("period")["area"].nunique().eq(8).all()
-    assert not [one for one in findings if one.measure == "N10-budget"]
+    assert "N10-budget" not in {finding.measure for finding in findings}
 
 
 # Pages.
 
 
-def test_a_made_up_basket_is_no_published_figure(report_of: Callable[[str], Report]) -> None:
-    text = library.context_table(report_of("2006-07 Q3"), "N10").text
-    assert text == "No published figures that bear on N10 were known by 14 February 2007."
-
-
-def test_the_words_come_from_the_numbers(report_of: Callable[[str], Report]) -> None:
-    words = library.effectiveness_words(report_of("2006-07 Q3")).text
-    assert words.startswith("In 2005/06 the 8 components together stood at 106.9, where 2002/03 is")
-    assert "Points gained: 6.9; the target asks for 7.5 to be gained by 2005/06." in words
-    assert "performance less cost, it is 7.4." in words
-    assert "The index that was returned for 2005/06, 106.9, is the same." in words
-    assert "lowest Oadby and Wigston 92, and 2 components below 100." in words
-    assert words.endswith("The figures are illustrative.")
-    early = library.effectiveness_words(report_of("2005-06 Q1")).text
-    assert "For 2004/05 there is no index yet: 8 components lack something." in early
-    assert library.effectiveness_words(report_of("2003-04 Q2")).text.startswith(
-        "No year after 2002/03 has ended yet."
-    )
-    assert "has not ended" in library.effectiveness_words(report_of("2002-03 Q1")).text
-
-
 def test_a_loss_is_called_one(agreement: Agreement) -> None:
     figures = TWO_FIGURES | {("N10", "Leicestershire"): [100, 96]}
-    words = effectiveness_sentences(make(agreement, TWO, figures), agreement.measures.loc["N10"])
+    indices = indices_of(agreement, TWO, figures)
+    words = effectiveness_sentences(indices, agreement.measures.loc["N10"])
     # 97.6875 over 102.5 is 95.3.
-    assert "Points lost: 4.7; the target asks for 7.5 to be gained by 2005/06." in words
+    assert "Points lost: 4.7; the target asks for 7.5" in words
     assert "performance less cost, it is −4.8." in words
-    assert "returned for 2003/04, 96, is another one: the page on data quality says" in words
+    assert "returned for 2003/04, 96, is another one" in words
     assert "Highest stands Blaby 101.6, lowest Melton 93, and 1 component below 100." in words
 
 
@@ -770,24 +587,11 @@ def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None
     lines = library.effectiveness_table(report).text.splitlines()
     assert lines[0].endswith("2002/03 = 100 (illustrative)")
     assert len(lines) == 2 + 9
-    assert lines[-1].split("\t") == [
-        "All together",
-        "100.0%",
-        "105.2",
-        "109.6",
-        "114.4",
-        "103.4",
-        "105",
-        "107",
-        "101.7",
-        "104.4",
-        "106.9",
-    ]
+    assert lines[-1].startswith("All together\t100.0%\t105.2\t109.6\t114.4\t103.4\t105\t107\t")
     county = library.basket_contributions_table(report, "Leicestershire").text.splitlines()
-    points = [line.split("\t")[6] for line in county[2:]]
-    numbers = [float(text.replace("−", "-")) for text in points]
+    numbers = [float(line.split("\t")[6].replace("−", "-")) for line in county[2:]]
     assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.03)
-    assert "more by 6.5 in the mean of 2004/05, and linked" in county[3]
+    assert "more by 6.5 in the mean of 2004/05" in county[3]
     assert len(library.basket_contributions_table(report).text.splitlines()) == 2 + 32
     assert "Melton\t2005/06\t6.5\t6.0\t103.5" in library.budgets_table(report).text
     with pytest.raises(KeyError, match="no component 'Meltn'; the baskets have Leicestershire, B"):
@@ -797,21 +601,28 @@ def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None
 
 
 @pytest.mark.parametrize(
-    "period", ["2002-03 Q1", "2002-03 Q4", "2003-04 Q2", "2004-05 Q3", "2005-06 Q1", "2006-07 Q3"]
+    ("period", "words"),
+    [
+        ("2002-03 Q1", "has not ended"),
+        ("2002-03 Q4", "No year after 2002/03 has ended yet."),
+        ("2005-06 Q1", "For 2004/05 there is no index yet: 8 components lack"),
+        ("2006-07 Q3", "returned for 2005/06, 106.9, is the same"),
+    ],
 )
-def test_every_period_can_be_shown(report_of: Callable[[str], Report], period: str) -> None:
+def test_every_period_can_be_shown(
+    report_of: Callable[[str], Report], period: str, words: str
+) -> None:
     report = report_of(period)
-    for made in (
+    assert words in library.effectiveness_words(report).text
+    for shown in (
         library.effectiveness_table(report),
         library.basket_contributions_table(report),
         library.basket_contributions_table(report, "Melton"),
         library.budgets_table(report),
     ):
-        parsed = Tags(made.html)
-        heads = [attributes for tag, attributes in parsed.tags if tag == "th"]
-        assert all(one.get("scope") in ("col", "row") for one in heads)
-        assert "nan" not in made.text
-    assert library.effectiveness_words(report).text.endswith(".")
+        heads = [attributes for tag, attributes in Tags(shown.html).tags if tag == "th"]
+        assert all(head.get("scope") in ("col", "row") for head in heads)
+        assert "nan" not in shown.text
     for draw in (library.effectiveness_chart, library.basket_contributions_chart):
         first, second = draw(report), draw(report)
         assert first.svg == second.svg
@@ -824,16 +635,13 @@ def test_the_charts_carry_their_words_and_numbers(report_of: Callable[[str], Rep
     line = library.effectiveness_chart(report)
     assert line.data["together"].tolist() == report.effectiveness.overall["ratio"].tolist()
     assert "2002/03 to 2005/06: 100, 101.7, 104.4 and 106.9." in line.alt
-    assert "in 2005/06 from Oadby and Wigston, 92, to North West Leicestershire, 114.1." in line.alt
-    assert "107.5 by 2005/06; 106, assumed, was expected without the agreement." in line.alt
     drawn = "".join(ET.fromstring(line.svg).itertext())
     assert "Without 106 [a]" in drawn
     assert "All together 106.9" in drawn
     bars = library.basket_contributions_chart(report)
     assert bars.data["component"].iloc[-1] == "All together"
-    assert (bars.data["from_performance"] + bars.data["from_cost"]).to_numpy() == pytest.approx(
-        bars.data["ratio"].to_numpy() - 100
-    )
-    assert "Oadby and Wigston: −2.2 from performance, −5.9 from cost, −8.0 together" in bars.alt
+    owed = bars.data["from_performance"] + bars.data["from_cost"]
+    assert owed.tolist() == near((bars.data["ratio"] - 100).tolist())
+    assert "Wigston: −2.2 from performance, −5.9 from cost, −8.0 together" in bars.alt
     assert "−8.0" in "".join(ET.fromstring(bars.svg).itertext())
     assert bars.alt.endswith("Illustrative figures.")

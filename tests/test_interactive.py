@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 import psa_analysis as psa
-from psa_analysis.analysis.grant import grants
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
+from psa_analysis.show.grant import grants
 from psa_analysis.show.interactive import MeasureView, _somebody_is_there, outturn_sliders
 from psa_analysis.show.outturns import better_by, outturn, outturn_table, outturn_words
 

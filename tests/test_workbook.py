@@ -24,7 +24,6 @@ from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
 
-from psa_analysis.analysis.grant import grants
 from psa_analysis.files import FORMULA_STARTS, checksum, csv_text
 from psa_analysis.findings import visible
 from psa_analysis.packs.workbook import (
@@ -39,6 +38,7 @@ from psa_analysis.packs.workbook import (
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.report import Report
 from psa_analysis.returns.sources import Sidecar, write_sidecar
+from psa_analysis.show.grant import grants
 
 
 @pytest.fixture(scope="module")

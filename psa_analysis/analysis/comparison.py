@@ -7,15 +7,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psa_analysis.analysis.assessment import direction
-from psa_analysis.analysis.grant import grants
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.report import Report
 from psa_analysis.words import counted, listed
+
+if TYPE_CHECKING:
+    from psa_analysis.report import Report
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
 CHANGE_COLUMNS = {
@@ -107,14 +109,14 @@ _COMMITMENTS = ["commitment", "promise", "state", "reason"]
 _NUMBERS = ["baseline", "without", "target", "latest", "forecast", "chance_target"]
 
 
-def pack_of(report: Report) -> Pack:
-    """What the pack of a report says."""
+def pack_of(report: Report, grants: pd.DataFrame) -> Pack:
+    """What the pack of a report says; `grants` are its expected rewards."""
     return Pack(
         report.period,
         report.agreement.settings.agreement.area,
         report.assessment,
         report.readings[_FIGURES],
-        grants(report)[_GRANTS],
+        grants[_GRANTS],
         report.commitments[_COMMITMENTS],
     )
 
@@ -151,10 +153,8 @@ def read_pack(folder: Path) -> Pack:
         ) from None
 
 
-def changes(earlier: Report | Pack, later: Report | Pack) -> pd.DataFrame:
+def pack_changes(one: Pack, other: Pack) -> pd.DataFrame:
     """What the later of two packs says differently, and why."""
-    one = pack_of(earlier) if isinstance(earlier, Report) else earlier
-    other = pack_of(later) if isinstance(later, Report) else later
     before = one.assessment.set_index("measure", drop=False)
     after = other.assessment.set_index("measure", drop=False)
     names = [*after.index, *before.index.difference(after.index, sort=False)]

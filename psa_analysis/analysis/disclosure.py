@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from psa_analysis.analysis.assessment import assess
 from psa_analysis.analysis.commitments import follow, load_progress
-from psa_analysis.analysis.effectiveness import effectiveness
+from psa_analysis.analysis.effectiveness import cost_effectiveness
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.readings import readings
 from psa_analysis.analysis.trajectory import with_seasons
@@ -273,7 +273,7 @@ def protect(report: Report, also: pd.DataFrame | None = None) -> Report:
         readings=read,
         outlooks=ahead,
         assessment=_assessment(report, made, affected, read),
-        effectiveness=effectiveness(read, agreement, end),
+        effectiveness=cost_effectiveness(read, agreement, end),
         commitments=_commitments(report, promised),
         sources=_sources(report.sources),
         findings=tuple(_finding(one, agreement) for one in report.findings),

@@ -13,26 +13,29 @@ cost-effectiveness  100 x performance / cost
 ==================  =====================================================================
 
 The components together have the means of their indices of performance and of cost, weighted by
-net budget in the baseline year or equally. Everything is worked out in fractions, so what the
-indicators contribute adds up to the change of the index, to the last digit. A figure that is not
-there is never made up and never left out: the index has no figure either, and says what it lacks.
+net budget in the baseline year or equally. A missing figure is never made up and never left out:
+the index has no figure either, and says what it lacks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.readings import readings, splice, weakest
+from psa_analysis.analysis.readings import readings, weakest
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.register.settings import EffectivenessSection
+from psa_analysis.register.agreement import measure_period
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from psa_analysis.register.agreement import Agreement
+    from psa_analysis.register.settings import EffectivenessSection
 
 #: One row per component, indicator and year.
 INDICATOR_COLUMNS = {
@@ -51,6 +54,17 @@ INDICATOR_COLUMNS = {
     "flag": "the weaker flag of the two figures",
     "illustrative": "True if either figure or the basket is made up",
 }
+_INDEX_COLUMNS = {
+    "performance": "index of performance, 100 in the baseline year",
+    "cost": "index of cost, 100 in the baseline year",
+    "ratio": "index of cost-effectiveness, 100 in the baseline year",
+    "difference": "index of performance less index of cost",
+    "from_performance": "points of cost-effectiveness, above 100, that performance brought",
+    "from_cost": "points that cost brought; the two add up to the ratio less 100",
+    "missing": "what is lacking, else empty",
+    "flag": "the weakest flag among the figures used",
+    "illustrative": "True if any figure used or a basket is made up",
+}
 #: One row per component and year.
 COMPONENT_COLUMNS = {
     "component": "the council",
@@ -58,62 +72,23 @@ COMPONENT_COLUMNS = {
     "share": "the component's share of the overall index, 0 to 1",
     "net_budget": "net budget in the year's own prices, in its measure's unit",
     "real_budget": "the same in prices of the baseline year",
-    "performance": "index of performance, 100 in the baseline year",
-    "cost": "index of cost, 100 in the baseline year",
-    "ratio": "index of cost-effectiveness, 100 in the baseline year",
-    "from_performance": "points of cost-effectiveness, above 100, that performance brought",
-    "from_cost": "points that cost brought; the two add up to the ratio less 100",
-    "missing": "what is lacking, else empty",
-    "flag": "the weakest flag among the figures used",
-    "illustrative": "True if any figure used or the basket is made up",
-}
-#: One row per year.
+} | _INDEX_COLUMNS
+#: One row per year, of all components together.
 OVERALL_COLUMNS = {
     "year": "the financial year",
-    "performance": "index of performance of all components",
-    "cost": "index of cost of all components",
-    "ratio": "index of cost-effectiveness",
-    "from_performance": "points of it, above 100, that performance brought",
-    "from_cost": "points that cost brought; the two add up to the ratio less 100",
-    "difference": "index of performance less index of cost",
     "returned": "the index that was returned for the year, if one was",
-    "missing": "what is lacking, else empty",
-    "flag": "the weakest flag among the figures used",
-    "illustrative": "True if any figure used or a basket is made up",
-}
+} | _INDEX_COLUMNS
 
 #: An index returned to one decimal may differ by half a unit of it.
 AGREES_WITHIN = 0.05
 
-#: Columns that hold no figure.
-_TEXT = {
-    "component",
-    "indicator",
-    "title",
-    "year",
-    "polarity",
-    "change",
-    "definition",
-    "missing",
-    "flag",
-    "illustrative",
-}
-
 
 @dataclass(frozen=True)
-class Effectiveness:
-    """The index of cost-effectiveness, and what it is made of.
+class CostEffectiveness:
+    """The index of cost-effectiveness, and what it is made of, with a row for each year."""
 
-    Attributes
-    ----------
-    years : tuple of str
-        The baseline year and those that have ended since, up to the due one; empty if it has
-        not ended or the agreement has no basket.
-    indicators, components, overall : pandas.DataFrame
-        The columns of :data:`INDICATOR_COLUMNS`, :data:`COMPONENT_COLUMNS` and
-        :data:`OVERALL_COLUMNS`, with a row for each of `years`.
-    """
-
+    #: The baseline year and those that have ended since, up to the due one; empty if it has not
+    #: ended or the agreement has no basket.
     years: tuple[str, ...]
     indicators: pd.DataFrame
     components: pd.DataFrame
@@ -122,301 +97,212 @@ class Effectiveness:
     @property
     def latest(self) -> str:
         """The newest year in which any component has an index of performance; empty if none."""
-        made = self.components.loc[self.components["performance"].notna(), "year"]
-        return str(max(made, default=""))
+        years = self.components.loc[self.components["performance"].notna(), "year"]
+        return str(max(years, default=""))
 
 
-@dataclass(frozen=True)
-class _Figure:
-    """One figure of one year; `value` is None where `missing` says why."""
-
-    value: Fraction | None
-    missing: str
-    flag: str
-    illustrative: bool
-    definition: str = ""
+def contribution(rows: pd.DataFrame) -> pd.Series:
+    """The points that each indicator adds to its component's index of performance."""
+    better = (rows["figure"] - rows["baseline"]) * rows["polarity"].map({"higher": 1, "lower": -1})
+    scale = rows["baseline"].where(rows["change"] == "relative", 100)
+    # Rounded, so that half a hundredth of a point is shown as it would be by hand.
+    return (100 * rows["share"] * better / scale).round(12)
 
 
-#: Figures by measure and area, and then by year.
-_Figures = dict[tuple[str, str], dict[str, _Figure]]
-#: A row of a table while it is exact: figures are fractions, or None where there is none.
-_Row = dict[str, Any]
-
-
-def contribution(
-    baseline: Fraction, figure: Fraction, share: Fraction, polarity: str, change: str
-) -> Fraction:
-    """The points that one indicator adds to its component's index of performance."""
-    if change == "relative" and baseline <= 0:
-        raise ValueError("a relative change needs a baseline's figure above 0")
-    better = figure - baseline if polarity == "higher" else baseline - figure
-    return 100 * share * better / (baseline if change == "relative" else 100)
-
-
-def effectiveness(read: pd.DataFrame, agreement: Agreement, until: date) -> Effectiveness:
-    """Work out the indices of every component, and of all together."""
-    made_from = agreement.settings.effectiveness
-    indicators: list[_Row] = []
-    components: list[_Row] = []
-    overall: list[_Row] = []
-    years: tuple[str, ...] = ()
-    if made_from is not None and len(agreement.baskets):
-        years = _years(agreement, made_from, until)
-    if made_from is not None and years:
-        figures = _by_year(read[read["period_end"] <= pd.Timestamp(until)], agreement)
-        indicators = list(_indicators(agreement, years, figures))
-        components = list(_components(indicators, years, figures, made_from))
-        returned = figures.get((made_from.index, agreement.settings.agreement.area), {})
-        overall = list(_overall(components, years, returned))
-    return Effectiveness(
+def cost_effectiveness(
+    readings: pd.DataFrame, agreement: Agreement, until: date
+) -> CostEffectiveness:
+    """The indices of every component, and of all together."""
+    section, years = agreement.settings.effectiveness, _years(agreement, until)
+    if section is None or not years:
+        described = (INDICATOR_COLUMNS, COMPONENT_COLUMNS, OVERALL_COLUMNS)
+        return CostEffectiveness((), *(pd.DataFrame(columns=list(each)) for each in described))
+    figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)], agreement)
+    indicators = _indicators(figures, agreement, years)
+    components = _components(figures, indicators, section)
+    overall = _overall(components)
+    area = agreement.settings.agreement.area
+    overall["returned"] = _look_up(figures, section.index, area, overall["year"])["figure"]
+    return CostEffectiveness(
         years,
-        _frame(indicators, INDICATOR_COLUMNS),
-        _frame(components, COMPONENT_COLUMNS),
-        _frame(overall, OVERALL_COLUMNS),
+        indicators[list(INDICATOR_COLUMNS)],
+        components[list(COMPONENT_COLUMNS)],
+        overall[list(OVERALL_COLUMNS)],
     )
 
 
-def _frame(rows: list[_Row], columns: Mapping[str, str]) -> pd.DataFrame:
-    """Exact rows as a table of floats."""
-    frame = pd.DataFrame(rows, columns=list(columns))
-    types: dict[str, type] = {name: float for name in columns if name not in _TEXT}
-    return frame.astype(types | {"illustrative": bool})
-
-
-def _years(agreement: Agreement, made_from: EffectivenessSection, until: date) -> tuple[str, ...]:
+def _years(agreement: Agreement, until: date) -> tuple[str, ...]:
     """The baseline year and those that have ended since, none after the due one."""
-    index = agreement.measures.loc[made_from.index]
+    section = agreement.settings.effectiveness
+    if section is None or agreement.baskets.empty:
+        return ()
+    index = agreement.measures.loc[section.index]
     first, due = measure_period(index, "baseline_period"), measure_period(index, "due")
     assert first is not None  # the register was checked
     last = due or agreement.settings.agreement.last
     ends = [date(year, 3, 31) for year in range(first.end.year, last.end.year + 1)]
-    ended = [end for end in ends if end <= until]
-    return tuple(period_containing(end, "financial_year").label for end in ended)
+    return tuple(period_containing(end, "financial_year").label for end in ends if end <= until)
 
 
-def _by_year(read: pd.DataFrame, agreement: Agreement) -> _Figures:
+def _by_year(readings: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     """The readings of financial and exam years, and of the quarters that end a financial year."""
-    frequency = read["measure"].map(agreement.measures["frequency"])
-    quarterly = frequency == "quarterly"
-    used = read[
-        frequency.isin(["annual", "exam_year"]) | quarterly & read["period_end"].dt.month.eq(3)
-    ]
-    figures: _Figures = {}
-    for row in used.itertuples():
-        year = row.period
-        if quarterly[row.Index]:
-            year = period_containing(row.period_end.date(), "financial_year").label
-        # As its decimals are written: 0.1 is a tenth, whatever a float makes of it.
-        value = None if pd.isna(row.reading) else Fraction(str(float(row.reading)))
-        figures.setdefault((row.measure, row.area), {})[year] = _Figure(
-            value, row.missing, row.flag, bool(row.illustrative)
-        )
-    return figures
+    frequency = readings["measure"].map(agreement.measures["frequency"])
+    march = (frequency == "quarterly") & (readings["period_end"].dt.month == 3)
+    year = readings["period"].copy()
+    ends = readings.loc[march, "period_end"]
+    year[march] = [period_containing(end.date(), "financial_year").label for end in ends]
+    figures = readings.assign(year=year, figure=readings["reading"], definition="")
+    columns = ["measure", "area", "year", "figure", "missing", "definition", "flag", "illustrative"]
+    return figures.loc[march | frequency.isin(["annual", "exam_year"]), columns]
 
 
-def _agreed(
-    measure: str, area: str, figures: _Figures, newer: Mapping[str, str]
-) -> dict[str, _Figure]:
-    """An indicator's figures on the agreed definition.
+def _look_up(
+    figures: pd.DataFrame, measure: str | pd.Series, area: str | pd.Series, years: pd.Series
+) -> pd.DataFrame:
+    """The figures of measures, areas and years, row by row, those that are missing too."""
+    wanted = pd.DataFrame({"measure": measure, "area": area, "year": years})
+    rows = wanted.merge(figures, how="left").set_axis(wanted.index)
+    none = {"missing": "no figure", "definition": "", "flag": "final", "illustrative": False}
+    return rows.fillna(none).astype({"illustrative": bool})
 
-    While the agreed definition is counted it is what is used. After its last figure, a measure
-    that continues it is linked to it by the years that have both; without such a year there is
-    none.
+
+def _later_years(
+    figures: pd.DataFrame, measure: str, area: str, newer: Mapping[str, str]
+) -> pd.DataFrame:
+    """Figures of an indicator for the years after its last, from the measure that continues it.
+
+    They are moved by the mean difference of the two in the years that have both; without such a
+    year there is none.
     """
-    own = figures.get((measure, area), {})
-    if measure not in newer:
-        return own
     name = newer[measure]
-    later = _agreed(name, area, figures, newer)
-    lacking = {year: one for year, one in later.items() if year > max(own, default="")}
-    old, new = (
-        pd.Series(
-            {y: float(one.value) for y, one in of.items() if one.value is not None}, dtype=float
-        )
-        for of in (own, later)
-    )
-    try:
-        moved, _ = splice(new, old)
-    except ValueError:
+    here = figures[figures["area"] == area]
+    old, new = here[here["measure"] == measure], here[here["measure"] == name]
+    if name in newer:
+        new = pd.concat([new, _later_years(figures, name, area, newer)])
+    later = new[new["year"] > max(old["year"], default="")].assign(measure=measure, definition="")
+    known = [each.dropna(subset="figure").set_index("year") for each in (old, new)]
+    shifts = (known[0]["figure"] - known[1]["figure"]).dropna()
+    if shifts.empty:
         why = f"counted as {name} now, and no year was counted both ways"
-        return own | {
-            year: _Figure(None, why, one.flag, one.illustrative) for year, one in lacking.items()
-        }
-    both = [year for year in old.index if year in new.index]
-    linked = {}
-    for year, one in lacking.items():
-        if one.value is not None:
-            used = [one, *(of[y] for of in (own, later) for y in both)]
-            linked[year] = _Figure(
-                Fraction(str(float(moved[year]))),
-                "",
-                weakest(figure.flag for figure in used),
-                any(figure.illustrative for figure in used),
-                f"counted as {name}, which is {'less' if moved[year] > new[year] else 'more'} by "
-                f"{abs(moved[year] - new[year]):.4g} in the mean of {', '.join(both)}, and linked",
-            )
-    return {**lacking, **own, **linked}
+        return later.assign(figure=np.nan, missing=why)
+    shift, both = shifts.mean(), list(shifts.index)
+    linking = pd.concat([each.loc[both] for each in known])
+    known_later = later["figure"].notna()
+    definition = (
+        f"counted as {name}, which is {'less' if shift > 0 else 'more'} by {abs(shift):.4g} in "
+        f"the mean of {', '.join(both)}, and linked"
+    )
+    return later.assign(
+        figure=later["figure"] + shift,
+        definition=later["definition"].mask(known_later, definition),
+        flag=[weakest([flag, *linking["flag"]]) for flag in later["flag"]],
+        illustrative=later["illustrative"] | linking["illustrative"].any(),
+    )
 
 
-_NONE = _Figure(None, "no figure", "final", False)
-
-
-def _indicators(agreement: Agreement, years: tuple[str, ...], figures: _Figures) -> Iterator[_Row]:
+def _indicators(
+    figures: pd.DataFrame, agreement: Agreement, years: tuple[str, ...]
+) -> pd.DataFrame:
     """What each indicator contributes in each year."""
-    baskets, measures = agreement.baskets, agreement.measures
-    totals = baskets.groupby("component")["weight"].agg(sum)
+    baskets, measures, first = agreement.baskets, agreement.measures, years[0]
     newer = {older: str(name) for name, older in measures["continues"].items() if older}
-    for row in baskets.itertuples():
-        polarity = row.polarity or measures.at[row.indicator, "polarity"]
-        share = row.weight / totals[row.component]
-        series = _agreed(row.indicator, row.component, figures, newer)
-        baseline = series.get(years[0], _NONE)
-        for year in years:
-            figure = series.get(year, _NONE)
-            missing, points = "", None
-            if baseline.value is None:
-                missing = f"{years[0]}: {baseline.missing}"
-            elif row.change == "relative" and baseline.value <= 0:
-                missing = f"{years[0]}: {float(baseline.value):g}, where a figure above 0 is needed"
-            elif figure.value is None:
-                missing = f"{year}: {figure.missing}"
-            else:
-                points = contribution(baseline.value, figure.value, share, polarity, row.change)
-            yield {
-                "component": row.component,
-                "indicator": row.indicator,
-                "title": measures.at[row.indicator, "title"],
-                "year": year,
-                "polarity": polarity,
-                "change": row.change,
-                "share": share,
-                "baseline": baseline.value,
-                "figure": figure.value,
-                "contribution": points,
-                "definition": figure.definition,
-                "missing": missing,
-                "flag": weakest([baseline.flag, figure.flag]),
-                "illustrative": row.illustrative == "yes"
-                or baseline.illustrative
-                or figure.illustrative,
-            }
+    later = [
+        _later_years(figures, row.indicator, row.component, newer)
+        for row in baskets[baskets["indicator"].isin(list(newer))].itertuples()
+    ]
+    figures = pd.concat([figures, *later])
+    rows = baskets.merge(pd.DataFrame({"year": years}), how="cross")
+    rows["title"] = rows["indicator"].map(measures["title"])
+    usual = rows["indicator"].map(measures["polarity"])
+    rows["polarity"] = rows["polarity"].where(rows["polarity"] != "", usual)
+    weights = rows["weight"].astype(float)
+    rows["share"] = weights / weights.groupby([rows["component"], rows["year"]]).transform("sum")
+    at = rows["indicator"], rows["component"]
+    figure = _look_up(figures, *at, rows["year"])
+    baseline = _look_up(figures, *at, pd.Series(first, rows.index))
+    rows["figure"], rows["baseline"] = figure["figure"], baseline["figure"]
+    rows["definition"] = figure["definition"]
+    rows["flag"] = list(map(weakest, zip(baseline["flag"], figure["flag"], strict=True)))
+    rows["illustrative"] = (
+        (rows["illustrative"] == "yes") | baseline["illustrative"] | figure["illustrative"]
+    )
+    no_base = (rows["change"] == "relative") & (rows["baseline"] <= 0)
+    needed = rows["baseline"].map("{:g}, where a figure above 0 is needed".format)
+    why = (rows["year"] + ": " + figure["missing"]).where(rows["figure"].isna(), "")
+    why = why.mask(no_base, f"{first}: " + needed)
+    rows["missing"] = why.mask(rows["baseline"].isna(), f"{first}: " + baseline["missing"])
+    rows["contribution"] = contribution(rows).where(rows["missing"] == "")
+    return rows
 
 
 def _components(
-    indicators: list[_Row],
-    years: tuple[str, ...],
-    figures: _Figures,
-    made_from: EffectivenessSection,
-) -> Iterator[_Row]:
+    figures: pd.DataFrame, indicators: pd.DataFrame, section: EffectivenessSection
+) -> pd.DataFrame:
     """The indices of each component in each year."""
-    names = list(dict.fromkeys(row["component"] for row in indicators))
-    deflator = figures.get((made_from.deflator, made_from.deflator_area), {})
-    budgets = {name: figures.get((made_from.net_budget, name), {}) for name in names}
-    shares = _shares(budgets, years[0], made_from.components)
-    for name, budget in budgets.items():
-        for year in years:
-            own = [row for row in indicators if (row["component"], row["year"]) == (name, year)]
-            lacking = _lacking(own)
-            performance = None if lacking else 100 + sum(row["contribution"] for row in own)
-            unpriced = [
-                f"{what} ({at}: {series.get(at, _NONE).missing or 'a figure above 0 is needed'})"
-                for what, series in (("net budget", budget), ("deflator", deflator))
-                for at in dict.fromkeys((years[0], year))
-                if _positive(series.get(at, _NONE)) is None
-            ]
-            real = cost = None
-            if not unpriced:
-                real, first = (
-                    _exactly(budget[at]) / _exactly(deflator[at]) for at in (year, years[0])
-                )
-                real, cost = real * _exactly(deflator[years[0]]), 100 * real / first
-            used = [
-                series.get(at, _NONE) for series in (budget, deflator) for at in (year, years[0])
-            ]
-            yield {
-                "component": name,
-                "year": year,
-                "share": shares[name],
-                "net_budget": used[0].value,
-                "real_budget": real,
-                "performance": performance,
-                "cost": cost,
-                **_ratio(performance, cost),
-                "missing": "; ".join([*lacking, *unpriced]),
-                "flag": weakest([*(row["flag"] for row in own), *(one.flag for one in used)]),
-                "illustrative": any(row["illustrative"] for row in own)
-                or any(one.illustrative for one in used),
-            }
+    by_component = indicators.groupby(["component", "year"], sort=False)
+    rows = by_component.agg(flag=("flag", weakest), illustrative=("illustrative", "any"))
+    rows["performance"] = 100 + by_component["contribution"].sum(skipna=False)
+    lacking = [by_component[["title", "missing"]].apply(_lacking).to_numpy()]
+    rows = rows.reset_index()
+    first = pd.Series(rows["year"].iloc[0], rows.index)
+    used = []
+    for what, measure, area in (
+        ("net budget", section.net_budget, rows["component"]),
+        ("deflator", section.deflator, section.deflator_area),
+    ):
+        for year in (first, rows["year"]):
+            found = _look_up(figures, measure, area, year)
+            found["positive"] = found["figure"].where(found["figure"] > 0)
+            reason = found["missing"].where(found["missing"] != "", "a figure above 0 is needed")
+            text = what + " (" + year + ": " + reason + ")"
+            lacking.append(text.where(found["positive"].isna(), "").to_numpy())
+            used.append(found)
+    budget_first, budget, price_first, price = (found["positive"] for found in used)
+    weight = budget_first if section.components == "net budget" else pd.Series(1.0, rows.index)
+    rows["share"] = weight / weight.groupby(rows["year"]).transform("sum", skipna=False)
+    rows["net_budget"] = used[1]["figure"]
+    rows["cost"] = 100 * (budget / price) / (budget_first / price_first)
+    rows["real_budget"] = (budget / price * price_first).where(rows["cost"].notna())
+    # In the baseline year the first figure and the year's are the same, and lacking once.
+    rows["missing"] = [
+        "; ".join(filter(None, dict.fromkeys(texts))) for texts in zip(*lacking, strict=True)
+    ]
+    for found in used:
+        rows["flag"] = list(map(weakest, zip(rows["flag"], found["flag"], strict=True)))
+        rows["illustrative"] |= found["illustrative"]
+    return _with_ratio(rows)
 
 
-def _shares(
-    budgets: Mapping[str, Mapping[str, _Figure]], first: str, by: str
-) -> dict[str, Fraction | None]:
-    """Each component's share of the overall index; none where a budget is not known."""
-    weights = {
-        name: Fraction(1) if by == "equal" else _positive(budget.get(first, _NONE))
-        for name, budget in budgets.items()
-    }
-    known = [weight for weight in weights.values() if weight is not None]
-    if len(known) < len(weights):
-        return dict.fromkeys(weights)
-    return {name: weight / sum(known) for name, weight in weights.items() if weight is not None}
-
-
-def _lacking(own: list[_Row]) -> list[str]:
+def _lacking(indicators: pd.DataFrame) -> str:
     """The indicators without a contribution, each with the reason; in short where it is all."""
-    reasons = [row["missing"] for row in own]
-    if len(own) > 1 and reasons[0] and len(set(reasons)) == 1:
-        return [f"every indicator ({reasons[0]})"]
-    return [f"{row['title']} ({row['missing']})" for row in own if row["missing"]]
+    reasons = indicators["missing"].tolist()
+    if len(reasons) > 1 and reasons[0] and len(set(reasons)) == 1:
+        return f"every indicator ({reasons[0]})"
+    pairs = zip(indicators["title"], reasons, strict=True)
+    return "; ".join(f"{title} ({reason})" for title, reason in pairs if reason)
 
 
-def _ratio(performance: Fraction | None, cost: Fraction | None) -> _Row:
-    """Performance over cost, and how much of its distance from 100 is owed to each of them."""
-    if performance is None or cost is None:
-        return dict.fromkeys(("ratio", "from_performance", "from_cost", "difference"))
-    return {
-        "ratio": 100 * performance / cost,
-        "from_performance": 100 * (performance - 100) / cost,
-        "from_cost": 100 * (100 - cost) / cost,
-        "difference": performance - cost,
-    }
+def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
+    """With performance over cost, and how much of its distance from 100 is owed to each."""
+    performance, cost = rows["performance"], rows["cost"]
+    return rows.assign(
+        ratio=100 * performance / cost,
+        from_performance=100 * (performance - 100) / cost,
+        from_cost=(100 * (100 - cost) / cost).where(performance.notna()),
+        difference=performance - cost,
+    )
 
 
-def _positive(figure: _Figure) -> Fraction | None:
-    """A net budget or a deflator that can be divided by."""
-    return figure.value if figure.value is not None and figure.value > 0 else None
-
-
-def _exactly(figure: _Figure) -> Fraction:
-    assert figure.value is not None
-    return figure.value
-
-
-def _overall(
-    components: list[_Row], years: tuple[str, ...], returned: Mapping[str, _Figure]
-) -> Iterator[_Row]:
+def _overall(components: pd.DataFrame) -> pd.DataFrame:
     """The indices of all components together; none of them is left out."""
-    for year in years:
-        own = [row for row in components if row["year"] == year]
-        performance, cost = _mean(own, "performance"), _mean(own, "cost")
-        yield {
-            "year": year,
-            "performance": performance,
-            "cost": cost,
-            **_ratio(performance, cost),
-            "returned": returned.get(year, _NONE).value,
-            "missing": "; ".join(row["component"] for row in own if row["missing"]),
-            "flag": weakest(row["flag"] for row in own),
-            "illustrative": any(row["illustrative"] for row in own),
-        }
-
-
-def _mean(rows: list[_Row], index: str) -> Fraction | None:
-    """The weighted mean of an index, if every component has it."""
-    if any(row[index] is None or row["share"] is None for row in rows):
-        return None
-    return sum((row["share"] * row[index] for row in rows), Fraction(0))
+    by_year = components.groupby("year", sort=False)
+    lacking = (components["component"] + "; ").where(components["missing"] != "", "")
+    weighted = components[["performance", "cost"]].mul(components["share"], axis=0)
+    rows = weighted.groupby(components["year"], sort=False).sum(skipna=False)
+    rows["flag"] = by_year["flag"].agg(weakest)
+    rows["illustrative"] = by_year["illustrative"].any()
+    rows["missing"] = lacking.groupby(components["year"]).sum().str.removesuffix("; ")
+    return _with_ratio(rows.reset_index())
 
 
 def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
@@ -425,66 +311,63 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     Of each figure the newest vintage is looked at. A component of which nothing has come in for a
     year is only late, which is no finding.
     """
-    made_from, baskets = agreement.settings.effectiveness, agreement.baskets
-    if made_from is None or baskets.empty:
+    section, baskets = agreement.settings.effectiveness, agreement.baskets
+    if section is None or baskets.empty:
         return []
-    wanted = {made_from.index, made_from.net_budget, made_from.deflator, *baskets["indicator"]}
     measures = agreement.measures
+    wanted = {section.index, section.net_budget, section.deflator, *baskets["indicator"]}
     wanted |= set(measures.index[measures["continues"] != ""])
     wanted |= set(measures.loc[list(wanted), "comparator"])
     newest = observations[observations["measure"].isin(wanted)]
     newest = newest.drop_duplicates(["measure", "area", "period"], keep="last")
-    read = readings(newest, agreement)
+    made_of = readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
-    due = measure_period(measures.loc[made_from.index], "due")
+    due = measure_period(measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last
-    made = effectiveness(read, agreement, date(due.end.year, 12, 31))
-    return [*_gaps(made, agreement), *_other_index(made, read, agreement, made_from)]
+    indices = cost_effectiveness(made_of, agreement, date(due.end.year, 12, 31))
+    own = made_of["area"] == agreement.settings.agreement.area
+    returned = made_of[own & (made_of["measure"] == section.index)]
+    return [*_gaps(indices, baskets), *_other_index(indices.overall, returned)]
 
 
-def _gaps(made: Effectiveness, agreement: Agreement) -> Iterator[Finding]:
+def _gaps(indices: CostEffectiveness, baskets: pd.DataFrame) -> Iterator[Finding]:
     """Indicators that keep their component from an index."""
-    if made.indicators["baseline"].isna().all():
+    rows = indices.indicators
+    if rows["baseline"].isna().all():
         return  # the baseline year is still to come in
-    rows = agreement.baskets.reset_index().set_index(["component", "indicator"])["row"]
-    own, baseline = made.indicators, made.years[0]
-    begun = own.groupby(["component", "year"])["figure"].transform("count") > 0
+    numbers = baskets.reset_index().set_index(["component", "indicator"])["row"]
+    begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
     # What the baseline lacks was said of the baseline; nothing at all is late.
-    later = begun & ~own["missing"].str.startswith(baseline)
-    lacking = own[(own["missing"] != "") & (later | (own["year"] == baseline))]
-    for one in lacking.itertuples():
+    later = begun & ~rows["missing"].str.startswith(indices.years[0])
+    lacking = (rows["missing"] != "") & (later | (rows["year"] == indices.years[0]))
+    for gap in rows[lacking].itertuples():
         yield Finding(
             "warning",
             "raw/register/baskets.csv",
-            f"a figure of {one.component} that can be used in its index ({one.missing})",
+            f"a figure of {gap.component} that can be used in its index ({gap.missing})",
             "Ask for it, or agree what replaces it: until then that index has no figure.",
-            row=int(rows[one.component, one.indicator]),
+            row=int(numbers[gap.component, gap.indicator]),
             column="indicator",
-            found=one.indicator,
-            measure=one.indicator,
-            period=str(one.year),
+            found=gap.indicator,
+            measure=gap.indicator,
+            period=str(gap.year),
         )
 
 
-def _other_index(
-    made: Effectiveness, read: pd.DataFrame, agreement: Agreement, made_from: EffectivenessSection
-) -> Iterator[Finding]:
+def _other_index(overall: pd.DataFrame, returned: pd.DataFrame) -> Iterator[Finding]:
     """Years whose returned index is not the one that the baskets give."""
-    overall = made.overall.set_index("year")
-    apart = (overall["ratio"] - overall["returned"]).abs() > AGREES_WITHIN + 1e-9
-    area = agreement.settings.agreement.area
-    own = read[(read["measure"] == made_from.index) & (read["area"] == area)]
-    for row in own[own["period"].isin(overall.index[apart])].itertuples():
+    differs = (overall["ratio"] - overall["returned"]).abs() > AGREES_WITHIN + 1e-9
+    ratios = overall[differs].set_index("year")["ratio"]
+    for row in returned[returned["period"].isin(ratios.index)].itertuples():
         yield Finding(
             "warning",
             row.file,
-            f"{overall.at[row.period, 'ratio']:.2f}, the index that the baskets give for "
-            f"{row.period}",
+            f"{ratios[row.period]:.2f}, the index that the baskets give for {row.period}",
             "Ask which is right: baskets, budgets, deflator or this figure.",
             row=int(row.row),
             column="value",
             found=f"{row.reading:.10g}",
-            measure=made_from.index,
+            measure=row.measure,
             sheet=row.sheet or None,
             period=row.period,
         )

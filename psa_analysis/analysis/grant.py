@@ -18,23 +18,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
-from psa_analysis.periods import period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
-from psa_analysis.register.links import correlation_matrix, held_together
-from psa_analysis.register.settings import Settings
-from psa_analysis.report import Report, memoised
+from psa_analysis.periods import Period, period_containing
+from psa_analysis.register.agreement import measure_period
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from psa_analysis.analysis.outlook import Outlook
+    from psa_analysis.register.agreement import Agreement
+    from psa_analysis.register.settings import Settings
 
 Floats = NDArray[np.float64]
 
 #: Joint draws of the whole agreement; a multiple of each measure's own, so that means agree.
 DRAWS = 100_000
+#: Draws of sums carry rounding errors in their last digits.
+SLACK = 1e-9
 
 #: Columns of the grants, one row per measure that counts. This is the place that describes them.
 GRANT_COLUMNS = {
@@ -61,11 +67,7 @@ GRANT_COLUMNS = {
 
 
 def proportion(outturn: Fraction, without: Fraction, target: Fraction) -> Fraction:
-    """How much of the stretch was reached: (outturn - without) / (target - without).
-
-    The rule of first-generation agreements, the same for both polarities; below 0 for an outturn
-    worse than without the agreement, above 1 for one better than the target.
-    """
+    """How much of the stretch was reached: below 0 for an outturn worse than `without`."""
     if target == without:
         raise ValueError("the target equals performance without the agreement: there is no stretch")
     return (outturn - without) / (target - without)
@@ -76,12 +78,18 @@ def paid(reached: Fraction, trigger: Fraction) -> Fraction:
     return min(reached, Fraction(1)) if reached >= trigger else Fraction(0)
 
 
+def paid_of_draws(outturns: Floats, without: float, target: float, trigger: float) -> Floats:
+    """The proportion of the reward that each drawn outturn pays."""
+    reached = (outturns - without) / (target - without)
+    return np.where(reached >= trigger - SLACK, np.minimum(reached, 1), 0.0)
+
+
 def pot(settings: Settings) -> Fraction | None:
     """The whole reward in pounds, or None where the net budget requirement is not stated."""
     budget = settings.grant.net_budget_requirement
-    if isinstance(budget, str):
-        return None
-    return exact(settings.grant.share_of_budget) * exact(budget)
+    return (
+        None if isinstance(budget, str) else exact(settings.grant.share_of_budget) * exact(budget)
+    )
 
 
 def pump_priming(settings: Settings) -> Fraction | None:
@@ -89,163 +97,136 @@ def pump_priming(settings: Settings) -> Fraction | None:
     grant = settings.grant
     if isinstance(grant.population, str):
         return None
-    return exact(grant.pump_priming) + exact(grant.pump_priming_per_head) * Fraction(
-        grant.population
-    )
+    return exact(grant.pump_priming) + exact(grant.pump_priming_per_head) * grant.population
 
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
-    """Each measure's share of the pot: equal by target, and in it equal or by weight.
-
-    Only measures that count (role ``target``); they add up to 1.
-    """
+    """The share of the pot of each measure that counts (role ``target``); they add up to 1."""
     counting = agreement.measures[agreement.measures["role"] == "target"]
-    if counting.empty:
-        return {}
-    weights = {
-        str(name): exact(weight) if pd.notna(weight) else Fraction(1)
-        for name, weight in counting["weight"].items()
-    }
-    of_target: dict[str, Fraction] = {}
-    for name, reference in counting["reference"].items():
-        of_target[reference] = of_target.get(reference, Fraction(0)) + weights[str(name)]
-    return {
-        str(name): weights[str(name)] / of_target[reference] / len(of_target)
-        for name, reference in counting["reference"].items()
-    }
+    weights = counting["weight"].fillna(1.0).map(exact)
+    of_target = weights.groupby(counting["reference"]).transform("sum")
+    shares = weights / of_target / counting["reference"].nunique()
+    return {str(name): share for name, share in shares.items()}
 
 
 @dataclass(frozen=True)
-class _Reward:
-    """Draws of the proportion of one measure's reward, at the least and at the most.
+class Reward:
+    """What one measure's reward may come to, as proportions of it."""
 
-    `paid` holds the two exactly where the outturn is final, `reached` its p.
-    """
-
+    #: final, forecast or not stated
     status: str
     why: str
+    #: Draws, at the least and at the most; a single one each where the outturn is final.
     least: Floats = field(default_factory=lambda: np.empty(0))
     most: Floats = field(default_factory=lambda: np.empty(0))
-    paid: tuple[Fraction, Fraction] | None = None
+    #: Of a final outturn exactly: what is paid, at the least and at the most, and p.
+    final: tuple[Fraction, Fraction] | None = None
     reached: Fraction | None = None
 
+    @property
+    def means(self) -> tuple[Fraction, Fraction]:
+        """The expected proportion at the least and at the most."""
+        return self.final or (Fraction(self.least.mean()), Fraction(self.most.mean()))
 
-def _reward(row: pd.Series, outlook: Outlook, trigger: Fraction) -> _Reward:
-    """What one measure's reward may come to, from its final outturn or its forecast."""
+
+def measure_reward(row: pd.Series, outlook: Outlook, trigger: Fraction) -> Reward:
+    """What one measure's reward may come to, from its row of the assessment and its forecast."""
     if pd.isna(row["target"]):
-        return _Reward("not stated", "no document states a target")
+        return Reward("not stated", "no document states a target")
     if not row["is_forecast"] and row["state"] in ("achieved", "partly achieved", "missed"):
         if pd.isna(row["latest"]):
             # What is paid would give a small number away.
-            return _Reward("not stated", "the outturn is not shown: small numbers")
-        return _outturn(row, trigger)
+            return Reward("not stated", "the outturn is not shown: small numbers")
+        return _final_reward(row, trigger)
     if outlook.reason:
-        return _Reward("not stated", f"no forecast: {outlook.reason}")
-    due = outlook.draws[:, -1]
+        return Reward("not stated", f"no forecast: {outlook.reason}")
+    return _forecast_reward(row, outlook.draws[:, -1], trigger)
+
+
+def _forecast_reward(row: pd.Series, outturns: Floats, trigger: Fraction) -> Reward:
     target = float(row["target"])
     if pd.notna(row["without"]):
-        made = _of_draws(due, float(row["without"]), target, float(trigger))
-        return _Reward("forecast", _assumed_without(row), made, made)
+        drawn = paid_of_draws(outturns, float(row["without"]), target, float(trigger))
+        return Reward("forecast", _rests_on(row), drawn, drawn)
     better = 1 if row["polarity"] == "higher" else -1
-    slack = 1e-9 * max(1.0, abs(target))
-    least = (better * (due - target) >= -slack).astype(float)
+    met = better * (outturns - target) >= -SLACK * max(1.0, abs(target))
+    most = np.ones(len(outturns))
     if pd.notna(row["baseline"]):
-        most = _of_draws(due, float(row["baseline"]), target, float(trigger))
-    else:
-        most = np.ones(len(due))
-    return _Reward("forecast", _range(row), least, most)
+        most = paid_of_draws(outturns, float(row["baseline"]), target, float(trigger))
+    return Reward("forecast", _rests_on(row), met.astype(float), most)
 
 
-def _of_draws(due: Floats, without: float, target: float, trigger: float) -> Floats:
-    """Proportion paid of each draw; draws of sums carry rounding errors in their last digits."""
-    share = (due - without) / (target - without)
-    return np.where(share >= trigger - 1e-9, np.minimum(share, 1), 0.0)
-
-
-def _outturn(row: pd.Series, trigger: Fraction) -> _Reward:
-    """The reward of a final outturn, in exact arithmetic."""
+def _final_reward(row: pd.Series, trigger: Fraction) -> Reward:
     outturn, target = exact(row["latest"]), exact(row["target"])
     better = 1 if row["polarity"] == "higher" else -1
-    reached, why = None, _range(row)
+    reached, why = None, _rests_on(row)
     least, most = Fraction(0), Fraction(1)
     if pd.notna(row["without"]):
         reached = proportion(outturn, exact(row["without"]), target)
         least = most = paid(reached, trigger)
-        why = _assumed_without(row)
     elif better * (outturn - target) >= 0:
         least = Fraction(1)
         why = "the target is met, so it does not matter that performance without is not stated"
     elif pd.notna(row["baseline"]):
         most = paid(proportion(outturn, exact(row["baseline"]), target), trigger)
     drawn = np.array([float(least)]), np.array([float(most)])
-    return _Reward("final", why, *drawn, (least, most), reached)
+    return Reward("final", why, *drawn, (least, most), reached)
 
 
-def _assumed_without(row: pd.Series) -> str:
-    return f"performance without the agreement: {row['without_status']}"
-
-
-def _range(row: pd.Series) -> str:
+def _rests_on(row: pd.Series) -> str:
+    if pd.notna(row["without"]):
+        return f"performance without the agreement: {row['without_status']}"
     baseline = ", nor is a baseline" if pd.isna(row["baseline"]) else ""
     return f"performance without the agreement: not stated{baseline}, hence a range"
 
 
-def _rewards(report: Report) -> dict[str, _Reward]:
-    trigger = exact(report.agreement.settings.grant.trigger)
-    rows = report.assessment[report.assessment["role"] == "target"]
+def measure_rewards(
+    assessment: pd.DataFrame, outlooks: Mapping[str, Outlook], agreement: Agreement
+) -> dict[str, Reward]:
+    """What the reward of each measure that counts may come to."""
+    trigger = exact(agreement.settings.grant.trigger)
+    rows = assessment[assessment["role"] == "target"]
     return {
-        row["measure"]: _reward(row, report.outlooks[row["measure"]], trigger)
+        row["measure"]: measure_reward(row, outlooks[row["measure"]], trigger)
         for _, row in rows.iterrows()
     }
 
 
-@memoised
-def grants(report: Report) -> pd.DataFrame:
-    """What each measure's reward has come to, or may come to."""
-    shares, whole = pot_shares(report.agreement), pot(report.agreement.settings)
-    copied = ["reference", "theme", "title", "unit", "without", "without_status", "target"]
-    table = []
-    for name, reward in _rewards(report).items():
-        row = report.rows[name]
-        made: dict[str, object] = dict.fromkeys(GRANT_COLUMNS, np.nan)
-        made |= {column: row[column] for column in copied}
-        made |= {"measure": name, "pot_share": float(shares[name])}
-        made |= {"status": reward.status, "why": reward.why}
+def grant_frame(
+    rewards: Mapping[str, Reward], assessment: pd.DataFrame, agreement: Agreement
+) -> pd.DataFrame:
+    """What each measure's reward has come to, or may come to (:data:`GRANT_COLUMNS`)."""
+    shares, pounds = pot_shares(agreement), pot(agreement.settings)
+    figures: list[dict[str, object]] = []
+    for name, reward in rewards.items():
+        row: dict[str, object] = {"status": reward.status, "why": reward.why}
+        row["pot_share"] = float(shares[name])
         if reward.status != "not stated":
-            low, high = _means(reward)
-            made |= {"least": float(low), "most": float(high)}
-            made |= {"low_80": np.quantile(reward.least, 0.1)}
-            made |= {"high_80": np.quantile(reward.most, 0.9)}
-            if whole is not None:
-                made["pounds_least"] = float(whole * shares[name] * low)
-                made["pounds_most"] = float(whole * shares[name] * high)
-        if reward.status == "final":
-            made["outturn"] = row["latest"]
+            ends = {"least": reward.means[0], "most": reward.means[1]}
+            row |= {end: float(mean) for end, mean in ends.items()}
+            row["low_80"] = np.quantile(reward.least, 0.1)
+            row["high_80"] = np.quantile(reward.most, 0.9)
+            if pounds is not None:
+                row |= {f"pounds_{end}": float(pounds * shares[name] * ends[end]) for end in ends}
         if reward.reached is not None:
-            made["proportion"] = float(reward.reached)
-        table.append(made)
-    return pd.DataFrame(table, columns=list(GRANT_COLUMNS))
-
-
-def _means(reward: _Reward) -> tuple[Fraction, Fraction]:
-    """The expected proportion at the least and at the most: exact where the outturn is final."""
-    return reward.paid or (Fraction(reward.least.mean()), Fraction(reward.most.mean()))
+            row["proportion"] = float(reward.reached)
+        figures.append(row)
+    rows = assessment.set_index("measure", drop=False).loc[list(rewards)].reset_index(drop=True)
+    copied = ["measure", "reference", "theme", "title", "unit", "without", "without_status"]
+    table = pd.DataFrame(figures, columns=list(GRANT_COLUMNS))
+    table[[*copied, "target"]] = rows[[*copied, "target"]]
+    table["outturn"] = rows["latest"].where(table["status"] == "final")
+    return table
 
 
 @dataclass(frozen=True)
 class WholeGrant:
-    """The reward of the whole agreement, as shares of the pot.
+    """The reward of the whole agreement, as shares of the pot."""
 
-    Attributes
-    ----------
-    least, most : numpy.ndarray
-        Joint draws, at the least and at the most (see the module's text).
-    unknown : float
-        Share of the pot of the measures of which nothing can be said; it is in neither.
-    """
-
+    #: Joint draws, at the least and at the most.
     least: Floats
     most: Floats
+    #: Share of the pot of the measures of which nothing can be said; it is in neither.
     unknown: float
 
     def expected(self) -> tuple[float, float]:
@@ -259,200 +240,166 @@ class WholeGrant:
 
     def chance(self, share: float) -> tuple[float, float]:
         """How likely at least this share of the pot is, at the least and at the most."""
-        slack = 1e-9
-        return (
-            float((self.least >= share - slack).mean()),
-            float((self.most >= share - slack).mean()),
-        )
+        least, most = (float((draws >= share - SLACK).mean()) for draws in (self.least, self.most))
+        return least, most
 
 
-@memoised
-def whole_grant(report: Report, links: float | None = None, draws: int = DRAWS) -> WholeGrant:
-    """Simulate the whole agreement's reward, linked measures together.
+def joint_grant(rewards: Mapping[str, Reward], agreement: Agreement) -> WholeGrant:
+    """Simulate the whole agreement's reward.
 
-    Notes
-    -----
-    Measures go together by a Gaussian copula on how good their outturns are: linked ones have the
-    correlation that the register states, and none where it states none. Each measure's own
-    distribution is that of its outlook: the copula's ranks pick from its sorted draws, so the mean
-    of the whole is the sum of the means.
+    No document says how measures go together, so each is drawn by itself.
     """
-    rewards = {name: one for name, one in _rewards(report).items() if one.status != "not stated"}
-    shares = {name: float(share) for name, share in pot_shares(report.agreement).items()}
-    unknown = sum(share for name, share in shares.items() if name not in rewards)
-    together = _together(report.agreement, list(rewards), links)
-    parts = [(shares[name], one.least, one.most) for name, one in rewards.items()]
-    return WholeGrant(*simulate(parts, together, draws), unknown)
-
-
-def _together(agreement: Agreement, measures: list[str], links: float | None) -> Floats:
-    """The correlation of the measures: stated, or one for every link as far as they can hold."""
-    references = agreement.measures.loc[measures, "reference"].tolist()
-    topics, own = agreement.settings.topics, np.eye(len(measures))
-    matrix = correlation_matrix(references, agreement.links, topics, links)
-    return np.asarray(own + held_together(matrix) * (matrix - own))
+    shares = {name: float(share) for name, share in pot_shares(agreement).items()}
+    known = {name: reward for name, reward in rewards.items() if reward.status != "not stated"}
+    unknown = sum(share for name, share in shares.items() if name not in known)
+    parts = [(shares[name], reward.least, reward.most) for name, reward in known.items()]
+    return WholeGrant(*simulate(parts), unknown)
 
 
 def simulate(
-    parts: list[tuple[float, Floats, Floats]], together: Floats, draws: int, seed: int = 0
+    parts: list[tuple[float, Floats, Floats]], draws: int = DRAWS, seed: int = 0
 ) -> tuple[Floats, Floats]:
-    """Joint draws of a weighted sum whose parts are given by draws of their own."""
+    """Joint draws of a weighted sum whose parts, each by itself, are given by their draws.
+
+    Ranks pick from a part's sorted draws, so the mean of the sum is the sum of the parts' means.
+    """
     least, most = np.zeros(draws), np.zeros(draws)
-    if not parts:
-        return least, most
     generator = np.random.default_rng(seed)
-    values, vectors = np.linalg.eigh(together)
-    root = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
-    normal = generator.standard_normal((len(parts), draws), dtype=np.float32)
-    for (share, low, high), row in zip(parts, root @ normal, strict=True):
-        # Ranks instead of the probabilities themselves: every part's mean is then its own.
+    for share, low, high in parts:
+        normal = generator.standard_normal(draws, dtype=np.float32)
         ranks = np.empty(draws, dtype=np.int64)
-        ranks[np.argsort(row)] = np.arange(draws)
+        ranks[np.argsort(normal)] = np.arange(draws)
         least += share * np.sort(low)[ranks * len(low) // draws]
         most += share * np.sort(high)[ranks * len(high) // draws]
     return least, most
 
 
-@memoised
-def gains(report: Report) -> pd.DataFrame:
-    """What a better outturn would bring, measure by measure."""
-    shares = pot_shares(report.agreement)
-    table = []
-    for name in shares:
-        row = report.rows[name]
-        curve = gain_curve(report, name, steps=(0.0, 0.1))
-        if curve.empty:
-            continue
-        start = row["without"] if pd.notna(row["without"]) else row["baseline"]
-        step = abs(float(row["target"]) - float(start)) / 10
-        added = curve.iloc[1] - curve.iloc[0]
-        share = float(shares[name])
-        one = gain_curve(report, name, steps=(0.0, 0.1 / step))
-        by_unit = one.iloc[1] - one.iloc[0]
-        table.append(
-            {
-                "measure": name,
-                "title": row["title"],
-                "unit": row["unit"],
-                "step": step,
-                "least": share * added["least"],
-                "most": share * added["most"],
-                "unit_least": share * by_unit["least"],
-                "unit_most": share * by_unit["most"],
-            }
-        )
-    columns = ["measure", "title", "unit", "step", "least", "most", "unit_least", "unit_most"]
-    found = pd.DataFrame(table, columns=columns)
-    return found.sort_values(["most", "least"], ascending=False).reset_index(drop=True)
+def way_starts(row: pd.Series) -> float:
+    """Where the way to the target starts: performance without the agreement, or the baseline."""
+    return float(row["without"] if pd.notna(row["without"]) else row["baseline"])
 
 
-def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
-    """The expected proportion of a measure's reward, were its due reading better by so much."""
-    row = report.rows[measure]
-    columns = ["step", "least", "most", "certain"]
-    empty = pd.DataFrame(columns=columns, dtype=float)
-    start = row["without"] if pd.notna(row["without"]) else row["baseline"]
-    trigger = exact(report.agreement.settings.grant.trigger)
-    outlook = report.outlooks[measure]
-    if pd.isna(start) or _reward(row, outlook, trigger).status != "forecast":
-        return empty
-    way = float(row["target"]) - float(start)
-    made = []
+def reward_curve(
+    row: pd.Series, outlook: Outlook, trigger: Fraction, steps: tuple[float, ...]
+) -> pd.DataFrame:
+    """The expected proportion of a measure's reward, were its due reading better by each step.
+
+    A step is a share of the way to the target; ``certain`` is what would be paid if the middle of
+    the forecast were sure to come. Empty where the reward is not forecast.
+    """
+    start, target = way_starts(row), float(row["target"])
+    if np.isnan(start) or measure_reward(row, outlook, trigger).status != "forecast":
+        return pd.DataFrame(columns=["step", "least", "most", "certain"], dtype=float)
+    points = []
     for step in steps:
-        moved = Outlook(outlook.draws[:, -1:] + step * way, outlook.periods[-1:])
-        reward = _reward(row, moved, trigger)
-        middle = np.array([moved.median])
-        certain = float(_of_draws(middle, float(start), float(row["target"]), float(trigger))[0])
-        made.append((step, reward.least.mean(), reward.most.mean(), certain))
-    return pd.DataFrame(made, columns=columns)
+        outturns = outlook.draws[:, -1] + step * (target - start)
+        reward = _forecast_reward(row, outturns, trigger)
+        middle = np.quantile(outturns, [0.5], method="inverted_cdf")
+        certain = paid_of_draws(middle, start, target, float(trigger))[0]
+        points.append((step, reward.least.mean(), reward.most.mean(), certain))
+    return pd.DataFrame(points, columns=["step", "least", "most", "certain"])
 
 
-def on_account(report: Report) -> dict[str, Fraction | None]:
-    """The share of the pot paid on account for each measure that has an interim level."""
-    grant, measures = report.agreement.settings.grant, report.agreement.measures
-    shares = pot_shares(report.agreement)
-    area = report.agreement.settings.agreement.area
-    made = report.readings[report.readings["area"] == area]
-    found: dict[str, Fraction | None] = {}
-    for name, share in shares.items():
-        row = measures.loc[name]
-        period = measure_period(row, "interim_period")
-        if pd.isna(row["interim"]) or period is None:
+def gain_frame(
+    assessment: pd.DataFrame, outlooks: Mapping[str, Outlook], agreement: Agreement
+) -> pd.DataFrame:
+    """What a better outturn would bring, as shares of the pot: the measures that gain most first.
+
+    ``step`` is a tenth of the way in the measure's unit; ``least`` and ``most`` are what it adds,
+    ``unit_least`` and ``unit_most`` what a whole unit adds.
+    """
+    trigger, shares = exact(agreement.settings.grant.trigger), pot_shares(agreement)
+    table = []
+    for name, row in assessment.set_index("measure").loc[list(shares)].iterrows():
+        step = abs(float(row["target"]) - way_starts(row)) / 10
+        curve = reward_curve(row, outlooks[str(name)], trigger, (0.0, 0.1, 0.1 / step))
+        if len(curve):
+            now, tenth, unit = curve[["least", "most"]].to_numpy()
+            gains = float(shares[str(name)]) * np.concatenate([tenth - now, unit - now])
+            table.append((name, row["title"], row["unit"], step, *gains))
+    columns = ["measure", "title", "unit", "step", "least", "most", "unit_least", "unit_most"]
+    frame = pd.DataFrame(table, columns=columns)
+    return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
+
+
+def on_account(
+    readings: pd.DataFrame, agreement: Agreement, period: Period
+) -> dict[str, Fraction | None]:
+    """The share of the pot paid on account for each measure that has an interim level.
+
+    None where its reading is not final yet.
+    """
+    area, fifth = agreement.settings.agreement.area, exact(agreement.settings.grant.on_account)
+    final = readings[
+        (readings["area"] == area)
+        & readings["reading"].notna()
+        & readings["flag"].isin(["final", "revised"])
+        & (readings["period_end"] <= pd.Timestamp(period.end))
+    ].set_index(["measure", "period_end"])["reading"]
+    advances: dict[str, Fraction | None] = {}
+    for name, share in pot_shares(agreement).items():
+        measure = agreement.measures.loc[name]
+        interim = measure_period(measure, "interim_period")
+        if pd.isna(measure["interim"]) or interim is None:
             continue
-        own = made[(made["measure"] == name) & (made["reading"].notna())]
-        own = own[own["period_end"] == pd.Timestamp(period.end)]
-        own = own[own["flag"].isin(["final", "revised"])]
-        if own.empty or period.end > report.period.end:
-            found[name] = None
-            continue
-        better = 1 if row["polarity"] == "higher" else -1
-        met = better * (exact(own["reading"].iloc[0]) - exact(row["interim"])) >= 0
-        found[name] = exact(grant.on_account) * share if met else Fraction(0)
-    return found
+        reading = final.get((name, pd.Timestamp(interim.end)))
+        better = 1 if measure["polarity"] == "higher" else -1
+        if reading is None:
+            advances[name] = None
+        else:
+            met = better * (exact(reading) - exact(measure["interim"])) >= 0
+            advances[name] = fifth * share if met else Fraction(0)
+    return advances
 
 
-def payments(report: Report) -> pd.DataFrame:
+def payment_frame(
+    rewards: Mapping[str, Reward], advances: Mapping[str, Fraction | None], agreement: Agreement
+) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement.
 
-    Notes
-    -----
     What was paid on account is taken off the instalments. An agreement that earned less in the
     end has nothing to come: the rules do not say that anything is given back.
     """
-    settings = report.agreement.settings
-    last = settings.agreement.last.start.year
-    advance = on_account(report)
+    settings, shares = agreement.settings, pot_shares(agreement)
     rows: list[tuple[int, str, Fraction, Fraction]] = []
-    for name, share in advance.items():
-        if share:
-            period = measure_period(report.agreement.measures.loc[name], "interim_period")
-            assert period is not None
-            year = period_containing(period.end, "financial_year").start.year + 1
-            rows.append((year, f"on account for {name}", share, share))
-    left = [Fraction(0), Fraction(0)]
-    shares = pot_shares(report.agreement)
-    for name, reward in _rewards(report).items():
-        given, share = advance.get(name) or Fraction(0), shares[name]
-        if reward.paid is not None:
-            to_come = [max(share * one - given, Fraction(0)) for one in reward.paid]
-        elif reward.status == "forecast":
-            drawn = (float(share) * one - float(given) for one in (reward.least, reward.most))
-            to_come = [Fraction(np.maximum(one, 0).mean()) for one in drawn]
-        else:
-            continue
-        left = [so_far + one for so_far, one in zip(left, to_come, strict=True)]
-    number = settings.grant.instalments
+    for name, advance in advances.items():
+        interim = measure_period(agreement.measures.loc[name], "interim_period")
+        if advance and interim is not None:
+            paid_in = period_containing(interim.end, "financial_year").start.year + 1
+            rows.append((paid_in, f"on account for {name}", advance, advance))
+    to_come = [Fraction(0), Fraction(0)]
+    for name, reward in rewards.items():
+        share, advance = shares[name], advances.get(name) or Fraction(0)
+        for place, draws in enumerate((reward.least, reward.most)):
+            if reward.final is not None:
+                to_come[place] += max(share * reward.final[place] - advance, Fraction(0))
+            elif reward.status == "forecast":
+                left = np.maximum(float(share) * draws - float(advance), 0)
+                to_come[place] += Fraction(left.mean())
+    last, number = settings.agreement.last.start.year, settings.grant.instalments
+    least, most = (share / number for share in to_come)
     for turn in range(1, number + 1):
-        what = f"instalment {turn} of {number}"
-        rows.append((last + turn, what, left[0] / number, left[1] / number))
-    whole, capital = pot(settings), settings.grant.capital_share
-    split = None if isinstance(capital, str) else exact(capital)
-    table = []
-    for year, what, least, most in sorted(rows):
-        made: dict[str, object] = {"year": f"{year}/{(year + 1) % 100:02d}", "what": what}
-        for end, share in (("least", least), ("most", most)):
-            made |= {end: float(share), f"capital_{end}": np.nan}
-            made[f"pounds_{end}"] = np.nan if whole is None else float(whole * share)
-            if whole is not None and split is not None:
-                made[f"capital_{end}"] = float(whole * share * split)
-        table.append(made)
-    return pd.DataFrame(table)
+        rows.append((last + turn, f"instalment {turn} of {number}", least, most))
+    table = pd.DataFrame(sorted(rows), columns=["year", "what", "least", "most"])
+    table["year"] = [f"{year}/{(year + 1) % 100:02d}" for year in table["year"]]
+    pounds, capital = pot(settings), settings.grant.capital_share
+    for end in ("least", "most"):
+        in_pounds = table[end] * (np.nan if pounds is None else pounds)
+        split = np.nan if isinstance(capital, str) or pounds is None else exact(capital)
+        table[f"pounds_{end}"] = in_pounds.astype(float)
+        table[f"capital_{end}"] = (in_pounds * split).astype(float)
+        table[end] = table[end].astype(float)
+    return table
 
 
-def by_partner(report: Report) -> pd.DataFrame:
+def partner_frame(grants: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """What rests on each partner: the rewards of all targets that it takes part in."""
-    table = grants(report)
-    table["least"] *= table["pot_share"]
-    table["most"] *= table["pot_share"]
-    sums = table.groupby("reference")[["pot_share", "least", "most"]].sum(min_count=1)
-    takes_part = report.agreement.targets["partners"].explode().dropna().rename("partner")
-    joined = takes_part.to_frame().join(sums, how="inner").reset_index(names="reference")
-    found = joined.groupby("partner", as_index=False, sort=False).agg(
-        targets=("reference", list),
-        pot_share=("pot_share", "sum"),
-        least=("least", lambda own: own.sum(min_count=1)),
-        most=("most", lambda own: own.sum(min_count=1)),
-    )
-    return found.sort_values(["most", "least"], ascending=False, kind="stable").reset_index(
-        drop=True
-    )
+    of_pot = grants[["least", "most"]].mul(grants["pot_share"], axis=0)
+    of_pot = of_pot.assign(pot_share=grants["pot_share"]).groupby(grants["reference"])
+    takes_part = targets["partners"].explode().dropna().rename("partner").to_frame()
+    joined = takes_part.join(of_pot.sum(min_count=1), how="inner").reset_index(names="reference")
+    by_partner = joined.groupby("partner", sort=False)
+    sums = by_partner[["pot_share", "least", "most"]].sum(min_count=1)
+    sums.insert(0, "targets", by_partner["reference"].agg(list))
+    sums = sums.sort_values(["most", "least"], ascending=False, kind="stable")
+    return sums.reset_index()

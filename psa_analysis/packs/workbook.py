@@ -16,7 +16,7 @@ import xlsxwriter
 
 from psa_analysis.analysis.assessment import COLUMNS, STATES
 from psa_analysis.analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
-from psa_analysis.analysis.grant import GRANT_COLUMNS, grants
+from psa_analysis.analysis.grant import GRANT_COLUMNS
 from psa_analysis.analysis.readings import READING_COLUMNS
 from psa_analysis.analysis.revisions import findings_by_partner
 from psa_analysis.files import FORMULA_STARTS, csv_text, write_bytes
@@ -24,6 +24,7 @@ from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
+from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
 from psa_analysis.words import decimals
 

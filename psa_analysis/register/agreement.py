@@ -14,6 +14,8 @@ from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from psa_analysis.register.settings import Settings
 
 
@@ -144,6 +146,12 @@ def _figure_words(row: pd.Series, figure: str) -> str:
         return str(status) or "none"
     mark = "" if status == "stated" else f" ({status})"
     return f"{row[figure]:,.10g}{mark}"
+
+
+def linked(link: pd.Series, topics: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """The pairs of references that a row of ``links.csv`` joins: a topic stands for several."""
+    others = topics.get(link["linked_to"], [link["linked_to"]])
+    return [(link["reference"], other) for other in others if other != link["reference"]]
 
 
 def family_areas(agreement: Agreement, family: str) -> list[str]:

@@ -235,7 +235,6 @@ class LinkRow(Row):
 
     reference: str
     linked_to: str
-    correlation: Figure
 
 
 class AssumptionRow(Row):

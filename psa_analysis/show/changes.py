@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
-from psa_analysis.analysis.comparison import changes
-from psa_analysis.analysis.grant import grants
+from psa_analysis.analysis.comparison import Pack, pack_changes, pack_of
 from psa_analysis.report import Report, assessment_row, memoised
+from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Html, sentence, table
 from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
+
+
+def changes(earlier: Report | Pack, later: Report | Pack) -> pd.DataFrame:
+    """What the later of two reports, or packs, says differently, and why."""
+    return pack_changes(*(_pack(each) for each in (earlier, later)))
+
+
+def _pack(report: Report | Pack) -> Pack:
+    return pack_of(report, grants(report)) if isinstance(report, Report) else report
 
 
 def changes_table(report: Report) -> Html:
@@ -106,7 +115,7 @@ def changes_words(report: Report) -> Html:
 
 
 def change_text(value: object, what: str, unit: str) -> str:
-    """What stood or stands there, of a row of :func:`psa_analysis.analysis.comparison.changes`."""
+    """What stood or stands there, of a row of :func:`changes`."""
     if value is None:
         return "–"
     if isinstance(value, str):

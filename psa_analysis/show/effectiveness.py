@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.analysis.effectiveness import AGREES_WITHIN, Effectiveness
+from psa_analysis.analysis.effectiveness import AGREES_WITHIN
 from psa_analysis.analysis.trajectory import due_period
 from psa_analysis.periods import parse_period
-from psa_analysis.report import Report
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
     ORANGE,
     TEAL,
     Chart,
-    Labels,
     as_svg,
     label_ends,
     mark_years,
@@ -28,13 +26,23 @@ from psa_analysis.words import counted, figure_text, listed, signed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from psa_analysis.analysis.effectiveness import CostEffectiveness
+    from psa_analysis.report import Report
+    from psa_analysis.show.chart import Labels
 
-def effectiveness_words(report: Report) -> Html:
-    """A few sentences on the index of cost-effectiveness, as the baskets give it."""
-    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
-    if made_from is None or not made.years:
-        return _no_index(report)
-    return sentence(effectiveness_sentences(made, report.agreement.measures.loc[made_from.index]))
+_TOGETHER = "All together"
+
+
+def _index_text(value: float) -> str:
+    return figure_text(value, "index")
+
+
+def _index_measure(report: Report) -> pd.Series | None:
+    """The measure that is the index, or None where it cannot be made from baskets."""
+    section = report.agreement.settings.effectiveness
+    if section is None or not report.effectiveness.years:
+        return None
+    return report.agreement.measures.loc[section.index]
 
 
 def _no_index(report: Report) -> Html:
@@ -43,53 +51,109 @@ def _no_index(report: Report) -> Html:
     return sentence("The year that the index starts from has not ended.")
 
 
+def effectiveness_words(report: Report) -> Html:
+    """A few sentences on the index of cost-effectiveness, as the baskets give it."""
+    index = _index_measure(report)
+    if index is None:
+        return _no_index(report)
+    return sentence(effectiveness_sentences(report.effectiveness, index))
+
+
+def effectiveness_sentences(indices: CostEffectiveness, index: pd.Series) -> str:
+    """A few sentences on the cost-effectiveness of all components together."""
+    first, components = indices.years[0], indices.components
+    later = indices.overall[indices.overall["year"] != first]
+    known = later[later["ratio"].notna()]
+    sentences = [] if len(later) else [f"No year after {first} has ended yet"]
+    if len(known):
+        last = known.iloc[-1]
+        who = counted(components["component"].nunique(), "component")
+        sentences.append(
+            f"In {last['year']} the {who} together stood at {_index_text(last['ratio'])}, where "
+            f"{first} is 100: performance at {_index_text(last['performance'])} over cost, in the "
+            f"prices of {first}, at {_index_text(last['cost'])}"
+        )
+        sentences += _gain_sentences(last, index)
+        ratios = components[components["year"] == last["year"]].set_index("component")["ratio"]
+        highest, lowest = (
+            f"{name} {_index_text(ratios[name])}" for name in (ratios.idxmax(), ratios.idxmin())
+        )
+        lost = counted(int((ratios < 100).sum()), "component")
+        sentences.append(f"Highest stands {highest}, lowest {lowest}, and {lost} below 100")
+    for row in later[later["ratio"].isna()].itertuples():
+        lacking = row.missing.split("; ")
+        who = listed(lacking) if len(lacking) < 4 else f"{len(lacking)} components"
+        lack = "lacks" if len(lacking) == 1 else "lack"
+        sentences.append(f"For {row.year} there is no index yet: {who} {lack} something")
+    if indices.overall["illustrative"].any():
+        sentences.append("The figures are illustrative")
+    return ". ".join(sentences) + "."
+
+
+def _gain_sentences(last: pd.Series, index: pd.Series) -> list[str]:
+    """What was gained beside the target, and the index that was returned."""
+    way = "gained" if last["ratio"] >= 100 else "lost"
+    moved = f"Points {way}: {_index_text(abs(last['ratio'] - 100))}"
+    if pd.notna(index["target"]):
+        target = _index_text(index["target"] - 100)
+        moved += f"; the target asks for {target} to be gained by {index['due']}"
+    difference = _index_text(last["difference"])
+    sentences = [f"{moved}. Read as a difference, performance less cost, it is {difference}"]
+    if pd.notna(last["returned"]):
+        agree = abs(last["ratio"] - last["returned"]) <= AGREES_WITHIN + 1e-9
+        same = "the same" if agree else "another one: the page on data quality says what to ask"
+        returned = _index_text(last["returned"])
+        sentences.append(f"The index that was returned for {last['year']}, {returned}, is {same}")
+    return sentences
+
+
 def effectiveness_table(report: Report) -> Html:
     """The indices of each component and of all together, year by year."""
-    made = report.effectiveness
-    if not made.years:
+    indices = report.effectiveness
+    if not indices.years:
         return _no_index(report)
-    first, *years = made.years
-    share = made.components.loc[made.components["year"] == first, "share"].sum(min_count=1)
-    together = made.overall.assign(component="All together", share=share)
-    rows = pd.concat([made.components, together], ignore_index=True)
-    by_year = rows.set_index(["component", "year"])
-    components = list(dict.fromkeys(rows["component"]))
+    first, *years = indices.years
+    shares = indices.components.loc[indices.components["year"] == first, "share"]
+    overall = indices.overall.assign(component=_TOGETHER, share=shares.sum(min_count=1))
+    # Of all together nothing is lacking but what its components lack.
+    rows = pd.concat([indices.components, overall.assign(missing="")], ignore_index=True)
+    components = rows["component"].unique()
+    by_year = rows.set_index(["year", "component"])
     frame = pd.DataFrame({"Component": components})
-    frame["Share"] = [_percent(by_year.at[(one, first), "share"]) for one in components]
-    for name, heading in (
-        ("performance", "Performance"),
-        ("cost", "Cost"),
-        ("ratio", "Cost-effectiveness"),
-    ):
+    frame["Share"] = _percents(by_year.loc[first].loc[components, "share"])
+    headings = {"performance": "Performance", "cost": "Cost", "ratio": "Cost-effectiveness"}
+    for name, heading in headings.items():
         for year in years:
-            figures = [figure_text(by_year.at[(one, year), name], "index") for one in components]
-            frame[f"{heading} {year}"] = figures
+            figures = by_year.loc[year].loc[components, name]
+            frame[f"{heading} {year}"] = [*map(_index_text, figures)]
     numeric = list(frame.columns[1:])
-    lacking = rows[(rows["missing"] != "") & (rows["component"] != "All together")]
+    lacking = rows[rows["missing"] != ""].groupby("component")["missing"].unique()
     if len(lacking):
-        # Of all together nothing is lacking but what its components lack.
-        said = lacking.groupby("component")["missing"].agg(lambda all_: "; ".join(all_.unique()))
-        frame["What is lacking"] = frame["Component"].map(said).fillna("")
+        frame["What is lacking"] = frame["Component"].map(lacking.map("; ".join)).fillna("")
     caption = f"Indices of performance, cost and cost-effectiveness, {first} = 100"
     return table(frame, caption + illustrative_mark(rows), numeric=numeric)
 
 
+def _percents(shares: pd.Series) -> list[str]:
+    return ["–" if pd.isna(share) else f"{share:.1%}" for share in shares]
+
+
 def budgets_table(report: Report) -> Html:
     """The net budgets behind the index of cost, as returned and in prices of the baseline year."""
-    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
-    if made_from is None or not made.years:
+    indices, section = report.effectiveness, report.agreement.settings.effectiveness
+    if section is None or not indices.years:
         return _no_index(report)
-    unit = report.agreement.measures.at[made_from.net_budget, "unit"]
-    rows = made.components
+    unit = report.agreement.measures.at[section.net_budget, "unit"]
+    rows = indices.components
     frame = pd.DataFrame(
         {
             "Component": rows["component"],
             "Year": rows["year"],
             "In the year's prices": [figure_text(value, unit) for value in rows["net_budget"]],
-            f"In prices of {made.years[0]}": [
+            f"In prices of {indices.years[0]}": [
                 figure_text(value, unit) for value in rows["real_budget"]
             ],
-            "Index of cost": [figure_text(value, "index") for value in rows["cost"]],
+            "Index of cost": rows["cost"].map(_index_text),
         }
     )
     caption = f"Net budgets, {unit}{illustrative_mark(rows)}"
@@ -98,30 +162,29 @@ def budgets_table(report: Report) -> Html:
 
 def basket_contributions_table(report: Report, component: str | None = None) -> Html:
     """What each indicator added to the index of performance, in the newest year there is."""
-    made, baskets = report.effectiveness, report.agreement.baskets
-    if len(baskets) and component is not None and component not in set(baskets["component"]):
-        known = ", ".join(dict.fromkeys(baskets["component"]))
+    indices, components = report.effectiveness, report.agreement.baskets["component"].unique()
+    if len(components) and component not in (None, *components):
+        known = ", ".join(components)
         raise KeyError(f"there is no component '{component}'; the baskets have {known}")
-    if not made.years:
+    if not indices.years:
         return _no_index(report)
-    rows = made.indicators[made.indicators["year"] == (made.latest or made.years[-1])]
+    first, year = indices.years[0], indices.latest or indices.years[-1]
+    rows = indices.indicators[indices.indicators["year"] == year]
     if component is not None:
         rows = rows[rows["component"] == component]
     rows = rows.reset_index(drop=True)
     units = rows["indicator"].map(report.agreement.measures["unit"])
-    named = units.isin(["percent", "percent change", "index"])
-    year = rows["year"].iloc[0]
+    carried = units.isin(["percent", "percent change", "index"])
+    counts = {"relative": "as per cent of the first", "points": "in percentage points"}
     frame = pd.DataFrame(
         {
-            "Indicator": rows["title"].where(named, rows["title"] + ", " + units),
+            "Indicator": rows["title"].where(carried, rows["title"] + ", " + units),
             "Component": rows["component"],
             "Better": rows["polarity"],
-            "Weight": [_percent(share) for share in rows["share"]],
-            made.years[0]: [*map(figure_text, rows["baseline"], units)],
+            "Weight": _percents(rows["share"]),
+            first: [*map(figure_text, rows["baseline"], units)],
             year: [*map(figure_text, rows["figure"], units)],
-            "Change counts": rows["change"].map(
-                {"relative": "as per cent of the first", "points": "in percentage points"}
-            ),
+            "Change counts": rows["change"].map(counts),
             "Points added": [signed(value, 2) for value in rows["contribution"]],
         }
     )
@@ -136,71 +199,9 @@ def basket_contributions_table(report: Report, component: str | None = None) -> 
         added = signed(rows["contribution"].sum(skipna=False), 2)
         frame.loc[len(rows), ["Indicator", "Points added"]] = "All indicators", added
         frame, caption = frame.fillna(""), f"{component}: {caption.lower()}"
-    numeric = ["Weight", made.years[0], year, "Points added"]
-    return table(
-        frame, caption + illustrative_mark(rows), numeric=numeric, folded=component is None
-    )
-
-
-def _percent(share: float) -> str:
-    return "–" if pd.isna(share) else f"{share:.1%}"
-
-
-def effectiveness_sentences(made: Effectiveness, index: pd.Series) -> str:
-    """A few sentences on the cost-effectiveness of all components together."""
-    count = counted(made.components["component"].nunique(), "component")
-    first = made.years[0]
-    later = made.overall[made.overall["year"] != first]
-    known = later[later["ratio"].notna()]
-    said = [] if len(later) else [f"No year after {first} has ended yet"]
-    if len(known):
-        last = known.iloc[-1]
-        said += _together(last, index, f"In {last['year']} the {count} together", first)
-        own = made.components[made.components["year"] == last["year"]]
-        said.append(_apart(own.set_index("component")["ratio"]))
-    for row in later[later["ratio"].isna()].itertuples():
-        lacking = row.missing.split("; ")
-        who = listed(lacking) if len(lacking) < 4 else f"{len(lacking)} components"
-        said.append(
-            f"For {row.year} there is no index yet: {who} lack{'s' * (len(lacking) == 1)} something"
-        )
-    if made.overall["illustrative"].any():
-        said.append("The figures are illustrative")
-    return ". ".join(said) + "."
-
-
-def _together(last: pd.Series, index: pd.Series, who: str, first: str) -> list[str]:
-    """Where the index of all components stands, and what that is of the target."""
-    ratio, performance, cost, difference = (
-        figure_text(last[name], "index") for name in ("ratio", "performance", "cost", "difference")
-    )
-    said = [
-        f"{who} stood at {ratio}, where {first} is 100: performance at {performance} over cost, "
-        f"in the prices of {first}, at {cost}"
-    ]
-    gained = figure_text(abs(last["ratio"] - 100), "index")
-    way = "gained" if last["ratio"] >= 100 else "lost"
-    moved = f"Points {way}: {gained}"
-    if pd.notna(index["target"]):
-        asked = figure_text(index["target"] - 100, "index")
-        moved += f"; the target asks for {asked} to be gained by {index['due']}"
-    said.append(f"{moved}. Read as a difference, performance less cost, it is {difference}")
-    if pd.notna(last["returned"]):
-        agree = abs(last["ratio"] - last["returned"]) <= AGREES_WITHIN + 1e-9
-        same = "the same" if agree else "another one: the page on data quality says what to ask"
-        returned = figure_text(last["returned"], "index")
-        said.append(f"The index that was returned for {last['year']}, {returned}, is {same}")
-    return said
-
-
-def _apart(ratios: pd.Series) -> str:
-    """The components that stand highest and lowest, and how many have lost."""
-    ends = [
-        f"{name} {figure_text(ratios[name], 'index')}"
-        for name in (ratios.idxmax(), ratios.idxmin())
-    ]
-    lost = counted(int((ratios < 100).sum()), "component")
-    return f"Highest stands {ends[0]}, lowest {ends[1]}, and {lost} below 100"
+    caption += illustrative_mark(rows)
+    numeric = ["Weight", first, year, "Points added"]
+    return table(frame, caption, numeric=numeric, folded=component is None)
 
 
 def effectiveness_chart(report: Report) -> Chart:
@@ -208,47 +209,30 @@ def effectiveness_chart(report: Report) -> Chart:
 
     The shaded band reaches from the lowest component to the highest.
     """
-    made, made_from = report.effectiveness, report.agreement.settings.effectiveness
-    columns = ["year", "together", "lowest", "highest"]
-    data = pd.DataFrame(columns=columns)
-    if made_from is not None and made.years:
-        each = made.components.pivot(index="year", columns="component", values="ratio")
-        whole = each.notna().all(axis=1)
-        data = pd.DataFrame(
-            {
-                "year": made.overall["year"],
-                "together": made.overall["ratio"],
-                "lowest": each.min(axis=1).where(whole).to_numpy(),
-                "highest": each.max(axis=1).where(whole).to_numpy(),
-            }
-        )
+    indices, index = report.effectiveness, _index_measure(report)
+    ratios = indices.components.pivot(index="year", columns="component", values="ratio")
+    every = ratios.astype(float).where(ratios.notna().all(axis=1))
+    data = indices.overall[["year", "ratio"]].rename(columns={"ratio": "together"})
+    data["lowest"], data["highest"] = every.min(axis=1).to_numpy(), every.max(axis=1).to_numpy()
     known = data[data["together"].notna()].reset_index(drop=True)
     with new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.72, top=0.95, bottom=0.12)
-        if made_from is None or known.empty:
+        if index is None or known.empty:
             axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
             return Chart(as_svg(figure), "Chart of cost-effectiveness: no index can be made.", data)
-        index = report.agreement.measures.loc[made_from.index]
         ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
         axes.axhline(100, color=GREY, linewidth=1)
         axes.fill_between(
-            ends,
-            known["lowest"].astype(float),
-            known["highest"].astype(float),
-            color=BLUE,
-            alpha=0.15,
-            linewidth=0,
+            ends, known["lowest"], known["highest"], color=BLUE, alpha=0.15, linewidth=0
         )
         axes.plot(ends, known["together"], "o-", color=BLUE, markersize=6)
         last = known.iloc[-1]
+        lines = {"together": _TOGETHER}
+        if last["highest"] > last["lowest"]:
+            lines |= {"lowest": "Lowest", "highest": "Highest"}
         labels: Labels = [
-            (last[name], ends[-1], f"{text} {figure_text(last[name], 'index')}", BLUE)
-            for name, text in (
-                ("together", "All together"),
-                ("lowest", "Lowest"),
-                ("highest", "Highest"),
-            )
-            if name == "together" or last["highest"] > last["lowest"]
+            (last[name], ends[-1], f"{text} {_index_text(last[name])}", BLUE)
+            for name, text in lines.items()
         ]
         labels += _draw_aims(axes, index)
         axes.margins(x=0.04, y=0.12)
@@ -256,48 +240,45 @@ def effectiveness_chart(report: Report) -> Chart:
         mark_years(axes, 1)
         svg = as_svg(figure)
     shown = pd.DataFrame({"Year": data["year"]})
-    for name in columns[1:]:
-        shown[name.capitalize()] = [figure_text(value, "index") for value in data[name]]
-    return Chart(svg, _effectiveness_alt(report, index, known), data, shown)
+    for name in ("together", "lowest", "highest"):
+        shown[name.capitalize()] = data[name].map(_index_text)
+    return Chart(svg, _effectiveness_alt(indices, index, known), data, shown)
 
 
 def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
-    """The target, and what was expected without the agreement, when they are due."""
+    """Draw the target and what was expected without the agreement, when they are due."""
     labels: Labels = []
     for aim, marker, size, colour in (("target", "*", 14, GREY), ("without", "_", 16, TEAL)):
         if pd.notna(index[aim]):
             due = pd.Timestamp(due_period(index).end)
             axes.plot([due], [index[aim]], marker, color=colour, markersize=size, markeredgewidth=2)
             mark = " [a]" if index[f"{aim}_status"] == "assumed" else ""
-            text = f"{aim.capitalize()} {figure_text(index[aim], 'index')}{mark}"
+            text = f"{aim.capitalize()} {_index_text(index[aim])}{mark}"
             labels.append((index[aim], due, text, colour))
     return labels
 
 
-def _effectiveness_alt(report: Report, index: pd.Series, known: pd.DataFrame) -> str:
-    made = report.effectiveness
-    last = known.iloc[-1]
-    own = made.components[made.components["year"] == last["year"]].set_index("component")["ratio"]
-    figures = listed([figure_text(value, "index") for value in known["together"]])
-    years = last["year"] if len(known) == 1 else f"{known['year'].iloc[0]} to {last['year']}"
+def _effectiveness_alt(indices: CostEffectiveness, index: pd.Series, known: pd.DataFrame) -> str:
+    last = known.iloc[-1]["year"]
+    ratios = indices.components[indices.components["year"] == last].set_index("component")["ratio"]
+    years = last if len(known) == 1 else f"{known['year'].iloc[0]} to {last}"
     alt = (
-        f"Line chart of the cost-effectiveness of {counted(len(own), 'component')} together, "
-        f"{years}: {figures}."
+        f"Line chart of the cost-effectiveness of {counted(len(ratios), 'component')} together, "
+        f"{years}: {listed([*map(_index_text, known['together'])])}."
     )
-    if own.max() > own.min():
+    if ratios.max() > ratios.min():
         alt += (
-            f" The shaded band reaches in {last['year']} from {own.idxmin()}, "
-            f"{figure_text(own.min(), 'index')}, to {own.idxmax()}, "
-            f"{figure_text(own.max(), 'index')}."
+            f" The shaded band reaches in {last} from {ratios.idxmin()}, "
+            f"{_index_text(ratios.min())}, to {ratios.idxmax()}, {_index_text(ratios.max())}."
         )
     if pd.notna(index["target"]):
-        alt += f" The target is {figure_text(index['target'], 'index')} by {index['due']}"
+        alt += f" The target is {_index_text(index['target'])} by {index['due']}"
         if pd.notna(index["without"]):
             assumed = ", assumed," if index["without_status"] == "assumed" else ""
-            without = figure_text(index["without"], "index")
+            without = _index_text(index["without"])
             alt += f"; {without}{assumed} was expected without the agreement"
         alt += "."
-    return f"{alt} Illustrative figures." if made.overall["illustrative"].any() else alt
+    return f"{alt} Illustrative figures." if indices.overall["illustrative"].any() else alt
 
 
 def basket_contributions_chart(report: Report) -> Chart:
@@ -305,14 +286,13 @@ def basket_contributions_chart(report: Report) -> Chart:
 
     The two bars of a component add up to its distance from 100, which the diamond marks.
     """
-    made = report.effectiveness
+    indices = report.effectiveness
+    overall = indices.overall.assign(component=_TOGETHER)
+    rows = pd.concat([indices.components, overall], ignore_index=True)
+    years = rows.loc[rows["ratio"].notna() & ~rows["year"].isin(indices.years[:1]), "year"]
+    year = max(years, default="")
     columns = ["component", "from_performance", "from_cost", "ratio"]
-    together = made.overall.assign(component="All together")
-    rows = pd.concat([made.components, together], ignore_index=True)
-    newest = max(
-        rows.loc[rows["ratio"].notna() & ~rows["year"].isin(made.years[:1]), "year"], default=""
-    )
-    data = rows.loc[rows["year"] == newest, columns].reset_index(drop=True)
+    data = rows.loc[rows["year"] == year, columns].reset_index(drop=True)
     drawn = data[data["ratio"].notna()]
     height = 1.2 + 0.42 * max(len(data), 1)
     with new_figure(8, height) as (figure, axes):
@@ -322,67 +302,48 @@ def basket_contributions_chart(report: Report) -> Chart:
             alt = "Bar chart of what performance and cost brought: no index can be made."
             return Chart(as_svg(figure), alt, data)
         places = [len(data) - 1 - number for number in drawn.index]
-        for name, label, colour, hatch in (
-            ("from_performance", "From performance", BLUE, ""),
-            ("from_cost", "From cost", ORANGE, "///"),
-        ):
-            # On the same side of 0 the second bar goes on where the first one ends.
-            same = drawn["from_cost"] * drawn["from_performance"] > 0
-            start = drawn["from_performance"].where(same & (name == "from_cost"), 0)
-            axes.barh(
-                places,
-                drawn[name],
-                left=start,
-                height=0.62,
-                color=colour,
-                label=label,
-                hatch=hatch,
-                edgecolor="white",
-                linewidth=0,
-            )
-        net = drawn["ratio"] - 100
-        axes.plot(
-            net,
-            places,
-            "D",
-            color="black",
-            markersize=7,
-            markeredgecolor="white",
-            label="Both together",
-        )
-        for value, place in zip(net, places, strict=True):
-            axes.annotate(
-                signed(value),
-                (1.02, place),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                annotation_clip=False,
-            )
+        _draw_bars(axes, drawn, places)
         axes.axvline(0, color=GREY, linewidth=1.2)
         axes.set_yticks(range(len(data)), data["component"][::-1])
         axes.set_ylim(-0.7, len(data) - 0.3)
         axes.grid(axis="x")
         axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, "index"))
+        axes.xaxis.set_major_formatter(lambda value, _: _index_text(value))
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
         svg = as_svg(figure)
-    shown = pd.DataFrame({"Component": data["component"]})
-    for name, heading in (("from_performance", "From performance"), ("from_cost", "From cost")):
-        shown[heading] = [signed(value) for value in data[name]]
-    shown["Both together"] = [signed(value) for value in data["ratio"] - 100]
-    return Chart(svg, _contributions_alt(made, data, newest), data, shown)
-
-
-def _contributions_alt(made: Effectiveness, data: pd.DataFrame, year: str) -> str:
-    said = "; ".join(
-        f"{row.component}: no index"
-        if pd.isna(row.ratio)
-        else f"{row.component}: {signed(row.from_performance)} from performance, "
-        f"{signed(row.from_cost)} from cost, {signed(row.ratio - 100)} together"
-        for row in data.itertuples()
+    shown = pd.DataFrame(
+        {
+            "Component": data["component"],
+            "From performance": data["from_performance"].map(signed),
+            "From cost": data["from_cost"].map(signed),
+            "Both together": (data["ratio"] - 100).map(signed),
+        }
     )
-    end = " Illustrative figures." if made.overall["illustrative"].any() else ""
-    return (
+    described = "; ".join(
+        f"{name}: no index"
+        if together == "–"
+        else f"{name}: {performance} from performance, {cost} from cost, {together} together"
+        for name, performance, cost, together in shown.itertuples(index=False)
+    )
+    alt = (
         "Bar chart of the points that performance and cost brought to cost-effectiveness in "
-        f"{year}. {said}.{end}"
+        f"{year}. {described}."
     )
+    if indices.overall["illustrative"].any():
+        alt += " Illustrative figures."
+    return Chart(svg, alt, data, shown)
+
+
+def _draw_bars(axes: Axes, rows: pd.DataFrame, places: list[int]) -> None:
+    """Draw what performance and cost brought side by side, and a diamond where both end."""
+    performance, cost, net = rows["from_performance"], rows["from_cost"], rows["ratio"] - 100
+    # On the same side of 0 the bar of cost goes on where that of performance ends.
+    start = performance.where(cost * performance > 0, 0)
+    bar: dict[str, Any] = {"height": 0.62, "edgecolor": "white", "linewidth": 0}
+    axes.barh(places, performance, color=BLUE, label="From performance", **bar)
+    axes.barh(places, cost, left=start, color=ORANGE, label="From cost", hatch="///", **bar)
+    diamond: dict[str, Any] = {"color": "black", "markersize": 7, "markeredgecolor": "white"}
+    axes.plot(net, places, "D", label="Both together", **diamond)
+    beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "annotation_clip": False}
+    for value, place in zip(net, places, strict=True):
+        axes.annotate(signed(value), (1.02, place), va="center", **beside)

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import shorten
-from psa_analysis.register.links import linked
+from psa_analysis.register.agreement import linked
 from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, TEAL, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, table
-from psa_analysis.words import NOT_STATED, counted, listed
+from psa_analysis.words import counted, listed
 
 
 def links_table(report: Report) -> Html:
@@ -31,28 +31,21 @@ def links_table(report: Report) -> Html:
                 listed(list(dict.fromkeys(states[one] for one in topics.get(name, [name]))))
                 for name in links["linked_to"]
             ],
-            "Correlation": [
-                NOT_STATED if pd.isna(value) else f"{float(value):g}"
-                for value in links["correlation"]
-            ],
         }
     )
-    return table(frame, "Which targets the agreement links", numeric=["Correlation"], folded=True)
+    return table(frame, "Which targets the agreement links", folded=True)
 
 
 def links_chart(report: Report) -> Chart:
     """The agreement's links: targets by theme in a column, an arc for each link."""
     agreement = report.agreement
     targets, topics = agreement.targets, agreement.settings.topics
-    pairs: dict[frozenset[str], float] = {}
-    for _, row in agreement.links.iterrows():
-        for pair in linked(row, topics):
-            known = pairs.get(frozenset(pair), np.nan)
-            stated = row["correlation"]
-            pairs[frozenset(pair)] = known if pd.isna(stated) else float(stated)
     order = {str(name): float(place) for place, name in enumerate(targets.index)}
+    pairs = dict.fromkeys(
+        frozenset(pair) for _, link in agreement.links.iterrows() for pair in linked(link, topics)
+    )
     ends = [sorted(pair, key=lambda name: order[name]) for pair in pairs]
-    data = pd.DataFrame(ends, columns=["target", "linked_to"]).assign(correlation=[*pairs.values()])
+    data = pd.DataFrame(ends, columns=["target", "linked_to"])
     with new_figure(8, 0.5 + 0.36 * len(order)) as (figure, axes):
         figure.subplots_adjust(left=0.02, right=0.98, top=0.98, bottom=0.02)
         theme, shift = "", 0.0
@@ -66,29 +59,19 @@ def links_chart(report: Report) -> Chart:
             axes.text(-0.6, place, f"{name}  {shorten(row['outcome'], 62)}", va="center", ha="left")
             axes.plot([0.52], [place], "o", color=BLUE, markersize=7)
         deepest = max((abs(order[a] - order[b]) for a, b in ends), default=1)
-        for (one, other), strength in zip(ends, pairs.values(), strict=True):
+        for first, second in ends:
             half = np.linspace(-np.pi / 2, np.pi / 2, 40)
-            middle, radius = (order[one] + order[other]) / 2, abs(order[one] - order[other]) / 2
+            middle = (order[first] + order[second]) / 2
+            radius = abs(order[first] - order[second]) / 2
             # Longer links reach further out, so that arcs do not cover one another.
             out = 0.52 + 0.45 * (2 * radius / deepest) * np.cos(half)
-            style = (0, (5, 3)) if pd.isna(strength) else "-"
-            axes.plot(out, middle + radius * np.sin(half), color=TEAL, linestyle=style, linewidth=2)
+            axes.plot(out, middle + radius * np.sin(half), color=TEAL, linewidth=2)
         axes.set(xlim=(-0.65, 1), ylim=(max(order.values(), default=0) + 0.6, -0.8))
         axes.axis("off")
         svg = as_svg(figure)
-    said = "; ".join(f"{one} and {other}" for one, other in ends)
-    kind = "dashed: no correlation is stated" if data["correlation"].isna().any() else "all stated"
+    joined = "; ".join(f"{first} and {second}" for first, second in ends)
     alt = (
-        f"Diagram of the targets by theme with an arc for each of {counted(len(ends), 'link')} "
-        f"({kind}): {said or 'none'}."
+        f"Diagram of the targets by theme with an arc for each of {counted(len(ends), 'link')}: "
+        f"{joined or 'none'}."
     )
-    shown = pd.DataFrame(
-        {
-            "Target": data["target"],
-            "Linked to": data["linked_to"],
-            "Correlation": [
-                NOT_STATED if pd.isna(one) else f"{one:g}" for one in data["correlation"]
-            ],
-        }
-    )
-    return Chart(svg, alt, data, shown)
+    return Chart(svg, alt, data, data.set_axis(["Target", "Linked to"], axis=1))

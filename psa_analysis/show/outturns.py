@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from psa_analysis.analysis.grant import gain_curve, pot_shares
+from psa_analysis.analysis.grant import pot_shares
 from psa_analysis.report import Report, assessment_row, of_theme
+from psa_analysis.show.grant import gain_curve
 from psa_analysis.show.tables import Html, sentence, table
 from psa_analysis.words import amount_text, chance_text, pot_text, unit_of_difference, with_unit
 
