@@ -1,4 +1,4 @@
-"""How right the forecast edge of a top quartile is, and how far authorities move together.
+"""How right the forecast edge of a top quartile is, and how far authorities correlate.
 
 Families of about sixteen councils of one type are drawn from the two council panels, which are not
 part of the project (``panels.py``); every family is forecast from every moment of its past. Run in
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from panels import SHARED
 
-from psa_analysis.analysis.families import move_together
+from psa_analysis.analysis.families import correlate_draws
 from psa_analysis.analysis.forecast import FEWEST, forecast
 
 DRAWS = 2000
@@ -49,7 +49,7 @@ def families() -> Iterator[tuple[str, str, bool, np.ndarray]]:
         yield from (("KSI", "count", False, one[part]) for part in parts)
 
 
-def scores(share: float) -> pd.DataFrame:
+def scores(correlation: float) -> pd.DataFrame:
     """A row per family, moment and horizon: was the edge within, and how good were the chances."""
     rows = []
     for panel, scale, higher, family in families():
@@ -58,22 +58,24 @@ def scores(share: float) -> pd.DataFrame:
                 if origin + horizon > family.shape[1]:
                     continue
                 came = family[:, origin + horizon - 1]
-                told = (~np.isnan(family[:, :origin])).sum(axis=1) >= FEWEST
-                told &= ~np.isnan(came)
-                if told.sum() < SMALLEST:
+                enough = (~np.isnan(family[:, :origin])).sum(axis=1) >= FEWEST
+                enough &= ~np.isnan(came)
+                if enough.sum() < SMALLEST:
                     continue
                 rows.append(
                     {"panel": panel, "horizon": horizon}
-                    | _score(family[told, :origin], came[told], scale, higher, horizon, share)
+                    | _score(
+                        family[enough, :origin], came[enough], scale, higher, horizon, correlation
+                    )
                 )
     return pd.DataFrame(rows)
 
 
 def _score(
-    past: np.ndarray, came: np.ndarray, scale: str, higher: bool, horizon: int, share: float
+    past: np.ndarray, came: np.ndarray, scale: str, higher: bool, horizon: int, correlation: float
 ) -> dict[str, float]:
-    found = forecast(past, horizon, scale, 1, None, None, True)
-    draws = move_together(found.paths(DRAWS, 3), share, 4)[:, :, -1]
+    result = forecast(past, horizon, scale, 1, None, None, True)
+    draws = correlate_draws(result.paths(DRAWS, 3), correlation, 4)[:, :, -1]
     at = 0.75 if higher else 0.25
     edges, edge = np.quantile(draws, at, axis=0), np.quantile(came, at)
     better = 1 if higher else -1
@@ -90,15 +92,15 @@ def _score(
 
 
 def main() -> None:
-    """Print how often edges fell within their intervals, by how far authorities move together."""
-    for share in (0.0, 0.1, 0.15, 0.2, 0.3):
-        table = scores(share)
-        print(f"moving together: {share}")
+    """Print how often edges fell within their intervals, by how far authorities correlate."""
+    for correlation in (0.0, 0.1, 0.15, 0.2, 0.3):
+        table = scores(correlation)
+        print(f"correlation: {correlation}")
         for name in ("panel", "horizon"):
-            made = table.groupby(name)[["within_80", "within_95", "brier", "usual"]].mean()
-            print(made.assign(edges=table.groupby(name).size()).round(3).to_string())
-        made = table[["within_80", "within_95", "brier", "usual"]].mean()
-        print(f"all {len(table)}: {made.round(3).to_dict()}\n")
+            means = table.groupby(name)[["within_80", "within_95", "brier", "usual"]].mean()
+            print(means.assign(edges=table.groupby(name).size()).round(3).to_string())
+        means = table[["within_80", "within_95", "brier", "usual"]].mean()
+        print(f"all {len(table)}: {means.round(3).to_dict()}\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
 from .analysis.control import ControlRules, Rebase, xmr
 from .analysis.explain import cells_used
-from .analysis.families import family_outlook, funnel, standings
-from .analysis.parts import decompose, hotspots, what_if
 from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
@@ -31,8 +29,18 @@ from .show.effectiveness import (
     effectiveness_table,
     effectiveness_words,
 )
-from .show.families import family_chart, family_table, family_words, standings_table
-from .show.funnels import funnel_chart, funnel_table, funnel_words
+from .show.families import (
+    family_chart,
+    family_outlook,
+    family_table,
+    family_words,
+    funnel,
+    funnel_chart,
+    funnel_table,
+    funnel_words,
+    standings,
+    standings_table,
+)
 from .show.grant import (
     gains_chart,
     gains_table,
@@ -59,9 +67,12 @@ from .show.parts import (
     contributions_chart,
     contributions_table,
     contributions_words,
+    decompose,
+    hotspots,
     hotspots_chart,
     hotspots_table,
     hotspots_words,
+    what_if,
     what_if_table,
     what_if_words,
 )

@@ -1,26 +1,29 @@
-"""Families: where the agreement's area stands among other authorities."""
+"""Families: where the agreement's area stands among others, and who differs by more than chance."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis.analysis.families import (
+    Family,
     FamilyOutlook,
+    Funnel,
+    edge_outlook,
     family_figures,
-    family_outlook,
-    figure_unit,
-    higher_is_better,
-    newest_standing,
+    family_funnel,
     quartile,
-    standings,
 )
 from psa_analysis.analysis.readings import place
-from psa_analysis.report import Report
+from psa_analysis.register.agreement import family_areas
+from psa_analysis.report import Report, memoised, own_readings
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
+    ORANGE,
+    PINK,
     TEAL,
     Chart,
     Labels,
@@ -35,343 +38,492 @@ from psa_analysis.show.tables import Html, sentence, table
 from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
     from matplotlib.axes import Axes
 
 
-def no_family(report: Report, family: str) -> str:
+#: The quartiles, best first.
+_QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
+#: What the edge is called in charts and their data.
+_EDGE = "Top quartile begins"
+
+
+@memoised
+def family_of(report: Report, measure: str, family: str) -> Family:
+    """The figures of a family as known at the report's cut-off."""
+    measures = report.agreement.measures
+    if measure not in measures.index:
+        known = ", ".join(measures.index)
+        raise KeyError(f"there is no measure '{measure}'; the register has {known}")
+    definition, areas = measures.loc[measure], family_areas(report.agreement, family)
+    figures = family_figures(report.readings, definition, areas, report.period.end)
+    return Family(family, areas, definition, figures)
+
+
+def standings(report: Report, measure: str, family: str) -> pd.DataFrame:
+    """Place, quartile and distance to the top quartile's edge, period by period."""
+    return family_of(report, measure, family).standings.copy(deep=False)
+
+
+@memoised
+def family_outlook(
+    report: Report, measure: str, family: str, own: str | None = None
+) -> FamilyOutlook:
+    """Forecast where the top quartile will begin, up to the agreement's last year.
+
+    Every authority's series is forecast, as one group of one measure; in each of 10,000 draws the
+    edge is worked out anew. `own` is a measure that follows the own figure more closely.
+    """
+    members = family_of(report, measure, family)
+    until = report.agreement.settings.agreement.last.end
+    if own is None:
+        return edge_outlook(members, until)
+    if own not in report.outlooks:
+        raise KeyError(f"there is no measure '{own}'; followed are {', '.join(report.outlooks)}")
+    unit = report.agreement.measures.at[own, "unit"]
+    if unit != members.measure["unit"]:
+        raise ValueError(f"{own} is in {unit} and {measure} in {members.measure['unit']}")
+    outlook = report.outlooks[own]
+    ends = [period.end for period in outlook.periods]
+    followed: dict[date, Any] = dict(zip(ends, outlook.draws.T, strict=True))
+    known = own_readings(report, own).set_index("period_end")["reading"].dropna()
+    followed |= {end.date(): reading for end, reading in known.items()}
+    return edge_outlook(members, until, followed)
+
+
+@memoised
+def funnel(report: Report, measure: str, family: str) -> Funnel:
+    """The newest figures of a family, each with the limits that its number of cases gives."""
+    return family_funnel(family_of(report, measure, family))
+
+
+def _no_family(report: Report, family: str) -> str:
     """Why a register has no family to show, or nothing; a family that it misses is an error."""
-    there = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
-    return "" if there else "The register names no family of authorities."
+    exists = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
+    return "" if exists else "The register names no family of authorities."
+
+
+def _no_funnel(report: Report, measure: str, family: str) -> str:
+    """Why there is no funnel of a measure in a family, or nothing."""
+    if reason := _no_family(report, family):
+        return reason
+    reason = funnel(report, measure, family).reason
+    title = report.agreement.measures.at[measure, "title"]
+    return f"{title}: no funnel, since {reason}." if reason else ""
+
+
+def _texts(members: Family) -> Callable[[float], str]:
+    """What writes a figure in the family's unit."""
+    return partial(figure_text, unit=members.unit)
+
+
+def _ranges(rows: pd.DataFrame, low: str, high: str, text: Callable[[float], str]) -> pd.Series:
+    """``45.2% to 51.8%`` each, or a dash."""
+    ranges = rows[low].map(text) + " to " + rows[high].map(text)
+    return ranges.where(rows[low].notna(), "–")
 
 
 def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
     """Where the agreement's area stands in a family, and where the top quartile is heading."""
-    if said := no_family(report, family):
-        return sentence(said)
-    newest = newest_standing(report, measure, family)
+    if reason := _no_family(report, family):
+        return sentence(reason)
+    members = family_of(report, measure, family)
+    newest, figure = members.newest, _texts(members)
     if newest is None:
         return sentence(
             f"Too few figures of the {family} had come in by {day_text(report.cut_off)} to say "
             "where the top quartile begins."
         )
-    definition = report.agreement.measures.loc[measure]
-    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
-    said = standing_sentences(newest, area, unit)
-    years = standings(report, measure, family)
-    first = years[years["edge"].notna()].iloc[0]
+    text = _standing_text(newest, members)
+    first = members.standings.dropna(subset="edge").iloc[0]
     if first["period"] != newest["period"]:
-        said += (
-            f" In {first['period']} the top quartile began at {figure_text(first['edge'], unit)}."
-        )
-    ahead = family_outlook(report, measure, family, own)
-    if ahead.reason:
-        return sentence(f"{said} No forecast of the top quartile: {ahead.reason}.")
-    low, high = ahead.edge.interval(80)
-    said += (
-        f" By {ahead.edge.periods[-1]} it is forecast to begin at "
-        f"{figure_text(ahead.edge.median, unit)}, with eight in ten chances between "
-        f"{figure_text(low, unit)} and {figure_text(high, unit)}. The chance that {area} is in the "
-        f"top quartile then is {chance_text(float(ahead.chance[-1]))}."
+        text += f" In {first['period']} the top quartile began at {figure(first['edge'])}."
+    outlook = family_outlook(report, measure, family, own)
+    if outlook.reason:
+        return sentence(f"{text} No forecast of the top quartile: {outlook.reason}.")
+    low, high = outlook.edge.interval(80)
+    text += (
+        f" By {outlook.edge.periods[-1]} it is forecast to begin at {figure(outlook.edge.median)}, "
+        f"with eight in ten chances between {figure(low)} and {figure(high)}."
+        f"{_chance_sentence(members, outlook)}"
     )
-    if ahead.left_out:
-        said += f" The forecast is made without {listed(list(ahead.left_out))}: too few figures."
-    return sentence(said)
+    if outlook.left_out:
+        text += f" The forecast is made without {listed(list(outlook.left_out))}: too few figures."
+    return sentence(text)
+
+
+def _chance_sentence(members: Family, outlook: FamilyOutlook) -> str:
+    chance = chance_text(float(outlook.chance[-1]))
+    return f" The chance that {members.area} is in the top quartile then is {chance}."
+
+
+def _standing_text(row: pd.Series, members: Family) -> str:
+    """Where the agreement's area stands in its family, from a row of the standings."""
+    area, figure = members.area, _texts(members)
+    counted_of = f"{row['ranked']} of {row['family']} authorities whose figures count"
+    edge = f"top quartile begins at {figure(row['edge'])}"
+    if row["reason"]:
+        sentences = [f"Of the {counted_of}, the {edge} in {row['period']}; {row['reason']}"]
+    else:
+        shared = f", shared with {counted(row['tied'], 'other')}," if row["tied"] else ""
+        sentences = [
+            f"{area} has {with_unit(row['figure'], members.unit).strip()} for {row['period']}: "
+            f"place {row['place']:.0f}{shared} among the {counted_of}, and in the "
+            f"{_QUARTILES[row['quartile']]} quartile",
+            f"The {edge}{_distance_text(row['inside'], members.unit, area)}",
+        ]
+    if row["missing"]:
+        sentences.append(f"No figure had come in from {listed(list(row['missing']))}")
+    if row["left_out"]:
+        sentences.append(f"Left out as doubtful: {listed(list(row['left_out']))}")
+    if row["spans"]:
+        sentences.append(
+            f"Chance alone allows {figure(row['lower'])} to {figure(row['upper'])} around this "
+            "figure, and the edge of the top quartile lies within that, so which side of it the "
+            "area is on is not certain"
+        )
+    return _illustrative(row["illustrative"]) + ". ".join(sentences) + "."
+
+
+def _illustrative(illustrative: bool) -> str:
+    return "Illustrative figures. " if illustrative else ""
+
+
+def _distance_text(inside: float, unit: str, area: str) -> str:
+    if not inside:
+        return f", exactly where {area} is"
+    unit = "percentage points" if unit == "percent" else unit
+    size = with_unit(abs(inside), unit).strip()
+    if not figure_text(abs(inside), unit).strip("0."):
+        size = size.replace("0.0", "under 0.1", 1)
+    return f"; {area} is {size} {'inside' if inside > 0 else 'outside'} it"
 
 
 def family_table(report: Report, measure: str, family: str) -> Html:
     """The newest figures of a family in order, best first; those that do not count at the end."""
-    if said := no_family(report, family):
-        return sentence(said)
-    definition = report.agreement.measures.loc[measure]
-    unit, higher = figure_unit(definition), higher_is_better(definition)
-    newest = newest_standing(report, measure, family)
+    if reason := _no_family(report, family):
+        return sentence(reason)
+    members = family_of(report, measure, family)
+    newest, higher, text = members.newest, members.higher, _texts(members)
     if newest is None:
-        return sentence(f"{definition['title']}: too few figures were known.")
-    rows = family_figures(report, measure, family)
-    rows = rows[rows["period"] == newest["period"]]
-    ranked = rows[rows["left_out"] == ""].copy()
-    ranked["place"] = [place(one, ranked["figure"], higher) for one in ranked["figure"]]
-    ranked = ranked.sort_values(["place", "area"])
-    left_out = rows[rows["left_out"] != ""]
-    better = 1 if higher else -1
-    shared = ranked["place"].duplicated(keep=False)
+        return sentence(f"{members.measure['title']}: too few figures were known.")
+    rows = members.figures[members.figures["period"] == newest["period"]]
+    ranked, left_out = rows[rows["left_out"] == ""], rows[rows["left_out"] != ""]
+    figures = ranked["figure"]
+    ranked = ranked.assign(
+        place=[place(figure, figures, higher) for figure in figures],
+        quartile=[_QUARTILES[quartile(figure, figures, higher)] for figure in figures],
+        inside=(figures - newest["edge"]) * (1 if higher else -1),
+    ).sort_values(["place", "area"])
+    shared = ranked["place"].duplicated(keep=False).map({True: " =", False: ""})
     frame = pd.DataFrame(
         {
             "Authority": ranked["area"],
-            "Place": ranked["place"].astype(str) + shared.map({True: " =", False: ""}),
-            "Figure": [figure_text(value, unit) for value in ranked["figure"]],
-            "Chance allows": [
-                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
-                for low, high in zip(ranked["lower"], ranked["upper"], strict=True)
-            ],
-            "Quartile": [
-                QUARTILES[quartile(value, ranked["figure"], higher)] for value in ranked["figure"]
-            ],
-            "Inside the edge": [
-                _inside_text(value, "percentage points" if unit == "percent" else unit)
-                for value in better * (ranked["figure"] - newest["edge"])
-            ],
+            "Place": ranked["place"].astype(str) + shared,
+            "Figure": ranked["figure"].map(text),
+            "Chance allows": _ranges(ranked, "lower", "upper", text),
+            "Quartile": ranked["quartile"],
+            "Inside the edge": [_inside_text(size, members.unit) for size in ranked["inside"]],
         }
     )
     if ranked["lower"].isna().all():
         frame = frame.drop(columns="Chance allows")
-    others = [
-        {"Authority": area, "Place": f"left out: {why}", "Figure": figure_text(figure, unit)}
-        for area, why, figure in left_out[["area", "left_out", "figure"]].itertuples(index=False)
-    ] + [{"Authority": area, "Place": "no figure had come in"} for area in newest["missing"]]
-    frame = pd.concat([frame, pd.DataFrame(others)], ignore_index=True)
+    doubtful = pd.DataFrame(
+        {
+            "Authority": left_out["area"],
+            "Place": "left out: " + left_out["left_out"],
+            "Figure": left_out["figure"].map(text),
+        }
+    )
+    missing = pd.DataFrame({"Authority": newest["missing"], "Place": "no figure had come in"})
+    title = _family_title(members, bool(newest["illustrative"]))
     return table(
-        frame,
-        f"{_family_title(definition, family, bool(newest['illustrative']))}, "
-        f"{newest['period']}; the top quartile begins at {figure_text(newest['edge'], unit)}",
+        pd.concat([frame, doubtful, missing], ignore_index=True),
+        f"{title}, {newest['period']}; the top quartile begins at {text(newest['edge'])}",
         numeric=["Figure", "Chance allows", "Inside the edge"],
     )
 
 
 def standings_table(report: Report, measure: str, family: str) -> Html:
     """Year by year: where the top quartile began, and the place of the agreement's area."""
-    if said := no_family(report, family):
-        return sentence(said)
-    definition, rows = report.agreement.measures.loc[measure], standings(report, measure, family)
-    unit = figure_unit(definition)
+    if reason := _no_family(report, family):
+        return sentence(reason)
+    members = family_of(report, measure, family)
+    rows, text = members.standings, _texts(members)
+    places = [
+        "–" if pd.isna(row.place) else f"{row.place:.0f} of {row.ranked}"
+        for row in rows.itertuples()
+    ]
     frame = pd.DataFrame(
         {
             "Period": rows["period"],
-            "Our figure": [figure_text(value, unit) for value in rows["figure"]],
-            "Top quartile begins at": [figure_text(value, unit) for value in rows["edge"]],
-            "Place": [
-                "–" if pd.isna(row.place) else f"{row.place:.0f} of {row.ranked}"
-                for row in rows.itertuples()
-            ],
-            "Quartile": rows["quartile"].map(QUARTILES),
+            "Our figure": rows["figure"].map(text),
+            "Top quartile begins at": rows["edge"].map(text),
+            "Place": places,
+            "Quartile": rows["quartile"].map(_QUARTILES),
             "No figure from": [listed(list(names)) or "–" for names in rows["missing"]],
             "Left out": [listed(list(names)) or "–" for names in rows["left_out"]],
             "Note": rows["reason"],
         }
     )
-    return table(
-        frame,
-        f"{_family_title(definition, family, bool(rows['illustrative'].any()))}, by year",
-        numeric=["Our figure", "Top quartile begins at"],
-        folded=True,
-    )
+    title = _family_title(members, bool(rows["illustrative"].any()))
+    numeric = ["Our figure", "Top quartile begins at"]
+    return table(frame, f"{title}, by year", numeric=numeric, folded=True)
 
 
-def _family_title(definition: pd.Series, family: str, illustrative: bool) -> str:
+def _family_title(members: Family, illustrative: bool) -> str:
     mark = " (illustrative figures)" if illustrative else ""
-    return f"{definition['title']}: our place in the {family}{mark}"
+    return f"{members.measure['title']}: our place in the {members.name}{mark}"
 
 
 def _inside_text(value: float, unit: str) -> str:
     """How far inside the edge: ``+4.4``, ``−0.7``; too little for its decimals in words."""
     if abs(value) < 1e-9:
         return "on it"
-    text = figure_text(abs(value), unit)
+    text = figure_text(abs(value), "percentage points" if unit == "percent" else unit)
     if not text.strip("0."):
         return "just inside" if value > 0 else "just outside"
     return f"{'+' if value > 0 else '−'}{text}"
 
 
-#: The quartiles, best first.
-QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
-
-
-def points_text(size: float, unit: str) -> str:
-    """A difference in a unit: ``0.8 percentage points``, ``12 casualties``."""
-    unit = "percentage points" if unit == "percent" else unit
-    text = with_unit(abs(size), unit).strip()
-    if size and not figure_text(abs(size), unit).strip("0."):
-        return text.replace("0.0", "under 0.1", 1)
-    return text
-
-
-def standing_sentences(row: pd.Series, area: str, unit: str) -> str:
-    """Where the agreement's area stands in its family."""
-    made_up = "Illustrative figures. " if row["illustrative"] else ""
-    edge = figure_text(row["edge"], unit)
-    counted_of = f"{row['ranked']} of {row['family']} authorities whose figures count"
-    if row["reason"]:
-        said = [
-            f"Of the {counted_of}, the top quartile begins at {edge} in {row['period']}; "
-            f"{row['reason']}"
-        ]
-    else:
-        shared = f", shared with {counted(row['tied'], 'other')}," if row["tied"] else ""
-        said = [
-            f"{area} has {with_unit(row['figure'], unit).strip()} for {row['period']}: place "
-            f"{row['place']:.0f}{shared} among the {counted_of}, and in the "
-            f"{QUARTILES[row['quartile']]} quartile",
-            f"The top quartile begins at {edge}{_distance_text(row['inside'], unit, area)}",
-        ]
-    if row["missing"]:
-        said.append(f"No figure had come in from {listed(list(row['missing']))}")
-    if row["left_out"]:
-        said.append(f"Left out as doubtful: {listed(list(row['left_out']))}")
-    if row["spans"]:
-        said.append(
-            f"Chance alone allows {figure_text(row['lower'], unit)} to "
-            f"{figure_text(row['upper'], unit)} around this figure, and the edge of the top "
-            "quartile lies within that, so which side of it the area is on is not certain"
-        )
-    return made_up + ". ".join(said) + "."
-
-
-def _distance_text(inside: float, unit: str, area: str) -> str:
-    if not inside:
-        return f", exactly where {area} is"
-    return f"; {area} is {points_text(inside, unit)} {'inside' if inside > 0 else 'outside'} it"
-
-
 def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
     """A family over time: each authority, and where the top quartile begins and is heading."""
-    if said := no_family(report, family):
-        return only_words(said)
-    definition = report.agreement.measures.loc[measure]
-    unit, area = figure_unit(definition), report.agreement.settings.agreement.area
-    edges = standings(report, measure, family)
-    edges = edges[edges["edge"].notna()]
-    if edges.empty:
-        return only_words(
-            f"{definition['title']}: too few figures had come in by {day_text(report.cut_off)}."
-        )
-    figures = family_figures(report, measure, family)
-    figures = figures[figures["left_out"] == ""]
-    ahead = family_outlook(report, measure, family, own)
+    if reason := _no_family(report, family):
+        return only_words(reason)
+    members = family_of(report, measure, family)
+    area, figures, text = members.area, members.ranked, _texts(members)
+    if members.newest is None:
+        day = day_text(report.cut_off)
+        return only_words(f"{members.measure['title']}: too few figures had come in by {day}.")
+    outlook = family_outlook(report, measure, family, own)
+    data = _drawn(members, outlook)
     with new_figure(8, 4.6) as (drawing, axes):
         drawing.subplots_adjust(left=0.1, right=0.76, top=0.95, bottom=0.12)
         others = figures[figures["area"] != area]
         for _, line in others.groupby("area"):
-            axes.plot(line["period_end"], line["figure"], color=GREY, linewidth=0.8, alpha=0.6)
+            axes.plot("period_end", "figure", data=line, color=GREY, linewidth=0.8, alpha=0.6)
         last = others[others["period_end"] == others["period_end"].max()]
-        low = last.loc[last["figure"].idxmin()]
-        labels: Labels = [(low["figure"], low["period_end"], "Other authorities", GREY)]
-        labels += _draw_edge(axes, edges, ahead, unit)
-        labels += _draw_own(axes, figures[figures["area"] == area], ahead, area, unit)
+        lowest = last.loc[last["figure"].idxmin()]
+        labels: Labels = [(lowest["figure"], lowest["period_end"], "Other authorities", GREY)]
+        for name, title, colour in ((_EDGE, "Top quartile", TEAL), (area, area, BLUE)):
+            rows = data[data["area"] == name]
+            if len(rows):
+                _draw_with_forecast(axes, rows, colour)
+                figure, end = rows.iloc[-1][["figure", "period_end"]]
+                labels.append((figure, end, f"{title} {text(figure)}", colour))
         axes.margins(x=0.03, y=0.08)
         label_ends(axes, labels)
         mark_years(axes, year_step(axes))
-        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        axes.yaxis.set_major_formatter(lambda value, _: text(value))
         svg = as_svg(drawing)
-    data = pd.concat(
-        [
-            figures[["area", "period", "figure"]],
-            edges[["period", "edge"]].set_axis(["period", "figure"], axis=1).assign(area=_EDGE),
-            *(
-                one.fan()[["period", "median", "low_80", "high_80"]]
-                .rename(columns={"median": "figure"})
-                .assign(area=name)
-                for name, one in ((_EDGE, ahead.edge), (area, ahead.own))
-                if not ahead.reason
-            ),
-        ],
-        ignore_index=True,
-    )
-    alt = _family_alt(definition, edges, ahead, area, unit, family)
-    return Chart(svg, alt, data, _family_shown(data, unit))
+    return Chart(svg, _family_alt(members, outlook), data, _family_numbers(data, text))
 
 
-def _family_shown(data: pd.DataFrame, unit: str) -> pd.DataFrame:
+def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
+    """Figures, edges and what is forecast of both, one row each; a forecast has its range."""
+    edges = members.standings.dropna(subset="edge")
+    frames = [members.ranked, edges.assign(area=_EDGE, figure=edges["edge"])]
+    if not outlook.reason:
+        for area, forecast in ((_EDGE, outlook.edge), (members.area, outlook.own)):
+            frames.append(forecast.fan().rename(columns={"median": "figure"}).assign(area=area))
+    columns = ["area", "period", "period_end", "figure", "low_80", "high_80"]
+    return pd.concat(frames, ignore_index=True).reindex(columns=columns)
+
+
+def _draw_with_forecast(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    """Draw figures, and from the last one on the middle and range of their forecast."""
+    known, fan = rows[rows["low_80"].isna()], rows[rows["low_80"].notna()]
+    style: dict[str, Any] = {"linestyle": (0, (5, 2)), "linewidth": 2.2}
+    if colour == BLUE:
+        style = {"marker": "o", "linewidth": 2.6, "markersize": 6}
+    axes.plot("period_end", "figure", data=known, color=colour, **style)
+    if fan.empty:
+        return
+    ahead = pd.concat([known[-1:], fan])
+    if colour == TEAL:
+        low, high = (ahead[end].fillna(ahead["figure"]) for end in ("low_80", "high_80"))
+        axes.fill_between(ahead["period_end"], low, high, color=TEAL, alpha=0.25, linewidth=0)
+    axes.plot("period_end", "figure", data=ahead, color=colour, linestyle=":", linewidth=2)
+    if colour == BLUE:
+        bars = [fan["figure"] - fan["low_80"], fan["high_80"] - fan["figure"]]
+        style = {"fmt": "o", "markerfacecolor": "white", "capsize": 5, "linewidth": 1.5}
+        axes.errorbar(fan["period_end"], fan["figure"], yerr=bars, color=BLUE, **style)
+
+
+def _family_numbers(data: pd.DataFrame, text: Callable[[float], str]) -> pd.DataFrame:
     """A row an area, a column a year; what is forecast stands with its range."""
-    texts = [
-        figure_text(row.figure, unit)
-        if pd.isna(row.low_80)
-        else f"{figure_text(row.figure, unit)} "
-        f"({figure_text(row.low_80, unit)} to {figure_text(row.high_80, unit)})"
-        for row in data.reindex(columns=["figure", "low_80", "high_80"]).itertuples()
-    ]
-    long = data[["area", "period"]].assign(text=texts)
-    wide = long.pivot(index="area", columns="period", values="text")
-    wide = wide.loc[long["area"].unique(), sorted(long["period"].unique())]
+    texts, ranges = data["figure"].map(text), _ranges(data, "low_80", "high_80", text)
+    texts = texts.where(data["low_80"].isna(), texts + " (" + ranges + ")")
+    wide = data.assign(text=texts).pivot(index="area", columns="period", values="text")
+    wide = wide.loc[data["area"].unique(), sorted(data["period"].unique())]
     return wide.fillna("–").reset_index(names="Area").rename_axis(columns=None)
 
 
-#: What the edge is called in charts and their data.
-_EDGE = "Top quartile begins"
-
-
-def _draw_edge(axes: Axes, edges: pd.DataFrame, ahead: FamilyOutlook, unit: str) -> Labels:
-    """Where the top quartile began, dashed, and the shaded range of where it will."""
-    newest = edges.iloc[-1]
-    axes.plot(edges["period_end"], edges["edge"], color=TEAL, linestyle=(0, (5, 2)), linewidth=2.2)
-    if ahead.reason:
-        text = f"Top quartile {figure_text(newest['edge'], unit)}"
-        return [(newest["edge"], newest["period_end"], text, TEAL)]
-    fan = ahead.edge.fan()
-    ends = [newest["period_end"], *fan["period_end"]]
-    axes.fill_between(
-        ends,
-        [newest["edge"], *fan["low_80"]],
-        [newest["edge"], *fan["high_80"]],
-        color=TEAL,
-        alpha=0.25,
-        linewidth=0,
-    )
-    axes.plot(ends, [newest["edge"], *fan["median"]], color=TEAL, linestyle=":", linewidth=2)
-    due = fan.iloc[-1]
-    text = f"Top quartile {figure_text(due['median'], unit)}"
-    return [(due["median"], due["period_end"], text, TEAL)]
-
-
-def _draw_own(axes: Axes, own: pd.DataFrame, ahead: FamilyOutlook, area: str, unit: str) -> Labels:
-    """The own area's line, heavier and with points, and bars for eight in ten chances."""
-    if own.empty:
-        return []
-    axes.plot(own["period_end"], own["figure"], "o-", color=BLUE, linewidth=2.6, markersize=6)
-    last = own.iloc[-1]
-    if ahead.reason:
-        text = f"{area} {figure_text(last['figure'], unit)}"
-        return [(last["figure"], last["period_end"], text, BLUE)]
-    fan = ahead.own.fan()
-    axes.plot(
-        [last["period_end"], *fan["period_end"]],
-        [last["figure"], *fan["median"]],
-        color=BLUE,
-        linestyle=":",
-        linewidth=2,
-    )
-    axes.errorbar(
-        fan["period_end"],
-        fan["median"],
-        yerr=[fan["median"] - fan["low_80"], fan["high_80"] - fan["median"]],
-        fmt="o",
-        color=BLUE,
-        markerfacecolor="white",
-        capsize=5,
-        linewidth=1.5,
-    )
-    due = fan.iloc[-1]
-    text = f"{area} {figure_text(due['median'], unit)}"
-    return [(due["median"], due["period_end"], text, BLUE)]
-
-
-def _family_alt(
-    definition: pd.Series,
-    edges: pd.DataFrame,
-    ahead: FamilyOutlook,
-    area: str,
-    unit: str,
-    family: str,
-) -> str:
-    made_up = "Illustrative figures. " if edges["illustrative"].any() else ""
+def _family_alt(members: Family, outlook: FamilyOutlook) -> str:
+    edges, figure = members.standings.dropna(subset="edge"), _texts(members)
     first, newest = edges.iloc[0], edges.iloc[-1]
-    said = (
-        f"{made_up}Line chart of {definition['title']}: each authority of the {family}, up to "
-        f"{newest['period']}. The dashed line is where the top quartile begins: "
-        f"{figure_text(first['edge'], unit)} in {first['period']}"
+    text = (
+        f"{_illustrative(edges['illustrative'].any())}Line chart of {members.measure['title']}: "
+        f"each authority of the {members.name}, up to {newest['period']}. The dashed line is where "
+        f"the top quartile begins: {figure(first['edge'])} in {first['period']}"
     )
     if len(edges) > 1:
-        said += f", {figure_text(newest['edge'], unit)} in {newest['period']}"
+        text += f", {figure(newest['edge'])} in {newest['period']}"
     if pd.notna(newest["figure"]):
-        said += f". The heavy line is {area}, the latest {figure_text(newest['figure'], unit)}"
-    if ahead.reason:
-        return f"{said}. No forecast: {ahead.reason}."
-    low, high = ahead.edge.interval(80)
-    own_low, own_high = ahead.own.interval(80)
+        text += f". The heavy line is {members.area}, the latest {figure(newest['figure'])}"
+    if outlook.reason:
+        return f"{text}. No forecast: {outlook.reason}."
+    low, high = map(figure, outlook.edge.interval(80))
+    own_low, own_high = map(figure, outlook.own.interval(80))
     return (
-        f"{said}. The shaded forecast of the top quartile for {ahead.edge.periods[-1]} has its "
-        f"middle at {figure_text(ahead.edge.median, unit)}, eight in ten chances between "
-        f"{figure_text(low, unit)} and {figure_text(high, unit)}; that of {area}, drawn as bars, "
-        f"{figure_text(ahead.own.median, unit)}, between {figure_text(own_low, unit)} and "
-        f"{figure_text(own_high, unit)}. The chance that {area} is in the top quartile then is "
-        f"{chance_text(float(ahead.chance[-1]))}."
+        f"{text}. The shaded forecast of the top quartile for {outlook.edge.periods[-1]} has its "
+        f"middle at {figure(outlook.edge.median)}, eight in ten chances between {low} and {high}; "
+        f"that of {members.area}, drawn as bars, {figure(outlook.own.median)}, between {own_low} "
+        f"and {own_high}.{_chance_sentence(members, outlook)}"
+    )
+
+
+def funnel_table(report: Report, measure: str, family: str) -> Html:
+    """Each authority's figure beside what chance allows for its number of cases."""
+    if reason := _no_funnel(report, measure, family):
+        return sentence(reason)
+    members, result = family_of(report, measure, family), funnel(report, measure, family)
+    rows = result.units.sort_values("denominator")
+    frame = pd.DataFrame(
+        {
+            "Authority": rows["area"],
+            "Counted": rows["numerator"].map("{:,.10g}".format),
+            "Counted among": rows["denominator"].map("{:,.10g}".format),
+            **_funnel_columns(rows, members),
+            "Beyond": rows["outside"].replace("", "–"),
+        }
+    )
+    mark = " (illustrative figures)" if result.illustrative else ""
+    caption = (
+        f"{members.measure['title']}, {result.period}: what chance allows around the family's mean "
+        f"of {figure_text(result.mean, members.unit)}{mark}"
+    )
+    return table(frame, caption, numeric=list(frame.columns[1:-1]), folded=True)
+
+
+def _funnel_columns(units: pd.DataFrame, members: Family) -> dict[str, pd.Series]:
+    text = _texts(members)
+    return {
+        "Figure": units["figure"].map(text),
+        "95% limits": _ranges(units, "low_95", "high_95", text),
+        "99.8% limits": _ranges(units, "low_99.8", "high_99.8", text),
+    }
+
+
+def funnel_words(report: Report, measure: str, family: str) -> Html:
+    """How many authorities differ from the family's mean by more than chance allows, and which."""
+    if reason := _no_funnel(report, measure, family):
+        return sentence(reason)
+    members, result = family_of(report, measure, family), funnel(report, measure, family)
+    area, rows = members.area, result.units.set_index("area")
+    text = (
+        f"{_illustrative(result.illustrative)}In {result.period} the mean of the family is "
+        f"{with_unit(result.mean, members.unit)}, all cases taken together. "
+    )
+    if area in rows.index:
+        outside = rows.at[area, "outside"]
+        where = f"{outside} of" if outside else "within"
+        figure = figure_text(rows.at[area, "figure"], members.unit)
+        text += f"{area}, at {figure}, is {where} what chance allows. "
+    else:
+        text += f"No figure of {area} is in it. "
+    far = rows.loc[rows["outside"].str.endswith("99.8%"), "outside"]
+    named = [f"{name} ({outside.split()[0]})" for name, outside in far.items()]
+    text += (
+        "Chance alone would put about one authority in twenty beyond the 95% limits and hardly any "
+        f"beyond the 99.8% limits. Here it is {(rows['outside'] != '').sum()} of {len(rows)} and "
+        f"{len(far)} of {len(rows)}{': ' if named else ''}{listed(named)}."
+    )
+    if result.overdispersed:
+        text += " So more than chance sets these authorities apart."
+    return sentence(text)
+
+
+def funnel_chart(report: Report, measure: str, family: str) -> Chart:
+    """A family's figures by their number of cases, within what chance allows around the mean."""
+    if reason := _no_funnel(report, measure, family):
+        return only_words(reason)
+    members, result = family_of(report, measure, family), funnel(report, measure, family)
+    units, text = result.units, _texts(members)
+    with new_figure(8, 4.6) as (drawing, axes):
+        drawing.subplots_adjust(left=0.1, right=0.84, top=0.95, bottom=0.14)
+        axes.axhline(result.mean, color=GREY, linewidth=1.5)
+        cases, end = result.curve["denominator"], result.curve.iloc[-1]
+        labels: Labels = [(result.mean, end["denominator"], "Mean", GREY)]
+        for percent, style in (("95", (0, (5, 3))), ("99.8", "-")):
+            for limit in (f"low_{percent}", f"high_{percent}"):
+                axes.plot(cases, result.curve[limit], color=GREY, linestyle=style, linewidth=1)
+            labels.append((end[limit], end["denominator"], f"{percent}% limits", GREY))
+        _draw_units(axes, units, members.area)
+        _name_points(axes, result, members.area)
+        axes.margins(x=0.03, y=0.06)
+        label_ends(axes, labels)
+        axes.set_xlabel("Number of cases that each figure is made of")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.yaxis.set_major_formatter(lambda value, _: text(value))
+        svg = as_svg(drawing)
+    shown = pd.DataFrame(
+        {
+            "Area": units["area"],
+            "Cases": [figure_text(cases, "") for cases in units["denominator"]],
+            **_funnel_columns(units, members),
+            "Outside": units["outside"].replace("", "–"),
+        }
+    )
+    return Chart(svg, _funnel_alt(members, result), units, shown)
+
+
+def _draw_units(axes: Axes, units: pd.DataFrame, area: str) -> None:
+    """A point for each authority, its marker and colour by how far out it is."""
+    beyond = units["outside"].str.split().str[-1].fillna("").mask(units["area"] == area, "own")
+    marks = {"": ("o", GREY), "95%": ("^", ORANGE), "99.8%": ("s", PINK), "own": ("D", BLUE)}
+    for group, (marker, colour) in marks.items():
+        rows = units[beyond == group]
+        style = {"color": colour, "markersize": 8, "markerfacecolor": colour if group else "white"}
+        axes.plot(rows["denominator"], rows["figure"], marker, **style)
+
+
+def _name_points(axes: Axes, result: Funnel, area: str) -> None:
+    """The own area's name, and those of the authorities beyond the widest limits."""
+    units, cases = result.units, result.units["denominator"]
+    named = (units["area"] == area) | units["outside"].str.endswith("99.8%")
+    for _, row in units[named].iterrows():
+        own, above = row["area"] == area, row["figure"] > result.mean
+        right = row["denominator"] <= (cases.min() + cases.max()) / 2
+        if own:
+            # Others may be near, so its name goes where fewer of them are.
+            near = (cases - row["denominator"]).abs() < (cases.max() - cases.min()) / 4
+            figures = units.loc[near, "figure"]
+            above = (figures > row["figure"]).sum() < (figures < row["figure"]).sum()
+        axes.annotate(
+            row["area"],
+            (row["denominator"], row["figure"]),
+            (0, 9 if above else -9),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="bottom" if above else "top",
+            fontsize=11,
+            color=BLUE if own else PINK,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )
+
+
+def _funnel_alt(members: Family, result: Funnel) -> str:
+    units, text, area = result.units, _texts(members), members.area
+    beyond = units[units["outside"] != ""]
+    named = ", ".join(beyond["area"] + " " + beyond["outside"])
+    own = units.loc[units["area"] == area, "figure"]
+    ours = f" {area} is at {text(own.iloc[0])}." if len(own) else ""
+    return (
+        f"{_illustrative(result.illustrative)}Funnel plot of {members.measure['title']}, "
+        f"{result.period}: {len(units)} authorities by number of cases, around their mean of "
+        f"{text(result.mean)}, with 95% limits (dashed) and 99.8% limits.{ours} Beyond the limits: "
+        f"{named or 'none'}."
     )

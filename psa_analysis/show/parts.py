@@ -1,349 +1,230 @@
-"""Places: what districts, schools and other parts add, and what if one were better."""
+"""Parts: what districts, schools and other parts add, and what if one were better."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from psa_analysis.analysis.hotspots import SURE, Hotspots, compared_parts
 from psa_analysis.analysis.parts import (
     AVERAGE,
     REST,
-    SURE,
     Decomposition,
-    Hotspots,
-    decompose,
-    hotspots,
-    what_if,
+    WhatIf,
+    decomposition,
+    scenario,
 )
-from psa_analysis.findings import shorten
+from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
-from psa_analysis.report import Report
+from psa_analysis.report import Report, memoised, own_readings
 from psa_analysis.show.chart import BLUE, GREY, PINK, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, sentence, table
-from psa_analysis.words import chance_text, counted, difference_text, figure_text, listed, with_unit
+from psa_analysis.words import (
+    are,
+    chance_text,
+    counted,
+    difference_text,
+    figure_text,
+    listed,
+    with_unit,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
-def contributions_words(report: Report, measure: str, kind: str | None = None) -> Html:
-    """Which parts make up the gap to the target, and what the change came from, in words."""
-    apart = decompose(report, measure, kind)
-    if apart.reason:
-        return _no_parts(measure, apart.reason)
-    definition = report.agreement.measures.loc[measure]
-    unit, title = str(definition["unit"]), definition["title"]
-    parts = apart.table[apart.table["part"] != REST]
-    made_up = " (illustrative)" if apart.illustrative else ""
-    said = [
-        f"{title}, {apart.period}: {with_unit(_number(apart.level), unit)}, made up of "
-        f"{counted(len(parts), apart.kind)}{made_up}"
-    ]
-    if apart.target is not None and parts["gap"].notna().all():
-        said += _gap_words(apart, parts, unit, str(definition["polarity"]))
-    if apart.since:
-        said.append(_change_words(apart, unit, rate_factor(unit) is not None))
-    rest = apart.table[apart.table["part"] == REST]
-    if len(rest):
-        adds = difference_text(_number(rest["level"].iloc[0]), unit)
-        said.append(f"What the parts do not hold adds {adds} to the reading")
-    if apart.missing:
-        said.append(f"Without a figure, and so no part of this: {listed(list(apart.missing))}")
-    return sentence(". ".join(said) + ".")
+#: Colour and shape of a part that is short of what is expected, or as good or better.
+_PART_MARKS = {"short": (PINK, "s"), "not short": (BLUE, "o"), "may be chance": (GREY, "D")}
 
 
-def _gap_words(apart: Decomposition, parts: pd.DataFrame, unit: str, polarity: str) -> list[str]:
-    """How far the whole is from the target, and the parts that most of it comes from."""
-    assert apart.level is not None
-    assert apart.target is not None
-    gap, sign = apart.level - apart.target, 1 if polarity == "higher" else -1
-    target = with_unit(_number(apart.target), unit)
-    if sign * gap >= 0:
-        return [f"The target of {target} is reached"]
-    short = parts[sign * parts["gap"].astype(float) < 0]
-    most = (sign * short["gap"].astype(float)).sort_values(kind="stable").index[:3]
-    names = [
-        f"{_part_name(name)} with {difference_text(abs(_number(value)), unit, signed=False)}"
-        for name, value in short.loc[most, ["part", "gap"]].itertuples(index=False)
-    ]
-    size = difference_text(abs(_number(gap)), unit, signed=False, named=True)
-    said = [f"That is {size} {'below' if gap < 0 else 'above'} the target of {target}"]
-    if names:
-        one = len(names) == 1
-        largest = f"The largest {'part' if one else 'parts'} of this gap {'is' if one else 'are'}"
-        parts_text, are = counted(len(parts), apart.kind), "is" if len(short) == 1 else "are"
-        said.append(
-            f"{largest} {listed(names)}; {len(short)} of {parts_text} {are} short of the target"
-        )
-    return said
+@memoised
+def decompose(report: Report, measure: str) -> Decomposition:
+    """Take a measure apart at the newest period whose parts had come in by the cut-off."""
+    measures = report.agreement.measures.index
+    if measure not in measures:
+        raise KeyError(f"there is no measure '{measure}'. {did_you_mean(measure, measures)}")
+    readings = own_readings(report, measure)
+    return decomposition(measure, report.agreement, report.observations, report.known, readings)
 
 
-def _change_words(apart: Decomposition, unit: str, rate: bool) -> str:
-    """Which way the whole moved, and for a rate how far its parts moved or their sizes did."""
-    assert apart.level is not None
-    assert apart.before is not None
-    change = apart.level - apart.before
-    if not change:
-        return f"It is the same as in {apart.since}"
-    size = difference_text(abs(_number(change)), unit, signed=False, named=True)
-    text = f"Since {apart.since} it has {'risen' if change > 0 else 'fallen'} by {size}"
-    if not rate:
-        return text
-    within, mix = (
-        difference_text(_number(apart.table[name].sum()), unit) for name in ("within", "mix")
-    )
-    parts = counted(2, apart.kind).removeprefix("2 ")
-    return f"{text}: {within} because the rates of the {parts} moved, {mix} because their sizes did"
+@memoised
+def hotspots(report: Report, measure: str) -> Hotspots:
+    """Where parts are better or worse than the whole after allowing for chance.
+
+    A count has nothing that it is of, so its change since another period is looked at: of all the
+    events of both periods, the share that fell into the later one.
+    """
+    decomposed = decompose(report, measure)
+    return compared_parts(decomposed, report.agreement.measures.loc[measure])
 
 
-def _number(value: Any) -> float:
-    """An exact fraction, or nothing, as a number."""
-    return float("nan") if value is None or pd.isna(value) else float(value)
+def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> WhatIf:
+    """What the whole's reading and the chance of its target would be if parts were elsewhere.
+
+    Notes
+    -----
+    Every draw of the due reading is moved by the same number of points, since what the parts gain
+    comes on top of whatever the others do; none goes beyond 0 or 100 per cent.
+    """
+    decomposed, definition = decompose(report, measure), report.agreement.measures.loc[measure]
+    return scenario(decomposed, definition, changes, report.outlooks.get(measure))
+
+
+def _not_by_part(measure: str, reason: str) -> Html:
+    return sentence(f"{measure} is not shown by part: {reason}.")
 
 
 def _part_name(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _no_parts(measure: str, reason: str) -> Html:
-    return sentence(f"{measure} is not shown by part: {reason}.")
+def _size_text(size: float, unit: str) -> str:
+    """A difference without its sign: ``2.3 percentage points``."""
+    return difference_text(abs(size), unit, signed=False, named=True)
 
 
-def contributions_table(report: Report, measure: str, kind: str | None = None) -> Html:
-    """What each part adds to the reading, its change and its gap; the whole stands last."""
-    apart = decompose(report, measure, kind)
-    if apart.reason:
-        return _no_parts(measure, apart.reason)
-    definition = report.agreement.measures.loc[measure]
-    unit, rate = str(definition["unit"]), rate_factor(definition["unit"]) is not None
-    titles = report.agreement.measures["title"].to_dict()
-    by = apart.table["gap" if apart.target is not None else "level"].map(_number)
-    order = by.mul(1 if definition["polarity"] == "higher" else -1).sort_values(kind="stable").index
-    order = [
-        *order[apart.table.loc[order, "part"] != REST],
-        *order[apart.table.loc[order, "part"] == REST],
+def _illustrative(decomposed: Decomposition) -> str:
+    return " (illustrative)" if decomposed.illustrative else ""
+
+
+def contributions_words(report: Report, measure: str) -> Html:
+    """Which parts make up the gap to the target, and what the change came from, in words."""
+    decomposed = decompose(report, measure)
+    if decomposed.reason:
+        return _not_by_part(measure, decomposed.reason)
+    definition, parts = report.agreement.measures.loc[measure], decomposed.named
+    unit = str(definition["unit"])
+    sentences = [
+        f"{definition['title']}, {decomposed.period}: {with_unit(decomposed.level, unit)}, made up "
+        f"of {counted(len(parts), decomposed.kind)}{_illustrative(decomposed)}"
     ]
-    sums = ["level", "change", "within", "mix", "gap", "gap_to_path"]
-    whole = {
-        name: apart.table[name].sum() if apart.table[name].notna().all() else None for name in sums
-    }
-    whole |= {name: apart.whole[name] for name in ("numerator", "denominator", "numerator_before")}
-    whole |= {"part": report.agreement.settings.agreement.area, "rate": apart.level}
-    rows = pd.concat([apart.table.loc[order], pd.DataFrame([whole], dtype=object)])
+    if parts["gap"].notna().all():
+        sentences += _gap_sentences(decomposed, unit, str(definition["polarity"]))
+    if decomposed.since:
+        sentences.append(_change_text(decomposed, unit))
+    rest = decomposed.table.loc[decomposed.table["part"] == REST, "level"]
+    if len(rest):
+        adds = difference_text(rest.iloc[0], unit)
+        sentences.append(f"What the parts do not hold adds {adds} to the reading")
+    if decomposed.missing:
+        missing = listed(list(decomposed.missing))
+        sentences.append(f"Without a figure, and so no part of this: {missing}")
+    return sentence(". ".join(sentences) + ".")
+
+
+def _gap_sentences(decomposed: Decomposition, unit: str, polarity: str) -> list[str]:
+    """How far the whole is from the target, and the parts that most of it comes from."""
+    parts, better = decomposed.named, 1 if polarity == "higher" else -1
+    target, gap = with_unit(decomposed.target, unit), decomposed.level - decomposed.target
+    if better * gap >= 0:
+        return [f"The target of {target} is reached"]
+    size, side = _size_text(gap, unit), "below" if gap < 0 else "above"
+    sentences = [f"That is {size} {side} the target of {target}"]
+    short = parts[better * parts["gap"] < 0]
+    largest = short.loc[(better * short["gap"]).sort_values(kind="stable").index[:3]]
+    names = [
+        f"{_part_name(row.part)} with {difference_text(abs(row.gap), unit, signed=False)}"
+        for row in largest.itertuples()
+    ]
+    if names:
+        noun = counted(len(names), "part").split()[1]
+        sentences.append(
+            f"The largest {noun} of this gap {are(len(names))} {listed(names)}; {len(short)} of "
+            f"{counted(len(parts), decomposed.kind)} {are(len(short))} short of the target"
+        )
+    return sentences
+
+
+def _change_text(decomposed: Decomposition, unit: str) -> str:
+    """Which way the whole moved, and for a rate how far its parts moved or their sizes did."""
+    change = decomposed.level - decomposed.before
+    if not change:
+        return f"It is the same as in {decomposed.since}"
+    verb = "risen" if change > 0 else "fallen"
+    text = f"Since {decomposed.since} it has {verb} by {_size_text(change, unit)}"
+    if rate_factor(unit) is None:
+        return text
+    within, mix = (
+        difference_text(decomposed.table[name].sum(), unit) for name in ("within", "mix")
+    )
+    parts = counted(2, decomposed.kind).removeprefix("2 ")
+    return f"{text}: {within} because the rates of the {parts} moved, {mix} because their sizes did"
+
+
+def contributions_table(report: Report, measure: str) -> Html:
+    """What each part adds to the reading, its change and its gap; the whole stands last."""
+    decomposed = decompose(report, measure)
+    if decomposed.reason:
+        return _not_by_part(measure, decomposed.reason)
+    definition, since = report.agreement.measures.loc[measure], decomposed.since
+    unit = str(definition["unit"])
+    rate = rate_factor(unit) is not None
+    by = decomposed.table["level" if np.isnan(decomposed.target) else "gap"]
+    rows = decomposed.table.assign(
+        last=decomposed.table["part"] == REST,
+        order=by if definition["polarity"] == "higher" else -by,
+    ).sort_values(["last", "order"], kind="stable")
+    whole = (
+        rows[["level", "change", "within", "mix", "gap", "gap_to_path"]].sum(skipna=False).round(11)
+    )
+    whole = pd.concat([whole, decomposed.whole[["numerator", "denominator", "numerator_before"]]])
+    whole["part"], whole["rate"] = report.agreement.settings.agreement.area, decomposed.level
+    rows = pd.concat([rows, whole.to_frame().T.infer_objects()], ignore_index=True)
+    based = rows["denominator"].notna().any()
+    titles = report.agreement.measures["title"].to_dict()
     frame = pd.DataFrame({"Part": [_part_name(titles.get(name, name)) for name in rows["part"]]})
     shown = {"numerator": "Counted"}
-    if rows["denominator"].notna().any():
+    if based:
         shown["denominator"] = "Of" if rate else "In the base year"
-    elif apart.since:
-        shown["numerator_before"] = f"In {apart.since}"
+    elif since:
+        shown["numerator_before"] = f"In {since}"
     for column, heading in shown.items():
-        frame[heading] = [figure_text(_number(value), "") for value in rows[column]]
-    if rows["denominator"].notna().any():
-        frame["Its reading"] = [figure_text(_number(value), unit) for value in rows["rate"]]
+        frame[heading] = [figure_text(value, "") for value in rows[column]]
+    if based:
+        frame["Its reading"] = [figure_text(value, unit) for value in rows["rate"]]
     headings = {"level": "Adds to the reading"}
-    if apart.since and (rate or apart.before):
-        headings["change"] = f"Adds to the change since {apart.since}"
-    if apart.since and rate:
+    if since and (rate or decomposed.before):
+        headings["change"] = f"Adds to the change since {since}"
+    if since and rate:
         headings |= {"within": "of it by its own rate", "mix": "of it by its size"}
-    headings |= {
-        "gap": "Adds to the gap to the target",
-        "gap_to_path": "Adds to the gap to the plan",
-    }
+    headings["gap"] = "Adds to the gap to the target"
+    headings["gap_to_path"] = "Adds to the gap to the plan"
     for column, heading in headings.items():
         if rows[column].notna().any():
-            frame[heading] = [difference_text(_number(value), unit) for value in rows[column]]
-    made_up = " (illustrative)" if apart.illustrative else ""
-    caption = f"{definition['title']} by {apart.kind}, {apart.period}{made_up}"
+            frame[heading] = [difference_text(value, unit) for value in rows[column]]
+    mark = _illustrative(decomposed)
+    caption = f"{definition['title']} by {decomposed.kind}, {decomposed.period}{mark}"
     return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
 
 
-def hotspots_words(report: Report, measure: str, kind: str | None = None) -> Html:
-    """Which parts are better or worse than the whole after allowing for chance, in words."""
-    found = hotspots(report, measure, kind)
-    if found.reason:
-        return sentence(f"The parts of {measure} are not compared: {found.reason}.")
-    area, apart = report.agreement.settings.agreement.area, found.decomposition
-    said, told = [], 0
-    higher = report.agreement.measures.at[measure, "polarity"] == "higher"
-    rows = found.table[::-1] if higher else found.table
-    for words, mine in (
-        ("worse", rows["chance_worse"] >= SURE),
-        ("better", rows["chance_worse"] <= 1 - SURE),
-    ):
-        names = [_part_name(name) for name in rows.loc[mine, "part"]]
-        told += len(names)
-        if names:
-            verb = "is" if len(names) == 1 else "are"
-            said.append(f"{listed(names)} {verb} {words} than {area}")
-    if told < len(rows):
-        rest = "the other " if said else "all "
-        rest += counted(len(rows) - told, apart.kind)
-        said.append(f"For {rest} chance may explain the difference")
-    spread = difference_text(found.spread, found.unit, signed=False, named=True)
-    return sentence(
-        f"{_hotspots_title(report, found)}: {area} stands at {with_unit(found.whole, found.unit)}, "
-        f"and a {apart.kind} is called worse or better where its range of 95 in 100 chances leaves "
-        f"that out. {'. '.join(said)}. Beyond what chance makes, they differ by about {spread} "
-        "(standard deviation)."
-    )
-
-
-def _hotspots_title(report: Report, found: Hotspots) -> str:
-    """What is compared, of when, and whether it is made up."""
-    apart, definition = (
-        found.decomposition,
-        report.agreement.measures.loc[found.decomposition.measure],
-    )
-    counts = rate_factor(definition["unit"]) is None
-    change = f" against {apart.since}" if counts else ""
-    made_up = " (illustrative)" if apart.illustrative else ""
-    return (
-        f"{definition['title']} by {apart.kind} after allowing for chance, "
-        f"{apart.period}{change}{made_up}"
-    )
-
-
-def hotspots_table(report: Report, measure: str, kind: str | None = None) -> Html:
-    """Each part's figure after allowing for chance, with the places that it may have."""
-    found = hotspots(report, measure, kind)
-    if found.reason:
-        return sentence(f"The parts of {measure} are not compared: {found.reason}.")
-    rows, unit = found.table, found.unit
-    frame = pd.DataFrame(
-        {
-            "Part": rows["part"].map(_part_name),
-            "As observed": [figure_text(value, unit) for value in rows["observed"]],
-            "Allowing for chance": [figure_text(value, unit) for value in rows["shrunken"]],
-            "95 in 100 chances": [
-                f"{figure_text(row.lower, unit)} to {figure_text(row.upper, unit)}"
-                for row in rows.itertuples()
-            ],
-            f"Chance that it is worse than {report.agreement.settings.agreement.area}": [
-                chance_text(chance) for chance in rows["chance_worse"]
-            ],
-            "Place, 1 is best": [
-                f"{row.place_low} to {row.place_high}"
-                if row.place_low < row.place_high
-                else f"{row.place_low}"
-                for row in rows.itertuples()
-            ],
-        }
-    )
-    caption = _hotspots_title(report, found)
-    return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
-
-
-def what_if_words(
-    report: Report, measure: str, changes: Mapping[str, float | str], kind: str | None = None
-) -> Html:
-    """What the reading and the chance of the target would be if these parts were elsewhere."""
-    found = what_if(report, measure, changes, kind)
-    if found.reason:
-        return _no_parts(measure, found.reason)
-    apart, definition = found.decomposition, report.agreement.measures.loc[measure]
-    unit = str(definition["unit"])
-    assert found.effect is not None
-    size = difference_text(abs(_number(found.effect)), unit, signed=False, named=True)
-    moved = f"{size} {'higher' if found.effect > 0 else 'lower'}" if found.effect else "the same"
-    now = with_unit(_number(apart.level), unit)
-    levels = [
-        f"{_part_name(row.part)} at {with_unit(_number(row.then), unit)}"
-        for row in found.table.itertuples()
-    ]
-    given = listed(levels)
-    if set(changes.values()) == {AVERAGE}:
-        area, names = report.agreement.settings.agreement.area, map(_part_name, changes)
-        given = (
-            f"{listed(list(names))} at {area}'s present average of {now}, themselves counted in it"
-        )
-    said = [
-        f"With {given}, the reading of {apart.period} would be "
-        f"{with_unit(_number(found.level), unit)} instead of {now}: {moved}"
-    ]
-    if found.table["more"].notna().all():
-        more = f"{math.ceil(abs(found.table['more'].sum())):,}"
-        cases = apart.table.set_index("part").loc[list(changes), "denominator"].sum()
-        among = f"of their {_number(cases):,.0f} cases" if rate_factor(unit) else "counted in them"
-        said.append(f"It means {more} {'more' if found.effect >= 0 else 'fewer'} {among}")
-    if found.closed is not None and found.closed > 0:
-        target = with_unit(_number(apart.target), unit)
-        said.append(
-            f"The target of {target} would be reached"
-            if found.closed >= 1
-            else f"That is {_number(found.closed):.0%} of the way that is left to the target of "
-            f"{target}"
-        )
-    if pd.notna(found.chance_before):
-        said.append(
-            f"On top of what is forecast for {definition['due']}, the chance of the target would "
-            f"be {chance_text(found.chance_after)} instead of {chance_text(found.chance_before)}"
-        )
-    if apart.illustrative:
-        said.append("The parts' figures are illustrative")
-    return sentence(". ".join(said) + ".")
-
-
-def what_if_table(
-    report: Report, measure: str, changes: Mapping[str, float | str], kind: str | None = None
-) -> Html:
-    """What each part that is set adds to the reading; the last row is all of them together."""
-    found = what_if(report, measure, changes, kind)
-    if found.reason:
-        return _no_parts(measure, found.reason)
-    apart, unit = found.decomposition, str(report.agreement.measures.at[measure, "unit"])
-    rows = found.table
-    area = report.agreement.settings.agreement.area
-    frame = pd.DataFrame(
-        {
-            "Part": [*rows["part"].map(_part_name), area],
-            "Now": [figure_text(_number(one), unit) for one in [*rows["now"], apart.level]],
-            "Set to": [figure_text(_number(one), unit) for one in [*rows["then"], found.level]],
-            "More counted": [
-                difference_text(_number(one), "") for one in [*rows["more"], rows["more"].sum()]
-            ],
-            "Adds to the reading": [
-                difference_text(_number(one), unit) for one in [*rows["effect"], found.effect]
-            ],
-        }
-    )
-    made_up = " (illustrative)" if apart.illustrative else ""
-    caption = f"What if: {report.agreement.measures.at[measure, 'title']}, {apart.period}{made_up}"
-    return table(frame, caption, numeric=list(frame.columns[1:]))
-
-
-#: Colour and shape of a part that is short of what is asked, or as good or better.
-PART_MARKS = {"short": (PINK, "s"), "not short": (BLUE, "o"), "may be chance": (GREY, "D")}
-
-
-def contributions_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
+def contributions_chart(report: Report, measure: str) -> Chart:
     """What each part adds to the gap to the target; to the reading where none is stated."""
-    apart = decompose(report, measure, kind)
-    definition = report.agreement.measures.loc[measure]
-    if apart.reason:
-        return _no_parts_chart(measure, str(definition["title"]), apart.reason)
+    decomposed, definition = decompose(report, measure), report.agreement.measures.loc[measure]
+    if decomposed.reason:
+        return _no_parts_chart(definition, decomposed.reason)
     unit, better = str(definition["unit"]), 1 if definition["polarity"] == "higher" else -1
-    column = "gap" if apart.table["gap"].notna().all() else "level"
-    data = apart.table[["part"]].assign(adds=apart.table[column].astype(float))
+    gap = decomposed.table["gap"].notna().all()
+    data = decomposed.table[["part"]].assign(adds=decomposed.table["gap" if gap else "level"])
     data = data.iloc[(better * data["adds"]).argsort(kind="stable")].reset_index(drop=True)
-    short = better * data["adds"] < 0 if column == "gap" else data["adds"] != data["adds"]
-    data["mark"] = np.where(short, "short", "not short")
+    data["mark"] = np.where(gap & (better * data["adds"] < 0), "short", "not short")
+    adds = [difference_text(value, unit) for value in data["adds"]]
     with new_figure(8, 1.2 + 0.34 * len(data)) as (figure, axes):
         _part_axes(figure, axes, data["part"])
         axes.axvline(0, color=GREY, linewidth=1.2)
         axes.hlines(data.index, 0, data["adds"], color=GREY, linewidth=1.5)
         for mark, words in (("short", "short of the target"), ("not short", "beyond the target")):
-            mine = data[data["mark"] == mark]
-            colour, shape = PART_MARKS[mark]
-            label = words if column == "gap" and len(mine) else None
-            axes.plot(mine["adds"], mine.index, shape, color=colour, markersize=9, label=label)
-        for place, value in data["adds"].items():
+            rows = data[data["mark"] == mark]
+            colour, shape = _PART_MARKS[mark]
+            label = words if gap and len(rows) else None
+            axes.plot(rows["adds"], rows.index, shape, color=colour, markersize=9, label=label)
+        for place, (value, text) in enumerate(zip(data["adds"], adds, strict=True)):
             axes.annotate(
-                difference_text(value, unit),
+                text,
                 (value, place),
                 (10 if value >= 0 else -10, 0),
                 textcoords="offset points",
@@ -353,36 +234,107 @@ def contributions_chart(report: Report, measure: str, kind: str | None = None) -
             )
         axes.margins(x=0.2)
         axes.xaxis.set_major_formatter(lambda value, _: difference_text(value, unit))
-        if column == "gap":
+        if gap:
             axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
         svg = as_svg(figure)
-    what = "the gap to the target" if column == "gap" else "the reading"
     total = difference_text(float(data["adds"].sum()), unit, named=True)
-    each = "; ".join(f"{row.part} {difference_text(row.adds, unit)}" for row in data.itertuples())
-    made_up = " Illustrative figures." if apart.illustrative else ""
+    each = "; ".join(data["part"] + " " + pd.Series(adds))
     alt = (
-        f"Dot plot of what each {apart.kind} adds to {what} of {definition['title']} in "
-        f"{apart.period}, {total} in all. {each}.{made_up}"
+        f"Dot plot of what each {decomposed.kind} adds to "
+        f"{'the gap to the target' if gap else 'the reading'} of {definition['title']} in "
+        f"{decomposed.period}, {total} in all. {each}."
+        f"{' Illustrative figures.' if decomposed.illustrative else ''}"
     )
-    adds = data["adds"].map(lambda value: difference_text(value, unit))
     return Chart(svg, alt, data, pd.DataFrame({"Part": data["part"], "Adds": adds}))
 
 
-def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Chart:
+def hotspots_words(report: Report, measure: str) -> Html:
+    """Which parts are better or worse than the whole after allowing for chance, in words."""
+    result = hotspots(report, measure)
+    if result.reason:
+        return _not_compared(measure, result.reason)
+    area, kind = report.agreement.settings.agreement.area, result.decomposition.kind
+    higher = report.agreement.measures.at[measure, "polarity"] == "higher"
+    rows = result.table[::-1] if higher else result.table
+    sentences, others = [], len(rows)
+    for word, mark in (("worse", "short"), ("better", "not short")):
+        names = [_part_name(name) for name in rows.loc[_marks(rows) == mark, "part"]]
+        others -= len(names)
+        if names:
+            sentences.append(f"{listed(names)} {are(len(names))} {word} than {area}")
+    if others:
+        which = f"{'the other' if sentences else 'all'} {counted(others, kind)}"
+        sentences.append(f"For {which} chance may explain the difference")
+    spread = _size_text(result.spread, result.unit)
+    return sentence(
+        f"{_hotspots_title(report, result)}: {area} stands at "
+        f"{with_unit(result.whole, result.unit)}, and a {kind} is called worse or better where its "
+        f"range of 95 in 100 chances leaves that out. {'. '.join(sentences)}. Beyond what chance "
+        f"makes, they differ by about {spread} (standard deviation)."
+    )
+
+
+def _not_compared(measure: str, reason: str) -> Html:
+    return sentence(f"The parts of {measure} are not compared: {reason}.")
+
+
+def _marks(rows: pd.DataFrame) -> pd.Series:
+    """Whether parts are worse or better than the whole for sure: keys of :data:`_PART_MARKS`."""
+    worse = rows["chance_worse"]
+    marks = np.select([worse >= SURE, worse <= 1 - SURE], ["short", "not short"], "may be chance")
+    return pd.Series(marks, rows.index)
+
+
+def _hotspots_title(report: Report, result: Hotspots) -> str:
+    """What is compared, of when, and whether it is made up."""
+    decomposed = result.decomposition
+    definition = report.agreement.measures.loc[decomposed.measure]
+    since = "" if rate_factor(definition["unit"]) else f" against {decomposed.since}"
+    return (
+        f"{definition['title']} by {decomposed.kind} after allowing for chance, "
+        f"{decomposed.period}{since}{_illustrative(decomposed)}"
+    )
+
+
+def _hotspot_columns(rows: pd.DataFrame, unit: str) -> dict[str, list[str]]:
+    texts = {
+        name: [figure_text(value, unit) for value in rows[name]]
+        for name in ("observed", "shrunken", "lower", "upper")
+    }
+    ranges = zip(texts["lower"], texts["upper"], strict=True)
+    return {
+        "Part": [_part_name(name) for name in rows["part"]],
+        "As observed": texts["observed"],
+        "Allowing for chance": texts["shrunken"],
+        "95 in 100 chances": [f"{low} to {high}" for low, high in ranges],
+    }
+
+
+def hotspots_table(report: Report, measure: str) -> Html:
+    """Each part's figure after allowing for chance, with the places that it may have."""
+    result = hotspots(report, measure)
+    if result.reason:
+        return _not_compared(measure, result.reason)
+    rows, area = result.table, report.agreement.settings.agreement.area
+    low, high = rows["place_low"].astype(str), rows["place_high"].astype(str)
+    frame = pd.DataFrame(
+        {
+            **_hotspot_columns(rows, result.unit),
+            f"Chance that it is worse than {area}": rows["chance_worse"].map(chance_text),
+            "Place, 1 is best": low.where(low == high, low + " to " + high),
+        }
+    )
+    caption = _hotspots_title(report, result)
+    return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
+
+
+def hotspots_chart(report: Report, measure: str) -> Chart:
     """Each part's figure after allowing for chance, with its interval, against the whole's."""
-    found = hotspots(report, measure, kind)
-    definition, area = (
-        report.agreement.measures.loc[measure],
-        report.agreement.settings.agreement.area,
-    )
-    if found.reason:
-        return _no_parts_chart(measure, str(definition["title"]), found.reason)
-    data, unit = found.table.copy(), found.unit
-    data["mark"] = np.select(
-        [data["chance_worse"] >= SURE, data["chance_worse"] <= 1 - SURE],
-        ["short", "not short"],
-        "may be chance",
-    )
+    result, definition = hotspots(report, measure), report.agreement.measures.loc[measure]
+    if result.reason:
+        return _no_parts_chart(definition, result.reason)
+    area, unit = report.agreement.settings.agreement.area, result.unit
+    data = result.table.assign(mark=_marks(result.table))
     # The worst at the top, as in the chart of contributions.
     data = data[::-1].reset_index(drop=True) if definition["polarity"] == "higher" else data
     words = {
@@ -392,46 +344,35 @@ def hotspots_chart(report: Report, measure: str, kind: str | None = None) -> Cha
     }
     with new_figure(8, 1.5 + 0.34 * len(data)) as (figure, axes):
         _part_axes(figure, axes, data["part"])
-        axes.axvline(found.whole, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.axvline(result.whole, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
         axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
         axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
-        for mark, (colour, shape) in PART_MARKS.items():
-            mine = data[data["mark"] == mark]
-            if len(mine):
-                axes.plot(
-                    mine["shrunken"],
-                    mine.index,
-                    shape,
-                    color=colour,
-                    markersize=8,
-                    label=words[mark],
-                )
+        for mark, (colour, shape) in _PART_MARKS.items():
+            rows = data.loc[data["mark"] == mark, "shrunken"]
+            if len(rows):
+                label = words[mark]
+                axes.plot(rows, rows.index, shape, color=colour, markersize=8, label=label)
         axes.margins(x=0.05)
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
         svg = as_svg(figure)
-    each = "; ".join(
-        f"{row.part} {figure_text(row.shrunken, unit)} ({figure_text(row.lower, unit)} to "
-        f"{figure_text(row.upper, unit)}), {words[row.mark]}"
-        for row in data.itertuples()
-    )
-    made_up = " Illustrative figures." if found.decomposition.illustrative else ""
-    alt = (
-        f"Dot plot of {definition['title']} by {found.decomposition.kind} in "
-        f"{found.decomposition.period} after allowing for chance; the dashed line is {area}, "
-        f"{figure_text(found.whole, unit)}. {each}.{made_up}"
-    )
     shown = pd.DataFrame(
-        {
-            "Part": data["part"],
-            "As observed": [figure_text(value, unit) for value in data["observed"]],
-            "Allowing for chance": [figure_text(value, unit) for value in data["shrunken"]],
-            "95 in 100 chances": [
-                f"{figure_text(row.lower, unit)} to {figure_text(row.upper, unit)}"
-                for row in data.itertuples()
-            ],
-            "Beside the whole": data["mark"].map(words),
-        }
+        _hotspot_columns(data, unit) | {"Beside the whole": data["mark"].map(words)}
+    )
+    each = "; ".join(
+        data["part"]
+        + " "
+        + shown["Allowing for chance"]
+        + " ("
+        + shown["95 in 100 chances"]
+        + "), "
+        + shown["Beside the whole"]
+    )
+    decomposed = result.decomposition
+    alt = (
+        f"Dot plot of {definition['title']} by {decomposed.kind} in {decomposed.period} after "
+        f"allowing for chance; the dashed line is {area}, {figure_text(result.whole, unit)}. "
+        f"{each}.{' Illustrative figures.' if decomposed.illustrative else ''}"
     )
     return Chart(svg, alt, data, shown)
 
@@ -440,16 +381,87 @@ def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
     """A row for each part, the first at the top."""
     height = figure.get_size_inches()[1]
     figure.subplots_adjust(left=0.36, right=0.97, top=1 - 0.7 / height, bottom=0.4 / height)
-    names = [shorten(str(name), 34) for name in parts]
-    axes.set_yticks(range(len(parts)), [name[:1].upper() + name[1:] for name in names])
+    axes.set_yticks(range(len(parts)), [_part_name(shorten(str(name), 34)) for name in parts])
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.grid(axis="x")
     axes.grid(visible=False, axis="y")
 
 
-def _no_parts_chart(measure: str, title: str, reason: str) -> Chart:
+def _no_parts_chart(definition: pd.Series, reason: str) -> Chart:
     with new_figure(8, 1.2) as (figure, axes):
         axes.set_axis_off()
         axes.text(0.5, 0.5, "No figures by part", transform=axes.transAxes, ha="center")
         svg = as_svg(figure)
-    return Chart(svg, f"No chart of {measure} ({title}) by part: {reason}.", pd.DataFrame())
+    alt = f"No chart of {definition.name} ({definition['title']}) by part: {reason}."
+    return Chart(svg, alt, pd.DataFrame())
+
+
+def what_if_words(report: Report, measure: str, changes: Mapping[str, float | str]) -> Html:
+    """What the reading and the chance of the target would be if these parts were elsewhere."""
+    result = what_if(report, measure, changes)
+    if result.reason:
+        return _not_by_part(measure, result.reason)
+    decomposed, definition = result.decomposition, report.agreement.measures.loc[measure]
+    unit, target = str(definition["unit"]), decomposed.target
+    now, then = with_unit(decomposed.level, unit), with_unit(result.level, unit)
+    moved = "the same"
+    if result.effect:
+        side = "higher" if result.effect > 0 else "lower"
+        moved = f"{_size_text(result.effect, unit)} {side}"
+    settings = listed(
+        [
+            f"{_part_name(row.part)} at {with_unit(row.then, unit)}"
+            for row in result.table.itertuples()
+        ]
+    )
+    if set(changes.values()) == {AVERAGE}:
+        area, names = report.agreement.settings.agreement.area, listed([*map(_part_name, changes)])
+        settings = f"{names} at {area}'s present average of {now}, themselves counted in it"
+    sentences = [
+        f"With {settings}, the reading of {decomposed.period} would be {then} instead of {now}: "
+        f"{moved}"
+    ]
+    more = math.ceil(round(abs(result.table["more"].sum()), 6))
+    cases = decomposed.table.set_index("part").loc[list(changes), "denominator"].sum()
+    among = f"of their {cases:,.0f} cases" if rate_factor(unit) else "counted in them"
+    direction = "more" if result.effect >= 0 else "fewer"
+    sentences.append(f"It means {more:,} {direction} {among}")
+    if result.closed >= 1 - 1e-9:
+        sentences.append(f"The target of {with_unit(target, unit)} would be reached")
+    elif result.closed > 0:
+        sentences.append(
+            f"That is {result.closed:.0%} of the way that is left to the target of "
+            f"{with_unit(target, unit)}"
+        )
+    if pd.notna(result.chance_before):
+        sentences.append(
+            f"On top of what is forecast for {definition['due']}, the chance of the target would "
+            f"be {chance_text(result.chance_after)} instead of {chance_text(result.chance_before)}"
+        )
+    if decomposed.illustrative:
+        sentences.append("The parts' figures are illustrative")
+    return sentence(". ".join(sentences) + ".")
+
+
+def what_if_table(report: Report, measure: str, changes: Mapping[str, float | str]) -> Html:
+    """What each part that is set adds to the reading; the last row is all of them together."""
+    result = what_if(report, measure, changes)
+    if result.reason:
+        return _not_by_part(measure, result.reason)
+    decomposed, definition = result.decomposition, report.agreement.measures.loc[measure]
+    rows, unit = result.table, str(definition["unit"])
+    more = round(rows["more"].sum(), 6)
+    frame = pd.DataFrame(
+        {
+            "Part": [*rows["part"].map(_part_name), report.agreement.settings.agreement.area],
+            "Now": [figure_text(value, unit) for value in [*rows["now"], decomposed.level]],
+            "Set to": [figure_text(value, unit) for value in [*rows["then"], result.level]],
+            "More counted": [difference_text(value, "") for value in [*rows["more"], more]],
+            "Adds to the reading": [
+                difference_text(value, unit) for value in [*rows["effect"], result.effect]
+            ],
+        }
+    )
+    mark = _illustrative(decomposed)
+    caption = f"What if: {definition['title']}, {decomposed.period}{mark}"
+    return table(frame, caption, numeric=list(frame.columns[1:]))

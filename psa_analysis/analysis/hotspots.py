@@ -1,0 +1,158 @@
+"""Hot spots: where parts of a measure differ from the whole by more than chance."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln, gammaln
+
+from psa_analysis.register.agreement import rate_factor
+
+if TYPE_CHECKING:
+    from psa_analysis.analysis.parts import Decomposition
+
+#: Fewer parts than this say nothing of how far parts differ.
+FEWEST_PARTS = 3
+#: From this chance on a part is called better or worse: the whole is outside its 95% interval.
+SURE = 0.975
+#: Draws of the parts' rates; chances are then right to half a percentage point.
+_DRAWS = 10_000
+#: How many means and how many spreads are tried.
+_GRID = (15, 40)
+
+
+@dataclass(frozen=True, eq=False)
+class Hotspots:
+    """Where parts differ from the whole by more than chance."""
+
+    decomposition: Decomposition
+    unit: str = ""  # of every figure: the measure's, or ``percent change`` for counts
+    whole: float = float("nan")
+    spread: float = float(
+        "nan"
+    )  # standard deviation between the parts' own figures, without chance
+    # One row per part, highest first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
+    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole), ``place_low``
+    # and ``place_high`` (places, 1 for the best, 95 in 100 chances).
+    table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
+    reason: str = ""  # why there is nothing to say, else empty
+
+
+def shrunken_draws(
+    numerator: ArrayLike, denominator: ArrayLike, events: bool = False, seed: int = 0
+) -> NDArray[np.float64]:
+    """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
+
+    Notes
+    -----
+    The parts' rates are drawn from one distribution, whose mean and spread are not known: Beta with
+    binomial counts, or Gamma with Poisson ones (D. Clayton and J. Kaldor, Biometrics 43 (1987),
+    671-681; R. J. Marshall, Applied Statistics 40 (1991), 283-294). Both estimate the spread and
+    then take it as known, which makes intervals too narrow for a few parts. Here it is averaged
+    over, on a grid, by how well each spread explains the counts; before them every standard
+    deviation is as likely (A. Gelman, Bayesian Analysis 1 (2006), 515-534), and every mean.
+    """
+    cases, size = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    if len(cases) < FEWEST_PARTS:
+        raise ValueError(f"there are {len(cases)} parts; expected at least {FEWEST_PARTS}")
+    pooled = cases.sum() / size.sum()
+    if pooled <= 0 or (not events and pooled >= 1):
+        raise ValueError("all or none of the cases are counted")
+    chance = pooled if events else pooled * (1 - pooled)
+    variation = (size * (cases / size - pooled) ** 2).sum() + chance * len(size)
+    typical = np.sqrt(variation / size.sum())
+    reach = 4 * typical / np.sqrt(len(size))
+    means = np.linspace(max(pooled - reach, pooled / 1e3), pooled + reach, _GRID[0])
+    means = means if events else np.minimum(means, 1 - (1 - pooled) / 1e3)
+    spreads = (np.arange(_GRID[1]) + 0.5) / _GRID[1] * 5 * typical
+    mean, spread = (axis.reshape(-1, 1) for axis in np.meshgrid(means, spreads))
+    if events:
+        first, second = (mean / spread) ** 2, mean / spread**2
+        fits = gammaln(first + cases) - gammaln(first) + first * np.log(second)
+        fits -= (first + cases) * np.log(second + size)
+    else:
+        # A share cannot spread further than between none and all.
+        possible = spread**2 < mean * (1 - mean)
+        mean, spread = mean[possible][:, None], spread[possible][:, None]
+        strength = mean * (1 - mean) / spread**2 - 1
+        first, second = mean * strength, (1 - mean) * strength
+        fits = betaln(first + cases, second + size - cases) - betaln(first, second)
+    weights = np.exp(fits.sum(axis=1) - fits.sum(axis=1).max())
+    generator = np.random.default_rng(seed)
+    drawn = generator.choice(len(weights), _DRAWS, p=weights / weights.sum())
+    first, second = first[drawn], second[drawn]
+    if events:
+        return generator.gamma(first + cases, 1 / (second + size))
+    return generator.beta(first + cases, second + size - cases)
+
+
+def compared_parts(decomposed: Decomposition, definition: pd.Series) -> Hotspots:
+    """Where parts are better or worse than the whole after allowing for chance.
+
+    A count has nothing that it is of, so its change since another period is looked at: of all the
+    events of both periods, the share that fell into the later one.
+    """
+    parts, whole, unit = decomposed.named, decomposed.whole, str(definition["unit"])
+    factor = rate_factor(unit)
+    if reason := _not_comparable(decomposed, definition):
+        return Hotspots(decomposed, reason=reason)
+    numerator, denominator = parts["numerator"], parts["denominator"]
+    whole_share = whole["numerator"] / whole["denominator"]
+    if factor is None:
+        unit, denominator = "percent change", numerator + parts["numerator_before"]
+        whole_share = whole["numerator"] / (whole["numerator"] + whole["numerator_before"])
+    events = factor not in (None, 100)
+    some, all_cases = numerator.sum(), np.inf if events else denominator.sum()
+    if (denominator <= 0).any() or not 0 < some < all_cases:
+        return Hotspots(decomposed, reason="all or none of the cases are counted")
+
+    def shown(share: ArrayLike) -> NDArray[np.float64]:
+        """In the unit that readers see."""
+        values = np.asarray(share, dtype=float)
+        with np.errstate(divide="ignore"):
+            return 100 * (values / (1 - values) - 1) if factor is None else factor * values
+
+    draws = shown(
+        shrunken_draws(numerator, denominator, events, zlib.crc32(decomposed.measure.encode()))
+    )
+    level, better = float(shown(whole_share)), 1 if definition["polarity"] == "higher" else -1
+    lower, middle, upper = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
+    places = (-better * draws).argsort(axis=1).argsort(axis=1) + 1
+    low, high = np.quantile(places, [0.025, 0.975], axis=0, method="inverted_cdf")
+    table = pd.DataFrame(
+        {
+            "part": parts["part"],
+            "observed": shown(numerator / denominator),
+            "shrunken": middle,
+            "lower": lower,
+            "upper": upper,
+            "chance_worse": (better * draws < better * level).mean(axis=0),
+            "place_low": low.astype(int),
+            "place_high": high.astype(int),
+        }
+    )
+    table = table.sort_values("shrunken", ascending=False, kind="stable").reset_index(drop=True)
+    return Hotspots(decomposed, unit, level, float(np.median(draws.std(axis=1))), table)
+
+
+def _not_comparable(decomposed: Decomposition, definition: pd.Series) -> str:
+    """Why nothing can be said of where parts differ, or nothing."""
+    if decomposed.reason:
+        return decomposed.reason
+    if definition["made_of"] != "cases":
+        return "the figures are not made of single cases"
+    if len(decomposed.named) < FEWEST_PARTS:
+        return f"it takes {FEWEST_PARTS} parts to see how far they differ"
+    if rate_factor(definition["unit"]) is not None:
+        return ""
+    if not decomposed.since:
+        return "there is no earlier period to compare with"
+    if decomposed.overlap:
+        periods = f"{decomposed.since} and {decomposed.period}"
+        return f"the readings of {periods} share some of their cases"
+    return ""
