@@ -2,7 +2,7 @@
 
 from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
 from .analysis.comparison import changes
-from .analysis.control import ControlRules, Rebase, xmr
+from .analysis.control import xmr
 from .analysis.explain import cells_used
 from .analysis.families import family_outlook, funnel, standings
 from .analysis.parts import decompose, hotspots, what_if
