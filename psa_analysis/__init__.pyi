@@ -1,6 +1,6 @@
 """The public names, each written once; a module is imported when one of its names is used."""
 
-from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
+from .analysis.backtest import brier, coverage, reference, reliability
 from .analysis.comparison import changes
 from .analysis.control import xmr
 from .analysis.explain import cells_used
@@ -77,6 +77,7 @@ from .show.quality import (
     revisions_table,
 )
 from .show.reliability import (
+    backtest_agreement,
     coverage_table,
     reference_table,
     reliability_chart,

@@ -516,9 +516,6 @@ def _bar(total: int) -> Iterator[tuple[Callable[[], Any], Callable[[str, bool], 
 
 
 @main.command()
-@click.argument(
-    "panel", required=False, type=click.Path(path_type=Path, dir_okay=False, exists=True)
-)
 @_data
 @click.option(
     "--outputs",
@@ -526,36 +523,27 @@ def _bar(total: int) -> Iterator[tuple[Callable[[], Any], Callable[[str, bool], 
     help="Folder for the results.  [default: outputs/backtest]",
 )
 @_one_line_errors
-def backtest(panel: Path | None, data: Path | None, outputs: Path | None) -> None:
+def backtest(data: Path | None, outputs: Path | None) -> None:
     """Forecast the past from every moment of it, and say how often that was right.
 
-    PANEL is a CSV or Parquet file with the columns measure, area, period, value and, for measures
-    that are not in the register, unit. Without it the agreement's own observations are taken,
-    except those that are illustrative.
+    Of the agreement's own observations, except those that are illustrative.
 
     Writes forecasts.csv, targets.csv, coverage.csv, reliability.csv and brier.csv.
     """
-    from psa_analysis.analysis.backtest import backtest as back_test
-    from psa_analysis.analysis.backtest import brier, coverage, read_panel, real_panel, reliability
+    from psa_analysis.analysis.backtest import (
+        backtest_panel,
+        brier,
+        coverage,
+        real_panel,
+        reliability,
+    )
     from psa_analysis.files import csv_text, write_bytes
     from psa_analysis.pipeline import ROOT, load_observations
     from psa_analysis.show.reliability import reliability_words
     from psa_analysis.words import counted
 
     agreement = _agreement(data)
-    if panel is not None:
-        table = read_panel(panel, agreement.measures["unit"].to_dict())
-    else:
-        table = real_panel(load_observations(agreement)[0], agreement)
-    with click.progressbar(
-        length=1, label="Forecasting the past", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-
-        def step(done: int, whole: int) -> None:
-            bar.length = whole
-            bar.update(1)
-
-        forecasts, targets = back_test(table, step)
+    forecasts, targets = backtest_panel(real_panel(load_observations(agreement)[0], agreement))
     folder = outputs or ROOT / "outputs" / "backtest"
     folder.mkdir(parents=True, exist_ok=True)
     results = {

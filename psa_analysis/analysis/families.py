@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrc, bdtrik, pdtrik
 
-from psa_analysis.analysis.forecast import FEWEST, forecast, scale_of
+from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.intervals import Limits
 from psa_analysis.analysis.outlook import DRAWS, Outlook
 from psa_analysis.analysis.readings import place
@@ -291,7 +291,7 @@ def _draws(
     panel = panel.reindex(index=areas, columns=columns)
     cases = grid.sort_values("step").groupby("area")["denominator"].last().reindex(areas)
     scale = scale_of(figure_unit(definition), grid["figure"], str(definition["made_of"]))
-    found = forecast(
+    found = forecast_series(
         panel.to_numpy(dtype=float), horizon, scale, 1, None, cases.to_numpy(dtype=float), True
     )
     draws = np.empty((len(areas), DRAWS, horizon))

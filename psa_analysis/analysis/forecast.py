@@ -35,6 +35,8 @@ from psa_analysis.register.agreement import rate_factor
 Scale = Literal["percent", "count", "positive", "real"]
 SCALES: tuple[Scale, ...] = ("percent", "count", "positive", "real")
 
+#: Intervals that are shown, in per cent.
+INTERVALS = (50, 80, 95)
 #: Readings that are looked at, counted from the newest; older ones say little.
 LONGEST = 24
 #: Fewer readings than this are refused: two make a line, and nothing says how far it holds.
@@ -222,7 +224,7 @@ def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
     return "count" if whole and not amounts else "positive"
 
 
-def forecast(
+def forecast_series(
     readings: ArrayLike,
     horizon: int,
     scale: Scale | Sequence[Scale],
