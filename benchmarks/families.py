@@ -72,7 +72,7 @@ def scores(share: float) -> pd.DataFrame:
 def _score(
     past: np.ndarray, came: np.ndarray, scale: str, higher: bool, horizon: int, share: float
 ) -> dict[str, float]:
-    found = forecast_series(past, horizon, scale, 1, None, None, True)
+    found = forecast_series(past, horizon, scale)
     draws = move_together(found.paths(DRAWS, 3), share, 4)[:, :, -1]
     at = 0.75 if higher else 0.25
     edges, edge = np.quantile(draws, at, axis=0), np.quantile(came, at)

@@ -307,12 +307,7 @@ def years(most: int) -> None:
         for length in (8, 12, 16):
             cases = thinned(cut(panel, length, 8), most)
             found = forecast_series(
-                cases.history,
-                8,
-                cases.scale.tolist(),
-                4,
-                list(range(len(cases.history))),
-                joint=True,
+                cases.history, 8, cases.scale.tolist(), 4, list(range(len(cases.history)))
             )
             paths = found.paths(1000, seed=1)
             for first in (0, 4):

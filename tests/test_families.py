@@ -354,7 +354,7 @@ def test_the_chance_is_that_of_a_simulation_of_its_own(
     made = made_of(report_of("2005-06 Q1"), "L7-family", figures)
     found = family_outlook(made, "L7-family", NEIGHBOURS)
     panel = np.array(series)[::-1]
-    drawn = forecast_series(panel, 1, "percent", 1, None, None, True).paths(20_000, 11)[:, :, 0]
+    drawn = forecast_series(panel, 1, "percent").paths(20_000, 11)[:, :, 0]
     # Of nine the third best: at least six of the others are no better.
     chance = ((drawn[0] >= drawn).sum(axis=0) >= 7).mean()
     assert 0.5 < chance < 0.95

@@ -183,7 +183,7 @@ def test_order_and_other_groups_change_nothing() -> None:
 
 def test_chances_agree_with_simulation() -> None:
     values = wandering(6, 9)
-    found = forecast_series(values, 3, "positive", joint=True)
+    found = forecast_series(values, 3, "positive")
     drawn = found.paths(40_000, seed=1)
     for target in (450, 500, 550):
         counted = (drawn >= target).mean(axis=1)
@@ -194,8 +194,6 @@ def test_chances_agree_with_simulation() -> None:
     # What comes later goes with what comes before.
     assert (np.diagonal(found.correlation, 1, 1, 2) > 0.3).all()
     np.testing.assert_array_equal(drawn, found.paths(40_000, seed=1))
-    with pytest.raises(ValueError, match="joint=True"):
-        forecast_series(values, 3, "positive").paths(10, seed=1)
 
 
 @pytest.mark.parametrize(("per_year", "readings"), [(1, 4), (1, 8), (4, 12)])

@@ -292,12 +292,12 @@ def _draws(
     cases = grid.sort_values("step").groupby("area")["denominator"].last().reindex(areas)
     scale = scale_of(figure_unit(definition), grid["figure"], str(definition["made_of"]))
     found = forecast_series(
-        panel.to_numpy(dtype=float), horizon, scale, 1, None, cases.to_numpy(dtype=float), True
+        panel.to_numpy(dtype=float), horizon, scale, 1, None, cases.to_numpy(dtype=float)
     )
     draws = np.empty((len(areas), DRAWS, horizon))
     for row, area in enumerate(areas):
         seed = zlib.crc32(f"{definition.name} {area}".encode())
-        draws[row] = found.one(row, horizon).paths(DRAWS, seed)[0]
+        draws[row] = found.of_series(row, horizon).paths(DRAWS, seed)[0]
     return draws
 
 

@@ -352,9 +352,10 @@ def _forecast(wanted: list[_Wanted], per_year: int) -> dict[str, Outlook]:
         4 if per_year == 4 else 1,
         groups=[one.measure for one in wanted],
         denominators=[_last_known(one.denominators) for one in wanted],
-        joint=True,
     )
-    return {one.measure: _made(one, found.one(row, one.horizon)) for row, one in enumerate(wanted)}
+    return {
+        one.measure: _made(one, found.of_series(row, one.horizon)) for row, one in enumerate(wanted)
+    }
 
 
 def _last_known(values: Floats) -> float:
