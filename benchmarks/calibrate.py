@@ -26,7 +26,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 import psa_analysis
-from psa_analysis.analysis.forecast import Constants, constants, forecast
+from psa_analysis.analysis.forecast import Constants, constants, forecast_series
 
 TARGET = Path(psa_analysis.__file__).parent / "analysis" / "constants.json"
 LEVELS = (np.arange(39) + 0.5) / 39
@@ -119,7 +119,7 @@ class Score(NamedTuple):
 
 def score(usual: Constants, cases: Cases, drift: bool = True) -> Score:
     usual = usual if drift else replace(usual, drift=0.0)
-    found = forecast(
+    found = forecast_series(
         cases.history,
         cases.future.shape[1],
         cases.scale.tolist(),

@@ -14,7 +14,7 @@ import pandas as pd
 from panels import SHARED
 
 from psa_analysis.analysis.families import correlate_draws
-from psa_analysis.analysis.forecast import FEWEST, forecast
+from psa_analysis.analysis.forecast import FEWEST, forecast_series
 
 DRAWS = 2000
 SIZE = 16
@@ -74,7 +74,7 @@ def scores(correlation: float) -> pd.DataFrame:
 def _score(
     past: np.ndarray, came: np.ndarray, scale: str, higher: bool, horizon: int, correlation: float
 ) -> dict[str, float]:
-    result = forecast(past, horizon, scale, 1, None, None, True)
+    result = forecast_series(past, horizon, scale)
     draws = correlate_draws(result.paths(DRAWS, 3), correlation, 4)[:, :, -1]
     at = 0.75 if higher else 0.25
     edges, edge = np.quantile(draws, at, axis=0), np.quantile(came, at)

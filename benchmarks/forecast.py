@@ -34,7 +34,7 @@ from scipy.stats import norm
 
 import psa_analysis
 from psa_analysis.analysis.backtest import reliability
-from psa_analysis.analysis.forecast import forecast
+from psa_analysis.analysis.forecast import forecast_series
 
 PACKAGE = Path(psa_analysis.__file__).parent / "analysis"
 OURS, PORTFOLIO = "psa_analysis", "psa_analysis, portfolio"
@@ -74,7 +74,7 @@ def ours_as_portfolio(cases: Cases) -> Predicted:
 def predicted(cases: Cases, groups: list[object]) -> Predicted:
     horizon = cases.future.shape[1]
     began = time.perf_counter()
-    found = forecast(cases.history, horizon, cases.scale.tolist(), cases.per_year, groups)
+    found = forecast_series(cases.history, horizon, cases.scale.tolist(), cases.per_year, groups)
     limits = found.quantile([0.025, 0.1, 0.9, 0.975])
     seconds = time.perf_counter() - began
     wanted = thresholds(cases)
@@ -306,13 +306,8 @@ def years(most: int) -> None:
             continue
         for length in (8, 12, 16):
             cases = thinned(cut(panel, length, 8), most)
-            found = forecast(
-                cases.history,
-                8,
-                cases.scale.tolist(),
-                4,
-                list(range(len(cases.history))),
-                joint=True,
+            found = forecast_series(
+                cases.history, 8, cases.scale.tolist(), 4, list(range(len(cases.history)))
             )
             paths = found.paths(1000, seed=1)
             for first in (0, 4):
@@ -341,7 +336,7 @@ def throughput() -> None:
         values = 1000 * np.exp(np.cumsum(generator.normal(0, 0.1, (size, 12)), axis=1))
         values[np.arange(12)[None, :] < generator.integers(0, 10, size)[:, None]] = np.nan
         began = time.perf_counter()
-        found = forecast(values, 3, "positive")
+        found = forecast_series(values, 3, "positive")
         found.quantile([0.1, 0.5, 0.9])
         seconds = time.perf_counter() - began
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,7 +1,7 @@
 """The public names, each written once; a module is imported when one of its names is used."""
 
-from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
-from .analysis.control import ControlRules, Rebase, xmr
+from .analysis.backtest import brier, coverage, reference, reliability
+from .analysis.control import xmr
 from .analysis.explain import cells_used
 from .periods import parse_period
 from .pipeline import open_report
@@ -86,6 +86,7 @@ from .show.quality import (
     revisions_table,
 )
 from .show.reliability import (
+    backtest_agreement,
     coverage_table,
     reference_table,
     reliability_chart,

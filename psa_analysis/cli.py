@@ -446,15 +446,7 @@ def backtest(data: Path, outputs: Path) -> None:
     """
     agreement = loading.load_agreement(data)
     table = backtests.real_panel(pipeline.load_observations(agreement)[0], agreement)
-    with click.progressbar(
-        length=1, label="Forecasting the past", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-
-        def step(done: int, whole: int) -> None:
-            bar.length = whole
-            bar.update(1)
-
-        forecasts, targets = backtests.backtest(table, step)
+    forecasts, targets = backtests.backtest_panel(table)
     outputs.mkdir(parents=True, exist_ok=True)
     results = {
         "forecasts": forecasts,

@@ -31,7 +31,7 @@ from psa_analysis.analysis.families import (
     quartile,
     quartile_edges,
 )
-from psa_analysis.analysis.forecast import forecast
+from psa_analysis.analysis.forecast import forecast_series
 from psa_analysis.analysis.readings import place
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_reporting_period as quarter
@@ -327,7 +327,7 @@ def test_the_chance_is_that_of_an_independent_simulation(family: Callable[..., F
     readings = sent("L7-family", dict(zip(AREAS, reversed(series), strict=True)))
     outlook = edge_outlook(family(readings), AGREED_UNTIL, correlation=0)
     panel = np.array(series)[::-1]
-    drawn = forecast(panel, 1, "percent", 1, None, None, True).paths(20_000, 11)[:, :, 0]
+    drawn = forecast_series(panel, 1, "percent").paths(20_000, 11)[:, :, 0]
     # Of nine the third best: at least six of the others are no better.
     chance = ((drawn[0] >= drawn).sum(axis=0) >= 7).mean()
     assert 0.5 < chance < 0.95

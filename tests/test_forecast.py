@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.forecast import FEWEST, constants, forecast
+from psa_analysis.analysis.forecast import FEWEST, constants, forecast_series
 
 PERCENTAGES = st.lists(
     st.lists(st.floats(1, 99), min_size=6, max_size=6), min_size=1, max_size=4
@@ -28,7 +28,7 @@ def wandering(series: int, readings: int, size: float = 0.08, seed: int = 1) -> 
 @given(PERCENTAGES)
 @settings(max_examples=20, deadline=None)
 def test_a_percentage_stays_one(readings: np.ndarray) -> None:
-    found = forecast(readings, 3, "percent").quantile(INSIDE)
+    found = forecast_series(readings, 3, "percent").quantile(INSIDE)
     assert ((found >= 0) & (found <= 100)).all()
     assert (np.diff(found, axis=-1) >= 0).all()
 
@@ -36,7 +36,10 @@ def test_a_percentage_stays_one(readings: np.ndarray) -> None:
 @given(PERCENTAGES, st.floats(0.5, 99.5))
 @settings(max_examples=20, deadline=None)
 def test_failures_are_the_mirror_of_successes(readings: np.ndarray, target: float) -> None:
-    passed, failed = forecast(readings, 3, "percent"), forecast(100 - readings, 3, "percent")
+    passed, failed = (
+        forecast_series(readings, 3, "percent"),
+        forecast_series(100 - readings, 3, "percent"),
+    )
     np.testing.assert_allclose(
         passed.probability(target, "higher"), failed.probability(100 - target, "lower"), atol=1e-7
     )
@@ -48,7 +51,7 @@ def test_failures_are_the_mirror_of_successes(readings: np.ndarray, target: floa
 @given(POSITIVE)
 @settings(max_examples=20, deadline=None)
 def test_chances_fall_as_the_target_rises_and_fit_the_intervals(readings: np.ndarray) -> None:
-    found = forecast(readings, 3, "positive")
+    found = forecast_series(readings, 3, "positive")
     targets = np.linspace(0, 2 * readings.max(), 41)
     chances = np.stack([found.probability(one, "higher") for one in targets])
     assert (np.diff(chances, axis=0) <= 1e-12).all()
@@ -67,7 +70,7 @@ def test_chances_fall_as_the_target_rises_and_fit_the_intervals(readings: np.nda
 @settings(max_examples=20, deadline=None)
 def test_a_change_and_its_opposite_are_mirrored(readings: list[list[float]]) -> None:
     values = np.array(readings)
-    up, down = forecast(values, 2, "real"), forecast(-values, 2, "real")
+    up, down = forecast_series(values, 2, "real"), forecast_series(-values, 2, "real")
     np.testing.assert_allclose(up.quantile(0.9), -down.quantile(0.1), atol=1e-6)
     np.testing.assert_allclose(
         up.probability(3, "higher"), down.probability(-3, "lower"), atol=1e-9
@@ -76,19 +79,21 @@ def test_a_change_and_its_opposite_are_mirrored(readings: list[list[float]]) -> 
 
 def test_counts_are_whole_and_as_wide_as_chance_alone() -> None:
     steady = np.tile([277.0, 276, 278, 277, 276, 277], (3, 1))
-    found = forecast(steady, 2, "count")
+    found = forecast_series(steady, 2, "count")
     limits = found.quantile([0.025, 0.5, 0.975])
     assert (limits == np.rint(limits)).all()
     # Poisson: about 277 ± 33, as a yearly count of casualties has by chance.
     assert (limits[:, 0, 2] - limits[:, 0, 0] >= 2 * 1.96 * np.sqrt(277) * 0.99).all()
     exact = found.probability(277, "higher") + found.probability(276, "lower")
     np.testing.assert_allclose(exact, 1)
-    assert (forecast(np.zeros((1, 5)), 2, "count").quantile(0.1) == 0).all()
+    assert (forecast_series(np.zeros((1, 5)), 2, "count").quantile(0.1) == 0).all()
 
 
 def test_a_percentage_of_few_is_wider_than_one_of_many() -> None:
     steady = np.tile([50.0, 50.1, 49.9, 50.0, 50.1], (2, 1))
-    low, high = forecast(steady, 1, "percent", denominators=[40, 40_000]).quantile([0.1, 0.9]).T
+    low, high = (
+        forecast_series(steady, 1, "percent", denominators=[40, 40_000]).quantile([0.1, 0.9]).T
+    )
     few, many = (high - low)[0]
     assert few > 2 * 1.2816 * 100 * np.sqrt(0.25 / 40) * 0.95
     assert many < few / 5
@@ -98,7 +103,7 @@ def test_a_percentage_of_few_is_wider_than_one_of_many() -> None:
 def test_fewer_than_three_readings_are_refused(readings: int) -> None:
     values = wandering(2, 8)
     values[0, : 8 - readings] = np.nan
-    found = forecast(values, 3, "positive")
+    found = forecast_series(values, 3, "positive")
     assert np.isnan(found.quantile(0.5)[0]).all()
     assert np.isnan(found.probability(500, "higher")[0]).all()
     assert not np.isnan(found.quantile(0.5)[1]).any()
@@ -108,12 +113,12 @@ def test_fewer_than_three_readings_are_refused(readings: int) -> None:
 
 def test_longer_horizons_and_shorter_histories_are_wider() -> None:
     values = wandering(40, 12)
-    long = forecast(values, 6, "positive").quantile([0.1, 0.9])
+    long = forecast_series(values, 6, "positive").quantile([0.1, 0.9])
     width = np.diff(long, axis=-1)[..., 0]
     assert (np.diff(width, axis=1) > 0).mean() > 0.95
     short = values.copy()
     short[:, :9] = np.nan
-    narrow = np.diff(forecast(short, 6, "positive").quantile([0.1, 0.9]), axis=-1)[..., 0]
+    narrow = np.diff(forecast_series(short, 6, "positive").quantile([0.1, 0.9]), axis=-1)[..., 0]
     assert np.median(narrow[:, 0]) > np.median(width[:, 0])
 
 
@@ -121,8 +126,8 @@ def test_a_gap_widens_and_what_is_missing_at_the_end_counts_as_time() -> None:
     values = wandering(30, 10)
     gap = values.copy()
     gap[:, -1] = np.nan
-    later = forecast(gap, 1, "positive").quantile([0.1, 0.9])
-    ahead = forecast(values[:, :-1], 2, "positive").quantile([0.1, 0.9])[:, 1:]
+    later = forecast_series(gap, 1, "positive").quantile([0.1, 0.9])
+    ahead = forecast_series(values[:, :-1], 2, "positive").quantile([0.1, 0.9])[:, 1:]
     ratio = np.diff(later, axis=-1) / np.diff(ahead, axis=-1)
     assert 0.98 < np.median(ratio) < 1.02
 
@@ -131,10 +136,10 @@ def test_seasons_are_followed_where_there_are_any() -> None:
     year = np.array([80.0, 120, 100, 140])
     generator = np.random.default_rng(3)
     seasonal = np.tile(year, (20, 4)) * generator.normal(1, 0.02, (20, 16))
-    found = forecast(seasonal, 4, "positive", per_year=4).quantile(0.5)
+    found = forecast_series(seasonal, 4, "positive", per_year=4).quantile(0.5)
     np.testing.assert_allclose(np.median(found, axis=0), year, rtol=0.03)
     flat = 100 * generator.normal(1, 0.1, (20, 16))
-    level = forecast(flat, 4, "positive", per_year=4).quantile(0.5)
+    level = forecast_series(flat, 4, "positive", per_year=4).quantile(0.5)
     # No pattern is made of noise: forecasts stay nearer the middle than the readings were.
     assert level.std() < 0.5 * flat.std()
 
@@ -143,9 +148,9 @@ def test_a_group_teaches_its_series() -> None:
     """Forty steadily falling series: what three readings cannot show, the group does."""
     generator = np.random.default_rng(5)
     falling = 400 * 0.93 ** np.arange(5) * np.exp(generator.normal(0, 0.02, (40, 5)))
-    together = np.median(forecast(falling, 1, "positive").quantile(0.5)[:, 0])
+    together = np.median(forecast_series(falling, 1, "positive").quantile(0.5)[:, 0])
     assert together == pytest.approx(400 * 0.93**5, rel=0.03)
-    alone = forecast(falling[:1], 1, "positive").quantile(0.5)[0, 0]
+    alone = forecast_series(falling[:1], 1, "positive").quantile(0.5)[0, 0]
     assert together < alone
 
 
@@ -155,12 +160,12 @@ def test_a_common_drift_is_kept_for_a_group_and_not_for_a_portfolio() -> None:
     usual = constants(1)
     still = dataclasses.replace(usual, drift=0.0)
     kept, without = (
-        np.median(forecast(rising, 3, "positive", usual=one).quantile(0.5)[:, 2])
+        np.median(forecast_series(rising, 3, "positive", usual=one).quantile(0.5)[:, 2])
         for one in (usual, still)
     )
     assert kept > 1.05 * without
     alone = [
-        forecast(rising, 3, "positive", groups=list(range(30)), usual=one).quantile(0.5)
+        forecast_series(rising, 3, "positive", groups=list(range(30)), usual=one).quantile(0.5)
         for one in (usual, still)
     ]
     np.testing.assert_array_equal(*alone)
@@ -168,17 +173,17 @@ def test_a_common_drift_is_kept_for_a_group_and_not_for_a_portfolio() -> None:
 
 def test_order_and_other_groups_change_nothing() -> None:
     values, other = wandering(30, 7), wandering(30, 7, size=0.4, seed=2)
-    alone = forecast(values, 3, "positive").quantile(0.9)
+    alone = forecast_series(values, 3, "positive").quantile(0.9)
     order = np.random.default_rng(1).permutation(60)
     both = np.concatenate([values, other])[order]
     names = np.repeat(["one", "two"], 30)[order]
-    mixed = forecast(both, 3, "positive", groups=names.tolist()).quantile(0.9)
+    mixed = forecast_series(both, 3, "positive", groups=names.tolist()).quantile(0.9)
     np.testing.assert_allclose(mixed[np.argsort(order)[:30]], alone, rtol=1e-9)
 
 
 def test_chances_agree_with_simulation() -> None:
     values = wandering(6, 9)
-    found = forecast(values, 3, "positive", joint=True)
+    found = forecast_series(values, 3, "positive")
     drawn = found.paths(40_000, seed=1)
     for target in (450, 500, 550):
         counted = (drawn >= target).mean(axis=1)
@@ -189,8 +194,6 @@ def test_chances_agree_with_simulation() -> None:
     # What comes later goes with what comes before.
     assert (np.diagonal(found.correlation, 1, 1, 2) > 0.3).all()
     np.testing.assert_array_equal(drawn, found.paths(40_000, seed=1))
-    with pytest.raises(ValueError, match="joint=True"):
-        forecast(values, 3, "positive").paths(10, seed=1)
 
 
 @pytest.mark.parametrize(("per_year", "readings"), [(1, 4), (1, 8), (4, 12)])
@@ -199,7 +202,7 @@ def test_eight_in_ten_fall_into_the_80_percent_interval(per_year: int, readings:
     generator = np.random.default_rng(per_year + readings)
     true = np.exp(np.cumsum(generator.normal(0.01, 0.06, (400, readings + 3)), axis=1))
     seen = 300 * true * np.exp(generator.normal(0, 0.04, true.shape))
-    found = forecast(seen[:, :readings], 3, "positive", per_year=per_year)
+    found = forecast_series(seen[:, :readings], 3, "positive", per_year=per_year)
     low, high = np.moveaxis(found.quantile([0.1, 0.9]), -1, 0)
     inside = ((seen[:, readings:] >= low) & (seen[:, readings:] <= high)).mean()
     assert 0.74 < inside < 0.88
@@ -220,11 +223,11 @@ def test_eight_in_ten_fall_into_the_80_percent_interval(per_year: int, readings:
 def test_what_cannot_be_forecast_is_refused(arguments: dict, says: str) -> None:
     given = {"readings": wandering(2, 6), "horizon": 2, "scale": "positive"} | arguments
     with pytest.raises(ValueError, match=says):
-        forecast(**given)
+        forecast_series(**given)
 
 
 def test_chances_and_shares_that_make_no_sense_are_refused() -> None:
-    found = forecast(wandering(2, 6), 2, "positive")
+    found = forecast_series(wandering(2, 6), 2, "positive")
     with pytest.raises(ValueError, match="between 0 and 1"):
         found.quantile(1.5)
     with pytest.raises(ValueError, match="polarity is higher or lower"):
@@ -243,13 +246,15 @@ def test_the_stored_constants_are_whole(per_year: int) -> None:
 
 def test_neighbours_that_never_move_make_nobody_certain() -> None:
     own = np.array([[300, 350, 280, 330, 310, 360.0, 290, 340]])
-    alone = forecast(own, 1, "positive").quantile([0.025, 0.975])[0, 0]
+    alone = forecast_series(own, 1, "positive").quantile([0.025, 0.975])[0, 0]
     flat = np.vstack([own, np.full((19, 8), 50.0)])
-    beside = forecast(flat, 1, "positive", groups=list(range(20))).quantile([0.025, 0.975])[0, 0]
+    beside = forecast_series(flat, 1, "positive", groups=list(range(20))).quantile([0.025, 0.975])[
+        0, 0
+    ]
     assert np.ptp(beside) > 0.6 * np.ptp(alone)
 
 
 def test_alternate_gaps_are_no_reason_to_warn(recwarn: pytest.WarningsRecorder) -> None:
-    found = forecast([[1, np.nan, 2, np.nan, 3.0]], 2, "real")
+    found = forecast_series([[1, np.nan, 2, np.nan, 3.0]], 2, "real")
     assert not np.isnan(found.quantile(0.5)).any()
     assert not recwarn.list

@@ -244,9 +244,7 @@ def test_a_count_is_shared_out_as_it_stood_before(agreement: Agreement) -> None:
     # Set to 600, Blaby adds 160; a count has no average.
     definition = agreement.measures.loc["L4-incidents"]
     assert scenario(result, definition, {"Blaby": 600}, None).level == 4240
-    with pytest.raises(
-        ParameterError, match=r"Blaby is set to 'average'; expected 0 or more"
-    ):
+    with pytest.raises(ParameterError, match=r"Blaby is set to 'average'; expected 0 or more"):
         scenario(result, definition, {"Blaby": "average"}, None)
 
 
@@ -321,9 +319,7 @@ def test_names_that_do_not_exist_raise(report: Report) -> None:
         psa.decompose(report, "N22")
     with pytest.raises(KeyError, match=r"no part 'Upper school Z'\. .*There is Upper school A"):
         psa.what_if(report, "N2", {"Upper school Z": 50})
-    with pytest.raises(
-        ParameterError, match=r"is set to 120; expected 0 to 100 \(percent\), or"
-    ):
+    with pytest.raises(ParameterError, match=r"is set to 120; expected 0 to 100 \(percent\), or"):
         psa.what_if(report, "N2", {A: 120})
     with pytest.raises(ParameterError, match="is set to 'averag'"):
         psa.what_if(report, "N2", {A: "averag"})

@@ -1,35 +1,34 @@
-"""Back-tests: what forecasts would have said at every moment of the past, and what then came.
+"""Back-tests: what forecasts would have said in the past, and what then came true.
 
-At every period the forecasts are made from the readings up to it and no others, for each horizon,
-and compared with what was observed. Places of one measure learn from each other at the same
-moment; in a report a measure usually has one place, and learns from the portfolio alone.
+Every series is forecast from each moment at which it had a reading and two before, with what had
+happened up to it and no others, for each horizon, and compared with what was observed. Places of
+one measure learn from each other at the same moment; in a report a measure usually has one place,
+and learns from the portfolio alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from psa_analysis.analysis.forecast import FEWEST, forecast, scale_of
+from psa_analysis.analysis.forecast import FEWEST, INTERVALS, forecast_series, scale_of
 from psa_analysis.analysis.intervals import wilson
-from psa_analysis.analysis.outlook import INTERVALS
-from psa_analysis.findings import DataError, Finding, did_you_mean
-from psa_analysis.periods import PeriodError, parse_period, step_of
+from psa_analysis.periods import parse_period, step_of
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.report import Report
 
 #: How far ahead forecasts are tried, in periods.
 HORIZONS = {1: 3, 4: 8}
 #: Targets are set so many mean steps, times the root of the horizon, from the last reading.
 DISTANCES = (-2.0, -1.0, 0.0, 1.0, 2.0)
 LEVELS = (np.arange(39) + 0.5) / 39
+#: Lengths of history that are told apart: up to so many readings.
+HISTORIES = {"3 to 5": 5, "6 to 8": 8, "9 to 12": 12, "13 to 24": 24}
 
-#: Columns of the forecasts, one row per series, moment and horizon.
+#: Columns of the forecasts, one row per series, moment and horizon; the first six are also those of
+#: the targets.
 FORECAST_COLUMNS = {
     "measure": "the measure",
     "area": "the place",
@@ -48,87 +47,15 @@ FORECAST_COLUMNS = {
     "crps": "continuous ranked probability score, in the measure's unit",
     "scaled_crps": "the same over the mean step within the history",
 }
+#: Columns of the targets beside those, a row for each forecast and distance.
+TARGET_COLUMNS = {
+    "distance": "how many steps from the last reading",
+    "target": "the target that was set",
+    "chance": "the chance of the target or more, as forecast",
+    "happened": "whether it was reached",
+}
 
-_PER_YEAR = {"quarter": 4}
-#: No return holds a figure of this size.
-_LARGEST = 1e15
-
-
-def read_panel(path: Path, units: dict[str, str]) -> pd.DataFrame:
-    """Read a panel: measure, area, period, value, and unit where it is not known."""
-    name = path.name
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            [Finding("error", name, "a CSV or Parquet file", "Name another.", found=str(error))]
-        ) from None
-    missing = [one for one in ("measure", "area", "period", "value") if one not in table]
-    if missing:
-        raise DataError(
-            [
-                Finding(
-                    "error",
-                    name,
-                    f"a column '{one}'",
-                    did_you_mean(one, table.columns) or "Add it.",
-                    column=one,
-                )
-                for one in missing
-            ]
-        )
-    table = table.reset_index(drop=True)
-    problems: list[Finding] = []
-
-    def refuse(rows: pd.Series, column: str, expected: str, remedy: str) -> None:
-        problems.extend(
-            Finding(
-                "error",
-                name,
-                expected,
-                remedy,
-                row=int(row) + 2,
-                column=column,
-                found=str(table.at[row, column]),
-            )
-            for row in table.index[rows]
-        )
-
-    for column in ("measure", "area"):
-        refuse(table[column].isna(), column, "a name", "Fill the cell.")
-    truth = table["value"].map(lambda value: isinstance(value, bool | np.bool_))
-    number = pd.to_numeric(table["value"].where(~truth), errors="coerce").astype(float)
-    number = number.where(number.abs() < _LARGEST)
-    wrong = number.isna() & table["value"].notna()
-    refuse(wrong, "value", f"a number below {_LARGEST:.0e}", "Correct the cell.")
-    labels: dict[object, str] = {}
-    for text in table["period"].unique():
-        try:
-            labels[text] = parse_period(str(text)).label
-        except PeriodError as error:
-            expected = str(error).rpartition("expected ")[2]
-            refuse(table["period"] == text, "period", expected, "Correct the cell.")
-            refuse(table["period"].isna() & pd.isna(text), "period", expected, "Fill the cell.")
-    table["period"] = table["period"].map(labels)
-    given = table.get("unit", pd.Series(np.nan, index=table.index))
-    unit = given.where(given.isna(), given.astype(str))
-    unit = unit.astype(object).where(given.notna(), table["measure"].map(units))
-    several = unit.groupby(table["measure"]).transform("nunique") > 1
-    refuse(several, "measure", "one unit for a measure", "Give each unit a measure of its own.")
-    for one in table.loc[unit.isna(), "measure"].unique():
-        remedy = did_you_mean(str(one), units) or "Say what its figures are, such as percent."
-        expected = "a column 'unit', or a measure of the register"
-        refuse((table["measure"] == one) & unit.isna(), "measure", expected, remedy)
-    remedy = "Correct the cell, or the unit."
-    above = (unit == "percent") & ((number > 100) | (number < 0))
-    refuse(above, "value", "0 to 100 for a percentage", remedy)
-    signed = unit.isin(["percent", "percent change", "percentage points"])
-    refuse(~signed & (number < 0), "value", "0 or more", remedy)
-    repeated = table.duplicated(["measure", "area", "period"])
-    refuse(repeated, "period", "each figure only once", "Keep one of them.")
-    if problems:
-        raise DataError(problems)
-    return table[["measure", "area", "period"]].assign(value=number, unit=unit)
+_PER_YEAR: dict[object, Literal[1, 4]] = {"quarter": 4}
 
 
 def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
@@ -139,39 +66,33 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
     return real[["measure", "area", "period", "value"]].assign(**columns).reset_index(drop=True)
 
 
-def backtest(
-    panel: pd.DataFrame, progress: Callable[[int, int], None] | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Forecast every series from every moment of its past."""
-    table = panel[panel["value"].notna()].copy()
-    if "made_of" not in table:
-        table["made_of"] = ""
-    periods = {text: parse_period(str(text)) for text in table["period"].unique()}
-    table["kind"] = [periods[text].kind for text in table["period"]]
-    table["step"] = [step_of(periods[text]) for text in table["period"]]
-    made: list[pd.DataFrame] = []
-    missed: list[pd.DataFrame] = []
-    jobs = [
-        (kind, rows, origin)
-        for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind", sort=True)
-        for origin in sorted(rows["step"].unique())
-    ]
-    for done, (kind, rows, origin) in enumerate(jobs, 1):
-        found = _from_one_moment(rows, int(origin), _PER_YEAR.get(str(kind), 1))
-        if found is not None:
-            made.append(found[0])
-            missed.append(found[1])
-        if progress is not None:
-            progress(done, len(jobs))
-    if not made:
-        empty = pd.DataFrame(columns=list(FORECAST_COLUMNS))
-        return empty, pd.DataFrame(columns=["distance", "target", "chance", "happened"])
-    forecasts = pd.concat(made, ignore_index=True)[list(FORECAST_COLUMNS)]
-    return forecasts, pd.concat(missed, ignore_index=True)
+def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecasts of every series from every moment of its past, and chances of targets then set.
+
+    A panel has the columns of :func:`real_panel`.
+    """
+    table = panel[panel["value"].notna()]
+    periods = table["period"].map({text: parse_period(text) for text in table["period"].unique()})
+    table = table.assign(
+        kind=[period.kind for period in periods], step=[step_of(period) for period in periods]
+    )
+    forecasts = [pd.DataFrame(columns=list(FORECAST_COLUMNS))]
+    targets = [pd.DataFrame(columns=[*FORECAST_COLUMNS, *TARGET_COLUMNS])]
+    for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind"):
+        for origin in sorted(rows["step"].unique()):
+            result = _from_one_moment(rows, int(origin), _PER_YEAR.get(kind, 1))
+            if result is not None:
+                forecasts.append(result[0])
+                targets.append(result[1])
+    # The empty frames stand for no result at all: they would spoil the types of others.
+    return (
+        pd.concat(forecasts[1:] or forecasts, ignore_index=True),
+        pd.concat(targets[1:] or targets, ignore_index=True),
+    )
 
 
 def _from_one_moment(
-    rows: pd.DataFrame, origin: int, per_year: int
+    rows: pd.DataFrame, origin: int, per_year: Literal[1, 4]
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Every series that has a reading at one moment, forecast from there."""
     horizon = HORIZONS[per_year]
@@ -184,168 +105,109 @@ def _from_one_moment(
     past, future = past[usable], future[usable]
     if past.empty:
         return None
-    # Between readings that follow each other in the history; one that never moved has no step to
+    # Mean change between readings that follow each other; a series that never moved has no step to
     # measure errors by, and is not scored.
-    step = pd.Series([_usual_step(row) for row in past.to_numpy()], index=past.index)
-    future = future.where(step > 0)
-    if future.isna().all(axis=None):
+    mean_step = past.apply(lambda row: row.dropna().diff().abs().mean(), axis=1).to_numpy()[:, None]
+    observed = np.where(mean_step > 0, future, np.nan)
+    if np.isnan(observed).all():
         return None
-    labels = rows.drop_duplicates("step").set_index("step")["period"]
-    units = rows.drop_duplicates("measure").set_index("measure")["unit"]
-    made_of = rows.drop_duplicates("measure").set_index("measure")["made_of"]
+    measures = rows.drop_duplicates("measure").set_index("measure")
     scales = [
-        scale_of(units[measure], past.loc[(measure, area)], made_of[measure])
-        for measure, area in past.index
+        scale_of(measures.at[measure, "unit"], readings, measures.at[measure, "made_of"])
+        for (measure, _), readings in past.iterrows()
     ]
-    found = forecast(
-        past.to_numpy(),
-        horizon,
-        scales,
-        4 if per_year == 4 else 1,
-        groups=past.index.get_level_values("measure").tolist(),
-    )
-    ends = [share for percent in INTERVALS for share in (0.5 - percent / 200, 0.5 + percent / 200)]
-    limits = found.quantile([0.5, *ends])
-    quantiles = found.quantile(LEVELS)
-    observed = future.to_numpy()
-    error = observed[..., None] - quantiles
+    groups = past.index.get_level_values("measure").tolist()
+    forecast = forecast_series(past.to_numpy(), horizon, scales, per_year, groups)
+    error = observed[..., None] - forecast.quantile(LEVELS)
     crps = 2 * np.where(error >= 0, LEVELS * error, (LEVELS - 1) * error).mean(axis=-1)
-    series, ahead = np.nonzero(~np.isnan(observed))
-    index = past.index[series]
-    names = ["median", *(f"{end}_{one}" for one in INTERVALS for end in ("low", "high"))]
+    scored = np.nonzero(~np.isnan(observed))
+    series, ahead = scored
+    periods = rows.drop_duplicates("step").set_index("step")["period"]
+    columns: dict[str, Any] = {
+        "measure": past.index.get_level_values("measure")[series],
+        "area": past.index.get_level_values("area")[series],
+        "origin": periods[origin],
+        "period": periods.reindex(origin + 1 + ahead).to_numpy(),
+        "readings": forecast.readings[series],
+        "horizon": ahead + 1,
+    }
     forecasts = pd.DataFrame(
-        {
-            "measure": index.get_level_values("measure"),
-            "area": index.get_level_values("area"),
-            "origin": labels[origin],
-            "period": labels.reindex(origin + 1 + ahead).to_numpy(),
-            "readings": found.readings[series],
-            "horizon": ahead + 1,
-            "observed": observed[series, ahead],
-            "crps": crps[series, ahead],
-            "scaled_crps": crps[series, ahead] / step.to_numpy()[series],
+        columns
+        | {"observed": observed[scored], "median": forecast.quantile(0.5)[scored]}
+        | {
+            f"{end}_{percent}": forecast.quantile(0.5 + sign * percent / 200)[scored]
+            for percent in INTERVALS
+            for end, sign in (("low", -1), ("high", 1))
         }
-        | dict(zip(names, limits[series, ahead].T, strict=True))
+        | {"crps": crps[scored], "scaled_crps": (crps / mean_step)[scored]}
     )
-    last = past[origin].to_numpy()
-    targets, chances = [], []
+    targets = []
+    last = past[[origin]].to_numpy()
     for distance in DISTANCES:
-        away = distance * step.to_numpy()[:, None] * np.sqrt(np.arange(1, horizon + 1))
-        wanted = last[:, None] + away
-        targets.append(wanted[series, ahead])
-        chances.append(found.probability(wanted, "higher")[series, ahead])
-    wanted_of = forecasts[["measure", "area", "origin", "period", "readings", "horizon"]]
-    return forecasts, pd.concat([wanted_of] * len(DISTANCES), ignore_index=True).assign(
-        distance=np.repeat(DISTANCES, len(forecasts)),
-        target=np.concatenate(targets),
-        chance=np.concatenate(chances),
-        happened=np.concatenate([observed[series, ahead] >= one for one in targets]),
-    )
-
-
-def _usual_step(row: NDArray[np.float64]) -> float:
-    """Mean size of the changes from each reading to the next; missing where there is none."""
-    steps = np.abs(np.diff(row[~np.isnan(row)]))
-    return float(steps.mean()) if len(steps) else float("nan")
+        target = last + distance * mean_step * np.sqrt(np.arange(1, horizon + 1))
+        scores = {
+            "distance": distance,
+            "target": target[scored],
+            "chance": forecast.probability(target, "higher")[scored],
+            "happened": (observed >= target)[scored],
+        }
+        targets.append(pd.DataFrame(columns | scores))
+    return forecasts, pd.concat(targets, ignore_index=True)
 
 
 def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
     """How often readings fell into the intervals, by length of history and horizon."""
-    if forecasts.empty:
-        return pd.DataFrame(
-            columns=[
-                "history",
-                "horizon",
-                "forecasts",
-                "within_50",
-                "within_80",
-                "within_95",
-                "scaled_crps",
-            ]
-        )
+    observed = forecasts["observed"]
     inside = {
-        f"within_{one}": (forecasts["observed"] >= forecasts[f"low_{one}"])
-        & (forecasts["observed"] <= forecasts[f"high_{one}"])
-        for one in INTERVALS
-    }
-    table = forecasts.assign(
-        **inside,
-        history=pd.cut(
-            forecasts["readings"],
-            [2, 5, 8, 12, 24],
-            labels=["3 to 5", "6 to 8", "9 to 12", "13 to 24"],
-        ).astype(str),
-    )
-    summary = {
-        "forecasts": ("observed", "size"),
-        **{name: (name, "mean") for name in inside},
-        "scaled_crps": ("scaled_crps", "mean"),
-    }
-    order = ["3 to 5", "6 to 8", "9 to 12", "13 to 24"]
-    parts = table.groupby(["history", "horizon"]).agg(**summary).reset_index()
-    parts = parts.sort_values(
-        ["history", "horizon"],
-        key=lambda column: column.map(order.index) if column.name == "history" else column,
-    )
-    whole = table.assign(history="all", horizon="all").groupby(["history", "horizon"])
-    return pd.concat([whole.agg(**summary).reset_index(), parts], ignore_index=True)
-
-
-def reliability(targets: pd.DataFrame) -> pd.DataFrame:
-    """Of the forecasts that said so many per cent, how many came true."""
-    rows = []
-    tenth = np.minimum((targets["chance"].to_numpy(dtype=float) * 10).astype(int), 9)
-    which = ["series"] if "series" in targets else ["measure", "area", "origin"]
-    for number in range(10):
-        mine = targets[tenth == number]
-        if mine.empty:
-            continue
-        share = float(mine["happened"].mean())
-        histories = len(mine.drop_duplicates(which))
-        low, high = wilson(share * histories, histories)
-        rows.append(
-            (
-                number / 10,
-                (number + 1) / 10,
-                len(mine),
-                float(mine["chance"].mean()),
-                share,
-                float(low),
-                float(high),
-            )
+        f"within_{percent}": (
+            (observed >= forecasts[f"low_{percent}"]) & (observed <= forecasts[f"high_{percent}"])
         )
-    names = ["said_from", "said_to", "forecasts", "said", "came_true", "low", "high"]
-    return pd.DataFrame(rows, columns=names)
+        for percent in INTERVALS
+    }
+    history = pd.cut(forecasts["readings"], [FEWEST - 1, *HISTORIES.values()], labels=[*HISTORIES])
+    columns = [*inside, "scaled_crps"]
+    return _mean_scores(
+        forecasts.assign(history=history, **inside), ["history", "horizon"], columns
+    )
 
 
 def brier(targets: pd.DataFrame) -> pd.DataFrame:
     """Mean squared difference between chance and what happened, by distance of the target."""
     usual = targets.groupby("distance")["happened"].transform("mean")
-    table = pd.DataFrame(
-        {
-            "distance": targets["distance"],
-            "brier": (targets["chance"] - targets["happened"]) ** 2,
-            "base_rate_brier": (usual - targets["happened"]) ** 2,
-        }
-    )
     scores = {
-        "forecasts": ("brier", "size"),
-        "brier": ("brier", "mean"),
-        "base_rate_brier": ("base_rate_brier", "mean"),
+        "brier": (targets["chance"] - targets["happened"]) ** 2,
+        "base_rate_brier": (usual - targets["happened"]) ** 2,
     }
-    parts = table.groupby("distance").agg(**scores).reset_index()
-    whole = table.assign(distance="all").groupby("distance").agg(**scores).reset_index()
-    return pd.concat([whole, parts.astype({"distance": object})], ignore_index=True)
+    return _mean_scores(targets.assign(**scores), ["distance"], list(scores))
+
+
+def _mean_scores(table: pd.DataFrame, keys: list[str], columns: list[str]) -> pd.DataFrame:
+    """Number of forecasts and means of columns, over all rows and by keys."""
+    everything = table.assign(**dict.fromkeys(keys, "all"))
+    parts = []
+    for rows in (everything, table):
+        groups = rows.groupby(keys, observed=True)
+        means = groups[columns].mean()
+        means.insert(0, "forecasts", groups.size())
+        parts.append(means.reset_index().astype(dict.fromkeys(keys, object)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def reliability(targets: pd.DataFrame) -> pd.DataFrame:
+    """Of the forecasts that said so many per cent, how many came true."""
+    tenth = (targets["chance"].astype(float) * 10).astype(int).clip(upper=9)
+    targets = targets.assign(said_from=tenth / 10, said_to=(tenth + 1) / 10)
+    tenths = ["said_from", "said_to"]
+    table = targets.groupby(tenths).agg(
+        forecasts=("chance", "size"), said=("chance", "mean"), came_true=("happened", "mean")
+    )
+    # Targets of one history are no independent cases.
+    history = ["series"] if "series" in targets else ["measure", "area", "origin"]
+    cases = targets.drop_duplicates([*tenths, *history]).groupby(tenths).size()
+    low, high = wilson(table["came_true"] * cases, cases)
+    return table.assign(low=low, high=high).reset_index()
 
 
 def reference(name: Literal["scores", "reliability"]) -> pd.DataFrame:
     """What ``benchmarks/forecast.py`` measured on the reference panels."""
     return pd.read_csv(Path(__file__).parent / f"reference_{name}.csv")
-
-
-def backtest_agreement(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Back-test of all figures of a report's agreement that are not made up.
-
-    Whenever they came in: this tries the method, and is not what the report knew.
-    """
-    return backtest(real_panel(report.observations, report.agreement))

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrc, bdtrik, pdtrik
 
-from psa_analysis.analysis.forecast import FEWEST, forecast, scale_of
+from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.outlook import DRAWS, Outlook
 from psa_analysis.analysis.readings import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
@@ -261,9 +261,9 @@ def _area_draws(
     # Figures are in the order of time, and "last" passes over missing ones.
     cases = figures.groupby("area")["denominator"].last().reindex(areas).to_numpy(dtype=float)
     scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
-    result = forecast(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases, True)
+    result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
     seeds = [zlib.crc32(f"{family.measure.name} {area}".encode()) for area in areas]
-    draws = [result.one(row, horizon).paths(DRAWS, seed)[0] for row, seed in enumerate(seeds)]
+    draws = [result.of_series(row, horizon).paths(DRAWS, seed)[0] for row, seed in enumerate(seeds)]
     return np.stack(draws)
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 from scipy.special import gammaln, stdtr, stdtrit
@@ -34,7 +35,11 @@ from psa_analysis.register.agreement import rate_factor
 #: is anything else from 0 up, ``real`` may be negative.
 Scale = Literal["percent", "count", "positive", "real"]
 SCALES: tuple[Scale, ...] = ("percent", "count", "positive", "real")
+#: Units whose figures may be negative.
+SIGNED_UNITS = ("percent change", "percentage points")
 
+#: Intervals that are shown, in per cent.
+INTERVALS = (50, 80, 95)
 #: Readings that are looked at, counted from the newest; older ones say little.
 LONGEST = 24
 #: Fewer readings than this are refused: two make a line, and nothing says how far it holds.
@@ -43,6 +48,7 @@ FEWEST = 3
 SMALLEST_GROUP = 10
 #: Series of a group that its weights are learnt from; more change nothing that can be seen.
 _LEARNT_FROM = 2000
+#: Series that are worked on at once, so that a large panel does not fill the memory.
 _CHUNK = 4096
 #: A group's own errors may narrow or widen its forecasts so far.
 _OWN_SCALE = (0.4, 2.5)
@@ -50,50 +56,37 @@ _OWN_SCALE = (0.4, 2.5)
 _SHORTEST_CALIBRATED = 4
 
 Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Constants:
-    """What is usual: for years or for quarters, from the reference panels.
+    """What is usual: for years or for quarters, from the reference panels."""
 
-    Attributes
-    ----------
-    models : tuple of tuple
-        Variances of each model relative to one another: level, drift, slope, noise, season and
-        change of season, and the slope's damping.
-    weights : tuple of float
-        How much each model is believed before any reading, as logarithms.
-    volatilities : tuple of tuple
-        Prior guesses of the size of change: how firm, and how large relative to the level.
-    volatility_weights : tuple of float
-        How much each of these is believed, as logarithms.
-    prior_series : float
-        How many series of a group outweigh the weights above.
-    learning, trust : float
-        Powers of the likelihood, below 1 since no model is right: for the group, for one series.
-    drift, drift_series : float
-        Share of the group's common drift that is kept, and the size of group that halves it.
-    own_scale, own_series : float
-        The same for the scale of the group's own errors.
-    spread : tuple of float
-        Logarithm of the factor on the spread: constant, per 1 / readings, per log horizon, per
-        log horizon / readings.
-    tails : float
-        Factor on the degrees of freedom: real series surprise more often than their models do.
-    """
-
+    # Of each model, variances relative to one another: level, drift, slope, noise, season and
+    # change of season; and the slope's damping.
     models: tuple[tuple[float, ...], ...]
+    # How much each model is believed before any reading, as logarithms.
     weights: tuple[float, ...]
+    # Prior guesses of the size of change: how firm, and how large relative to the level.
     volatilities: tuple[tuple[float, float], ...]
+    # How much each of these is believed, as logarithms.
     volatility_weights: tuple[float, ...]
+    # How many series of a group outweigh the weights above.
     prior_series: float
+    # Powers of the likelihood, below 1 since no model is right: for the group, for one series.
     learning: float
     trust: float
+    # Share of the group's common drift that is kept, and the size of group that halves it.
     drift: float
     drift_series: float
+    # The same for the scale of the group's own errors.
     own_scale: float
     own_series: float
+    # Logarithm of the factor on the spread: constant, per 1 / readings, per log horizon, per log
+    # horizon / readings.
     spread: tuple[float, float, float, float]
+    # Factor on the degrees of freedom: real series surprise more often than their models do.
     tails: float
 
 
@@ -106,33 +99,20 @@ def constants(per_year: int) -> Constants:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Predictive distributions: one per series and period to come.
+    """Predictive distributions: a Student t on its own scale for each series and period to come."""
 
-    On each series' own scale the distribution is a Student t.
-
-    Attributes
-    ----------
-    centre, spread : numpy.ndarray
-        Series x horizon; missing where there is no forecast.
-    degrees : numpy.ndarray
-        Degrees of freedom of each series.
-    level : numpy.ndarray
-        What each series was divided by.
-    scale : numpy.ndarray of str
-        Each series' scale, one of :data:`SCALES`.
-    readings : numpy.ndarray of int
-        How many readings each forecast rests on; fewer than :data:`FEWEST` give none.
-    correlation : numpy.ndarray or None
-        Series x horizon x horizon: how the periods to come go together. Only where asked for.
-    """
-
+    # Series x horizon; missing where there is no forecast.
     centre: Array
     spread: Array
+    # Degrees of freedom of each series.
     degrees: Array
+    # What each series was divided by, and its scale, one of SCALES.
     level: Array
     scale: NDArray[np.str_]
-    readings: NDArray[np.int64]
-    correlation: Array | None = None
+    # How many readings each forecast rests on; fewer than FEWEST give none.
+    readings: Numbers
+    # Series x horizon x horizon: how the periods to come go together.
+    correlation: Array
 
     def quantile(self, share: ArrayLike) -> Array:
         """Values that the reading falls below with the given probabilities."""
@@ -143,70 +123,58 @@ class Forecast:
         different, place = np.unique(self.degrees, return_inverse=True)
         deviates = stdtrit(different[:, None], shares[None, :])[place]
         values = self.centre[..., None] + self.spread[..., None] * deviates[:, None, :]
-        values = _back(values * self.level[:, None, None], self.scale)
+        values = _figures(values * self.level[:, None, None], self.scale)
         return values if np.ndim(share) else values[..., 0]
 
     def probability(self, value: ArrayLike, polarity: Literal["higher", "lower"]) -> Array:
         """How likely the reading is to be `value` or better."""
         if polarity not in ("higher", "lower"):
             raise ValueError(f"polarity is higher or lower, not {polarity}")
-        wanted = np.asarray(value, dtype=float)
-        if wanted.ndim < 2:
-            wanted = np.broadcast_to(wanted, self.level.shape)[:, None]
+        higher = polarity == "higher"
+        target = np.asarray(value, dtype=float)
+        if target.ndim < 2:
+            target = np.broadcast_to(target, self.level.shape)[:, None]
         # A count of 277 stands for 276.5 to 277.5.
         scale = self.scale[:, None]
-        counted = scale == "count"
-        edge = np.ceil(wanted) - 0.5 if polarity == "higher" else np.floor(wanted) + 0.5
-        wanted = np.where(counted, edge, wanted)
-        below = stdtr(
-            self.degrees[:, None],
-            (_forth(wanted, self.scale) / self.level[:, None] - self.centre) / self.spread,
-        )
-        # Beyond the ends of the scale there is nothing.
+        edge = np.ceil(target) - 0.5 if higher else np.floor(target) + 0.5
+        target = np.where(scale == "count", edge, target)
+        steady = _steadied(target, self.scale) / self.level[:, None]
+        below = stdtr(self.degrees[:, None], (steady - self.centre) / self.spread)
+        # Beyond the ends of the scale there is nothing; the ends themselves can be reached.
         top = np.where(scale == "percent", 100.0, np.inf)
         bottom = np.where(scale == "real", -np.inf, 0.0)
-        if polarity == "higher":
-            found = np.where(wanted > top, 0.0, 1 - below)
-            found = np.where(wanted <= bottom, 1.0, found)
-        else:
-            found = np.where(wanted < bottom, 0.0, below)
-            found = np.where(wanted >= top, 1.0, found)
-        return np.where(np.isnan(self.spread) | np.isnan(wanted), np.nan, found)
+        below = np.where(target > top if higher else target >= top, 1.0, below)
+        below = np.where(target <= bottom if higher else target < bottom, 0.0, below)
+        chance = 1 - below if higher else below
+        return np.where(np.isnan(self.spread) | np.isnan(target), np.nan, chance)
 
-    def one(self, number: int, horizon: int) -> Forecast:
+    def of_series(self, number: int, horizon: int) -> Forecast:
         """The forecast of one series alone, no further than a horizon."""
-        row, ahead = slice(number, number + 1), slice(horizon)
-        together = None if self.correlation is None else self.correlation[row, ahead, ahead]
+        row = slice(number, number + 1)
         return Forecast(
-            self.centre[row, ahead],
-            self.spread[row, ahead],
+            self.centre[row, :horizon],
+            self.spread[row, :horizon],
             self.degrees[row],
             self.level[row],
             self.scale[row],
             self.readings[row],
-            together,
+            self.correlation[row, :horizon, :horizon],
         )
 
     def paths(self, number: int, seed: int) -> Array:
         """Draws of all periods to come together, for what is made of several of them."""
-        if self.correlation is None:
-            raise ValueError("paths need a forecast made with joint=True")
         generator = np.random.default_rng(seed)
-        shape = (len(self.level), number, self.centre.shape[1])
+        series, horizon = self.centre.shape
         # Half of them mirrored, so that the middle of the draws is the middle of the forecast.
-        half = generator.standard_normal((shape[0], -(-number // 2), shape[2]))
+        half = generator.standard_normal((series, -(-number // 2), horizon))
         normal = np.concatenate([half, -half], axis=1)[:, :number]
-        stretch = generator.chisquare(self.degrees[:, None], (shape[0], half.shape[1]))
+        stretch = generator.chisquare(self.degrees[:, None], half.shape[:2])
         stretch = np.concatenate([stretch, stretch], axis=1)[:, :number]
-        root = np.linalg.cholesky(self.correlation + 1e-9 * np.eye(shape[2]))
-        drawn = np.einsum("shg,sng->snh", root, normal)
-        drawn *= np.sqrt(self.degrees[:, None] / stretch)[..., None]
-        values = self.centre[:, None, :] + self.spread[:, None, :] * drawn
-        return _back(values * self.level[:, None, None], self.scale)
-
-
-#: Units whose figures may be negative.
-SIGNED_UNITS = ("percent change", "percentage points")
+        root = np.linalg.cholesky(self.correlation + 1e-9 * np.eye(horizon))
+        deviates = np.einsum("shg,sng->snh", root, normal)
+        deviates *= np.sqrt(self.degrees[:, None] / stretch)[..., None]
+        values = self.centre[:, None, :] + self.spread[:, None, :] * deviates
+        return _figures(values * self.level[:, None, None], self.scale)
 
 
 def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
@@ -222,80 +190,36 @@ def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
     return "count" if whole and not amounts else "positive"
 
 
-def forecast(
+def forecast_series(
     readings: ArrayLike,
     horizon: int,
     scale: Scale | Sequence[Scale],
     per_year: Literal[1, 4] = 1,
     groups: Sequence[object] | None = None,
     denominators: ArrayLike | None = None,
-    joint: bool = False,
     usual: Constants | None = None,
 ) -> Forecast:
-    """Forecast a panel of series, all from the same moment on.
+    """Forecasts of a panel of series, all from the same moment on.
 
-    Parameters
-    ----------
-    readings : array, series x periods
-        Equal steps in time, the newest last; missing where a series has none, at the beginning,
-        in the middle or at the end. Only the newest 24 columns are looked at.
-    horizon : int
-        How many periods after the last column.
-    scale : str or sequence of str
-        What the figures are, for all or for each series: one of :data:`SCALES`.
-    per_year : {1, 4}
-        Yearly or quarterly readings.
-    groups : sequence, optional
-        Which series are of one kind, such as one measure in many places; all of them if not given.
-        Groups of fewer than ten are taken together, as a portfolio without a common drift.
-    denominators : array, one per series, optional
-        For percentages: how many cases the next reading will rest on. No forecast is narrower
-        than their chance variation.
-    joint : bool
-        Also how the periods to come go together, which :meth:`Forecast.paths` needs.
-    usual : Constants, optional
-        Other constants than the shipped ones, for calibrating them.
-
-    Returns
-    -------
-    Forecast
-
-    Raises
-    ------
-    ValueError
-        If an argument has another shape, or a figure does not fit its scale.
+    Readings are series x periods in equal steps, the newest last, missing where a series has none;
+    only the newest 24 columns are looked at. Groups say which series are of one kind, such as one
+    measure in many places; without them all are. Those of fewer than ten series are taken together,
+    as a portfolio without a common drift. Denominators are of percentages: how many cases the next
+    reading will rest on. No forecast is narrower than their chance variation.
     """
     values = np.array(readings, dtype=float, ndmin=2)[:, -LONGEST:]
     scales = np.broadcast_to(np.asarray(scale, dtype="U8"), len(values))
     _check(values, horizon, scales, per_year)
-    usual = usual or constants(per_year)
-    held = ~np.isnan(values)
-    count = held.sum(axis=1)
+    count = (~np.isnan(values)).sum(axis=1)
+    rows = np.flatnonzero(count >= FEWEST)
+    group, portfolio = _grouped(groups, len(values), rows)
     level = _levels(values, scales)
-    changed = _forth(values, scales) / level[:, None]
-    enough = np.flatnonzero(count >= FEWEST)
-    result = Forecast(
-        np.full((len(values), horizon), np.nan),
-        np.full((len(values), horizon), np.nan),
-        np.full(len(values), 3.0),
-        level,
-        scales,
-        count,
-        np.tile(np.eye(horizon), (len(values), 1, 1)) if joint else None,
-    )
-    if not len(enough) or not horizon:
-        return result
-    group, portfolio = _grouped(groups, len(values), enough)
-    panel = _Panel(changed[enough], held[enough], group, portfolio)
-    noise = _noise(values, scales, level, denominators)[enough]
-    centre, spread, degrees, correlation = _predict(panel, horizon, per_year, usual, joint)
-    floor = np.sqrt(noise * (1 + 1 / count[enough]))
-    result.centre[enough] = centre
-    result.spread[enough] = np.maximum(spread, floor[:, None])
-    result.degrees[enough] = degrees
-    if result.correlation is not None:
-        result.correlation[enough] = correlation
-    return result
+    steady = _steadied(values, scales) / level[:, None]
+    panel = _Panel(steady, rows, group, portfolio, per_year, usual or constants(per_year))
+    centre, spread, degrees, correlation = panel.predict(horizon)
+    noise = _noise(scales, level, denominators) * (1 + 1 / np.maximum(count, 1))
+    spread = np.maximum(spread, np.sqrt(noise)[:, None])
+    return Forecast(centre, spread, degrees, level, scales, count, correlation)
 
 
 def _check(values: Array, horizon: int, scales: NDArray[np.str_], per_year: int) -> None:
@@ -315,21 +239,21 @@ def _check(values: Array, horizon: int, scales: NDArray[np.str_], per_year: int)
             raise ValueError(f"series {number}: a reading {words}, and its scale {scales[number]}")
 
 
-def _forth(values: Array, scales: NDArray[np.str_]) -> Array:
+def _steadied(values: Array, scales: NDArray[np.str_]) -> Array:
     """Figures on the scale on which chance is about as large everywhere."""
     kind = scales.reshape((-1,) + (1,) * (values.ndim - 1))
     share = np.arcsin(np.sqrt(np.clip(values / 100, 0, 1)))
     root = np.sqrt(np.maximum(values, 0))
-    return np.where(kind == "percent", share, np.where(kind == "real", values, root))
+    return np.select([kind == "percent", kind == "real"], [share, values], root)
 
 
-def _back(changed: Array, scales: NDArray[np.str_]) -> Array:
-    """The figures that :func:`_forth` was given; counts are whole."""
-    kind = scales.reshape((-1,) + (1,) * (changed.ndim - 1))
-    share = 100 * np.sin(np.clip(changed, 0, np.pi / 2)) ** 2
-    square = np.maximum(changed, 0) ** 2
+def _figures(steadied: Array, scales: NDArray[np.str_]) -> Array:
+    """The figures that :func:`_steadied` takes; counts are whole."""
+    kind = scales.reshape((-1,) + (1,) * (steadied.ndim - 1))
+    share = 100 * np.sin(np.clip(steadied, 0, np.pi / 2)) ** 2
+    square = np.maximum(steadied, 0) ** 2
     square = np.where(kind == "count", np.rint(square), square)
-    return np.where(kind == "percent", share, np.where(kind == "real", changed, square))
+    return np.select([kind == "percent", kind == "real"], [share, steadied], square)
 
 
 def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
@@ -338,202 +262,184 @@ def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
     A percentage has a level already, and the same one whether successes or failures are counted.
     A figure that may be negative has none: ten times its usual change stands for it.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        held = ~np.isnan(values)
-        filled = np.where(held, _forth(values, scales), 0.0)
-        root = filled.sum(axis=1) / held.sum(axis=1)
-        usual = np.array([_usual_change(row) for row in values[scales == "real"]])
-    level = np.where(scales == "percent", 1.0, root)
-    level[scales == "real"] = 10 * usual
+    known = ~np.isnan(values)
+    total = np.where(known, _steadied(values, scales), 0.0).sum(axis=1)
+    level = np.where(scales == "percent", 1.0, total / np.maximum(known.sum(axis=1), 1))
+    for row in np.flatnonzero(scales == "real"):
+        steps = np.diff(values[row, known[row]])
+        level[row] = 10 * np.sqrt((steps**2).mean()) if len(steps) else 0.0
     return np.where((level > 0) & np.isfinite(level), level, 1.0)
 
 
-def _usual_change(row: Array) -> float:
-    """Root mean square of the changes from each reading to the next, whatever lies between."""
-    steps = np.diff(row[~np.isnan(row)])
-    return float(np.sqrt((steps**2).mean())) if len(steps) else 0.0
-
-
-def _noise(
-    values: Array, scales: NDArray[np.str_], level: Array, denominators: ArrayLike | None
-) -> Array:
-    """Chance variation of a single reading on the changed scale: Poisson or binomial."""
-    cases = np.full(len(values), np.nan)
-    if denominators is not None:
-        cases = np.broadcast_to(np.asarray(denominators, dtype=float), len(values))
-    with np.errstate(divide="ignore"):
-        binomial = np.where(cases > 0, 1 / (4 * cases), 0.0)
-    known = np.where(scales == "count", 0.25, np.where(scales == "percent", binomial, 0.0))
+def _noise(scales: NDArray[np.str_], level: Array, denominators: ArrayLike | None) -> Array:
+    """Chance variation of a single reading on the steady scale: Poisson or binomial."""
+    cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
+    binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
+    known = np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0)
     return known / level**2
 
 
 def _grouped(
-    groups: Sequence[object] | None, size: int, enough: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int | None]:
-    """Numbers of groups from 0, and which of them is the portfolio of all that are too small."""
+    groups: Sequence[object] | None, series: int, rows: Numbers
+) -> tuple[Numbers, int | None]:
+    """Numbers of groups from 0, and which of them is the portfolio of all that are too small.
+
+    Only the series in `rows` count.
+    """
+    numbers = np.zeros(series, dtype=np.int64)
     if groups is None:
-        return np.zeros(len(enough), dtype=np.int64), None
-    if len(groups) != size:
-        raise ValueError(f"there are {size} series and {len(groups)} groups")
-    numbers: dict[object, int] = {}
-    codes = np.array([numbers.setdefault(one, len(numbers)) for one in groups], dtype=np.int64)
-    codes = codes[enough]
-    small = np.bincount(codes, minlength=len(numbers))[codes] < SMALLEST_GROUP
-    codes = np.where(small, len(numbers), codes)
-    different, codes = np.unique(codes, return_inverse=True)
-    return codes.astype(np.int64), len(different) - 1 if small.any() else None
+        return numbers, None
+    if len(groups) != series:
+        raise ValueError(f"there are {series} series and {len(groups)} groups")
+    names = pd.Series(list(groups), dtype=object).iloc[rows]
+    codes = pd.factorize(names, use_na_sentinel=False)[0]
+    small = np.bincount(codes)[codes] < SMALLEST_GROUP
+    different, numbers[rows] = np.unique(np.where(small, series, codes), return_inverse=True)
+    return numbers, len(different) - 1 if small.any() else None
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """Series on the changed scale: figures, which of them are there, and each one's group."""
+    """Series on the steady scale, those with enough readings to be forecast, and their groups."""
 
     values: Array
-    held: NDArray[np.bool_]
-    group: NDArray[np.int64]
+    rows: Numbers
+    group: Numbers
     portfolio: int | None
+    per_year: int
+    usual: Constants
 
-    def patterns(self) -> Iterator[tuple[NDArray[np.int64], Array]]:
-        """Series with readings at the same places: their numbers, and these places.
+    def predict(self, horizon: int) -> tuple[Array, Array, Array, Array]:
+        """Centre, spread, degrees of freedom and correlation of every series' periods to come."""
+        series = len(self.values)
+        centre, spread = np.full((2, series, horizon), np.nan)
+        degrees, correlation = np.full(series, 3.0), np.tile(np.eye(horizon), (series, 1, 1))
+        if not len(self.rows) or not horizon:
+            return centre, spread, degrees, correlation
+        drift = self.common_drift()
+        sample = self.sample()
+        weights = self.learnt_weights(drift, sample)
+        own = self.own_errors(drift, sample, weights)
+        ahead = np.arange(1.0, horizon + 1)
+        for rows, time, readings in self.patterns(drift, self.rows):
+            group = self.group[rows]
+            models = self.fit(time, ahead)
+            middle, width, degrees[rows], correlation[rows] = models.predict(
+                readings, weights[group], self.usual
+            )
+            centre[rows] = middle + drift[group, None] * ahead
+            # How far a forecast reaches counts from the newest reading, wherever the panel ends.
+            reach = ahead - time[-1]
+            held_out = np.minimum(reach.astype(int), self.per_year) - 1
+            width *= _spread_factor(len(time), reach, self.usual)
+            spread[rows] = width * own[group][:, held_out]
+        return centre, spread, degrees, correlation
 
-        The place of the last column is 0, the one before -1.
+    def fit(self, time: Array, ahead: Array) -> _Models:
+        """All models for readings and forecasts at these times."""
+        return _fitted(tuple(time), tuple(ahead), self.per_year, self.usual.models)
+
+    def patterns(self, drift: Array, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
+        """Series with readings at the same times: rows, times, and readings without the drift.
+
+        The last column's time is 0, that of the one before -1.
         """
-        held = self.held
-        packed = np.packbits(held, axis=1)
-        _, first, pattern = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+        known = ~np.isnan(self.values[rows])
+        _, first, pattern = np.unique(
+            np.packbits(known, axis=1), axis=0, return_index=True, return_inverse=True
+        )
         order = np.argsort(pattern.reshape(-1), kind="stable")
         ends = np.cumsum(np.bincount(pattern.reshape(-1)))[:-1]
-        for one, rows in zip(first, np.split(order, ends), strict=True):
-            places = np.flatnonzero(held[one]).astype(float) - (held.shape[1] - 1)
-            yield rows.astype(np.int64), places
+        for example, alike in zip(first, np.split(order, ends), strict=True):
+            columns = np.flatnonzero(known[example])
+            time = columns - (known.shape[1] - 1.0)
+            for start in range(0, len(alike), _CHUNK):
+                some = rows[alike[start : start + _CHUNK]]
+                slope = drift[self.group[some], None]
+                yield some, time, self.values[np.ix_(some, columns)] - slope * time
 
+    def common_drift(self) -> Array:
+        """Each group's median change per period, shrunk by how few series it is the median of.
 
-def _predict(
-    panel: _Panel, horizon: int, per_year: int, usual: Constants, joint: bool
-) -> tuple[Array, Array, Array, Array]:
-    """Centre, spread, degrees of freedom and correlation of every series of a panel."""
-    drift = _common_drift(panel, per_year, usual)
-    weights, own = _learn(panel, drift, per_year, usual)
-    shape = (len(panel.values), horizon)
-    centre, spread, degrees = np.empty(shape), np.empty(shape), np.empty(len(panel.values))
-    correlation = np.empty((len(panel.values) if joint else 0, horizon, horizon))
-    ahead = np.arange(1.0, horizon + 1)
-    for rows, places in panel.patterns():
-        models = _fit(tuple(places), tuple(ahead), per_year, usual)
-        # How far a forecast reaches counts from the newest reading, wherever the panel ends.
-        reach = ahead - places[-1]
-        factor = _spread_factor(len(places), reach, usual)
-        held_out = np.minimum(reach.astype(int) - 1, own.shape[1] - 1)
-        columns = (places + panel.values.shape[1] - 1).astype(int)
-        for start in range(0, len(rows), _CHUNK):
-            some = rows[start : start + _CHUNK]
-            slope = drift[panel.group[some]][:, None]
-            values = panel.values[np.ix_(some, columns)] - slope * places
-            believed = weights[panel.group[some]]
-            middle, width, degrees[some] = models.predict(values, believed, usual)
-            if joint:
-                correlation[some] = models.correlation(values, believed, usual)
-            centre[some] = middle + slope * ahead
-            spread[some] = width * factor * own[panel.group[some]][:, held_out]
-    return centre, spread, degrees, correlation
+        Between the newest reading and the oldest of the same season.
+        """
+        known = ~np.isnan(self.values)
+        row, columns = np.arange(len(known)), np.arange(known.shape[1])
+        last = columns[-1] - known[:, ::-1].argmax(axis=1)
+        distance = last[:, None] - columns
+        season = known & (distance > 0) & (distance % self.per_year == 0)
+        first = season.argmax(axis=1)
+        # Where no two readings are of one season there is no change to speak of.
+        periods = np.where(season.any(axis=1), last - first, np.nan)
+        change = pd.Series((self.values[row, last] - self.values[row, first]) / periods)
+        changes = change.iloc[self.rows].groupby(self.group[self.rows])
+        kept = self.usual.drift * changes.count() / (changes.count() + self.usual.drift_series)
+        drift = (kept * changes.median()).fillna(0).to_numpy(copy=True)
+        if self.portfolio is not None:
+            # Unlike measures move in unlike directions, so a portfolio has no common drift.
+            drift[self.portfolio] = 0
+        return drift
 
+    def sample(self) -> Numbers:
+        """The rows that groups are learnt from, group by group.
 
-def _common_drift(panel: _Panel, per_year: int, usual: Constants) -> Array:
-    """Each group's median change per period, shrunk by how few series it is the median of.
+        Evenly spread over each group, so that the same panel teaches the same every time.
+        """
+        group = self.group[self.rows]
+        sizes = np.bincount(group)
+        rank = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        step = np.repeat(-(-sizes // _LEARNT_FROM), sizes)
+        return self.rows[np.argsort(group, kind="stable")[rank % step == 0]]
 
-    Between the newest reading and the oldest of the same season.
-    """
-    columns = panel.values.shape[1]
-    last = columns - 1 - panel.held[:, ::-1].argmax(axis=1)
-    apart = last[:, None] - np.arange(columns)
-    season = panel.held & (apart > 0) & (apart % per_year == 0)
-    first = season.argmax(axis=1)
-    row = np.arange(len(panel.values))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        change = (panel.values[row, last] - panel.values[row, first]) / (last - first)
-    change[~season.any(axis=1)] = np.nan
-    drift = np.zeros(panel.group.max() + 1)
-    for number in range(len(drift)):
-        mine = change[(panel.group == number) & ~np.isnan(change)]
-        # Unlike measures move in unlike directions, so a portfolio has no common drift.
-        if len(mine) and number != panel.portfolio:
-            shrunk = len(mine) / (len(mine) + usual.drift_series)
-            drift[number] = usual.drift * shrunk * np.median(mine)
-    return drift
+    def learnt_weights(self, drift: Array, sample: Numbers) -> Array:
+        """Logarithms of how much each group's series believe each model and volatility."""
+        usual = self.usual
+        models = np.log(_softmax(np.array(usual.weights)))
+        volatilities = np.log(_softmax(np.array(usual.volatility_weights)))
+        prior = (models[:, None] + volatilities).ravel()
+        likelihood = np.empty((len(self.values), len(prior)))
+        for rows, time, readings in self.patterns(drift, sample):
+            likelihood[rows] = self.fit(time, np.array([])).likelihood(readings, usual)[1]
+        likelihood, group = usual.learning * likelihood[sample], self.group[sample]
+        size = np.bincount(group)
+        begins = np.cumsum(size) - size
+        weights = np.tile(prior, (len(size), 1))
+        for _ in range(8):
+            share = _softmax(weights[group] + likelihood)
+            total = usual.prior_series * np.exp(prior) + np.add.reduceat(share, begins, axis=0)
+            weights = np.log(total / (usual.prior_series + size)[:, None])
+        return weights
 
-
-def _learn(panel: _Panel, drift: Array, per_year: int, usual: Constants) -> tuple[Array, Array]:
-    """What each group teaches: the models' weights, and the scale of its own errors by horizon."""
-    sizes = np.bincount(panel.group)
-    # Evenly spread over the group, so that the same panel teaches the same every time.
-    rank = np.empty(len(panel.group), dtype=np.int64)
-    order = np.argsort(panel.group, kind="stable")
-    rank[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    step = np.ceil(sizes / _LEARNT_FROM).astype(np.int64)
-    chosen = np.flatnonzero(rank % step[panel.group] == 0)
-    chosen = chosen[np.argsort(panel.group[chosen], kind="stable")]
-    sample = _Panel(panel.values[chosen], panel.held[chosen], panel.group[chosen], panel.portfolio)
-    prior = _prior(usual)
-    likelihood = np.empty((len(chosen), len(prior)))
-    errors = np.full((len(chosen), per_year), np.nan)
-    columns = panel.values.shape[1]
-    for rows, places in sample.patterns():
-        index = (places + columns - 1).astype(int)
-        values = sample.values[np.ix_(rows, index)] - drift[sample.group[rows]][:, None] * places
-        likelihood[rows] = _fit(tuple(places), (), per_year, usual).likelihood(values)
-    used = np.bincount(sample.group)
-    begins = np.cumsum(used) - used
-    weights = np.tile(prior, (len(sizes), 1))
-    begin = np.exp(prior)
-    for _ in range(8):
-        share = _softmax(weights[sample.group] + usual.learning * likelihood)
-        total = np.add.reduceat(share, begins, axis=0)
-        weights = np.log(
-            (usual.prior_series * begin + total) / (usual.prior_series + used)[:, None]
-        )
-    for rows, places in sample.patterns():
-        # A year is held out where that leaves two, else the last reading.
-        out = per_year if len(places) >= 3 * per_year else 1
-        if len(places) - out < FEWEST:
-            continue
-        index = (places + columns - 1).astype(int)
-        values = sample.values[np.ix_(rows, index)] - drift[sample.group[rows]][:, None] * places
-        now = places[-out - 1]
-        models = _fit(tuple(places[:-out] - now), tuple(places[-out:] - now), per_year, usual)
-        middle, width, degrees = models.predict(
-            values[:, :-out], weights[sample.group[rows]], usual
-        )
-        width = width * _spread_factor(len(places) - out, places[-out:] - now, usual)
-        usually = stdtrit(degrees, 0.9)[:, None]
-        missed = np.abs(values[:, -out:] - middle) / width / usually
-        # A series that never moved has nothing to say of how far others miss.
-        missed[np.ptp(sample.values[np.ix_(rows, index)], axis=1) == 0] = np.nan
-        errors[rows, :out] = missed
-    own = np.ones((len(sizes), per_year))
-    for number in range(len(sizes)):
-        mine = errors[sample.group == number]
-        for ahead in range(per_year):
-            there = mine[~np.isnan(mine[:, ahead]), ahead]
-            if len(there):
-                kept = usual.own_scale * len(there) / (len(there) + usual.own_series)
-                low, high = _OWN_SCALE
-                own[number, ahead] = np.clip(np.quantile(there, 0.8), low, high) ** kept
-            elif ahead:
-                own[number, ahead] = own[number, ahead - 1]
-    return weights, own
+    def own_errors(self, drift: Array, sample: Numbers, weights: Array) -> Array:
+        """The scale of each group's own errors by horizon, from readings that were held out."""
+        usual = self.usual
+        errors = np.full((len(self.values), self.per_year), np.nan)
+        for rows, time, readings in self.patterns(drift, sample):
+            # A year is held out where that leaves two, else the last reading.
+            out = self.per_year if len(time) >= 3 * self.per_year else 1
+            if len(time) - out < FEWEST:
+                continue
+            past, ahead = time[:-out] - time[-out - 1], time[-out:] - time[-out - 1]
+            middle, width, degrees, _ = self.fit(past, ahead).predict(
+                readings[:, :-out], weights[self.group[rows]], usual
+            )
+            width *= _spread_factor(len(past), ahead, usual) * stdtrit(degrees, 0.9)[:, None]
+            missed = np.abs(readings[:, -out:] - middle) / width
+            # A series that never moved has nothing to say of how far others miss.
+            still = np.nanmax(self.values[rows], axis=1) == np.nanmin(self.values[rows], axis=1)
+            errors[rows, :out] = np.where(still[:, None], np.nan, missed)
+        groups = pd.DataFrame(errors[self.rows]).groupby(self.group[self.rows])
+        count = groups.count()
+        kept = usual.own_scale * count / (count + usual.own_series)
+        scale = (groups.quantile(0.8).clip(*_OWN_SCALE) ** kept).where(count > 0)
+        return scale.ffill(axis=1).fillna(1.0).to_numpy()
 
 
 def _spread_factor(readings: int, ahead: Array, usual: Constants) -> Array:
+    """How much wider forecasts are than the models say, by history and horizon."""
     constant, per_reading, per_log, both = usual.spread
     log, readings = np.log(ahead), max(readings, _SHORTEST_CALIBRATED)
     return np.asarray(np.exp(constant + per_reading / readings + log * (per_log + both / readings)))
-
-
-def _prior(usual: Constants) -> Array:
-    """Logarithm of each model's and volatility's weight before any reading."""
-    models = np.log(_softmax(np.array(usual.weights)))
-    sizes = np.log(_softmax(np.array(usual.volatility_weights)))
-    return np.asarray((models[:, None] + sizes[None, :]).ravel())
 
 
 def _softmax(values: Array) -> Array:
@@ -543,132 +449,93 @@ def _softmax(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Models:
-    """All models for readings at the same places, ready to be multiplied with readings.
+    """All models for readings at the same times, ready to be multiplied with readings.
 
-    Attributes
-    ----------
-    roots : numpy.ndarray
-        For differences from the newest reading, of which there are one fewer than readings:
-        differences x (models x differences). The product's squares add up to a model's misfit.
-    size : numpy.ndarray
-        Half the logarithm of each model's determinant.
-    pulls : numpy.ndarray
-        Differences x (models x horizon): the product is each model's prediction.
-    covariances : numpy.ndarray
-        Models x horizon x horizon, relative to the unknown variance.
-    firm, large : numpy.ndarray
-        The prior guesses of the variance.
+    Of differences from the newest reading, of which there are fewer than readings by one.
     """
 
+    # Differences x (models x differences): the product's squares add up to a model's misfit.
     roots: Array
+    # Half the logarithm of each model's determinant.
     size: Array
+    # Differences x (models x horizon): the product is each model's prediction.
     pulls: Array
+    # Models x horizon x horizon, relative to the unknown variance.
     covariances: Array
-    firm: Array
-    large: Array
 
-    def _misfit(self, values: Array) -> tuple[Array, Array]:
-        """Scale of the variance's posterior, and the log likelihood, of every series and model."""
-        own = values[:, :-1] - values[:, -1:]
-        readings = values.shape[1]
-        squares = (own @ self.roots) ** 2
+    def likelihood(self, readings: Array, usual: Constants) -> tuple[Array, Array]:
+        """Scale of the variance's posterior, and log likelihood: series x models x volatilities."""
+        firm, large = np.array(usual.volatilities).T
+        series, differences = len(readings), readings.shape[1] - 1
+        squares = ((readings[:, :-1] - readings[:, -1:]) @ self.roots) ** 2
         # Summed by a product, which is faster than by an axis.
-        misfit = squares.reshape(-1, readings - 1) @ np.ones(readings - 1)
-        rate = 0.5 * misfit.reshape(len(values), -1, 1) + self.firm * self.large**2
-        degrees = self.firm + (readings - 1) / 2
-        constant = (
-            gammaln(degrees) - gammaln(self.firm) + self.firm * np.log(self.firm * self.large**2)
-        )
+        misfit = squares.reshape(-1, differences) @ np.ones(differences)
+        rate = 0.5 * misfit.reshape(series, -1, 1) + firm * large**2
+        degrees = firm + differences / 2
+        constant = gammaln(degrees) - gammaln(firm) + firm * np.log(firm * large**2)
         likelihood = constant - self.size[:, None] - degrees * np.log(rate)
-        return rate, likelihood
-
-    def likelihood(self, values: Array) -> Array:
-        """Log likelihood: series x (models x volatilities)."""
-        return self._misfit(values)[1].reshape(len(values), -1)
+        return rate, likelihood.reshape(series, -1)
 
     def predict(
-        self, values: Array, weights: Array, usual: Constants
-    ) -> tuple[Array, Array, Array]:
-        """Centre, spread and degrees of freedom of the average of all models."""
-        share, variance, each = self._believed(values, weights, usual)
-        own = share.sum(axis=2)
-        centre = np.einsum("sk,skh->sh", own, each)
-        apart = np.einsum("sk,skh->sh", own, (each - centre[:, None, :]) ** 2)
-        spread = np.sqrt(variance @ np.einsum("khh->kh", self.covariances) + apart)
-        degrees = 2 * self.firm + values.shape[1] - 1
-        average = np.clip(usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
-        return centre + values[:, -1:], spread, np.rint(2 * average) / 2
-
-    def correlation(self, values: Array, weights: Array, usual: Constants) -> Array:
-        """How the periods to come go together in the average of all models."""
-        share, variance, each = self._believed(values, weights, usual)
-        own = share.sum(axis=2)
-        off = each - np.einsum("sk,skh->sh", own, each)[:, None, :]
-        joint = np.einsum("sk,khg->shg", variance, self.covariances)
-        joint += np.einsum("sk,skh,skg->shg", own, off, off)
-        width = np.sqrt(np.einsum("shh->sh", joint))
-        return np.asarray(joint / width[:, :, None] / width[:, None, :])
-
-    def _believed(
-        self, values: Array, weights: Array, usual: Constants
-    ) -> tuple[Array, Array, Array]:
-        """Each model's share, its variance times its share, and its own prediction."""
-        rate, likelihood = self._misfit(values)
-        share = _softmax(weights + usual.trust * likelihood.reshape(len(values), -1))
-        share = share.reshape(rate.shape)
-        degrees = 2 * self.firm + values.shape[1] - 1
+        self, readings: Array, weights: Array, usual: Constants
+    ) -> tuple[Array, Array, Array, Array]:
+        """Centre, spread, degrees of freedom and correlation of the average of all models."""
+        rate, likelihood = self.likelihood(readings, usual)
+        share = _softmax(weights + usual.trust * likelihood).reshape(rate.shape)
+        degrees = 2 * np.array(usual.volatilities)[:, 0] + readings.shape[1] - 1
         variance = np.einsum("skv,skv,v->sk", share, rate, 2 / degrees)
-        each = (values[:, :-1] - values[:, -1:]) @ self.pulls
-        return share, variance, each.reshape(len(values), len(self.size), -1)
-
-
-def _fit(
-    places: tuple[float, ...], ahead: tuple[float, ...], per_year: int, usual: Constants
-) -> _Models:
-    """Work out every model for readings at `places` and periods `ahead` of the last column."""
-    return _fitted(places, ahead, per_year, usual.models, usual.volatilities)
+        models, horizon = self.covariances.shape[:2]
+        each = (readings[:, :-1] - readings[:, -1:]) @ self.pulls
+        each = each.reshape(-1, models, horizon)
+        by_model = share.sum(axis=2)
+        centre = np.einsum("sk,skh->sh", by_model, each)
+        off = each - centre[:, None, :]
+        joint = (variance @ self.covariances.reshape(models, -1)).reshape(-1, horizon, horizon)
+        joint += (by_model[..., None] * off).transpose(0, 2, 1) @ off
+        spread = np.sqrt(np.einsum("shh->sh", joint))
+        correlation = joint / spread[:, :, None] / spread[:, None, :]
+        average = np.clip(usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
+        return centre + readings[:, -1:], spread, np.rint(2 * average) / 2, correlation
 
 
 @lru_cache(maxsize=1024)
 def _fitted(
-    places: tuple[float, ...],
+    time: tuple[float, ...],
     ahead: tuple[float, ...],
     per_year: int,
     models: tuple[tuple[float, ...], ...],
-    volatilities: tuple[tuple[float, float], ...],
 ) -> _Models:
-    last = len(places) - 1
-    time = np.array([*places, *ahead])
-    roots, sizes, pulls, covariances = [], [], [], []
-    for model in models:
-        whole = _covariance(time, model, per_year)
-        # Of differences from the newest reading, since the level itself may be anything.
-        apart = whole - whole[:, [last]] - whole[[last], :] + whole[last, last]
-        past, joint, ahead_of = (
-            apart[:last, :last],
-            apart[last + 1 :, :last],
-            apart[last + 1 :, last + 1 :],
-        )
-        inverse = np.linalg.inv(past)
-        lower = np.linalg.cholesky((inverse + inverse.T) / 2)
-        pull = joint @ inverse
-        roots.append(lower)
-        sizes.append(-np.log(np.diag(lower)).sum())
-        pulls.append(pull.T)
-        covariances.append(ahead_of - pull @ joint.T)
-    firm, large = np.array(volatilities).T
+    """All models for readings at `time` and forecasts at `ahead`, kept since times recur."""
+    last = len(time) - 1
+    times = np.array([*time, *ahead])
+    joint = np.array([_covariance(times, model, per_year) for model in models])
+    # Of differences from the newest reading, since the level itself may be anything.
+    newest = joint[:, last : last + 1, :]
+    joint = joint - newest.transpose(0, 2, 1) - newest + newest[:, :, last : last + 1]
+    past, across, future = (
+        joint[:, :last, :last],
+        joint[:, last + 1 :, :last],
+        joint[:, last + 1 :, last + 1 :],
+    )
+    inverse = np.linalg.inv(past)
+    lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
+    size = -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+    pull = across @ inverse
     return _Models(
-        np.hstack(roots), np.array(sizes), np.hstack(pulls), np.array(covariances), firm, large
+        np.asarray(lower.transpose(1, 0, 2).reshape(last, -1)),
+        size,
+        pull.transpose(2, 0, 1).reshape(last, -1),
+        future - pull @ across.transpose(0, 2, 1),
     )
 
 
-def _covariance(time: Array, model: tuple[float, ...], per_year: int) -> Array:
+def _covariance(times: Array, model: tuple[float, ...], per_year: int) -> Array:
     """How the readings of one model vary together, relative to its unknown variance."""
     wander, drift, slope, noise, season, change, damping = model
-    since = time - time.min() + 1
+    since = times - times.min() + 1
     periods = round(float(since.max()))
     steps = np.arange(1.0, periods + 1)
-    result = wander * np.minimum.outer(since, since) + noise * np.eye(len(time))
+    result = wander * np.minimum.outer(since, since) + noise * np.eye(len(times))
     # What a slope of one adds up to after so many periods, where it fades.
     travelled = np.concatenate([[0.0], np.cumsum(damping ** np.arange(periods))])
     at = np.rint(since).astype(int)

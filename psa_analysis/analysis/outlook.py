@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from psa_analysis.analysis.forecast import (
     FEWEST,
+    INTERVALS,
     LONGEST,
     SIGNED_UNITS,
     Forecast,
     Scale,
-    forecast,
+    forecast_series,
     scale_of,
 )
 from psa_analysis.analysis.readings import (
@@ -50,8 +51,6 @@ from psa_analysis.register.agreement import Agreement, measure_period, rate_fact
 GRACE = timedelta(days=190)
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000
-#: Intervals that are shown, in per cent.
-INTERVALS = (50, 80, 95)
 #: Quantiles are draws, so that those of counts are whole.
 _DRAWN: Literal["inverted_cdf"] = "inverted_cdf"
 _COMPARED = {"ratio_to_comparator", "gap_to_comparator"}
@@ -346,16 +345,17 @@ def _forecast(wanted: list[_Wanted], per_year: int) -> dict[str, Outlook]:
     panel = np.full((len(wanted), longest), np.nan)
     for row, one in enumerate(wanted):
         panel[row, longest - len(one.values) :] = one.values
-    found = forecast(
+    found = forecast_series(
         panel,
         max(one.horizon for one in wanted),
         [one.scale for one in wanted],
         4 if per_year == 4 else 1,
         groups=[one.measure for one in wanted],
         denominators=[_last_known(one.denominators) for one in wanted],
-        joint=True,
     )
-    return {one.measure: _made(one, found.one(row, one.horizon)) for row, one in enumerate(wanted)}
+    return {
+        one.measure: _made(one, found.of_series(row, one.horizon)) for row, one in enumerate(wanted)
+    }
 
 
 def _last_known(values: Floats) -> float:

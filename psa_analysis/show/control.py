@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis.control import (
-    OUR_RULES,
+    RUN,
+    TREND,
+    TRIAL_BELOW,
     Control,
-    ControlRules,
     measure_control,
     register_rebases,
 )
 from psa_analysis.register.agreement import observed_units
-from psa_analysis.report import Report, assessment_row, own_readings
+from psa_analysis.report import Report, assessment_row, memoised, own_readings
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
@@ -36,56 +37,53 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def control_of(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Control:
+@memoised
+def control_of(report: Report, measure: str) -> Control:
     """The control chart of one measure up to the reporting period, or why there is none."""
     assessment_row(report, measure)
     agreement = report.agreement
     unit = str(observed_units(agreement.measures)[measure])
-    return measure_control(
-        own_readings(report, measure),
-        agreement.measures.loc[measure],
-        unit,
-        register_rebases(agreement, measure),
-        rules,
-    )
+    rebases = register_rebases(agreement, measure)
+    readings = own_readings(report, measure)
+    return measure_control(readings, agreement.measures.loc[measure], unit, rebases)
 
 
-def control_words(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+def control_words(report: Report, measure: str) -> Html:
     """What the control chart of a measure shows, or why there is none."""
-    return sentence(control_sentences(control_of(report, measure, rules)))
+    return sentence(control_sentences(control_of(report, measure)))
 
 
-def control_table(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Html:
+def control_table(report: Report, measure: str) -> Html:
     """The figures behind a control chart: each quarter with its mean, limits and sign."""
-    control = control_of(report, measure, rules)
-    points, unit = control.points, control.unit
-    title = report.agreement.measures.at[measure, "title"]
-    signs = {
+    control = control_of(report, measure)
+    points = control.points
+    caption = f"{assessment_row(report, measure)['title']}: control chart, quarter by quarter"
+    if control.reason:
+        return table(pd.DataFrame(), caption)
+    rules = {
         "outside": "beyond a limit",
         "run": "run",
         "trend": "trend",
         "two_in_three": "two in three",
     }
-    frame = pd.DataFrame(
-        {
-            "Quarter": points["period"],
-            "Figure": [figure_text(value, unit) for value in points["value"]],
-            "Mean": [figure_text(value, unit) for value in points["centre"]],
-            "Lower limit": [figure_text(value, unit) for value in points["lower"]],
-            "Upper limit": [figure_text(value, unit) for value in points["upper"]],
-            "Limits": points["trial"].map({True: "trial", False: "full"}),
-            "Kind": points["kind"],
-            "Because of": [
-                listed([name for rule, name in signs.items() if row[rule]]) or "–"
-                for _, row in points.iterrows()
-            ],
-            "Flag": points["flag"],
-        }
-        if not control.reason
-        else {}
-    )
+    broken = points[list(rules)].ne(0).rename(columns=rules)
+    columns = _figure_columns(control) | {
+        "Limits": points["trial"].map({True: "trial", False: "full"}),
+        "Kind": points["kind"],
+        "Because of": [listed(list(broken.columns[row])) or "–" for row in broken.to_numpy()],
+        "Flag": points["flag"],
+    }
     numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
-    return table(frame, f"{title}: control chart, quarter by quarter", numeric=numeric, folded=True)
+    return table(pd.DataFrame(columns), caption, numeric=numeric, folded=True)
+
+
+def _figure_columns(control: Control) -> dict[str, Any]:
+    """Quarter, figure, mean and limits as readers expect them, by heading."""
+    headings = {"Figure": "value", "Mean": "centre", "Lower limit": "lower", "Upper limit": "upper"}
+    return {"Quarter": control.points["period"]} | {
+        heading: [figure_text(value, control.unit) for value in control.points[column]]
+        for heading, column in headings.items()
+    }
 
 
 def control_sentences(control: Control) -> str:
@@ -97,58 +95,77 @@ def control_sentences(control: Control) -> str:
     known = points["value"].notna()
     phase = points[points["phase"] == last["phase"]]
     since = f" since {phase['period'].iloc[0]}" if last["phase"] else ""
-    said = [
+    sentences = [
         f"{counted(int(known.sum()), 'quarter')} up to {last['period']}: the mean{since} is "
         f"{figure_text(last['centre'], unit)}, and ordinary variation runs from "
         f"{figure_text(last['lower'], unit)} to {figure_text(last['upper'], unit)}"
     ]
-    signs = _control_signs(control)
-    found = (
-        f"Signs that something has changed: {'; '.join(signs)}"
-        if signs
-        else "There is no sign of anything but ordinary variation"
-    )
+    signs = _control_signs(points)
+    if signs:
+        sentences.append(f"Signs that something has changed: {'; '.join(signs)}")
+    else:
+        sentences.append("There is no sign of anything but ordinary variation")
     if pd.notna(control.season):
-        found += (
-            f". But read this with care: beside any drift, the time of year explains about "
+        sentences.append(
+            f"But read this with care: beside any drift, the time of year explains about "
             f"{control.season:.0%} of how the quarters differ, so a figure near a limit may be the "
             "season alone, and the wide limits may hide a change"
         )
-    said.append(found)
     if last["trial"]:
-        said.append(
-            f"With {counted(int(phase['value'].notna().sum()), 'quarter')}, fewer than "
-            f"{control.rules.trial_below}, these are trial limits, which each new quarter moves"
+        sentences.append(
+            f"With {counted(int(phase['value'].count()), 'quarter')}, fewer than {TRIAL_BELOW}, "
+            "these are trial limits, which each new quarter moves"
         )
-    said += _rebase_texts(control)
+    sentences += [
+        f"Mean and limits start anew at {period}: {reason.rstrip('.')}"
+        for period, reason in control.rebases.items()
+    ]
+    sentences += [
+        f"Mean and limits do not start anew at {period} ({reason.rstrip('.')}): {obstacle}"
+        for period, (reason, obstacle) in control.refused.items()
+    ]
     if control.assurance:
-        said.append(_assurance_text(control))
+        target = figure_text(control.target, unit)
+        sentences.append(f"The target of {target} {_ASSURANCE_TEXTS[control.assurance]}")
     missing = points.loc[~known, "period"].tolist()
     if missing:
-        said.append(f"There is no figure for {listed(missing)}")
+        sentences.append(f"There is no figure for {listed(missing)}")
     if last["flag"] == "provisional":
-        said.append(f"The figure for {last['period']} is provisional and may still change")
-    return ". ".join(said) + "."
+        sentences.append(f"The figure for {last['period']} is provisional and may still change")
+    return ". ".join(sentences) + "."
 
 
-def _control_signs(control: Control) -> list[str]:
+#: What an assurance says of the target.
+_ASSURANCE_TEXTS = {
+    "consistently hits": "lies outside the limits on the good side: while nothing changes, "
+    "quarters meet it",
+    "consistently misses": "lies outside the limits: while nothing changes, no quarter is likely "
+    "to meet it",
+    "unreliable": "lies within the limits: while nothing changes, some quarters meet it and some "
+    "do not, by ordinary variation",
+}
+
+#: What each rule's sign in a direction says of quarters.
+_SIGN_TEXTS = {
+    ("outside", 1): "above the upper limit",
+    ("outside", -1): "below the lower limit",
+    ("run", 1): f"in a run of {RUN} or more above the mean",
+    ("run", -1): f"in a run of {RUN} or more below the mean",
+    ("trend", 1): f"in a row of {TREND} or more, each higher than the one before",
+    ("trend", -1): f"in a row of {TREND} or more, each lower than the one before",
+    ("two_in_three", 1): "close to the upper limit, two in three quarters",
+    ("two_in_three", -1): "close to the lower limit, two in three quarters",
+}
+
+
+def _control_signs(points: pd.DataFrame) -> list[str]:
     """Each sign of a special cause: which quarters, by which rule, and which way it points."""
-    rules, points = control.rules, control.points
-    texts = {
-        ("outside", 1): "above the upper limit",
-        ("outside", -1): "below the lower limit",
-        ("run", 1): f"in a run of {rules.run} or more above the mean",
-        ("run", -1): f"in a run of {rules.run} or more below the mean",
-        ("trend", 1): f"in a row of {rules.trend} or more, each higher than the one before",
-        ("trend", -1): f"in a row of {rules.trend} or more, each lower than the one before",
-        ("two_in_three", 1): "close to the upper limit, two in three quarters",
-        ("two_in_three", -1): "close to the lower limit, two in three quarters",
-    }
     signs = []
-    for (rule, sign), text in texts.items():
-        marked = points[rule] == sign
+    new_phase = points["phase"].diff().astype(bool)
+    for (rule, direction), text in _SIGN_TEXTS.items():
+        marked = points[rule] == direction
         # A new stretch begins where the mark, or the phase, does.
-        begins = marked & ~(marked.shift(fill_value=False) & ~points["phase"].diff().astype(bool))
+        begins = marked & (new_phase | ~marked.shift(fill_value=False))
         for _, stretch in points[marked].groupby(begins.cumsum()[marked]):
             first, last = stretch["period"].iloc[0], stretch["period"].iloc[-1]
             quarters = first if first == last else f"{first} to {last}"
@@ -156,31 +173,6 @@ def _control_signs(control: Control) -> list[str]:
             kind = f" ({kinds[0]})" if len(kinds) == 1 else ""
             signs.append((stretch.index[0], f"{quarters}, {text}{kind}"))
     return [text for _, text in sorted(signs)]
-
-
-def _rebase_texts(control: Control) -> list[str]:
-    """Where mean and limits start anew, where they cannot, and why."""
-    said = [
-        f"Mean and limits start anew at {one.period}: {one.reason.rstrip('.')}"
-        for one in control.rebases
-    ]
-    said += [
-        f"Mean and limits do not start anew at {one.period} ({one.reason.rstrip('.')}): {why}"
-        for one, why in control.refused
-    ]
-    return said
-
-
-def _assurance_text(control: Control) -> str:
-    target = figure_text(control.target, control.unit)
-    return {
-        "consistently hits": f"The target of {target} lies outside the limits on the good side: "
-        "while nothing changes, quarters meet it",
-        "consistently misses": f"The target of {target} lies outside the limits: while nothing "
-        "changes, no quarter is likely to meet it",
-        "unreliable": f"The target of {target} lies within the limits: while nothing changes, "
-        "some quarters meet it and some do not, by ordinary variation",
-    }[control.assurance]
 
 
 #: Colour, marker and size of each kind of figure in a control chart.
@@ -191,38 +183,30 @@ CONTROL_MARKS = {
 }
 
 
-def control_chart(report: Report, measure: str, rules: ControlRules = OUR_RULES) -> Chart:
+def control_chart(report: Report, measure: str) -> Chart:
     """The control chart of one measure: its quarters, their mean and limits, and what stands out.
 
     Where there can be none, the picture says why.
     """
     title = assessment_row(report, measure)["title"]
-    control = control_of(report, measure, rules)
-    said = control_sentences(control)
+    control = control_of(report, measure)
+    words = control_sentences(control)
     if control.reason:
-        return only_words(f"{title}. {said}")
+        return only_words(f"{title}. {words}")
     with new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
         labels = _draw_limits(axes, control)
-        _draw_quarters(axes, control)
+        _draw_quarters(axes, control.points)
         axes.margins(x=0.03, y=0.12)
         label_ends(axes, labels)
         _mark_rebases(axes, control)
         mark_years(axes, year_step(axes))
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
         svg = as_svg(figure)
-    points, unit = control.points, control.unit
-    shown = pd.DataFrame({"Quarter": points["period"]})
-    for heading, column in (
-        ("Figure", "value"),
-        ("Mean", "centre"),
-        ("Lower limit", "lower"),
-        ("Upper limit", "upper"),
-    ):
-        shown[heading] = [figure_text(value, unit) for value in points[column]]
-    shown = shown.assign(**{"What stands out": points["kind"], "Flag": points["flag"]})
-    alt = f"Control chart of {title}, quarter by quarter. {said}"
-    return Chart(svg, alt, points, shown)
+    points = control.points
+    columns = _figure_columns(control) | {"What stands out": points["kind"], "Flag": points["flag"]}
+    alt = f"Control chart of {title}, quarter by quarter. {words}"
+    return Chart(svg, alt, points, pd.DataFrame(columns))
 
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:
@@ -237,46 +221,32 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
             axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
     last = points.iloc[-1]
     kind = "trial limit" if last["trial"] else "limit"
-    end = last["period_end"]
-    labels: Labels = [
-        (last[column], end, f"{name} {figure_text(last[column], control.unit)}", GREY)
-        for column, name in (
-            ("centre", "Mean"),
-            ("upper", f"Upper {kind}"),
-            ("lower", f"Lower {kind}"),
-        )
+    lines = [
+        (last["centre"], "Mean", GREY),
+        (last["upper"], f"Upper {kind}", GREY),
+        (last["lower"], f"Lower {kind}", GREY),
     ]
     if pd.notna(control.target):
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
-        text = f"Target {figure_text(control.target, control.unit)}"
-        labels.append((control.target, end, text, TEAL))
-    return labels
+        lines.append((control.target, "Target", TEAL))
+    return [
+        (value, last["period_end"], f"{name} {figure_text(value, control.unit)}", colour)
+        for value, name, colour in lines
+    ]
 
 
-def _draw_quarters(axes: Axes, control: Control) -> None:
+def _draw_quarters(axes: Axes, points: pd.DataFrame) -> None:
     """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
-    points = control.points
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
     firm = points["flag"].isin(["final", "revised"])
+    hollow = {"markerfacecolor": "white", "markeredgewidth": 2}
     for kind, (colour, marker, size) in CONTROL_MARKS.items():
         of_kind = points["kind"] == kind
-        shape: dict[str, Any] = {
-            "marker": marker,
-            "markersize": size,
-            "color": colour,
-            "linestyle": "none",
-        }
-        shown = points[of_kind & firm]
-        axes.plot(shown["period_end"], shown["value"], **shape)
-        hollow = points[of_kind & ~firm]
-        axes.plot(
-            hollow["period_end"],
-            hollow["value"],
-            **shape,
-            markerfacecolor="white",
-            markeredgewidth=2,
-        )
+        shape: dict[str, Any] = {"marker": marker, "markersize": size, "color": colour}
+        shape["linestyle"] = "none"
+        for rows, style in ((of_kind & firm, shape), (of_kind & ~firm, shape | hollow)):
+            axes.plot(points["period_end"][rows], points["value"][rows], **style)
         if of_kind.any():
             axes.plot([], [], **shape, label=kind.capitalize())
     if (points["kind"] != "ordinary").any():
@@ -286,11 +256,11 @@ def _draw_quarters(axes: Axes, control: Control) -> None:
 def _mark_rebases(axes: Axes, control: Control) -> None:
     """A line before the first quarter of each new phase, with its name."""
     ends = control.points.set_index("period")["period_end"]
-    for rebase in control.rebases:
-        between = ends[rebase.period] - pd.Timedelta(days=46)
+    for period in control.rebases:
+        between = ends[period] - pd.Timedelta(days=46)
         axes.axvline(between, color=GREY, linewidth=0.8)
         axes.annotate(
-            f"From {rebase.period}",
+            f"From {period}",
             (between, 1),
             (4, -4),
             xycoords=("data", "axes fraction"),

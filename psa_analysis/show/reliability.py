@@ -2,58 +2,59 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
+from psa_analysis.analysis.backtest import backtest_panel, real_panel
 from psa_analysis.show.chart import BLUE, GREY, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, sentence, table
+
+if TYPE_CHECKING:
+    from psa_analysis.report import Report
+
+
+def backtest_agreement(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Back-test of all figures of a report's agreement that are not made up.
+
+    Whenever they came in: this tries the method, and is not what the report knew.
+    """
+    return backtest_panel(real_panel(report.observations, report.agreement))
 
 
 def reliability_table(reliable: pd.DataFrame, of_what: str) -> Html:
     """Of the forecasts that said so many per cent, how many came true."""
-    frame = pd.DataFrame(
-        {
-            "Chance that was given": [
-                f"{100 * row.said_from:.0f} to {100 * row.said_to:.0f}%"
-                for row in reliable.itertuples()
-            ],
-            "Forecasts": [f"{count:,}" for count in reliable["forecasts"]],
-            "Came true": [f"{share:.0%}" for share in reliable["came_true"]],
-            "Chance alone allows": [
-                f"{row.low:.0%} to {row.high:.0%}" for row in reliable.itertuples()
-            ],
-        }
-    )
-    return table(
-        frame, f"How often forecasts came true: {of_what}", numeric=list(frame.columns[1:])
-    )
+    columns = {
+        "Chance that was given": _chances(reliable),
+        "Forecasts": reliable["forecasts"].map("{:,}".format),
+        "Came true": _percent(reliable["came_true"]),
+        "Chance alone allows": _chance_alone(reliable),
+    }
+    caption = f"How often forecasts came true: {of_what}"
+    return table(pd.DataFrame(columns), caption, numeric=list(columns)[1:])
 
 
 def reliability_sentences(reliable: pd.DataFrame) -> Html:
-    """The same in words, for a low, a middling and a high chance."""
-    asked = reliable[reliable["said_from"].isin([0.1, 0.4, 0.7])]
-    return sentence(" ".join(reliability_words(asked).splitlines()))
+    """What came true of a low, a middling and a high chance."""
+    shown = reliable[reliable["said_from"].isin([0.1, 0.4, 0.7])]
+    return sentence(reliability_words(shown).replace("\n", " "))
 
 
 def coverage_table(covered: pd.DataFrame, of_what: str) -> Html:
     """How often readings fell into the intervals, by length of history and horizon."""
-    frame = pd.DataFrame(
-        {
-            "Readings known": covered["history"],
-            "Periods ahead": covered["horizon"],
-            "Forecasts": [f"{count:,}" for count in covered["forecasts"]],
-            **{
-                f"Within the {one}% interval": [
-                    f"{share:.0%}" for share in covered[f"within_{one}"]
-                ]
-                for one in (50, 80, 95)
-            },
-        }
-    )
+    columns = {
+        "Readings known": covered["history"],
+        "Periods ahead": covered["horizon"],
+        "Forecasts": covered["forecasts"].map("{:,}".format),
+        "Within the 50% interval": _percent(covered["within_50"]),
+        "Within the 80% interval": _percent(covered["within_80"]),
+        "Within the 95% interval": _percent(covered["within_95"]),
+    }
     return table(
-        frame,
+        pd.DataFrame(columns),
         f"Readings within the intervals: {of_what}",
-        numeric=list(frame.columns[2:]),
-        folded=len(frame) > 8,
+        numeric=list(columns)[2:],
+        folded=len(covered) > 8,
     )
 
 
@@ -62,45 +63,46 @@ def reference_table(scores: pd.DataFrame) -> Html:
     keys = ["per_year", "panel", "history"]
     peers = scores[~scores["method"].str.startswith("psa_analysis")]
     best = peers.loc[peers.groupby(keys)["crps"].idxmin(), [*keys, "method", "crps"]]
-    both = scores[scores["method"] == "psa_analysis"].merge(best, on=keys, suffixes=("", "_best"))
     alone = scores[scores["method"] == "psa_analysis, portfolio"][[*keys, "crps", "within_80"]]
-    both = both.merge(alone, on=keys, suffixes=("", "_alone"))
-    frame = pd.DataFrame(
-        {
-            "Panel": both["panel"] + both["per_year"].map({1: ", yearly", 4: ", quarterly"}),
-            "Readings known": both["history"],
-            "Series": both["series"],
-            "Error, ours": [f"{value:.2f}" for value in both["crps"]],
-            "Error, ours as in a report": [f"{value:.2f}" for value in both["crps_alone"]],
-            "Error, best other": [f"{value:.2f}" for value in both["crps_best"]],
-            "Which that is": both["method_best"],
-            "Within our 80% interval": [f"{share:.0%}" for share in both["within_80"]],
-            "The same as in a report": [f"{share:.0%}" for share in both["within_80_alone"]],
-        }
-    )
-    numeric = [name for name in frame.columns if name not in ("Panel", "Which that is")]
-    return table(frame, "Forecasts of the reference panels", numeric=numeric)
+    rows = scores[scores["method"] == "psa_analysis"]
+    rows = rows.merge(best, on=keys, suffixes=("", "_best"))
+    rows = rows.merge(alone, on=keys, suffixes=("", "_alone"))
+    columns = {
+        "Panel": rows["panel"] + rows["per_year"].map({1: ", yearly", 4: ", quarterly"}),
+        "Readings known": rows["history"],
+        "Series": rows["series"],
+        "Error, ours": rows["crps"].map("{:.2f}".format),
+        "Error, ours as in a report": rows["crps_alone"].map("{:.2f}".format),
+        "Error, best other": rows["crps_best"].map("{:.2f}".format),
+        "Which that is": rows["method_best"],
+        "Within our 80% interval": _percent(rows["within_80"]),
+        "The same as in a report": _percent(rows["within_80_alone"]),
+    }
+    numeric = [name for name in columns if name not in ("Panel", "Which that is")]
+    return table(pd.DataFrame(columns), "Forecasts of the reference panels", numeric=numeric)
 
 
-def reliability_words(table: pd.DataFrame) -> str:
+def reliability_words(reliable: pd.DataFrame) -> str:
     """Of the forecasts that said so many per cent, how many came true: a sentence a line."""
+    parts = zip(
+        reliable["forecasts"], _chances(reliable), _percent(reliable["came_true"]), strict=True
+    )
     return "\n".join(
-        f"Of the {row.forecasts:,} forecasts that said {100 * row.said_from:.0f} to "
-        f"{100 * row.said_to:.0f}%, {row.came_true:.0%} came true."
-        for row in table.itertuples()
+        f"Of the {forecasts:,} forecasts that said {chances}, {came_true} came true."
+        for forecasts, chances, came_true in parts
     )
 
 
-def reliability_chart(table: pd.DataFrame) -> Chart:
+def reliability_chart(reliable: pd.DataFrame) -> Chart:
     """What forecasts said against how often it came true: on the line is right."""
     with new_figure(6, 4.6) as (figure, axes):
         figure.subplots_adjust(left=0.12, right=0.96, top=0.92, bottom=0.14)
         axes.plot([0, 100], [0, 100], color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
-        below = 100 * (table["came_true"] - table["low"])
-        above = 100 * (table["high"] - table["came_true"])
+        below = 100 * (reliable["came_true"] - reliable["low"])
+        above = 100 * (reliable["high"] - reliable["came_true"])
         axes.errorbar(
-            100 * table["said"],
-            100 * table["came_true"],
+            100 * reliable["said"],
+            100 * reliable["came_true"],
             yerr=[below, above],
             fmt="o",
             color=BLUE,
@@ -112,20 +114,31 @@ def reliability_chart(table: pd.DataFrame) -> Chart:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
         svg = as_svg(figure)
-    said = "; ".join(
-        f"where {row.said:.0%} was said, {row.came_true:.0%}" for row in table.itertuples()
-    )
+    said, came_true = _percent(reliable["said"]), _percent(reliable["came_true"])
+    pairs = zip(said, came_true, strict=True)
+    text = "; ".join(f"where {chance} was said, {share}" for chance, share in pairs)
     alt = (
         "Dot plot of the chances that forecasts gave against how often they came true; on the "
-        f"dashed line both are the same. Came true: {said}."
+        f"dashed line both are the same. Came true: {text}."
     )
-    shown = pd.DataFrame(
-        {
-            "Chance that was given, on average": table["said"].map("{:.0%}".format),
-            "Came true": table["came_true"].map("{:.0%}".format),
-            "Chance alone allows": [
-                f"{row.low:.0%} to {row.high:.0%}" for row in table.itertuples()
-            ],
-        }
-    )
-    return Chart(svg, alt, table, shown)
+    columns = {
+        "Chance that was given, on average": said,
+        "Came true": came_true,
+        "Chance alone allows": _chance_alone(reliable),
+    }
+    return Chart(svg, alt, reliable, pd.DataFrame(columns))
+
+
+def _percent(shares: pd.Series) -> pd.Series:
+    # As text even where there is no row, for it is put together with more.
+    return shares.map("{:.0%}".format).astype(str)
+
+
+def _chances(reliable: pd.DataFrame) -> pd.Series:
+    """``70 to 80%``: the chances that forecasts were put together by."""
+    lowest = (100 * reliable["said_from"]).map("{:.0f} to ".format).astype(str)
+    return lowest + _percent(reliable["said_to"])
+
+
+def _chance_alone(reliable: pd.DataFrame) -> pd.Series:
+    return _percent(reliable["low"]) + " to " + _percent(reliable["high"])
