@@ -31,6 +31,7 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def wrapped(**options: Any) -> None:
         from psa_analysis.findings import DataError, ParameterError
+        from psa_analysis.periods import PeriodError
 
         try:
             command(**options)
@@ -43,6 +44,9 @@ def _one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
             sys.exit(1)
         except ParameterError as error:
             click.echo(f"psa: {error}", err=True)
+            sys.exit(2)
+        except PeriodError as error:
+            click.echo(f"psa: period: {error}, for example 2004-05 Q3", err=True)
             sys.exit(2)
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads has seen enough: psa check | head
@@ -213,8 +217,7 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     """
     from psa_analysis.analysis.comparison import changes, pack_of, read_pack
     from psa_analysis.files import csv_text
-    from psa_analysis.periods import parse_reporting_period
-    from psa_analysis.pipeline import report_at
+    from psa_analysis.pipeline import parse_reporting_period, report_at
     from psa_analysis.show.changes import change_text
     from psa_analysis.words import counted
 
@@ -441,21 +444,21 @@ def _quarters(
 ) -> list[Any]:
     """The quarters that a run is asked for, in one of three ways."""
     from psa_analysis.findings import ParameterError
-    from psa_analysis.periods import parse_reporting_period
+    from psa_analysis.periods import parse_period
 
     if bool(period) + latest + bool(first or last) != 1:
         raise ParameterError(
             'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
         )
     if period:
-        return [parse_reporting_period(period)]
+        return [parse_period(period, "quarter")]
     from psa_analysis.pipeline import latest_period, quarters_between
 
     if latest:
         return [latest_period(_agreement(folder), date.today())]
     if not (first and last):
         raise ParameterError("--from and --to belong together")
-    return quarters_between(parse_reporting_period(first), parse_reporting_period(last))
+    return quarters_between(parse_period(first, "quarter"), parse_period(last, "quarter"))
 
 
 def _make(

@@ -22,7 +22,7 @@ from psa_analysis.analysis.outlook import outlooks
 from psa_analysis.analysis.readings import readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
-from psa_analysis.periods import Period, parse_reporting_period, period_containing
+from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
@@ -145,6 +145,14 @@ def open_report(
         remedy = did_you_mean(theme, themes)
         raise ParameterError(f"theme is '{theme}'; expected {one_of(themes)}. {remedy}")
     return replace(report, theme=theme)
+
+
+def parse_reporting_period(text: str) -> Period:
+    """A reporting period, which is a quarter."""
+    try:
+        return parse_period(str(text), "quarter")
+    except PeriodError as error:
+        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
 
 
 def _report_of_run() -> Report | None:

@@ -30,7 +30,7 @@ from psa_analysis.analysis.commitments import (
     load_progress,
     moved,
 )
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, load_observations, make_report, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement

@@ -36,7 +36,7 @@ from psa_analysis.analysis.disclosure import (
 )
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report

@@ -14,7 +14,7 @@ import xlsxwriter
 from builders import psa
 
 from psa_analysis.analysis.explain import cells_used, explain
-from psa_analysis.periods import parse_reporting_period
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
@@ -104,7 +104,7 @@ def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     make_sidecars(council, date(2005, 2, 1))
     agreement = load_agreement(council)
     observations, findings = load_observations(agreement)
-    report = make_report(agreement, observations, findings, parse_reporting_period("2004-05 Q3"))
+    report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
     used = cells_used(report, "N7-treatment").iloc[0]
     assert (used["sheet"], used["cell"], used["text"]) == ("Treatment ", "C6", "1077")
     lines = explain(report, "N7-treatment")
@@ -189,7 +189,7 @@ def test_each_basis_from_the_return_to_its_cells(
     agreement = load_agreement(council)
     observations, findings = load_observations(agreement)
     assert not [one for one in findings if one.file.endswith("made_up.csv")]
-    report = make_report(agreement, observations, findings, parse_reporting_period("2004-05 Q3"))
+    report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
     row = report.assessment.set_index("measure").loc[measure]
     used = cells_used(report, measure)
     assert row["latest_period"] == "2003/04"

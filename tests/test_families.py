@@ -34,7 +34,7 @@ from psa_analysis.analysis.forecast import forecast
 from psa_analysis.analysis.readings import READING_COLUMNS, place
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_period
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.register.loading import load_agreement

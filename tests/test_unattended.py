@@ -31,7 +31,7 @@ from psa_analysis.findings import ParameterError
 from psa_analysis.packs.build import _figures, _report
 from psa_analysis.packs.make import Task
 from psa_analysis.packs.reuse import theme_asked_for
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.show.changes import changes_words
