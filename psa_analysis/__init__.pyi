@@ -3,7 +3,6 @@
 from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
 from .analysis.comparison import changes
 from .analysis.control import ControlRules, Rebase, xmr
-from .analysis.explain import cells_used
 from .analysis.families import family_outlook, funnel, standings
 from .analysis.parts import decompose, hotspots, what_if
 from .periods import parse_period
@@ -32,6 +31,7 @@ from .show.effectiveness import (
     effectiveness_table,
     effectiveness_words,
 )
+from .show.explain import cells_used
 from .show.families import family_chart, family_table, family_words, standings_table
 from .show.funnels import funnel_chart, funnel_table, funnel_words
 from .show.grant import (

@@ -337,15 +337,15 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 @_one_line_errors
 def explain(measure: str, period: str, data: Path | None) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
-    from psa_analysis.analysis.explain import explain as lines
     from psa_analysis.findings import ParameterError, did_you_mean
+    from psa_analysis.show.explain import explanation
 
     report = _report(period, data)
     measures = report.assessment["measure"].tolist()
     if measure not in measures:
         remedy = did_you_mean(measure, measures)
         raise ParameterError(f"there is no measure '{measure}' in the assessment. {remedy}")
-    for line in lines(report, measure):
+    for line in explanation(report, measure):
         click.echo(line)
 
 

@@ -27,17 +27,16 @@ from scipy.optimize import linprog
 
 import psa_analysis as psa
 from psa_analysis.analysis.disclosure import (
-    _commitments,
     complement,
     feasible,
-    protect,
+    masked_commitments,
     small,
     withheld,
 )
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_period as quarter
-from psa_analysis.pipeline import ROOT, load_observations, make_report
+from psa_analysis.pipeline import ROOT, hide, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.words import NOT_SHOWN
@@ -343,11 +342,13 @@ def test_commitments_that_rest_on_nothing_small_say_why(both: tuple[Report, Repo
         inside,
         commitments=inside.commitments.assign(value=inside.commitments["value"].mask(few, 3)),
     )
-    hidden = _commitments(told, told.commitments)
+    hidden = masked_commitments(told.commitments, told.commitments, 5)
     assert (hidden["reason"] == NOT_SHOWN).equals(few)
     other = inside.commitments["commitment"] == "MW1"
     changed = told.commitments.assign(reason=told.commitments["reason"].mask(other, "otherwise"))
-    assert (_commitments(told, changed)["reason"] == NOT_SHOWN).equals(few | other)
+    assert (masked_commitments(told.commitments, changed, 5)["reason"] == NOT_SHOWN).equals(
+        few | other
+    )
 
 
 def test_what_rests_on_a_small_number_is_not_shown(both: tuple[Report, Report]) -> None:
@@ -560,7 +561,7 @@ def test_without_a_threshold_all_is_shown(report: Report) -> None:
 
 def test_protecting_twice_changes_nothing(both: tuple[Report, Report]) -> None:
     _, public = both
-    again = protect(public)
+    again = hide(public)
     figures = ["measure", "area", "period", "reading", "observed", "numerator", "denominator"]
     pd.testing.assert_frame_equal(again.readings[figures], public.readings[figures])
     figures = ["latest", "forecast", "chance_target"]
