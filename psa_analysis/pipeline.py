@@ -16,7 +16,7 @@ import pandas as pd
 
 from psa_analysis.analysis import disclosure
 from psa_analysis.analysis.assessment import assess
-from psa_analysis.analysis.commitments import follow, load_progress
+from psa_analysis.analysis.commitments import follow
 from psa_analysis.analysis.control import check_rebases
 from psa_analysis.analysis.effectiveness import check_baskets, effectiveness
 from psa_analysis.analysis.outlook import Outlook, outlooks
@@ -30,6 +30,7 @@ from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import AUDIENCES, Report
 from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
 from psa_analysis.returns.corrections import load_corrections
+from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.sources import as_table, read_sidecars
 from psa_analysis.returns.table import load_returns
 from psa_analysis.words import day_text
