@@ -32,7 +32,7 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.progress import PROGRESS_COLUMNS, STATUSES, load_progress
-from psa_analysis.show.commitments import _ROOM, COMMITMENT_MARKS, _lanes
+from psa_analysis.show.commitments import COMMITMENT_MARKS, ROOM, lanes
 
 HEADER = ",".join(PROGRESS_COLUMNS)
 
@@ -766,11 +766,11 @@ def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) 
     rows = report.commitments.assign(
         at=report.commitments["due_date"].fillna(pd.Timestamp(2004, 12, 31))
     )
-    heights, _ = _lanes(rows, list(report.agreement.settings.objectives))
+    heights, _ = lanes(rows, list(report.agreement.settings.objectives))
     assert set(heights) == set(rows.index)
     for height in set(heights.values()):
         days = rows.loc[[n for n, one in heights.items() if one == height], "at"].sort_values()
-        assert (days.diff().dropna() >= pd.Timedelta(days=_ROOM)).all()
+        assert (days.diff().dropna() >= pd.Timedelta(days=ROOM)).all()
 
 
 def test_documentation_describes_every_column_state_and_status() -> None:
