@@ -2,7 +2,6 @@
 
 from .analysis.backtest import brier, coverage, reference, reliability
 from .analysis.control import xmr
-from .analysis.explain import cells_used
 from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
@@ -29,6 +28,7 @@ from .show.effectiveness import (
     effectiveness_table,
     effectiveness_words,
 )
+from .show.explain import cells_used
 from .show.families import (
     family_chart,
     family_outlook,

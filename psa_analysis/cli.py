@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from psa_analysis import files, findings, periods, pipeline, report, words
     from psa_analysis.analysis import backtest as backtests
     from psa_analysis.analysis import comparison, revisions
-    from psa_analysis.analysis import explain as explanations
     from psa_analysis.packs import place, workbook
     from psa_analysis.packs import run as packs
     from psa_analysis.register import loading
     from psa_analysis.returns import partners, sources
     from psa_analysis.show import changes, reliability
+    from psa_analysis.show import explain as explanations
     from psa_analysis.show import grant as reward_views
 else:
 
@@ -46,7 +46,7 @@ else:
         _Lazy, ("files", "findings", "periods", "pipeline", "words")
     )
     backtests, comparison = _Lazy("analysis.backtest"), _Lazy("analysis.comparison")
-    explanations = _Lazy("analysis.explain")
+    explanations = _Lazy("show.explain")
     revisions, loading = _Lazy("analysis.revisions"), _Lazy("register.loading")
     packs, place, workbook = map(_Lazy, ("packs.run", "packs.place", "packs.workbook"))
     partners, sources = _Lazy("returns.partners"), _Lazy("returns.sources")
@@ -212,7 +212,7 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
         if Path(text).is_dir():
             compared.append(comparison.read_pack(Path(text)))
             continue
-        period = periods.parse_reporting_period(text)
+        period = pipeline.parse_reporting_period(text)
         report = pipeline.report_at(report, period) if report else _report(text, data)
         compared.append(comparison.pack_of(report, reward_views.grants(report)))
     table = comparison.pack_changes(*compared)
@@ -315,7 +315,7 @@ def explain(measure: str, period: str, data: Path) -> None:
         raise findings.ParameterError(
             f"there is no measure '{measure}' in the assessment. {remedy}"
         )
-    for line in explanations.explain(report, measure):
+    for line in explanations.explanation(report, measure):
         click.echo(line)
 
 
@@ -394,12 +394,12 @@ def _quarters(
             'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
         )
     if period:
-        return [periods.parse_reporting_period(period)]
+        return [pipeline.parse_reporting_period(period)]
     if latest:
         return [pipeline.latest_period(loading.load_agreement(folder), date.today())]
     if not (first and last):
         raise findings.ParameterError("--from and --to belong together")
-    quarters = map(periods.parse_reporting_period, (first, last))
+    quarters = map(pipeline.parse_reporting_period, (first, last))
     return pipeline.quarters_between(*quarters)
 
 

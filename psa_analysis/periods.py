@@ -24,8 +24,6 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-from psa_analysis.findings import ParameterError
-
 Kind = Literal["quarter", "financial_year", "exam_year", "calendar_year", "mean_of_years"]
 
 #: The kind of period in which a measure of each frequency is observed.
@@ -144,14 +142,6 @@ def quarter(first_year: int, number: int) -> Period:
     month = 3 * number + 1 if number < 4 else 1
     label = f"{first_year}-{(first_year + 1) % 100:02d} Q{number}"
     return Period(_last_day(year, month + 2), date(year, month, 1), "quarter", label)
-
-
-def parse_reporting_period(text: str) -> Period:
-    """A reporting period, which is a quarter."""
-    try:
-        return parse_period(str(text), "quarter")
-    except PeriodError as error:
-        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
 
 
 def quarter_number(month: Any) -> Any:

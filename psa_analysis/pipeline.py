@@ -1,4 +1,4 @@
-"""The chain, as a story: load, clean, keep what was known, read, forecast, assess."""
+"""The chain, as a story: load, clean, keep what was known, read, forecast, assess; and hide."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import os
 import pickle
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -13,22 +14,23 @@ from pathlib import Path
 
 import pandas as pd
 
+from psa_analysis.analysis import disclosure
 from psa_analysis.analysis.assessment import assess
-from psa_analysis.analysis.commitments import follow, load_progress
+from psa_analysis.analysis.commitments import follow
 from psa_analysis.analysis.control import check_rebases
-from psa_analysis.analysis.disclosure import protect
 from psa_analysis.analysis.effectiveness import check_baskets, cost_effectiveness
-from psa_analysis.analysis.outlook import outlooks
+from psa_analysis.analysis.outlook import Outlook, outlooks
 from psa_analysis.analysis.readings import readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
-from psa_analysis.periods import Period, parse_reporting_period, period_containing
+from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import AUDIENCES, Report
 from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
 from psa_analysis.returns.corrections import load_corrections
+from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.sources import as_table, read_sidecars
 from psa_analysis.returns.table import load_returns
 from psa_analysis.words import day_text
@@ -44,27 +46,24 @@ PARAMETERS = ("period", "data", "audience")
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Load and clean every return of an agreement: observations and findings."""
-    sidecars, findings = read_sidecars(agreement.folder)
+    sidecars, of_sidecars = read_sidecars(agreement.folder)
     known = {
         "measure": [*agreement.measures.index, *agreement.measures["title"]],
         "area": agreement.areas["area"],
     }
-    table, unread = load_returns(agreement.folder, sidecars, known)
-    corrections, unfit = load_corrections(agreement.folder)
-    observations, doubts = clean_returns(table, agreement, corrections=corrections)
-    series = [*check_series(observations, agreement), *check_baskets(observations, agreement)]
-    _, unclear = load_progress(agreement)
-    _, unfit_words = load_commentary(agreement)
-    rebases = check_rebases(observations, agreement)
+    table, of_files = load_returns(agreement.folder, sidecars, known)
+    corrections, of_corrections = load_corrections(agreement.folder)
+    observations, of_cells = clean_returns(table, agreement, corrections=corrections)
     return observations, [
-        *findings,
-        *unread,
-        *unfit,
-        *doubts,
-        *series,
-        *unclear,
-        *rebases,
-        *unfit_words,
+        *of_sidecars,
+        *of_files,
+        *of_corrections,
+        *of_cells,
+        *check_series(observations, agreement),
+        *check_baskets(observations, agreement),
+        *load_progress(agreement)[1],
+        *check_rebases(observations, agreement),
+        *load_commentary(agreement)[1],
     ]
 
 
@@ -82,12 +81,11 @@ def make_report(
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
-    read = readings(known, agreement)
+    made = readings(known, agreement)
     # Nothing of a period that had not ended by the report's goes into its forecasts.
     ended = known[known["period_end"] <= pd.Timestamp(period.end)]
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
-    ahead = outlooks(ended, vintages, agreement, period.end)
-    refused = {(one.measure, one.period) for one in errors(findings) if one.measure and one.period}
+    forecasts = outlooks(ended, vintages, agreement, period.end)
     report = Report(
         agreement=agreement,
         period=period,
@@ -95,30 +93,79 @@ def make_report(
         audience=audience,
         observations=observations,
         known=known,
-        readings=read,
-        outlooks=ahead,
-        assessment=assess(read, agreement, period, refused, ahead),
-        effectiveness=cost_effectiveness(read, agreement, period.end),
+        readings=made,
+        outlooks=forecasts,
+        assessment=assess(made, agreement, period, _refused(findings), forecasts),
+        effectiveness=cost_effectiveness(made, agreement, period.end),
         commitments=follow(agreement, load_progress(agreement)[0], observations, period),
         sources=as_table(read_sidecars(agreement.folder)[0]),
         findings=tuple(findings),
         commentary=load_commentary(agreement)[0],
         report_at=report_at,
     )
-    return protect(report) if audience == "public" else report
+    return hide(report) if audience == "public" else report
+
+
+def _refused(findings: Iterable[Finding]) -> set[tuple[str, str]]:
+    """Measure and period of the figures that came in and could not be used."""
+    return {
+        (finding.measure, finding.period)
+        for finding in errors(findings)
+        if finding.measure and finding.period
+    }
+
+
+def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
+    """The report with nothing in it that a public page must not show.
+
+    `also` are figures that another report withholds.
+    """
+    full, period, cut_off = report.agreement, report.period, report.cut_off
+    seen = report.observations[report.observations["received"] <= pd.Timestamp(cut_off)]
+    marks = disclosure.withheld(seen, full, cut_off)
+    hidden = seen.index.isin(marks.index)
+    if also is not None:
+        hidden |= disclosure.named_in(also, seen)
+    shown = disclosure.masked_observations(seen, hidden, full)
+    known = as_of(shown, cut_off)
+    agreement = with_seasons(full, known)
+    made = disclosure.masked_readings(report.readings, readings(known, agreement))
+    affected = disclosure.affected_measures(seen[hidden], report.known, report.readings, made, full)
+    forecasts = {
+        name: Outlook(reason=outlook.reason or disclosure.NO_FORECAST)
+        if name in affected
+        else outlook
+        for name, outlook in report.outlooks.items()
+    }
+    assessed = assess(made, agreement, period, _refused(report.findings), forecasts)
+    promises = follow(agreement, load_progress(agreement)[0], shown, period)
+    threshold = agreement.settings.disclosure.threshold
+    return replace(
+        report,
+        agreement=agreement,
+        audience="public",
+        observations=shown,
+        known=known,
+        readings=made,
+        outlooks=forecasts,
+        assessment=disclosure.masked_assessment(report.assessment, assessed, affected, made, full),
+        effectiveness=cost_effectiveness(made, agreement, period.end),
+        commitments=disclosure.masked_commitments(report.commitments, promises, threshold),
+        sources=disclosure.masked_sources(report.sources),
+        findings=tuple(disclosure.masked_finding(row, agreement) for row in report.findings),
+        withheld=marks,
+    )
 
 
 def report_at(report: Report, period: Period) -> Report:
     """The report of another period, from the same data as known at that period's cut-off."""
-    if report.audience == "public":
-        # States rest on all figures, which a public report does not hold. What it does not show,
-        # the one beside it must not show either.
-        observations, findings = load_observations(report.agreement)
-        whole = make_report(report.agreement, observations, findings, period)
-        return protect(whole, report.withheld)
-    return make_report(
-        report.agreement, report.observations, list(report.findings), period, report.audience
-    )
+    if report.audience != "public":
+        findings = list(report.findings)
+        return make_report(report.agreement, report.observations, findings, period)
+    # States rest on all figures, which a public report does not hold. What it does not show, the
+    # one beside it must not show either.
+    full = make_report(report.agreement, *load_observations(report.agreement), period)
+    return hide(full, report.withheld)
 
 
 def open_report(
@@ -147,6 +194,14 @@ def open_report(
     return replace(report, theme=theme)
 
 
+def parse_reporting_period(text: str) -> Period:
+    """A reporting period, which is a quarter."""
+    try:
+        return parse_period(str(text), "quarter")
+    except PeriodError as error:
+        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
+
+
 def _report_of_run() -> Report | None:
     """The report that the run has made which this notebook is part of; None outside a run."""
     path = os.environ.get(REPORT_OF_RUN)
@@ -156,9 +211,9 @@ def _report_of_run() -> Report | None:
 @lru_cache(maxsize=1)
 def kept_report(path: Path) -> Report:
     """The report that a run keeps for its notebooks: read once by each process."""
-    made = pickle.loads(path.read_bytes())
-    assert isinstance(made, Report)
-    return made
+    report = pickle.loads(path.read_bytes())
+    assert isinstance(report, Report)
+    return report
 
 
 def refuse_unknown_parameters() -> None:
@@ -169,24 +224,17 @@ def refuse_unknown_parameters() -> None:
     """
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
-    if shell is None:
-        return
     # Papermill's cell follows the first one; an analyst's own may begin with the same words.
-    for source in shell.user_ns.get("In", [])[1:4]:
-        if not source.startswith("# Parameters\n"):
-            continue
-        for statement in ast.parse(source).body:
-            for name in ast.walk(statement):
-                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
-                    _refuse_unless_known(name.id)
-
-
-def _refuse_unless_known(name: str) -> None:
-    if name not in PARAMETERS:
-        raise ParameterError(
-            f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. "
-            + did_you_mean(name, PARAMETERS)
-        )
+    sources = shell.user_ns.get("In", [])[1:4] if shell else []
+    for source in sources:
+        if source.startswith("# Parameters\n"):
+            names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+            for name in [node.id for node in names if isinstance(node.ctx, ast.Store)]:
+                if name not in PARAMETERS:
+                    raise ParameterError(
+                        f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. "
+                        + did_you_mean(name, PARAMETERS)
+                    )
 
 
 def latest_period(agreement: Agreement, today: date) -> Period:
@@ -194,20 +242,20 @@ def latest_period(agreement: Agreement, today: date) -> Period:
 
     After the agreement the last one stays: the quarter in which the last measure fell due.
     """
-    days = agreement.settings.calendar.cut_off_days
+    days = timedelta(days=agreement.settings.calendar.cut_off_days)
     settings = agreement.settings.agreement
     first = period_containing(settings.begins, "quarter")
-    counted = agreement.measures[agreement.measures["role"] == "target"]
-    dues = [measure_period(measure, "due") for _, measure in counted.iterrows()]
+    targets = agreement.measures[agreement.measures["role"] == "target"]
+    dues = [measure_period(measure, "due") for _, measure in targets.iterrows()]
     ends = [due.end for due in dues if due is not None]
     last = period_containing(max([settings.last.end, *ends]), "quarter")
-    newest = period_containing(today - timedelta(days=days), "quarter")
-    if newest.end + timedelta(days=days) > today:
+    newest = period_containing(today - days, "quarter")
+    if newest.end + days > today:
         newest = period_containing(newest.start - timedelta(days=1), "quarter")
     if newest.end < first.end:
-        due = first.end + timedelta(days=days)
-        raise ParameterError(f"the first report, of {first}, is due on {day_text(due)}")
-    return min(newest, last, key=lambda one: one.end)
+        due = day_text(first.end + days)
+        raise ParameterError(f"the first report, of {first}, is due on {due}")
+    return min(newest, last)
 
 
 def quarters_between(first: Period, last: Period) -> list[Period]:

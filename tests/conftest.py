@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -18,24 +16,21 @@ from hypothesis import strategies as st
 
 import psa_analysis as psa_
 from psa_analysis.analysis.commitments import (
-    _OPEN,
     COLUMNS,
     COUNTED_DONE,
     EXCEPTIONS,
-    PROGRESS_COLUMNS,
     STATES,
-    STATUSES,
     counts,
     follow,
-    load_progress,
     moved,
 )
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, load_observations, make_report, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.show.commitments import _ROOM, COMMITMENT_MARKS, _lanes
+from psa_analysis.returns.progress import PROGRESS_COLUMNS, STATUSES, load_progress
+from psa_analysis.show.commitments import COMMITMENT_MARKS, ROOM, lanes
 
 HEADER = ",".join(PROGRESS_COLUMNS)
 
@@ -54,184 +49,150 @@ def progress(agreement: Agreement, tmp_path: Path) -> Callable[..., tuple[pd.Dat
 
 
 @pytest.fixture
-def state_of(
+def judged(
     agreement: Agreement, loaded: tuple, progress: Callable[..., tuple[pd.DataFrame, list]]
 ) -> Callable[..., pd.Series]:
-    """One commitment at a period, from the reports given and the shipped observations."""
+    """One commitment at a period, from reports and the shipped observations.
 
-    def judge(commitment: str, period: str, *rows: str) -> pd.Series:
+    A report is the text ``reported,status,day,value``, cut short where nothing follows.
+    """
+
+    def judge(period: str, commitment: str, *reports: str, illustrative: str = "no") -> pd.Series:
+        rows = []
+        for report in reports:
+            cells = [*report.split(","), "", ""][:4]
+            rows.append(",".join([commitment, *cells, "minutes" if cells[2] else "", illustrative]))
         table, findings = progress(*rows)
         assert not findings, findings
-        made = follow(agreement, table, loaded[0], quarter(period))
-        return made.set_index("commitment").loc[commitment]
+        return (
+            follow(agreement, table, loaded[0], quarter(period))
+            .set_index("commitment")
+            .loc[commitment]
+        )
 
     return judge
 
 
 @pytest.fixture
 def promises_of(agreement: Agreement, loaded: tuple) -> Callable[[str], pd.DataFrame]:
-    """The shipped commitments at any quarter."""
+    """The shipped commitments at any quarter, by name."""
     reported, _ = load_progress(agreement)
-    return lambda period: follow(agreement, reported, loaded[0], quarter(period))
-
-
-def cell(value: object) -> str:
-    """As the CSV of the pack writes it."""
-    if value is None or pd.isna(value):
-        return ""
-    return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)
+    return lambda period: follow(agreement, reported, loaded[0], quarter(period)).set_index(
+        "commitment"
+    )
 
 
 def test_the_table_is_as_expected(report: Report) -> None:
     """After an intended change: copy commitments.csv of the pack here and read the difference."""
-    made = report.commitments
-    with (EXPECTED / "commitments_2004-05-Q3.csv").open(newline="", encoding="utf-8") as file:
-        expected = list(csv.DictReader(file))
-    assert list(made.columns) == list(expected[0]) == list(COLUMNS)
-    wrong = [
-        f"{then['commitment']} {column}: expected {then[column]!r}, is {now[column]!r}"
-        for (_, now), then in zip(made.iterrows(), expected, strict=True)
-        for column in COLUMNS
-        if not _same(now[column], then[column])
-    ]
-    assert not wrong, "\n".join(wrong)
-
-
-def _same(now: object, then: str) -> bool:
-    if isinstance(now, float) and not pd.isna(now):
-        return bool(then) and now == pytest.approx(float(then), rel=1e-12)
-    return cell(now) == then
+    table = report.commitments
+    expected = pd.read_csv(EXPECTED / "commitments_2004-05-Q3.csv", dtype={"row": "Int64"})
+    assert list(table.columns) == list(expected.columns) == list(COLUMNS)
+    for column in table.columns:
+        now = table[column]
+        if now.dtype.kind == "M":
+            now = now.dt.strftime("%Y-%m-%d")
+        now, then = now.replace("", None), expected[column]
+        pd.testing.assert_series_equal(now, then, check_dtype=False, rtol=1e-12, obj=column)
 
 
 # WP1a is due on 31 July 2003, MW5b on 31 March 2005, TR1d on 31 December 2010. A report for
 # 2003-04 Q2 uses what came by 14 November 2003, one for 2004-05 Q3 what came by 14 February 2005.
 MILESTONES = [
-    (["WP1a,2003-08-01,done,2003-07-31,,minutes,no"], "2003-04 Q2", "WP1a", "done"),
-    (["WP1a,2003-08-20,done,2003-08-01,,minutes,no"], "2003-04 Q2", "WP1a", "done late"),
-    (["WP1a,2003-08-01,on track,,,,no"], "2003-04 Q2", "WP1a", "overdue"),
+    ("2003-04 Q2", "WP1a", "done", "2003-08-01,done,2003-07-31"),
+    ("2003-04 Q2", "WP1a", "done late", "2003-08-20,done,2003-08-01"),
+    ("2003-04 Q2", "WP1a", "overdue", "2003-08-01,on track"),
     # Reported on the day itself: that the day passed without it is not known.
-    (["WP1a,2003-07-31,at risk,,,,no"], "2003-04 Q2", "WP1a", "no data"),
-    ([], "2003-04 Q2", "WP1a", "no data"),
-    (["WP1a,2003-11-15,done,2003-07-31,,minutes,no"], "2003-04 Q2", "WP1a", "no data"),
-    (["WP1a,2003-11-14,done,2003-07-31,,minutes,no"], "2003-04 Q2", "WP1a", "done"),
+    ("2003-04 Q2", "WP1a", "no data", "2003-07-31,at risk"),
+    ("2003-04 Q2", "WP1a", "no data", ""),
+    ("2003-04 Q2", "WP1a", "no data", "2003-11-15,done,2003-07-31"),
+    ("2003-04 Q2", "WP1a", "done", "2003-11-14,done,2003-07-31"),
     # Done after the quarter's end, so not in its report.
-    (["WP1a,2003-07-25,done,2003-07-23,,minutes,no"], "2003-04 Q1", "WP1a", "no data"),
-    (["MW5b,2004-07-01,on track,,,,no"], "2004-05 Q3", "MW5b", "on track"),
-    (["MW5b,2004-06-30,on track,,,,no"], "2004-05 Q3", "MW5b", "no data"),
-    (["MW5b,2005-02-14,at risk,,,,no"], "2004-05 Q3", "MW5b", "at risk"),
-    (["MW5b,2005-02-15,at risk,,,,no"], "2004-05 Q3", "MW5b", "no data"),
-    (["MW5b,2005-01-20,not started,,,,no"], "2004-05 Q3", "MW5b", "at risk"),
-    (["MW5b,2005-01-20,not started,,,,no"], "2003-04 Q3", "MW5b", "not due"),
-    (["MW5b,2005-01-20,not done,,,,no"], "2004-05 Q3", "MW5b", "at risk"),
-    ([], "2004-05 Q3", "MW5b", "no data"),
-    (["TR1d,2005-01-20,not started,,,,no"], "2004-05 Q3", "TR1d", "not due"),
-    (["TR1d,2005-01-20,on track,,,,no"], "2004-05 Q3", "TR1d", "on track"),
-    (["TR1d,2003-01-20,on track,,,,no"], "2004-05 Q3", "TR1d", "not due"),
-    ([], "2004-05 Q3", "TR1d", "not due"),
+    ("2003-04 Q1", "WP1a", "no data", "2003-07-25,done,2003-07-23"),
+    ("2004-05 Q3", "MW5b", "on track", "2004-07-01,on track"),
+    ("2004-05 Q3", "MW5b", "no data", "2004-06-30,on track"),
+    ("2004-05 Q3", "MW5b", "at risk", "2005-02-14,at risk"),
+    ("2004-05 Q3", "MW5b", "no data", "2005-02-15,at risk"),
+    ("2004-05 Q3", "MW5b", "at risk", "2005-01-20,not started"),
+    ("2003-04 Q3", "MW5b", "not due", "2005-01-20,not started"),
+    ("2004-05 Q3", "MW5b", "at risk", "2005-01-20,not done"),
+    ("2004-05 Q3", "MW5b", "no data", ""),
+    ("2004-05 Q3", "TR1d", "not due", "2005-01-20,not started"),
+    ("2004-05 Q3", "TR1d", "on track", "2005-01-20,on track"),
+    ("2004-05 Q3", "TR1d", "not due", "2003-01-20,on track"),
+    ("2004-05 Q3", "TR1d", "not due", ""),
     # A year before is early enough to be asked: 31 December 2009 is, the quarter before is not.
-    ([], "2009-10 Q3", "TR1d", "no data"),
-    ([], "2009-10 Q2", "TR1d", "not due"),
+    ("2009-10 Q3", "TR1d", "no data", ""),
+    ("2009-10 Q2", "TR1d", "not due", ""),
     # Taken back: it was not done after all, and then it was.
+    ("2003-04 Q2", "WP1a", "overdue", "2003-08-01,done,2003-07-23; 2003-09-01,not done"),
     (
-        ["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,not done,,,,no"],
-        "2003-04 Q2",
-        "WP1a",
-        "overdue",
-    ),
-    (
-        [
-            "WP1a,2003-08-01,done,2003-07-23,,minutes,no",
-            "WP1a,2003-09-01,not done,,,,no",
-            "WP1a,2003-09-20,done,2003-09-19,,minutes,no",
-        ],
         "2003-04 Q2",
         "WP1a",
         "done late",
+        "2003-08-01,done,2003-07-23; 2003-09-01,not done; 2003-09-20,done,2003-09-19",
     ),
 ]
-
-
-@pytest.mark.parametrize(("rows", "period", "commitment", "state"), MILESTONES)
-def test_states_of_a_milestone(
-    state_of: Callable[..., pd.Series], rows: list[str], period: str, commitment: str, state: str
-) -> None:
-    assert state_of(commitment, period, *rows)["state"] == state
-
 
 # WP3b asks for 5,350 by 31 March 2006 from 4,420 of no stated period; TR1b for 55 % by 31 December
 # 2006 from 36 % in 2001; WP3c for 85 % by 31 March 2006; WP1b for the top quartile by 31 March
 # 2004; WP5 for 100 % and ED1f for the top quartile by no date.
 LEVELS = [
-    (["WP3b,2006-05-02,figure,2006-03-31,5350,count,no"], "2005-06 Q4", "WP3b", "done"),
-    (["WP3b,2006-05-02,figure,2006-03-31,5349.9,count,no"], "2005-06 Q4", "WP3b", "overdue"),
+    ("2005-06 Q4", "WP3b", "done", "2006-05-02,figure,2006-03-31,5350"),
+    ("2005-06 Q4", "WP3b", "overdue", "2006-05-02,figure,2006-03-31,5349.9"),
     # A figure of the year before does not decide, one of the first day of the year does.
-    (["WP3b,2005-05-02,figure,2005-03-31,5400,count,no"], "2005-06 Q4", "WP3b", "no data"),
-    (["WP3b,2005-05-02,figure,2005-04-01,5400,count,no"], "2005-06 Q4", "WP3b", "done"),
-    (["WP3b,2005-05-02,figure,2005-03-31,5400,count,no"], "2004-05 Q4", "WP3b", "on track"),
+    ("2005-06 Q4", "WP3b", "no data", "2005-05-02,figure,2005-03-31,5400"),
+    ("2005-06 Q4", "WP3b", "done", "2005-05-02,figure,2005-04-01,5400"),
+    ("2004-05 Q4", "WP3b", "on track", "2005-05-02,figure,2005-03-31,5400"),
     (
-        [
-            "WP3b,2006-05-02,figure,2006-03-31,5000,count,no",
-            "WP3b,2006-08-02,figure,2006-06-30,5360,count,no",
-        ],
         "2006-07 Q1",
         "WP3b",
         "done late",
+        "2006-05-02,figure,2006-03-31,5000; 2006-08-02,figure,2006-06-30,5360",
     ),
-    (["WP3b,2006-08-02,figure,2006-06-30,5360,count,no"], "2006-07 Q1", "WP3b", "done late"),
-    (["WP3b,2006-08-02,figure,2006-06-30,5000,count,no"], "2006-07 Q1", "WP3b", "overdue"),
+    ("2006-07 Q1", "WP3b", "done late", "2006-08-02,figure,2006-06-30,5360"),
+    ("2006-07 Q1", "WP3b", "overdue", "2006-08-02,figure,2006-06-30,5000"),
     # What decides was reached; what came later changes nothing.
     (
-        [
-            "WP3b,2006-05-02,figure,2006-03-31,5400,count,no",
-            "WP3b,2006-08-02,figure,2006-06-30,5000,count,no",
-        ],
         "2006-07 Q1",
         "WP3b",
         "done",
+        "2006-05-02,figure,2006-03-31,5400; 2006-08-02,figure,2006-06-30,5000",
     ),
     # Reached early and lost by the date.
     (
-        [
-            "WP3c,2004-12-20,figure,2004-11-30,86,survey,no",
-            "WP3c,2005-12-20,figure,2005-11-30,84,survey,no",
-        ],
         "2005-06 Q4",
         "WP3c",
         "overdue",
+        "2004-12-20,figure,2004-11-30,86; 2005-12-20,figure,2005-11-30,84",
     ),
     # No line and no word of the lead: the figure alone says nothing of the way.
-    (["WP3b,2005-05-02,figure,2005-03-31,5000,count,no"], "2004-05 Q4", "WP3b", "no data"),
-    (
-        ["WP3b,2005-05-02,figure,2005-03-31,5000,count,no", "WP3b,2005-05-02,on track,,,,no"],
-        "2004-05 Q4",
-        "WP3b",
-        "on track",
-    ),
+    ("2004-05 Q4", "WP3b", "no data", "2005-05-02,figure,2005-03-31,5000"),
+    ("2004-05 Q4", "WP3b", "on track", "2005-05-02,figure,2005-03-31,5000; 2005-05-02,on track"),
     # By 30 November 2004 the line of TR1b has risen 19 x 35 / 60 = 11.08; 95 % of that is 10.53.
-    (["TR1b,2005-01-05,figure,2004-11-30,46.53,survey,no"], "2004-05 Q3", "TR1b", "on track"),
-    (["TR1b,2005-01-05,figure,2004-11-30,46.52,survey,no"], "2004-05 Q3", "TR1b", "at risk"),
-    (["TR1b,2005-01-05,figure,2004-11-30,35,survey,no"], "2004-05 Q3", "TR1b", "at risk"),
+    ("2004-05 Q3", "TR1b", "on track", "2005-01-05,figure,2004-11-30,46.53"),
+    ("2004-05 Q3", "TR1b", "at risk", "2005-01-05,figure,2004-11-30,46.52"),
+    ("2004-05 Q3", "TR1b", "at risk", "2005-01-05,figure,2004-11-30,35"),
     # A figure of the baseline's own period is no progress.
-    (["TR1b,2003-01-05,figure,2001-12-31,36,survey,no"], "2002-03 Q4", "TR1b", "not due"),
+    ("2002-03 Q4", "TR1b", "not due", "2003-01-05,figure,2001-12-31,36"),
     # 18 months later it still stands for the present; a month more and it does not.
-    (["TR1b,2003-07-05,figure,2003-06-30,46,survey,no"], "2004-05 Q3", "TR1b", "on track"),
-    (["TR1b,2003-07-05,figure,2003-05-31,46,survey,no"], "2004-05 Q3", "TR1b", "not due"),
-    (["WP1b,2004-02-05,figure,2003-12-31,1,survey,no"], "2003-04 Q4", "WP1b", "done"),
-    (["WP1b,2004-02-05,figure,2003-12-31,2,survey,no"], "2003-04 Q4", "WP1b", "overdue"),
-    (["WP1b,2004-02-05,figure,2003-12-31,2,survey,no"], "2003-04 Q3", "WP1b", "no data"),
-    (["WP1b,2004-02-05,figure,2003-12-31,1,survey,no"], "2003-04 Q3", "WP1b", "on track"),
-    (["WP5,2005-05-05,figure,2005-03-31,99.9,count,no"], "2004-05 Q4", "WP5", "not stated"),
-    (["WP5,2005-05-05,figure,2005-03-31,100,count,no"], "2004-05 Q4", "WP5", "done"),
-    (["ED1f,2004-12-05,figure,2004-08-31,1,survey,no"], "2004-05 Q3", "ED1f", "done"),
-    ([], "2004-05 Q3", "ED1f", "not stated"),
+    ("2004-05 Q3", "TR1b", "on track", "2003-07-05,figure,2003-06-30,46"),
+    ("2004-05 Q3", "TR1b", "not due", "2003-07-05,figure,2003-05-31,46"),
+    ("2003-04 Q4", "WP1b", "done", "2004-02-05,figure,2003-12-31,1"),
+    ("2003-04 Q4", "WP1b", "overdue", "2004-02-05,figure,2003-12-31,2"),
+    ("2003-04 Q3", "WP1b", "no data", "2004-02-05,figure,2003-12-31,2"),
+    ("2003-04 Q3", "WP1b", "on track", "2004-02-05,figure,2003-12-31,1"),
+    ("2004-05 Q4", "WP5", "not stated", "2005-05-05,figure,2005-03-31,99.9"),
+    ("2004-05 Q4", "WP5", "done", "2005-05-05,figure,2005-03-31,100"),
+    ("2004-05 Q3", "ED1f", "done", "2004-12-05,figure,2004-08-31,1"),
+    ("2004-05 Q3", "ED1f", "not stated", ""),
 ]
 
 
-@pytest.mark.parametrize(("rows", "period", "commitment", "state"), LEVELS)
-def test_states_of_a_level(
-    state_of: Callable[..., pd.Series], rows: list[str], period: str, commitment: str, state: str
+@pytest.mark.parametrize(("period", "commitment", "state", "reports"), [*MILESTONES, *LEVELS])
+def test_states(
+    judged: Callable[..., pd.Series], period: str, commitment: str, state: str, reports: str
 ) -> None:
-    assert state_of(commitment, period, *rows)["state"] == state
+    assert judged(period, commitment, *filter(None, reports.split("; ")))["state"] == state
 
 
 def test_lower_may_be_better(council: Path, edit: Callable[..., int], loaded: tuple) -> None:
@@ -244,58 +205,55 @@ def test_lower_may_be_better(council: Path, edit: Callable[..., int], loaded: tu
     changed = load_agreement(council)
     table, _ = load_progress(changed)
     for period, state in (("2006-07 Q3", "done"), ("2004-05 Q3", "on track")):
-        made = follow(changed, table, loaded[0], quarter(period)).set_index("commitment")
-        assert made.at["TR2b", "state"] == state
+        rows = follow(changed, table, loaded[0], quarter(period)).set_index("commitment")
+        assert rows.at["TR2b", "state"] == state
     # 65 - 62.1 of the 5 x 35 / 60 that the line has fallen by then.
-    assert made.at["TR2b", "progress"] == pytest.approx(2.9 / (5 * 35 / 60))
+    assert rows.at["TR2b", "progress"] == pytest.approx(2.9 / (5 * 35 / 60))
 
 
 def test_what_no_document_says_how_to_judge_is_only_its_leads_word(
-    state_of: Callable[..., pd.Series],
+    judged: Callable[..., pd.Series],
 ) -> None:
-    row = state_of("WP4b", "2004-05 Q3", "WP4b,2004-05-12,done,2004-03-31,,plans,yes")
-    assert row["state"] == "not stated"
-    assert row["lead_status"] == "done"
+    row = judged("2004-05 Q3", "WP4b", "2004-05-12,done,2004-03-31", illustrative="yes")
+    assert row[["state", "lead_status", "illustrative"]].tolist() == ["not stated", "done", True]
     assert "its lead reported 'done' on 12 May 2004" in row["reason"]
-    assert row["illustrative"]
 
 
-def test_a_row_says_where_its_state_comes_from(state_of: Callable[..., pd.Series]) -> None:
-    row = state_of("WP1a", "2003-04 Q2", "WP1a,2003-08-20,done,2003-08-01,,minutes,yes")
-    assert row["reason"] == "done on 1 August 2003, 1 day after its date"
+def test_a_row_says_where_its_state_comes_from(judged: Callable[..., pd.Series]) -> None:
+    row = judged("2003-04 Q2", "WP1a", "2003-08-20,done,2003-08-01", illustrative="yes")
+    assert row["reason"].endswith("1 day after its date")
     assert (row["file"], row["row"], row["evidence"]) == ("raw/progress.csv", 2, "minutes")
     assert row["done_on"] == pd.Timestamp("2003-08-01")
     assert row["reported"] == pd.Timestamp("2003-08-20")
     assert row["illustrative"]
-    assert not state_of("WP1a", "2003-04 Q2")["illustrative"]
-    both = state_of(
-        "WP3b",
-        "2004-05 Q4",
-        "WP3b,2005-05-01,on track,,,,no",
-        "WP3b,2005-05-02,figure,2005-03-31,5000,count,yes",
+    assert not judged("2003-04 Q2", "WP1a")["illustrative"]
+
+
+def test_a_figure_that_is_made_up_marks_the_leads_word_beside_it(
+    agreement: Agreement, loaded: tuple, progress: Callable[..., tuple[pd.DataFrame, list]]
+) -> None:
+    table, _ = progress(
+        "WP3b,2005-05-01,on track,,,,no", "WP3b,2005-05-02,figure,2005-03-31,5000,count,yes"
     )
-    # On track by the lead's word, row 2; the figure beside it is made up.
-    assert (both["row"], both["value"], both["illustrative"]) == (2, 5000, True)
+    rows = follow(agreement, table, loaded[0], quarter("2004-05 Q4")).set_index("commitment")
+    assert rows.loc["WP3b", ["row", "value", "illustrative"]].tolist() == [2, 5000, True]
 
 
 def test_a_level_is_done_since_the_first_figure_of_the_last_run(
-    state_of: Callable[..., pd.Series],
+    judged: Callable[..., pd.Series],
 ) -> None:
     figures = [("2004-03-31", 86), ("2004-09-30", 84), ("2005-03-31", 85), ("2005-09-30", 87)]
-    rows = [f"WP3c,2006-01-05,figure,{day},{value},survey,no" for day, value in figures]
-    row = state_of("WP3c", "2005-06 Q4", *rows)
+    reports = [f"2006-01-05,figure,{day},{value}" for day, value in figures]
+    row = judged("2005-06 Q4", "WP3c", *reports)
     assert (row["state"], row["done_on"]) == ("done", pd.Timestamp("2005-03-31"))
     assert row["value"] == 87
 
 
-def test_a_revised_figure_changes_later_reports_only(state_of: Callable[..., pd.Series]) -> None:
-    rows = [
-        "TR2a,2004-07-20,figure,2004-05-31,94.6,count,no",
-        "TR2a,2004-11-18,figure,2004-05-31,95.3,count,no",
-    ]
+def test_a_revised_figure_changes_later_reports_only(judged: Callable[..., pd.Series]) -> None:
+    reports = ["2004-07-20,figure,2004-05-31,94.6", "2004-11-18,figure,2004-05-31,95.3"]
     # The report for 2004-05 Q2 was cut off on 14 November 2004.
-    assert state_of("TR2a", "2004-05 Q2", *rows)["state"] == "overdue"
-    now = state_of("TR2a", "2004-05 Q3", *rows)
+    assert judged("2004-05 Q2", "TR2a", *reports)["state"] == "overdue"
+    now = judged("2004-05 Q3", "TR2a", *reports)
     assert (now["state"], now["previous_state"]) == ("done", "overdue")
 
 
@@ -306,23 +264,11 @@ def test_what_was_taken_back_stays_in_the_reports_of_its_time(
 
     ED2b: done on 24 November 2003, before its date; said in August 2004 to be 12 January 2004.
     """
-    then = {
-        period: promises_of(period).set_index("commitment")["state"]
-        for period in ("2003-04 Q4", "2004-05 Q1", "2004-05 Q2", "2004-05 Q3")
-    }
+    quarters = ("2003-04 Q4", "2004-05 Q1", "2004-05 Q2", "2004-05 Q3")
+    states = pd.DataFrame({period: promises_of(period)["state"] for period in quarters})
     # Due on 30 April: the report for the quarter before had nothing of April in it.
-    assert [states["MW5a"] for states in then.values()] == [
-        "on track",
-        "done",
-        "overdue",
-        "done late",
-    ]
-    assert [states["ED2b"] for states in then.values()] == [
-        "done",
-        "done late",
-        "done late",
-        "done late",
-    ]
+    assert states.loc["MW5a"].tolist() == ["on track", "done", "overdue", "done late"]
+    assert states.loc["ED2b"].tolist() == ["done", "done late", "done late", "done late"]
 
 
 def test_the_state_before_is_the_one_that_was_reported(
@@ -333,8 +279,8 @@ def test_the_state_before_is_the_one_that_was_reported(
     assert tables["2003-04 Q1"]["previous_state"].isna().all()
     for before, now in (quarters[:2], quarters[2:]):
         assert tables[now]["previous_state"].tolist() == tables[before]["state"].tolist()
-    changed = moved(tables["2004-05 Q3"])
-    assert dict(zip(changed["commitment"], changed["state"], strict=True))["TR2a"] == "done"
+    changed = moved(tables["2004-05 Q3"].reset_index())
+    assert changed.set_index("commitment").at["TR2a", "state"] == "done"
     assert (changed["state"] != changed["previous_state"]).all()
     assert moved(tables["2003-04 Q1"]).empty
 
@@ -347,115 +293,81 @@ def test_a_linked_level_is_read_from_its_measure(
     The provisional figure had come in October.
     """
     raw = pd.read_csv(ROOT / "data" / "raw" / "returns" / "education.csv")
-    mine = raw[(raw["measure"] == "N2") & (raw["period"] == "2003/04")]
-    assert mine["value"].tolist()[-1] == 55.4
-    made = {
-        period: promises_of(period).set_index("commitment").loc["ED1a"]
-        for period in ("2004-05 Q1", "2004-05 Q2", "2004-05 Q3")
-    }
-    assert made["2004-05 Q1"]["state"] == "at risk"
+    raw = raw[(raw["measure"] == "N2") & (raw["period"] == "2003/04")]
+    assert raw["value"].tolist()[-1] == 55.4
+    early = promises_of("2004-05 Q1").loc["ED1a"]
+    assert early["state"] == "at risk"
     # 53.9 of summer 2003 is 0.7 of the 6.8 x 12 / 24 that the line had risen by then.
-    assert made["2004-05 Q1"]["progress"] == pytest.approx(0.7 / 3.4)
-    assert "provisional" in made["2004-05 Q2"]["reason"]
-    now = made["2004-05 Q3"]
+    assert early["progress"] == pytest.approx(0.7 / 3.4)
+    assert "provisional" in promises_of("2004-05 Q2").at["ED1a", "reason"]
+    now = promises_of("2004-05 Q3").loc["ED1a"]
     assert (now["state"], now["value"], now["value_period"]) == ("overdue", 55.4, "2003/04")
-    assert (now["file"], now["row"]) == ("raw/returns/education.csv", mine.index[-1] + 2)
-    assert now["reported"] == pd.Timestamp(mine["received"].iloc[-1])
+    assert (now["file"], now["row"]) == ("raw/returns/education.csv", raw.index[-1] + 2)
+    assert now["reported"] == pd.Timestamp(raw["received"].iloc[-1])
     assert now["evidence"] == "reading of N2 for 2003/04"
     assert now["illustrative"]
-
-
-def test_a_linked_level_that_is_reached_at_its_date(
-    promises_of: Callable[[str], pd.DataFrame],
-) -> None:
-    row = promises_of("2005-06 Q4").set_index("commitment").loc["WA1a"]
-    assert (row["state"], row["value_period"]) == ("done", "2005-06 Q4")
-    assert row["value"] >= 33
-    assert promises_of("2005-06 Q3").set_index("commitment").at["WA1a", "state"] in (
-        "on track",
-        "at risk",
-    )
+    reached = promises_of("2005-06 Q4").loc["WA1a"]
+    assert (reached["state"], reached["value_period"]) == ("done", "2005-06 Q4")
+    assert reached["value"] >= 33
 
 
 def test_counts_add_up_by_objective(report: Report) -> None:
-    made = counts(report.commitments, report.agreement)
-    assert list(made.columns) == [*STATES, "in all"]
-    assert list(made.index) == list(report.agreement.settings.objectives)
-    assert (made[list(STATES)].sum(axis=1) == made["in all"]).all()
-    assert made["in all"].sum() == len(report.agreement.commitments) == 54
+    numbers = counts(report.commitments, report.agreement)
+    assert list(numbers.columns) == [*STATES, "in all"]
+    assert list(numbers.index) == list(report.agreement.settings.objectives)
+    assert (numbers[list(STATES)].sum(axis=1) == numbers["in all"]).all()
+    assert numbers["in all"].sum() == len(report.agreement.commitments) == 54
     # By hand from the table: SA1 is the only commitment of its objective, and done.
-    assert made.loc["safer", ["done", "in all"]].tolist() == [1, 1]
-
-
-KINDS = {"done": "milestone", "not done": "milestone", "figure": "level"}
+    assert numbers.loc["safer", ["done", "in all"]].tolist() == [1, 1]
 
 
 @st.composite
 def reports(draw: st.DrawFn) -> tuple[str, int, str, int, float]:
     status = draw(st.sampled_from(sorted(STATUSES)))
-    names = (
-        ["WP1a", "SC3c", "MW5b", "TR1d"]
-        if status in ("done", "not done")
-        else (
-            ["WP3b", "TR1b", "WP1b", "WP5"]
-            if status == "figure"
-            else ["WP1a", "WP3b", "TR1b", "MW5b"]
-        )
-    )
-    reported = draw(st.integers(0, 1200))
+    names = {"done": "WP1a SC3c MW5b TR1d", "figure": "WP3b TR1b WP1b WP5"}
+    names["not done"] = names["done"]
+    name = draw(st.sampled_from(names.get(status, "WP1a WP3b TR1b MW5b").split()))
     value = draw(st.sampled_from([1, 2, 50, 60, 100, 5350, 6000]))
-    return draw(st.sampled_from(names)), reported, status, draw(st.integers(0, 400)), value
+    return name, draw(st.integers(0, 1200)), status, draw(st.integers(0, 400)), value
 
 
 def typed(rows: list[tuple[str, int, str, int, float]]) -> pd.DataFrame:
     """Reports as load_progress gives them: days after 1 April 2003, and so many days back."""
-    start = pd.Timestamp("2003-04-01")
-    frame = pd.DataFrame(
-        [
-            (
-                name,
-                start + pd.Timedelta(days=reported),
-                status,
-                start + pd.Timedelta(days=reported - back)
-                if status in ("done", "figure")
-                else pd.NaT,
-                float(value) if status == "figure" else float("nan"),
-                "evidence",
-                False,
-                number,
-            )
-            for number, (name, reported, status, back, value) in enumerate(rows, start=2)
-        ],
-        columns=[*PROGRESS_COLUMNS, "row"],
-    ).astype({"reported": "datetime64[ns]", "day": "datetime64[ns]", "value": float})
+    frame = pd.DataFrame(rows, columns=["commitment", "after", "status", "back", "value"])
+    frame["reported"] = pd.Timestamp("2003-04-01") + pd.to_timedelta(frame["after"], "D")
+    dated = frame["status"].isin(["done", "figure"])
+    frame["day"] = (frame["reported"] - pd.to_timedelta(frame["back"], "D")).where(dated)
+    frame["value"] = frame["value"].where(frame["status"] == "figure").astype(float)
+    frame = frame.assign(evidence="evidence", illustrative=False, row=frame.index + 2)
     return frame.sort_values("reported", kind="stable", ignore_index=True)
 
 
+PERIODS = st.sampled_from(["2003-04 Q2", "2004-05 Q3", "2006-07 Q1"])
+
+
 @settings(max_examples=20)
-@given(
-    st.lists(reports(), max_size=12), st.sampled_from(["2003-04 Q2", "2004-05 Q3", "2006-07 Q1"])
-)
+@given(st.lists(reports(), max_size=12), PERIODS)
 def test_whatever_is_reported_each_commitment_has_one_state(
     agreement: Agreement, loaded: tuple, rows: list, period: str
 ) -> None:
-    nothing = loaded[0].iloc[:0]
-    made = follow(agreement, typed(rows), nothing, quarter(period))
-    assert made["commitment"].tolist() == agreement.commitments.index.tolist()
-    assert made["state"].isin(list(STATES)).all()
-    assert counts(made, agreement)["in all"].sum() == len(made)
-    done = made[made["state"].isin(COUNTED_DONE)]
-    assert (done["done_on"] <= pd.Timestamp(quarter(period).end)).all()
-    in_time = made[(made["state"] == "done") & made["due_date"].notna()]
+    end = pd.Timestamp(quarter(period).end)
+    table = follow(agreement, typed(rows), loaded[0].iloc[:0], quarter(period))
+    assert table["commitment"].tolist() == agreement.commitments.index.tolist()
+    assert table["state"].isin(list(STATES)).all()
+    assert counts(table, agreement)["in all"].sum() == len(table)
+    done = table[table["state"].isin(COUNTED_DONE)]
+    assert (done["done_on"] <= end).all()
+    in_time = table[(table["state"] == "done") & table["due_date"].notna()]
     assert (in_time["done_on"] <= in_time["due_date"]).all()
-    late = made[made["state"] == "done late"]
+    late = table[table["state"] == "done late"]
     assert (late["done_on"] > late["due_date"]).all()
-    past = made["due_date"] <= pd.Timestamp(quarter(period).end)
-    assert not made.loc[past, "state"].isin(["on track", "at risk", "not due"]).any()
-    assert not made.loc[~past, "state"].isin(["overdue", "done late"]).any()
+    past = table["due_date"] <= end
+    assert not table.loc[past, "state"].isin(["on track", "at risk", "not due"]).any()
+    assert not table.loc[~past, "state"].isin(["overdue", "done late"]).any()
     # Never a silent green: what is on track or done shows a report or a figure.
-    green = made["state"].isin(["on track", *COUNTED_DONE])
-    assert made.loc[green, "reported"].notna().all()
-    assert (made["reason"].str.len() > 10).all()
+    green = table["state"].isin(["on track", *COUNTED_DONE])
+    assert table.loc[green, "reported"].notna().all()
+    assert (table["reason"].str.len() > 10).all()
 
 
 @settings(max_examples=20)
@@ -464,8 +376,7 @@ def test_a_later_report_changes_no_earlier_quarter(
     agreement: Agreement, loaded: tuple, rows: list, more: tuple
 ) -> None:
     period, nothing = quarter("2004-05 Q1"), loaded[0].iloc[:0]
-    # 14 August 2004, the cut-off, is 501 days after 1 April 2003.
-    assert (date(2004, 8, 14) - date(2003, 4, 1)).days == 501
+    # The cut-off, 14 August 2004, is 501 days after 1 April 2003.
     later = (more[0], 502 + more[1], *more[2:])
     before = follow(agreement, typed(rows), nothing, period)
     after = follow(agreement, typed([*rows, later]), nothing, period)
@@ -505,7 +416,7 @@ def test_a_broken_row_is_a_finding_and_is_kept_out(
 ) -> None:
     table, findings = progress("WP1a,2003-07-20,on track,,,,no", row)
     assert table["row"].tolist() == [2]
-    assert [one.column for one in findings] == [column]
+    assert [finding.column for finding in findings] == [column]
     found = dict(zip(PROGRESS_COLUMNS, row.split(","), strict=True))[column]
     line = str(findings[0])
     assert line.startswith(f"error: raw/progress.csv, row 3, column {column}: found {found!r}")
@@ -538,7 +449,7 @@ def test_reports_of_one_day_that_differ_are_both_kept_out(
         "WP3c,2005-05-02,on track,,,,no",
         "WP3c,2005-05-02,on track,,,,no",
     )
-    assert [(one.row, one.column, one.found) for one in findings] == [
+    assert [(finding.row, finding.column, finding.found) for finding in findings] == [
         (2, "status", "on track"),
         (3, "status", "at risk"),
         (4, "value", "5000"),
@@ -552,19 +463,12 @@ def test_done_and_then_not_done_is_a_contradiction_until_it_is_taken_back(
 ) -> None:
     rows = ["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,at risk,,,,no"]
     table, findings = progress(*rows)
-    assert [(one.severity, one.row, one.found) for one in findings] == [("error", 3, "at risk")]
+    assert [(finding.row, finding.found) for finding in findings] == [(3, "at risk")]
     assert "expected done, as row 2 reported on 2003-08-01" in str(findings[0])
     assert "add a row 'not done'" in str(findings[0])
-    states = {
-        period: follow(agreement, table, loaded[0], quarter(period)).set_index("commitment")
-        for period in ("2003-04 Q1", "2003-04 Q2")
-    }
-    row = states["2003-04 Q2"].loc["WP1a"]
-    assert row["state"] == "no data"
-    assert row["reason"] == (
-        "reported as done on 1 August 2003, and then its lead reported 'at risk' on "
-        "1 September 2003"
-    )
+    states = follow(agreement, table, loaded[0], quarter("2003-04 Q2")).set_index("commitment")
+    assert states.at["WP1a", "state"] == "no data"
+    assert states.at["WP1a", "reason"].startswith("reported as done on 1 August 2003, and then")
     assert not progress(*rows, "WP1a,2003-09-02,not done,,,,no")[1]
     assert not progress(*rows, "WP1a,2003-09-02,done,2003-07-23,,minutes,no")[1]
     again = ["WP1a,2003-09-02,not done,,,,no", "WP1a,2003-10-02,on track,,,,no"]
@@ -628,31 +532,25 @@ def test_findings_reach_the_check_the_page_and_the_exit_code(council: Path) -> N
     assert "raw/progress.csv" in (council / "processed" / "findings.csv").read_text()
 
 
-def test_a_folder_without_reports_or_commitments_gives_plain_sentences(
-    council: Path, tmp_path: Path
-) -> None:
+def test_a_folder_without_reports_or_commitments_gives_plain_sentences(council: Path) -> None:
     (council / "raw" / "progress.csv").unlink()
     report = open_report("2004-05 Q3", str(council))
-    assert not report.commitments.set_index("commitment").loc["WP1a", "illustrative"]
+    assert not report.commitments["illustrative"].all()
     assert report.commitments["state"].isin(["no data", "not due", "not stated"]).sum() == 50
     register = council / "raw" / "register"
-    for name in ("commitments.csv", "assumptions.csv", "facts.csv"):
-        lines = (register / name).read_text().splitlines(keepends=True)
-        kept = [
-            line for line in lines[1:] if name == "assumptions.csv" and line[:2] in ("L7", "N1")
-        ]
-        (register / name).write_text("".join([lines[0], *kept]))
-    for path in (ROOT / "data" / "raw" / "returns").iterdir():
-        (council / "raw" / "returns" / path.name).unlink()
-    text = (
-        (register / "measures.csv")
-        .read_text()
-        .replace("235 / 0.72", "326")
-        .replace("42 / 0.72", "58")
-        .replace("277 / 0.72", "385")
-        .replace("35 / 1.52", "23")
-    )
-    (register / "measures.csv").write_text(text)
+    keep = {"commitments.csv": (), "facts.csv": (), "assumptions.csv": ("L7", "N1")}
+    for name, starts in keep.items():
+        header, *lines = (register / name).read_text().splitlines(keepends=True)
+        kept = [line for line in lines if line.startswith(starts)]
+        (register / name).write_text("".join([header, *kept]))
+    measures = (register / "measures.csv").read_text()
+    # No figure may be derived where no assumption says so.
+    for derived in set(re.findall(r"\d+ / \d\.\d+", measures)):
+        above, below = map(float, derived.split(" / "))
+        measures = measures.replace(derived, f"{above / below:.0f}")
+    (register / "measures.csv").write_text(measures)
+    for path in (council / "raw" / "returns").iterdir():
+        path.unlink()
     agreement = load_agreement(council)
     empty = make_report(agreement, *load_observations(agreement), quarter("2004-05 Q3"))
     assert list(empty.commitments.columns) == list(COLUMNS)
@@ -673,16 +571,12 @@ def test_words_count_what_the_table_holds(report: Report) -> None:
     text = psa_.commitment_words(report).text
     states = report.commitments["state"].value_counts()
     delivered = states["done"] + states["done late"]
-    assert text.startswith(
-        f"{delivered} of 54 commitments are delivered, {states['done late']} of them after"
-    )
+    assert text.startswith(f"{delivered} of 54 commitments are delivered, {states['done late']} of")
     assert f"{states['overdue']} are overdue and {states['at risk']} at risk" in text
-    assert "their leads call 2 of these done" in text
-    assert f"{len(moved(report.commitments))} changed state since the last report" in text
-    assert "illustrative, that is made up, for" in text
-    one = dataclasses.replace(report, commitments=report.commitments.iloc[[0]])
-    assert psa_.commitment_words(one).text.startswith("1 of 1 commitment is delivered. 0 are")
-    assert "None changed state" in psa_.commitment_words(one).text
+    assert f"{len(moved(report.commitments))} changed state" in text
+    single = dataclasses.replace(report, commitments=report.commitments.iloc[[0]])
+    assert psa_.commitment_words(single).text.startswith("1 of 1 commitment is delivered. 0 are")
+    assert "None changed state" in psa_.commitment_words(single).text
 
 
 def test_tables_hold_every_commitment_once(report: Report) -> None:
@@ -698,9 +592,6 @@ def test_tables_hold_every_commitment_once(report: Report) -> None:
     states = [line.split("\t")[3] for line in worst]
     assert states == sorted(states, key=EXCEPTIONS.index)
     assert len(worst) == report.commitments["state"].isin(EXCEPTIONS).sum()
-    assert "Library visits rise: 5,350 visits per 1,000 population" in (
-        psa_.commitments_table(report, "partners").text
-    )
 
 
 def test_what_is_made_up_says_so_wherever_it_is_shown(report: Report) -> None:
@@ -711,9 +602,8 @@ def test_what_is_made_up_says_so_wherever_it_is_shown(report: Report) -> None:
         psa_.unjudged_table(report),
         psa_.commitments_table(report, "transport"),
     ]
-    for one in shown:
-        assert "(progress is illustrative)" in one.text.splitlines()[0]
-    assert psa_.commitments_chart(report).alt.endswith("The progress is illustrative.")
+    for table in shown:
+        assert "(progress is illustrative)" in table.text.splitlines()[0]
     real = dataclasses.replace(report, commitments=report.commitments.assign(illustrative=False))
     assert "illustrative" not in psa_.commitments_table(real, "transport").text
     assert "illustrative" not in psa_.commitment_words(real).text
@@ -723,20 +613,6 @@ def test_a_public_table_does_not_name_our_files(report: Report) -> None:
     public = dataclasses.replace(report, audience="public")
     assert "raw/progress.csv" in psa_.commitments_table(report, "transport").text
     assert "raw/" not in psa_.commitments_table(public, "transport").text
-
-
-def test_a_level_of_a_standard_reads_as_one(report: Report) -> None:
-    lines = psa_.commitments_table(report, "partners").text.splitlines()
-    standard = next(line for line in lines if line.startswith("WP6"))
-    assert "The national standard is met at this level: level 5\t" in standard
-    assert "the newest figure is level 1 (31 March 2004)" in standard
-
-
-def test_the_councils_own_count_stands_beside_ours(report: Report) -> None:
-    text = psa_.closing_account(report).text
-    assert "strategy priorities delivered\t57\t" in text
-    assert "strategy priorities in all\t65\t" in text
-    assert "54 promises under 26 headings" in text
 
 
 def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
@@ -750,17 +626,12 @@ def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
     for name in report.commitments["commitment"]:
         assert name in drawn
         assert re.search(rf"\b{name}\b", chart.alt)
-    # The dashed line lies beneath all names and says which day it is.
-    assert "31 December 2004, this quarter's end" in drawn
+    # The dashed line lies beneath all names.
     line = chart.svg.index("stroke-dasharray: 6,3.6")
-    assert line < min(chart.svg.index(f">{one}</text>") for one in report.commitments["commitment"])
-    assert "overdue: WP3a, ED1a" in chart.alt
-    assert "the dashed line is 31 December 2004" in chart.alt
-    colours = {colour for colour, _ in COMMITMENT_MARKS.values()}
-    shapes = {shape for _, shape in COMMITMENT_MARKS.values()}
+    assert line < min(chart.svg.index(f">{name}</text>") for name in chart.data["commitment"])
+    colours, shapes = map(set, zip(*COMMITMENT_MARKS.values(), strict=True))
     assert set(COMMITMENT_MARKS) == set(STATES)
-    assert len(colours) <= 4
-    assert len(shapes) == len(STATES)
+    assert (len(colours), len(shapes)) == (4, len(STATES))
     for period in ("2001-02 Q1", "2006-07 Q3"):
         ET.fromstring(psa_.commitments_chart(report_of(period)).svg)
 
@@ -769,20 +640,17 @@ def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) 
     rows = report.commitments.assign(
         at=report.commitments["due_date"].fillna(pd.Timestamp(2004, 12, 31))
     )
-    heights, _ = _lanes(rows, list(report.agreement.settings.objectives))
-    assert set(heights) == set(rows.index)
-    for height in set(heights.values()):
-        days = rows.loc[[n for n, one in heights.items() if one == height], "at"].sort_values()
-        assert (days.diff().dropna() >= pd.Timedelta(days=_ROOM)).all()
+    heights, _ = lanes(rows, list(report.agreement.settings.objectives))
+    for _, days in rows["at"].sort_values().groupby(heights):
+        assert (days.diff().dropna() >= pd.Timedelta(days=ROOM)).all()
 
 
 def test_documentation_describes_every_column_state_and_status() -> None:
     page = (ROOT / "docs" / "commitments.md").read_text()
+    raw = (ROOT / "docs" / "register.md").read_text()
     for name, meaning in (COLUMNS | STATES).items():
         assert f"| `{name}` | {meaning} |" in page, name
-    raw = (ROOT / "docs" / "register.md").read_text()
     for column in PROGRESS_COLUMNS:
         assert f"| `{column}` |" in raw, column
     for status, meaning in STATUSES.items():
         assert f"| `{status}` | {meaning} |" in raw, status
-    assert set(_OPEN) < set(STATUSES)

@@ -33,7 +33,7 @@ from psa_analysis.analysis.control import (
     xmr,
 )
 from psa_analysis.findings import DataError
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report

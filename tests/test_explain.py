@@ -13,13 +13,13 @@ import pytest
 import xlsxwriter
 from builders import psa
 
-from psa_analysis.analysis.explain import cells_used, explain
-from psa_analysis.periods import parse_reporting_period
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.corrections import COLUMNS, load_corrections
 from psa_analysis.returns.sources import Sidecar, make_sidecars, read_sidecars, write_sidecar
+from psa_analysis.show.explain import cells_used, explanation
 
 TEN = [
     "N2",
@@ -86,7 +86,7 @@ def test_a_wrong_measure_is_one_line() -> None:
 
 
 def test_a_measure_without_a_figure_says_why(report: Report) -> None:
-    lines = list(explain(report, "L8"))
+    lines = list(explanation(report, "L8"))
     assert "State      Not stated: no document states a target" in lines
     assert not any("cell" in line for line in lines)
 
@@ -104,10 +104,10 @@ def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     make_sidecars(council, date(2005, 2, 1))
     agreement = load_agreement(council)
     observations, findings = load_observations(agreement)
-    report = make_report(agreement, observations, findings, parse_reporting_period("2004-05 Q3"))
+    report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
     used = cells_used(report, "N7-treatment").iloc[0]
     assert (used["sheet"], used["cell"], used["text"]) == ("Treatment ", "C6", "1077")
-    lines = explain(report, "N7-treatment")
+    lines = explanation(report, "N7-treatment")
     assert any("sheet Treatment , cell C6, which says '1077'" in line for line in lines)
 
 
@@ -189,7 +189,7 @@ def test_each_basis_from_the_return_to_its_cells(
     agreement = load_agreement(council)
     observations, findings = load_observations(agreement)
     assert not [one for one in findings if one.file.endswith("made_up.csv")]
-    report = make_report(agreement, observations, findings, parse_reporting_period("2004-05 Q3"))
+    report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
     row = report.assessment.set_index("measure").loc[measure]
     used = cells_used(report, measure)
     assert row["latest_period"] == "2003/04"
@@ -205,7 +205,7 @@ def test_each_basis_from_the_return_to_its_cells(
         for mine, one in zip(own, used.itertuples(), strict=True)
     ]
     assert found == chain
-    printed = list(explain(report, measure))
+    printed = list(explanation(report, measure))
     named = [line for line in printed if line.startswith("Comparator ")]
     assert named == [f"Comparator {text}" for key, text in cells.items() if key == "comparator"]
     for one in used[used["part"] == "comparator"].itertuples():

@@ -34,7 +34,7 @@ from psa_analysis.analysis.families import (
 from psa_analysis.analysis.forecast import forecast_series
 from psa_analysis.analysis.readings import place
 from psa_analysis.findings import DataError
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement, family_areas
 from psa_analysis.register.loading import load_agreement

@@ -30,7 +30,7 @@ from psa_analysis.analysis.parts import (
 )
 from psa_analysis.analysis.readings import readings
 from psa_analysis.findings import ParameterError
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement

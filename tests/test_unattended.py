@@ -21,7 +21,7 @@ from click.testing import Result
 from distributed import Client
 
 from psa_analysis.findings import ParameterError
-from psa_analysis.periods import parse_reporting_period as quarter
+from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, quarters_between
 from psa_analysis.register.agreement import Agreement
 

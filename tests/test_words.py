@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import psa_analysis as psa
-from psa_analysis.periods import parse_reporting_period
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.commentary import load_commentary
@@ -271,5 +271,5 @@ def test_a_folder_without_commentary_says_nothing(agreement: Agreement, council:
     assert table.empty
     assert findings == []
     loaded = load_observations(other)
-    report = make_report(other, *loaded, parse_reporting_period("2004-05 Q3"))
+    report = make_report(other, *loaded, parse_period("2004-05 Q3"))
     assert commentary_words(report).html.strip() == ""

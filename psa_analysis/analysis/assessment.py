@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.analysis.outlook import GRACE, Outlook, prospects
 from psa_analysis.analysis.trajectory import (
+    GRACE,
     baseline_end,
     baseline_path,
     due_period,
@@ -21,6 +22,10 @@ from psa_analysis.analysis.trajectory import (
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.words import chance_text
+
+if TYPE_CHECKING:
+    from psa_analysis.analysis.outlook import Outlook
+    from psa_analysis.register.settings import StatesSection
 
 #: The columns, in order. This is the one place that describes them.
 COLUMNS = {
@@ -98,24 +103,8 @@ STATES = {
     "not stated": "no document states enough to judge it",
 }
 
-_COPIED = [
-    "reference",
-    "objective",
-    "role",
-    "title",
-    "unit",
-    "polarity",
-    "basis",
-    "frequency",
-    "baseline",
-    "baseline_status",
-    "baseline_period",
-    "without",
-    "without_status",
-    "target",
-    "target_status",
-    "due",
-]
+#: A state, why it is so, and whether it is a forecast.
+State = tuple[str, str, bool]
 
 
 def assess(
@@ -123,7 +112,7 @@ def assess(
     agreement: Agreement,
     period: Period,
     refused: Collection[tuple[str, str]] = (),
-    ahead: Mapping[str, Outlook] | None = None,
+    outlooks: Mapping[str, Outlook] | None = None,
 ) -> pd.DataFrame:
     """Put readings, trajectory and register together for one reporting period."""
     own = readings[
@@ -131,17 +120,11 @@ def assess(
         & (readings["period_end"] <= pd.Timestamp(period.end))
     ]
     followed = agreement.measures[agreement.measures["role"] != "context"]
-    rows = [
-        _assess_one(
-            measure,
-            own[own["measure"] == measure.name],
-            agreement,
-            period,
-            refused,
-            (ahead or {}).get(str(measure.name), Outlook(reason="none was made")),
-        )
-        for _, measure in followed.iterrows()
-    ]
+    rows = []
+    for name, measure in followed.iterrows():
+        series = own[own["measure"] == name].sort_values("period_end")
+        outlook = (outlooks or {}).get(str(name))
+        rows.append(_assess_one(measure, series, agreement, period, refused, outlook))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"late": bool, "is_forecast": bool, "illustrative": bool, "row": "Int64"})
 
@@ -152,63 +135,63 @@ def _assess_one(
     agreement: Agreement,
     period: Period,
     refused: Collection[tuple[str, str]],
-    outlook: Outlook,
-) -> dict[str, object]:
-    settings = agreement.settings
-    row: dict[str, object] = dict.fromkeys(COLUMNS)
-    row |= {column: measure[column] for column in _COPIED}
-    row["period"], row["measure"] = period.label, measure.name
-    row["theme"] = agreement.targets.at[measure["reference"], "theme"]
-    row["trigger"] = trigger_value(measure, settings.grant.trigger)
-    assumptions = agreement.assumptions
-    mine = (assumptions["item"] == measure.name) & (assumptions["status"] == "assumed")
-    row["assumed"] = "; ".join(assumptions.loc[mine, "column"])
-    row |= {"illustrative": False, "late": False, "is_forecast": False}
-
-    due = measure_period(measure, "due")
-    if due is not None:
+    outlook: Outlook | None,
+) -> dict[str, Any]:
+    if due := measure_period(measure, "due"):
         # What comes after the period that decides changes nothing.
         series = series[series["period_end"] <= pd.Timestamp(due.end)]
-    series = series.sort_values("period_end")
     if measure["basis"] == "year_to_date" and not measure["seasons"]:
         # Part of a year says nothing against a path from year to year.
         series = series[series["period_end"].dt.month == 3]
-    row |= _returned(series, measure, agreement, period)
-    if row["late"] and (measure.name, row["expected_period"]) in refused:
-        row["late"] = False
-        row["missing"] = (
-            f"a figure for {row['expected_period']} came in and could not be used; psa check and "
-            "the page on data quality say why"
-        )
-    readings_made = series[series["reading"].notna()]
-    if len(readings_made):
-        row |= _latest(readings_made, measure)
-    row |= prospects(outlook, measure, settings.grant.trigger)
-    state, reason, is_forecast = _state(row, measure, readings_made, agreement, period)
+    made = series[series["reading"].notna()]
+    share = agreement.settings.grant.trigger
+    assumptions = agreement.assumptions
+    assumed = (assumptions["item"] == measure.name) & (assumptions["status"] == "assumed")
+    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row |= {column: measure[column] for column in COLUMNS if column in measure.index}
+    row |= {
+        "period": period.label,
+        "measure": measure.name,
+        "theme": agreement.targets.at[measure["reference"], "theme"],
+        "trigger": trigger_value(measure, share),
+        "illustrative": False,
+        "assumed": "; ".join(assumptions.loc[assumed, "column"]),
+    }
+    row |= _returned(series, measure, agreement, period, refused)
+    if len(made):
+        row |= _latest(made, measure)
+    row |= _forecast(outlook, row, float(exact(share)))
+    state, reason, is_forecast = _state(row, measure, made, agreement, period)
     return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
 
 
 def _returned(
-    series: pd.DataFrame, measure: pd.Series, agreement: Agreement, period: Period
-) -> dict[str, object]:
+    series: pd.DataFrame,
+    measure: pd.Series,
+    agreement: Agreement,
+    period: Period,
+    refused: Collection[tuple[str, str]],
+) -> dict[str, Any]:
     """Which return was due by now, whether it came, and why the newest one gives no reading."""
     expected = _expected_period(measure, agreement, period)
-    newest = series.iloc[-1] if len(series) else None
-    return {
-        "expected_period": expected.label if expected else None,
-        # What nobody ever measured and no document set a target for is not a late return.
-        "late": expected is not None
-        and expected.label not in set(series["period"])
-        and (newest is not None or pd.notna(measure["target"])),
-        "missing": newest["missing"] if newest is not None else "",
-    }
+    label = expected.label if expected else None
+    missing = series["missing"].iloc[-1] if len(series) else ""
+    late = expected is not None and label not in set(series["period"])
+    # What nobody ever measured and no document set a target for is not a late return.
+    late = late and (len(series) > 0 or pd.notna(measure["target"]))
+    if late and (measure.name, label) in refused:
+        late = False
+        missing = (
+            f"a figure for {label} came in and could not be used; psa check and the page on data "
+            "quality say why"
+        )
+    return {"expected_period": label, "late": late, "missing": missing}
 
 
 def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     """The first period after the baseline's: the first that says anything of the agreement."""
-    if measure_period(measure, "baseline_period") is None:
-        start = agreement.settings.agreement.begins
-    else:
+    start = agreement.settings.agreement.begins
+    if measure_period(measure, "baseline_period"):
         start = baseline_end(measure) + timedelta(days=1)
     return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
 
@@ -219,7 +202,7 @@ def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -
     A quarter's own figure is due with its report, a year's with the next quarter's.
     """
     kind = KIND_OF_FREQUENCY[measure["frequency"]]
-    expected = period if kind == "quarter" else period_containing(period.end, kind)
+    expected = period_containing(period.end, kind)
     if kind != "quarter" and expected.end >= period.end:
         expected = expected.years_before(1)
     due = measure_period(measure, "due")
@@ -228,22 +211,21 @@ def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -
     return expected if expected >= _first_period(measure, agreement) else None
 
 
-def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, object]:
+def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, Any]:
     """What the newest reading is, where the path is by then, and which way things go."""
-    last = series.iloc[-1]
+    last, polarity = series.iloc[-1], measure["polarity"]
     planned = planned_path(measure, series["period_end"]).iloc[-1]
     begun = baseline_path(measure, series["period_end"]).iloc[-1]
     to_come = planned - begun
     # A path that falls first plans no improvement of which a share could be made.
-    improves = (to_come > 0) == (measure["polarity"] == "higher") and to_come != 0
-    whole = series
+    improves = (to_come > 0) == (polarity == "higher") and to_come != 0
     if measure["basis"] == "year_to_date":
         # Parts of a year compare with the same part of another, and what is left to do is years'.
-        whole = series[series["period_end"].dt.month == 3]
+        required = required_change(measure, series[series["period_end"].dt.month == 3])
         series = series[series["period_end"].dt.month == last["period_end"].month]
-    required = required_change(measure, whole)
-    quarterly = measure["frequency"] == "quarterly"
-    row: dict[str, object] = {
+    else:
+        required = required_change(measure, series)
+    row = {
         "latest": last["reading"],
         "latest_period": last["period"],
         "latest_flag": last["flag"],
@@ -260,16 +242,13 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, object]:
     }
     if len(series) > 1:
         before = series.iloc[-2]
-        row["previous"], row["previous_period"] = before["reading"], before["period"]
-        row["direction"] = direction(last["reading"], before["reading"], measure["polarity"])
-    if quarterly:
+        row |= {"previous": before["reading"], "previous_period": before["period"]}
+        row["direction"] = direction(last["reading"], before["reading"], polarity)
+    if measure["frequency"] == "quarterly":
         label = parse_period(last["period"]).years_before(1).label
-        year_before = series.loc[series["period"] == label, "reading"]
-        if len(year_before):
-            row["year_before"] = year_before.iloc[0]
-            row["direction_on_year"] = direction(
-                last["reading"], year_before.iloc[0], measure["polarity"]
-            )
+        for year_before in series.loc[series["period"] == label, "reading"].head(1):
+            row["year_before"] = year_before
+            row["direction_on_year"] = direction(last["reading"], year_before, polarity)
     return row
 
 
@@ -280,51 +259,77 @@ def direction(now: float, before: float, polarity: str) -> str:
     return "better" if (now > before) == (polarity == "higher") else "worse"
 
 
+def _forecast(outlook: Outlook | None, row: dict[str, Any], share: float) -> dict[str, Any]:
+    """What is forecast of the reading that decides, or why nothing is."""
+    if outlook is None or outlook.reason:
+        return {"no_forecast": outlook.reason if outlook else "none was made"}
+    cells: dict[str, Any] = {"no_forecast": "", "forecast": outlook.median}
+    for percent in (50, 80, 95):
+        cells[f"low_{percent}"], cells[f"high_{percent}"] = outlook.interval(percent)
+    if pd.notna(row["target"]):
+        cells["chance_target"] = outlook.chance(row["target"], row["polarity"])
+    if pd.notna(row["trigger"]):
+        cells["chance_trigger"] = outlook.chance(row["trigger"], row["polarity"])
+        cells["expected_share"] = outlook.expected_share(row["without"], row["target"], share)
+    return cells
+
+
 def _state(
-    row: dict[str, object],
+    row: dict[str, Any],
     measure: pd.Series,
     series: pd.DataFrame,
     agreement: Agreement,
     period: Period,
-) -> tuple[str, str, bool]:
+) -> State:
     """The state, why, and whether it is a forecast."""
-    if pd.isna(measure["target"]):
-        if len(series):
-            return "no target", "no document states a target", False
-        return "not stated", "no document states a target", False
+    if pd.isna(row["target"]):
+        return ("no target" if len(series) else "not stated"), "no document states a target", False
     if not len(series):
         return _nothing_yet(row, measure, agreement)
-
     due, last = due_period(measure), series.iloc[-1]
-    better = 1 if measure["polarity"] == "higher" else -1
-    ahead = better * (exact(last["reading"]) - exact(measure["target"]))
+    reached = _reaches(row, row["target"])
     decided = last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised"):
-        if ahead >= 0:
+        if reached:
             return "achieved", f"the reading of {last['period']} reaches the target", False
-        return _short_of_target(row, last, better)
+        return _short_of_target(row)
     if not decided and period.end > due.end + GRACE:
         return "no data", f"the reading of {due}, which decides, {_why_not(row)}", True
-    if pd.notna(row["chance_target"]):
-        return _by_chance(float(str(row["chance_target"])), agreement)
+    thresholds = agreement.settings.states
+    if pd.notna(chance := row["chance_target"]):
+        state = _by_thresholds(chance, thresholds.on_track, thresholds.at_risk)
+        return state, f"the chance that the target is met is {chance_text(chance)}", True
     if pd.isna(measure["baseline"]):
-        if ahead >= 0:
+        if reached:
             return "on track", "the latest reading already reaches the target", True
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
     if pd.isna(row["planned"]):
         why = "the planned path has seasons, and there are not two years before it to show them"
         return "not stated", why, True
-    progress = row["progress"]
-    if pd.isna(progress):
-        if last["period_end"].date() > baseline_end(measure):
-            return _without_improvement(row, better)
+    if pd.notna(row["progress"]):
+        return _against_path(row, thresholds)
+    if last["period_end"].date() <= baseline_end(measure):
         return _nothing_yet(row, measure, agreement)
-    return _against_path(float(str(progress)), str(row["no_forecast"]), agreement)
+    # Where the plan is no better than the baseline, only the path itself can be reached.
+    plan = "a planned path that is no better than the baseline by then"
+    if _reaches(row, row["planned"]):
+        return "on track", f"the latest reading reaches {plan}", True
+    return "at risk", f"the latest reading falls short of {plan}", True
 
 
-def _nothing_yet(
-    row: dict[str, object], measure: pd.Series, agreement: Agreement
-) -> tuple[str, str, bool]:
+def _reaches(row: dict[str, Any], level: float) -> bool:
+    """Whether the latest reading is as good as a level; ties are decided exactly."""
+    ahead = exact(row["latest"]) - exact(level)
+    return ahead >= 0 if row["polarity"] == "higher" else ahead <= 0
+
+
+def _by_thresholds(value: float, on_track: float, at_risk: float) -> str:
+    if exact(value) >= exact(on_track):
+        return "on track"
+    return "at risk" if exact(value) >= exact(at_risk) else "off track"
+
+
+def _nothing_yet(row: dict[str, Any], measure: pd.Series, agreement: Agreement) -> State:
     """No reading after the baseline: because none was due, or because one is missing."""
     first = _first_period(measure, agreement)
     if row["expected_period"] is None:
@@ -332,56 +337,34 @@ def _nothing_yet(
     return "no data", f"a reading from {first} on {_why_not(row)}", True
 
 
-def _why_not(row: dict[str, object]) -> str:
+def _why_not(row: dict[str, Any]) -> str:
     if row["missing"]:
         return f"cannot be made: {row['missing']}"
     return "had not come in by the cut-off"
 
 
-def _short_of_target(row: dict[str, object], last: pd.Series, better: int) -> tuple[str, str, bool]:
-    trigger = float(str(row["trigger"]))
-    if pd.isna(trigger):
-        return (
-            "missed",
-            f"the reading of {last['period']} falls short of the target; whether it reaches the "
-            "trigger cannot be said, since performance without the agreement is not stated",
-            False,
+def _short_of_target(row: dict[str, Any]) -> State:
+    reading = f"the reading of {row['latest_period']}"
+    if pd.isna(row["trigger"]):
+        reason = (
+            f"{reading} falls short of the target; whether it reaches the trigger cannot be said, "
+            "since performance without the agreement is not stated"
         )
+        return "missed", reason, False
+    trigger = "the trigger"
     if row["without_status"] == "assumed":
-        name = "the trigger, which rests on an assumed performance without the agreement"
-    else:
-        name = "the trigger"
-    if better * (exact(last["reading"]) - exact(trigger)) >= 0:
-        return "partly achieved", f"the reading of {last['period']} reaches {name}", False
-    return "missed", f"the reading of {last['period']} falls short of {name}", False
+        trigger += ", which rests on an assumed performance without the agreement"
+    if _reaches(row, row["trigger"]):
+        return "partly achieved", f"{reading} reaches {trigger}", False
+    return "missed", f"{reading} falls short of {trigger}", False
 
 
-def _without_improvement(row: dict[str, object], better: int) -> tuple[str, str, bool]:
-    """Where the plan is no better than the baseline, only the path itself can be reached."""
-    plan = "a planned path that is no better than the baseline by then"
-    gap = better * (exact(float(str(row["latest"]))) - exact(float(str(row["planned"]))))
-    if gap >= 0:
-        return "on track", f"the latest reading reaches {plan}", True
-    return "at risk", f"the latest reading falls short of {plan}", True
-
-
-def _by_chance(chance: float, agreement: Agreement) -> tuple[str, str, bool]:
-    thresholds = agreement.settings.states
-    reason = f"the chance that the target is met is {chance_text(chance)}"
-    if chance >= thresholds.on_track:
-        return "on track", reason, True
-    return "at risk" if chance >= thresholds.at_risk else "off track", reason, True
-
-
-def _against_path(progress: float, why_none: str, agreement: Agreement) -> tuple[str, str, bool]:
+def _against_path(row: dict[str, Any], thresholds: StatesSection) -> State:
     """Where there is no forecast, the latest reading is held against the planned path."""
-    thresholds = agreement.settings.states
+    progress = row["progress"]
     if progress < 0:
-        made = "moved the wrong way since the baseline"
+        reason = "moved the wrong way since the baseline"
     else:
-        made = f"made {progress:.0%} of the improvement planned by then"
-    made += f"; no forecast: {why_none}"
-    if exact(progress) >= exact(thresholds.path_on_track):
-        return "on track", made, True
-    behind = "at risk" if exact(progress) >= exact(thresholds.path_at_risk) else "off track"
-    return behind, made, True
+        reason = f"made {progress:.0%} of the improvement planned by then"
+    state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
+    return state, f"{reason}; no forecast: {row['no_forecast']}", True

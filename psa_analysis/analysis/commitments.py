@@ -18,37 +18,21 @@ says nothing of today, and silence is called silence (``docs/commitments.md``).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import Any
 
 import pandas as pd
 
 from psa_analysis.analysis.readings import readings, with_compared
 from psa_analysis.analysis.trajectory import baseline_end, exact
-from psa_analysis.files import read_table
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
-from psa_analysis.periods import Period, parse_period, period_containing, read_day
+from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.returns.cleaning import as_of
+from psa_analysis.returns.progress import NAME, contradicted
 from psa_analysis.words import NOT_STATED, counted, day_text, figure_text, with_unit
-
-NAME = "raw/progress.csv"
-PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
-
-#: What a row of progress.csv may report.
-STATUSES = {
-    "done": "it is done, since the day given; not for a level or a quartile",
-    "not done": "what was reported as done is not done after all",
-    "on track": "its lead expects that it will be done by its date",
-    "at risk": "its lead doubts that it will",
-    "not started": "nothing has been done yet",
-    "figure": "the value of a level on the day given, or the quartile, 1 for the top",
-}
-#: Statuses that say how an unfinished commitment is going.
-_OPEN = ("on track", "at risk", "not started")
 
 #: Spans in whole calendar months. A lead's report is asked for so long before the date;
 ASKED_FROM = 12
@@ -104,221 +88,8 @@ STATES = {
 COUNTED_DONE = ("done", "done late")
 EXCEPTIONS = ("overdue", "at risk", "no data")
 
-_COPIED = [
-    "objective",
-    "level",
-    "priority",
-    "promise",
-    "kind",
-    "unit",
-    "polarity",
-    "due",
-    "measure",
-]
 _DATES = ["due_date", "done_on", "lead_reported", "reported"]
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One report of a lead or one figure, with where it came from.
-
-    ``day`` is the day that it was done or that the figure is of; ``label`` is that in words.
-    """
-
-    status: str
-    reported: date
-    day: date | None
-    label: str
-    value: float
-    flag: str
-    evidence: str
-    illustrative: bool
-    file: str
-    row: int
-
-
-def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
-    """Read and check what was reported about the commitments."""
-    empty = _typed([])
-    if not (agreement.folder / NAME).exists():
-        return empty, []
-    try:
-        table = read_table(agreement.folder / NAME, NAME, PROGRESS_COLUMNS)
-    except DataError as error:
-        return empty, error.findings
-    commitments = agreement.commitments.to_dict("index")
-    rows, findings = [], []
-    for number, row in table.to_dict("index").items():
-        wrong = next(_row_problems(row, commitments), None)
-        if wrong is None:
-            rows.append(row | {"row": number})
-        else:
-            column, expected, remedy = wrong
-            findings.append(
-                Finding(
-                    "error",
-                    NAME,
-                    expected,
-                    remedy,
-                    row=int(str(number)),
-                    column=column,
-                    found=row[column],
-                    measure=row["commitment"],
-                )
-            )
-    progress, twins = _without_twins(_typed(rows))
-    return progress, [*findings, *twins, *_contradictions(progress)]
-
-
-def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
-    """Rows of text that were checked, as days and numbers, in order of the day reported."""
-    frame = pd.DataFrame(rows, columns=[*PROGRESS_COLUMNS, "row"])
-    for column in ("reported", "day"):
-        days = [read_day(text) if text else None for text in frame[column]]
-        frame[column] = pd.Series(days, index=frame.index, dtype="datetime64[ns]")
-    frame["value"] = pd.to_numeric(frame["value"].replace("", None)).astype(float)
-    frame["illustrative"] = frame["illustrative"] == "yes"
-    frame["row"] = frame["row"].astype(int)
-    return frame.sort_values("reported", kind="stable", ignore_index=True)
-
-
-def _row_problems(
-    row: Mapping[str, str], commitments: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a row: the column, what was expected, and what to do."""
-    if row["commitment"] not in commitments:
-        yield "commitment", one_of(commitments), did_you_mean(row["commitment"], commitments)
-        return
-    commitment = commitments[row["commitment"]]
-    reported = read_day(row["reported"])
-    if reported is None:
-        yield "reported", "a day such as 2005-01-30", "Give the day on which it was reported."
-    allowed = _allowed(commitment)
-    if row["status"] not in allowed:
-        yield "status", *_status_problem(row["status"], commitment, allowed)
-    dated = row["status"] in ("done", "figure")
-    day = read_day(row["day"])
-    if dated and day is None:
-        what = "it was done" if row["status"] == "done" else "the figure is of"
-        yield "day", "a day such as 2005-01-30", f"Give the day that {what}."
-    elif dated and day is not None and reported is not None and day > reported:
-        yield "day", f"a day up to the one of the report, {reported}", "Correct one of the two."
-    elif not dated and row["day"]:
-        yield "day", "nothing, since only 'done' and 'figure' have a day", "Empty the cell."
-    if row["status"] == "figure":
-        yield from _value_problems(row["value"], commitment)
-    elif row["value"]:
-        yield "value", "nothing, since only 'figure' has a value", "Empty the cell."
-    if dated and not row["evidence"]:
-        yield "evidence", "what shows it", "Name the minutes, the survey or the count."
-    if row["illustrative"] not in ("yes", "no", ""):
-        yield "illustrative", "yes, no or nothing", "Correct the cell."
-
-
-def _allowed(commitment: Mapping[str, Any]) -> tuple[str, ...]:
-    if commitment["kind"] in ("level", "quartile"):
-        # The figures of a linked commitment are readings, and nobody's word beside them.
-        return _OPEN if commitment["measure"] else (*_OPEN, "figure")
-    return ("done", "not done", *_OPEN)
-
-
-def _status_problem(
-    status: str, commitment: Mapping[str, Any], allowed: tuple[str, ...]
-) -> tuple[str, str]:
-    expected = one_of(allowed)
-    if status == "figure" and commitment["measure"]:
-        return expected, f"Remove the row: its figures are the readings of {commitment['measure']}."
-    if status in STATUSES and "figure" in allowed:
-        return expected, "Report its figure instead: that decides whether it is reached."
-    if status in STATUSES:
-        return expected, f"Correct the status: the commitment is of the kind {commitment['kind']}."
-    return expected, did_you_mean(status, allowed)
-
-
-def _value_problems(text: str, commitment: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
-        yield "value", "a number such as 53.2", "Correct the cell."
-    elif commitment["kind"] == "quartile" and text not in ("1", "2", "3", "4"):
-        yield "value", "1, 2, 3 or 4, 1 for the top quartile", "Give the quartile, not the figure."
-    elif commitment["unit"] == "percent" and not 0 <= float(text) <= 100:
-        yield "value", "0 to 100 for a percentage", "Correct the cell."
-
-
-def _without_twins(progress: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Two reports of one day that differ are both kept out; those that agree are one."""
-    is_figure = progress["status"] == "figure"
-    # A figure is of its day, a status of the day it was reported.
-    of = progress["day"].where(is_figure)
-    key = [progress["commitment"], progress["reported"], is_figure, of]
-    keys = pd.concat(key, axis=1, keys=["commitment", "reported", "figure", "of"])
-    said = pd.concat([keys, progress[["status", "day", "value"]]], axis=1)
-    distinct = progress[~said.duplicated()]
-    differing = distinct[keys.loc[distinct.index].duplicated(keep=False)]
-    findings = [
-        Finding(
-            "error",
-            NAME,
-            "one report of a day, and another row says otherwise",
-            "Ask which is right and remove the other; both are kept out.",
-            row=row.row,
-            column="value" if row.status == "figure" else "status",
-            found=f"{row.value:.15g}" if row.status == "figure" else row.status,
-            measure=row.commitment,
-        )
-        for row in differing.itertuples()
-    ]
-    return distinct.drop(differing.index).reset_index(drop=True), findings
-
-
-def _contradictions(progress: pd.DataFrame) -> list[Finding]:
-    """What was reported as done is unfinished by a later report, which does not say why."""
-    findings = []
-    for commitment, said in _by_commitment(progress[progress["status"] != "figure"]).items():
-        done = _contradicted(said)
-        if done is not None:
-            findings.append(
-                Finding(
-                    "error",
-                    NAME,
-                    f"done, as row {done.row} reported on {done.reported}",
-                    "Ask its lead. If it was not done, add a row 'not done' that says so.",
-                    row=said[-1].row,
-                    column="status",
-                    found=said[-1].status,
-                    measure=commitment,
-                )
-            )
-    return findings
-
-
-def _contradicted(said: Sequence[_Entry]) -> _Entry | None:
-    """The report of done, not taken back, that the newest report contradicts; None if none does."""
-    if not said or said[-1].status not in _OPEN:
-        return None
-    settled = [one for one in said if one.status in ("done", "not done")]
-    return settled[-1] if settled and settled[-1].status == "done" else None
-
-
-def _by_commitment(rows: pd.DataFrame) -> dict[str, list[_Entry]]:
-    """Rows of progress as entries, in their order."""
-    entries: dict[str, list[_Entry]] = {}
-    for row in rows.itertuples():
-        day = None if pd.isna(row.day) else row.day.date()
-        entries.setdefault(row.commitment, []).append(
-            _Entry(
-                row.status,
-                row.reported.date(),
-                day,
-                day_text(day) if day else "",
-                row.value,
-                "",
-                row.evidence,
-                bool(row.illustrative),
-                NAME,
-                int(row.row),
-            )
-        )
-    return entries
+_FLOATS = ["target", "value", "progress"]
 
 
 def follow(
@@ -326,20 +97,24 @@ def follow(
 ) -> pd.DataFrame:
     """Where every commitment stands at one reporting period, and stood in the report before."""
     table = _judge(agreement, progress, observations, period)
-    earlier = period_containing(period.start - timedelta(days=1), "quarter")
+    earlier = _quarter_before(period)
     if earlier.end > agreement.settings.agreement.begins:
         before = _judge(agreement, progress, observations, earlier)
         table["previous_state"] = before["state"]
     return table
 
 
+def _quarter_before(period: Period) -> Period:
+    return period_containing(period.start - timedelta(days=1), "quarter")
+
+
 def counts(table: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     """How many commitments of each objective are in each state."""
-    made = pd.crosstab(table["objective"], table["state"])
-    objectives = [one for one in agreement.settings.objectives if one in made.index]
-    made = made.reindex(index=objectives, columns=list(STATES), fill_value=0)
-    made.index.name, made.columns.name = "objective", None
-    return made.assign(**{"in all": made.sum(axis=1)})
+    numbers = pd.crosstab(table["objective"], table["state"])
+    objectives = [name for name in agreement.settings.objectives if name in numbers.index]
+    numbers = numbers.reindex(index=objectives, columns=list(STATES), fill_value=0)
+    numbers.index.name, numbers.columns.name = "objective", None
+    return numbers.assign(**{"in all": numbers.sum(axis=1)})
 
 
 def moved(table: pd.DataFrame) -> pd.DataFrame:
@@ -354,268 +129,247 @@ def _judge(
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = progress[progress["reported"] <= pd.Timestamp(cut_off)]
     # What happened after the period's end belongs to the next report.
-    known = known[known["day"].isna() | (known["day"] <= pd.Timestamp(period.end))]
-    said = _by_commitment(known[known["status"] != "figure"])
-    newest = known[known["status"] == "figure"].drop_duplicates(["commitment", "day"], keep="last")
-    figures = _by_commitment(newest.sort_values("day"))
-    figures |= _linked_figures(agreement, observations, period, cut_off)
-    rows = [
-        _judge_one(
-            str(name),
-            commitment,
-            said.get(str(name), []),
-            figures.get(str(name), []),
-            agreement,
-            period,
-        )
-        for name, commitment in agreement.commitments.to_dict("index").items()
-    ]
+    known = known[~(known["day"] > pd.Timestamp(period.end))].assign(flag="", file=NAME)
+    is_figure = known["status"] == "figure"
+    figures = known[is_figure].drop_duplicates(["commitment", "day"], keep="last")
+    figures = figures.assign(label=[day_text(day) for day in figures["day"]])
+    linked = _linked_figures(agreement, observations, period, cut_off)
+    reports = _by_commitment(known[~is_figure])
+    figures_of = _by_commitment(pd.concat([figures, linked]).sort_values("day"))
+    rows = []
+    commitments = agreement.commitments.astype({"target": float, "baseline": float})
+    commitments["target"] = commitments["target"].mask(commitments["kind"] == "quartile", 1.0)
+    commitments["due_date"] = commitments["due_date"].astype("datetime64[ns]")
+    for name, commitment in commitments.to_dict("index").items():
+        cells = _judge_one(commitment, reports[name], figures_of[name], agreement, period)
+        names = {"period": period.label, "commitment": name}
+        rows.append(dict.fromkeys(COLUMNS) | commitment | names | cells)
+    types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(_FLOATS, "float64")
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(
-        ("target", "value", "progress"), "float64"
-    )
     return table.astype(types | {"illustrative": bool, "row": "Int64"})
+
+
+def _by_commitment(rows: pd.DataFrame) -> defaultdict[Any, list[Any]]:
+    """The rows of each commitment, in their order."""
+    of_commitment: defaultdict[Any, list[Any]] = defaultdict(list)
+    for row in rows.itertuples():
+        of_commitment[row.commitment].append(row)
+    return of_commitment
 
 
 def _linked_figures(
     agreement: Agreement, observations: pd.DataFrame, period: Period, cut_off: date
-) -> dict[str, list[_Entry]]:
+) -> pd.DataFrame:
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
-    links = links[links != ""]
-    needed = observations["measure"].isin(with_compared(links, agreement))
+    links = links[links != ""].rename_axis("commitment").reset_index()
+    needed = observations["measure"].isin(with_compared(links["measure"], agreement))
     known = as_of(observations[needed], cut_off)
-    read = readings(known, agreement)
-    read = read[read["area"] == agreement.settings.agreement.area]
-    read = read[read["reading"].notna() & (read["period_end"] <= pd.Timestamp(period.end))]
+    rows = readings(known, agreement)
+    rows = rows[rows["area"] == agreement.settings.agreement.area]
+    rows = rows[rows["reading"].notna() & (rows["period_end"] <= pd.Timestamp(period.end))]
     # Part of a year is no figure of the year.
-    partial_years = read["measure"].map(agreement.measures["basis"]) == "year_to_date"
-    read = read[~partial_years | (read["period_end"].dt.month == 3)]
-    came = known.set_index(["measure", "area", "period"])["received"]
-    entries: dict[str, list[_Entry]] = {measure: [] for measure in links}
-    for row in read.sort_values("period_end").itertuples():
-        if row.measure in entries:
-            entries[row.measure].append(
-                _Entry(
-                    "figure",
-                    came[row.measure, row.area, row.period].date(),
-                    row.period_end.date(),
-                    row.period,
-                    row.reading,
-                    row.flag,
-                    f"reading of {row.measure} for {row.period}",
-                    bool(row.illustrative),
-                    row.file,
-                    int(row.row),
-                )
-            )
-    return {str(name): entries[measure] for name, measure in links.items()}
+    partial_years = rows["measure"].map(agreement.measures["basis"]) == "year_to_date"
+    rows = rows[~partial_years | (rows["period_end"].dt.month == 3)]
+    received = known[["measure", "area", "period", "received"]]
+    rows = rows.merge(received, on=["measure", "area", "period"]).merge(links, on="measure")
+    return rows.assign(
+        status="figure",
+        reported=rows["received"],
+        day=rows["period_end"],
+        label=rows["period"],
+        value=rows["reading"],
+        evidence="reading of " + rows["measure"] + " for " + rows["period"],
+    )
 
 
 def _judge_one(
-    name: str,
-    commitment: Mapping[str, Any],
-    said: Sequence[_Entry],
-    figures: Sequence[_Entry],
+    commitment: dict[str, Any],
+    reports: Sequence[Any],
+    figures: Sequence[Any],
     agreement: Agreement,
     period: Period,
 ) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
-    row |= {column: commitment[column] for column in _COPIED}
-    row |= {"period": period.label, "commitment": name, "illustrative": False}
-    row |= {"evidence": "", "file": ""}
-    row["due_date"] = commitment["due_date"] if pd.notna(commitment["due_date"]) else None
-    target = commitment["target"]
-    row["target"] = 1.0 if commitment["kind"] == "quartile" else _float(target)
-    if said:
-        row |= {"lead_status": said[-1].status, "lead_reported": said[-1].reported}
-        row |= _source(said[-1])
+    """The cells of one commitment, from its lead's reports and its figures, the oldest first."""
+    row: dict[str, Any] = {"evidence": "", "illustrative": False, "file": ""}
+    if reports:
+        row |= {"lead_status": reports[-1].status, "lead_reported": reports[-1].reported}
+        row |= _source(reports[-1])
     if commitment["kind"] == "unquantified":
         why = "no document says what would count as done"
-        return row | _verdict(NOT_STATED, f"{why}; {_lead_words(said)}")
+        return row | _verdict(NOT_STATED, f"{why}; {_lead_words(reports)}")
     if commitment["kind"] == "milestone":
-        return row | _milestone(row["due_date"], said, period)
-    made = _level(row, said, figures, _line(commitment, agreement), agreement, period)
+        return row | _milestone(commitment["due_date"], reports, period)
+    judged = _level(commitment, reports, figures, agreement, period)
     # A row that shows both a figure and a lead's word is made up if either is.
-    return row | made | {"illustrative": row["illustrative"] or made.get("illustrative", False)}
+    illustrative = row["illustrative"] or judged.get("illustrative", False)
+    return row | judged | {"illustrative": illustrative}
 
 
-def _float(figure: Any) -> float:
-    return float("nan") if pd.isna(figure) else float(figure)
-
-
-def _source(entry: _Entry) -> dict[str, Any]:
+def _source(report: Any) -> dict[str, Any]:
+    """Where a lead's report or a figure comes from."""
     return {
-        "evidence": entry.evidence,
-        "reported": entry.reported,
-        "illustrative": entry.illustrative,
-        "file": entry.file,
-        "row": entry.row,
+        "evidence": report.evidence,
+        "reported": report.reported,
+        "illustrative": report.illustrative,
+        "file": report.file,
+        "row": report.row,
     }
 
 
-def _verdict(state: str, reason: str, **more: Any) -> dict[str, Any]:
-    return {"state": state, "reason": reason, **more}
+def _verdict(state: str, reason: str, **cells: Any) -> dict[str, Any]:
+    return {"state": state, "reason": reason, **cells}
 
 
-def _lead_words(said: Sequence[_Entry]) -> str:
+def _lead_words(reports: Sequence[Any]) -> str:
     """What its lead last reported, as the lead's own word."""
-    if not said:
+    if not reports:
         return "nothing has been reported"
-    return f"its lead reported '{said[-1].status}' on {day_text(said[-1].reported)}"
+    return f"its lead reported '{reports[-1].status}' on {day_text(reports[-1].reported)}"
 
 
-def _milestone(due: date | None, said: Sequence[_Entry], period: Period) -> dict[str, Any]:
-    if contradicted := _contradicted(said):
-        first = f"reported as done on {day_text(contradicted.reported)}"
-        return _verdict("no data", f"{first}, and then {_lead_words(said)}")
-    if said and said[-1].status == "done" and (day := said[-1].day):
-        if due is None or day <= due:
-            return _verdict("done", f"done on {day_text(day)}", done_on=day)
+def _milestone(due: pd.Timestamp, reports: Sequence[Any], period: Period) -> dict[str, Any]:
+    words = _lead_words(reports)
+    if done := contradicted(reports):
+        reason = f"reported as done on {day_text(done.reported)}, and then {words}"
+        return _verdict("no data", reason)
+    if reports and reports[-1].status == "done":
+        day = reports[-1].day
+        reason = f"done on {day_text(day)}"
+        if not day > due:
+            return _verdict("done", reason, done_on=day)
         late = counted((day - due).days, "day")
-        return _verdict("done late", f"done on {day_text(day)}, {late} after its date", done_on=day)
-    if due is None:
-        return _verdict(NOT_STATED, f"no document gives a date; {_lead_words(said)}")
-    if due > period.end:
-        return _by_lead(due, said, period)
+        return _verdict("done late", f"{reason}, {late} after its date", done_on=day)
+    if pd.isna(due):
+        return _verdict(NOT_STATED, f"no document gives a date; {words}")
+    if due > pd.Timestamp(period.end):
+        return _by_lead(due, reports, period)
     fell_due = f"it fell due on {day_text(due)}"
-    if said and said[-1].reported > due:
-        return _verdict("overdue", f"{fell_due}; {_lead_words(said)}")
+    if reports and reports[-1].reported > due:
+        return _verdict("overdue", f"{fell_due}; {words}")
     silence = f"{fell_due} and nothing has been reported since"
-    return _verdict("no data", f"{silence}; {_lead_words(said)}" if said else silence)
+    return _verdict("no data", f"{silence}; {words}" if reports else silence)
 
 
-def _by_lead(due: date, said: Sequence[_Entry], period: Period) -> dict[str, Any]:
+def _by_lead(due: pd.Timestamp, reports: Sequence[Any], period: Period) -> dict[str, Any]:
     """Before its date and with nothing to measure it by: its lead's word, while that is fresh."""
-    earlier = period_containing(period.start - timedelta(days=1), "quarter")
+    asked_since = pd.Timestamp(_quarter_before(period).start)
+    is_fresh = bool(reports) and reports[-1].reported >= asked_since
+    status, words = reports[-1].status if is_fresh else "", _lead_words(reports)
     soon = _months(period.end, due) <= ASKED_FROM
-    words = _lead_words(said)
-    status = said[-1].status if said and said[-1].reported >= earlier.start else ""
     if status == "on track":
         return _verdict("on track", words)
     if status in ("at risk", "not done"):
         return _verdict("at risk", words)
-    if status == "not started" and soon:
-        return _verdict("at risk", f"{words}, and it is due on {day_text(due)}")
     if not soon:
         return _verdict("not due", f"due on {day_text(due)}; {words}")
-    silence = f"due on {day_text(due)}, with no report by its lead since {day_text(earlier.start)}"
-    return _verdict("no data", f"{silence}; {words}" if said else silence)
-
-
-def _line(commitment: Mapping[str, Any], agreement: Agreement) -> tuple[date, float] | None:
-    """Where the straight line to a level begins: its own baseline, or that of its measure."""
-    if pd.notna(commitment["baseline"]) and commitment["baseline_period"] not in ("", NOT_STATED):
-        return parse_period(commitment["baseline_period"]).end, float(commitment["baseline"])
-    if commitment["measure"]:
-        measure = agreement.measures.loc[commitment["measure"]]
-        if pd.notna(measure["baseline"]) and measure_period(measure, "baseline_period"):
-            return baseline_end(measure), float(measure["baseline"])
-    return None
+    if status == "not started":
+        return _verdict("at risk", f"{words}, and it is due on {day_text(due)}")
+    silence = f"due on {day_text(due)}, with no report by its lead since {day_text(asked_since)}"
+    return _verdict("no data", f"{silence}; {words}" if reports else silence)
 
 
 def _level(
-    row: dict[str, Any],
-    said: Sequence[_Entry],
-    figures: Sequence[_Entry],
-    line: tuple[date, float] | None,
+    row: Mapping[str, Any],
+    reports: Sequence[Any],
+    figures: Sequence[Any],
     agreement: Agreement,
     period: Period,
 ) -> dict[str, Any]:
     """A level or a quartile, by its figures, which are in order of the day that they are of."""
-    due, target = row["due_date"], row["target"]
-    higher = row["kind"] == "level" and row["polarity"] == "higher"
+    due, newest = row["due_date"], figures[-1] if figures else None
+    sign = 1 if row["kind"] == "level" and row["polarity"] == "higher" else -1
 
-    def reached(figure: _Entry) -> bool:
-        ahead = exact(figure.value) - exact(target)
-        return ahead >= 0 if higher else ahead <= 0
+    def reached(figure: Any) -> bool:
+        return sign * (exact(figure.value) - exact(row["target"])) >= 0
 
-    newest = figures[-1] if figures else None
-    if due is not None and due > period.end:
-        ahead = newest is not None and reached(newest)
-        return _before_its_date(row, said, newest, ahead, line, agreement, period)
+    def done(run: Sequence[Any], more: str = "") -> dict[str, Any]:
+        # Since the first of the unbroken run of figures, up to the last, that reach the level.
+        since = [*takewhile(reached, reversed(run))][-1].day
+        verdict = _verdict("done", _reaches(run[-1], row) + more, done_on=since)
+        return _figure_shown(run[-1]) | verdict
+
+    if due > pd.Timestamp(period.end):
+        if newest is None:
+            return _by_lead(due, reports, period)
+        return _before_its_date(row, reports, newest, reached(newest), agreement, period)
     shown = _figure_shown(newest) if newest else {}
     words = f"the newest figure is {_of(newest, row)}" if newest else "no figure has been reported"
-    if due is None:
+    if pd.isna(due):
         if newest and reached(newest):
-            return shown | _verdict(
-                "done",
-                f"{_reaches(newest, row)}; no document gives a date",
-                done_on=_since([(one.day, reached(one)) for one in figures]),
-            )
+            return done(figures, "; no document gives a date")
         return shown | _verdict(NOT_STATED, f"no document gives a date; {words}")
-    by_then = [one for one in figures if one.day and one.day <= due]
-    in_time = [one for one in by_then if one.day and _months(one.day, due) < DECIDING]
-    after = [one for one in figures if one.day and one.day > due]
-    if in_time and reached(in_time[-1]):
-        return _figure_shown(in_time[-1]) | _verdict(
-            "done",
-            _reaches(in_time[-1], row),
-            done_on=_since([(one.day, reached(one)) for one in by_then]),
-        )
-    if first := next((one for one in after if reached(one)), None):
-        return _figure_shown(first) | _verdict(
-            "done late",
-            f"{_reaches(first, row)}, as no figure did by {day_text(due)}",
-            done_on=first.day,
-        )
+    by_then = [figure for figure in figures if figure.day <= due]
+    after = figures[len(by_then) :]
+    in_time = bool(by_then) and _months(by_then[-1].day, due) < DECIDING
+    if in_time and reached(by_then[-1]):
+        return done(by_then)
+    if first := next(filter(reached, after), None):
+        reason = f"{_reaches(first, row)}, as no figure did by {day_text(due)}"
+        return _figure_shown(first) | _verdict("done late", reason, done_on=first.day)
     fell_due = f"it fell due on {day_text(due)}"
     if in_time or after:
-        aimed = _figure_words(target, row)
-        return shown | _verdict("overdue", f"{fell_due}; {words}, which falls short of {aimed}")
+        promised = _figure_words(row["target"], row)
+        return shown | _verdict("overdue", f"{fell_due}; {words}, which falls short of {promised}")
     silence = f"{fell_due} and no figure of the year up to then has come"
     return shown | _verdict("no data", f"{silence}; {words}" if newest else silence)
 
 
 def _before_its_date(
-    row: dict[str, Any],
-    said: Sequence[_Entry],
-    newest: _Entry | None,
+    row: Mapping[str, Any],
+    reports: Sequence[Any],
+    newest: Any,
     reached: bool,
-    line: tuple[date, float] | None,
     agreement: Agreement,
     period: Period,
 ) -> dict[str, Any]:
     """A figure that still stands for the present, or else its lead's word."""
-    if newest is None or newest.day is None:
-        return _by_lead(row["due_date"], said, period)
-    shown = _figure_shown(newest)
+    shown, figure = _figure_shown(newest), _of(newest, row)
     lasts = _months(newest.day, period.end) <= FIGURE_LASTS
     if lasts and reached:
         reason = f"{_reaches(newest, row)} already; the figure at its date decides"
         return shown | _verdict("on track", reason)
-    made = _share_of_line(row, newest.day, newest.value, line) if lasts else None
-    if made is None:
+    share = _share_of_line(row, newest, agreement) if lasts else None
+    if share is None:
         # The state rests on the lead's word, where there is one; the figure is only shown.
-        kept = ("value", "value_period", "illustrative") if said else tuple(shown)
-        verdict = _by_lead(row["due_date"], said, period)
-        verdict["reason"] = f"{verdict['reason']}; the newest figure is {_of(newest, row)}"
-        return {name: shown[name] for name in kept} | verdict
-    if made < 0:
-        reason = f"{_of(newest, row)}: moved the wrong way since the baseline"
+        if reports:
+            shown = {name: shown[name] for name in ("value", "value_period", "illustrative")}
+        verdict = _by_lead(row["due_date"], reports, period)
+        reason = f"{verdict['reason']}; the newest figure is {figure}"
+        return shown | verdict | {"reason": reason}
+    if share < 0:
+        reason = f"{figure}: moved the wrong way since the baseline"
     else:
-        reason = f"{_of(newest, row)}: made {made:.0%} of the improvement planned by then"
-    thresholds = agreement.settings.states
-    state = "on track" if exact(made) >= exact(thresholds.path_on_track) else "at risk"
-    if said and said[-1].status != state:
-        reason += f"; {_lead_words(said)}"
-    return shown | _verdict(state, reason, progress=made)
+        reason = f"{figure}: made {share:.0%} of the improvement planned by then"
+    on_track = exact(share) >= exact(agreement.settings.states.path_on_track)
+    state = "on track" if on_track else "at risk"
+    if reports and reports[-1].status != state:
+        reason += f"; {_lead_words(reports)}"
+    return shown | _verdict(state, reason, progress=share)
 
 
-def _share_of_line(
-    row: dict[str, Any], day: date, value: float, line: tuple[date, float] | None
-) -> float | None:
+def _share_of_line(row: Mapping[str, Any], figure: Any, agreement: Agreement) -> float | None:
     """Share made of the improvement that equal steps from baseline to date plan by a figure's day.
 
-    Time is counted in whole months, as on the planned path of a target.
+    The baseline is the commitment's own, or that of its measure. Time is counted in whole months,
+    as on the planned path of a target.
     """
-    if line is None:
+    baseline = row["baseline"]
+    if pd.notna(baseline) and row["baseline_period"] not in ("", NOT_STATED):
+        start = parse_period(row["baseline_period"]).end
+    elif row["measure"]:
+        measure = agreement.measures.loc[row["measure"]]
+        baseline = measure["baseline"]
+        if pd.isna(baseline) or measure_period(measure, "baseline_period") is None:
+            return None
+        start = baseline_end(measure)
+    else:
         return None
-    start, baseline = line
-    passed, whole = _months(start, day), _months(start, row["due_date"])
+    passed, in_all = _months(start, figure.day), _months(start, row["due_date"])
     if passed <= 0:
         return None
-    return float((value - baseline) / ((row["target"] - baseline) * passed / whole))
+    planned = (row["target"] - baseline) * passed / in_all
+    return float((figure.value - baseline) / planned)
 
 
 def _months(first: date, last: date) -> int:
@@ -623,33 +377,23 @@ def _months(first: date, last: date) -> int:
     return (last.year - first.year) * 12 + last.month - first.month
 
 
-def _since(figures: Sequence[tuple[date | None, bool]]) -> date | None:
-    """The day of the first of the unbroken run of figures, up to the last, that reach the level."""
-    since = None
-    for day, reached in reversed(figures):
-        if not reached:
-            break
-        since = day
-    return since
-
-
-def _figure_shown(figure: _Entry) -> dict[str, Any]:
+def _figure_shown(figure: Any) -> dict[str, Any]:
     return {"value": figure.value, "value_period": figure.label} | _source(figure)
 
 
-def _figure_words(value: float, row: dict[str, Any]) -> str:
+def _figure_words(value: float, row: Mapping[str, Any]) -> str:
     if row["kind"] == "quartile":
         return "the top quartile" if value == 1 else f"quartile {value:.0f}"
     return with_unit(value, "level") if row["unit"] == "level" else figure_text(value, row["unit"])
 
 
-def _of(figure: _Entry, row: dict[str, Any]) -> str:
+def _of(figure: Any, row: Mapping[str, Any]) -> str:
     """``55.4% (2003/04, provisional)``."""
     flag = "" if figure.flag in ("", "final", "revised") else f", {figure.flag}"
     return f"{_figure_words(figure.value, row)} ({figure.label}{flag})"
 
 
-def _reaches(figure: _Entry, row: dict[str, Any]) -> str:
+def _reaches(figure: Any, row: Mapping[str, Any]) -> str:
     if row["kind"] == "quartile":
         return f"in {_of(figure, row)}"
     return f"{_of(figure, row)} reaches {_figure_words(row['target'], row)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -36,7 +36,7 @@ from psa_analysis.analysis.readings import (
     with_compared,
     years_averaged,
 )
-from psa_analysis.analysis.trajectory import exact, trigger_value
+from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import (
     KIND_OF_FREQUENCY,
     Kind,
@@ -47,8 +47,6 @@ from psa_analysis.periods import (
 )
 from psa_analysis.register.agreement import Agreement, measure_period, rate_factor
 
-#: After this long a deciding reading that has not come is no longer only late.
-GRACE = timedelta(days=190)
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000
 #: Quantiles are draws, so that those of counts are whole.
@@ -440,23 +438,3 @@ def _after(period: Period, steps: int) -> Period:
     months = (3 if period.kind == "quarter" else 12) * steps
     total = period.end.year * 12 + period.end.month - 1 + months
     return period_containing(date(total // 12, total % 12 + 1, 1), period.kind)
-
-
-def prospects(outlook: Outlook, measure: pd.Series, trigger: float) -> dict[str, object]:
-    """What the assessment says of one measure's outlook."""
-    row: dict[str, object] = {"no_forecast": outlook.reason}
-    if outlook.reason:
-        return row
-    row["forecast"] = outlook.median
-    for percent in INTERVALS:
-        row[f"low_{percent}"], row[f"high_{percent}"] = outlook.interval(percent)
-    polarity = str(measure["polarity"])
-    if pd.notna(measure["target"]):
-        row["chance_target"] = outlook.chance(float(measure["target"]), polarity)
-    value = trigger_value(measure, trigger)
-    if pd.notna(value):
-        row["chance_trigger"] = outlook.chance(value, polarity)
-        row["expected_share"] = outlook.expected_share(
-            float(measure["without"]), float(measure["target"]), float(exact(trigger))
-        )
-    return row

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import numpy as np
@@ -43,6 +43,9 @@ _SHAPES: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]
     "front-loaded": (lambda u: 1 - (1 - u) ** 2, lambda s: 1 - np.sqrt(1 - s)),
     "back-loaded": (lambda u: u**2, np.sqrt),
 }
+
+#: After this long a deciding reading that has not come is no longer only late.
+GRACE = timedelta(days=190)
 
 #: Two figures nearer than this share of the planned improvement are the same.
 _NEAR = 1e-9

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
@@ -18,47 +20,37 @@ def commitment_words(report: Report) -> Html:
     if rows.empty:
         return sentence("The register holds no commitments.")
     number = rows["state"].value_counts().reindex(list(COMMITMENT_STATES), fill_value=0)
-    delivered = number[list(COUNTED_DONE)].sum()
-    late = number["done late"]
-    said = [
-        f"{delivered} of {counted(len(rows), 'commitment')} {are(delivered)} delivered"
-        + (f", {late} of them after the date" if late else ""),
+    delivered, late = number[list(COUNTED_DONE)].sum(), number["done late"]
+    words = f"{delivered} of {counted(len(rows), 'commitment')} {are(delivered)} delivered"
+    words += f", {late} of them after the date" if late else ""
+    sentences = [
+        words,
         f"{number['overdue']} {are(number['overdue'])} overdue and {number['at risk']} at risk; "
         f"for {number['no data']} nothing was reported that says where things stand",
         f"{number['on track']} {are(number['on track'])} on track and {number['not due']} not due "
         "within a year",
     ]
     if unjudged := number[NOT_STATED]:
-        open_ = rows[rows["state"] == NOT_STATED]
-        own = (open_["lead_status"] == "done").sum()
-        said.append(
-            f"{unjudged} cannot be judged, since no document states a date or a figure"
-            + (f"; their leads call {own} of these done" if own else "")
-        )
+        words = f"{unjudged} cannot be judged, since no document states a date or a figure"
+        done = rows.loc[rows["state"] == NOT_STATED, "lead_status"].eq("done").sum()
+        sentences.append(words + (f"; their leads call {done} of these done" if done else ""))
     if rows["previous_state"].notna().any():
-        changed = len(moved(rows))
-        said.append(
-            f"{changed} changed state since the last report"
-            if changed
-            else "None changed state since the last report"
-        )
+        sentences.append(f"{len(moved(rows)) or 'None'} changed state since the last report")
     if made_up := rows["illustrative"].sum():
-        said.append(f"What was reported is illustrative, that is made up, for {made_up} of them")
-    return sentence(". ".join(said) + ".")
+        words = "What was reported is illustrative, that is made up"
+        sentences.append(f"{words}, for {made_up} of them")
+    return sentence(". ".join(sentences) + ".")
 
 
 def commitment_counts(report: Report) -> Html:
     """How many commitments are in each state, objective by objective."""
-    made = counts(report.commitments, report.agreement)
-    shown = [state for state in COMMITMENT_STATES if made[state].any()]
-    frame = made[[*shown, "in all"]].astype(object).reset_index()
-    frame["objective"] = frame["objective"].map(report.agreement.settings.objectives)
-    if len(frame) > 1:
-        frame.loc[len(frame)] = ["All objectives", *made[[*shown, "in all"]].sum()]
-    frame = frame.rename(columns={"objective": "Objective"})
-    caption = (
-        f"Commitments by objective and state, {report.period}{_progress_mark(report.commitments)}"
-    )
+    numbers = counts(report.commitments, report.agreement)
+    numbers = numbers.loc[:, numbers.any()].rename(index=report.agreement.settings.objectives)
+    if len(numbers) > 1:
+        numbers.loc["All objectives"] = numbers.sum()
+    frame = numbers.astype(object).rename_axis("Objective").reset_index()
+    mark = _progress_mark(report.commitments)
+    caption = f"Commitments by objective and state, {report.period}{mark}"
     return table(frame, caption, numeric=list(frame.columns[1:]))
 
 
@@ -75,12 +67,12 @@ def closing_account(report: Report) -> Html:
         }
     )
     shown = table(frame, "Priorities delivered, as published", numeric=["Number"])
-    promised = report.commitments
-    if rows.empty or promised.empty:
+    promises = report.commitments
+    if rows.empty or promises.empty:
         return shown
     beside = sentence(
-        f"The register splits the strategy's priorities into {counted(len(promised), 'promise')} "
-        f"under {promised['priority'].nunique()} headings, and counts the agreement's own targets "
+        f"The register splits the strategy's priorities into {counted(len(promises), 'promise')} "
+        f"under {promises['priority'].nunique()} headings, and counts the agreement's own targets "
         "apart. What the published count takes for a priority is not stated, so the two cannot be "
         "set against each other."
     )
@@ -138,8 +130,7 @@ def _evidence(rows: pd.DataFrame) -> list[str]:
 def exceptions_table(report: Report) -> Html:
     """Commitments that are overdue, at risk or of which nothing is known, worst first."""
     rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
-    order = {state: number for number, state in enumerate(EXCEPTIONS)}
-    rows = rows.assign(order=rows["state"].map(order))
+    rows = rows.assign(order=rows["state"].map(EXCEPTIONS.index))
     rows = rows.sort_values(["order", "due_date"], kind="stable")
     frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
     caption = f"Overdue, at risk, or nothing known, {report.period}{_progress_mark(rows)}"
@@ -204,9 +195,8 @@ COMMITMENT_MARKS = {
     "not stated": (GREY, "*"),
 }
 
-
 #: A mark and its name take as much room as so many days.
-_ROOM = 135
+ROOM = 135
 
 
 def commitments_chart(report: Report) -> Chart:
@@ -214,84 +204,8 @@ def commitments_chart(report: Report) -> Chart:
 
     What is due after the year in which the agreement ends, or has no date, stands at the right.
     """
-    from matplotlib.dates import date2num
-
-    rows = report.commitments
+    rows, objectives = report.commitments, report.agreement.settings.objectives
     data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
-    end = pd.Timestamp(report.agreement.settings.agreement.last.end)
-    end += pd.offsets.YearEnd(0)
-    later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
-    at = data["due_date"].where(data["due_date"] <= end, later)
-    drawn = data.assign(at=at.where(data["due_date"].notna(), undated))
-    objectives = report.agreement.settings.objectives
-    heights, headings = _lanes(drawn, list(objectives))
-    depth = 1 - min(heights.values(), default=0)
-    with new_figure(8, 1.5 + 0.27 * depth) as (figure, axes):
-        inches = 1.5 + 0.27 * depth
-        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.95 / inches, bottom=0.5 / inches)
-        for state, (colour, marker) in COMMITMENT_MARKS.items():
-            mine = drawn["state"] == state
-            if mine.any():
-                lanes = [heights[index] for index in drawn.index[mine]]
-                axes.plot(
-                    drawn["at"][mine],
-                    lanes,
-                    linestyle="none",
-                    marker=marker,
-                    color=colour,
-                    markersize=9,
-                    label=state,
-                    clip_on=False,
-                )
-        for index, row in drawn.iterrows():
-            axes.annotate(
-                row["commitment"],
-                (row["at"], heights[int(str(index))]),
-                (7, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=9,
-                annotation_clip=False,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-                zorder=2.5,
-            )
-        first = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
-        left = first - pd.DateOffset(months=1)
-        axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6))
-        for objective, height in headings.items():
-            axes.text(
-                left,
-                height,
-                f" {objectives[objective]}",
-                va="center",
-                fontweight="bold",
-                fontsize=11,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-            )
-        # Beneath marks and names, which are easier to read unbroken than a line is.
-        quarter = date2num(report.period.end)
-        axes.axvline(quarter, color=GREY, linestyle=(0, (5, 3)), linewidth=1.2, zorder=1)
-        axes.annotate(
-            f"{day_text(report.period.end)}, this quarter's end",
-            (quarter, -depth),
-            (5, 4),
-            textcoords="offset points",
-            va="bottom",
-            fontsize=9,
-            color=GREY,
-        )
-        years = pd.date_range(left, end, freq="YS")
-        axes.set_xticks(
-            [*years, later, undated], [*[f"Jan\n{day.year}" for day in years], "later", "no date"]
-        )
-        axes.set_yticks([])
-        axes.grid(visible=False)
-        axes.grid(axis="x", linewidth=0.5)
-        if len(drawn):
-            axes.legend(
-                loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None, handletextpad=0.3
-            )
-        svg = as_svg(figure)
     by_state = "; ".join(
         f"{state}: {', '.join(data['commitment'][data['state'] == state])}"
         for state in COMMITMENT_STATES
@@ -306,29 +220,75 @@ def commitments_chart(report: Report) -> Chart:
     shown = pd.DataFrame(
         {
             "Commitment": data["commitment"],
-            "Objective": data["objective"].map(report.agreement.settings.objectives),
+            "Objective": data["objective"].map(objectives),
             "Due": [NOT_STATED if pd.isna(day) else day_text(day) for day in data["due_date"]],
             "State": data["state"],
         }
     )
-    return Chart(svg, alt, data, shown)
+    return Chart(_timeline(report, data), alt, data, shown)
 
 
-def _lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[dict[int, int], dict[str, int]]:
+def _timeline(report: Report, data: pd.DataFrame) -> str:
+    """The picture: marks in lanes, a block of lanes for each objective."""
+    end = pd.Timestamp(report.agreement.settings.agreement.last.end) + pd.offsets.YearEnd(0)
+    later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
+    at = data["due_date"].where(data["due_date"] <= end, later)
+    drawn = data.assign(at=at.where(data["due_date"].notna(), undated))
+    objectives = report.agreement.settings.objectives
+    drawn["height"], headings = lanes(drawn, list(objectives))
+    left = drawn["at"].min() if len(drawn) else end - pd.DateOffset(years=3)
+    left -= pd.DateOffset(months=1)
+    depth = 1 - min(drawn["height"], default=0)
+    inches = 1.5 + 0.27 * depth
+    white = {"facecolor": "white", "edgecolor": "none"}
+    beside: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
+    with new_figure(8, inches) as (figure, axes):
+        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.95 / inches, bottom=0.5 / inches)
+        for state, (colour, marker) in COMMITMENT_MARKS.items():
+            marks = drawn[drawn["state"] == state]
+            if len(marks):
+                style = {"color": colour, "marker": marker, "markersize": 9, "linestyle": "none"}
+                axes.plot(marks["at"], marks["height"], label=state, clip_on=False, **style)
+        for row in drawn.itertuples():
+            place, box = (row.at, row.height), white | {"pad": 0.5}
+            name = axes.annotate(row.commitment, place, (7, 0), va="center", bbox=box, **beside)
+            name.set(annotation_clip=False, zorder=2.5)
+        axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6))
+        for objective, height in headings.items():
+            style = {"va": "center", "fontweight": "bold", "fontsize": 11}
+            axes.text(left, height, f" {objectives[objective]}", bbox=white | {"pad": 1}, **style)
+        # Beneath marks and names, which are easier to read unbroken than a line is.
+        quarter, day = pd.Timestamp(report.period.end), day_text(report.period.end)
+        axes.axvline(quarter, color=GREY, linestyle=(0, (5, 3)), linewidth=1.2, zorder=1)
+        words, place = f"{day}, this quarter's end", (quarter, -depth)
+        axes.annotate(words, place, (5, 4), va="bottom", color=GREY, **beside)
+        years = pd.date_range(left, end, freq="YS")
+        labels = [*[f"Jan\n{day.year}" for day in years], "later", "no date"]
+        axes.set_xticks([*years, later, undated], labels)
+        axes.set_yticks([])
+        axes.grid(visible=False)
+        axes.grid(axis="x", linewidth=0.5)
+        if len(drawn):
+            corner = (0, 1.0)
+            axes.legend(loc="lower left", bbox_to_anchor=corner, ncols=4, handletextpad=0.3)
+        return as_svg(figure)
+
+
+def lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[pd.Series, dict[str, int]]:
     """A height for each mark, so that none stands in another's room; and for each heading."""
-    heights: dict[int, int] = {}
+    heights = pd.Series(0, index=drawn.index)
     headings: dict[str, int] = {}
     top = 0
     for objective in objectives:
-        mine = drawn[drawn["objective"] == objective].sort_values("at", kind="stable")
-        if mine.empty:
+        marks = drawn[drawn["objective"] == objective].sort_values("at", kind="stable")
+        if marks.empty:
             continue
         headings[objective] = top
         ends: list[pd.Timestamp] = []
-        for index, day in mine["at"].items():
-            free = [n for n, taken in enumerate(ends) if day - taken >= pd.Timedelta(days=_ROOM)]
+        for index, day in marks["at"].items():
+            free = [n for n, taken in enumerate(ends) if day - taken >= pd.Timedelta(days=ROOM)]
             lane = free[0] if free else len(ends)
             ends[lane : lane + 1] = [day]
-            heights[int(str(index))] = top - 1 - lane
+            heights.loc[index] = top - 1 - lane
         top -= len(ends) + 2
     return heights, headings

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.explain import explain
 from psa_analysis.analysis.trajectory import (
     baseline_end,
     due_period,
@@ -29,6 +28,7 @@ from psa_analysis.show.chart import (
     new_figure,
     year_step,
 )
+from psa_analysis.show.explain import explanation
 from psa_analysis.show.tables import Html, sentence, table, templates
 from psa_analysis.words import (
     NOT_SHOWN,
@@ -79,7 +79,7 @@ def readings_table(report: Report, measure: str) -> Html:
     )
     if report.audience != "internal":
         return shown
-    lines = list(explain(report, measure))
+    lines = list(explanation(report, measure))
     chain = templates().get_template("chain.html.j2").render(title=definition["title"], lines=lines)
     return Html(shown.html + chain, shown.text + "\n\n" + "\n".join(lines))
 
