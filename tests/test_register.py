@@ -201,7 +201,6 @@ BROKEN = [
     ("measures.csv", "N2", "profile", "straight", "one of '', 'linear'"),
     ("measures.csv", "N2", "profile", "given", "at least one row in trajectories.csv"),
     ("measures.csv", "N2", "profile", "steps", "at least one row in trajectories.csv"),
-    ("measures.csv", "N13", "profile", "constant rate", "a baseline and a target of one sign"),
     ("measures.csv", "N13", "profile", "seasonal", "seasonal only for a quarterly measure of"),
     ("measures.csv", "N7-treatment", "profile", "seasonal", "are the same quarter of a year"),
     ("measures.csv", "L5", "profile", "linear", "a path needs a baseline and a target"),

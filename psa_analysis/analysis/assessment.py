@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pandas as pd
 
-from psa_analysis.analysis.outlook import GRACE, Outlook, prospects
+from psa_analysis.analysis.outlook import GRACE, Outlook, forecast_columns
 from psa_analysis.analysis.trajectory import (
     baseline_end,
     baseline_path,
@@ -183,7 +183,7 @@ def _assess_one(
     readings_made = series[series["reading"].notna()]
     if len(readings_made):
         row |= _latest(readings_made, measure)
-    row |= prospects(outlook, measure, settings.grant.trigger)
+    row |= forecast_columns(outlook, measure, settings.grant.trigger)
     state, reason, is_forecast = _state(row, measure, readings_made, agreement, period)
     return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
 

@@ -37,6 +37,7 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
         return pd.DataFrame(columns=[*columns, "cell", "text"])
     used = observations_used(
         report.known,
+        report.readings,
         report.agreement,
         measure,
         report.agreement.settings.agreement.area,

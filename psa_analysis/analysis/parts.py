@@ -328,7 +328,7 @@ def _figures(report: Report, definition: pd.Series, parts: list[Part]) -> dict[s
     whole = known[(known["measure"] == measure) & (known["area"] == own)]
     found: dict[str, pd.DataFrame] = {}
     for label in read.loc[read["reading"].notna(), "period"]:
-        used = observations_used(whole, report.agreement, measure, own, label)
+        used = observations_used(whole, read, report.agreement, measure, own, label)
         periods = list(used.loc[used["part"] == "reading", "period"])
         rows: dict[str, list[object]] = {}
         for name, one, area in parts:

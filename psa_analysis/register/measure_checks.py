@@ -251,19 +251,12 @@ def profile_problems(
         problem = partial(
             _measure_finding, number=int(str(number)), text=texts["measures"].loc[number]
         )
-        profile, baseline, target = row["profile"], row["baseline"], row["target"]
+        profile = row["profile"]
         if profile == "":
             continue
-        if pd.isna(baseline) or pd.isna(target):
+        if pd.isna(row["baseline"]) or pd.isna(row["target"]):
             yield problem(
                 "profile", "nothing, since a path needs a baseline and a target", "Empty the cell."
-            )
-        elif profile == "constant rate" and baseline * target <= 0:
-            yield problem(
-                "profile",
-                "another profile: equal percentage steps need a baseline and a target "
-                "of one sign, neither of them 0",
-                "Write linear, or leave it empty.",
             )
         elif profile in PROFILES_WITH_POINTS and row["measure"] not in with_points:
             yield problem(

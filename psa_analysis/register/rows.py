@@ -38,9 +38,7 @@ Basis = Literal[
 
 
 #: How the planned path runs from the baseline to the target (see ``trajectory``).
-Profile = Literal[
-    "", "linear", "constant rate", "front-loaded", "back-loaded", "steps", "given", "seasonal"
-]
+Profile = Literal["", "linear", "steps", "given", "seasonal"]
 
 
 #: The last day and the value of each point that a planned path runs through.
