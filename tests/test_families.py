@@ -25,13 +25,14 @@ from psa_analysis.analysis.families import (
     funnel,
     move_together,
     newest_standing,
+    place,
     poisson_limits,
     quartile,
     quartile_edges,
     standings,
 )
 from psa_analysis.analysis.forecast import forecast
-from psa_analysis.analysis.readings import READING_COLUMNS, place
+from psa_analysis.analysis.readings import READING_COLUMNS
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_period
 from psa_analysis.periods import parse_reporting_period as quarter

@@ -18,7 +18,6 @@ from scipy.special import bdtrc, bdtrik, pdtrik
 from psa_analysis.analysis.forecast import FEWEST, forecast, scale_of
 from psa_analysis.analysis.intervals import Limits
 from psa_analysis.analysis.outlook import DRAWS, Outlook
-from psa_analysis.analysis.readings import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import family_areas, rate_factor
 from psa_analysis.report import Report, memoised
@@ -73,6 +72,12 @@ def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, floa
         np.asarray(figures, dtype=float), _QUARTERS[::-1] if higher else _QUARTERS
     )
     return float(top), float(middle), float(bottom)
+
+
+def place(own: float, figures: pd.Series, highest_first: bool) -> int:
+    """The place of one figure among others, 1 for the best; equals share the better place."""
+    better = figures > own if highest_first else figures < own
+    return 1 + int(better.sum())
 
 
 def quartile(figure: float, figures: ArrayLike, higher: bool) -> int:

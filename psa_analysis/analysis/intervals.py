@@ -96,27 +96,16 @@ def reading_intervals(figures: pd.DataFrame, units: pd.Series | str) -> pd.DataF
     no_count = no_events.to_numpy() | (reading < 0) | (reading % 1 != 0)
     no_fit = (denominator <= 0) | (numerator < 0) | (percent & (numerator > denominator))
     cases = np.where(rate, numerator, reading)
-    method = np.select(
-        [
-            np.isnan(reading),
-            ~rate & no_count,
-            rate & np.isnan(denominator),
-            rate & np.isnan(numerator),
-            rate & no_fit,
-            percent,
-            cases < BYAR_FROM,
-        ],
-        [
-            "not worked out: no figure",
-            "not worked out: not a count",
-            "not worked out: no denominator",
-            "not worked out: no numerator",
-            "not worked out: numerator and denominator do not fit",
-            "Wilson",
-            "exact Poisson",
-        ],
-        "Byar",
-    )
+    methods = {
+        "not worked out: no figure": np.isnan(reading),
+        "not worked out: not a count": ~rate & no_count,
+        "not worked out: no denominator": rate & np.isnan(denominator),
+        "not worked out: no numerator": rate & np.isnan(numerator),
+        "not worked out: numerator and denominator do not fit": rate & no_fit,
+        "Wilson": percent,
+        "exact Poisson": cases < BYAR_FROM,
+    }
+    method = np.select([*methods.values()], [*methods], "Byar")
     cases = np.where(np.char.startswith(method, "not worked out"), np.nan, cases)
     per = np.divide(factor, denominator, where=rate & (denominator > 0), out=np.ones_like(cases))
     shares, counts = wilson(cases, denominator), byar(cases)

@@ -57,16 +57,12 @@ _FEWEST_REVISIONS = 4
 class Outlook:
     """What is to come of one measure."""
 
-    #: Draws x periods to come, in the measure's unit; the last period is the due one.
+    # Draws x periods to come, in the measure's unit; the last period is the due one.
     draws: Floats = field(default_factory=lambda: np.empty((0, 0)))
-    #: The periods to come.
     periods: tuple[Period, ...] = ()
-    #: Why there is no forecast, else empty.
-    reason: str = ""
-    #: How many readings it rests on.
-    readings: int = 0
-    #: What else a reader should know of it.
-    note: str = ""
+    reason: str = ""  # why there is no forecast
+    readings: int = 0  # how many it rests on
+    note: str = ""  # what else a reader should know of it
 
     def __repr__(self) -> str:
         if self.reason:
@@ -77,32 +73,29 @@ class Outlook:
             f"{low:,.4g} to {high:,.4g}, from {self.readings} readings"
         )
 
+    def quantile(self, shares: float | list[float]) -> Floats:
+        """What each reading to come falls below with these probabilities, in rows."""
+        return np.quantile(self.draws, shares, axis=0, method=_DRAWN)
+
     def fan(self) -> pd.DataFrame:
         """Every period to come, for charts."""
-        table = pd.DataFrame(
-            {
-                "period": [period.label for period in self.periods],
-                "period_end": pd.to_datetime([period.end for period in self.periods]),
-            }
-        )
-        shares = {"median": 0.5}
+        ends = pd.to_datetime([period.end for period in self.periods])
+        labels = [period.label for period in self.periods]
+        table = pd.DataFrame({"period": labels, "period_end": ends, "median": self.quantile(0.5)})
         for percent in INTERVALS:
-            shares[f"low_{percent}"] = 0.5 - percent / 200
-            shares[f"high_{percent}"] = 0.5 + percent / 200
-        quantiles = np.quantile(self.draws, [*shares.values()], axis=0, method=_DRAWN)
-        table[[*shares]] = quantiles.T
+            low, high = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])
+            table[f"low_{percent}"], table[f"high_{percent}"] = low, high
         return table[table["median"].notna()].reset_index(drop=True)
 
     def interval(self, percent: int) -> tuple[float, float]:
         """The middle so many per cent of the due reading's distribution."""
-        ends = [0.5 - percent / 200, 0.5 + percent / 200]
-        low, high = np.quantile(self.draws[:, -1], ends, method=_DRAWN)
+        low, high = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])[:, -1]
         return float(low), float(high)
 
     @property
     def median(self) -> float:
         """As likely to be exceeded as not."""
-        return float(np.quantile(self.draws[:, -1], 0.5, method=_DRAWN))
+        return float(self.quantile(0.5)[-1])
 
     def chance(self, value: float, polarity: str) -> float:
         """How likely the due reading is to be this or better, 0 to 1."""
@@ -146,8 +139,8 @@ def outlooks(
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
     figures = known[known["area"] == area]
-    compares = followed["basis"].isin(COMPARED) & followed["compared_with"].notna()
-    compared = followed.index[compares]
+    comparators = followed["compared_with"].where(followed["basis"].isin(COMPARED))
+    compared = followed.index[comparators.notna()]
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
         needed = known["measure"].isin(with_compared(compared, agreement))
@@ -156,18 +149,15 @@ def outlooks(
         read = read.assign(value=read["reading"], denominator=np.nan)
         figures = pd.concat([figures[~figures["measure"].isin(compared)], read], join="inner")
     found: dict[str, Outlook] = {}
-    histories: list[_History] = []
+    histories: dict[int, list[_History]] = {1: [], 4: []}
     for name, measure in followed.iterrows():
         usual = Revision() if name in compared else revision(vintages, str(name), area)
         history = _history(measure, figures, until, usual)
         if isinstance(history, str):
             found[str(name)] = Outlook(reason=history)
         else:
-            histories.append(history)
-    for per_year in (1, 4):
-        alike = [history for history in histories if history.per_year == per_year]
-        if alike:
-            found |= _forecast_together(alike, per_year)
+            histories[history.per_year].append(history)
+    found |= _forecast_together(histories[1], 1) | _forecast_together(histories[4], 4)
     return {str(name): found[str(name)] for name in followed.index}
 
 
@@ -176,15 +166,12 @@ class _History:
     """One measure's figures in equal steps of time, and how far ahead it is due."""
 
     measure: pd.Series
-    #: By step of time ``value``, ``denominator`` and ``provisional``; what is missing is a gap.
-    figures: pd.DataFrame
+    figures: pd.DataFrame  # by step of time: value, denominator, provisional; gaps are missing
     last: Period
     horizon: int
     scale: Scale
-    #: What a change is measured from; missing for other bases.
-    base: float
-    #: The spread of what figures that are provisional may become.
-    revised: float
+    base: float  # what a change is measured from; missing for other bases
+    revised: float  # the spread of what provisional figures may become
     note: str
 
     @property
@@ -245,10 +232,10 @@ def _history(
         return "there is no figure for the baseline period"
     notes = []
     if newest_is_open and usual != Revision():
-        way = "higher" if usual.mean >= 0 else "lower"
+        by = f"{100 * abs(usual.mean):.1f}% {'higher' if usual.mean >= 0 else 'lower'}"
         notes.append(
-            f"the newest figure is provisional and was taken {100 * abs(usual.mean):.1f}% {way}, "
-            "as first figures were revised before"
+            f"the newest figure is provisional and was taken {by}, as first figures were revised "
+            "before"
         )
     if step_of(period_containing(until, kind)) - step_of(last) > 1:
         notes.append(f"the newest reading is that of {last}")
@@ -291,6 +278,8 @@ def _on_scale(values: Floats, scale: Scale) -> Floats:
 
 def _forecast_together(histories: list[_History], per_year: Literal[1, 4]) -> dict[str, Outlook]:
     """Outlooks of measures of one frequency: they are each other's portfolio."""
+    if not histories:
+        return {}
     longest = max(len(history.figures) for history in histories)
     panel = np.full((len(histories), longest), np.nan)
     for row, history in enumerate(histories):
@@ -349,15 +338,16 @@ def _readings_of(history: _History, figures: Floats, periods: list[Period]) -> t
         cases.append(cases[-history.per_year] if len(cases) >= history.per_year else newest)
     draws = np.full((len(figures), len(periods)), np.nan)
     widths = periods_used(measure, pd.Series(pd.to_datetime([period.end for period in periods])))
-    lacking = "a period that the reading is made from is missing"
-    if basis == "cumulative":
-        lacking = "a period between the baseline and the latest is missing"
+    counted_up = basis == "cumulative"
+    between = (
+        "between the baseline and the latest" if counted_up else "that the reading is made from"
+    )
+    lacking = f"a period {between} is missing"
     for number, (period, width) in enumerate(zip(periods, widths, strict=True)):
         window = slice(history.place(period) - width + 1, history.place(period) + 1)
-        if window.start < 0 and basis == "cumulative":
-            return draws, lacking
         if window.start < 0:
-            return draws, f"{width} {'quarters' if history.per_year == 4 else 'years'} are needed"
+            needed = f"{width} {'quarters' if history.per_year == 4 else 'years'} are needed"
+            return draws, lacking if counted_up else needed
         if width > 1 and unit in NOT_SUMMED:
             return draws, NOT_ADDED_UP.format(unit)
         if width > 1 and factor is not None:
@@ -373,7 +363,7 @@ def _readings_of(history: _History, figures: Floats, periods: list[Period]) -> t
             draws[:, number] = np.nan
     if np.isnan(draws[:, -1]).any():
         return draws, lacking
-    if basis == "cumulative":
+    if counted_up:
         return draws + float(measure["baseline"]), ""
     if basis == "change_from_baseline":
         return change_from(draws, history.base), ""

@@ -24,7 +24,6 @@ lacks a quarter, a year or its comparator gives no reading; the row says what is
 
 from __future__ import annotations
 
-from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.analysis.intervals import reading_intervals
-from psa_analysis.periods import KIND_OF_FREQUENCY, period_containing, quarter_number
+from psa_analysis.periods import quarter_number
 from psa_analysis.register.agreement import NOT_SUMMED, family_areas, measure_period, rate_factor
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _with_definitions(known: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFra
         years=[years_averaged(measures.loc[name]) for name in names],
         baseline_end=pd.to_datetime([period and period.end for period in baselines]),
     )
-    rows = known.rename(columns={"value": "observed"}).assign(missing="", note="")
+    rows = known.rename(columns={"value": "observed"}).assign(note="")
     rows = rows.join(definitions, on="measure").sort_values(["order", "area", "period_end"])
     # What is counted up from a baseline begins after it.
     before = (rows["basis"] == "cumulative") & (rows["period_end"] <= rows["baseline_end"])
@@ -213,29 +212,24 @@ def _sums(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _first_reason(*reasons: tuple[pd.Series, pd.Series | str]) -> pd.Series:
-    """The first reason of each row whose condition holds, or nothing."""
+def _first_reason(
+    *reasons: tuple[pd.Series, pd.Series | str], otherwise: pd.Series | str = ""
+) -> pd.Series:
+    """The text of the first of several conditions that holds in each row."""
     conditions, texts = zip(*reasons, strict=True)
-    return pd.Series(np.select(conditions, texts, ""), conditions[0].index, dtype="str")
+    return pd.Series(np.select(conditions, texts, otherwise), conditions[0].index, dtype="str")
 
 
 def _years_lacking(windows: pd.DataFrame, means: pd.DataFrame) -> pd.Series:
     """The years that each mean lacks a figure of, as text."""
-    lacking = windows[windows["observed"].isna() & windows["reading"].isin(means.index)]
-    frequencies = means["frequency"].loc[lacking["reading"]]
-    years = [
-        _year_label(step, frequency)
-        for step, frequency in zip(lacking["step"], frequencies, strict=True)
-    ]
-    lacking = lacking.assign(year=pd.Series(years, lacking.index, dtype="str"))
+    lacking = windows[windows["observed"].isna()]
+    lacking = lacking.join(means["frequency"], on="reading", how="inner")
+    of_quarters = lacking["frequency"] == "quarterly"
+    year = lacking["step"].mask(of_quarters, (lacking["step"] + 2) // 4)
+    label = year.astype("str")
+    two_years = (year - 1).astype("str") + "/" + label.str[-2:]
+    lacking["year"] = two_years.mask(lacking["frequency"] == "calendar_year", label)
     return lacking.drop_duplicates(["reading", "year"]).groupby("reading")["year"].agg(", ".join)
-
-
-def _year_label(step: int, frequency: str) -> str:
-    """The year that a step of time is, or for a quarter is part of."""
-    if frequency == "quarterly":
-        return period_containing(date((step + 2) // 4, 3, 31), "financial_year").label
-    return period_containing(date(step, 3, 31), KIND_OF_FREQUENCY[frequency]).label
 
 
 def change_from(level: Any, base: Any) -> Any:
@@ -250,29 +244,25 @@ def _changes(rows: pd.DataFrame) -> pd.DataFrame:
     ``level`` and ``base`` are what a change was made of.
     """
     change = rows["basis"] == "change_from_baseline"
-    at_baseline = rows[rows["period_end"].eq(rows["baseline_end"]) & rows["reading"].notna()]
-    baseline = rows[_SERIES].merge(
-        at_baseline[[*_SERIES, "reading", *_MARKS]], how="left", on=_SERIES
-    )
-    read_off = change & rows["base"].isna()
-    base = rows["base"].mask(read_off, baseline["reading"])
-    # Every change rests on the baseline's own figures, so it is as weak as they are.
-    weakness = rows[["weakness"]].assign(baseline=baseline["weakness"].where(read_off)).max(axis=1)
-    made_up = rows["illustrative"] | (read_off & baseline["illustrative"].eq(True))
+    read_off = change & rows["base"].isna() & (rows["period_end"] == rows["baseline_end"])
+    baselines = rows[read_off & rows["reading"].notna()]
+    baseline = rows[_SERIES].merge(baselines[[*_SERIES, "reading", *_MARKS]], "left", on=_SERIES)
+    base = rows["base"].fillna(baseline["reading"])
     known = change & rows["reading"].notna()
     missing = _first_reason(
         (known & base.isna(), "no figure for the baseline period"),
         (known & base.eq(0), "a figure of 0 for the baseline period"),
-        (change | ~change, rows["missing"]),
+        otherwise=rows["missing"],
     )
     base = base.replace(0, np.nan)
+    # Every change rests on the baseline's own figures, so it is as weak as they are.
     return rows.assign(
         level=rows["reading"],
         base=base,
         reading=rows["reading"].mask(change, change_from(rows["reading"], base)),
         missing=missing,
-        weakness=weakness.astype(int),
-        illustrative=made_up,
+        weakness=np.fmax(rows["weakness"], baseline["weakness"]).astype(int),
+        illustrative=rows["illustrative"] | baseline["illustrative"].eq(True),
     )
 
 
@@ -283,18 +273,17 @@ def _comparisons(rows: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
         if comparator is None:
             rows.loc[own.index, ["reading", "missing"]] = np.nan, "the comparator is not stated"
             continue
-        # Another measure of the same area, or the same measure of another area.
-        by_measure = comparator.kind == "measure"
-        other = rows[rows["measure"] == comparator.name] if by_measure else own
-        other = other if by_measure else other[other["area"] == comparator.name]
-        keys = ["area", "period"] if by_measure else ["period"]
+        if comparator.kind == "measure":
+            keys, other = ["area", "period"], rows[rows["measure"] == comparator.name]
+        else:
+            keys, other = ["period"], own[own["area"] == comparator.name]
         other = other[[*keys, "reading", "missing", *_MARKS]]
-        both = own.merge(other, how="left", on=keys, suffixes=("", "_other")).set_index(own.index)
+        both = own.merge(other, "left", on=keys, suffixes=("", "_other")).set_index(own.index)
         results = [_comparison(row, comparator) for _, row in both.iterrows()]
         rows.loc[own.index, "reading"] = [reading for reading, _ in results]
         rows.loc[own.index, "missing"] = [reason for _, reason in results]
-        weakness = both[["weakness", "weakness_other"]].max(axis=1)
-        rows.loc[own.index, "weakness"] = weakness.astype(int)
+        weakest_of_both = np.fmax(both["weakness"], both["weakness_other"])
+        rows.loc[own.index, "weakness"] = weakest_of_both.astype(int)
         rows.loc[own.index, "illustrative"] |= both["illustrative_other"].eq(True)
     return rows
 
@@ -357,7 +346,7 @@ def _milestones(rows: pd.DataFrame) -> pd.DataFrame:
     missing = _first_reason(
         (undone, "found 0 (not done), where " + first_done + " says 1 (done)"),
         (neither, "found " + shown + ", expected 1 (done) or 0 (not done)"),
-        (values.isna() | values.notna(), rows["missing"]),
+        otherwise=rows["missing"],
     )
     return rows.assign(reading=rows["reading"].mask(undone | neither), missing=missing)
 
@@ -377,12 +366,6 @@ def _with_limits(rows: pd.DataFrame) -> pd.DataFrame:
     for end in ("lower", "upper"):
         rows[end] = limits[end].mask(change, change_from(limits[end], rows["base"]))
     return rows
-
-
-def place(own: float, figures: pd.Series, highest_first: bool) -> int:
-    """The place of one figure among others, 1 for the best; equals share the better place."""
-    better = figures > own if highest_first else figures < own
-    return 1 + int(better.sum())
 
 
 def with_compared(measures: Iterable[str], agreement: Agreement) -> set[str]:

@@ -180,14 +180,9 @@ def _months_at(measure: pd.Series, value: float, near: float) -> list[float]:
 class Required:
     """What is still to be done, and whether it has been done before."""
 
-    #: Change per period from the latest reading to the target at its due period; 0 where the
-    #: target is reached, missing where there is none or it is due.
-    per_period: float = float("nan")
-    #: The best change over as many periods in the measure's own readings; missing where no two
-    #: of them lie so far apart, or nothing is left to do.
-    best: float = float("nan")
-    #: The period in which the best change was complete, if it was at least what is required.
-    done_before: str | None = None
+    per_period: float = float("nan")  # to the target; 0 where it is reached, missing where due
+    best: float = float("nan")  # the best change over as many periods in the readings so far
+    done_before: str | None = None  # the period that ended the best, if it was what is required
 
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> Required:
@@ -240,13 +235,9 @@ def season_factors(history: pd.DataFrame, before: date) -> tuple[float, ...]:
 class SameStage:
     """Where earlier years stood at the same quarter of the year."""
 
-    #: The year-to-date reading of the same quarter a year before; missing if there is none.
-    year_before: float
-    #: The share of the whole year (0 to 1) that had been reached at that quarter, as the mean
-    #: over `years`; missing if there is no such year, or for a rate, which does not fill up.
-    share: float
-    #: The complete earlier financial years, oldest first.
-    years: tuple[str, ...]
+    year_before: float  # the reading of the same quarter a year before
+    share: float  # of the whole year, 0 to 1, in the mean of `years`; missing for a rate
+    years: tuple[str, ...]  # the complete earlier financial years, oldest first
 
 
 def same_stage(readings: pd.DataFrame, period: Period, unit: str) -> SameStage:
@@ -259,14 +250,9 @@ def same_stage(readings: pd.DataFrame, period: Period, unit: str) -> SameStage:
     # Of a year without anything no share was reached at any stage.
     shares = (earlier[number] / earlier[4].replace(0, np.nan)).dropna()
     adds_up = rate_factor(unit) is None and unit not in NOT_SUMMED
-    labels = [
-        period_containing(date(int(one), 3, 31), "financial_year").label for one in shares.index
-    ]
-    return SameStage(
-        float(years[number].get(year - 1, float("nan"))),
-        float(shares.mean()) if adds_up else float("nan"),
-        tuple(labels),
-    )
+    share = float(shares.mean()) if adds_up else float("nan")
+    labels = tuple(f"{last - 1}/{last % 100:02d}" for last in shares.index)
+    return SameStage(float(years[number].get(year - 1, float("nan"))), share, labels)
 
 
 def due_period(measure: pd.Series) -> Period:
@@ -302,10 +288,11 @@ def _month(days: Any) -> Any:
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     """The agreement, with the seasons of each measure whose planned path has them."""
     settings, measures = agreement.settings.agreement, agreement.measures
-    names = measures.index[measures["profile"] == "seasonal"]
-    if names.empty:
+    if not (measures["profile"] == "seasonal").any():
         return agreement
     own = known[known["area"] == settings.area]
-    seasons = {name: season_factors(own[own["measure"] == name], settings.begins) for name in names}
-    filled = [seasons.get(str(name), ()) for name in measures.index]
-    return replace(agreement, measures=measures.assign(seasons=filled))
+    seasons = [
+        season_factors(own[own["measure"] == name], settings.begins) if way == "seasonal" else ()
+        for name, way in measures["profile"].items()
+    ]
+    return replace(agreement, measures=measures.assign(seasons=seasons))

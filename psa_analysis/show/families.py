@@ -13,10 +13,10 @@ from psa_analysis.analysis.families import (
     figure_unit,
     higher_is_better,
     newest_standing,
+    place,
     quartile,
     standings,
 )
-from psa_analysis.analysis.readings import place
 from psa_analysis.report import Report
 from psa_analysis.show.chart import (
     BLUE,
