@@ -149,10 +149,10 @@ def outlooks(
         read = read.assign(value=read["reading"], denominator=np.nan)
         figures = pd.concat([figures[~figures["measure"].isin(compared)], read], join="inner")
     found: dict[str, Outlook] = {}
-    histories: dict[int, list[_History]] = {1: [], 4: []}
+    histories: dict[int, list[History]] = {1: [], 4: []}
     for name, measure in followed.iterrows():
         usual = Revision() if name in compared else revision(vintages, str(name), area)
-        history = _history(measure, figures, until, usual)
+        history = history_of(measure, figures, until, usual)
         if isinstance(history, str):
             found[str(name)] = Outlook(reason=history)
         else:
@@ -162,7 +162,7 @@ def outlooks(
 
 
 @dataclass(frozen=True)
-class _History:
+class History:
     """One measure's figures in equal steps of time, and how far ahead it is due."""
 
     measure: pd.Series
@@ -184,9 +184,9 @@ class _History:
         return step_of(period_containing(period.end, self.last.kind)) - self.figures.index[0]
 
 
-def _history(
+def history_of(
     measure: pd.Series, known: pd.DataFrame, until: date, usual: Revision
-) -> _History | str:
+) -> History | str:
     """The figures to forecast from, or why there is no forecast."""
     due, baseline = measure_period(measure, "due"), measure_period(measure, "baseline_period")
     basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
@@ -240,7 +240,7 @@ def _history(
     if step_of(period_containing(until, kind)) - step_of(last) > 1:
         notes.append(f"the newest reading is that of {last}")
     note = "; ".join(notes)
-    return _History(measure, figures, last, max(horizon, 0), scale, base, usual.spread, note)
+    return History(measure, figures, last, max(horizon, 0), scale, base, usual.spread, note)
 
 
 def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFrame:
@@ -276,7 +276,7 @@ def _on_scale(values: Floats, scale: Scale) -> Floats:
     return values if scale == "real" else np.maximum(values, 0)
 
 
-def _forecast_together(histories: list[_History], per_year: Literal[1, 4]) -> dict[str, Outlook]:
+def _forecast_together(histories: list[History], per_year: Literal[1, 4]) -> dict[str, Outlook]:
     """Outlooks of measures of one frequency: they are each other's portfolio."""
     if not histories:
         return {}
@@ -300,7 +300,7 @@ def _forecast_together(histories: list[_History], per_year: Literal[1, 4]) -> di
     }
 
 
-def _outlook(history: _History, series: Forecast) -> Outlook:
+def _outlook(history: History, series: Forecast) -> Outlook:
     """The due reading's draws, from draws of what is to come and of what may be revised."""
     number = int(series.readings[0])
     if number < FEWEST:
@@ -320,13 +320,15 @@ def _outlook(history: _History, series: Forecast) -> Outlook:
     for _ in range(history.horizon):
         ends.append(period_containing(ends[-1].end + timedelta(days=1), history.last.kind))
     ends = ends[1:] or ends
-    draws, reason = _readings_of(history, np.concatenate([past, to_come], axis=1), ends)
+    draws, reason = readings_of_draws(history, np.concatenate([past, to_come], axis=1), ends)
     if reason:
         return Outlook(reason=reason)
     return Outlook(draws, tuple(ends), "", number, history.note)
 
 
-def _readings_of(history: _History, figures: Floats, periods: list[Period]) -> tuple[Floats, str]:
+def readings_of_draws(
+    history: History, figures: Floats, periods: list[Period]
+) -> tuple[Floats, str]:
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in SUMS_OF_COUNTS else measure["unit"]
