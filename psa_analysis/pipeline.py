@@ -19,7 +19,7 @@ from psa_analysis.analysis.control import check_rebases
 from psa_analysis.analysis.disclosure import protect
 from psa_analysis.analysis.effectiveness import check_baskets, effectiveness
 from psa_analysis.analysis.outlook import outlooks
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, parse_reporting_period, period_containing
@@ -82,7 +82,7 @@ def make_report(
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
-    read = readings(known, agreement)
+    read = make_readings(known, agreement)
     # Nothing of a period that had not ended by the report's goes into its forecasts.
     ended = known[known["period_end"] <= pd.Timestamp(period.end)]
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]

@@ -28,7 +28,7 @@ from psa_analysis.analysis.effectiveness import (
     contribution,
     effectiveness,
 )
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import DataError
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, load_observations, make_report
@@ -105,7 +105,7 @@ def make(
     agreement: Agreement, basket: Basket, figures: Figures, by: str = "net budget"
 ) -> Effectiveness:
     changed = with_basket(agreement, basket, by)
-    read = readings(observed(changed, figures), changed)
+    read = make_readings(observed(changed, figures), changed)
     return effectiveness(read, changed, END)
 
 
@@ -354,7 +354,9 @@ def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agree
     )
     assert row(made.indicators, "2004/05")["definition"] == ""
     # Before the second year was known, only the first one links them.
-    read = readings(observed(agreement, MONEY | {OLD: [16, 14], NEW: [None, 20, 19]}), agreement)
+    read = make_readings(
+        observed(agreement, MONEY | {OLD: [16, 14], NEW: [None, 20, 19]}), agreement
+    )
     early = effectiveness(read, with_basket(agreement, ROADS), END)
     assert row(early.indicators, "2004/05")["figure"] == 13
 
@@ -363,7 +365,7 @@ def test_without_a_year_of_both_definitions_there_is_no_figure(agreement: Agreem
     figures = MONEY | {OLD: [16, 14, None, None], NEW: [None, None, 19, 15.5]}
     changed = with_basket(agreement, ROADS)
     frame = observed(changed, figures)
-    made = effectiveness(readings(frame, changed), changed, END)
+    made = effectiveness(make_readings(frame, changed), changed, END)
     last = row(made.indicators, "2005/06")
     assert pd.isna(last["contribution"])
     assert last["missing"] == (
@@ -408,7 +410,7 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
             frame.iloc[0].to_dict()
             | {"measure": "N7-treatment", "period": label, "period_end": end, "value": value}
         )
-    read = readings(pd.concat([frame, pd.DataFrame(quarters)], ignore_index=True), changed)
+    read = make_readings(pd.concat([frame, pd.DataFrame(quarters)], ignore_index=True), changed)
     made = effectiveness(read, changed, END)
     # Half of 10 per cent, and half of 4 points.
     assert row(made.components, "2003/04")["performance"] == 100 + 5 + 2
@@ -430,23 +432,23 @@ def test_flags_and_illustrative_figures_are_passed_on(agreement: Agreement) -> N
     frame = observed(changed, TWO_FIGURES)
     one = (frame["measure"] == "N10-planning") & (frame["period"] == "2003/04")
     frame.loc[one, "flag"] = "provisional"
-    made = effectiveness(readings(frame, changed), changed, END)
+    made = effectiveness(make_readings(frame, changed), changed, END)
     assert not made.overall["illustrative"].any()
     assert row(made.components, "2003/04", "Melton")["flag"] == "provisional"
     assert row(made.overall, "2003/04")["flag"] == "provisional"
     assert row(made.components, "2003/04", "Blaby")["flag"] == "final"
     start = (frame["measure"] == "N10-budget") & (frame["period"] == "2002/03")
     frame.loc[start & (frame["area"] == "Blaby"), "flag"] = "estimated"
-    made = effectiveness(readings(frame, changed), changed, END)
+    made = effectiveness(make_readings(frame, changed), changed, END)
     assert row(made.components, "2003/04", "Blaby")["flag"] == "estimated"
     frame.loc[(frame["measure"] == "N10-invoices") & (frame["period"] == "2002/03"), "flag"] = (
         "provisional"
     )
-    made = effectiveness(readings(frame, changed), changed, END)
+    made = effectiveness(make_readings(frame, changed), changed, END)
     paid = made.indicators[made.indicators["indicator"] == "N10-invoices"]
     assert row(paid, "2003/04")["flag"] == "provisional"
     frame.loc[one, "illustrative"] = True
-    made = effectiveness(readings(frame, changed), changed, END)
+    made = effectiveness(make_readings(frame, changed), changed, END)
     assert made.overall["illustrative"].tolist() == [False, True, False, False]
 
 
@@ -477,8 +479,8 @@ def test_a_revision_changes_only_the_reports_after_it(
     ]
     revised = one.assign(value=one["value"] + 8, received=pd.Timestamp("2005-03-01"))
     both = pd.concat([observations, revised], ignore_index=True)
-    then = effectiveness(readings(as_of(both, date(2005, 2, 14)), agreement), agreement, END)
-    now = effectiveness(readings(as_of(both, date(2005, 3, 1)), agreement), agreement, END)
+    then = effectiveness(make_readings(as_of(both, date(2005, 2, 14)), agreement), agreement, END)
+    now = effectiveness(make_readings(as_of(both, date(2005, 3, 1)), agreement), agreement, END)
     known = report_of("2004-05 Q3").effectiveness.overall.set_index("year")["performance"]
     assert row(then.overall, "2003/04")["performance"] == known["2003/04"]
     # 8 points at a weight of 1 in 8 in the county council's basket.

@@ -23,7 +23,7 @@ from psa_analysis.analysis.outlook import (
     readings_of_draws,
     revision,
 )
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
@@ -114,7 +114,7 @@ def test_draws_of_what_happened_make_the_readings_that_were_made(
         due="2005-06 Q4",
         baseline_period="2002/03",
     )
-    expected = readings(table, changed).set_index("period")["reading"]
+    expected = make_readings(table, changed).set_index("period")["reading"]
     measure = changed.measures.loc["L4-incidents"]
     history = history_of(measure, table.head(12), date(2005, 3, 31), Revision())
     assert isinstance(history, History)

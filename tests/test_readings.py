@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.analysis.intervals import wilson
-from psa_analysis.analysis.readings import observations_used, readings, splice
+from psa_analysis.analysis.readings import make_readings, observations_used, splice
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.register.agreement import Agreement
@@ -23,7 +23,7 @@ NAN = float("nan")
 
 def by_period(agreement: Agreement, frame: pd.DataFrame) -> pd.DataFrame:
     """The readings of one series of observations, by period."""
-    return readings(frame, agreement).set_index("period")
+    return make_readings(frame, agreement).set_index("period")
 
 
 def yearly(
@@ -44,13 +44,13 @@ def yearly(
 
 
 def last(agreement: Agreement, frame: pd.DataFrame, measure: str, area: str = AREA) -> pd.Series:
-    table = readings(frame, agreement)
+    table = make_readings(frame, agreement)
     return table[(table["measure"] == measure) & (table["area"] == area)].iloc[-1]
 
 
 def cells(agreement: Agreement, frame: pd.DataFrame, measure: str, period: str) -> list[tuple]:
     """Part, measure, area and period of each observation that a reading was made from."""
-    made = readings(frame, agreement)
+    made = make_readings(frame, agreement)
     used = observations_used(frame, made, agreement, measure, AREA, period)
     return list(used[["part", "measure", "area", "period"]].itertuples(index=False, name=None))
 
@@ -77,7 +77,7 @@ def test_quarters_are_added_up(
     agreement: Agreement, basis: str, values: list[float | None], expected: list[float]
 ) -> None:
     changed = with_measure(agreement, "L4-incidents", basis=basis)
-    table = readings(observed("L4-incidents", values), changed)
+    table = make_readings(observed("L4-incidents", values), changed)
     assert table["reading"].tolist() == pytest.approx(expected, nan_ok=True)
     assert ((table["missing"] != "") == table["reading"].isna()).all()
 
@@ -119,7 +119,7 @@ def test_quarters_are_added_up(
 def test_why_there_is_no_reading(
     agreement: Agreement, measure: str, changes: dict, frame: dict, missing: str
 ) -> None:
-    table = readings(observed(measure, **frame), with_measure(agreement, measure, **changes))
+    table = make_readings(observed(measure, **frame), with_measure(agreement, measure, **changes))
     assert table["missing"].iloc[-1] == missing
     assert pd.isna(table["reading"].iloc[-1])
 
@@ -129,10 +129,10 @@ def test_percentages_pool_numerators_and_denominators(agreement: Agreement) -> N
     rates = [100 * n / d for n, d in zip(numerators, denominators, strict=True)]
     frame = observed("L4-repeat", rates, numerator=numerators, denominator=denominators)
     # 100 of 1,000, and not the mean of the four rates, 16.4 %.
-    reading = readings(frame, agreement).iloc[-1]
+    reading = make_readings(frame, agreement).iloc[-1]
     assert reading[["reading", "numerator", "denominator"]].tolist() == [10, 100, 1000]
     thousand = with_measure(agreement, "L4-repeat", unit="per 1,000 residents")
-    assert readings(frame, thousand)["reading"].iloc[-1] == 100
+    assert make_readings(frame, thousand)["reading"].iloc[-1] == 100
 
 
 def test_changes_from_a_base_that_is_stated_or_read_off(agreement: Agreement) -> None:
@@ -151,52 +151,52 @@ def test_every_exact_fifth_is_exactly_minus_twenty(agreement: Agreement) -> None
     """A fall of exactly 20 % meets a target of 20 %, whatever the baseline."""
     for base in range(8000, 10001, 100):
         frame = observed("N13", [base / 4] * 4 + [base / 5] * 4)
-        assert exact(readings(frame, agreement)["reading"].iloc[-1]) == -20
+        assert exact(make_readings(frame, agreement)["reading"].iloc[-1]) == -20
 
 
 def test_changes_and_counts_of_school_years_start_after_the_baselines(agreement: Agreement) -> None:
     frame = yearly(agreement, "N2", {"2001/02": 500, "2002/03": 520, "2003/04": 550})
     counted = with_measure(agreement, "N2", basis="cumulative", baseline=500.0)
-    assert readings(frame, counted)["reading"].tolist() == [1020, 1570]
+    assert make_readings(frame, counted)["reading"].tolist() == [1020, 1570]
     used = cells(counted, frame, "N2", "2003/04")
     assert [period for *_, period in used] == ["2002/03", "2003/04"]
     changed = with_measure(agreement, "N2", basis="change_from_baseline")
-    assert readings(frame, changed)["reading"].tolist() == pytest.approx([0, 4, 10])
+    assert make_readings(frame, changed)["reading"].tolist() == pytest.approx([0, 4, 10])
 
 
 def test_a_reading_is_as_weak_as_its_weakest_observation(agreement: Agreement) -> None:
     flags = ["final", "provisional", "revised", "final", "final", "final"]
     made_up = [False, False, True, False, False, False]
     frame = observed("L4-incidents", [1.0] * 6, flag=flags, illustrative=made_up)
-    table = readings(frame, agreement)
+    table = make_readings(frame, agreement)
     assert table["flag"].tolist()[3:] == ["provisional", "provisional", "revised"]
     assert table["illustrative"].tolist()[3:] == [True, True, True]
     # The counts before the baseline's end are in no reading; the baseline year is in every change.
     flags = ["provisional"] * 4 + ["final"] * 4
     made_up = [False] * 4 + [True] * 3 + [False]
-    row = readings(
+    row = make_readings(
         observed("N14-into-work", [30.0] * 8, illustrative=made_up, flag=flags), agreement
     )
     assert row.iloc[-1][["flag", "illustrative"]].tolist() == ["final", True]
     made_up = [True] * 4 + [False] * 4
-    row = readings(observed("N13", [30.0] * 8, illustrative=made_up, flag=flags), agreement).iloc[
-        -1
-    ]
+    row = make_readings(
+        observed("N13", [30.0] * 8, illustrative=made_up, flag=flags), agreement
+    ).iloc[-1]
     assert (row["flag"], row["illustrative"]) == ("provisional", True)
 
 
 def test_no_observation_gives_a_table_that_can_be_assessed(agreement: Agreement) -> None:
-    nothing = readings(observed("N13", [None]), agreement)
+    nothing = make_readings(observed("N13", [None]), agreement)
     assert nothing.empty
     assert nothing["period_end"].dt.year.empty
 
 
 def test_the_order_of_observations_makes_no_difference(report: Report) -> None:
     known = as_of(report.observations, report.cut_off)
-    shuffled = readings(known.sample(frac=1, random_state=1), report.agreement)
+    shuffled = make_readings(known.sample(frac=1, random_state=1), report.agreement)
     order = {name: place for place, name in enumerate(known["measure"].unique())}
     shuffled = shuffled.sort_values("measure", key=lambda names: names.map(order), kind="stable")
-    expected = readings(known, report.agreement)
+    expected = make_readings(known, report.agreement)
     pd.testing.assert_frame_equal(shuffled.reset_index(drop=True), expected)
 
 
@@ -208,7 +208,7 @@ def test_four_quarters_add_up_to_the_year(agreement: Agreement, values: list[int
     frame = observed("L4-incidents", values)
     order = list(frame.index)
     random.shuffle(order)
-    reading = readings(frame.loc[order], agreement)["reading"]
+    reading = make_readings(frame.loc[order], agreement)["reading"]
     assert reading.head(3).isna().all()
     assert reading.tolist()[3:] == [sum(values[n - 3 : n + 1]) for n in range(3, len(values))]
 
@@ -268,7 +268,9 @@ def test_a_mean_of_rates_pools_its_years(agreement: Agreement) -> None:
 @given(st.lists(st.integers(0, 10_000), min_size=12, max_size=24))
 def test_a_mean_of_years_lies_between_its_years(agreement: Agreement, values: list[int]) -> None:
     changed = with_measure(agreement, "L4-incidents", basis="mean_of_years")
-    for n, reading in enumerate(readings(observed("L4-incidents", values), changed)["reading"]):
+    for n, reading in enumerate(
+        make_readings(observed("L4-incidents", values), changed)["reading"]
+    ):
         if n % 4 == 3 and n >= 11:
             years = [sum(values[first : first + 4]) for first in (n - 11, n - 7, n - 3)]
             assert min(years) - 1e-9 <= reading <= max(years) + 1e-9
@@ -287,7 +289,7 @@ def test_a_ratio_is_a_percentage_of_another_measure(agreement: Agreement) -> Non
     flags = ["provisional", "final"]
     other = yearly(compared, "N7-sustained", figures, flag=flags, illustrative=True)
     frame = pd.concat([own, other], ignore_index=True)
-    table = readings(frame, compared)
+    table = make_readings(frame, compared)
     table = table[table["measure"] == "N6-ratio"].set_index("period")
     assert table["reading"].tolist() == pytest.approx([70, NAN, NAN], nan_ok=True)
     assert table.loc["2003/04", ["flag", "illustrative"]].tolist() == ["provisional", True]
@@ -305,7 +307,7 @@ def test_a_gap_is_the_comparator_less_the_figure(agreement: Agreement) -> None:
     figures: dict[str, float | None] = {"2003/04": 74.1, "2004/05": 75.0, "2005/06": None}
     england = yearly(compared, "N14-gap", figures, area="England")
     frame = pd.concat([own, england], ignore_index=True)
-    table = readings(frame, compared)
+    table = make_readings(frame, compared)
     assert set(table.loc[table["area"] == "England", "missing"]) == {
         "this is the comparator itself"
     }
@@ -325,7 +327,7 @@ def test_the_comparator_is_read_by_its_own_basis(agreement: Agreement) -> None:
     )
     frame = pd.concat([observed("N14-gap", [1.0, 1, 1, 4]), observed("L4-incidents", [5.0] * 4)])
     assert last(compared, frame, "N14-gap")["reading"] == 16  # four quarters of 5, less 4
-    assert readings(frame, compared)["missing"].iloc[2] == (
+    assert make_readings(frame, compared)["missing"].iloc[2] == (
         "no figure of L4-incidents for 2002-03 Q3: needs 4 quarters, has 3"
     )
     used = cells(compared, frame, "N14-gap", "2002-03 Q4")
@@ -447,7 +449,7 @@ def test_both_orders_of_a_rank_add_up(agreement: Agreement, own: int, others: li
 
 def test_a_milestone_is_done_or_not_and_stays_so(agreement: Agreement) -> None:
     changed = with_measure(agreement, "N7-gps", basis="milestone")
-    table = readings(observed("N7-gps", [0.0, 0, 1, 1, 0, 1, 0.5]), changed)
+    table = make_readings(observed("N7-gps", [0.0, 0, 1, 1, 0, 1, 0.5]), changed)
     assert table["reading"].tolist() == pytest.approx([0, 0, 1, 1, NAN, 1, NAN], nan_ok=True)
     undone = "found 0 (not done), where 2002-03 Q3 says 1 (done)"
     neither = "found 0.5, expected 1 (done) or 0 (not done)"
@@ -457,7 +459,7 @@ def test_a_milestone_is_done_or_not_and_stays_so(agreement: Agreement) -> None:
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=1, max_size=12))
 def test_no_milestone_is_undone_silently(agreement: Agreement, values: list[float]) -> None:
     changed = with_measure(agreement, "N7-gps", basis="milestone")
-    table = readings(observed("N7-gps", values), changed)
+    table = make_readings(observed("N7-gps", values), changed)
     reading = table["reading"].dropna().tolist()
     assert reading == sorted(reading)  # never from done to not done
     assert ((table["missing"] != "") == table["reading"].isna()).all()

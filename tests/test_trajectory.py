@@ -11,7 +11,7 @@ from builders import observed, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import (
     baseline_end,
     baseline_path,
@@ -333,7 +333,9 @@ def test_seasons_are_shares_and_not_sizes(values, times: float) -> None:
 
 def test_a_part_of_a_year_beside_the_same_part_of_earlier_years(agreement: Agreement) -> None:
     so_far = with_measure(agreement, "L4-incidents", basis="year_to_date")
-    counted = readings(observed("L4-incidents", [10, 20, 30, 40, 10, 50, 10, 30, 15, 25]), so_far)
+    counted = make_readings(
+        observed("L4-incidents", [10, 20, 30, 40, 10, 50, 10, 30, 15, 25]), so_far
+    )
     stage = same_stage(counted, quarter(2004, 2), "incidents")
     assert stage.year_before == 60
     # 30 of 100 in 2002/03 and 60 of 100 in 2003/04.
@@ -348,7 +350,7 @@ def test_a_part_of_a_year_beside_the_same_part_of_earlier_years(agreement: Agree
         same_stage(counted, parse_period("2004/05", "financial_year"), "incidents")
     # One year lacks a quarter, one has nothing in it.
     gaps = observed("L4-incidents", [10, 20, None, 40, 10, 50, 10, 30, 0, 0, 0, 0, 15, 25])
-    stage = same_stage(readings(gaps, so_far), quarter(2005, 2), "incidents")
+    stage = same_stage(make_readings(gaps, so_far), quarter(2005, 2), "incidents")
     assert (stage.years, stage.share, stage.year_before) == (("2003/04",), 0.6, 0)
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.readings import readings, with_compared
+from psa_analysis.analysis.readings import make_readings, with_compared
 from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
@@ -385,7 +385,7 @@ def _linked_figures(
     links = links[links != ""]
     needed = observations["measure"].isin(with_compared(links, agreement))
     known = as_of(observations[needed], cut_off)
-    read = readings(known, agreement)
+    read = make_readings(known, agreement)
     read = read[read["area"] == agreement.settings.agreement.area]
     read = read[read["reading"].notna() & (read["period_end"] <= pd.Timestamp(period.end))]
     # Part of a year is no figure of the year.

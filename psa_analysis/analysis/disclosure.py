@@ -30,7 +30,7 @@ from psa_analysis.analysis.assessment import assess
 from psa_analysis.analysis.commitments import follow, load_progress
 from psa_analysis.analysis.effectiveness import effectiveness
 from psa_analysis.analysis.outlook import Outlook
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, errors
 from psa_analysis.register.agreement import Agreement, rate_factor
@@ -248,7 +248,7 @@ def protect(report: Report, also: pd.DataFrame | None = None) -> Report:
     seen = _without(seen, hidden, agreement)
     known = as_of(seen, report.cut_off)
     agreement = with_seasons(agreement, known)
-    read = readings(known, agreement)
+    read = make_readings(known, agreement)
     there = report.readings[report.readings["reading"].notna()]
     there = pd.MultiIndex.from_frame(there[_CELL].astype(str))
     gone = pd.MultiIndex.from_frame(read[_CELL].astype(str)).isin(there) & read["reading"].isna()

@@ -28,7 +28,7 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.readings import readings, splice, weakest
+from psa_analysis.analysis.readings import make_readings, splice, weakest
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
@@ -434,7 +434,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     wanted |= set(measures.loc[list(wanted), "comparator"])
     newest = observations[observations["measure"].isin(wanted)]
     newest = newest.drop_duplicates(["measure", "area", "period"], keep="last")
-    read = readings(newest, agreement)
+    read = make_readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
     due = measure_period(measures.loc[made_from.index], "due")
     due = due or agreement.settings.agreement.last

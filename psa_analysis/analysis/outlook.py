@@ -22,8 +22,8 @@ from psa_analysis.analysis.readings import (
     NOT_ADDED_UP,
     SUMS_OF_COUNTS,
     change_from,
+    make_readings,
     periods_used,
-    readings,
     splice,
     with_compared,
     years_averaged,
@@ -144,10 +144,11 @@ def outlooks(
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
         needed = known["measure"].isin(with_compared(compared, agreement))
-        read = readings(known[needed], agreement)
-        read = read[read["measure"].isin(compared) & (read["area"] == area)]
-        read = read.assign(value=read["reading"], denominator=np.nan)
-        figures = pd.concat([figures[~figures["measure"].isin(compared)], read], join="inner")
+        readings = make_readings(known[needed], agreement)
+        readings = readings[readings["measure"].isin(compared) & (readings["area"] == area)]
+        readings = readings.assign(value=readings["reading"], denominator=np.nan)
+        figures = figures[~figures["measure"].isin(compared)]
+        figures = pd.concat([figures, readings], join="inner")
     found: dict[str, Outlook] = {}
     histories: dict[int, list[History]] = {1: [], 4: []}
     for name, measure in followed.iterrows():

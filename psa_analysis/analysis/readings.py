@@ -86,7 +86,7 @@ SUMS_OF_COUNTS = ("cumulative", "change_from_baseline")
 _COUNTED = ("point", "annual", "year_to_date", "rolling_12m", "cumulative", "change_from_baseline")
 
 
-def readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
+def make_readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     """Make the reading that counts for every period that was observed."""
     if known.empty:
         # Typed, so that an agreement without a return yet can be assessed like any other.
