@@ -20,7 +20,7 @@ from psa_analysis.analysis.commitments import follow
 from psa_analysis.analysis.control import check_rebases
 from psa_analysis.analysis.effectiveness import check_baskets, cost_effectiveness
 from psa_analysis.analysis.outlook import Outlook, outlooks
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
@@ -81,7 +81,7 @@ def make_report(
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
-    made = readings(known, agreement)
+    made = make_readings(known, agreement)
     # Nothing of a period that had not ended by the report's goes into its forecasts.
     ended = known[known["period_end"] <= pd.Timestamp(period.end)]
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
@@ -129,7 +129,7 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
     shown = disclosure.masked_observations(seen, hidden, full)
     known = as_of(shown, cut_off)
     agreement = with_seasons(full, known)
-    made = disclosure.masked_readings(report.readings, readings(known, agreement))
+    made = disclosure.masked_readings(report.readings, make_readings(known, agreement))
     affected = disclosure.affected_measures(seen[hidden], report.known, report.readings, made, full)
     forecasts = {
         name: Outlook(reason=outlook.reason or disclosure.NO_FORECAST)

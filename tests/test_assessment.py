@@ -12,7 +12,7 @@ import pytest
 from builders import EXPECTED, observed, with_measure
 
 from psa_analysis.analysis.assessment import COLUMNS, STATES, assess, direction
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
@@ -116,7 +116,7 @@ def test_a_path_that_falls_first_is_not_taken_for_an_improvement(
 
 
 def one(agreement: Agreement, frame: pd.DataFrame, period: str, measure: str) -> pd.Series:
-    table = assess(readings(frame, agreement), agreement, parse_period(period))
+    table = assess(make_readings(frame, agreement), agreement, parse_period(period))
     return table.set_index("measure").loc[measure]
 
 

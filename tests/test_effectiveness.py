@@ -29,7 +29,7 @@ from psa_analysis.analysis.effectiveness import (
     contribution,
     cost_effectiveness,
 )
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, load_observations, make_report
@@ -78,7 +78,7 @@ def indices_of(
     agreement: Agreement, basket: Basket, figures: Figures, by: str = "net budget"
 ) -> CostEffectiveness:
     changed = with_basket(agreement, basket, by)
-    return cost_effectiveness(readings(yearly(changed, figures), changed), changed, END)
+    return cost_effectiveness(make_readings(yearly(changed, figures), changed), changed, END)
 
 
 def row(table: pd.DataFrame, year: str, component: str | None = None) -> pd.Series:
@@ -323,7 +323,7 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
     values = [None, None, 90, 100, None, None, None, 110, 500]
     quarters = observed("N7-treatment", values, area="Blaby")
     both = pd.concat([yearly(changed, figures), quarters], ignore_index=True)
-    counted = readings(both, changed)
+    counted = make_readings(both, changed)
     indices = cost_effectiveness(counted, changed, END)
     # Half of 10 per cent, and half of 4 points.
     assert row(indices.components, "2003/04")["performance"] == near(100 + 5 + 2)
@@ -357,7 +357,7 @@ def test_flags_and_illustrative_figures_are_passed_on(
     frame = yearly(register, TWO_FIGURES).reset_index(drop=True)
     weak = (frame["measure"] == measure) & (frame["area"] == area) & (frame["period"] == year)
     frame.loc[weak, "flag"], frame.loc[weak, "illustrative"] = "provisional", True
-    indices = cost_effectiveness(readings(frame, register), register, END)
+    indices = cost_effectiveness(make_readings(frame, register), register, END)
     for component in ("Blaby", "Melton"):
         cells = row(indices.components, "2003/04", component)[["flag", "illustrative"]].tolist()
         assert cells == (["provisional", True] if changed in (component, "both") else ["final", 0])

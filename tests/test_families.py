@@ -27,12 +27,12 @@ from psa_analysis.analysis.families import (
     edge_outlook,
     family_figures,
     family_funnel,
+    place,
     poisson_limits,
     quartile,
     quartile_edges,
 )
 from psa_analysis.analysis.forecast import forecast_series
-from psa_analysis.analysis.readings import place
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import load_observations, make_report

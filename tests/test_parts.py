@@ -28,7 +28,7 @@ from psa_analysis.analysis.parts import (
     decomposition,
     scenario,
 )
-from psa_analysis.analysis.readings import readings
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import load_observations, make_report
@@ -166,7 +166,7 @@ def test_measures_that_add_up_are_parts_too(report: Report) -> None:
 
 def taken_apart(agreement: Agreement, known: pd.DataFrame, measure: str) -> Decomposition:
     """The decomposition from a few observations."""
-    table = readings(known, agreement)
+    table = make_readings(known, agreement)
     own = table[(table["area"] == "Leicestershire") & (table["measure"] == measure)]
     return decomposition(measure, agreement, known, known, own.sort_values("period_end"))
 

@@ -57,10 +57,10 @@ def test_the_illustrative_returns_are_what_the_script_makes(tmp_path: Path) -> N
 def test_illustrative_returns_start_at_the_registers_baselines(
     agreement: Agreement, loaded: tuple
 ) -> None:
-    from psa_analysis.analysis.readings import readings
+    from psa_analysis.analysis.readings import make_readings
 
     known = as_of(loaded[0], date(2007, 1, 1))
-    read = readings(known, agreement).set_index(["measure", "area", "period"])["reading"]
+    read = make_readings(known, agreement).set_index(["measure", "area", "period"])["reading"]
     own = agreement.settings.agreement.area
     for measure, period, digits in [
         ("N2", "2001/02", 1),

@@ -26,7 +26,7 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.readings import readings, with_compared
+from psa_analysis.analysis.readings import make_readings, with_compared
 from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
@@ -165,7 +165,7 @@ def _linked_figures(
     links = links[links != ""].rename_axis("commitment").reset_index()
     needed = observations["measure"].isin(with_compared(links["measure"], agreement))
     known = as_of(observations[needed], cut_off)
-    rows = readings(known, agreement)
+    rows = make_readings(known, agreement)
     rows = rows[rows["area"] == agreement.settings.agreement.area]
     rows = rows[rows["reading"].notna() & (rows["period_end"] <= pd.Timestamp(period.end))]
     # Part of a year is no figure of the year.

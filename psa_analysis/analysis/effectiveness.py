@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.readings import readings, weakest
+from psa_analysis.analysis.readings import make_readings, weakest
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import measure_period
@@ -320,7 +320,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     wanted |= set(measures.loc[list(wanted), "comparator"])
     newest = observations[observations["measure"].isin(wanted)]
     newest = newest.drop_duplicates(["measure", "area", "period"], keep="last")
-    made_of = readings(newest, agreement)
+    made_of = make_readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
     due = measure_period(measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last

@@ -15,14 +15,18 @@ _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "c
 
 
 def cells_behind(
-    known: pd.DataFrame, agreement: Agreement, measure: str, period: str | None
+    known: pd.DataFrame,
+    readings: pd.DataFrame,
+    agreement: Agreement,
+    measure: str,
+    period: str | None,
 ) -> pd.DataFrame:
     """The cells behind one reading of the agreement's area, with the text of each; none for None.
 
     ``part`` says what a cell went into: the reading, its base, or its comparator.
     """
     area = agreement.settings.agreement.area
-    used = observations_used(known, agreement, measure, area, period or "")
+    used = observations_used(known, readings, agreement, measure, area, period or "")
     texts = []
     for row in used.itertuples():
         path = agreement.folder / row.file

@@ -18,7 +18,6 @@ from scipy.special import bdtrc, bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.outlook import DRAWS, Outlook
-from psa_analysis.analysis.readings import place
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import rate_factor
 
@@ -81,6 +80,12 @@ def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, floa
     shares = _QUARTERS[::-1] if higher else _QUARTERS
     top, middle, bottom = np.quantile(np.asarray(figures, dtype=float), shares)
     return float(top), float(middle), float(bottom)
+
+
+def place(own: float, figures: pd.Series, highest_first: bool) -> int:
+    """The place of one figure among others, 1 for the best; equals share the better place."""
+    better = figures > own if highest_first else figures < own
+    return 1 + int(better.sum())
 
 
 def quartile(figure: float, figures: ArrayLike, higher: bool) -> int:

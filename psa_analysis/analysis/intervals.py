@@ -81,56 +81,36 @@ def byar(count: ArrayLike, confidence: float = 0.95) -> Limits:
     return np.where(many, lower, exact_lower), np.where(many, upper, exact_upper)
 
 
-def reading_intervals(
-    frame: pd.DataFrame, unit: str | pd.Series, confidence: float = 0.95
-) -> pd.DataFrame:
-    """The limits of each reading or observation, by the method that its unit asks for."""
-    unit_of = pd.Series(unit, index=frame.index, dtype=object)
-    value = _column(frame, "value" if "value" in frame else "reading")
-    over, under = _column(frame, "numerator"), _column(frame, "denominator")
-    percent = (unit_of == "percent").to_numpy(dtype=bool)
-    factor = np.array([float(rate_factor(text) or 1) for text in unit_of])
-    rate = np.array([rate_factor(text) is not None for text in unit_of], dtype=bool)
-    scaled = rate & ~percent
-    counted = np.where(rate, over, value)
-    why = [_why_not(*row) for row in zip(unit_of, value, over, under, rate, strict=True)]
-    worked = np.array([not reason for reason in why], dtype=bool)
+def reading_intervals(figures: pd.DataFrame, units: pd.Series | str) -> pd.DataFrame:
+    """``lower``, ``upper`` and ``method`` of each reading, by the method that its unit asks for.
 
-    share_lower, share_upper = wilson(over, under, confidence)
-    lower, upper = byar(counted, confidence)
-    per = np.where(scaled, factor / np.where(scaled & (under > 0), under, np.nan), 1.0)
-    lower = np.where(percent, factor * share_lower, lower * per)
-    upper = np.where(percent, factor * share_upper, upper * per)
-    used = np.where(percent, "Wilson", np.where(counted < BYAR_FROM, "exact Poisson", "Byar"))
-    method = [
-        f"not worked out: {reason}" if reason else name
-        for reason, name in zip(why, used, strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "lower": np.where(worked, lower, np.nan),
-            "upper": np.where(worked, upper, np.nan),
-            "method": pd.Series(method, index=frame.index, dtype=object),
-        },
-        index=frame.index,
-    )
-
-
-def _why_not(unit: str, value: float, over: float, under: float, rate: bool) -> str:
-    """Why a row has no limits, or nothing."""
-    if np.isnan(value):
-        return "no figure"
-    if not rate:
-        # Chance moves whole events; a figure in millions or a mean of years is not one of them.
-        counts = unit not in NOT_SUMMED and unit != NOT_STATED and not unit.startswith("million ")
-        return "" if counts and value >= 0 and value.is_integer() else "not a count"
-    if np.isnan(under):
-        return "no denominator"
-    if np.isnan(over):
-        return "no numerator"
-    if under <= 0 or over < 0 or (unit == "percent" and over > under):
-        return "numerator and denominator do not fit"
-    return ""
+    `figures` has the columns ``reading``, ``numerator`` and ``denominator``.
+    """
+    units = pd.Series(units, index=figures.index, dtype="str")
+    columns = ["reading", "numerator", "denominator"]
+    reading, numerator, denominator = figures[columns].to_numpy(dtype=float).T
+    factor = units.map(rate_factor).to_numpy(dtype=float)
+    percent, rate = (units == "percent").to_numpy(), ~np.isnan(factor)
+    # Chance moves whole events; a figure in millions or a mean of years is not one of them.
+    no_events = units.isin([*NOT_SUMMED, NOT_STATED]) | units.str.startswith("million ")
+    no_count = no_events.to_numpy() | (reading < 0) | (reading % 1 != 0)
+    no_fit = (denominator <= 0) | (numerator < 0) | (percent & (numerator > denominator))
+    cases = np.where(rate, numerator, reading)
+    methods = {
+        "not worked out: no figure": np.isnan(reading),
+        "not worked out: not a count": ~rate & no_count,
+        "not worked out: no denominator": rate & np.isnan(denominator),
+        "not worked out: no numerator": rate & np.isnan(numerator),
+        "not worked out: numerator and denominator do not fit": rate & no_fit,
+        "Wilson": percent,
+        "exact Poisson": cases < BYAR_FROM,
+    }
+    method = np.select([*methods.values()], [*methods], "Byar")
+    cases = np.where(np.char.startswith(method, "not worked out"), np.nan, cases)
+    per = np.divide(factor, denominator, where=rate & (denominator > 0), out=np.ones_like(cases))
+    shares, counts = wilson(cases, denominator), byar(cases)
+    lower, upper = (np.where(percent, 100 * shares[end], counts[end] * per) for end in (0, 1))
+    return pd.DataFrame({"lower": lower, "upper": upper, "method": method}, figures.index)
 
 
 def _tail(confidence: float) -> float:
@@ -141,10 +121,3 @@ def _tail(confidence: float) -> float:
 
 def _floats(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, dtype=float)
-
-
-def _column(frame: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    """A column as floats; one that is not there is missing throughout."""
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    return frame[name].to_numpy(dtype=float, na_value=np.nan)

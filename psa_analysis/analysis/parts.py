@@ -198,7 +198,7 @@ def _sums(
     figures = figures[figures[columns].notna().all(axis=1)]
     result: dict[str, pd.DataFrame] = {}
     for label in readings.loc[readings["reading"].notna(), "period"]:
-        used = observations_used(whole, agreement, measure, own, label)
+        used = observations_used(whole, readings, agreement, measure, own, label)
         periods = list(used.loc[used["part"] == "reading", "period"])
         rows = figures[figures["period"].isin(periods)].groupby("part")
         table = rows[["numerator", "denominator"]].sum(min_count=1)

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.readings import readings, splice, with_compared
+from psa_analysis.analysis.readings import make_readings, splice, with_compared
 from psa_analysis.findings import COLUMNS, Finding, to_frame
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import Agreement
@@ -57,7 +57,7 @@ def revisions(report: Report) -> pd.DataFrame:
     table = changed[[*key, "value_before", "value", "flag"]]
     table = table.rename(columns={"value_before": "before", "value": "now"})
     needed = then["measure"].isin(with_compared(table["measure"], agreement))
-    read_then = readings(then[needed], agreement)
+    read_then = make_readings(then[needed], agreement)
     for name, read in (("before", read_then), ("now", report.readings)):
         found = read[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
         table = table.merge(found, on=key, how="left")

@@ -98,7 +98,7 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
     exported = {
         "assessment": report.assessment,
         "grant": grants(report),
-        "readings": _with_unit(report.readings, units),
+        "readings": _with_unit(report.readings.drop(columns="used_from"), units),
         "observations": _with_unit(known, observed),
         "targets": agreement.targets.reset_index(),
         "measures": agreement.measures.drop(columns=list(PARSED)).reset_index(),

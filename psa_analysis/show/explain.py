@@ -22,7 +22,7 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     if report.audience == "public":
         raise ParameterError("cells of returns are for internal reports: open one of that audience")
     period = None if pd.isna(row["latest"]) else row["latest_period"]
-    return cells_behind(report.known, report.agreement, measure, period)
+    return cells_behind(report.known, report.readings, report.agreement, measure, period)
 
 
 def explanation(report: Report, measure: str) -> Iterator[str]:

@@ -14,9 +14,9 @@ from psa_analysis.analysis.families import (
     edge_outlook,
     family_figures,
     family_funnel,
+    place,
     quartile,
 )
-from psa_analysis.analysis.readings import place
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised, own_readings
 from psa_analysis.show.chart import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.readings import same_stage
+from psa_analysis.analysis.trajectory import same_stage
 from psa_analysis.periods import parse_period
 from psa_analysis.register.commentary import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, memoised, readings_with_path
