@@ -1,20 +1,10 @@
 """Cost-effectiveness: an index of performance over an index of cost, from baskets of indicators.
 
 Each component, a council, has a basket of its own (``register/baskets.csv``). No published method
-says how the index is built, so this one is our own; ``docs/effectiveness.md`` gives the reasons.
-
-==================  =====================================================================
-contribution        100 x share of the basket's weight x (figure - baseline) / scale, the
-                    sign turned where lower is better; the scale is the baseline's figure
-                    (``relative``) or the whole of 100 % (``points``)
-performance         100 plus the contributions
-cost                100 x (net budget / deflator) / the same in the baseline year
-cost-effectiveness  100 x performance / cost
-==================  =====================================================================
-
-The components together have the means of their indices of performance and of cost, weighted by
-net budget in the baseline year or equally. A missing figure is never made up and never left out:
-the index has no figure either, and says what it lacks.
+says how the index is built, so this one is our own: ``docs/effectiveness.md`` gives the formulas
+and the reasons. The components together have the means of their indices of performance and of
+cost, weighted by net budget in the baseline year or equally. A missing figure is never made up and
+never left out: the index has no figure either, and says what it lacks.
 """
 
 from __future__ import annotations
@@ -102,7 +92,11 @@ class CostEffectiveness:
 
 
 def contribution(rows: pd.DataFrame) -> pd.Series:
-    """The points that each indicator adds to its component's index of performance."""
+    """The points that each indicator adds to its component's index of performance.
+
+    100 x share x (figure - baseline) / scale, the sign turned where lower is better; the scale is
+    the baseline's figure (``relative``) or the whole of 100 % (``points``).
+    """
     better = (rows["figure"] - rows["baseline"]) * rows["polarity"].map({"higher": 1, "lower": -1})
     scale = rows["baseline"].where(rows["change"] == "relative", 100)
     # Rounded, so that half a hundredth of a point is shown as it would be by hand.
@@ -180,24 +174,21 @@ def _later_years(
     if name in newer:
         new = pd.concat([new, _later_years(figures, name, area, newer)])
     later = new[new["year"] > max(old["year"], default="")].assign(measure=measure, definition="")
-    known = [each.dropna(subset="figure").set_index("year") for each in (old, new)]
-    shifts = (known[0]["figure"] - known[1]["figure"]).dropna()
+    old, new = (each.dropna(subset="figure").set_index("year") for each in (old, new))
+    shifts = (old["figure"] - new["figure"]).dropna()
     if shifts.empty:
         why = f"counted as {name} now, and no year was counted both ways"
         return later.assign(figure=np.nan, missing=why)
     shift, both = shifts.mean(), list(shifts.index)
-    linking = pd.concat([each.loc[both] for each in known])
-    known_later = later["figure"].notna()
-    definition = (
-        f"counted as {name}, which is {'less' if shift > 0 else 'more'} by {abs(shift):.4g} in "
-        f"the mean of {', '.join(both)}, and linked"
+    linking, known = pd.concat([old.loc[both], new.loc[both]]), later[later["figure"].notna()]
+    linked = known.assign(
+        figure=known["figure"] + shift,
+        definition=f"counted as {name}, which is {'less' if shift > 0 else 'more'} by "
+        f"{abs(shift):.4g} in the mean of {', '.join(both)}, and linked",
+        flag=[weakest([flag, *linking["flag"]]) for flag in known["flag"]],
+        illustrative=known["illustrative"] | linking["illustrative"].any(),
     )
-    return later.assign(
-        figure=later["figure"] + shift,
-        definition=later["definition"].mask(known_later, definition),
-        flag=[weakest([flag, *linking["flag"]]) for flag in later["flag"]],
-        illustrative=later["illustrative"] | linking["illustrative"].any(),
-    )
+    return pd.concat([later[later["figure"].isna()], linked])
 
 
 def _indicators(
