@@ -373,8 +373,8 @@ class _Panel:
         periods = np.where(season.any(axis=1), last - first, np.nan)
         change = pd.Series((self.values[row, last] - self.values[row, first]) / periods)
         changes = change.iloc[self.rows].groupby(self.group[self.rows])
-        kept = self.usual.drift * changes.count() / (changes.count() + self.usual.drift_series)
-        drift = (kept * changes.median()).fillna(0).to_numpy(copy=True)
+        shrunk = changes.count() / (changes.count() + self.usual.drift_series)
+        drift = (self.usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
         if self.portfolio is not None:
             # Unlike measures move in unlike directions, so a portfolio has no common drift.
             drift[self.portfolio] = 0
@@ -490,8 +490,8 @@ class _Models:
         by_model = share.sum(axis=2)
         centre = np.einsum("sk,skh->sh", by_model, each)
         off = each - centre[:, None, :]
-        joint = (variance @ self.covariances.reshape(models, -1)).reshape(-1, horizon, horizon)
-        joint += (by_model[..., None] * off).transpose(0, 2, 1) @ off
+        joint = np.einsum("sk,khg->shg", variance, self.covariances)
+        joint += np.einsum("sk,skh,skg->shg", by_model, off, off)
         spread = np.sqrt(np.einsum("shh->sh", joint))
         correlation = joint / spread[:, :, None] / spread[:, None, :]
         average = np.clip(usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
