@@ -27,32 +27,14 @@ LEVELS = (np.arange(39) + 0.5) / 39
 #: Lengths of history that are told apart: up to so many readings.
 HISTORIES = {"3 to 5": 5, "6 to 8": 8, "9 to 12": 12, "13 to 24": 24}
 
-#: Columns of the forecasts, one row per series, moment and horizon; the first six are also those of
-#: the targets.
-FORECAST_COLUMNS = {
-    "measure": "the measure",
-    "area": "the place",
-    "origin": "the period of the newest reading that the forecast knew",
-    "period": "the period that was forecast",
-    "readings": "how many readings it rests on",
-    "horizon": "how many periods ahead",
-    "observed": "what then came",
-    "median": "the middle of the forecast",
-    "low_50": "the 50 % interval's ends",
-    "high_50": "",
-    "low_80": "the 80 % interval's ends",
-    "high_80": "",
-    "low_95": "the 95 % interval's ends",
-    "high_95": "",
-    "crps": "continuous ranked probability score, in the measure's unit",
-    "scaled_crps": "the same over the mean step within the history",
-}
-#: Columns of the targets beside those, a row for each forecast and distance.
-TARGET_COLUMNS = {
-    "distance": "how many steps from the last reading",
-    "target": "the target that was set",
-    "chance": "the chance of the target or more, as forecast",
-    "happened": "whether it was reached",
+#: What a forecast is of: a row for each series, moment and horizon. The origin is the period of the
+#: newest of the readings that it rests on.
+KEYS = ["measure", "area", "origin", "period", "readings", "horizon"]
+#: Limits of the intervals, and the share of readings that fall below each.
+LIMITS = {
+    f"{end}_{percent}": 0.5 + sign * percent / 200
+    for percent in INTERVALS
+    for end, sign in (("low", -1), ("high", 1))
 }
 
 _PER_YEAR: dict[object, Literal[1, 4]] = {"quarter": 4}
@@ -69,15 +51,17 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
 def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecasts of every series from every moment of its past, and chances of targets then set.
 
-    A panel has the columns of :func:`real_panel`.
+    A panel has the columns of :func:`real_panel`. Errors of forecasts are continuous ranked
+    probability scores (``crps``), in the measure's unit and over the mean step of the history.
     """
     table = panel[panel["value"].notna()]
     periods = table["period"].map({text: parse_period(text) for text in table["period"].unique()})
     table = table.assign(
         kind=[period.kind for period in periods], step=[step_of(period) for period in periods]
     )
-    forecasts = [pd.DataFrame(columns=list(FORECAST_COLUMNS))]
-    targets = [pd.DataFrame(columns=[*FORECAST_COLUMNS, *TARGET_COLUMNS])]
+    columns = [*KEYS, "observed", "median", *LIMITS, "crps", "scaled_crps"]
+    forecasts = [pd.DataFrame(columns=columns)]
+    targets = [pd.DataFrame(columns=[*KEYS, "distance", "target", "chance", "happened"])]
     for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind"):
         for origin in sorted(rows["step"].unique()):
             result = _from_one_moment(rows, int(origin), _PER_YEAR.get(kind, 1))
@@ -123,7 +107,7 @@ def _from_one_moment(
     scored = np.nonzero(~np.isnan(observed))
     series, ahead = scored
     periods = rows.drop_duplicates("step").set_index("step")["period"]
-    columns: dict[str, Any] = {
+    keys: dict[str, Any] = {
         "measure": past.index.get_level_values("measure")[series],
         "area": past.index.get_level_values("area")[series],
         "origin": periods[origin],
@@ -131,16 +115,10 @@ def _from_one_moment(
         "readings": forecast.readings[series],
         "horizon": ahead + 1,
     }
-    forecasts = pd.DataFrame(
-        columns
-        | {"observed": observed[scored], "median": forecast.quantile(0.5)[scored]}
-        | {
-            f"{end}_{percent}": forecast.quantile(0.5 + sign * percent / 200)[scored]
-            for percent in INTERVALS
-            for end, sign in (("low", -1), ("high", 1))
-        }
-        | {"crps": crps[scored], "scaled_crps": (crps / mean_step)[scored]}
-    )
+    limits = {name: forecast.quantile(share)[scored] for name, share in LIMITS.items()}
+    results = keys | {"observed": observed[scored], "median": forecast.quantile(0.5)[scored]}
+    errors = {"crps": crps[scored], "scaled_crps": (crps / mean_step)[scored]}
+    forecasts = pd.DataFrame(results | limits | errors)
     targets = []
     last = past[[origin]].to_numpy()
     for distance in DISTANCES:
@@ -151,7 +129,7 @@ def _from_one_moment(
             "chance": forecast.probability(target, "higher")[scored],
             "happened": (observed >= target)[scored],
         }
-        targets.append(pd.DataFrame(columns | scores))
+        targets.append(pd.DataFrame(keys | scores))
     return forecasts, pd.concat(targets, ignore_index=True)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import fdtrc
 
 from psa_analysis.findings import Finding, one_of
@@ -62,21 +63,14 @@ POINT_COLUMNS = {
 class Control:
     """The control chart of one measure."""
 
-    # A row per quarter: POINT_COLUMNS, period, period_end, flag, illustrative; or none.
-    points: pd.DataFrame = field(repr=False)
-    # Of the figures.
+    points: pd.DataFrame = field(repr=False)  # POINT_COLUMNS, period_end, flag, illustrative.
     unit: str
-    # Why there is no chart, else empty.
-    reason: str = ""
-    # Missing where one quarter's figure cannot be compared with it.
-    target: float = float("nan")
-    # As `assurance` says it of the newest phase.
-    assurance: str = ""
-    # Share of the differences between quarters that the time of year explains, if beyond chance.
-    season: float = float("nan")
-    # Where limits start anew, with the reason for it.
-    rebases: dict[str, str] = field(default_factory=dict)
-    # Where limits should start anew and cannot: the reason for it, and what prevents it.
+    reason: str = ""  # Why there is no chart.
+    target: float = float("nan")  # Where one quarter's figure can be compared with it.
+    assurance: str = ""  # As the function says it of the newest phase.
+    season: float = float("nan")  # Share of the variation explained by it, if beyond chance.
+    rebases: dict[str, str] = field(default_factory=dict)  # Their reasons, by period.
+    # Rebases that cannot be: the reason of each, and what prevents it.
     refused: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -90,20 +84,7 @@ def xmr(values: pd.Series, polarity: str = "", rebases: Collection[str] = ()) ->
     polarity : {"higher", "lower", ""}
         Which way is better.
     rebases : collection of str
-        Periods at which mean and limits start anew.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By period: value, phase, centre, lower, upper, outside, run, trend, two_in_three, kind and
-        trial.
-
-    Raises
-    ------
-    KeyError
-        If there is no such polarity, or a rebase's period has no figure.
-    ValueError
-        If a rebase leaves fewer than six figures on one side.
+        Periods at which mean and limits start anew, with six figures on either side.
     """
     if polarity not in ("higher", "lower", ""):
         raise KeyError(f"there is no polarity '{polarity}'; there are higher, lower and ''")
@@ -128,20 +109,18 @@ def rebase_obstacles(known: Sequence[str], rebases: Collection[str]) -> dict[str
     Empty for those that leave enough figures on either side.
     """
     place = {period: number for number, period in enumerate(known)}
-    obstacles = {}
-    start = 0
+    obstacles, start = {}, 0
     for period in sorted(rebases, key=lambda period: place.get(period, -1)):
         if period not in place:
             obstacles[period] = f"there is no figure for {period}"
             continue
-        before, after = place[period] - start, len(known) - place[period]
         need = f"limits need {FEWEST} figures, and there are"
-        if before < FEWEST:
+        obstacles[period] = ""
+        if (before := place[period] - start) < FEWEST:
             obstacles[period] = f"{need} {before} before {period}"
-        elif after < FEWEST:
+        elif (after := len(known) - place[period]) < FEWEST:
             obstacles[period] = f"{need} {after} from {period} on"
         else:
-            obstacles[period] = ""
             start = place[period]
     return obstacles
 
@@ -164,8 +143,6 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
     signs = outside.where(outside != 0, run.where(run != 0, two.where(two != 0, trend)))
     better = -1 if polarity == "lower" else 1
     kinds = {0: "ordinary", better: "improvement", -better: "concern"}
-    if not polarity:
-        kinds = {0: "ordinary", 1: "neutral", -1: "neutral"}
     return pd.DataFrame(
         {
             "value": values,
@@ -176,7 +153,7 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
             "run": run,
             "trend": trend,
             "two_in_three": two.astype(int),
-            "kind": signs.map(kinds),
+            "kind": signs.map(kinds if polarity else {0: "ordinary", 1: "neutral", -1: "neutral"}),
             "trial": values.count() < TRIAL_BELOW,
         }
     )
@@ -217,9 +194,7 @@ def assurance(lower: float, upper: float, target: float, polarity: str) -> str:
     return "consistently hits" if hits else "consistently misses"
 
 
-def season_share(
-    values: Sequence[float], seasons: Sequence[int], phases: Sequence[int]
-) -> tuple[float, float]:
+def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> tuple[float, float]:
     """How much of the differences between figures the time of year explains, and by what chance.
 
     Notes
@@ -228,9 +203,11 @@ def season_share(
     """
     figures = np.asarray(values, dtype=float)
     known = ~np.isnan(figures)
-    levels = pd.get_dummies(pd.Series(phases)[known]).to_numpy(dtype=float)
-    quarters = pd.get_dummies(pd.Series(seasons)[known]).to_numpy(dtype=float)
-    line = np.column_stack([levels, np.arange(len(figures), dtype=float)[known]])
+    levels, quarters = (
+        pd.get_dummies(np.asarray(groups)[known]).to_numpy(dtype=float)
+        for groups in (phases, seasons)
+    )
+    line = np.column_stack([levels, np.flatnonzero(known)])
     figures = figures[known]
     without, few = _residual(line, figures)
     within, many = _residual(np.column_stack([line, quarters]), figures)
@@ -282,29 +259,22 @@ def measure_control(
     }
     figures = points.set_index("period")["observed"]
     obstacles = rebase_obstacles(list(figures.dropna().index), reasons)
-    applied = {period: reasons[period] for period, why_not in obstacles.items() if not why_not}
-    polarity = str(measure["polarity"])
+    applied = {period: reasons[period] for period, obstacle in obstacles.items() if not obstacle}
+    refused = {period: (reasons[period], why) for period, why in obstacles.items() if why}
+    polarity, target = str(measure["polarity"]), quarterly_target(measure)
     chart = xmr(figures, polarity, applied)
-    lowest, highest = _possible(unit)
-    chart["lower"] = chart["lower"].clip(lower=lowest)
-    chart["upper"] = chart["upper"].clip(upper=highest)
+    # Limits end where figures must.
+    if unit not in NOT_SUMMED or unit == "percent":
+        chart["lower"] = chart["lower"].clip(lower=0)
+    if unit == "percent":
+        chart["upper"] = chart["upper"].clip(upper=100)
     points = points.drop(columns="observed").merge(chart, left_on="period", right_index=True)
-    points = points.reset_index(drop=True)
-    target = quarterly_target(measure)
+    seasons = points["period_end"].dt.quarter
+    season, chance = season_share(points["value"], seasons, points["phase"])
+    season = season if chance < SEASON_CHANCE else float("nan")
     last = points.iloc[-1]
-    share, chance = season_share(
-        points["value"].tolist(), points["period_end"].dt.quarter.tolist(), points["phase"].tolist()
-    )
-    return Control(
-        points,
-        unit,
-        "",
-        target,
-        assurance(last["lower"], last["upper"], target, polarity),
-        share if chance < SEASON_CHANCE else float("nan"),
-        applied,
-        {period: (reasons[period], why_not) for period, why_not in obstacles.items() if why_not},
-    )
+    outcome = assurance(last["lower"], last["upper"], target, polarity)
+    return Control(points, unit, "", target, outcome, season, applied, refused)
 
 
 def _why_none(measure: pd.Series, count: int) -> str:
@@ -332,13 +302,6 @@ def _every_quarter(observed: pd.DataFrame) -> pd.DataFrame:
     return every.assign(flag=every["flag"].fillna(""), illustrative=every["illustrative"].eq(True))
 
 
-def _possible(unit: str) -> tuple[float | None, float | None]:
-    """The lowest and highest value that a figure in a unit can have; None where there is none."""
-    if unit == "percent":
-        return 0, 100
-    return (None if unit in NOT_SUMMED else 0), None
-
-
 def quarterly_target(measure: pd.Series) -> float:
     """The target where one quarter's figure can be set against it, else missing.
 
@@ -362,29 +325,24 @@ def register_rebases(agreement: Agreement, measure: str) -> dict[str, str]:
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Rebases that leave too few figures on one side, from all that has come in."""
     findings = []
-    area = agreement.settings.agreement.area
-    rows = agreement.rebases
-    for measure in rows["measure"].unique():
-        own = observations[(observations["measure"] == measure) & (observations["area"] == area)]
-        own = own[own["value"].notna()].sort_values("period_end")
-        labels = rows.loc[rows["measure"] == measure, "period"].map(
-            lambda text: parse_period(text).label
-        )
-        obstacles = rebase_obstacles(list(own["period"].drop_duplicates()), set(labels))
-        for row, period in labels.items():
-            if not obstacles[period]:
-                continue
-            findings.append(
-                Finding(
-                    "error",
-                    "raw/register/rebases.csv",
-                    f"a quarter with {FEWEST} figures before it and from it on: "
-                    f"{obstacles[period]}",
-                    "Take another quarter, or remove the row until enough figures are there.",
-                    row=int(row),
-                    column="period",
-                    found=period,
-                    measure=measure,
-                )
+    own = observations[observations["area"] == agreement.settings.agreement.area]
+    own = own[own["value"].notna()].sort_values("period_end")
+    for measure, rows in agreement.rebases.groupby("measure", sort=False):
+        known = own.loc[own["measure"] == measure, "period"].drop_duplicates()
+        labels = rows["period"].map(lambda text: parse_period(text).label)
+        obstacles = rebase_obstacles(list(known), set(labels))
+        findings += [
+            Finding(
+                "error",
+                "raw/register/rebases.csv",
+                f"a quarter with {FEWEST} figures before it and from it on: {obstacles[period]}",
+                "Take another quarter, or remove the row until enough figures are there.",
+                row=int(row),
+                column="period",
+                found=period,
+                measure=str(measure),
             )
+            for row, period in labels.items()
+            if obstacles[period]
+        ]
     return findings

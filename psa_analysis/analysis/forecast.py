@@ -63,31 +63,25 @@ Numbers = NDArray[np.int64]
 class Constants:
     """What is usual: for years or for quarters, from the reference panels."""
 
-    # Of each model, variances relative to one another: level, drift, slope, noise, season and
-    # change of season; and the slope's damping.
+    # Variances of each model relative to one another: level, drift, slope, noise, season and change
+    # of season; and the slope's damping.
     models: tuple[tuple[float, ...], ...]
     # How much each model is believed before any reading, as logarithms.
     weights: tuple[float, ...]
     # Prior guesses of the size of change: how firm, and how large relative to the level.
     volatilities: tuple[tuple[float, float], ...]
-    # How much each of these is believed, as logarithms.
-    volatility_weights: tuple[float, ...]
-    # How many series of a group outweigh the weights above.
-    prior_series: float
+    volatility_weights: tuple[float, ...]  # As those of the models.
+    prior_series: float  # How many series of a group outweigh the weights above.
     # Powers of the likelihood, below 1 since no model is right: for the group, for one series.
     learning: float
     trust: float
-    # Share of the group's common drift that is kept, and the size of group that halves it.
-    drift: float
-    drift_series: float
-    # The same for the scale of the group's own errors.
-    own_scale: float
+    drift: float  # Share of the group's common drift that is kept ...
+    drift_series: float  # ... and the size of group that halves it.
+    own_scale: float  # The same for the scale of the group's own errors.
     own_series: float
-    # Logarithm of the factor on the spread: constant, per 1 / readings, per log horizon, per log
-    # horizon / readings.
+    # Logarithm of the factor on the spread: constant, per 1 / readings, per log horizon, both.
     spread: tuple[float, float, float, float]
-    # Factor on the degrees of freedom: real series surprise more often than their models do.
-    tails: float
+    tails: float  # Factor on the degrees of freedom: real series surprise more than their models.
 
 
 @cache
@@ -101,18 +95,13 @@ def constants(per_year: int) -> Constants:
 class Forecast:
     """Predictive distributions: a Student t on its own scale for each series and period to come."""
 
-    # Series x horizon; missing where there is no forecast.
-    centre: Array
+    centre: Array  # Series x horizon; missing where there is no forecast.
     spread: Array
-    # Degrees of freedom of each series.
-    degrees: Array
-    # What each series was divided by, and its scale, one of SCALES.
-    level: Array
-    scale: NDArray[np.str_]
-    # How many readings each forecast rests on; fewer than FEWEST give none.
-    readings: Numbers
-    # Series x horizon x horizon: how the periods to come go together.
-    correlation: Array
+    degrees: Array  # Degrees of freedom of each series.
+    level: Array  # What each series was divided by.
+    scale: NDArray[np.str_]  # Of each series, one of SCALES.
+    readings: Numbers  # That each forecast rests on; fewer than FEWEST give none.
+    correlation: Array  # Series x horizon x horizon: how the periods to come go together.
 
     def quantile(self, share: ArrayLike) -> Array:
         """Values that the reading falls below with the given probabilities."""
@@ -282,10 +271,7 @@ def _noise(scales: NDArray[np.str_], level: Array, denominators: ArrayLike | Non
 def _grouped(
     groups: Sequence[object] | None, series: int, rows: Numbers
 ) -> tuple[Numbers, int | None]:
-    """Numbers of groups from 0, and which of them is the portfolio of all that are too small.
-
-    Only the series in `rows` count.
-    """
+    """Numbers of the rows' groups, and which of them is the portfolio of all too small ones."""
     numbers = np.zeros(series, dtype=np.int64)
     if groups is None:
         return numbers, None
@@ -340,10 +326,7 @@ class _Panel:
         return _fitted(tuple(time), tuple(ahead), self.per_year, self.usual.models)
 
     def patterns(self, drift: Array, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
-        """Series with readings at the same times: rows, times, and readings without the drift.
-
-        The last column's time is 0, that of the one before -1.
-        """
+        """Series with readings at the same times, up to 0: rows, times, readings without drift."""
         known = ~np.isnan(self.values[rows])
         _, first, pattern = np.unique(
             np.packbits(known, axis=1), axis=0, return_index=True, return_inverse=True
@@ -359,32 +342,27 @@ class _Panel:
                 yield some, time, self.values[np.ix_(some, columns)] - slope * time
 
     def common_drift(self) -> Array:
-        """Each group's median change per period, shrunk by how few series it is the median of.
-
-        Between the newest reading and the oldest of the same season.
-        """
+        """Each group's median change per period, shrunk by how few series it is the median of."""
         known = ~np.isnan(self.values)
         row, columns = np.arange(len(known)), np.arange(known.shape[1])
         last = columns[-1] - known[:, ::-1].argmax(axis=1)
         distance = last[:, None] - columns
+        # From the oldest reading of the newest one's season.
         season = known & (distance > 0) & (distance % self.per_year == 0)
         first = season.argmax(axis=1)
         # Where no two readings are of one season there is no change to speak of.
         periods = np.where(season.any(axis=1), last - first, np.nan)
         change = pd.Series((self.values[row, last] - self.values[row, first]) / periods)
         changes = change.iloc[self.rows].groupby(self.group[self.rows])
-        kept = self.usual.drift * changes.count() / (changes.count() + self.usual.drift_series)
-        drift = (kept * changes.median()).fillna(0).to_numpy(copy=True)
+        shrunk = changes.count() / (changes.count() + self.usual.drift_series)
+        drift = (self.usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
         if self.portfolio is not None:
             # Unlike measures move in unlike directions, so a portfolio has no common drift.
             drift[self.portfolio] = 0
         return drift
 
     def sample(self) -> Numbers:
-        """The rows that groups are learnt from, group by group.
-
-        Evenly spread over each group, so that the same panel teaches the same every time.
-        """
+        """The rows that groups are learnt from, group by group, evenly spread over each."""
         group = self.group[self.rows]
         sizes = np.bincount(group)
         rank = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -449,19 +427,12 @@ def _softmax(values: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Models:
-    """All models for readings at the same times, ready to be multiplied with readings.
+    """All models for differences of readings at the same times from the newest of them."""
 
-    Of differences from the newest reading, of which there are fewer than readings by one.
-    """
-
-    # Differences x (models x differences): the product's squares add up to a model's misfit.
-    roots: Array
-    # Half the logarithm of each model's determinant.
-    size: Array
-    # Differences x (models x horizon): the product is each model's prediction.
-    pulls: Array
-    # Models x horizon x horizon, relative to the unknown variance.
-    covariances: Array
+    roots: Array  # Differences x (models x differences): squares of products add up to misfits.
+    size: Array  # Half the logarithm of each model's determinant.
+    pulls: Array  # Differences x (models x horizon): the product is each model's prediction.
+    covariances: Array  # Models x horizon x horizon, relative to the unknown variance.
 
     def likelihood(self, readings: Array, usual: Constants) -> tuple[Array, Array]:
         """Scale of the variance's posterior, and log likelihood: series x models x volatilities."""
@@ -490,8 +461,8 @@ class _Models:
         by_model = share.sum(axis=2)
         centre = np.einsum("sk,skh->sh", by_model, each)
         off = each - centre[:, None, :]
-        joint = (variance @ self.covariances.reshape(models, -1)).reshape(-1, horizon, horizon)
-        joint += (by_model[..., None] * off).transpose(0, 2, 1) @ off
+        joint = np.einsum("sk,khg->shg", variance, self.covariances)
+        joint += np.einsum("sk,skh,skg->shg", by_model, off, off)
         spread = np.sqrt(np.einsum("shh->sh", joint))
         correlation = joint / spread[:, :, None] / spread[:, None, :]
         average = np.clip(usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
@@ -512,11 +483,7 @@ def _fitted(
     # Of differences from the newest reading, since the level itself may be anything.
     newest = joint[:, last : last + 1, :]
     joint = joint - newest.transpose(0, 2, 1) - newest + newest[:, :, last : last + 1]
-    past, across, future = (
-        joint[:, :last, :last],
-        joint[:, last + 1 :, :last],
-        joint[:, last + 1 :, last + 1 :],
-    )
+    past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
     inverse = np.linalg.inv(past)
     lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
     size = -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
@@ -525,7 +492,7 @@ def _fitted(
         np.asarray(lower.transpose(1, 0, 2).reshape(last, -1)),
         size,
         pull.transpose(2, 0, 1).reshape(last, -1),
-        future - pull @ across.transpose(0, 2, 1),
+        joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1),
     )
 
 
@@ -533,17 +500,14 @@ def _covariance(times: Array, model: tuple[float, ...], per_year: int) -> Array:
     """How the readings of one model vary together, relative to its unknown variance."""
     wander, drift, slope, noise, season, change, damping = model
     since = times - times.min() + 1
-    periods = round(float(since.max()))
-    steps = np.arange(1.0, periods + 1)
+    at = np.rint(since).astype(int)
     result = wander * np.minimum.outer(since, since) + noise * np.eye(len(times))
     # What a slope of one adds up to after so many periods, where it fades.
-    travelled = np.concatenate([[0.0], np.cumsum(damping ** np.arange(periods))])
-    at = np.rint(since).astype(int)
+    travelled = np.concatenate([[0.0], np.cumsum(damping ** np.arange(at.max()))])
     result += drift * np.outer(travelled[at], travelled[at])
-    if slope:
-        for shock in steps:
-            after = travelled[np.maximum(at - int(shock) + 1, 0)]
-            result += slope * np.outer(after, after)
+    for shock in range(at.max() if slope else 0):
+        after = travelled[np.maximum(at - shock, 0)]
+        result += slope * np.outer(after, after)
     if season and per_year > 1:
         same = (np.subtract.outer(at, at) % per_year) == 0
         year = np.ceil(since / per_year)
