@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -20,18 +21,8 @@ from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.measures import measure_words
 
-FORECAST = [
-    "forecast",
-    "low_50",
-    "high_50",
-    "low_80",
-    "high_80",
-    "low_95",
-    "high_95",
-    "chance_target",
-    "chance_trigger",
-    "expected_share",
-]
+#: Draws of forecasts may differ in single cases from processor to processor.
+DRAWN = re.compile("forecast|low_.*|high_.*|chance_.*|expected_share")
 
 
 @pytest.mark.parametrize("period", ["2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
@@ -41,22 +32,18 @@ def test_the_assessment_is_as_expected(report_of: Callable[[str], Report], perio
     After an intended change: ``psa assess "2004-05 Q3" --csv > tests/expected/...`` and read
     the difference.
     """
-    made = report_of(period).assessment
+    table = report_of(period).assessment
     expected = pd.read_csv(EXPECTED / f"assessment_{parse_period(period).slug}.csv")
-    assert list(made.columns) == list(expected.columns) == list(COLUMNS)
-    numeric = made.select_dtypes("number").columns
-    wrong = []
-    for column in made.columns:
-        for n, measure in enumerate(made["measure"]):
-            now, then = made[column].iloc[n], expected[column].iloc[n]
-            if (pd.isna(now) and pd.isna(then)) or (now == "" and pd.isna(then)):
-                continue
-            # Draws of forecasts may differ in single cases from processor to processor.
-            close = {"rel": 2e-3, "abs": 2e-3} if column in FORECAST else {"rel": 1e-12}
-            same = now == pytest.approx(then, **close) if column in numeric else now == then
-            if not same:
-                wrong.append(f"{measure} {column}: expected {then!r}, is {now!r}")
-    assert not wrong, "\n".join(wrong)
+    assert list(table.columns) == list(expected.columns) == list(COLUMNS)
+    for column in COLUMNS:
+        if column in table.select_dtypes("number"):
+            close = {"rtol": 2e-3, "atol": 2e-3} if DRAWN.fullmatch(column) else {"rtol": 1e-12}
+            now, then = table[column].astype(float), expected[column].astype(float)
+        else:
+            # An empty cell of the file is an empty text or none.
+            now, then = (frame[column].astype(object) for frame in (table, expected))
+            close, now, then = {}, now.where(now.notna(), ""), then.where(then.notna(), "")
+        pd.testing.assert_series_equal(now, then, obj=column, **close)
 
 
 def test_worked_examples(report: Report) -> None:
@@ -98,9 +85,9 @@ def test_months_and_the_required_rate_worked_by_hand(report: Report) -> None:
     [
         # The plan allows 972 to fall to 940 by March 2004: 950 is better, 930 is not, and neither
         # is an improvement that a share of could be made.
-        (950.0, "on track", "reaches a planned path that is no better than the baseline"),
-        (940.0, "on track", "reaches a planned path that is no better than the baseline"),
-        (930.0, "at risk", "falls short of a planned path that is no better than the baseline"),
+        (950.0, "on track", "reaches a planned path"),
+        (940.0, "on track", "reaches a planned path"),
+        (930.0, "at risk", "falls short of a planned path"),
     ],
 )
 def test_a_path_that_falls_first_is_not_taken_for_an_improvement(
@@ -109,13 +96,13 @@ def test_a_path_that_falls_first_is_not_taken_for_an_improvement(
     changed = with_measure(agreement, "N7-treatment", profile="given")
     changed.measures.at["N7-treatment", "points"] = ((date(2004, 3, 31), 940.0),)
     frame = observed("N7-treatment", [972.0] * 4 + [latest] * 4)
-    row = one(changed, frame, "2003-04 Q4", "N7-treatment")
+    row = assessed(changed, frame, "2003-04 Q4", "N7-treatment")
     assert (row["planned"], row["state"]) == (940, state)
     assert pd.isna(row["progress"])
     assert reason in row["reason"]
 
 
-def one(agreement: Agreement, frame: pd.DataFrame, period: str, measure: str) -> pd.Series:
+def assessed(agreement: Agreement, frame: pd.DataFrame, period: str, measure: str) -> pd.Series:
     table = assess(make_readings(frame, agreement), agreement, parse_period(period))
     return table.set_index("measure").loc[measure]
 
@@ -140,7 +127,7 @@ FLAT = [1073.5] * 4  # 4,294 a year, the baseline of L4-incidents
 def test_states_of_a_quarterly_measure(
     agreement: Agreement, values: list[float], period: str, state: str, forecast: bool
 ) -> None:
-    row = one(agreement, observed("L4-incidents", values or [None]), period, "L4-incidents")
+    row = assessed(agreement, observed("L4-incidents", values or [None]), period, "L4-incidents")
     assert (row["state"], row["is_forecast"]) == (state, forecast)
 
 
@@ -160,69 +147,57 @@ def test_states_of_a_quarterly_measure(
 def test_the_line_at_sixty_percent_is_exact(
     agreement: Agreement, polarity: str, without: float, target: float, outturn: float, state: str
 ) -> None:
-    changed = with_measure(
-        agreement,
-        "N7-treatment",
-        polarity=polarity,
-        without=without,
-        target=target,
-        baseline=without,
-    )
+    figures = {"without": without, "target": target, "baseline": without}
+    changed = with_measure(agreement, "N7-treatment", polarity=polarity, **figures)
     frame = observed("N7-treatment", [outturn] * 4, first_year=2005)
-    assert one(changed, frame, "2005-06 Q4", "N7-treatment")["state"] == state
+    assert assessed(changed, frame, "2005-06 Q4", "N7-treatment")["state"] == state
 
 
 def test_the_due_periods_own_reading_decides_for_good(agreement: Agreement) -> None:
     values = [1160.0] * 4 + [1000.0] * 4
     frame = observed("N7-treatment", values, first_year=2005)
     for period in ("2005-06 Q4", "2006-07 Q1", "2006-07 Q4"):
-        row = one(agreement, frame, period, "N7-treatment")
-        assert (row["state"], row["latest_period"], row["late"]) == (
-            "achieved",
-            "2005-06 Q4",
-            False,
-        )
+        row = assessed(agreement, frame, period, "N7-treatment")
+        assert row[["state", "latest_period", "late"]].tolist() == ["achieved", "2005-06 Q4", False]
 
 
 def test_a_deciding_reading_that_never_comes_is_no_data(agreement: Agreement) -> None:
     frame = observed("N7-treatment", [1160.0] * 4, first_year=2004)
-    assert one(agreement, frame, "2005-06 Q4", "N7-treatment")["state"] == "on track"
-    row = one(agreement, frame, "2006-07 Q3", "N7-treatment")
+    assert assessed(agreement, frame, "2005-06 Q4", "N7-treatment")["state"] == "on track"
+    row = assessed(agreement, frame, "2006-07 Q3", "N7-treatment")
     assert row["state"] == "no data"
-    assert row["reason"] == "the reading of 2005/06, which decides, had not come in by the cut-off"
+    assert "2005/06, which decides, had not come in" in row["reason"]
 
 
 def test_exactly_twenty_percent_less_is_achieved(agreement: Agreement) -> None:
     frame = observed("N13", [2287.5] * 4 + [2000.0] * 8 + [1830.0] * 4)
-    row = one(agreement, frame, "2005-06 Q4", "N13")
+    row = assessed(agreement, frame, "2005-06 Q4", "N13")
     assert (row["latest"], row["state"]) == (-20, "achieved")
     worse = observed("N13", [2287.5] * 4 + [2000.0] * 8 + [1830.0] * 3 + [1831.0])
-    assert one(agreement, worse, "2005-06 Q4", "N13")["state"] == "missed"
+    assert assessed(agreement, worse, "2005-06 Q4", "N13")["state"] == "missed"
 
 
 def test_exactly_the_threshold_is_reached(agreement: Agreement) -> None:
     # 0.6 of 1.0 in floats is 0.5999999999999996.
-    changed = with_measure(
-        agreement, "N6-eet", baseline=10.1, target=13.1, baseline_period="2002/03"
-    )
-    frame = observed("N6-eet", [10.7])
-    frame["period"], frame["period_end"] = "2003/04", pd.Timestamp("2004-03-31")
-    assert one(changed, frame, "2004-05 Q1", "N6-eet")["state"] == "at risk"
+    figures = {"baseline": 10.1, "target": 13.1, "baseline_period": "2002/03"}
+    changed = with_measure(agreement, "N6-eet", **figures)
+    frame = observed("N6-eet", [10.7], first_year=2003, kind="financial_year")
+    assert assessed(changed, frame, "2004-05 Q1", "N6-eet")["state"] == "at risk"
 
 
 def test_a_gap_is_told_from_a_late_return(agreement: Agreement) -> None:
     frame = observed("L4-incidents", [*FLAT, 1100.0, None, 1100.0])
-    row = one(agreement, frame, "2003-04 Q3", "L4-incidents")
+    row = assessed(agreement, frame, "2003-04 Q3", "L4-incidents")
     assert not row["late"]
     assert row["missing"] == "needs 4 quarters, has 3"
-    late = one(agreement, frame, "2003-04 Q4", "L4-incidents")
+    late = assessed(agreement, frame, "2003-04 Q4", "L4-incidents")
     assert late["late"]
     assert late["expected_period"] == "2003-04 Q4"
 
 
 def test_figures_that_came_but_give_no_reading_are_not_called_late(agreement: Agreement) -> None:
     changed = with_measure(agreement, "N7-treatment", basis="rank")
-    row = one(changed, observed("N7-treatment", [3.0] * 8), "2003-04 Q4", "N7-treatment")
+    row = assessed(changed, observed("N7-treatment", [3.0] * 8), "2003-04 Q4", "N7-treatment")
     assert row["state"] == "no data"
     assert "cannot be made: the comparator is not stated" in row["reason"]
 
@@ -230,38 +205,45 @@ def test_figures_that_came_but_give_no_reading_are_not_called_late(agreement: Ag
 def test_part_of_a_year_is_not_held_against_the_path(agreement: Agreement) -> None:
     changed = with_measure(agreement, "L4-incidents", basis="year_to_date")
     frame = observed("L4-incidents", [*FLAT, *[1120.0] * 5])
-    row = one(changed, frame, "2004-05 Q1", "L4-incidents")
+    row = assessed(changed, frame, "2004-05 Q1", "L4-incidents")
     assert (row["latest_period"], row["state"]) == ("2003-04 Q4", "on track")
 
 
 def test_a_provisional_outturn_decides_nothing(agreement: Agreement) -> None:
     frame = observed("N7-treatment", [1200.0] * 4, first_year=2005, flag=["provisional"] * 4)
-    row = one(agreement, frame, "2005-06 Q4", "N7-treatment")
+    row = assessed(agreement, frame, "2005-06 Q4", "N7-treatment")
     assert (row["state"], row["is_forecast"]) == ("on track", True)
 
 
 def test_without_a_trigger_the_reason_says_what_is_not_known(agreement: Agreement) -> None:
     frame = observed("N7-treatment", [1000.0] * 4, first_year=2005)
-    row = one(agreement, frame, "2005-06 Q4", "N7-treatment")
+    row = assessed(agreement, frame, "2005-06 Q4", "N7-treatment")
     assert row["state"] == "missed"
     assert "whether it reaches the trigger cannot be said" in row["reason"]
 
 
-def test_without_a_target_or_baseline_nothing_is_guessed(agreement: Agreement) -> None:
-    assert one(agreement, observed("N9", [4.0] * 4), "2002-03 Q4", "N9")["state"] == "no target"
-    assert one(agreement, observed("N9", [4.0]), "2002-03 Q4", "L8")["state"] == "not stated"
-    row = one(agreement, observed("N7-gps", [3.0]), "2002-03 Q4", "N7-gps")
-    assert row["state"] == "not stated"
-    assert "no path to compare with" in row["reason"]
-    assert one(agreement, observed("N7-gps", [6.0]), "2002-03 Q4", "N7-gps")["state"] == "on track"
+@pytest.mark.parametrize(
+    ("returned", "values", "measure", "state"),
+    [
+        ("N9", [4.0] * 4, "N9", "no target"),
+        ("N9", [4.0], "L8", "not stated"),
+        ("N7-gps", [3.0], "N7-gps", "not stated"),  # no baseline: no path to compare with
+        ("N7-gps", [6.0], "N7-gps", "on track"),
+    ],
+)
+def test_without_a_target_or_baseline_nothing_is_guessed(
+    agreement: Agreement, returned: str, values: list[float], measure: str, state: str
+) -> None:
+    frame = observed(returned, values)
+    assert assessed(agreement, frame, "2002-03 Q4", measure)["state"] == state
 
 
 def test_a_years_figure_is_due_with_the_next_quarters_report(agreement: Agreement) -> None:
     for period, state in [("2003-04 Q4", "not due"), ("2004-05 Q1", "no data")]:
-        assert one(agreement, observed("N9", [4.0]), period, "N10")["state"] == state
+        assert assessed(agreement, observed("N9", [4.0]), period, "N10")["state"] == state
     # No baseline period is stated for L5: the agreement itself begins in 2003/04.
     for period, state in [("2002-03 Q4", "not due"), ("2003-04 Q1", "no data")]:
-        assert one(agreement, observed("N9", [4.0]), period, "L5")["state"] == state
+        assert assessed(agreement, observed("N9", [4.0]), period, "L5")["state"] == state
 
 
 def test_direction_is_better_or_worse_and_not_up_or_down() -> None:
@@ -294,12 +276,12 @@ def test_a_past_quarter_equals_one_from_a_folder_cut_off_then(
         *(council / "raw" / "returns").glob("*.csv"),
         *(council / "raw" / "published").glob("*.csv"),
     ]
-    whole = {path: path.read_text().splitlines() for path in files}
+    lines_of = {path: path.read_text().splitlines() for path in files}
     for path in files:
         path.with_name(path.name + ".toml").unlink()
     for period in reversed(quarters()[1:14:4]):
         report = report_of(period)
-        for path, lines in whole.items():
+        for path, lines in lines_of.items():
             received = lines[0].split(",").index("received")
             # Newest first: each round only takes rows away.
             kept = [line for line in csv.reader(lines[1:]) if line[received] <= str(report.cut_off)]
@@ -327,16 +309,9 @@ def test_a_figure_that_could_not_be_used_is_not_called_late(council: Path) -> No
 
 
 def counted_from_april(agreement: Agreement, profile: str) -> Agreement:
-    return with_measure(
-        agreement,
-        "L4-incidents",
-        basis="year_to_date",
-        profile=profile,
-        baseline=100.0,
-        baseline_period="2002/03",
-        target=160.0,
-        due="2005/06",
-    )
+    cells = {"baseline": 100.0, "baseline_period": "2002/03", "target": 160.0, "due": "2005/06"}
+    cells |= {"basis": "year_to_date", "profile": profile}
+    return with_measure(agreement, "L4-incidents", **cells)
 
 
 def test_part_of_a_year_is_judged_where_its_plan_has_seasons(
@@ -354,9 +329,9 @@ def test_part_of_a_year_is_judged_where_its_plan_has_seasons(
     assert (row["previous_period"], row["direction"]) == ("2002-03 Q2", "same")
     # What is left is a matter of years: from 100 in March 2003, 20 a year.
     assert row["required"] == pytest.approx(20)
-    said = measure_words(report, "L4-incidents").text
-    assert "From April to the end of 2003-04 Q2 it is 30 incidents, and was 30 at the same" in said
-    assert "in 2 earlier years 30% of the whole year's figure had been reached by then" in said
+    text = measure_words(report, "L4-incidents").text
+    assert "From April to the end of 2003-04 Q2 it is 30 incidents, and was 30 at the same" in text
+    assert "in 2 earlier years 30% of the whole year's figure had been reached by then" in text
 
     # Without seasons March alone is judged, and the words still say where the year stands.
     report = make_report(counted_from_april(agreement, ""), table, [], quarter(2003, 2))

@@ -338,10 +338,8 @@ def masked_assessment(
     table["planned"] = table["planned"].mask(hidden, full["planned"].mask(seasonal))
     table.loc[hidden, ["latest_flag", "missing"]] = WITHHELD, NOT_SHOWN
     states = agreement.settings.states
-    for column, edges in (
-        ("chance_target", (states.at_risk, states.on_track)),
-        ("chance_trigger", ()),
-    ):
+    thresholds = {"chance_target": (states.at_risk, states.on_track), "chance_trigger": ()}
+    for column, edges in thresholds.items():
         rounded = [_rounded_chance(chance, edges) for chance in full[column].astype(float)]
         table[column] = table[column].astype(float).mask(rows, pd.Series(rounded, full.index))
     table["reason"] = table["reason"].mask(rows, _reasons(full, shown, table))

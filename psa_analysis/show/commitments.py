@@ -86,45 +86,36 @@ def commitments_table(report: Report, objective: str) -> Html:
         known = ", ".join(objectives)
         raise KeyError(f"there is no objective '{objective}'; the agreement has {known}")
     rows = report.commitments[report.commitments["objective"] == objective]
-    frame = _promises(rows).assign(
-        **{"State": rows["state"], "Why": _capitalised(rows["reason"]), "Evidence": _evidence(rows)}
-    )
+    frame = _listing(rows, ["Due", "State", "Why", "Evidence"])
     if report.audience == "internal":
-        frame["From"] = [
-            f"{file} row {row}" if file else "–"
-            for file, row in zip(rows["file"], rows["row"], strict=True)
-        ]
+        places = rows["file"] + " row " + rows["row"].astype(str)
+        frame["From"] = places.where(rows["file"] != "", "–")
     return table(frame, f"{objectives[objective]}{_progress_mark(rows)}")
 
 
-def _promises(rows: pd.DataFrame) -> pd.DataFrame:
-    """The first columns of every table of commitments."""
-    promised = [
-        f"{row.promise}: {with_unit(row.target, row.unit)}" if row.kind == "level" else row.promise
-        for row in rows.itertuples()
-    ]
-    days = [
-        due if pd.isna(day) else f"{due} (by {day_text(day)})"
-        for due, day in zip(rows["due"], rows["due_date"], strict=True)
-    ]
-    return pd.DataFrame(
-        {"Commitment": rows["commitment"], "What is promised": promised, "Due": days}
-    )
-
-
-def _capitalised(texts: pd.Series) -> pd.Series:
-    return texts.str[:1].str.upper() + texts.str[1:]
-
-
-def _evidence(rows: pd.DataFrame) -> list[str]:
-    """What shows the state, when it came in, and whether it is made up."""
-    return [
-        "–"
-        if pd.isna(row.reported)
-        else f"{row.evidence or 'its lead’s report'}, {day_text(row.reported)}"
-        + (" (illustrative)" if row.illustrative else "")
-        for row in rows.itertuples()
-    ]
+def _listing(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Some columns of commitments as every table of them words them."""
+    promises, due, evidence = [], [], []
+    for row in rows.itertuples():
+        figure = f": {with_unit(row.target, row.unit)}" if row.kind == "level" else ""
+        promises.append(f"{row.promise}{figure}")
+        day = "" if pd.isna(row.due_date) else f" (by {day_text(row.due_date)})"
+        due.append(f"{row.due}{day}")
+        source = row.evidence or "its lead’s report"
+        made_up = " (illustrative)" if row.illustrative else ""
+        reported = pd.notna(row.reported)
+        evidence.append(f"{source}, {day_text(row.reported)}{made_up}" if reported else "–")
+    cells = {
+        "Commitment": rows["commitment"],
+        "What is promised": promises,
+        "Due": due,
+        "Last report": rows["previous_state"],
+        "Now": rows["state"],
+        "State": rows["state"],
+        "Why": rows["reason"].str[:1].str.upper() + rows["reason"].str[1:],
+        "Evidence": evidence,
+    }
+    return pd.DataFrame(cells)[["Commitment", "What is promised", *columns]]
 
 
 def exceptions_table(report: Report) -> Html:
@@ -132,26 +123,21 @@ def exceptions_table(report: Report) -> Html:
     rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
     rows = rows.assign(order=rows["state"].map(EXCEPTIONS.index))
     rows = rows.sort_values(["order", "due_date"], kind="stable")
-    frame = _promises(rows).assign(State=rows["state"], Why=_capitalised(rows["reason"]))
     caption = f"Overdue, at risk, or nothing known, {report.period}{_progress_mark(rows)}"
-    return table(frame, caption)
+    return table(_listing(rows, ["Due", "State", "Why"]), caption)
 
 
 def moved_table(report: Report) -> Html:
     """Commitments whose state is another than in the report of the quarter before."""
     rows = moved(report.commitments)
-    frame = _promises(rows).drop(columns="Due")
-    frame["Last report"] = rows["previous_state"]
-    frame["Now"] = rows["state"]
-    frame["Why"] = _capitalised(rows["reason"])
+    frame = _listing(rows, ["Last report", "Now", "Why"])
     return table(frame, f"Changed state since the last report{_progress_mark(rows)}")
 
 
 def unjudged_table(report: Report) -> Html:
     """Commitments that cannot be judged, with what is missing and what their leads say."""
     rows = report.commitments[report.commitments["state"] == NOT_STATED]
-    frame = _promises(rows).drop(columns="Due")
-    frame["Why it cannot be judged"] = _capitalised(rows["reason"])
+    frame = _listing(rows, ["Why"]).rename(columns={"Why": "Why it cannot be judged"})
     return table(frame, f"Cannot be judged{_progress_mark(rows)}")
 
 
