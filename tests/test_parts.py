@@ -286,19 +286,6 @@ def opened(council: Path, period: str = "2004-05 Q3") -> Report:
     return make_report(agreement, *load_observations(agreement), quarter(period))
 
 
-def test_a_council_without_parts_gets_a_sentence(council: Path) -> None:
-    for name in ("schools.csv", "police_districts.csv"):
-        for ending in ("", ".toml"):
-            (council / "raw" / "returns" / f"{name}{ending}").unlink()
-    areas = council / "raw" / "register" / "areas.csv"
-    lines = areas.read_text().splitlines(keepends=True)
-    areas.write_text("".join(line for line in lines if ",school," not in line))
-    report = opened(council)
-    assert psa.what_if(report, "N2", THREE).reason == "no figures of N2 by part have come in"
-    for name in SHOWN:
-        assert "no figures of N2 by part have come in" in getattr(psa, name)(report, "N2").text
-
-
 def test_a_year_that_has_not_ended_is_not_taken_apart(council: Path) -> None:
     """Results may come before their school year ends, on 31 August; its report is the next one."""
     lines = [
