@@ -91,15 +91,15 @@ def shrunken_draws(
     return generator.beta(first + cases, second + size - cases)
 
 
-def compared_parts(decomposed: Decomposition, definition: pd.Series) -> Hotspots:
+def compared_parts(decomposed: Decomposition) -> Hotspots:
     """Where parts are better or worse than the whole after allowing for chance.
 
     A count has nothing that it is of, so its change since another period is looked at: of all the
     events of both periods, the share that fell into the later one.
     """
-    parts, whole, unit = decomposed.named, decomposed.whole, str(definition["unit"])
+    parts, whole, unit = decomposed.named, decomposed.whole, decomposed.unit
     factor = rate_factor(unit)
-    if reason := _not_comparable(decomposed, definition):
+    if reason := _not_comparable(decomposed):
         return Hotspots(decomposed, reason=reason)
     numerator, denominator = parts["numerator"], parts["denominator"]
     whole_share = whole["numerator"] / whole["denominator"]
@@ -117,10 +117,9 @@ def compared_parts(decomposed: Decomposition, definition: pd.Series) -> Hotspots
         with np.errstate(divide="ignore"):
             return 100 * (values / (1 - values) - 1) if factor is None else factor * values
 
-    draws = shown(
-        shrunken_draws(numerator, denominator, events, zlib.crc32(decomposed.measure.encode()))
-    )
-    level, better = float(shown(whole_share)), 1 if definition["polarity"] == "higher" else -1
+    seed = zlib.crc32(str(decomposed.definition.name).encode())
+    draws = shown(shrunken_draws(numerator, denominator, events, seed))
+    level, better = float(shown(whole_share)), decomposed.better
     lower, middle, upper = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
     places = (-better * draws).argsort(axis=1).argsort(axis=1) + 1
     low, high = np.quantile(places, [0.025, 0.975], axis=0, method="inverted_cdf")
@@ -140,15 +139,15 @@ def compared_parts(decomposed: Decomposition, definition: pd.Series) -> Hotspots
     return Hotspots(decomposed, unit, level, float(np.median(draws.std(axis=1))), table)
 
 
-def _not_comparable(decomposed: Decomposition, definition: pd.Series) -> str:
+def _not_comparable(decomposed: Decomposition) -> str:
     """Why nothing can be said of where parts differ, or nothing."""
     if decomposed.reason:
         return decomposed.reason
-    if definition["made_of"] != "cases":
+    if decomposed.definition["made_of"] != "cases":
         return "the figures are not made of single cases"
     if len(decomposed.named) < FEWEST_PARTS:
         return f"it takes {FEWEST_PARTS} parts to see how far they differ"
-    if rate_factor(definition["unit"]) is not None:
+    if rate_factor(decomposed.unit) is not None:
         return ""
     if not decomposed.since:
         return "there is no earlier period to compare with"

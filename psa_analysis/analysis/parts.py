@@ -1,20 +1,7 @@
 """Parts: what each part of a measure adds to its level, its change and its gap to the target.
 
 Parts are areas of one kind that are part of the agreement's area (``areas.csv``), or the measures
-that add up to this one (``parts`` of ``measures.csv``). With w the share of the whole that a part
-has and r its rate, so that the whole is the sum of w r:
-
-==================  ============================================================
-contribution        formula (docs/places.md)
-==================  ============================================================
-to the level        w r
-to the change       within: mean w x change of r; mix: change of w x (mean r less the mean of
-                    the whole); Kitagawa (1955)
-to the gap          w (r - target)
-==================  ============================================================
-
-They add up to the whole. What the parts do not cover is a row of its own. How far a part differs
-from the whole by more than chance is another question: :mod:`psa_analysis.analysis.hotspots`.
+that add up to this one (``parts`` of ``measures.csv``). ``docs/places.md`` has the formulas.
 """
 
 from __future__ import annotations
@@ -72,7 +59,8 @@ CONTRIBUTION_COLUMNS = {
 class Decomposition:
     """A measure as the sum of its parts, at the newest period that they have figures for."""
 
-    measure: str
+    definition: pd.Series = field(repr=False)  # the measure's row of the register
+    area: str  # the whole
     kind: str = ""  # of its parts
     parts: tuple[str, ...] = ()  # all that the register has of this kind
     period: str = ""
@@ -91,6 +79,16 @@ class Decomposition:
     missing: tuple[str, ...] = ()  # parts without a figure, each with the period that it lacks
     illustrative: bool = False
     reason: str = ""  # why there is none, else empty
+
+    @property
+    def unit(self) -> str:
+        """The measure's unit."""
+        return str(self.definition["unit"])
+
+    @property
+    def better(self) -> int:
+        """1 where higher is better, else -1."""
+        return 1 if self.definition["polarity"] == "higher" else -1
 
     @property
     def named(self) -> pd.DataFrame:
@@ -146,24 +144,22 @@ def decomposition(
     `readings` are the whole's, oldest first. Of several kinds of parts the first in the register is
     taken that has ever sent a figure (`observations`), known yet or not.
     """
-    definition = agreement.measures.loc[measure]
-    basis, unit = definition["basis"], definition["unit"]
-    if basis != "change_from_baseline" and (basis not in _SUMMED or unit in NOT_SUMMED):
-        reason = f"parts of a reading in {unit} ({basis}) do not add up"
-        return Decomposition(measure, reason=reason)
+    definition, area = agreement.measures.loc[measure], agreement.settings.agreement.area
+    result, basis = Decomposition(definition, area), definition["basis"]
+    if basis != "change_from_baseline" and (basis not in _SUMMED or result.unit in NOT_SUMMED):
+        reason = f"parts of a reading in {result.unit} ({basis}) do not add up"
+        return replace(result, reason=reason)
     parts = _parts(agreement, measure)
     sent = parts.merge(observations[["measure", "area"]].drop_duplicates())
     if sent.empty:
-        return Decomposition(measure, reason=f"no figures of {measure} by part have come in")
+        return replace(result, reason=f"no figures of {measure} by part have come in")
     kind = sent["kind"].iloc[0]
     parts = parts[parts["kind"] == kind].set_index("part")
-    result = Decomposition(measure, kind, tuple(parts.index))
-    own = agreement.settings.agreement.area
-    whole = pd.DataFrame({"measure": measure, "area": own}, index=[_WHOLE])
-    sums = _sums(pd.concat([whole, parts]), agreement, known, readings)
+    result = replace(result, kind=kind, parts=tuple(parts.index))
+    sums = _sums(parts, result, agreement, known, readings)
     if not sums:
-        why = f"no figures of {measure} by {kind} had come in by the cut-off"
-        return replace(result, reason=why)
+        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
+        return replace(result, reason=reason)
     return _decomposed(result, agreement, parts, sums)
 
 
@@ -182,18 +178,23 @@ def _parts(agreement: Agreement, measure: str) -> pd.DataFrame:
 
 
 def _sums(
-    parts: pd.DataFrame, agreement: Agreement, known: pd.DataFrame, readings: pd.DataFrame
+    parts: pd.DataFrame,
+    decomposed: Decomposition,
+    agreement: Agreement,
+    known: pd.DataFrame,
+    readings: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
     """What was counted in the whole and in its parts, for each reading that has both.
 
     Summed over all the periods that go into the reading; a part that lacks one is left out.
     """
-    measure, own = parts.loc[_WHOLE, ["measure", "area"]]
-    rates = rate_factor(agreement.measures.at[measure, "unit"]) is not None
+    measure, own = str(decomposed.definition.name), decomposed.area
+    rates = rate_factor(decomposed.unit) is not None
     columns = ["numerator", "denominator"] if rates else ["numerator"]
     whole = known[(known["measure"] == measure) & (known["area"] == own)]
-    figures = parts.rename_axis("part").reset_index()[["part", "measure", "area"]]
-    figures = figures.merge(known, on=["measure", "area"])
+    named = pd.concat([pd.DataFrame({"measure": measure, "area": own}, index=[_WHOLE]), parts])
+    named = named[["measure", "area"]].rename_axis("part").reset_index()
+    figures = named.merge(known, on=["measure", "area"])
     figures = figures if rates else figures.assign(numerator=figures["value"], denominator=np.nan)
     figures = figures[figures[columns].notna().all(axis=1)]
     result: dict[str, pd.DataFrame] = {}
@@ -203,7 +204,7 @@ def _sums(
         rows = figures[figures["period"].isin(periods)].groupby("part")
         table = rows[["numerator", "denominator"]].sum(min_count=1)
         table["illustrative"], table["periods"] = rows["illustrative"].any(), [periods] * len(table)
-        table = table[rows.size() == len(periods)].reindex(parts.index).dropna(subset="numerator")
+        table = table[rows.size() == len(periods)].reindex(named["part"]).dropna(subset="numerator")
         if _WHOLE in table.index and len(table) > 1:
             result[label] = table
     return result
@@ -212,7 +213,7 @@ def _sums(
 def _decomposed(
     result: Decomposition, agreement: Agreement, parts: pd.DataFrame, sums: dict[str, pd.DataFrame]
 ) -> Decomposition:
-    definition = agreement.measures.loc[result.measure]
+    definition = result.definition
     kind = KIND_OF_FREQUENCY[definition["frequency"]]
     ends = {parse_period(label, kind).end: label for label in sums}
     baseline = measure_period(definition, "baseline_period")
@@ -226,12 +227,12 @@ def _decomposed(
     joined = now.join(then.add_suffix("_before"), how="inner")
     needed = [(period, now.index), (before, then.index)]
     if definition["basis"] == "change_from_baseline":
-        base = _bases(definition, agreement, parts, sums.get(start))
+        base = _bases(definition, agreement.measures, parts, sums.get(start))
         needed.append((start or str(definition["baseline_period"]), base.index))
         joined = joined[joined.index.isin(base.index)]
         if _WHOLE not in joined.index or len(joined) < 2 or base[_WHOLE] <= 0:
-            why = f"the figure that {result.measure} is measured from is not known part by part"
-            return replace(result, reason=why)
+            reason = f"the figure that {definition.name} is measured from is not known part by part"
+            return replace(result, reason=reason)
         joined["denominator"] = base
         joined["denominator_before"] = base if before else np.nan
     missing = tuple(
@@ -262,18 +263,15 @@ def _decomposed(
 
 
 def _bases(
-    definition: pd.Series,
-    agreement: Agreement,
-    parts: pd.DataFrame,
-    at_baseline: pd.DataFrame | None,
+    definition: pd.Series, measures: pd.DataFrame, parts: pd.DataFrame, start: pd.DataFrame | None
 ) -> pd.Series:
     """What the change of the whole and of each part is measured from, where it is known."""
-    base = {} if at_baseline is None else at_baseline["numerator"].to_dict()
+    base = {} if start is None else start["numerator"].to_dict()
     if pd.notna(definition["base"]):
         base[_WHOLE] = definition["base"]
     for name, measure in parts.loc[parts["measure"] != definition.name, "measure"].items():
         # A measure of its own has its own figure of the same years in the register.
-        row = agreement.measures.loc[measure]
+        row = measures.loc[measure]
         figure = row["base"] if pd.notna(row["base"]) else row["baseline"]
         same = row["baseline_period"] == definition["baseline_period"]
         if same and row["unit"] not in NOT_SUMMED and pd.notna(figure):
@@ -336,68 +334,56 @@ class WhatIf:
 
 
 def scenario(
-    decomposed: Decomposition,
-    definition: pd.Series,
-    changes: Mapping[str, float | str],
-    outlook: Outlook | None,
+    decomposed: Decomposition, changes: Mapping[str, float | str], outlook: Outlook | None
 ) -> WhatIf:
-    """What the whole's reading and the chance of its target would be if parts were elsewhere.
-
-    Every draw of the due reading is moved by the same number of points, since what the parts gain
-    comes on top of whatever the others do; none goes beyond 0 or 100 per cent.
-    """
-    unknown = [name for name in changes if decomposed.kind and name not in decomposed.parts]
-    for name in unknown[:1]:
-        hint = did_you_mean(name, decomposed.parts)
-        raise KeyError(
-            f"{decomposed.measure} has no part '{name}'. {hint} "
-            f"There is {listed(list(decomposed.parts))}"
-        )
+    """What the whole's reading and the chance of its target would be if parts were elsewhere."""
+    for name in changes if decomposed.kind else ():
+        if name not in decomposed.parts:
+            raise KeyError(
+                f"{decomposed.definition.name} has no part '{name}'. "
+                f"{did_you_mean(name, decomposed.parts)} There is {listed(list(decomposed.parts))}"
+            )
     if decomposed.reason:
         return WhatIf(decomposed, reason=decomposed.reason)
     rows = decomposed.table.set_index("part")
     if absent := [name for name in changes if name not in rows.index]:
         reason = f"no figures of {listed(absent)} had come in by the cut-off"
         return WhatIf(decomposed, reason=reason)
-    rows, unit = rows.loc[list(changes)], str(definition["unit"])
+    rows, factor = rows.loc[list(changes)], rate_factor(decomposed.unit) or 100
     counts = bool(rows["denominator"].isna().all())
-    now = rows["level"] if counts else rows["rate"]
-    figures = {
-        name: decomposed.level
-        if value == AVERAGE and not counts
-        else _allowed(name, value, unit, counts)
-        for name, value in changes.items()
-    }
-    then = pd.Series(figures, rows.index, dtype=float)
+    now = rows["level" if counts else "rate"]
+    then = pd.Series(
+        {name: _figure(name, value, decomposed, counts) for name, value in changes.items()},
+        rows.index,
+        dtype=float,
+    )
     effect = more = then - now
     if not counts:
         effect = rows["weight"] * (then - now)
-        more = effect * decomposed.whole["denominator"] / (rate_factor(unit) or 100)
-    table = pd.DataFrame(
-        {"now": now, "then": then, "more": more.round(6), "effect": effect.round(11)}
-    )
+        more = effect * decomposed.whole["denominator"] / factor
+    columns = {"now": now, "then": then, "more": more.round(6), "effect": effect.round(11)}
+    table = pd.DataFrame(columns).reset_index()
     total, target = float(effect.sum()), decomposed.target
-    better, left = 1 if definition["polarity"] == "higher" else -1, target - decomposed.level
-    closed = total / left if left * better > 0 else float("nan")
-    result = WhatIf(
-        decomposed, table.reset_index(), round(decomposed.level + total, 11), total, closed
-    )
+    left = target - decomposed.level
+    closed = total / left if left * decomposed.better > 0 else float("nan")
+    result = WhatIf(decomposed, table, round(decomposed.level + total, 11), total, closed)
     if outlook is None or outlook.reason or np.isnan(target):
         return result
-    moved = replace(outlook, draws=np.clip(outlook.draws + total, *_RANGES.get(unit, (0, np.inf))))
-    polarity = str(definition["polarity"])
-    return replace(
-        result,
-        chance_before=outlook.chance(target, polarity),
-        chance_after=moved.chance(target, polarity),
+    low, high = _RANGES.get(decomposed.unit, (0, np.inf))
+    moved = replace(outlook, draws=np.clip(outlook.draws + total, low, high))
+    before, after = (
+        one.chance(target, str(decomposed.definition["polarity"])) for one in (outlook, moved)
     )
+    return replace(result, chance_before=before, chance_after=after)
 
 
-def _allowed(name: str, value: float | str, unit: str, counts: bool) -> float:
-    """A figure as the unit allows it."""
-    low, high = _RANGES.get(unit, (0, np.inf))
+def _figure(name: str, value: float | str, decomposed: Decomposition, counts: bool) -> float:
+    """The figure that a part is set to, as its unit allows it."""
+    if value == AVERAGE and not counts:
+        return decomposed.level
+    low, high = _RANGES.get(decomposed.unit, (0, np.inf))
     if isinstance(value, str) or not low <= value <= high or value == np.inf:
         expected = f"{low:g} to {high:g}" if high == 100 else f"{low:g} or more"
-        average = "" if counts else f", or '{AVERAGE}'"
-        raise ParameterError(f"{name} is set to {value!r}; expected {expected} ({unit}){average}")
+        expected += f" ({decomposed.unit})" + ("" if counts else f", or '{AVERAGE}'")
+        raise ParameterError(f"{name} is set to {value!r}; expected {expected}")
     return float(value)

@@ -22,8 +22,6 @@ from psa_analysis.report import Report, memoised, own_readings
 from psa_analysis.show.chart import (
     BLUE,
     GREY,
-    ORANGE,
-    PINK,
     TEAL,
     Chart,
     Labels,
@@ -34,14 +32,13 @@ from psa_analysis.show.chart import (
     only_words,
     year_step,
 )
+from psa_analysis.show.family_drawing import draw_units, draw_with_forecast, name_points
 from psa_analysis.show.tables import Html, sentence, table
 from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
-
-    from matplotlib.axes import Axes
 
 
 #: The quartiles, best first.
@@ -73,8 +70,7 @@ def family_outlook(
 ) -> FamilyOutlook:
     """Forecast where the top quartile will begin, up to the agreement's last year.
 
-    Every authority's series is forecast, as one group of one measure; in each of 10,000 draws the
-    edge is worked out anew. `own` is a measure that follows the own figure more closely.
+    `own` is a measure that follows the agreement's own figure more closely.
     """
     members = family_of(report, measure, family)
     until = report.agreement.settings.agreement.last.end
@@ -109,9 +105,8 @@ def _no_funnel(report: Report, measure: str, family: str) -> str:
     """Why there is no funnel of a measure in a family, or nothing."""
     if reason := _no_family(report, family):
         return reason
-    reason = funnel(report, measure, family).reason
-    title = report.agreement.measures.at[measure, "title"]
-    return f"{title}: no funnel, since {reason}." if reason else ""
+    reason, title = funnel(report, measure, family).reason, report.agreement.measures["title"]
+    return f"{title[measure]}: no funnel, since {reason}." if reason else ""
 
 
 def _texts(members: Family) -> Callable[[float], str]:
@@ -230,17 +225,14 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     )
     if ranked["lower"].isna().all():
         frame = frame.drop(columns="Chance allows")
-    doubtful = pd.DataFrame(
-        {
-            "Authority": left_out["area"],
-            "Place": "left out: " + left_out["left_out"],
-            "Figure": left_out["figure"].map(text),
-        }
-    )
-    missing = pd.DataFrame({"Authority": newest["missing"], "Place": "no figure had come in"})
+    others = [
+        [row.area, f"left out: {row.left_out}", text(row.figure)] for row in left_out.itertuples()
+    ]
+    others += [[area, "no figure had come in", "–"] for area in newest["missing"]]
+    not_ranked = pd.DataFrame(others, columns=["Authority", "Place", "Figure"])
     title = _family_title(members, bool(newest["illustrative"]))
     return table(
-        pd.concat([frame, doubtful, missing], ignore_index=True),
+        pd.concat([frame, not_ranked], ignore_index=True),
         f"{title}, {newest['period']}; the top quartile begins at {text(newest['edge'])}",
         numeric=["Figure", "Chance allows", "Inside the edge"],
     )
@@ -252,16 +244,13 @@ def standings_table(report: Report, measure: str, family: str) -> Html:
         return sentence(reason)
     members = family_of(report, measure, family)
     rows, text = members.standings, _texts(members)
-    places = [
-        "–" if pd.isna(row.place) else f"{row.place:.0f} of {row.ranked}"
-        for row in rows.itertuples()
-    ]
+    places = rows["place"].map("{:.0f}".format) + " of " + rows["ranked"].astype(str)
     frame = pd.DataFrame(
         {
             "Period": rows["period"],
             "Our figure": rows["figure"].map(text),
             "Top quartile begins at": rows["edge"].map(text),
-            "Place": places,
+            "Place": places.where(rows["place"].notna(), "–"),
             "Quartile": rows["quartile"].map(_QUARTILES),
             "No figure from": [listed(list(names)) or "–" for names in rows["missing"]],
             "Left out": [listed(list(names)) or "–" for names in rows["left_out"]],
@@ -310,7 +299,7 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         for name, title, colour in ((_EDGE, "Top quartile", TEAL), (area, area, BLUE)):
             rows = data[data["area"] == name]
             if len(rows):
-                _draw_with_forecast(axes, rows, colour)
+                draw_with_forecast(axes, rows, colour)
                 figure, end = rows.iloc[-1][["figure", "period_end"]]
                 labels.append((figure, end, f"{title} {text(figure)}", colour))
         axes.margins(x=0.03, y=0.08)
@@ -330,26 +319,6 @@ def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
             frames.append(forecast.fan().rename(columns={"median": "figure"}).assign(area=area))
     columns = ["area", "period", "period_end", "figure", "low_80", "high_80"]
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
-
-
-def _draw_with_forecast(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
-    """Draw figures, and from the last one on the middle and range of their forecast."""
-    known, fan = rows[rows["low_80"].isna()], rows[rows["low_80"].notna()]
-    style: dict[str, Any] = {"linestyle": (0, (5, 2)), "linewidth": 2.2}
-    if colour == BLUE:
-        style = {"marker": "o", "linewidth": 2.6, "markersize": 6}
-    axes.plot("period_end", "figure", data=known, color=colour, **style)
-    if fan.empty:
-        return
-    ahead = pd.concat([known[-1:], fan])
-    if colour == TEAL:
-        low, high = (ahead[end].fillna(ahead["figure"]) for end in ("low_80", "high_80"))
-        axes.fill_between(ahead["period_end"], low, high, color=TEAL, alpha=0.25, linewidth=0)
-    axes.plot("period_end", "figure", data=ahead, color=colour, linestyle=":", linewidth=2)
-    if colour == BLUE:
-        bars = [fan["figure"] - fan["low_80"], fan["high_80"] - fan["figure"]]
-        style = {"fmt": "o", "markerfacecolor": "white", "capsize": 5, "linewidth": 1.5}
-        axes.errorbar(fan["period_end"], fan["figure"], yerr=bars, color=BLUE, **style)
 
 
 def _family_numbers(data: pd.DataFrame, text: Callable[[float], str]) -> pd.DataFrame:
@@ -461,8 +430,8 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
             for limit in (f"low_{percent}", f"high_{percent}"):
                 axes.plot(cases, result.curve[limit], color=GREY, linestyle=style, linewidth=1)
             labels.append((end[limit], end["denominator"], f"{percent}% limits", GREY))
-        _draw_units(axes, units, members.area)
-        _name_points(axes, result, members.area)
+        draw_units(axes, units, members.area)
+        name_points(axes, result, members.area)
         axes.margins(x=0.03, y=0.06)
         label_ends(axes, labels)
         axes.set_xlabel("Number of cases that each figure is made of")
@@ -478,41 +447,6 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         }
     )
     return Chart(svg, _funnel_alt(members, result), units, shown)
-
-
-def _draw_units(axes: Axes, units: pd.DataFrame, area: str) -> None:
-    """A point for each authority, its marker and colour by how far out it is."""
-    beyond = units["outside"].str.split().str[-1].fillna("").mask(units["area"] == area, "own")
-    marks = {"": ("o", GREY), "95%": ("^", ORANGE), "99.8%": ("s", PINK), "own": ("D", BLUE)}
-    for group, (marker, colour) in marks.items():
-        rows = units[beyond == group]
-        style = {"color": colour, "markersize": 8, "markerfacecolor": colour if group else "white"}
-        axes.plot(rows["denominator"], rows["figure"], marker, **style)
-
-
-def _name_points(axes: Axes, result: Funnel, area: str) -> None:
-    """The own area's name, and those of the authorities beyond the widest limits."""
-    units, cases = result.units, result.units["denominator"]
-    named = (units["area"] == area) | units["outside"].str.endswith("99.8%")
-    for _, row in units[named].iterrows():
-        own, above = row["area"] == area, row["figure"] > result.mean
-        right = row["denominator"] <= (cases.min() + cases.max()) / 2
-        if own:
-            # Others may be near, so its name goes where fewer of them are.
-            near = (cases - row["denominator"]).abs() < (cases.max() - cases.min()) / 4
-            figures = units.loc[near, "figure"]
-            above = (figures > row["figure"]).sum() < (figures < row["figure"]).sum()
-        axes.annotate(
-            row["area"],
-            (row["denominator"], row["figure"]),
-            (0, 9 if above else -9),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="bottom" if above else "top",
-            fontsize=11,
-            color=BLUE if own else PINK,
-            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-        )
 
 
 def _funnel_alt(members: Family, result: Funnel) -> str:

@@ -59,8 +59,7 @@ def hotspots(report: Report, measure: str) -> Hotspots:
     A count has nothing that it is of, so its change since another period is looked at: of all the
     events of both periods, the share that fell into the later one.
     """
-    decomposed = decompose(report, measure)
-    return compared_parts(decomposed, report.agreement.measures.loc[measure])
+    return compared_parts(decompose(report, measure))
 
 
 def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> WhatIf:
@@ -71,8 +70,7 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
     Every draw of the due reading is moved by the same number of points, since what the parts gain
     comes on top of whatever the others do; none goes beyond 0 or 100 per cent.
     """
-    decomposed, definition = decompose(report, measure), report.agreement.measures.loc[measure]
-    return scenario(decomposed, definition, changes, report.outlooks.get(measure))
+    return scenario(decompose(report, measure), changes, report.outlooks.get(measure))
 
 
 def _not_by_part(measure: str, reason: str) -> Html:
@@ -88,8 +86,16 @@ def _size_text(size: float, unit: str) -> str:
     return difference_text(abs(size), unit, signed=False, named=True)
 
 
+def _by_part(decomposed: Decomposition) -> str:
+    return f"{decomposed.definition['title']} by {decomposed.kind}"
+
+
 def _illustrative(decomposed: Decomposition) -> str:
     return " (illustrative)" if decomposed.illustrative else ""
+
+
+def _illustrative_figures(decomposed: Decomposition) -> str:
+    return " Illustrative figures." if decomposed.illustrative else ""
 
 
 def contributions_words(report: Report, measure: str) -> Html:
@@ -97,19 +103,18 @@ def contributions_words(report: Report, measure: str) -> Html:
     decomposed = decompose(report, measure)
     if decomposed.reason:
         return _not_by_part(measure, decomposed.reason)
-    definition, parts = report.agreement.measures.loc[measure], decomposed.named
-    unit = str(definition["unit"])
+    parts, level = decomposed.named, with_unit(decomposed.level, decomposed.unit)
     sentences = [
-        f"{definition['title']}, {decomposed.period}: {with_unit(decomposed.level, unit)}, made up "
-        f"of {counted(len(parts), decomposed.kind)}{_illustrative(decomposed)}"
+        f"{decomposed.definition['title']}, {decomposed.period}: {level}, made up of "
+        f"{counted(len(parts), decomposed.kind)}{_illustrative(decomposed)}"
     ]
     if parts["gap"].notna().all():
-        sentences += _gap_sentences(decomposed, unit, str(definition["polarity"]))
+        sentences += _gap_sentences(decomposed)
     if decomposed.since:
-        sentences.append(_change_text(decomposed, unit))
+        sentences.append(_change_text(decomposed))
     rest = decomposed.table.loc[decomposed.table["part"] == REST, "level"]
     if len(rest):
-        adds = difference_text(rest.iloc[0], unit)
+        adds = difference_text(rest.iloc[0], decomposed.unit)
         sentences.append(f"What the parts do not hold adds {adds} to the reading")
     if decomposed.missing:
         missing = listed(list(decomposed.missing))
@@ -117,9 +122,9 @@ def contributions_words(report: Report, measure: str) -> Html:
     return sentence(". ".join(sentences) + ".")
 
 
-def _gap_sentences(decomposed: Decomposition, unit: str, polarity: str) -> list[str]:
+def _gap_sentences(decomposed: Decomposition) -> list[str]:
     """How far the whole is from the target, and the parts that most of it comes from."""
-    parts, better = decomposed.named, 1 if polarity == "higher" else -1
+    parts, better, unit = decomposed.named, decomposed.better, decomposed.unit
     target, gap = with_unit(decomposed.target, unit), decomposed.level - decomposed.target
     if better * gap >= 0:
         return [f"The target of {target} is reached"]
@@ -140,18 +145,17 @@ def _gap_sentences(decomposed: Decomposition, unit: str, polarity: str) -> list[
     return sentences
 
 
-def _change_text(decomposed: Decomposition, unit: str) -> str:
+def _change_text(decomposed: Decomposition) -> str:
     """Which way the whole moved, and for a rate how far its parts moved or their sizes did."""
-    change = decomposed.level - decomposed.before
+    change, unit = decomposed.level - decomposed.before, decomposed.unit
     if not change:
         return f"It is the same as in {decomposed.since}"
     verb = "risen" if change > 0 else "fallen"
     text = f"Since {decomposed.since} it has {verb} by {_size_text(change, unit)}"
     if rate_factor(unit) is None:
         return text
-    within, mix = (
-        difference_text(decomposed.table[name].sum(), unit) for name in ("within", "mix")
-    )
+    moved = decomposed.table[["within", "mix"]].sum()
+    within, mix = (difference_text(size, unit) for size in moved)
     parts = counted(2, decomposed.kind).removeprefix("2 ")
     return f"{text}: {within} because the rates of the {parts} moved, {mix} because their sizes did"
 
@@ -161,20 +165,16 @@ def contributions_table(report: Report, measure: str) -> Html:
     decomposed = decompose(report, measure)
     if decomposed.reason:
         return _not_by_part(measure, decomposed.reason)
-    definition, since = report.agreement.measures.loc[measure], decomposed.since
-    unit = str(definition["unit"])
+    unit, since = decomposed.unit, decomposed.since
     rate = rate_factor(unit) is not None
     by = decomposed.table["level" if np.isnan(decomposed.target) else "gap"]
-    rows = decomposed.table.assign(
-        last=decomposed.table["part"] == REST,
-        order=by if definition["polarity"] == "higher" else -by,
-    ).sort_values(["last", "order"], kind="stable")
-    whole = (
-        rows[["level", "change", "within", "mix", "gap", "gap_to_path"]].sum(skipna=False).round(11)
-    )
-    whole = pd.concat([whole, decomposed.whole[["numerator", "denominator", "numerator_before"]]])
-    whole["part"], whole["rate"] = report.agreement.settings.agreement.area, decomposed.level
-    rows = pd.concat([rows, whole.to_frame().T.infer_objects()], ignore_index=True)
+    last = decomposed.table["part"] == REST
+    rows = decomposed.table.assign(last=last, order=decomposed.better * by)
+    rows = rows.sort_values(["last", "order"], kind="stable")
+    whole = rows.loc[:, "level":"gap_to_path"].sum(skipna=False).round(11).to_dict()
+    whole |= decomposed.whole[["numerator", "denominator", "numerator_before"]].to_dict()
+    whole |= {"part": decomposed.area, "rate": decomposed.level}
+    rows = pd.concat([rows, pd.DataFrame([whole])], ignore_index=True)
     based = rows["denominator"].notna().any()
     titles = report.agreement.measures["title"].to_dict()
     frame = pd.DataFrame({"Part": [_part_name(titles.get(name, name)) for name in rows["part"]]})
@@ -197,17 +197,16 @@ def contributions_table(report: Report, measure: str) -> Html:
     for column, heading in headings.items():
         if rows[column].notna().any():
             frame[heading] = [difference_text(value, unit) for value in rows[column]]
-    mark = _illustrative(decomposed)
-    caption = f"{definition['title']} by {decomposed.kind}, {decomposed.period}{mark}"
+    caption = f"{_by_part(decomposed)}, {decomposed.period}{_illustrative(decomposed)}"
     return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
 
 
 def contributions_chart(report: Report, measure: str) -> Chart:
     """What each part adds to the gap to the target; to the reading where none is stated."""
-    decomposed, definition = decompose(report, measure), report.agreement.measures.loc[measure]
+    decomposed = decompose(report, measure)
     if decomposed.reason:
-        return _no_parts_chart(definition, decomposed.reason)
-    unit, better = str(definition["unit"]), 1 if definition["polarity"] == "higher" else -1
+        return _no_parts_chart(decomposed.definition, decomposed.reason)
+    unit, better = decomposed.unit, decomposed.better
     gap = decomposed.table["gap"].notna().all()
     data = decomposed.table[["part"]].assign(adds=decomposed.table["gap" if gap else "level"])
     data = data.iloc[(better * data["adds"]).argsort(kind="stable")].reset_index(drop=True)
@@ -238,12 +237,11 @@ def contributions_chart(report: Report, measure: str) -> Chart:
             axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
         svg = as_svg(figure)
     total = difference_text(float(data["adds"].sum()), unit, named=True)
-    each = "; ".join(data["part"] + " " + pd.Series(adds))
+    what = "the gap to the target" if gap else "the reading"
     alt = (
-        f"Dot plot of what each {decomposed.kind} adds to "
-        f"{'the gap to the target' if gap else 'the reading'} of {definition['title']} in "
-        f"{decomposed.period}, {total} in all. {each}."
-        f"{' Illustrative figures.' if decomposed.illustrative else ''}"
+        f"Dot plot of what each {decomposed.kind} adds to {what} of "
+        f"{decomposed.definition['title']} in {decomposed.period}, {total} in all. "
+        f"{'; '.join(data['part'] + ' ' + pd.Series(adds))}.{_illustrative_figures(decomposed)}"
     )
     return Chart(svg, alt, data, pd.DataFrame({"Part": data["part"], "Adds": adds}))
 
@@ -253,9 +251,8 @@ def hotspots_words(report: Report, measure: str) -> Html:
     result = hotspots(report, measure)
     if result.reason:
         return _not_compared(measure, result.reason)
-    area, kind = report.agreement.settings.agreement.area, result.decomposition.kind
-    higher = report.agreement.measures.at[measure, "polarity"] == "higher"
-    rows = result.table[::-1] if higher else result.table
+    area, kind = result.decomposition.area, result.decomposition.kind
+    rows = _worst_first(result)
     sentences, others = [], len(rows)
     for word, mark in (("worse", "short"), ("better", "not short")):
         names = [_part_name(name) for name in rows.loc[_marks(rows) == mark, "part"]]
@@ -267,7 +264,7 @@ def hotspots_words(report: Report, measure: str) -> Html:
         sentences.append(f"For {which} chance may explain the difference")
     spread = _size_text(result.spread, result.unit)
     return sentence(
-        f"{_hotspots_title(report, result)}: {area} stands at "
+        f"{_hotspots_title(result)}: {area} stands at "
         f"{with_unit(result.whole, result.unit)}, and a {kind} is called worse or better where its "
         f"range of 95 in 100 chances leaves that out. {'. '.join(sentences)}. Beyond what chance "
         f"makes, they differ by about {spread} (standard deviation)."
@@ -285,14 +282,17 @@ def _marks(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(marks, rows.index)
 
 
-def _hotspots_title(report: Report, result: Hotspots) -> str:
+def _worst_first(result: Hotspots) -> pd.DataFrame:
+    return result.table[::-1] if result.decomposition.better == 1 else result.table
+
+
+def _hotspots_title(result: Hotspots) -> str:
     """What is compared, of when, and whether it is made up."""
     decomposed = result.decomposition
-    definition = report.agreement.measures.loc[decomposed.measure]
-    since = "" if rate_factor(definition["unit"]) else f" against {decomposed.since}"
+    since = "" if rate_factor(decomposed.unit) else f" against {decomposed.since}"
     return (
-        f"{definition['title']} by {decomposed.kind} after allowing for chance, "
-        f"{decomposed.period}{since}{_illustrative(decomposed)}"
+        f"{_by_part(decomposed)} after allowing for chance, {decomposed.period}{since}"
+        f"{_illustrative(decomposed)}"
     )
 
 
@@ -315,7 +315,7 @@ def hotspots_table(report: Report, measure: str) -> Html:
     result = hotspots(report, measure)
     if result.reason:
         return _not_compared(measure, result.reason)
-    rows, area = result.table, report.agreement.settings.agreement.area
+    rows, area = result.table, result.decomposition.area
     low, high = rows["place_low"].astype(str), rows["place_high"].astype(str)
     frame = pd.DataFrame(
         {
@@ -324,19 +324,19 @@ def hotspots_table(report: Report, measure: str) -> Html:
             "Place, 1 is best": low.where(low == high, low + " to " + high),
         }
     )
-    caption = _hotspots_title(report, result)
+    caption = _hotspots_title(result)
     return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
 
 
 def hotspots_chart(report: Report, measure: str) -> Chart:
     """Each part's figure after allowing for chance, with its interval, against the whole's."""
-    result, definition = hotspots(report, measure), report.agreement.measures.loc[measure]
+    result = hotspots(report, measure)
+    decomposed, area, unit = result.decomposition, result.decomposition.area, result.unit
     if result.reason:
-        return _no_parts_chart(definition, result.reason)
-    area, unit = report.agreement.settings.agreement.area, result.unit
-    data = result.table.assign(mark=_marks(result.table))
-    # The worst at the top, as in the chart of contributions.
-    data = data[::-1].reset_index(drop=True) if definition["polarity"] == "higher" else data
+        return _no_parts_chart(decomposed.definition, result.reason)
+    # As in the chart of contributions.
+    data = _worst_first(result).reset_index(drop=True)
+    data["mark"] = _marks(data)
     words = {
         "short": f"worse than {area}",
         "not short": f"better than {area}",
@@ -356,23 +356,14 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
         svg = as_svg(figure)
-    shown = pd.DataFrame(
-        _hotspot_columns(data, unit) | {"Beside the whole": data["mark"].map(words)}
-    )
-    each = "; ".join(
-        data["part"]
-        + " "
-        + shown["Allowing for chance"]
-        + " ("
-        + shown["95 in 100 chances"]
-        + "), "
-        + shown["Beside the whole"]
-    )
-    decomposed = result.decomposition
+    beside = data["mark"].map(words)
+    shown = pd.DataFrame(_hotspot_columns(data, unit) | {"Beside the whole": beside})
+    middle, ranges = shown["Allowing for chance"], shown["95 in 100 chances"]
+    each = "; ".join(data["part"] + " " + middle + " (" + ranges + "), " + beside)
     alt = (
-        f"Dot plot of {definition['title']} by {decomposed.kind} in {decomposed.period} after "
-        f"allowing for chance; the dashed line is {area}, {figure_text(result.whole, unit)}. "
-        f"{each}.{' Illustrative figures.' if decomposed.illustrative else ''}"
+        f"Dot plot of {_by_part(decomposed)} in {decomposed.period} after allowing for chance; the "
+        f"dashed line is {area}, {figure_text(result.whole, unit)}. {each}."
+        f"{_illustrative_figures(decomposed)}"
     )
     return Chart(svg, alt, data, shown)
 
@@ -401,22 +392,20 @@ def what_if_words(report: Report, measure: str, changes: Mapping[str, float | st
     result = what_if(report, measure, changes)
     if result.reason:
         return _not_by_part(measure, result.reason)
-    decomposed, definition = result.decomposition, report.agreement.measures.loc[measure]
-    unit, target = str(definition["unit"]), decomposed.target
+    decomposed, unit = result.decomposition, result.decomposition.unit
     now, then = with_unit(decomposed.level, unit), with_unit(result.level, unit)
     moved = "the same"
     if result.effect:
         side = "higher" if result.effect > 0 else "lower"
         moved = f"{_size_text(result.effect, unit)} {side}"
-    settings = listed(
-        [
-            f"{_part_name(row.part)} at {with_unit(row.then, unit)}"
-            for row in result.table.itertuples()
-        ]
-    )
     if set(changes.values()) == {AVERAGE}:
-        area, names = report.agreement.settings.agreement.area, listed([*map(_part_name, changes)])
-        settings = f"{names} at {area}'s present average of {now}, themselves counted in it"
+        names = listed([*map(_part_name, changes)])
+        settings = (
+            f"{names} at {decomposed.area}'s present average of {now}, themselves counted in it"
+        )
+    else:
+        pairs = result.table[["part", "then"]].itertuples(index=False)
+        settings = listed([f"{_part_name(part)} at {with_unit(to, unit)}" for part, to in pairs])
     sentences = [
         f"With {settings}, the reading of {decomposed.period} would be {then} instead of {now}: "
         f"{moved}"
@@ -426,17 +415,16 @@ def what_if_words(report: Report, measure: str, changes: Mapping[str, float | st
     among = f"of their {cases:,.0f} cases" if rate_factor(unit) else "counted in them"
     direction = "more" if result.effect >= 0 else "fewer"
     sentences.append(f"It means {more:,} {direction} {among}")
+    target = f"target of {with_unit(decomposed.target, unit)}"
     if result.closed >= 1 - 1e-9:
-        sentences.append(f"The target of {with_unit(target, unit)} would be reached")
+        sentences.append(f"The {target} would be reached")
     elif result.closed > 0:
-        sentences.append(
-            f"That is {result.closed:.0%} of the way that is left to the target of "
-            f"{with_unit(target, unit)}"
-        )
+        sentences.append(f"That is {result.closed:.0%} of the way that is left to the {target}")
     if pd.notna(result.chance_before):
+        before, after = chance_text(result.chance_before), chance_text(result.chance_after)
         sentences.append(
-            f"On top of what is forecast for {definition['due']}, the chance of the target would "
-            f"be {chance_text(result.chance_after)} instead of {chance_text(result.chance_before)}"
+            f"On top of what is forecast for {decomposed.definition['due']}, the chance of the "
+            f"target would be {after} instead of {before}"
         )
     if decomposed.illustrative:
         sentences.append("The parts' figures are illustrative")
@@ -448,20 +436,18 @@ def what_if_table(report: Report, measure: str, changes: Mapping[str, float | st
     result = what_if(report, measure, changes)
     if result.reason:
         return _not_by_part(measure, result.reason)
-    decomposed, definition = result.decomposition, report.agreement.measures.loc[measure]
-    rows, unit = result.table, str(definition["unit"])
-    more = round(rows["more"].sum(), 6)
+    decomposed, rows, unit = result.decomposition, result.table, result.decomposition.unit
+    whole = {"part": decomposed.area, "now": decomposed.level, "then": result.level}
+    whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}
+    rows = pd.concat([rows, pd.DataFrame([whole])])
     frame = pd.DataFrame(
         {
-            "Part": [*rows["part"].map(_part_name), report.agreement.settings.agreement.area],
-            "Now": [figure_text(value, unit) for value in [*rows["now"], decomposed.level]],
-            "Set to": [figure_text(value, unit) for value in [*rows["then"], result.level]],
-            "More counted": [difference_text(value, "") for value in [*rows["more"], more]],
-            "Adds to the reading": [
-                difference_text(value, unit) for value in [*rows["effect"], result.effect]
-            ],
+            "Part": rows["part"].map(_part_name),
+            "Now": [figure_text(value, unit) for value in rows["now"]],
+            "Set to": [figure_text(value, unit) for value in rows["then"]],
+            "More counted": [difference_text(value, "") for value in rows["more"]],
+            "Adds to the reading": [difference_text(value, unit) for value in rows["effect"]],
         }
     )
-    mark = _illustrative(decomposed)
-    caption = f"What if: {definition['title']}, {decomposed.period}{mark}"
-    return table(frame, caption, numeric=list(frame.columns[1:]))
+    title = f"What if: {decomposed.definition['title']}, {decomposed.period}"
+    return table(frame, f"{title}{_illustrative(decomposed)}", numeric=list(frame.columns[1:]))
