@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from psa_analysis.cli import main
 from psa_analysis.periods import Kind, Period, period_containing, quarter
 from psa_analysis.register.agreement import Agreement, with_parsed
-from psa_analysis.returns.headings import FIELDS
+from psa_analysis.returns.grids import FIELDS
 
 AREA = "Leicestershire"
 

@@ -17,7 +17,7 @@ from psa_analysis.pipeline import ROOT, load_observations
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.returns.cleaning import as_of, clean_returns
-from psa_analysis.returns.headings import FIELDS
+from psa_analysis.returns.grids import FIELDS
 
 COLUMNS = list(FIELDS)
 HEADER = ",".join(COLUMNS)
