@@ -287,7 +287,7 @@ def due(period: str, data: Path | None) -> None:
     from psa_analysis.words import counted, day_text
 
     report = _report(period, data)
-    table = owed(report)
+    table = owed(report.agreement, report.known, report.assessment)
     missing = table[~table["returned"]]
     names = report.agreement.settings.partners
     for partner, rows in missing.groupby("partner", sort=False):
@@ -323,7 +323,15 @@ def template(partner: str, period: str, data: Path | None, output: Path | None) 
 
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
-    rows = write_template(report, partner, path)
+    rows = write_template(
+        path,
+        partner,
+        report.agreement,
+        report.known,
+        report.assessment,
+        report.period,
+        report.cut_off,
+    )
     click.echo(f"{path}: {counted(len(rows), 'figure')} to fill in")
 
 

@@ -16,14 +16,21 @@ from psa_analysis.findings import ParameterError
 from psa_analysis.pipeline import ROOT, load_observations
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.partners import TEMPLATE_COLUMNS, due, write_template
+from psa_analysis.returns.partners import TEMPLATE_COLUMNS, due
+from psa_analysis.returns.partners import write_template as write
 from psa_analysis.returns.sources import make_sidecars
+
+
+def write_template(report: Report, partner: str, path: Path) -> pd.DataFrame:
+    frames = (report.agreement, report.known, report.assessment)
+    return write(path, partner, *frames, report.period, report.cut_off)
+
 
 PARTNERS = list(load_agreement(ROOT / "data").settings.partners)
 
 
 def test_what_is_owed_is_what_had_not_come(report: Report) -> None:
-    table = due(report)
+    table = due(report.agreement, report.known, report.assessment)
     missing = table[~table["returned"]]
     # The team's return for the third quarter came two months after the cut-off; the numbers of
     # N6-ratio, L3 and the like were never measured and have no target, so nobody owes them.

@@ -43,6 +43,8 @@ class Cell:
     problem: str | None = None
 
 
+FLAGS = ["final", "provisional", "revised", "estimated", "suppressed"]
+
 #: Letters after a figure, bare or in brackets.
 FLAG_LETTERS = {"p": "provisional", "r": "revised", "e": "estimated"}
 _FLAG_WORDS = {
@@ -102,11 +104,17 @@ _FIGURE = re.compile(
          \s*(?P<close>\))?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
+_PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _LETTER = re.compile(r"\(([A-Za-z])\)|\[([A-Za-z])\]|([A-Za-z])")
 _IN_BRACKETS = re.compile(r"[(\[](?P<inside>[^()\[\]]+)[)\]]")
 
 EXPECTED = "a figure such as 1234.5, or a symbol such as [x] for none"
 _DASHES = {"-", "--", "—", "–", "nil", "none"}
+
+
+def plain_number(text: str) -> float | None:
+    """The number of a text that is nothing else: no 1e5, nan or inf."""
+    return float(text) if _PLAIN.fullmatch(text) else None
 
 
 @lru_cache(maxsize=65536)

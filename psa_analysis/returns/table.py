@@ -25,7 +25,7 @@ from psa_analysis.returns.grids import (
     plain_heading,
     read_grids,
 )
-from psa_analysis.returns.sources import ENDING, Sidecar, raw_files, shown
+from psa_analysis.returns.sources import Sidecar, raw_files, shown, sidecar_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +61,7 @@ def load_returns(
             findings.append(Finding("error", name, "a file", "Take the folder or link away."))
             continue
         sidecar = sidecars.get(name)
-        if sidecar is None and path.with_name(path.name + ENDING).exists():
+        if sidecar is None and sidecar_of(path).exists():
             continue  # its sidecar was refused, and that finding says why
         defaults = {"received": sidecar.received.isoformat()} | sidecar.defaults if sidecar else {}
         try:
