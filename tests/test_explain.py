@@ -18,8 +18,14 @@ from psa_analysis.periods import parse_reporting_period
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.corrections import COLUMNS, load_corrections
-from psa_analysis.returns.sources import Sidecar, make_sidecars, read_sidecars, write_sidecar
+from psa_analysis.returns.sources import (
+    CORRECTION_COLUMNS,
+    Sidecar,
+    load_corrections,
+    make_sidecars,
+    read_sidecars,
+    write_sidecar,
+)
 
 TEN = [
     "N2",
@@ -289,7 +295,10 @@ def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
             "said_by": "a police analyst",
             "said_on": "2005-02-03",
         } | changes
-        lines = [",".join(COLUMNS), ",".join(row[column] for column in COLUMNS)]
+        lines = [
+            ",".join(CORRECTION_COLUMNS),
+            ",".join(row[column] for column in CORRECTION_COLUMNS),
+        ]
         (council / "raw" / "corrections.csv").write_text("\n".join(lines) + "\n")
         observations, findings = load_observations(load_agreement(council))
         key = (observations["measure"] == "N13") & (observations["period"] == "2004-05 Q3")

@@ -18,10 +18,10 @@ from psa_analysis.findings import Finding, Severity, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
 from psa_analysis.returns.cells import FLAGS, plain_number, read_cell
-from psa_analysis.returns.corrections import apply_corrections
+from psa_analysis.returns.sources import apply_corrections
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from psa_analysis.periods import Period
 
@@ -74,20 +74,10 @@ class _Doubts:
         found: str | None = None,
     ) -> None:
         """Note a doubt about a cell of a row, which is one of a frame's ``itertuples``."""
-        self.findings.append(
-            Finding(
-                severity,
-                row.file,
-                expected,
-                remedy,
-                row=int(row.row),
-                column=column,
-                found=self.texts.at[row.Index, column] if found is None else found,
-                measure=row.measure,
-                sheet=row.sheet or None,
-                period=row.period,
-            )
-        )
+        text = self.texts.at[row.Index, column] if found is None else found
+        place: dict[str, Any] = {"row": int(row.row), "column": column, "sheet": row.sheet or None}
+        about = {"found": text, "measure": row.measure, "period": row.period}
+        self.findings.append(Finding(severity, row.file, expected, remedy, **place, **about))
         if severity == "error":
             self.refused.add(row.Index)
 
@@ -101,10 +91,9 @@ class _Doubts:
     ) -> None:
         """Note the same doubt about every row; a series has the words of each."""
         for row in rows.itertuples():
-            words = [
-                text if isinstance(text, str) else text[row.Index] for text in (expected, remedy)
-            ]
-            self.add(row, column, words[0], words[1], severity)
+            text = expected if isinstance(expected, str) else expected[row.Index]
+            way = remedy if isinstance(remedy, str) else remedy[row.Index]
+            self.add(row, column, text, way, severity)
 
     def sound(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The rows that have no error so far."""
@@ -124,10 +113,11 @@ def clean_returns(
         cells[column] = cells[column].str.strip()
     doubts = _Doubts(cells)
     measures = agreement.measures
-    cells = _resolve(cells, "measure", measures["title"].to_dict(), doubts)
-    cells = _resolve(cells, "area", {name: name for name in agreement.areas["area"]}, doubts)
-    cells = _resolve(cells, "flag", {name: name for name in FLAGS}, doubts, blank="final")
-    cells = _resolve(cells, "illustrative", {"yes": "yes", "no": "no"}, doubts, blank="no")
+    titles = {title: name for name, title in measures["title"].items()}
+    cells = _resolve(cells, "measure", measures.index, doubts, titles)
+    cells = _resolve(cells, "area", agreement.areas["area"], doubts)
+    cells = _resolve(cells, "flag", FLAGS, doubts, {"": "final"})
+    cells = _resolve(cells, "illustrative", ["yes", "no"], doubts, {"": "no"})
     cells = cells.assign(illustrative=cells["illustrative"] == "yes")
     cells = _read_periods(cells, measures["frequency"], doubts)
     cells = _read_received(cells, measures["frequency"], today or date.today(), doubts)
@@ -139,28 +129,25 @@ def clean_returns(
     observations = _without_duplicates(observations, doubts)
     observations = observations.assign(small=_small(observations, agreement))
     order = ["measure", "area", "period_end", "received", "file", "row"]
-    return (
-        observations.sort_values(order, ignore_index=True)[list(OBSERVATION_COLUMNS)],
-        doubts.findings,
-    )
+    observations = observations.sort_values(order, ignore_index=True)
+    return observations[list(OBSERVATION_COLUMNS)], doubts.findings
 
 
 def _resolve(
     cells: pd.DataFrame,
     column: str,
-    titles: Mapping[str, str],
+    names: Iterable[str],
     doubts: _Doubts,
-    blank: str | None = None,
+    other: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Replace each spelling by the register's: its name or title, in capitals or not."""
-    names = {title.casefold(): name for name, title in titles.items()}
-    names |= {name.casefold(): name for name in titles}
-    if blank is not None:
-        names[""] = blank
-    spellings = {text: names.get(text.casefold()) for text in cells[column].unique()}
+    """Replace each spelling, in capitals or not, by the register's; `other` may be titles."""
+    listed = list(names)
+    known = {text.casefold(): name for text, name in (other or {}).items()}
+    known |= {name.casefold(): name for name in listed}
+    spellings = {text: known.get(text.casefold()) for text in cells[column].unique()}
     unknown = [text for text, name in spellings.items() if name is None]
-    remedies = cells[column].map({text: did_you_mean(text, titles) for text in unknown})
-    doubts.add_all(cells[cells[column].isin(unknown)], column, one_of(titles), remedies)
+    remedies = cells[column].map({text: did_you_mean(text, listed) for text in unknown})
+    doubts.add_all(cells[cells[column].isin(unknown)], column, one_of(listed), remedies)
     cells = doubts.sound(cells)
     return cells.assign(**{column: cells[column].map(spellings).astype("str")})
 
@@ -180,11 +167,9 @@ def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) 
     broken = periods.map(lambda period: isinstance(period, str)).astype(bool)
     doubts.add_all(cells[broken], "period", periods, "Correct the period.")
     cells, periods = doubts.sound(cells), periods[~broken]
-    ends = pd.Series([period.end for period in periods], cells.index, dtype="datetime64[ns]")
-    return cells.assign(
-        period=pd.Series([period.label for period in periods], cells.index, dtype="str"),
-        period_end=ends,
-    )
+    ends = pd.to_datetime(periods.map(lambda period: period.end)).astype("datetime64[ns]")
+    labels = periods.map(lambda period: period.label).astype("str")
+    return cells.assign(period=labels, period_end=ends)
 
 
 def _period_or_expected(text: str, kind: Any) -> Period | str:
@@ -277,9 +262,8 @@ def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts)
     unit = _of_measure(observations, units)
     percent = unit == "percent"
     signed = unit.isin([*SIGNED_UNITS, OBSERVED_WORDS["rank"]])
-    value, numerator, denominator = (
-        observations[name] for name in ("value", "numerator", "denominator")
-    )
+    value = observations["value"]
+    numerator, denominator = observations["numerator"], observations["denominator"]
     # A value printed to d decimals may differ from its parts by half a unit of the last.
     texts = doubts.texts["value"].reindex(observations.index)
     decimals = texts.str.extract(r"\.([0-9]+)")[0].str.len().fillna(0).astype(float)
@@ -288,33 +272,18 @@ def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts)
     factors = factors.mask(units == OBSERVED_WORDS["rank"])
     rate = _of_measure(observations, factors) * numerator / denominator.where(denominator != 0)
     differs = (rate - value).abs() > 0.5 * 10.0**-decimals + 1e-9
+    differs &= observations["correction"] == ""
+    beyond = percent & ((value < 0) | (value > 100))
+    unpaired = numerator.notna() != denominator.notna()
+    ask, slip = "Ask the sender.", "Ask the sender; a factor of 100 is a common slip."
+    which = "Ask the sender which of the three is wrong."
     rules = [
-        (
-            percent & ((value < 0) | (value > 100)),
-            "value",
-            "0 to 100 for a percentage",
-            "Ask the sender; a factor of 100 is a common slip.",
-        ),
-        (~signed & ~percent & (value < 0), "value", "0 or more", "Ask the sender."),
-        (denominator <= 0, "denominator", "more than 0", "Ask the sender."),
-        (
-            numerator.notna() != denominator.notna(),
-            "numerator",
-            "numerator and denominator together",
-            "Give both or neither.",
-        ),
-        (
-            percent & (numerator > denominator),
-            "numerator",
-            "no more than the denominator",
-            "Ask the sender.",
-        ),
-        (
-            differs & (observations["correction"] == ""),
-            "value",
-            "numerator over denominator",
-            "Ask the sender which of the three is wrong.",
-        ),
+        (beyond, "value", "0 to 100 for a percentage", slip),
+        (~signed & ~percent & (value < 0), "value", "0 or more", ask),
+        (denominator <= 0, "denominator", "more than 0", ask),
+        (unpaired, "numerator", "numerator and denominator together", "Give both or neither."),
+        (percent & (numerator > denominator), "numerator", "no more than the denominator", ask),
+        (differs, "value", "numerator over denominator", which),
     ]
     for broken, column, expected, remedy in rules:
         doubts.add_all(observations[broken], column, expected, remedy)
@@ -342,13 +311,9 @@ def _check_scale(
     for power in (2, 3, 6, -2, -3, -6):
         size = f"{10**power:,} times" if power > 0 else f"a {10**-power:,}th of"
         off = ((magnitude - power).abs() < 0.15) & ~known.index.isin(fractions.index)
-        for row in known[off].itertuples():
-            doubts.add(
-                row,
-                "value",
-                f"about {usual[row.Index]:,.4g}: this is {size} the usual",
-                f"Ask whether {row.value / 10.0**power:,.10g} was meant.",
-            )
+        usually = usual.map(f"about {{:,.4g}}: this is {size} the usual".format)
+        likely = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
+        doubts.add_all(known[off], "value", usually, likely)
     return doubts.sound(observations)
 
 
@@ -356,17 +321,15 @@ def _fractions(observations: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFra
     """Percentages of 1 or so where more is usual: a spreadsheet shows 0.55 as 55%."""
     compared = measures["basis"].isin(["ratio_to_comparator", "gap_to_comparator"])
     usual = measures["target"].fillna(measures["baseline"]).astype(float)
-    usual = usual.where((measures["unit"] == "percent") & ~compared)
-    usual = _of_measure(observations, usual)
+    usual = _of_measure(observations, usual.where((measures["unit"] == "percent") & ~compared))
     few = (observations["value"] > 0) & (observations["value"] <= 1.5) & (usual >= 5)
     return observations[few & observations["denominator"].isna()]
 
 
 def _without_duplicates(observations: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """One row per key: twins that agree become one, twins that differ are all kept out."""
-    distinct = observations.drop_duplicates(
-        [*KEY, "value", "numerator", "denominator", "flag", "illustrative"]
-    )
+    figure = ["value", "numerator", "denominator", "flag", "illustrative"]
+    distinct = observations.drop_duplicates([*KEY, *figure])
     differing = distinct[distinct.duplicated(KEY, keep=False)]
     for _, twins in differing.groupby(KEY, sort=False):
         first, second, *_ = twins.itertuples()

@@ -111,15 +111,10 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
             "One cell holds the rows below it: look for a quotation mark left open.",
         )
     uneven = {n: row for n, row in enumerate(rows, start=1) if row and len(row) != len(header)}
+    expected = f"{len(header)} cells"
+    remedy = "Complete the row; text that holds a comma goes in quotation marks."
     findings += [
-        Finding(
-            "error",
-            name,
-            f"{len(header)} cells",
-            "Complete the row; text that holds a comma goes in quotation marks.",
-            row=number,
-            found=f"{len(row)} cells",
-        )
+        Finding("error", name, expected, remedy, row=number, found=f"{len(row)} cells")
         for number, row in uneven.items()
     ]
     even = [[] if number in uneven else row for number, row in enumerate(rows, start=1)]
@@ -131,17 +126,14 @@ def _csv_rows(text: str, delimiter: str, strict: bool = False) -> Iterator[list[
 
 
 def _decode(content: bytes, name: str) -> tuple[str, list[Finding]]:
-    for mark, encoding in (
-        (b"\xef\xbb\xbf", "utf-8-sig"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if content.startswith(mark):
-            return content.decode(encoding, errors="replace"), []
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    encodings = [encoding for mark, encoding in marks.items() if content.startswith(mark)]
     # Without a mark, text of two bytes a character has a zero in every other byte.
     for encoding, zeros in (("utf-16-le", content[1:200:2]), ("utf-16-be", content[0:200:2])):
         if len(zeros) > 4 and zeros.count(0) > 0.7 * len(zeros):
-            return content.decode(encoding, errors="replace"), []
+            encodings.append(encoding)
+    if encodings:
+        return content.decode(encodings[0], errors="replace"), []
     try:
         return content.decode("utf-8"), []
     except UnicodeDecodeError:
@@ -214,14 +206,12 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
 
 def _text(cell: object) -> str:
     """A workbook's cell as it would be typed: 55 and not 55.0, days as 2004-12-31."""
-    if isinstance(cell, str):
-        return cell
     if isinstance(cell, bool):
         return str(cell).upper()
-    if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == datetime.min.time() else cell.isoformat()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return str(int(cell))
+    if isinstance(cell, datetime) and cell.time() == datetime.min.time():
+        return cell.date().isoformat()
     return cell.isoformat() if isinstance(cell, date) else str(cell)
 
 

@@ -101,7 +101,6 @@ def write_template(
         for number, line in enumerate(lines):
             sheet.write_string(number, 0, line, None if number else title)
         _write_rows(book, sheet, rows)
-        _validate(sheet, rows)
         sheet.freeze_panes(_HEADER_ROW + 1, 2)
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
@@ -145,30 +144,27 @@ def _write_rows(
     for column, (heading, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(_HEADER_ROW, column, heading, head)
-        for number, text in enumerate(rows[heading], start=_HEADER_ROW + 1):
-            if heading in _TO_FILL:
-                sheet.write_blank(number, column, None, yellow)
-            else:
+        cells = zip(rows[heading], rows["Unit"], strict=True)
+        for number, (text, unit) in enumerate(cells, start=_HEADER_ROW + 1):
+            if heading not in _TO_FILL:
                 # As text, so that no cell can be taken for a formula or a date.
                 sheet.write_string(number, column, text, printed)
+                continue
+            sheet.write_blank(number, column, None, yellow)
+            if heading != "Note":
+                sheet.data_validation(number, column, number, column, _rule(heading, unit))
 
 
-def _validate(sheet: xlsxwriter.workbook.Worksheet, rows: pd.DataFrame) -> None:
-    """Let a spreadsheet warn of what cannot be; marks such as [x] must still pass."""
-    columns = list(TEMPLATE_COLUMNS)
-    for number, unit in enumerate(rows["Unit"], start=_HEADER_ROW + 1):
-        for heading in ("Value", "Numerator", "Denominator"):
-            column = columns.index(heading)
-            rule = {
-                "validate": "decimal",
-                "criteria": "between",
-                "minimum": -1e12,
-                "maximum": 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12,
-                "error_type": "warning",
-                "error_title": heading,
-                "error_message": f"Expected a number in {unit}, or [x] or [c].",
-            }
-            sheet.data_validation(number, column, number, column, rule)
-        column = columns.index("Flag")
-        rule = {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."}
-        sheet.data_validation(number, column, number, column, rule)
+def _rule(heading: str, unit: str) -> dict[str, object]:
+    """What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures."""
+    if heading == "Flag":
+        return {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."}
+    return {
+        "validate": "decimal",
+        "criteria": "between",
+        "minimum": -1e12,
+        "maximum": 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12,
+        "error_type": "warning",
+        "error_title": heading,
+        "error_message": f"Expected a number in {unit}, or [x] or [c].",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -83,23 +84,16 @@ def _wrong_sums(
 
 def _coverage(newest: pd.DataFrame) -> Iterator[Finding]:
     """Areas that sent a figure last time and not this time."""
-    for measure, series in newest.groupby("measure", sort=False):
+    for _, series in newest.groupby("measure", sort=False):
         ends = sorted(series["period_end"].unique())[-2:]
         areas = [set(series.loc[series["period_end"] == end, "area"]) for end in ends]
         gone = sorted(areas[0] - areas[-1])
         # One or two areas come and go; a body of them that shrinks has lost someone.
         if len(areas[0]) >= 3 and gone:
             row = series[series["period_end"] == ends[-1]].iloc[0]
-            yield Finding(
-                "warning",
-                row["file"],
-                f"a figure for {', '.join(gone)} too, as the period before",
-                "Ask who has not sent theirs.",
-                column="area",
-                found=f"{len(areas[-1])} areas",
-                measure=str(measure),
-                sheet=row["sheet"] or None,
-            )
+            expected = f"a figure for {', '.join(gone)} too, as the period before"
+            doubt = _warning(row, expected, "Ask who has not sent theirs.")
+            yield replace(doubt, row=None, column="area", found=f"{len(areas[-1])} areas")
 
 
 def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:

@@ -1,8 +1,11 @@
-"""Sources: where each raw file came from, in a sidecar beside it.
+"""Sources: where each raw file came from, and which of its figures are known to be wrong.
 
 ``police.csv`` has ``police.csv.toml``: who produced it, what it is, where it was found, on which
 terms, when it was published and received, and its checksum. ``psa check`` makes one for a new file
 and says what to complete. The day a file came in decides which reports may use it.
+
+A correction names one figure, what was done, why, who said so and when. Its ``expect`` is the
+figure as it stands; once the source has been mended the correction no longer fits and is refused.
 """
 
 from __future__ import annotations
@@ -15,8 +18,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from psa_analysis.files import RETURN_FOLDERS, checksum, write_bytes
-from psa_analysis.findings import Finding
+from psa_analysis.files import RETURN_FOLDERS, checksum, read_table, write_bytes
+from psa_analysis.findings import DataError, Finding, one_of
+from psa_analysis.periods import PeriodError, parse_period
+from psa_analysis.returns.cells import FLAGS, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +29,12 @@ if TYPE_CHECKING:
 
 ENDING = ".toml"
 _UNKNOWN = "not stated"
+
+CORRECTIONS = "raw/corrections.csv"
+_WHY = ["reason", "said_by", "said_on"]
+_KEY = ["measure", "area", "period", "received"]
+CORRECTION_COLUMNS = [*_KEY, "action", "value", "expect", *_WHY]
+ACTIONS = ("drop", "override", "scale", "flag")
 
 
 class Sidecar(BaseModel):
@@ -40,6 +51,9 @@ class Sidecar(BaseModel):
     checksum: str  # SHA-256 of the file as it came
     note: str = ""
     defaults: dict[str, str] = {}  # fields that the file does not give, such as its measure
+
+
+# Sidecars
 
 
 def raw_files(raw: Path) -> Iterator[Path]:
@@ -135,3 +149,93 @@ def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
     columns = ["file", *[name for name in Sidecar.model_fields if name != "defaults"]]
     rows = [{"file": name, **dict(sidecar)} for name, sidecar in sidecars.items()]
     return pd.DataFrame(rows, columns=columns)
+
+
+# Corrections
+
+
+def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read the corrections of an agreement; none if there is no such file."""
+    none = pd.DataFrame(columns=[*CORRECTION_COLUMNS, "row"])
+    if not (folder / CORRECTIONS).exists():
+        return none, []
+    try:
+        return read_table(folder / CORRECTIONS, CORRECTIONS, CORRECTION_COLUMNS).reset_index(), []
+    except DataError as error:
+        return none, error.findings
+
+
+def apply_corrections(
+    observations: pd.DataFrame, corrections: pd.DataFrame | None
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Apply each correction that fits its figure."""
+    observations = observations.assign(correction="")
+    findings: list[Finding] = []
+    dropped: list[object] = []
+    for _, row in () if corrections is None else corrections.iterrows():
+        try:
+            index = _index_of_figure(row, observations)
+            changes = _changes(row, observations.loc[index])
+        except DataError as error:
+            findings += error.findings
+            continue
+        if row["action"] == "drop":
+            dropped.append(index)
+        reason = f"{row['action']}: {row['reason']} ({row['said_by']}, {row['said_on']})"
+        for column, value in (changes | {"correction": reason}).items():
+            observations.loc[index, column] = value
+    return observations.drop(dropped), findings
+
+
+def _unfit(row: pd.Series, column: str, expected: str, remedy: str) -> DataError:
+    """A correction that does not fit, and the column that says why."""
+    place = (int(row["row"]), column, row[column], row["measure"])
+    return DataError([Finding("error", CORRECTIONS, expected, remedy, *place)])
+
+
+def _index_of_figure(row: pd.Series, observations: pd.DataFrame) -> object:
+    for column in _WHY:
+        if not row[column]:
+            raise _unfit(row, column, "why, who said so and when", "Complete the row.")
+    if row["action"] not in ACTIONS:
+        raise _unfit(row, "action", one_of(ACTIONS), "Correct the action.")
+    try:
+        period = parse_period(row["period"]).label
+    except PeriodError:
+        period = row["period"]
+    figures = observations[
+        (observations["measure"] == row["measure"])
+        & (observations["area"] == row["area"])
+        & (observations["period"] == period)
+    ]
+    figures = figures[figures["received"].dt.strftime("%Y-%m-%d") == row["received"]]
+    if len(figures) != 1:
+        expected = "exactly one figure of that measure, area, period and day"
+        raise _unfit(row, "measure", expected, f"There are {len(figures)}: correct the row.")
+    return figures.index[0]
+
+
+def _changes(row: pd.Series, figure: pd.Series) -> dict[str, object]:
+    """The columns of an observation that a correction changes, with what they become."""
+    expected = plain_number(row["expect"])
+    if expected is None:
+        raise _unfit(row, "expect", "the figure as it stands", "Give it.")
+    if pd.isna(figure["value"]) or abs(figure["value"] - expected) > 1e-9 * max(1, abs(expected)):
+        remedy = "The source seems to be mended: remove the correction."
+        raise _unfit(row, "expect", f"{figure['value']:.15g}, which now stands there", remedy)
+    if row["action"] == "drop":
+        return {}
+    parts: dict[str, object] = {"numerator": float("nan"), "denominator": float("nan")}
+    if row["action"] == "flag":
+        if row["value"] not in FLAGS:
+            raise _unfit(row, "value", one_of(FLAGS), "Correct the flag.")
+        # What is suppressed must not be left beside its mark.
+        hidden = parts | {"value": float("nan")} if row["value"] == "suppressed" else {}
+        return {"flag": row["value"]} | hidden
+    number = plain_number(row["value"])
+    if number is None:
+        raise _unfit(row, "value", "a number", "Correct the cell.")
+    if row["action"] == "scale":
+        return {"value": figure["value"] * number}
+    # The parts of a rate belong to the figure that they gave, not to its correction.
+    return parts | {"value": number}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
+_NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 
 #: Headings of our own template that only help whoever fills it in.
 HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
@@ -49,7 +50,7 @@ def load_returns(
     folder: Path, sidecars: Mapping[str, Sidecar], known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Read every return and published file of an agreement."""
-    tables = [pd.DataFrame(columns=[*ROW_COLUMNS, "file"], dtype=str).astype({"row": int})]
+    tables = [_NO_ROWS.assign(file="")]
     findings = [
         Finding("warning", f"raw/{part}", "a folder", "Add it, with the files in it.")
         for part in RETURN_FOLDERS[:1]  # the published figures are a help, the returns are needed
@@ -88,20 +89,10 @@ class _Sheet:
     header: dict[int, str] = field(default_factory=dict)  # headings by column
     findings: list[Finding] = field(default_factory=list)
 
-    def add(
-        self,
-        severity: Severity,
-        expected: str,
-        remedy: str,
-        row: int | None = None,
-        column: str | None = None,
-        found: str | None = None,
-    ) -> None:
-        """Note what is wrong or doubtful in the sheet."""
+    def add(self, severity: Severity, expected: str, remedy: str, **place: Any) -> None:
+        """Note what is wrong or doubtful; `place` is its row, its column and what was found."""
         sheet = self.grid.sheet or None
-        self.findings.append(
-            Finding(severity, self.file, expected, remedy, row, column, found, sheet=sheet)
-        )
+        self.findings.append(Finding(severity, self.file, expected, remedy, sheet=sheet, **place))
 
     @property
     def below(self) -> pd.DataFrame:
@@ -133,19 +124,16 @@ def lay_out(
             continue
         if unclear := _unclear(sheet, long):
             sheet.add("error", *unclear, row=row)
-            break
-        rows = _long(sheet, defaults) if long else _wide(sheet, names, defaults)
+            rows = _NO_ROWS
+        else:
+            rows = _long(sheet, defaults) if long else _wide(sheet, names, defaults)
         return rows.assign(sheet=grid.sheet)[ROW_COLUMNS], sheet.findings
-    else:
-        sheet = _Sheet(grid, name)
-        texts = (text for text in grid.cells.head(_TITLE_ROWS).to_numpy().ravel() if text)
-        sheet.add(
-            "error",
-            "a header row: measure, area, period and value, or periods across the top",
-            "Ask for the table on our template.",
-            found=next(texts, ""),
-        )
-    return pd.DataFrame(columns=ROW_COLUMNS), sheet.findings
+    sheet = _Sheet(grid, name)
+    texts = (text for text in grid.cells.head(_TITLE_ROWS).to_numpy().ravel() if text)
+    expected = "a header row: measure, area, period and value, or periods across the top"
+    remedy = "Ask for the table on our template."
+    sheet.add("error", expected, remedy, found=next(texts, ""))
+    return _NO_ROWS, sheet.findings
 
 
 # The header
@@ -244,15 +232,16 @@ def _name_unread_columns(sheet: _Sheet, periods: Iterable[int] = ()) -> None:
     for column, text in sheet.header.items():
         if column not in periods and plain_heading(text) not in {*FIELD_OF, *HELP, ""}:
             remedy = f"The column was not read. {did_you_mean(text, names)}"
-            letter = column_letter(column)
-            sheet.add("warning", "a heading that we know", remedy, sheet.row, letter, text)
+            place = {"row": sheet.row, "column": column_letter(column), "found": text}
+            sheet.add("warning", "a heading that we know", remedy, **place)
 
 
-def _name_missing_columns(sheet: _Sheet, names: Iterable[str]) -> None:
+def _without_columns(sheet: _Sheet, names: Iterable[str]) -> pd.DataFrame:
     for name in names:
         expected = f"a column headed {one_of(FIELDS[name])}"
         remedy = "Add the column, or name it in the file's sidecar."
-        sheet.add("error", expected, remedy, sheet.row, name)
+        sheet.add("error", expected, remedy, row=sheet.row, column=name)
+    return _NO_ROWS
 
 
 # The rows below it
@@ -269,11 +258,10 @@ def _long(sheet: _Sheet, defaults: Mapping[str, str]) -> pd.DataFrame:
     stray = below.index[(below[unheaded] != "").any(axis=1)]
     for number in stray:
         remedy = "A figure with a comma in it goes in quotation marks."
-        sheet.add("error", "nothing beyond the last heading", remedy, int(number))
+        sheet.add("error", "nothing beyond the last heading", remedy, row=int(number))
     missing = [name for name in ("measure", "period", "value") if name not in {*fields, *defaults}]
     if missing:
-        _name_missing_columns(sheet, missing)
-        return pd.DataFrame(columns=ROW_COLUMNS)
+        return _without_columns(sheet, missing)
     below = below.drop(index=stray)
     table = pd.DataFrame({name: below[column] for name, column in fields.items()})
     table = table.assign(row=below.index, column=column_letter(fields["value"]))
@@ -281,8 +269,8 @@ def _long(sheet: _Sheet, defaults: Mapping[str, str]) -> pd.DataFrame:
     totals = table["area"].str.strip().str.fullmatch(_TOTAL.pattern, case=False)
     table = _without_totals(sheet, table, totals, ["measure", "period"])
     # A row that gives no figure, measure or period is a line of words below the table.
-    told = table[["value", "period", "numerator", "denominator"]] != ""
-    return table[told.any(axis=1)]
+    cells = table[["value", "period", "numerator", "denominator"]]
+    return table[(cells != "").any(axis=1)]
 
 
 def _wide(
@@ -293,17 +281,17 @@ def _wide(
     labels = {name: at for name, at in sheet.fields.items() if name not in ("period", "value")}
     _name_unread_columns(sheet, periods)
     for column in [column for column in sheet.header if column not in periods]:
-        texts = set(below[column].str.strip().str.casefold())
+        cells = set(below[column].str.strip().str.casefold())
         for name in ("measure", "area"):
-            if name not in labels and texts & names[name]:
+            if name not in labels and cells & names[name]:
                 labels[name] = column
     if "measure" not in {*labels, *defaults}:
         if sheet.grid.sheet.casefold() not in names["measure"]:
-            _name_missing_columns(sheet, ["measure"])
-            return pd.DataFrame(columns=ROW_COLUMNS)
+            return _without_columns(sheet, ["measure"])
         defaults = {**defaults, "measure": sheet.grid.sheet}
     below = _until_second_header(sheet, below, labels.values())
-    table = pd.DataFrame({name: below[column].str.strip() for name, column in labels.items()})
+    texts = {name: below[column].str.strip() for name, column in labels.items()}
+    table = pd.DataFrame(texts, index=below.index)
     # What a row is called: its area, or its measure, or what stands first in it.
     title = below.iloc[:, 0].str.strip()
     for name in [name for name in ("measure", "area") if name in labels]:
@@ -326,20 +314,16 @@ def _until_second_header(
 ) -> pd.DataFrame:
     """The rows above a second header; what follows it is named and not read."""
     headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
-    again = pd.Series(False, below.index)
-    for column in columns:
-        # Each different text once: a long table repeats its names.
-        same = [text for text in below[column].unique() if text.strip().casefold() in headings]
-        again |= below[column].isin(same)
-    if not again.any():
+    texts = below[list(columns)].map(lambda text: text.strip().casefold())
+    again = below.index[texts.isin(headings).any(axis=1)]
+    if again.empty:
         return below
-    row = int(again.idxmax())
     remedy = (
         "Another header stands here, and nothing from it on was read: put the second table "
         "on a sheet of its own."
     )
-    sheet.add("error", "one table to a sheet", remedy, row)
-    return below.loc[: row - 1]
+    sheet.add("error", "one table to a sheet", remedy, row=int(again[0]))
+    return below.loc[: again[0] - 1]
 
 
 def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataFrame:
@@ -354,17 +338,18 @@ def _without_totals(
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
     totals = totals.astype(bool)
-    for _, total in table[totals].iterrows():
-        parts = table.loc[~totals & (table[key] == total[key]).all(axis=1), "value"]
-        if not _adds_up(total["value"], list(parts)):
+    if not totals.any():
+        return table
+    parts_of = table[~totals].groupby(key)["value"].agg(list).to_dict()
+    for total in table[totals].itertuples():
+        parts = parts_of.get(tuple(getattr(total, name) for name in key), [])
+        if not _adds_up(total.value, parts):
             added = sum(read_cell(part).value or 0 for part in parts)
-            sheet.add(
-                "warning",
-                f"the sum of the rows above, {added:,.10g}",
-                "The total is not loaded; ask the sender whether it or one of the rows is wrong.",
-                int(total["row"]),
-                found=total["value"],
+            expected = f"the sum of the rows above, {added:,.10g}"
+            remedy = (
+                "The total is not loaded; ask the sender whether it or one of the rows is wrong."
             )
+            sheet.add("warning", expected, remedy, row=int(total.row), found=total.value)
     return table[~totals]
 
 
