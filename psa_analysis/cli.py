@@ -269,7 +269,7 @@ def due(period: str, data: Path) -> None:
     Exits with 1 if a return is missing.
     """
     report = _report(period, data)
-    table = partners.due(report)
+    table = partners.due(report.agreement, report.known, report.assessment)
     missing = table[~table["returned"]]
     names = report.agreement.settings.partners
     for partner, rows in missing.groupby("partner", sort=False):
@@ -298,7 +298,15 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
-    rows = partners.write_template(report, partner, path)
+    rows = partners.write_template(
+        path,
+        partner,
+        report.agreement,
+        report.known,
+        report.assessment,
+        report.period,
+        report.cut_off,
+    )
     click.echo(f"{path}: {words.counted(len(rows), 'figure')} to fill in")
 
 

@@ -28,10 +28,10 @@ from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import AUDIENCES, Report
-from psa_analysis.returns.cleaning import as_of, check_series, clean_returns
-from psa_analysis.returns.corrections import load_corrections
+from psa_analysis.returns.cleaning import as_of, clean_returns
 from psa_analysis.returns.progress import load_progress
-from psa_analysis.returns.sources import as_table, read_sidecars
+from psa_analysis.returns.series import check_series
+from psa_analysis.returns.sources import as_table, load_corrections, read_sidecars
 from psa_analysis.returns.table import load_returns
 from psa_analysis.words import day_text
 

@@ -15,7 +15,7 @@ from psa_analysis.cli import main
 from psa_analysis.files import checksum
 from psa_analysis.periods import Kind, Period, period_containing, quarter
 from psa_analysis.register.agreement import Agreement, with_parsed
-from psa_analysis.returns.headings import FIELDS
+from psa_analysis.returns.grids import FIELDS
 
 AREA = "Leicestershire"
 

@@ -16,8 +16,14 @@ from builders import psa
 from psa_analysis.pipeline import load_observations, open_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.corrections import COLUMNS, load_corrections
-from psa_analysis.returns.sources import Sidecar, make_sidecars, read_sidecars, write_sidecar
+from psa_analysis.returns.sources import (
+    CORRECTION_COLUMNS,
+    Sidecar,
+    load_corrections,
+    make_sidecars,
+    read_sidecars,
+    write_sidecar,
+)
 from psa_analysis.show.explain import cells_used, explanation
 
 TEN = [
@@ -275,7 +281,10 @@ def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
             "said_by": "a police analyst",
             "said_on": "2005-02-03",
         } | changes
-        lines = [",".join(COLUMNS), ",".join(row[column] for column in COLUMNS)]
+        lines = [
+            ",".join(CORRECTION_COLUMNS),
+            ",".join(row[column] for column in CORRECTION_COLUMNS),
+        ]
         (council / "raw" / "corrections.csv").write_text("\n".join(lines) + "\n")
         observations, findings = load_observations(load_agreement(council))
         key = (observations["measure"] == "N13") & (observations["period"] == "2004-05 Q3")

