@@ -12,18 +12,26 @@ import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.backtest import reference
-from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.packs.workbook import workbook_name
 from psa_analysis.report import Report
 from psa_analysis.show.changes import changes_words
 from psa_analysis.show.grant import grant_words
 from psa_analysis.show.opening import banner
-from psa_analysis.show.overview import state_counts
+from psa_analysis.show.overview import latest_text, state_counts
 from psa_analysis.show.quality import late_table
 from psa_analysis.show.reliability import reliability_words
-from psa_analysis.show.tables import Html, states_shown, table, templates, titled
-from psa_analysis.words import NOT_STATED, counted, day_text, figure_text, listed
+from psa_analysis.show.tables import (
+    Column,
+    Html,
+    figure,
+    number,
+    rows_table,
+    state_cell,
+    templates,
+    title_text,
+)
+from psa_analysis.words import NOT_STATED, counted, day_text, listed
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")
@@ -90,29 +98,19 @@ def _exceptions_table(report: Report) -> Html:
     late = rows["expected_period"].map("the return for {} had not come in".format)
     why = rows["reason"].where(rows["state"].isin(EXCEPTIONS), "")
     why = why.where(~rows["late"], why + why.map(lambda text: "; " if text else "") + late)
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": titled(rows),
-            "State": states_shown(rows),
-            "Latest": [
-                "[c]" if flag == WITHHELD else figure_text(value, unit)
-                for value, unit, flag in zip(
-                    rows["latest"], rows["unit"], rows["latest_flag"], strict=True
-                )
-            ],
-            "Of period": rows["latest_period"],
-            "Planned by then": [*map(figure_text, rows["planned"], rows["unit"])],
-            "Target": [*map(figure_text, rows["target"], rows["unit"])],
-            "Due": rows["due"],
-            "Why": why,
-        }
-    )
-    return table(
-        frame,
-        f"Off track, missed, without data or late, {report.period}",
-        numeric=["Latest", "Planned by then", "Target"],
-    )
+    columns = [
+        Column("Measure"),
+        Column("What is measured", title_text),
+        Column("State", state_cell),
+        number("Latest", latest_text),
+        Column("Of period", "latest_period"),
+        figure("Planned by then", "planned"),
+        figure("Target"),
+        Column("Due"),
+        Column("Why"),
+    ]
+    caption = f"Off track, missed, without data or late, {report.period}"
+    return rows_table(rows.assign(why=why), columns, caption)
 
 
 def _sure_words(report: Report) -> list[str]:
