@@ -1,7 +1,6 @@
 """The public names, each written once; a module is imported when one of its names is used."""
 
 from .analysis.backtest import backtest_agreement, brier, coverage, reference, reliability
-from .analysis.comparison import changes
 from .analysis.control import ControlRules, Rebase, xmr
 from .analysis.explain import cells_used
 from .analysis.families import family_outlook, funnel, standings
@@ -10,7 +9,6 @@ from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
 from .show.agreement import differences_table, not_stated_table, notes, targets_table
-from .show.changes import changes_table, changes_words
 from .show.commitments import (
     closing_account,
     commitment_counts,
@@ -23,6 +21,7 @@ from .show.commitments import (
     moved_table,
     unjudged_table,
 )
+from .show.comparison import changes, changes_table, changes_words
 from .show.control import control_chart, control_table, control_words
 from .show.effectiveness import (
     basket_contributions_chart,

@@ -97,11 +97,11 @@ def check(data: Path | None) -> None:
 
     Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
     """
-    from psa_analysis.analysis.revisions import findings_by_partner
     from psa_analysis.findings import Finding, errors
     from psa_analysis.packs.workbook import save_processed
     from psa_analysis.pipeline import load_observations
     from psa_analysis.returns.sources import make_sidecars
+    from psa_analysis.show.quality import findings_by_partner
     from psa_analysis.words import counted
 
     agreement = _agreement(data)
@@ -211,11 +211,11 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    from psa_analysis.analysis.comparison import changes, pack_of, read_pack
+    from psa_analysis.analysis.comparison import changes, read_pack
     from psa_analysis.files import csv_text
     from psa_analysis.periods import parse_reporting_period
     from psa_analysis.pipeline import report_at
-    from psa_analysis.show.changes import change_text
+    from psa_analysis.show.comparison import change_text, pack_of
     from psa_analysis.words import counted
 
     report, packs = None, []
@@ -244,7 +244,8 @@ def diff(before: str, after: str, data: Path | None, as_csv: bool) -> None:
     for text, pack in zip((before, after), packs, strict=True):
         if pack.figures is None:
             click.echo(
-                f"Grants, revisions and commitments are not compared: {text} has no workbook"
+                "Grants, revisions and commitments are not compared: "
+                f"a pack such as {text} keeps its assessment alone"
             )
     click.echo(f"{counted(len(table), 'change')} from {packs[0].period} to {packs[1].period}")
     sys.exit(_warn_of_errors(report) if report else 0)

@@ -34,7 +34,7 @@ from psa_analysis.packs.reuse import theme_asked_for
 from psa_analysis.periods import parse_reporting_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, open_report, quarters_between
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.show.changes import changes_words
+from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words
 
 PARAMETERS = 'period = "2004-05 Q3"\ndata = "data"\naudience = "internal"'
@@ -257,7 +257,7 @@ def test_what_the_front_page_and_the_overview_ask_is_worked_out_once(
         raise AssertionError("worked out again")
 
     monkeypatch.setattr("psa_analysis.analysis.grant.simulate", again)
-    monkeypatch.setattr("psa_analysis.show.changes.changes", again)
+    monkeypatch.setattr("psa_analysis.analysis.comparison.changes", again)
     assert "of the pot" in grant_words(sent).html
     assert "2004-05 Q2" in changes_words(sent).html
 

@@ -32,7 +32,7 @@ from psa_analysis.packs.workbook import (
 from psa_analysis.pipeline import kept_report, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.show.changes import changes_words
+from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.front import front_page
 from psa_analysis.show.grant import grant_words
 

@@ -17,13 +17,13 @@ from psa_analysis.analysis.assessment import COLUMNS, STATES
 from psa_analysis.analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
 from psa_analysis.analysis.grant import GRANT_COLUMNS, grants
 from psa_analysis.analysis.readings import READING_COLUMNS
-from psa_analysis.analysis.revisions import findings_by_partner
 from psa_analysis.files import FORMULA_STARTS, csv_text, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
 from psa_analysis.show.opening import banner
+from psa_analysis.show.quality import findings_by_partner
 from psa_analysis.words import decimals
 
 #: What each sheet holds, in order.
@@ -248,7 +248,7 @@ def assessment_parquet(report: Report) -> bytes:
 
 def workbook_name(report: Report) -> str:
     """File name of the workbook in a pack."""
-    return f"{report.period.slug}.xlsx"
+    return report.workbook_name
 
 
 def write_workbook(report: Report, path: Path) -> None:
@@ -469,8 +469,5 @@ def save_processed(
     folder = agreement.folder / "processed"
     folder.mkdir(exist_ok=True)
     write_bytes(folder / "observations.parquet", observations.to_parquet(index=False))
-    # Here, since the module that sorts findings by partner also reads reports.
-    from psa_analysis.analysis.revisions import findings_by_partner
-
     table = findings_by_partner(findings, agreement)
     write_bytes(folder / "findings.csv", csv_text(table).encode())

@@ -13,9 +13,8 @@ import pandas as pd
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.backtest import reference
 from psa_analysis.findings import errors
-from psa_analysis.packs.workbook import workbook_name
 from psa_analysis.report import Report
-from psa_analysis.show.changes import changes_words
+from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words
 from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import latest_text, state_counts
@@ -53,7 +52,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str,
         .render(
             title=title,
             banner=banner(report).html,
-            book=workbook_name(report),
+            book=report.workbook_name,
             failed=[page for page in pages if page.status != "done"],
             pages=pages,
             attention=[_attention_words(report), _exceptions_table(report).html],

@@ -1,14 +1,33 @@
-"""Changes: what this report says otherwise than the one before."""
+"""What this report says otherwise than the one before."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from psa_analysis.analysis.comparison import changes
+from psa_analysis.analysis import comparison
+from psa_analysis.analysis.comparison import Pack
 from psa_analysis.analysis.grant import grants
 from psa_analysis.report import Report, assessment_row, memoised
 from psa_analysis.show.tables import Html, sentence, table
 from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
+
+
+@memoised
+def changes(earlier: Report, later: Report) -> pd.DataFrame:
+    """What the later of two reports says differently, and why."""
+    return comparison.changes(pack_of(earlier), pack_of(later))
+
+
+def pack_of(report: Report) -> Pack:
+    """What the pack of a report says."""
+    return Pack(
+        report.period,
+        report.agreement.settings.agreement.area,
+        report.assessment,
+        report.readings[["measure", "area", "period", "observed", "flag"]],
+        grants(report)[["measure", "pot_share", "least", "most"]],
+        report.commitments[["commitment", "promise", "state", "reason"]],
+    )
 
 
 def changes_table(report: Report) -> Html:
@@ -16,7 +35,7 @@ def changes_table(report: Report) -> Html:
     before = report.before
     if before is None:
         return sentence(_no_report_before(report))
-    rows = _since(before, report)
+    rows = changes(before, report)
     rows = rows[rows["measure"].isin(report.assessment["measure"]) & (rows["area"] == "")]
     made = []
     for measure, own in rows.groupby("measure", sort=False):
@@ -43,11 +62,6 @@ def changes_table(report: Report) -> Html:
     return table(frame.replace("", "–"), f"What has changed since {before.period}", numeric=numeric)
 
 
-@memoised
-def _since(before: Report, report: Report) -> pd.DataFrame:
-    return changes(before, report)
-
-
 def _chance_moved(by: pd.DataFrame) -> bool:
     if "chance" not in by.index:
         return False
@@ -67,7 +81,7 @@ def changes_words(report: Report) -> Html:
     before = report.before
     if before is None:
         return sentence(_no_report_before(report))
-    rows = _since(before, report)
+    rows = changes(before, report)
     ours = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]
     states = ours[ours["what"] == "state"]
     said = []
