@@ -44,11 +44,10 @@ from .show.grant import (
     partners_table,
     payments_table,
 )
-from .show.interactive import measure, outturn_sliders
 from .show.links import links_chart, links_table
-from .show.measures import commentary_words, measure_words
+from .show.measures import commentary_words, measure, measure_words
 from .show.opening import banner, key
-from .show.outturns import outturn_table
+from .show.outturns import outturn_sliders, outturn_table
 from .show.overview import (
     chance_chart,
     forecast_table,

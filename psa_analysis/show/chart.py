@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 
 
+#: A line of a path or a limit.
+DASHED = (0, (5, 3))
+
 #: Colour and marker of a state: at most four colours, and a shape for each.
 STATE_MARKS = {
     "achieved": (BLUE, "P"),
@@ -125,11 +128,16 @@ def as_svg(figure: Figure) -> str:
     return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
 
+def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
+    """Words in the middle of a picture, at a share of its height."""
+    axes.text(0.5, height, text, transform=axes.transAxes, ha="center", **style)
+
+
 def only_words(text: str) -> Chart:
     """Instead of a picture of nothing."""
     with new_figure(8, 1) as (drawing, axes):
         axes.set_axis_off()
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+        note(axes, text, va="center")
         svg = as_svg(drawing)
     return Chart(svg, text, pd.DataFrame())
 

@@ -20,16 +20,7 @@ from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import latest_text, state_counts
 from psa_analysis.show.quality import late_table
 from psa_analysis.show.reliability import reliability_words
-from psa_analysis.show.tables import (
-    Column,
-    Html,
-    figure,
-    number,
-    rows_table,
-    state_cell,
-    templates,
-    title_text,
-)
+from psa_analysis.show.tables import Column, Html, rows_table, state_cell, templates, title_text
 from psa_analysis.words import NOT_STATED, counted, day_text, listed
 
 #: States that someone has to act on, the worst first.
@@ -101,10 +92,10 @@ def _exceptions_table(report: Report) -> Html:
         Column("Measure"),
         Column("What is measured", title_text),
         Column("State", state_cell),
-        number("Latest", latest_text),
+        Column.number("Latest", latest_text),
         Column("Of period", "latest_period"),
-        figure("Planned by then", "planned"),
-        figure("Target"),
+        Column.figure("Planned by then", "planned"),
+        Column.figure("Target"),
         Column("Due"),
         Column("Why"),
     ]

@@ -10,22 +10,17 @@ import pandas as pd
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.chart import GREY, STATE_MARKS, Chart, as_svg, new_figure
+from psa_analysis.show.chart import DASHED, GREY, STATE_MARKS, Chart, as_svg, new_figure
 from psa_analysis.show.tables import (
     MARKS,
     Column,
     Html,
-    between,
     columns_frame,
-    figure,
-    number,
     rows_table,
     state_cell,
     title_text,
 )
 from psa_analysis.words import NOT_STATED, chance_text, figure_text
-
-DASHED = (0, (5, 3))
 
 
 def overview_table(report: Report, theme: str | None = None) -> Html:
@@ -35,12 +30,12 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
         Column("Measure"),
         Column("What is measured", _title),
         _stated_figure("Baseline"),
-        number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
+        Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
         Column("Of period", "latest_period"),
-        figure("Planned by then", "planned"),
+        Column.figure("Planned by then", "planned"),
         _stated_figure("Target"),
         Column("Due"),
-        _chance("Chance of the target", "chance_target"),
+        Column.chance("Chance of the target", "chance_target"),
         Column("State", state_cell),
         Column("Since last reading", "direction"),
         Column("On the year", "direction_on_year"),
@@ -63,11 +58,7 @@ def _stated_figure(heading: str) -> Column:
             return NOT_STATED
         return figure_text(row[name], row["unit"]) + MARKS.get(status, "")
 
-    return number(heading, cell)
-
-
-def _chance(heading: str, name: str) -> Column:
-    return number(heading, lambda row: chance_text(row[name]))
+    return Column.number(heading, cell)
 
 
 def latest_text(row: pd.Series) -> str:
@@ -82,7 +73,7 @@ def state_counts(report: Report) -> Html:
     themes = report.agreement.settings.themes
     counts = counts.reindex(index=list(themes), fill_value=0)
     states = [state for state in STATES if state in counts]
-    columns = [Column("Theme"), *(number(state, state) for state in states)]
+    columns = [Column("Theme"), *(Column.number(state, state) for state in states)]
     rows = counts.assign(theme=[*themes.values()])
     return rows_table(rows, columns, f"Measures by theme and state, {report.period}")
 
@@ -99,12 +90,12 @@ def forecast_table(report: Report, theme: str | None = None) -> Html:
         Column("Measure"),
         Column("What is measured", "title"),
         Column("Due"),
-        figure("Target"),
-        figure("Middle of the forecast", "forecast"),
-        between("Eight in ten chances", "low_80", "high_80"),
-        _chance("Chance of the target", "chance_target"),
-        _chance("Chance of the trigger", "chance_trigger"),
-        number("Readings"),
+        Column.figure("Target"),
+        Column.figure("Middle of the forecast", "forecast"),
+        Column.between("Eight in ten chances", "low_80", "high_80"),
+        Column.chance("Chance of the target", "chance_target"),
+        Column.chance("Chance of the trigger", "chance_trigger"),
+        Column.number("Readings"),
         Column("Note"),
     ]
     return rows_table(rows, columns, f"How likely each target is to be met, {report.period}")
@@ -192,6 +183,6 @@ def _dots_chart(
         Column("Measure"),
         Column("What is measured", "title"),
         Column("State"),
-        number(heading, lambda row: share_text(row[share])),
+        Column.number(heading, lambda row: share_text(row[share])),
     ]
     return Chart(svg, f"{description}. {by_state}.", data, columns_frame(data, columns))

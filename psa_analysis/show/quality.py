@@ -15,7 +15,7 @@ from psa_analysis.periods import period_containing
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.partners import due
-from psa_analysis.show.tables import Column, Html, figure, number, rows_table
+from psa_analysis.show.tables import Column, Html, rows_table
 from psa_analysis.words import day_text
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def returns_table(report: Report) -> Html:
     """What had come in by the cut-off, file by file."""
     columns = [
         Column("File"),
-        number("Figures", lambda row: f"{row['figures']:,}"),
-        number("Measures"),
+        Column.number("Figures", lambda row: f"{row['figures']:,}"),
+        Column.number("Measures"),
         Column("Newest period"),
         Column("Last received", lambda row: day_text(row["received"])),
         Column("Kind", lambda row: "illustrative" if row["illustrative"] else "published"),
@@ -114,7 +114,7 @@ def corrections_table(report: Report) -> Html:
     """The corrections that figures of this report rest on."""
     columns = [
         *[Column("Measure"), Column("Area"), Column("Period")],
-        number("Figure used", "value"),
+        Column.number("Figure used", "value"),
         *[Column("Correction"), Column("File")],
     ]
     rows = report.known[report.known["correction"] != ""]
@@ -128,10 +128,10 @@ def revisions_table(report: Report) -> Html:
     columns = [
         Column("Measure"),
         Column("Period"),
-        number("Figure before", lambda row: f"{row['before']:,.10g}"),
-        number("Figure now", lambda row: f"{row['now']:,.10g}"),
-        figure("Reading before"),
-        figure("Reading now"),
+        Column.number("Figure before", lambda row: f"{row['before']:,.10g}"),
+        Column.number("Figure now", lambda row: f"{row['now']:,.10g}"),
+        Column.figure("Reading before"),
+        Column.figure("Reading now"),
     ]
     return rows_table(rows, columns, "Revised since the last report")
 

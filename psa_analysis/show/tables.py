@@ -8,8 +8,8 @@ A table is rows (any frame) and columns (how each is headed and how a cell reads
     columns = [
         Column("Measure"),  # the column "measure" as it stands
         Column("What is measured", "title"),
-        figure("Target"),  # the column "target", in the unit of its row
-        number("Chance", lambda row: chance_text(row["chance_target"])),
+        Column.figure("Target"),  # the column "target", in the unit of its row
+        Column.number("Readings", lambda row: f"{row['readings']:,}"),
     ]
     rows_table(report.assessment, columns, "Every measure", folded=True)
 """
@@ -28,7 +28,7 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.findings import visible
-from psa_analysis.words import NOT_STATED, STATE_SIGNS, figure_text
+from psa_analysis.words import NOT_STATED, STATE_SIGNS, chance_text, figure_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -94,27 +94,36 @@ class Column:
     cell: str | Callable[[pd.Series], object] = ""
     numeric: bool = False
 
+    @classmethod
+    def number(cls, heading: str, cell: str | Callable[[pd.Series], object] = "") -> Column:
+        """A column of numbers."""
+        return cls(heading, cell, numeric=True)
+
+    @classmethod
+    def figure(cls, heading: str, name: str = "") -> Column:
+        """A column of figures, each with the decimals and the sign of the unit of its row."""
+        name = name or _column_of(heading)
+        return cls.number(heading, lambda row: figure_text(row[name], row["unit"]))
+
+    @classmethod
+    def between(cls, heading: str, low: str, high: str) -> Column:
+        """A column of ranges from one figure to another."""
+        return cls.number(heading, lambda row: between_text(row[low], row[high], row["unit"]))
+
+    @classmethod
+    def chance(cls, heading: str, name: str) -> Column:
+        """A column of chances."""
+        return cls.number(heading, lambda row: chance_text(row[name]))
+
     def cells(self, rows: pd.DataFrame) -> list[object]:
         """What each row shows in this column."""
         if callable(self.cell):
             return [self.cell(row) for _, row in rows.iterrows()]
-        return rows[self.cell or self.heading.lower().replace(" ", "_")].tolist()
+        return rows[self.cell or _column_of(self.heading)].tolist()
 
 
-def number(heading: str, cell: str | Callable[[pd.Series], object] = "") -> Column:
-    """A column of numbers."""
-    return Column(heading, cell, numeric=True)
-
-
-def figure(heading: str, name: str = "", unit: str = "unit") -> Column:
-    """A column of figures, each with the decimals and the sign of the unit of its row."""
-    name = name or heading.lower().replace(" ", "_")
-    return number(heading, lambda row: figure_text(row[name], row[unit]))
-
-
-def between(heading: str, low: str, high: str) -> Column:
-    """A column of ranges from one figure to another; a dash where there is none."""
-    return number(heading, lambda row: between_text(row[low], row[high], row["unit"]))
+def _column_of(heading: str) -> str:
+    return heading.lower().replace(" ", "_")
 
 
 def between_text(low: float, high: float, unit: str) -> str:
