@@ -8,7 +8,14 @@ from .analysis.parts import decompose, hotspots, what_if
 from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
-from .show.agreement import differences_table, not_stated_table, notes, targets_table
+from .show.agreement import (
+    differences_table,
+    links_chart,
+    links_table,
+    not_stated_table,
+    notes,
+    targets_table,
+)
 from .show.commitments import (
     closing_account,
     commitment_counts,
@@ -44,7 +51,6 @@ from .show.grant import (
     partners_table,
     payments_table,
 )
-from .show.links import links_chart, links_table
 from .show.measures import commentary_words, measure, measure_words
 from .show.opening import banner, key
 from .show.outturns import outturn_sliders, outturn_table
