@@ -276,7 +276,7 @@ def _change_since(row: pd.Series, before: pd.Series | None) -> str:
     if row["state"] != before["state"]:
         changes.append(f"it has gone from {before['state']} to {row['state']}")
     now, then = row["chance_target"], before["chance_target"]
-    if abs(now - then) >= CHANCE_MOVED:
+    if pd.notna(now) and pd.notna(then) and abs(now - then) >= CHANCE_MOVED:
         way = "risen" if now > then else "fallen"
         changes.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
     latest, latest_then = (figure_text(one["latest"], str(row["unit"])) for one in (row, before))

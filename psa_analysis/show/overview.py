@@ -25,6 +25,7 @@ from psa_analysis.words import NOT_STATED, chance_text, figure_text
 
 def overview_table(report: Report, theme: str | None = None) -> Html:
     """Every measure of the agreement, or of one theme: where it stands and what is asked."""
+    rows = of_theme(report, theme)
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     columns = [
         Column("Measure"),
@@ -40,8 +41,7 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
         Column("Since last reading", "direction"),
         Column("On the year", "direction_on_year"),
     ]
-    caption = f"Every measure of {where}, {report.period}"
-    return rows_table(of_theme(report, theme), columns, caption)
+    return rows_table(rows, columns, f"Every measure of {where}, {report.period}")
 
 
 def _title(row: pd.Series) -> str:
