@@ -97,17 +97,16 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
         of_measure = figures[figures["measure"] == name]
         if name in before.index and name in after.index:
             rows += _of_measure(before.loc[name], after.loc[name], of_measure, earlier, later)
-        elif name in after.index:
-            title, why = after.at[name, "title"], "the earlier one did not have it"
-            rows.append({"measure": name, "title": title, "after": title, "why": why})
         else:
-            title, why = before.at[name, "title"], "the later pack does not follow it"
-            rows.append({"measure": name, "title": title, "before": title, "why": why})
+            gone = name in before.index
+            title = before.at[name, "title"] if gone else after.at[name, "title"]
+            why = "the later pack does not follow it" if gone else "the earlier one did not have it"
+            row = {"measure": name, "title": title, "what": "measure", "why": why}
+            rows.append(row | {"before" if gone else "after": title})
         rows += of_measure.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
     rows += _commitments(earlier, later)
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS)).astype(object)
-    table["what"] = table["what"].fillna("measure")
     values = ["before", "after"]
     table[values] = table[values].where(table[values].notna(), None)
     words = table.columns.difference(values)
@@ -282,25 +281,25 @@ def _figures(earlier: Pack, later: Pack) -> pd.DataFrame:
     until = min(earlier.period.end, later.period.end)
     in_time = both["period"].map(lambda period: parse_period(period).end <= until).astype(bool)
     both = both.assign(comparable=own & revised)[revised | (own & ~is_latest & in_time)]
-    rows = [
-        {
+    rows = []
+    for row in both.itertuples():
+        before, after = row.observed_before, row.observed_after
+        change = {
             "measure": row.measure,
-            "title": measures["title"].get(row.measure, ""),
             "what": "figure",
             "area": row.area,
             "period_before": row.period,
             "period_after": row.period,
-            "before": row.observed_before,
-            "after": row.observed_after,
-            "direction": _way(row.observed_before, row.observed_after, polarity)
-            if row.comparable and measures.at[row.measure, "basis"] not in _OTHER_WAY
-            else "",
-            "why": f"{row.period} {_figure_why(row.observed_before, row.observed_after)}",
+            "before": before,
+            "after": after,
+            "why": f"{row.period} {_figure_why(before, after)}",
         }
-        for row, polarity in zip(
-            both.itertuples(), both["measure"].map(measures["polarity"]), strict=True
-        )
-    ]
+        if row.measure in measures.index:
+            measure = measures.loc[row.measure]
+            change["title"] = measure["title"]
+            if row.comparable and measure["basis"] not in _OTHER_WAY:
+                change["direction"] = _way(before, after, measure["polarity"])
+        rows.append(change)
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
 
 

@@ -45,24 +45,12 @@ STATE_MARKS = {
 
 @dataclass(frozen=True, repr=False)
 class Chart:
-    """A picture with its alternative text and its data.
+    """A picture with its alternative text and its data."""
 
-    Attributes
-    ----------
-    svg : str
-        The picture; text in it stays text.
-    alt : str
-        What it shows, in words, from the same numbers.
-    data : pandas.DataFrame
-        The numbers drawn.
-    shown : pandas.DataFrame, optional
-        The same as a reader expects them, rounded and with headings in words: what the page's
-        table under the chart shows. Without it the table is made of `data`.
-    """
-
-    svg: str
-    alt: str
-    data: pd.DataFrame
+    svg: str  # text in it stays text
+    alt: str  # what it shows, in words, from the same numbers
+    data: pd.DataFrame  # the numbers drawn
+    #: The same as a reader expects them, for the table under the picture; by default made of data.
     shown: pd.DataFrame | None = None
 
     def __repr__(self) -> str:

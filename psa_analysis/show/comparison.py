@@ -34,43 +34,45 @@ def changes_table(report: Report) -> Html:
     """Measure by measure, what has changed since the quarter before, and why."""
     before = report.before
     if before is None:
-        return sentence(_no_report_before(report))
+        return _no_report_before(report)
     rows = changes(before, report)
     rows = rows[rows["measure"].isin(report.assessment["measure"]) & (rows["area"] == "")]
-    made = []
-    for measure, own in rows.groupby("measure", sort=False):
-        by = own.set_index("what")
-        moved = by.index.difference(["forecast", "chance", "grant at least", "grant at most"])
-        if moved.empty and not _chance_moved(by):
+    shown = []
+    for measure, group in rows.groupby("measure", sort=False):
+        by_what = group.set_index("what")
+        moved = by_what.index.difference(["forecast", "chance", "grant at least", "grant at most"])
+        if moved.empty and not _chance_moved(by_what):
             continue
         row = assessment_row(report, str(measure))
         cells: dict[str, object] = {"Measure": measure, "What is measured": row["title"]}
-        now = {"state": row["state"], "reading": row["latest"], "chance": row["chance_target"]}
-        for what, current in now.items():
+        for what, column in (
+            ("state", "state"),
+            ("reading", "latest"),
+            ("chance", "chance_target"),
+        ):
             unit = str(row["unit"]) if what == "reading" else ""
-            old = by.at[what, "before"] if what in by.index else current
-            for when, value in (("before", old), ("now", current)):
-                shown = None if pd.isna(value) else value
-                cells[f"{what.capitalize()} {when}"] = change_text(shown, what, unit)
-        cells["The reading is"] = by.at["reading", "direction"] if "reading" in by.index else ""
-        cells["Why"] = own["why"].iloc[0]
-        made.append(cells)
+            old = by_what.at[what, "before"] if what in by_what.index else row[column]
+            cells[f"{what.capitalize()} before"] = change_text(old, what, unit)
+            cells[f"{what.capitalize()} now"] = change_text(row[column], what, unit)
+        cells["The reading is"] = by_what["direction"].get("reading", "")
+        cells["Why"] = group["why"].iloc[0]
+        shown.append(cells)
     # What changed state comes first, and stays in the register's order otherwise.
-    made.sort(key=lambda cells: cells["State before"] == cells["State now"])
-    frame = pd.DataFrame(made)
+    shown.sort(key=lambda cells: cells["State before"] == cells["State now"])
+    frame = pd.DataFrame(shown).replace("", "–")
     numeric = ["Reading before", "Reading now", "Chance before", "Chance now"]
-    return table(frame.replace("", "–"), f"What has changed since {before.period}", numeric=numeric)
+    return table(frame, f"What has changed since {before.period}", numeric=numeric)
 
 
-def _chance_moved(by: pd.DataFrame) -> bool:
-    if "chance" not in by.index:
+def _chance_moved(by_what: pd.DataFrame) -> bool:
+    if "chance" not in by_what.index:
         return False
-    ends = by.at["chance", "before"], by.at["chance", "after"]
-    return None in ends or abs(ends[1] - ends[0]) >= CHANCE_MOVED
+    ends = by_what.loc["chance", ["before", "after"]]
+    return bool(ends.isna().any() or abs(ends["after"] - ends["before"]) >= CHANCE_MOVED)
 
 
-def _no_report_before(report: Report) -> str:
-    return (
+def _no_report_before(report: Report) -> Html:
+    return sentence(
         f"There is no report before {report.period} to compare with: the agreement began in "
         f"{report.agreement.settings.agreement.first_year}."
     )
@@ -80,48 +82,44 @@ def changes_words(report: Report) -> Html:
     """What has changed since the quarter before, in a few sentences."""
     before = report.before
     if before is None:
-        return sentence(_no_report_before(report))
+        return _no_report_before(report)
     rows = changes(before, report)
-    ours = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]
-    states = ours[ours["what"] == "state"]
-    said = []
+    rows = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]
+    states = rows[rows["what"] == "state"]
+    readings = rows[(rows["what"] == "reading") & (rows["period_before"] != rows["period_after"])]
+    revised = rows[(rows["what"] == "figure") & rows["before"].notna() & rows["after"].notna()]
+    text = f"Since {before.period}: "
     if len(states):
         moves = [
             f"{row.measure} is {row.after} (before: {row.before})" for row in states.itertuples()
         ]
         have = "has" if len(states) == 1 else "have"
-        said.append(f"{counted(len(states), 'measure')} {have} changed state: {listed(moves)}")
+        text += f"{counted(len(states), 'measure')} {have} changed state: {listed(moves)}"
     else:
-        said.append("No measure has changed state")
-    new = ours[(ours["what"] == "reading") & (ours["period_before"] != ours["period_after"])]
-    if len(new):
-        ways = new["direction"].value_counts()
-        parts = [f"{ways[way]} {way}" for way in ("better", "worse") if way in ways]
-        if "same" in ways:
-            parts.append(f"{ways['same']} the same")
-        than = f", {listed(parts)} than the reading before" if parts else ""
-        said.append(f"{counted(len(new), 'new reading')} came in{than}")
-    revised = ours[(ours["what"] == "figure") & ours["before"].notna() & ours["after"].notna()]
+        text += "No measure has changed state"
+    if len(readings):
+        ways = readings["direction"].value_counts()
+        names = {"better": "better", "worse": "worse", "same": "the same"}
+        parts = [f"{ways[way]} {name}" for way, name in names.items() if way in ways]
+        text += f". {counted(len(readings), 'new reading')} came in"
+        text += f", {listed(parts)} than the reading before" if parts else ""
     if len(revised):
         were = "was" if len(revised) == 1 else "were"
-        said.append(f"{counted(len(revised), 'earlier figure')} {were} revised")
-    if not len(new) and not len(revised):
-        said.append("No figure came in and none was revised")
-    pots = [
-        [(one["pot_share"] * one[end]).sum() for end in ("least", "most")]
-        for one in (grants(before), grants(report))
-    ]
-    was, now = (range_text(*pot) for pot in pots)
-    if was != now:
-        said.append(f"The reward is expected to come to {now} of the pot, and was {was}")
-    else:
-        said.append(f"The reward is still expected to come to {now} of the pot")
-    return sentence(f"Since {before.period}: " + ". ".join(said) + ".")
+        text += f". {counted(len(revised), 'earlier figure')} {were} revised"
+    if readings.empty and revised.empty:
+        text += ". No figure came in and none was revised"
+    was, now = (
+        range_text(*grants(which)[["least", "most"]].mul(grants(which)["pot_share"], axis=0).sum())
+        for which in (before, report)
+    )
+    still = "still " if was == now else ""
+    text += f". The reward is {still}expected to come to {now} of the pot"
+    return sentence(f"{text}." if still else f"{text}, and was {was}.")
 
 
 def change_text(value: object, what: str, unit: str) -> str:
-    """What stood or stands there, of a row of :func:`psa_analysis.analysis.comparison.changes`."""
-    if value is None:
+    """What stood or stands there, of a row of :func:`changes`."""
+    if pd.isna(value):
         return "–"
     if isinstance(value, str):
         return value
