@@ -107,8 +107,13 @@ class Column:
 
     @classmethod
     def between(cls, heading: str, low: str, high: str) -> Column:
-        """A column of ranges from one figure to another."""
-        return cls.number(heading, lambda row: between_text(row[low], row[high], row["unit"]))
+        """A column of ranges from one figure to another; a dash where there is none."""
+
+        def cell(row: pd.Series) -> str:
+            ends = [figure_text(row[name], row["unit"]) for name in (low, high)]
+            return "–" if pd.isna(row[low]) else " to ".join(ends)
+
+        return cls.number(heading, cell)
 
     @classmethod
     def chance(cls, heading: str, name: str) -> Column:
@@ -124,11 +129,6 @@ class Column:
 
 def _column_of(heading: str) -> str:
     return heading.lower().replace(" ", "_")
-
-
-def between_text(low: float, high: float, unit: str) -> str:
-    """``33.1% to 35.4%``; a dash where there is none."""
-    return "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
 
 
 def columns_frame(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
