@@ -5,8 +5,14 @@ from .analysis.control import xmr
 from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
-from .show.agreement import differences_table, not_stated_table, notes, targets_table
-from .show.changes import changes, changes_table, changes_words
+from .show.agreement import (
+    differences_table,
+    links_chart,
+    links_table,
+    not_stated_table,
+    notes,
+    targets_table,
+)
 from .show.commitments import (
     closing_account,
     commitment_counts,
@@ -19,6 +25,7 @@ from .show.commitments import (
     moved_table,
     unjudged_table,
 )
+from .show.comparison import changes, changes_table, changes_words
 from .show.control import control_chart, control_table, control_words
 from .show.effectiveness import (
     basket_contributions_chart,
@@ -51,11 +58,9 @@ from .show.grant import (
     partners_table,
     payments_table,
 )
-from .show.interactive import measure, outturn_sliders
-from .show.links import links_chart, links_table
-from .show.measures import commentary_words, measure_words
+from .show.measures import commentary_words, measure, measure_words
 from .show.opening import banner, key
-from .show.outturns import outturn_table
+from .show.outturns import outturn_sliders, outturn_table
 from .show.overview import (
     chance_chart,
     forecast_table,

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
     from psa_analysis import files, findings, periods, pipeline, report, words
     from psa_analysis.analysis import backtest as backtests
-    from psa_analysis.analysis import comparison, revisions
+    from psa_analysis.analysis import comparison
     from psa_analysis.packs import place, workbook
     from psa_analysis.packs import run as packs
     from psa_analysis.register import loading
     from psa_analysis.returns import partners, sources
-    from psa_analysis.show import changes, reliability
+    from psa_analysis.show import comparison as changes
     from psa_analysis.show import explain as explanations
     from psa_analysis.show import grant as reward_views
+    from psa_analysis.show import quality, reliability
 else:
 
     class _Lazy:
@@ -47,10 +48,10 @@ else:
     )
     backtests, comparison = _Lazy("analysis.backtest"), _Lazy("analysis.comparison")
     explanations = _Lazy("show.explain")
-    revisions, loading = _Lazy("analysis.revisions"), _Lazy("register.loading")
+    quality, loading = _Lazy("show.quality"), _Lazy("register.loading")
     packs, place, workbook = map(_Lazy, ("packs.run", "packs.place", "packs.workbook"))
     partners, sources = _Lazy("returns.partners"), _Lazy("returns.sources")
-    changes, reliability = _Lazy("show.changes"), _Lazy("show.reliability")
+    changes, reliability = _Lazy("show.comparison"), _Lazy("show.reliability")
     reward_views = _Lazy("show.grant")
 
 #: The project's folder.
@@ -132,7 +133,7 @@ def check(data: Path) -> None:
         click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
-    for partner, rows in revisions.findings_by_partner(problems, agreement).groupby(
+    for partner, rows in quality.findings_by_partner(problems, agreement).groupby(
         "partner", sort=False
     ):
         click.echo(f"To ask {names[str(partner)]}:" if partner else "For ourselves:")
@@ -214,8 +215,8 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
             continue
         period = pipeline.parse_reporting_period(text)
         report = pipeline.report_at(report, period) if report else _report(text, data)
-        compared.append(comparison.pack_of(report, reward_views.grants(report)))
-    table = comparison.pack_changes(*compared)
+        compared.append(changes.pack_of(report))
+    table = comparison.changes(*compared)
     lines = []
     for (measure, title), rows in table.groupby(["measure", "title"], sort=False):
         lines.append(f"{measure}: {title}" if title else measure)
@@ -231,7 +232,8 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
         reasons = (others if len(others) else rows)["why"].unique()
         lines += [f"  because: {why}" for why in reasons]
     lines += [
-        f"Grants, revisions and commitments are not compared: {text} has no workbook"
+        "Grants, revisions and commitments are not compared: "
+        f"a pack such as {text} keeps its assessment alone"
         for text, pack in zip((before, after), compared, strict=True)
         if pack.figures is None
     ]

@@ -136,6 +136,11 @@ class Report:
         names = self.assessment["measure"]
         return {str(name): self.assessment.iloc[place] for place, name in enumerate(names)}
 
+    @property
+    def workbook_name(self) -> str:
+        """File name of the workbook in the report's pack."""
+        return f"{self.period.slug}.xlsx"
+
     def __repr__(self) -> str:
         return (
             f"{self.agreement.settings.agreement.name}, {self.period} "

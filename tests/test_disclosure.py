@@ -31,13 +31,13 @@ from psa_analysis.analysis.disclosure import (
     small,
     withheld,
 )
-from psa_analysis.analysis.grant import grants
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, hide, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
+from psa_analysis.show.grant import grants
 from psa_analysis.words import NOT_SHOWN
 
 #: Incidents of one quarter: 996 in all, as the county's figure says.

@@ -1,4 +1,4 @@
-"""Changes: what two packs of one agreement say differently, and why."""
+"""What two packs of one agreement say differently, and why; and the figures that were revised."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis.assessment import direction
+from psa_analysis.analysis.readings import make_readings, splice, with_compared
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import counted, listed
 
 if TYPE_CHECKING:
-    from psa_analysis.report import Report
+    from pathlib import Path
+
+    from psa_analysis.register.agreement import Agreement
 
 #: Columns of the changes, one row per thing that changed. This is the place that describes them.
 CHANGE_COLUMNS = {
     "measure": "the measure or commitment, or agreement for the whole of it",
     "title": "what is measured or promised",
-    "what": "one of WHAT, or a column of the register",
+    "what": "state, reading, forecast, chance, grant at least, grant at most, figure (an observed "
+    "one: revised, gone, or come in after its report), measure (followed in one pack only), "
+    "commitment, or a column of the register",
     "unit": "unit of before and after; empty for words and for observed figures",
     "area": "for figures: the place",
     "period_before": "the period that the reading or figure before is of",
@@ -34,35 +39,11 @@ CHANGE_COLUMNS = {
     "why": "what it rests on, in words",
 }
 
-#: What can change besides the register's own columns.
-WHAT = {
-    "measure": "a measure is followed in one pack only",
-    "state": "where it stands",
-    "reading": "the latest reading that counts",
-    "forecast": "the middle of the forecast of the reading that decides",
-    "chance": "the chance that the target is met",
-    "grant at least": "the expected part of the pot, at the least",
-    "grant at most": "the same at the most",
-    "commitment": "where a commitment stands",
-    "figure": "an observed figure of one period: revised, gone, or come in after its report",
-}
-
 #: The register's columns that the assessment repeats.
 _REGISTER = [
-    "role",
-    "title",
-    "unit",
-    "polarity",
-    "basis",
-    "frequency",
-    "baseline",
-    "baseline_status",
-    "baseline_period",
-    "without",
-    "without_status",
-    "target",
-    "target_status",
-    "due",
+    *["role", "title", "unit", "polarity", "basis", "frequency"],
+    *["baseline", "baseline_status", "baseline_period", "without", "without_status"],
+    *["target", "target_status", "due"],
 ]
 
 #: From worst to best; a state that is not in it is neither.
@@ -76,49 +57,14 @@ _OTHER_WAY = {"gap_to_comparator", "rank"}
 
 @dataclass(frozen=True)
 class Pack:
-    """What one pack says.
-
-    Attributes
-    ----------
-    period : Period
-        Its reporting period.
-    area : str
-        The area that the targets are set for.
-    assessment : pandas.DataFrame
-        One row per measure.
-    figures : pandas.DataFrame or None
-        ``measure``, ``area``, ``period``, ``observed`` and ``flag``; None if the pack does not
-        keep them.
-    grants : pandas.DataFrame or None
-        ``measure``, ``pot_share``, ``least`` and ``most``; None likewise.
-    commitments : pandas.DataFrame or None
-        ``commitment``, ``promise``, ``state`` and ``reason``; None likewise.
-    """
+    """What one pack says; one that was made keeps its assessment alone."""
 
     period: Period
-    area: str
+    area: str  # that the targets are set for
     assessment: pd.DataFrame
-    figures: pd.DataFrame | None
-    grants: pd.DataFrame | None
-    commitments: pd.DataFrame | None
-
-
-_FIGURES = ["measure", "area", "period", "observed", "flag"]
-_GRANTS = ["measure", "pot_share", "least", "most"]
-_COMMITMENTS = ["commitment", "promise", "state", "reason"]
-_NUMBERS = ["baseline", "without", "target", "latest", "forecast", "chance_target"]
-
-
-def pack_of(report: Report, grants: pd.DataFrame) -> Pack:
-    """What the pack of a report says; `grants` are its expected rewards."""
-    return Pack(
-        report.period,
-        report.agreement.settings.agreement.area,
-        report.assessment,
-        report.readings[_FIGURES],
-        grants[_GRANTS],
-        report.commitments[_COMMITMENTS],
-    )
+    figures: pd.DataFrame | None = None  # measure, area, period, observed, flag
+    grants: pd.DataFrame | None = None  # measure, pot_share, least, most
+    commitments: pd.DataFrame | None = None  # commitment, promise, state, reason
 
 
 def read_pack(folder: Path) -> Pack:
@@ -126,288 +72,280 @@ def read_pack(folder: Path) -> Pack:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         period = parse_period(manifest["period"], "quarter")
-        if (folder / "assessment.parquet").exists():
-            assessment = pd.read_parquet(folder / "assessment.parquet")
-        else:
-            assessment = pd.read_csv(folder / "assessment.csv", dtype=str)
-            assessment = assessment.astype(dict.fromkeys(_NUMBERS, float))
-        book = folder / f"{period.slug}.xlsx"
-        figures = found = promised = None
-        if book.exists():
-            names = dict.fromkeys(["measure", "area", "period"], str)
-            sheets = pd.read_excel(
-                book,
-                ["readings", "grant", "commitments"],
-                engine="calamine",
-                dtype=names,
-                keep_default_na=False,
-                na_values=[""],
-            )
-            figures, found = sheets["readings"][_FIGURES], sheets["grant"][_GRANTS]
-            promised = sheets["commitments"][_COMMITMENTS]
-        return Pack(period, manifest.get("area", ""), assessment, figures, found, promised)
+        assessment = pd.read_parquet(folder / "assessment.parquet")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(
             f"{folder} is not a pack: {str(error) or type(error).__name__}; name a quarter such as "
             "2004-05 Q3, or a folder that psa run has made"
         ) from None
+    return Pack(period, manifest.get("area", ""), assessment)
 
 
-def pack_changes(one: Pack, other: Pack) -> pd.DataFrame:
+def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
     """What the later of two packs says differently, and why."""
-    before = one.assessment.set_index("measure", drop=False)
-    after = other.assessment.set_index("measure", drop=False)
+    before, after = (pack.assessment.set_index("measure", drop=False) for pack in (earlier, later))
     names = [*after.index, *before.index.difference(after.index, sort=False)]
     if len(before) and len(after) and len(names) == len(before) + len(after):
         raise ParameterError("the two packs have no measure in common: they are of two agreements")
-    figures = _figures_changed(one, other, after)
-    rows = [*_grant_rows("agreement", "the whole reward", "the sum of all measures", one, other)]
+    figures = _figures(earlier, later)
+    whole = {"measure": "agreement", "title": "the whole reward"}
+    rows = [
+        whole | change | {"why": "the sum of all measures"}
+        for change in _grants("agreement", earlier, later)
+    ]
     for name in names:
-        mine = figures[figures["measure"] == name]
+        of_measure = figures[figures["measure"] == name]
         if name in before.index and name in after.index:
-            rows += _of_measure(before.loc[name], after.loc[name], mine, one, other)
+            rows += _of_measure(before.loc[name], after.loc[name], of_measure, earlier, later)
         else:
-            row = before.loc[name] if name in before.index else after.loc[name]
             gone = name in before.index
+            title = before.at[name, "title"] if gone else after.at[name, "title"]
             why = "the later pack does not follow it" if gone else "the earlier one did not have it"
-            made = {"before": row["title"]} if gone else {"after": row["title"]}
-            rows.append(
-                {"measure": name, "title": row["title"], "what": "measure", "why": why, **made}
-            )
-            rows += mine.to_dict("records")
+            row = {"measure": name, "title": title, "what": "measure", "why": why}
+            rows.append(row | {"before" if gone else "after": title})
+        rows += of_measure.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
-    rows += _commitments_moved(one, other)
+    rows += _commitments(earlier, later)
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS)).astype(object)
-    words = [name for name in CHANGE_COLUMNS if name not in ("before", "after")]
-    table[words] = table[words].where(table[words].notna(), "")
-    both = table[["before", "after"]]
-    table[["before", "after"]] = both.where(both.notna(), None)
+    values = ["before", "after"]
+    table[values] = table[values].where(table[values].notna(), None)
+    words = table.columns.difference(values)
+    table[words] = table[words].fillna("")
     return table
 
 
-def _same(one: object, other: object) -> bool:
-    """Whether two cells say the same; a workbook keeps sixteen digits of a number."""
-    nothing = [cell == "" or bool(pd.isna(cell)) for cell in (one, other)]
+def _same(before: object, after: object) -> bool:
+    """Whether two cells say the same; what is worked out anew may differ in its last digits."""
+    nothing = [cell == "" or bool(pd.isna(cell)) for cell in (before, after)]
     if any(nothing):
         return all(nothing)
-    if isinstance(one, str) or isinstance(other, str):
-        return str(one) == str(other)
-    return math.isclose(float(str(one)), float(str(other)), rel_tol=1e-12)
+    if isinstance(before, str) or isinstance(after, str):
+        return str(before) == str(after)
+    return math.isclose(float(str(before)), float(str(after)), rel_tol=1e-12)
+
+
+def _way(before: float, after: float, polarity: str = "higher") -> str:
+    """Whether a value moved for the better; nothing where one is missing or polarity is empty."""
+    if not polarity or pd.isna(before) or pd.isna(after):
+        return ""
+    return direction(after, before, polarity)
+
+
+def _way_of_states(before: object, after: object, from_worst: list[str]) -> str:
+    ranks = {state: float(rank) for rank, state in enumerate(from_worst)}
+    return _way(ranks.get(str(before), math.nan), ranks.get(str(after), math.nan))
 
 
 def _of_measure(
-    before: pd.Series, after: pd.Series, figures: pd.DataFrame, one: Pack, other: Pack
-) -> Iterator[dict[str, object]]:
-    """The changes of a measure that both packs follow."""
-    name, title, unit = after["measure"], after["title"], after["unit"]
+    before: pd.Series, after: pd.Series, figures: pd.DataFrame, earlier: Pack, later: Pack
+) -> list[dict[str, object]]:
+    """The changes of a measure that both packs follow, but for those of its figures."""
+    unit, polarity = after["unit"], after["polarity"]
     register = [column for column in _REGISTER if not _same(before[column], after[column])]
-    # Readings are compared only if they are the same kind of thing in both.
-    alike = not {"unit", "polarity", "basis"} & set(register)
-    why = _why(before, after, register, figures[figures["area"] == other.area], one, other)
-    own = {"measure": name, "title": title, "why": why}
-
-    def change(
-        what: str, old: object, new: object, moved: str = "", **more: object
-    ) -> Iterator[dict[str, object]]:
-        if not _same(old, new) or more.get("period_before") != more.get("period_after"):
-            yield own | {"what": what, "before": old, "after": new, "direction": moved} | more
-
-    def way(old: object, new: object, polarity: str, comparable: bool = True) -> str:
-        if not comparable or pd.isna(old) or pd.isna(new):
-            return ""
-        return direction(float(str(new)), float(str(old)), polarity)
-
-    yield from change(
-        "state",
-        before["state"],
-        after["state"],
-        _moved(before["state"], after["state"], _FROM_WORST),
+    old, new = (
+        "" if pd.isna(row["latest_period"]) else row["latest_period"] for row in (before, after)
     )
-    periods = [_text(row["latest_period"]) for row in (before, after)]
-    yield from change(
-        "reading",
-        before["latest"],
-        after["latest"],
-        way(
-            before["latest"],
-            after["latest"],
-            after["polarity"],
-            alike and _same_stage(after["basis"], *periods),
-        ),
-        unit=unit,
-        period_before=periods[0],
-        period_after=periods[1],
-    )
-    pair = before["forecast"], after["forecast"]
-    yield from change("forecast", *pair, way(*pair, after["polarity"], alike), unit=unit)
-    pair = before["chance_target"], after["chance_target"]
-    yield from change("chance", *pair, way(*pair, "higher"), unit="chance, 0 to 1")
-    yield from _grant_rows(name, title, why, one, other)
-    for column in register:
-        yield own | {
+    # Readings are compared only if they are the same kind of thing in both, and those of parts of
+    # a year only with the same part of another.
+    alike = polarity if not {"unit", "polarity", "basis"} & set(register) else ""
+    same_stage = after["basis"] != "year_to_date" or old[-2:] == new[-2:]
+    ways = {
+        "state": _way_of_states(before["state"], after["state"], _FROM_WORST),
+        "latest": _way(before["latest"], after["latest"], alike if same_stage else ""),
+        "forecast": _way(before["forecast"], after["forecast"], alike),
+        "chance_target": _way(before["chance_target"], after["chance_target"]),
+    }
+    compared = [
+        ("state", "state", {}),
+        ("reading", "latest", {"unit": unit, "period_before": old, "period_after": new}),
+        ("forecast", "forecast", {"unit": unit}),
+        ("chance", "chance_target", {"unit": "chance, 0 to 1"}),
+    ]
+    own_figures = figures[figures["area"] == later.area]
+    why = _why(old, new, register, own_figures, earlier.period == later.period)
+    rows = [
+        {"what": what, "before": before[column], "after": after[column], "direction": ways[column]}
+        | more
+        for what, column, more in compared
+        if not _same(before[column], after[column]) or (what == "reading" and old != new)
+    ]
+    rows = [row | {"why": why} for row in [*rows, *_grants(after["measure"], earlier, later)]]
+    rows += [
+        {
             "what": column.replace("_", " "),
             "before": before[column],
             "after": after[column],
             "unit": unit if column in ("baseline", "without", "target") else "",
             "why": "the register was changed",
         }
-    yield from figures.to_dict("records")
+        for column in register
+    ]
+    return [{"measure": after["measure"], "title": after["title"]} | row for row in rows]
 
 
-def _text(cell: object) -> str:
-    return "" if pd.isna(cell) else str(cell)
+def _why(old: str, new: str, register: list[str], figures: pd.DataFrame, same_period: bool) -> str:
+    """What came in or was changed of one measure, in words."""
+    reasons = []
+    if register:
+        changed = listed([column.replace("_", " ") for column in register])
+        reasons.append(f"the register's {changed} changed")
+    if old != new:
+        if new and (not old or parse_period(old).end < parse_period(new).end):
+            reasons.append(f"a new reading of {new} came in")
+        else:
+            reasons.append(f"the reading of {old} is not there")
+    reasons += figures["why"].head(3).tolist()
+    if len(figures) > 3:
+        reasons.append(f"{counted(len(figures) - 3, 'other figure')} of it changed")
+    if reasons:
+        return "; ".join(reasons)
+    if same_period:
+        return "no figure of its own changed, but others did, or a setting or the suite's version"
+    return (
+        "no figure of its own changed; time went on, and forecasts also learn from other measures"
+    )
 
 
-def _moved(before: str, after: str, from_worst: list[str]) -> str:
-    if before not in from_worst or after not in from_worst:
-        return ""
-    return direction(from_worst.index(after), from_worst.index(before), "higher")
-
-
-def _commitments_moved(one: Pack, other: Pack) -> Iterator[dict[str, object]]:
+def _commitments(earlier: Pack, later: Pack) -> Iterator[dict[str, object]]:
     """Commitments that stand elsewhere, or that one pack only has."""
-    if one.commitments is None or other.commitments is None:
+    if earlier.commitments is None or later.commitments is None:
         return
-    both = one.commitments.merge(
-        other.commitments, on="commitment", how="outer", suffixes=("_before", "_after"), sort=False
+    both = earlier.commitments.merge(
+        later.commitments, on="commitment", how="outer", suffixes=("_before", "_after"), sort=False
     )
     for row in both.itertuples():
-        if _same(row.state_before, row.state_after):
-            continue
-        there = not pd.isna(row.state_after)
-        yield {
-            "measure": row.commitment,
-            "what": "commitment",
-            "title": row.promise_after if there else row.promise_before,
-            "before": row.state_before,
-            "after": row.state_after,
-            "direction": _moved(row.state_before, row.state_after, _COMMITMENTS_FROM_WORST),
-            "why": row.reason_after if there else "the later pack does not follow it",
-        }
-
-
-def _same_stage(basis: str, one: str, other: str) -> bool:
-    """Whether two readings can be compared: parts of a year only with the same part of another."""
-    return basis != "year_to_date" or one[-2:] == other[-2:]
-
-
-def _grant_rows(
-    name: str, title: str, why: str, one: Pack, other: Pack
-) -> Iterator[dict[str, object]]:
-    """How the expected grant of a measure, or of them all, has moved, as a share of the pot."""
-    if one.grants is None or other.grants is None:
-        return
-    for end in ("least", "most"):
-        old, new = (_of_pot(pack.grants, name, end) for pack in (one, other))
-        if not _same(old, new):
-            known = not pd.isna(old) and not pd.isna(new)
+        gone = pd.isna(row.state_after)
+        if not _same(row.state_before, row.state_after):
             yield {
-                "measure": name,
-                "title": title,
-                "what": f"grant at {end}",
-                "unit": "share of the pot",
-                "before": old,
-                "after": new,
-                "direction": direction(new, old, "higher") if known else "",
-                "why": why,
+                "measure": row.commitment,
+                "what": "commitment",
+                "title": row.promise_before if gone else row.promise_after,
+                "before": row.state_before,
+                "after": row.state_after,
+                "direction": _way_of_states(
+                    row.state_before, row.state_after, _COMMITMENTS_FROM_WORST
+                ),
+                "why": "the later pack does not follow it" if gone else row.reason_after,
             }
 
 
-def _of_pot(table: pd.DataFrame | None, name: str, end: str) -> float:
-    if table is None:
-        return math.nan
-    mine = table if name == "agreement" else table[table["measure"] == name]
-    return float((mine["pot_share"] * mine[end]).sum(min_count=1))
+def _grants(name: str, earlier: Pack, later: Pack) -> Iterator[dict[str, object]]:
+    """How the expected grant of a measure, or of them all, has moved, as a share of the pot."""
+    if earlier.grants is None or later.grants is None:
+        return
+    for end in ("least", "most"):
+        before, after = (_of_pot(pack.grants, name, end) for pack in (earlier, later))
+        if not _same(before, after):
+            yield {
+                "what": f"grant at {end}",
+                "unit": "share of the pot",
+                "before": before,
+                "after": after,
+                "direction": _way(before, after),
+            }
 
 
-def _figures_changed(one: Pack, other: Pack, after: pd.DataFrame) -> pd.DataFrame:
+def _of_pot(grants: pd.DataFrame, name: str, end: str) -> float:
+    rows = grants if name == "agreement" else grants[grants["measure"] == name]
+    return float((rows["pot_share"] * rows[end]).sum(min_count=1))
+
+
+def _figures(earlier: Pack, later: Pack) -> pd.DataFrame:
     """Observed figures that are another in the later pack, are gone, or came in after the earlier.
 
     What came in is looked at up to the earlier period, and for the agreement's own area: the
     figures of new periods are new readings, not changes.
     """
-    if one.figures is None or other.figures is None:
+    if earlier.figures is None or later.figures is None:
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
-    key = ["measure", "area", "period"]
-    both = one.figures.merge(
-        other.figures, on=key, how="outer", suffixes=("_before", "_after"), sort=False
+    measures = later.assessment.set_index("measure")
+    both = earlier.figures.merge(
+        later.figures,
+        on=["measure", "area", "period"],
+        how="outer",
+        suffixes=("_before", "_after"),
+        sort=False,
     )
-    until = min(one.period.end, other.period.end)
-    latest = {
-        (row.measure, row.latest_period)
-        for pack in (one, other)
-        for row in pack.assessment.itertuples()
-    }
-    rows: list[dict[str, object]] = []
+    before, after = both["observed_before"], both["observed_after"]
+    changed = ~np.isclose(before, after, rtol=1e-12, atol=0, equal_nan=True)
+    # One of the two packs does not show what stood there.
+    hidden = before.isna() & (both["flag_before"] == "suppressed")
+    hidden |= after.isna() & (both["flag_after"] == "suppressed")
+    both = both[changed & ~hidden]
+    revised = both["observed_before"].notna() & both["observed_after"].notna()
+    own = (both["area"] == later.area) & both["measure"].isin(measures.index)
+    latest = pd.concat([earlier.assessment, later.assessment])[["measure", "latest_period"]]
+    is_latest = pd.MultiIndex.from_frame(both[["measure", "period"]]).isin(
+        pd.MultiIndex.from_frame(latest)
+    )
+    until = min(earlier.period.end, later.period.end)
+    in_time = both["period"].map(lambda period: parse_period(period).end <= until).astype(bool)
+    both = both.assign(comparable=own & revised)[revised | (own & ~is_latest & in_time)]
+    rows = []
     for row in both.itertuples():
-        old, new = row.observed_before, row.observed_after
-        if _same(old, new):
-            continue
-        if (pd.isna(old) and row.flag_before == "suppressed") or (
-            pd.isna(new) and row.flag_after == "suppressed"
-        ):
-            # It was there, and one of the two does not show it.
-            continue
-        revised = not pd.isna(old) and not pd.isna(new)
-        ours = row.area == other.area and row.measure in after.index
-        if not revised and (
-            not ours or (row.measure, row.period) in latest or parse_period(row.period).end > until
-        ):
-            continue
-        made: dict[str, object] = {
+        before, after = row.observed_before, row.observed_after
+        change = {
             "measure": row.measure,
-            "title": "",
             "what": "figure",
             "area": row.area,
             "period_before": row.period,
             "period_after": row.period,
-            "before": old,
-            "after": new,
-            "why": f"{row.period} {_figure_why(old, new)}",
+            "before": before,
+            "after": after,
+            "why": f"{row.period} {_figure_why(before, after)}",
         }
-        if row.measure in after.index:
-            definition = after.loc[row.measure]
-            made["title"] = definition["title"]
-            if ours and revised and definition["basis"] not in _OTHER_WAY:
-                made["direction"] = direction(new, old, definition["polarity"])
-        rows.append(made)
+        if row.measure in measures.index:
+            measure = measures.loc[row.measure]
+            change["title"] = measure["title"]
+            if row.comparable and measure["basis"] not in _OTHER_WAY:
+                change["direction"] = _way(before, after, measure["polarity"])
+        rows.append(change)
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
 
 
-def _figure_why(old: float, new: float) -> str:
-    if pd.isna(old):
+def _figure_why(before: float, after: float) -> str:
+    if pd.isna(before):
         return "came in after the earlier report"
-    if pd.isna(new):
+    if pd.isna(after):
         return "is no longer there"
-    return f"was revised from {old:,.10g} to {new:,.10g}"
+    return f"was revised from {before:,.10g} to {after:,.10g}"
 
 
-def _why(
-    before: pd.Series,
-    after: pd.Series,
-    register: list[str],
-    figures: pd.DataFrame,
-    one: Pack,
-    other: Pack,
-) -> str:
-    """What came in or was changed of one measure, in words."""
-    said = []
-    if register:
-        changed = listed([column.replace("_", " ") for column in register])
-        said.append(f"the register's {changed} changed")
-    old, new = _text(before["latest_period"]), _text(after["latest_period"])
-    if old != new:
-        if new and (not old or parse_period(old).end < parse_period(new).end):
-            said.append(f"a new reading of {new} came in")
-        else:
-            said.append(f"the reading of {old} is not there")
-    said += figures["why"].head(3).tolist()
-    if len(figures) > 3:
-        said.append(f"{counted(len(figures) - 3, 'other figure')} of it changed")
-    if said:
-        return "; ".join(said)
-    if one.period == other.period:
-        return "no figure of its own changed, but others did, or a setting or the suite's version"
-    return (
-        "no figure of its own changed; time went on, and forecasts also learn from other measures"
-    )
+def revised_figures(
+    known_before: pd.DataFrame,
+    known: pd.DataFrame,
+    readings_now: pd.DataFrame,
+    agreement: Agreement,
+) -> pd.DataFrame:
+    """Figures of the agreement's area that have changed since, and the readings of both times."""
+    key = ["measure", "area", "period"]
+    both = known_before.merge(known, on=key, suffixes=("_before", ""))
+    both = both[both["area"] == agreement.settings.agreement.area]
+    changed = both[both["value_before"].notna() & (both["value_before"] != both["value"])]
+    table = changed[[*key, "value_before", "value", "flag"]]
+    table = table.rename(columns={"value_before": "before", "value": "now"})
+    needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
+    readings_before = make_readings(known_before[needed], agreement)
+    for name, made in (("before", readings_before), ("now", readings_now)):
+        reading = made[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
+        table = table.merge(reading, on=key, how="left")
+    return table.drop(columns="area").reset_index(drop=True)
+
+
+def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """Measures that continue another under a new definition, and how the two can be joined."""
+    series = {
+        name: rows.set_index("period")["reading"]
+        for name, rows in readings.dropna(subset="reading").groupby(
+            ["measure", "area"], sort=False, observed=True
+        )
+    }
+    rows = []
+    for measure, older in measures.loc[measures["continues"] != "", "continues"].items():
+        for area in [area for name, area in series if name == measure and (older, area) in series]:
+            try:
+                _, method = splice(series[older, area], series[measure, area])
+            except ValueError as error:
+                method = str(error).capitalize() + "."
+            rows.append((measure, older, area, method))
+    return pd.DataFrame(rows, columns=["measure", "continues", "area", "method"])

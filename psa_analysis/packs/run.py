@@ -181,7 +181,7 @@ def _load(folder: Path, key: str) -> tuple[Agreement, Any, Any]:
 
 def _make_report(task: Task, key: str) -> Report:
     from psa_analysis.pipeline import make_report
-    from psa_analysis.show.changes import changes_words
+    from psa_analysis.show.comparison import changes_words
     from psa_analysis.show.grant import grant_words
 
     report = make_report(*_load(task.data, key), task.period, task.audience)

@@ -18,7 +18,6 @@ from psa_analysis.analysis.assessment import COLUMNS, STATES
 from psa_analysis.analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
 from psa_analysis.analysis.grant import GRANT_COLUMNS
 from psa_analysis.analysis.readings import READING_COLUMNS
-from psa_analysis.analysis.revisions import findings_by_partner
 from psa_analysis.files import FORMULA_STARTS, csv_text, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
@@ -26,6 +25,7 @@ from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
 from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
+from psa_analysis.show.quality import findings_by_partner
 from psa_analysis.words import decimals
 
 #: What stays in the house: where a figure stands in which file, and what its sender wrote.
@@ -143,7 +143,7 @@ def write_tables(report: Report, folder: Path) -> None:
     write_bytes(folder / "assessment.csv", csv_text(exported["assessment"]).encode())
     write_bytes(folder / "assessment.parquet", assessment_parquet(report))
     write_bytes(folder / "commitments.csv", csv_text(commitments).encode())
-    write_workbook(report, folder / f"{report.period.slug}.xlsx")
+    write_workbook(report, folder / report.workbook_name)
 
 
 def write_workbook(report: Report, path: Path) -> None:

@@ -1,14 +1,18 @@
-"""The agreement: its targets, what its documents leave open, and what is assumed instead."""
+"""The agreement: its targets and their links, what its documents leave open and what is assumed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from psa_analysis.findings import shorten
+from psa_analysis.register.agreement import linked
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.tables import Html, table
-from psa_analysis.words import NOT_STATED, listed
+from psa_analysis.show.chart import BLUE, TEAL, Chart, as_svg, new_figure
+from psa_analysis.show.tables import Column, Html, rows_table
+from psa_analysis.words import NOT_STATED, counted, listed
 
 
 def targets_table(report: Report, theme: str | None = None) -> Html:
@@ -18,42 +22,44 @@ def targets_table(report: Report, theme: str | None = None) -> Html:
         of_theme(report, theme)
         targets = targets[targets["theme"] == theme]
     links = report.agreement.links.groupby("reference")["linked_to"].agg(list)
-    frame = pd.DataFrame(
-        {
-            "Reference": targets.index,
-            "Outcome": targets["outcome"],
-            "How": targets["description"],
-            "Partners": targets["partners"].map("; ".join),
-            "Linked to": [listed(links.get(reference, [])) for reference in targets.index],
-        }
-    )
-    return table(frame, "The targets, their partners and their links", folded=True)
+    columns = [
+        Column("Reference"),
+        Column("Outcome"),
+        Column("How", "description"),
+        Column("Partners", lambda row: "; ".join(row["partners"])),
+        Column("Linked to", lambda row: listed(links.get(row["reference"], []))),
+    ]
+    caption = "The targets, their partners and their links"
+    return rows_table(targets.reset_index(names="reference"), columns, caption, folded=True)
 
 
 def not_stated_table(report: Report) -> Html:
     """What the documents leave open, measure by measure."""
-    gaps: dict[str, Callable[[pd.Series], bool]] = {
-        "baseline": lambda row: row["baseline_status"] == NOT_STATED,
-        "target": lambda row: row["target_status"] == NOT_STATED,
-        "performance without the agreement": lambda row: row["without_status"] == NOT_STATED,
-        "due date": lambda row: row["due"] == NOT_STATED,
-        "unit": lambda row: row["unit"] == NOT_STATED,
+    rows = report.assessment
+    gaps = {
+        "baseline": rows["baseline_status"],
+        "target": rows["target_status"],
+        "performance without the agreement": rows["without_status"],
+        "due date": rows["due"],
+        "unit": rows["unit"],
     }
-    rows = [
-        (row["measure"], row["title"], listed([gap for gap, open_ in gaps.items() if open_(row)]))
-        for _, row in report.assessment.iterrows()
-        if any(open_(row) for open_ in gaps.values())
-    ]
-    frame = pd.DataFrame(rows, columns=["Measure", "Title", "Not stated"])
-    return table(frame, "What neither document states")
+    gap = pd.DataFrame(gaps) == NOT_STATED
+    rows = rows.assign(not_stated=gap.apply(lambda row: listed([*row.index[row]]), axis=1))
+    columns = [Column("Measure"), Column("Title"), Column("Not stated")]
+    return rows_table(rows[gap.any(axis=1)], columns, "What neither document states")
 
 
 def differences_table(report: Report) -> Html:
     """Where the two documents do not say the same, and which is used."""
-    frame = report.agreement.differences.set_axis(
-        ["Reference", "Subject", "The bid says", "The strategy says", "Used", "Why"], axis=1
-    )
-    return table(frame, "Where the documents differ")
+    columns = [
+        Column("Reference"),
+        Column("Subject"),
+        Column("The bid says", "bid"),
+        Column("The strategy says", "strategy"),
+        Column("Used"),
+        Column("Why", "reason"),
+    ]
+    return rows_table(report.agreement.differences, columns, "Where the documents differ")
 
 
 def notes(report: Report, theme: str | None = None) -> Html:
@@ -61,9 +67,83 @@ def notes(report: Report, theme: str | None = None) -> Html:
     measures = report.agreement.measures
     shown = measures.index[measures["reference"].isin(of_theme(report, theme)["reference"])]
     rows = report.agreement.assumptions
+    columns = [
+        Column("Measure", "item"),
+        Column("What", lambda row: row["column"].replace("_", " ")),
+        Column("Status"),
+        Column("How and why", "reason"),
+        Column("Quality"),
+        Column("Impact"),
+    ]
     rows = rows[rows["item"].isin({*shown, "agreement", "measures"})]
-    rows = rows.assign(column=rows["column"].str.replace("_", " "))
-    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
-        ["Measure", "What", "Status", "How and why", "Quality", "Impact"], axis=1
+    return rows_table(rows, columns, "What is assumed or derived", folded=True)
+
+
+def links_table(report: Report) -> Html:
+    """The links that the agreement states, with the states of what they join."""
+    rows = report.assessment[report.assessment["role"] == "target"]
+    states = rows.groupby("reference")["state"].agg(lambda own: listed(list(own.unique())))
+    topics = report.agreement.settings.topics
+
+    def linked_to(row: pd.Series) -> str:
+        name = row["linked_to"]
+        return f"{name} ({listed(topics[name])})" if name in topics else name
+
+    def their_states(row: pd.Series) -> str:
+        references = topics.get(row["linked_to"], [row["linked_to"]])
+        return listed([*dict.fromkeys(states[reference] for reference in references)])
+
+    columns = [
+        Column("Target", "reference"),
+        Column("State of its measures", lambda row: states.get(row["reference"])),
+        Column("Linked to", linked_to),
+        Column("State of theirs", their_states),
+    ]
+    caption = "Which targets the agreement links"
+    return rows_table(report.agreement.links, columns, caption, folded=True)
+
+
+def links_chart(report: Report) -> Chart:
+    """The agreement's links: targets by theme in a column, an arc for each link."""
+    targets, settings = report.agreement.targets, report.agreement.settings
+    # Each target has a line of the column, and each theme one more for its heading.
+    new_theme = targets["theme"] != targets["theme"].shift()
+    lines = np.arange(len(targets)) + 0.9 * new_theme.cumsum()
+    data = _linked_pairs(report)
+    starts, ends = data["target"].map(lines), data["linked_to"].map(lines)
+    with new_figure(8, 0.5 + 0.36 * len(targets)) as (figure, axes):
+        figure.subplots_adjust(left=0.02, right=0.98, top=0.98, bottom=0.02)
+        at: dict[str, Any] = {"va": "center", "ha": "left"}
+        for name, row in targets.iterrows():
+            line = lines[name]
+            if new_theme[name]:
+                heading = settings.themes[row["theme"]]
+                axes.text(-0.62, line - 0.9, heading, fontweight="bold", **at)
+            axes.text(-0.6, line, f"{name}  {shorten(row['outcome'], 62)}", **at)
+            axes.plot([0.52], [line], "o", color=BLUE, markersize=7)
+        half = np.linspace(-np.pi / 2, np.pi / 2, 40)
+        reach = 0.45 / (ends - starts).max() * (ends - starts)
+        for start, end, out in zip(starts, ends, reach, strict=True):
+            # Longer links reach further out, so that arcs do not cover one another.
+            arc = (start + end) / 2 + (end - start) / 2 * np.sin(half)
+            axes.plot(0.52 + out * np.cos(half), arc, color=TEAL, linewidth=2)
+        axes.set(xlim=(-0.65, 1), ylim=(max(lines, default=0) + 0.6, -0.8))
+        axes.axis("off")
+        svg = as_svg(figure)
+    pairs = "; ".join(data["target"] + " and " + data["linked_to"])
+    alt = (
+        f"Diagram of the targets by theme with an arc for each of {counted(len(data), 'link')}: "
+        f"{pairs or 'none'}."
     )
-    return table(frame, "What is assumed or derived", folded=True)
+    return Chart(svg, alt, data, data.set_axis(["Target", "Linked to"], axis=1))
+
+
+def _linked_pairs(report: Report) -> pd.DataFrame:
+    """Pairs of targets that the agreement links, each once, in its order."""
+    order = [*report.agreement.targets.index]
+    pairs = dict.fromkeys(
+        tuple(sorted(pair, key=order.index))
+        for _, link in report.agreement.links.iterrows()
+        for pair in linked(link, report.agreement.settings.topics)
+    )
+    return pd.DataFrame([*pairs], columns=["target", "linked_to"])

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 
 
+#: A line of a path or a limit.
+DASHED = (0, (5, 3))
+
 #: Colour and marker of a state: at most four colours, and a shape for each.
 STATE_MARKS = {
     "achieved": (BLUE, "P"),
@@ -42,24 +45,12 @@ STATE_MARKS = {
 
 @dataclass(frozen=True, repr=False)
 class Chart:
-    """A picture with its alternative text and its data.
+    """A picture with its alternative text and its data."""
 
-    Attributes
-    ----------
-    svg : str
-        The picture; text in it stays text.
-    alt : str
-        What it shows, in words, from the same numbers.
-    data : pandas.DataFrame
-        The numbers drawn.
-    shown : pandas.DataFrame, optional
-        The same as a reader expects them, rounded and with headings in words: what the page's
-        table under the chart shows. Without it the table is made of `data`.
-    """
-
-    svg: str
-    alt: str
-    data: pd.DataFrame
+    svg: str  # text in it stays text
+    alt: str  # what it shows, in words, from the same numbers
+    data: pd.DataFrame  # the numbers drawn
+    #: The same as a reader expects them, for the table under the picture; by default made of data.
     shown: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
@@ -125,11 +116,16 @@ def as_svg(figure: Figure) -> str:
     return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
 
+def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
+    """Words in the middle of a picture, at a share of its height."""
+    axes.text(0.5, height, text, transform=axes.transAxes, ha="center", **style)
+
+
 def only_words(text: str) -> Chart:
     """Instead of a picture of nothing."""
     with new_figure(8, 1) as (drawing, axes):
         axes.set_axis_off()
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+        note(axes, text, va="center")
         svg = as_svg(drawing)
     return Chart(svg, text, pd.DataFrame())
 

@@ -12,17 +12,16 @@ import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.backtest import reference
-from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.findings import errors
 from psa_analysis.report import Report
-from psa_analysis.show.changes import changes_words
+from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words
 from psa_analysis.show.opening import banner
-from psa_analysis.show.overview import state_counts
+from psa_analysis.show.overview import latest_text, state_counts
 from psa_analysis.show.quality import late_table
 from psa_analysis.show.reliability import reliability_words
-from psa_analysis.show.tables import Html, states_shown, table, templates, titled
-from psa_analysis.words import NOT_STATED, counted, day_text, figure_text, listed
+from psa_analysis.show.tables import Column, Html, rows_table, state_cell, templates, title_text
+from psa_analysis.words import NOT_STATED, counted, day_text, listed
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("missed", "off track", "no data")
@@ -36,37 +35,50 @@ def exceptions(report: Report) -> pd.DataFrame:
     return rows.loc[order.sort_values(kind="stable").index]
 
 
-def front_page(report: Report, title: str, pages: Sequence[Any], made: dict[str, str]) -> str:
-    """The body of the front page."""
+def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
+    """The body of the front page, with links into the exported pages."""
+    counting = report.assessment[report.assessment["role"] == "target"]
+    captions = {
+        "grant": "The reward by measure",
+        "moved": "What has changed since",
+        "method": "How often forecasts came true",
+        "doubts": "Findings by partner",
+        "assumed": "What is assumed or derived",
+    }
+    status = report.agreement.assumptions["status"].value_counts()
     return (
         templates()
         .get_template("index.html.j2")
         .render(
             title=title,
             banner=banner(report).html,
-            book=f"{report.period.slug}.xlsx",
+            book=report.workbook_name,
             failed=[page for page in pages if page.status != "done"],
             pages=pages,
-            attention=[_attention_words(report), _exceptions_table(report).html],
+            counting=counted(len(counting), "measure"),
+            states=_states_text(counting),
+            forecast=counting["is_forecast"].any(),
+            exceptions=_exceptions_table(report).html,
             standing=state_counts(report).html,
             grant=grant_words(report).html,
-            grant_link=_place(made, "The reward by measure"),
             moved=changes_words(report).html,
-            moved_link=_place(made, "What has changed since"),
             late=late_table(report).html,
-            sure=_sure_words(report),
-            method_link=_place(made, "How often forecasts came true"),
-            doubts=_doubts(report),
-            doubts_link=_place(made, "Findings by partner"),
-            assumed=_assumed_words(report),
-            assumed_link=_place(made, "What is assumed or derived"),
+            sure=_reliability_text(),
+            cut_off=day_text(report.cut_off),
+            errors=len(errors(report.findings)),
+            findings=len(report.findings),
+            counted=counted,
+            assumed=status.get("assumed", 0),
+            derived=status.get("derived", 0),
+            without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
+            links={name: table_address(exported, text) for name, text in captions.items()},
         )
     )
 
 
-def _place(made: dict[str, str], caption: str) -> str | None:
+def table_address(exported: dict[str, str], caption: str) -> str | None:
     """The address of the first table whose caption begins so: its page and the heading above."""
-    for name, html in made.items():
+    for name, html in exported.items():
         found = re.search(rf"<caption[^>]*>{re.escape(escape(caption))}", html)
         if found:
             above = re.findall(r'<h2 id="([^"]+)"', html[: found.start()])
@@ -74,14 +86,9 @@ def _place(made: dict[str, str], caption: str) -> str | None:
     return None
 
 
-def _attention_words(report: Report) -> str:
-    rows = report.assessment[report.assessment["role"] == "target"]
+def _states_text(rows: pd.DataFrame) -> str:
     counts = rows["state"].value_counts()
-    said = [f"{counts[state]} {state}" for state in STATES if state in counts]
-    text = f"Of {counted(len(rows), 'measure')} that count for the grant: {listed(said)}."
-    if rows["is_forecast"].any():
-        text += " While the agreement runs a state is a forecast of whether the target will be met."
-    return text
+    return listed([f"{counts[state]} {state}" for state in STATES if state in counts])
 
 
 def _exceptions_table(report: Report) -> Html:
@@ -89,72 +96,32 @@ def _exceptions_table(report: Report) -> Html:
     late = rows["expected_period"].map("the return for {} had not come in".format)
     why = rows["reason"].where(rows["state"].isin(EXCEPTIONS), "")
     why = why.where(~rows["late"], why + why.map(lambda text: "; " if text else "") + late)
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": titled(rows),
-            "State": states_shown(rows),
-            "Latest": [
-                "[c]" if flag == WITHHELD else figure_text(value, unit)
-                for value, unit, flag in zip(
-                    rows["latest"], rows["unit"], rows["latest_flag"], strict=True
-                )
-            ],
-            "Of period": rows["latest_period"],
-            "Planned by then": [*map(figure_text, rows["planned"], rows["unit"])],
-            "Target": [*map(figure_text, rows["target"], rows["unit"])],
-            "Due": rows["due"],
-            "Why": why,
-        }
-    )
-    return table(
-        frame,
-        f"Off track, missed, without data or late, {report.period}",
-        numeric=["Latest", "Planned by then", "Target"],
-    )
+    columns = [
+        Column("Measure"),
+        Column("What is measured", title_text),
+        Column("State", state_cell),
+        Column.number("Latest", latest_text),
+        Column("Of period", "latest_period"),
+        Column.figure("Planned by then", "planned"),
+        Column.figure("Target"),
+        Column("Due"),
+        Column("Why"),
+    ]
+    caption = f"Off track, missed, without data or late, {report.period}"
+    return rows_table(rows.assign(why=why), columns, caption)
 
 
-def _sure_words(report: Report) -> list[str]:
-    """What the forecasts and figures rest on, a paragraph each."""
+def _reliability_text() -> str:
+    """How often forecasts on the reference series came true, and how wide and wrong they were."""
     reliable, scores = reference("reliability"), reference("scores")
-    said = reliability_words(reliable[reliable["said_from"] == 0.7]).rstrip(".")
+    came_true = reliability_words(reliable[reliable["said_from"] == 0.7]).rstrip(".")
     ours = scores[scores["method"] == "psa_analysis, portfolio"]
     inside = (ours["within_80"] * ours["readings"]).sum() / ours["readings"].sum()
     keys = ["per_year", "panel", "history"]
     peers = scores[~scores["method"].str.startswith("psa_analysis")]
     best = peers.groupby(keys)["crps"].min()
     less = 1 - (ours.set_index(keys)["crps"] / best).mean()
-    return [
-        "Forecasts are ranges with chances, tried on series of councils, countries and firms whose "
-        f"outcome is known. {said}; {inside:.0%} of the outcomes lay within the range meant for "
-        f"80%; and the error was {less:.0%} below that of the best other forecaster. Constants of "
-        "the method were set on these series, which flatters it a little.",
-        f"Figures use only what had been received by {day_text(report.cut_off)} and are worked out "
-        "in the same way every time; the council can follow each back to the cell of the file that "
-        "it came from.",
-    ]
-
-
-def _doubts(report: Report) -> str:
-    wrong = len(errors(report.findings))
-    doubtful = counted(len(report.findings) - wrong, "warning")
-    kept_out = f"{counted(wrong, 'error')}, whose figures are kept out," if wrong else "no error"
     return (
-        f"Checks of the returns as they stand today found {kept_out} and {doubtful} to ask about."
+        f"{came_true}; {inside:.0%} of the outcomes lay within the range meant for 80%; and the "
+        f"error was {less:.0%} below that of the best other forecaster."
     )
-
-
-def _assumed_words(report: Report) -> str:
-    counts = report.agreement.assumptions["status"].value_counts()
-    rows = report.assessment[report.assessment["role"] == "target"]
-    open_ = int((rows["without_status"] == NOT_STATED).sum())
-    text = (
-        f"The register marks {counts.get('assumed', 0)} of its entries as assumed and "
-        f"{counts.get('derived', 0)} as derived from others, each with its reason."
-    )
-    if open_:
-        text += (
-            " Performance without the agreement is not stated for "
-            f"{open_} of {counted(len(rows), 'measure')} that count."
-        )
-    return text

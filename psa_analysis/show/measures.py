@@ -1,18 +1,24 @@
-"""One measure in words: what its numbers say, and what people say of it."""
+"""One measure as a reader sees it: what its numbers say, and what people say of it."""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import pandas as pd
 
+from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.analysis.trajectory import same_stage
 from psa_analysis.periods import parse_period
 from psa_analysis.register.commentary import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, memoised, readings_with_path
+from psa_analysis.show.chart import Chart
 from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Html, templates
+from psa_analysis.show.trajectories import trajectory_chart
 from psa_analysis.words import (
     CHANCE_MOVED,
     chance_text,
@@ -27,23 +33,63 @@ from psa_analysis.words import (
 )
 
 
+@dataclass(frozen=True, repr=False, eq=False)
+class MeasureView:
+    """One measure of a report in words and picture; equal to itself alone."""
+
+    report: Report
+    measure: str
+
+    @property
+    def row(self) -> pd.Series:
+        """Its row of the assessment."""
+        return assessment_row(self.report, self.measure)
+
+    @property
+    def words(self) -> Html:
+        """What the numbers say, and what people say of them."""
+        return measure_words(self.report, self.measure)
+
+    @property
+    def chart(self) -> Chart:
+        """Its readings against the planned path."""
+        return trajectory_chart(self.report, self.measure)
+
+    def __repr__(self) -> str:
+        return f"{self.measure}: {self.row['title']}\n{self.words.text}"
+
+    def _repr_html_(self) -> str:
+        heading, chart = f"{self.measure}: {self.row['title']}", self.chart
+        # As an image, so that the ids in the picture meet no others of the page.
+        picture = f"data:image/svg+xml;base64,{b64encode(chart.svg.encode()).decode()}"
+        return (
+            f"<p><strong>{escape(heading)}</strong></p>{self.words.html}"
+            f'<figure><img alt="{escape(chart.alt)}" src="{picture}"></figure>'
+        )
+
+
+def measure(report: Report, name: str) -> MeasureView:
+    """One measure as a reader sees it, in words and picture."""
+    assessment_row(report, name)
+    return MeasureView(report, name)
+
+
 def measure_words(report: Report, measure: str) -> Html:
     """What the numbers of one measure say, first what matters most; then what people say of it."""
     row = assessment_row(report, measure)
-    made = _rewards_of(report)
-    reward = made.loc[measure] if measure in made.index else None
-    earlier = report.before
-    before = None if earlier is None else assessment_row(earlier, measure)
+    before = None if report.before is None else assessment_row(report.before, measure)
+    rewards = _rewards(report)
+    reward = rewards.loc[measure] if measure in rewards.index else None
     first = sentences(row, before, reward)
     more = f"{further_sentences(row, before, reward)}{_stage_words(report, measure)}".strip()
-    said = commentary_words(report, measure)
     html = templates().get_template("measure.html.j2").render(first=first, more=more)
-    return Html(html + said.html, "\n".join(filter(None, [first, more, said.text])))
+    comments = commentary_words(report, measure)
+    return Html(html + comments.html, "\n".join(filter(None, [first, more, comments.text])))
 
 
 @memoised
-def _rewards_of(report: Report) -> pd.DataFrame:
-    """The grants by measure; kept."""
+def _rewards(report: Report) -> pd.DataFrame:
+    """The grants by measure."""
     return grants(report).set_index("measure")
 
 
@@ -51,37 +97,35 @@ def commentary_words(report: Report, about: str = WHOLE) -> Html:
     """What people wrote about a measure, or the whole agreement, for this report; often nothing."""
     if about != WHOLE:
         assessment_row(report, about)
-    rows = entries(report.commentary, about, report.period.label, report.audience)
-    said = [
-        {
-            "paragraphs": [part.strip() for part in row.text.splitlines() if part.strip()],
-            "by": _written_by(row, report),
-        }
-        for row in rows.itertuples()
+    shown = [
+        ([part.strip() for part in row.text.splitlines() if part.strip()], _written_by(row, report))
+        for row in entries(
+            report.commentary, about, report.period.label, report.audience
+        ).itertuples()
     ]
-    html = templates().get_template("commentary.html.j2").render(entries=said)
-    text = "\n".join(f"{one['by']}: {' '.join(one['paragraphs'])}" for one in said)
-    return Html(html, text)
+    html = templates().get_template("commentary.html.j2").render(entries=shown)
+    return Html(html, "\n".join(f"{by}: {' '.join(paragraphs)}" for paragraphs, by in shown))
 
 
 def _written_by(row: Any, report: Report) -> str:
     """Whose words they are, of when, and whether figures that came in later were known."""
-    late = row.written.date() > report.cut_off
-    after = ", after the figures of this report were closed" if late else ""
-    made_up = "Illustrative commentary" if row.illustrative else "Commentary"
-    return f"{made_up} by {row.author}, written on {day_text(row.written.date())}{after}"
+    day = row.written.date()
+    late = ", after the figures of this report were closed" if day > report.cut_off else ""
+    kind = "Illustrative commentary" if row.illustrative else "Commentary"
+    return f"{kind} by {row.author}, written on {day_text(day)}{late}"
 
 
 def _stage_words(report: Report, measure: str) -> str:
     """Where a figure counted from April on stands beside the same stage of earlier years."""
-    definition, made = report.agreement.measures.loc[measure], readings_with_path(report, measure)
-    if definition["basis"] != "year_to_date" or made.empty:
+    definition = report.agreement.measures.loc[measure]
+    readings = readings_with_path(report, measure)
+    if definition["basis"] != "year_to_date" or readings.empty:
         return ""
-    last, unit = made.iloc[-1], str(definition["unit"])
+    last, unit = readings.iloc[-1], str(definition["unit"])
     period = parse_period(last["period"])
     if period.kind != "quarter" or period.end.month == 3:
         return ""
-    stage = same_stage(made, period, unit)
+    stage = same_stage(readings, period, unit)
     text = f" From April to the end of {period} it is {with_unit(last['reading'], unit)}"
     if pd.notna(stage.year_before):
         text += f", and was {figure_text(stage.year_before, unit)} at the same stage a year before"
@@ -97,9 +141,8 @@ def sentences(
     row: pd.Series, before: pd.Series | None = None, reward: pd.Series | None = None
 ) -> str:
     """Where a measure stands, how likely its target is, what is at stake, and what has changed."""
-    said = [_standing_text(row), _stake_text(row, reward)]
-    said.append(_change_since_text(row, before))
-    return ". ".join(filter(None, said)) + "."
+    parts = [_standing(row), _stake(row, reward), _change_since(row, before)]
+    return ". ".join(part[:1].upper() + part[1:] for part in parts if part) + "."
 
 
 def further_sentences(
@@ -107,160 +150,153 @@ def further_sentences(
 ) -> str:
     """The range of the forecast, what is still to be done, the direction, and what is not known."""
     unit = str(row["unit"])
-    said = []
+    parts = []
     if pd.notna(row["forecast"]):
-        middle, low, high = (
-            figure_text(row[name], unit) for name in ("forecast", "low_80", "high_80")
-        )
+        low, high = figure_text(row["low_80"], unit), figure_text(row["high_80"], unit)
         spread = f"stay at {low}" if low == high else f"lie between {low} and {high}"
-        said.append(
-            f"The middle of the forecast for {row['due']} is {middle}; "
-            f"eight in ten chances {spread}"
+        parts.append(
+            f"The middle of the forecast for {row['due']} is "
+            f"{figure_text(row['forecast'], unit)}; eight in ten chances {spread}"
         )
     elif pd.isna(row["chance_target"]) and row["state"] in ("on track", "at risk", "off track"):
         why = str(row["reason"]).partition("; no forecast")[0]
-        said.append(f"It has {why}" if why.startswith("m") else f"{why[:1].upper()}{why[1:]}")
+        parts.append(f"It has {why}" if why.startswith("m") else f"{why[:1].upper()}{why[1:]}")
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
-        said.append(_required_text(row))
+        parts.append(_required(row))
     if pd.notna(row["direction"]):
         if not _is_new(row, before):
-            said.append(f"The latest reading is {_direction_text(row)}")
+            parts.append(f"The latest reading is {_direction(row)}")
         if row["latest_flag"] == "provisional":
-            said.append("A provisional figure may still be revised, so the change may too")
+            parts.append("A provisional figure may still be revised, so the change may too")
     # The state may have said so already.
-    hidden = row["latest_flag"] == "withheld"
+    hidden = row["latest_flag"] == WITHHELD
     if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:
-        said.append(f"No reading can be made for the newest period: {row['missing']}")
+        parts.append(f"No reading can be made for the newest period: {row['missing']}")
     if reward is not None and reward["status"] != "not stated":
         if reward["least"] < reward["most"]:
             nor = ", nor is a baseline" if pd.isna(row["baseline"]) else ""
-            said.append(
+            parts.append(
                 f"Performance without the agreement is not stated{nor}, so the reward is a range"
             )
         elif row["without_status"] == "assumed":
-            said.append("The reward rests on performance without the agreement as assumed")
-    return ". ".join(said) + "." if said else ""
+            parts.append("The reward rests on performance without the agreement as assumed")
+    return ". ".join(parts) + "." if parts else ""
 
 
-def _standing_text(row: pd.Series) -> str:
+def _standing(row: pd.Series) -> str:
     """The state, and the latest reading beside the planned path."""
     unit, state = str(row["unit"]), str(row["state"])
-    if row["latest_flag"] == "withheld":
-        hidden = f"The latest reading, for {row['latest_period']}, is {row['missing']}"
+    if row["latest_flag"] == WITHHELD:
         # The reason of a forecast is its chance, which follows.
         judged = row["is_forecast"] and pd.notna(row["chance_target"])
-        start = f"{state.capitalize()} (forecast)" if judged else state_text(row)
-        return f"{start}. {hidden}"
+        start = f"{state} (forecast)" if judged else state_text(row)
+        return f"{start}. The latest reading, for {row['latest_period']}, is {row['missing']}"
     if pd.isna(row["latest"]):
         return state_text(row)
     flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
     latest = f"{with_unit(row['latest'], unit)} for {row['latest_period']}{flag}"
-    if state in ("achieved", "partly achieved", "missed"):
-        return f"{state.capitalize()}: {latest} {_decided_text(row)}"
+    target = f"the target of {figure_text(row['target'], unit)}"
+    trigger = f"the trigger of {figure_text(row['trigger'], unit)}"
+    decided = {
+        "achieved": f"reaches {target}",
+        "partly achieved": f"reaches {trigger}, not {target}",
+        "missed": f"falls short of {target}",
+    }
+    if state in decided:
+        return f"{state}: {latest} {decided[state]}"
     if state not in ("on track", "at risk", "off track"):
         return f"{state_text(row)}; the latest reading is {latest}"
-    text = f"{state.capitalize()} (forecast): the latest reading"
     if pd.notna(row["planned"]):
-        return f"{text}, {latest}, is {_beside_path_text(row)}"
+        return f"{state} (forecast): the latest reading, {latest}, is {_beside_path(row)}"
     if pd.isna(row["baseline"]):
-        text += f" is {latest}; no baseline is stated, so there is no path to compare it with"
-        return text
-    return f"{text} is {latest}"
+        latest += "; no baseline is stated, so there is no path to compare it with"
+    return f"{state} (forecast): the latest reading is {latest}"
 
 
-def _decided_text(row: pd.Series) -> str:
-    """What the deciding reading reaches, and what not."""
-    unit = str(row["unit"])
-    target = f"the target of {figure_text(row['target'], unit)}"
-    if row["state"] == "achieved":
-        return f"reaches {target}"
-    if row["state"] == "partly achieved":
-        return f"reaches the trigger of {figure_text(row['trigger'], unit)}, not {target}"
-    return f"falls short of {target}"
-
-
-def _beside_path_text(row: pd.Series) -> str:
+def _beside_path(row: pd.Series) -> str:
     """``about 6 months behind the planned path, which asks for −11.7% by then``."""
     unit = str(row["unit"])
     planned = figure_text(row["planned"], unit)
     if planned == figure_text(row["latest"], unit):
         return "on the planned path"
-    ahead = (row["gap"] > 0) == (row["polarity"] == "higher")
+    better = (row["gap"] > 0) == (row["polarity"] == "higher")
     months = 0 if pd.isna(row["gap_months"]) else round(abs(row["gap_months"]))
     # On a path with seasons months and figures may point different ways: the figure is what counts.
-    agree = months and (row["gap_months"] > 0) == ahead
-    how = f"about {counted(months, 'month')} " if agree else ""
-    return f"{how}{'ahead of' if ahead else 'behind'} the planned path, which asks for {planned}"
+    agree = months and (row["gap_months"] > 0) == better
+    distance = f"about {counted(months, 'month')} " if agree else ""
+    side = "ahead of" if better else "behind"
+    return f"{distance}{side} the planned path, which asks for {planned}"
 
 
-def _stake_text(row: pd.Series, reward: pd.Series | None) -> str:
+def _stake(row: pd.Series, reward: pd.Series | None) -> str:
     """The chance of the target, and what part of the reward rests on it."""
-    said = []
+    parts = []
     if pd.notna(row["target"]) and row["is_forecast"]:
         target = f"the target, {with_unit(row['target'], str(row['unit']))} by {row['due']},"
         if pd.notna(row["chance_target"]):
             # A chance without its forecast rests on figures that are not shown, and is in tenths.
             about = "about " if pd.isna(row["forecast"]) else ""
             chance = chance_text(row["chance_target"])
-            said.append(f"The chance of reaching {target} is {about}{chance}")
+            parts.append(f"the chance of reaching {target} is {about}{chance}")
         elif row["no_forecast"]:
             why = re.sub("there are 1$", "there is 1", str(row["no_forecast"]))
             why = re.sub("there are 0$", "there are none", why)
-            said.append(f"No chance can be given of reaching {target} since {why}")
+            parts.append(f"no chance can be given of reaching {target} since {why}")
     if reward is not None:
-        stake = pot_text(reward["pot_share"], reward["pot_share"])
-        least, most = (reward["pot_share"] * reward[end] for end in ("least", "most"))
-        pounds = pounds_text(reward["pounds_least"], reward["pounds_most"])
-        money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
-        part = pot_text(least, most)
-        if reward["status"] == "final":
-            part = {stake: "all", "0%": "nothing"}.get(part, part)
-            said.append(f"of its {stake} of the reward pot it earns {part}{money}")
-        elif reward["status"] == "forecast":
-            part = "all" if part == stake else part
-            said.append(
-                f"at stake is {stake} of the reward pot, of which {part} is expected{money}"
-            )
-        else:
-            said.append(f"at stake is {stake} of the reward pot")
-    elif row["role"] == "supporting" and said:
-        said.append("it does not count for the reward")
-    text = "; ".join(said)
-    return text[:1].upper() + text[1:]
+        parts.append(_reward(reward))
+    elif row["role"] == "supporting" and parts:
+        parts.append("it does not count for the reward")
+    return "; ".join(parts)
 
 
-def _change_since_text(row: pd.Series, before: pd.Series | None) -> str:
+def _reward(reward: pd.Series) -> str:
+    """What part of the pot a measure earns, or may earn."""
+    pot_share = reward["pot_share"]
+    stake = pot_text(pot_share, pot_share)
+    part = pot_text(*(pot_share * reward[["least", "most"]]))
+    pounds = pounds_text(reward["pounds_least"], reward["pounds_most"])
+    money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
+    if reward["status"] == "final":
+        part = {stake: "all", "0%": "nothing"}.get(part, part)
+        return f"of its {stake} of the reward pot it earns {part}{money}"
+    if reward["status"] != "forecast":
+        return f"at stake is {stake} of the reward pot"
+    part = "all" if part == stake else part
+    return f"at stake is {stake} of the reward pot, of which {part} is expected{money}"
+
+
+def _change_since(row: pd.Series, before: pd.Series | None) -> str:
     """What is new since the report of the quarter before."""
-    late = f"the return for {row['expected_period']} had not come in by the cut-off"
+    late = ""
+    if row["late"]:
+        late = f"the return for {row['expected_period']} had not come in by the cut-off"
     if before is None:
-        return late[:1].upper() + late[1:] if row["late"] else ""
-    said = []
+        return late
+    changes = []
     if row["state"] != before["state"]:
-        said.append(f"it has gone from {before['state']} to {row['state']}")
+        changes.append(f"it has gone from {before['state']} to {row['state']}")
     now, then = row["chance_target"], before["chance_target"]
     if pd.notna(now) and pd.notna(then) and abs(now - then) >= CHANCE_MOVED:
         way = "risen" if now > then else "fallen"
-        said.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
-    unit = str(row["unit"])
-    new = _is_new(row, before)
-    if new and pd.notna(row["direction"]):
-        said.append(f"the new reading is {_direction_text(row)}")
-    elif new:
-        said.append("a first reading has come in")
-    elif pd.notna(row["latest"]) and figure_text(row["latest"], unit) != figure_text(
-        before["latest"], unit
-    ):
-        was, is_ = (figure_text(one["latest"], unit) for one in (before, row))
-        said.append(f"the reading of {row['latest_period']} was revised from {was} to {is_}")
-    # With a comma, since what is said of the reading holds an "and" of its own.
-    joined = ", and ".join(filter(None, [", ".join(said[:-1]), *said[-1:]]))
-    since = f"Since {before['period']} {joined}" if said else ""
-    if row["late"]:
-        return f"{since}; {late}" if since else late[:1].upper() + late[1:]
+        changes.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
+    latest, latest_then = (figure_text(one["latest"], str(row["unit"])) for one in (row, before))
+    if _is_new(row, before):
+        direction = pd.notna(row["direction"])
+        new = (
+            f"the new reading is {_direction(row)}" if direction else "a first reading has come in"
+        )
+        changes.append(new)
+    elif pd.notna(row["latest"]) and latest != latest_then:
+        period = row["latest_period"]
+        changes.append(f"the reading of {period} was revised from {latest_then} to {latest}")
+    if changes:
+        # With a comma, since what is said of the reading holds an "and" of its own.
+        joined = ", and ".join(filter(None, [", ".join(changes[:-1]), changes[-1]]))
+        return "; ".join(filter(None, [f"since {before['period']} {joined}", late]))
     # What is not shown may have changed.
-    if since or row["latest_flag"] == "withheld":
-        return since
-    return f"Nothing of note has changed since {before['period']}"
+    if late or row["latest_flag"] == WITHHELD:
+        return late
+    return f"nothing of note has changed since {before['period']}"
 
 
 def _is_new(row: pd.Series, before: pd.Series | None) -> bool:
@@ -270,18 +306,22 @@ def _is_new(row: pd.Series, before: pd.Series | None) -> bool:
     return bool(row["latest_period"] != before["latest_period"])
 
 
-def _direction_text(row: pd.Series) -> str:
+def _direction(row: pd.Series) -> str:
     """``better than the one before and than that of a year earlier``."""
+
+    def than(direction: str) -> str:
+        return "the same as" if direction == "same" else f"{direction} than"
+
     first, on_year = str(row["direction"]), row["direction_on_year"]
-    text = f"{_than(first)} the one before"
+    text = f"{than(first)} the one before"
     if pd.isna(on_year):
         return text
     if on_year == first:
-        return f"{text} and {_than(first).removeprefix(first).strip()} that of a year earlier"
-    return f"{text}, but {_than(str(on_year))} that of a year earlier"
+        return f"{text} and {than(first).removeprefix(first).strip()} that of a year earlier"
+    return f"{text}, but {than(str(on_year))} that of a year earlier"
 
 
-def _required_text(row: pd.Series) -> str:
+def _required(row: pd.Series) -> str:
     """What each quarter or year has to bring from here, and whether that was ever done."""
     unit = str(row["unit"])
     points = unit in ("percent", "percent change", "percentage points")
@@ -299,7 +339,3 @@ def _required_text(row: pd.Series) -> str:
     if pd.notna(row["required_done_before"]):
         return f"{text}, which was done before, up to {row['required_done_before']}"
     return text
-
-
-def _than(direction: str) -> str:
-    return "the same as" if direction == "same" else f"{direction} than"

@@ -1,4 +1,4 @@
-"""The banner: what every page says first, and what its marks mean."""
+"""What every page says first, and what its marks mean."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from psa_analysis.words import are, counted, day_text
 
 def banner(report: Report) -> Html:
     """What every page says first: whose report, of when, for whom, and what is not real in it."""
-    settings = report.agreement.settings
-    lines = [
-        f"{settings.agreement.name}: {report.period}, from figures received by "
-        f"{day_text(report.cut_off)}. {report.audience.capitalize()} report."
-    ]
+    name, day = report.agreement.settings.agreement.name, day_text(report.cut_off)
+    audience = f"{report.audience.capitalize()} report."
+    line = f"{name}: {report.period}, from figures received by {day}. {audience}"
     warnings = []
     if of_theme(report, report.theme)["illustrative"].any():
         warnings.append(
@@ -26,8 +24,8 @@ def banner(report: Report) -> Html:
         )
     if report.audience == "public":
         warnings.append(_withheld_words(report))
-    html = templates().get_template("banner.html.j2").render(lines=lines, warnings=warnings)
-    return Html(html, "\n".join([*lines, *warnings]))
+    html = templates().get_template("banner.html.j2").render(line=line, warnings=warnings)
+    return Html(html, "\n".join([line, *warnings]))
 
 
 def _withheld_words(report: Report) -> str:
@@ -39,18 +37,18 @@ def _withheld_words(report: Report) -> str:
         return "Small numbers are not shown on public pages."
     earlier = withheld["reason"] == EARLIER
     cells = withheld[~earlier].drop_duplicates(["measure", "area", "period"])
-    said = []
+    parts = ["Small numbers are not shown"]
     if len(cells):
-        said.append(
+        parts.append(
             f"{counted(len(cells), 'returned figure')} {are(len(cells))} held back, and what is "
             "made from them; tables mark this [c]"
         )
     if number := int(earlier.sum()):
-        said.append(
+        parts.append(
             f"{counted(number, 'earlier version')} of figures {are(number)} held back too, "
             "since the revision was small"
         )
-    return "Small numbers are not shown. " + ". ".join(said) + "."
+    return ". ".join(parts) + "."
 
 
 def key(report: Report) -> Html:

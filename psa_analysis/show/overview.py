@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -9,58 +10,60 @@ import pandas as pd
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.chart import GREY, STATE_MARKS, Chart, as_svg, new_figure
-from psa_analysis.show.tables import Html, states_shown, table, titled
+from psa_analysis.show.chart import DASHED, GREY, STATE_MARKS, Chart, as_svg, new_figure
+from psa_analysis.show.tables import (
+    MARKS,
+    Column,
+    Html,
+    columns_frame,
+    rows_table,
+    state_cell,
+    title_text,
+)
 from psa_analysis.words import NOT_STATED, chance_text, figure_text
 
 
 def overview_table(report: Report, theme: str | None = None) -> Html:
     """Every measure of the agreement, or of one theme: where it stands and what is asked."""
     rows = of_theme(report, theme)
-    units = rows["unit"]
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": titled(rows)
-            + rows["role"].map({"supporting": " (supporting)"}).fillna(""),
-            "Baseline": _figures(rows, "baseline", units),
-            "Latest": _latest(rows),
-            "Of period": rows["latest_period"],
-            "Planned by then": [*map(figure_text, rows["planned"], units)],
-            "Target": _figures(rows, "target", units),
-            "Due": rows["due"],
-            "Chance of the target": [*map(chance_text, rows["chance_target"])],
-            "State": states_shown(rows),
-            "Since last reading": rows["direction"],
-            "On the year": rows["direction_on_year"],
-        }
-    )
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
-    return table(
-        frame,
-        f"Every measure of {where}, {report.period}",
-        numeric=["Baseline", "Latest", "Planned by then", "Target", "Chance of the target"],
-    )
-
-
-def _figures(rows: pd.DataFrame, figure: str, units: pd.Series) -> list[str]:
-    """Register figures with a mark where they are not as stated."""
-    marks = {"assumed": " [a]", "derived": " [d]"}
-    return [
-        NOT_STATED if status == NOT_STATED else figure_text(value, unit) + marks.get(status, "")
-        for value, unit, status in zip(rows[figure], units, rows[f"{figure}_status"], strict=True)
+    columns = [
+        Column("Measure"),
+        Column("What is measured", _title),
+        _stated_figure("Baseline"),
+        Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
+        Column("Of period", "latest_period"),
+        Column.figure("Planned by then", "planned"),
+        _stated_figure("Target"),
+        Column("Due"),
+        Column.chance("Chance of the target", "chance_target"),
+        Column("State", state_cell),
+        Column("Since last reading", "direction"),
+        Column("On the year", "direction_on_year"),
     ]
+    return rows_table(rows, columns, f"Every measure of {where}, {report.period}")
 
 
-def _latest(rows: pd.DataFrame) -> list[str]:
-    """Readings with the symbols of the Government Analysis Function."""
-    marks = {"provisional": " [p]", "revised": " [r]", "estimated": " [e]"}
-    return [
-        "[c]"
-        if flag == WITHHELD
-        else figure_text(value, unit) + (marks.get(flag, "") if isinstance(flag, str) else "")
-        for value, unit, flag in zip(rows["latest"], rows["unit"], rows["latest_flag"], strict=True)
-    ]
+def _title(row: pd.Series) -> str:
+    return title_text(row) + (" (supporting)" if row["role"] == "supporting" else "")
+
+
+def _stated_figure(heading: str) -> Column:
+    """A figure of the register, with a mark where it is not as stated."""
+    name = heading.lower()
+
+    def cell(row: pd.Series) -> str:
+        status = row[f"{name}_status"]
+        if status == NOT_STATED:
+            return NOT_STATED
+        return figure_text(row[name], row["unit"]) + MARKS.get(status, "")
+
+    return Column.number(heading, cell)
+
+
+def latest_text(row: pd.Series) -> str:
+    """The latest reading, or the sign for one that is not shown."""
+    return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row["unit"])
 
 
 def state_counts(report: Report) -> Html:
@@ -69,106 +72,86 @@ def state_counts(report: Report) -> Html:
     counts = pd.crosstab(counting["theme"], counting["state"])
     themes = report.agreement.settings.themes
     counts = counts.reindex(index=list(themes), fill_value=0)
-    counts = counts[[state for state in STATES if state in counts]]
-    frame = counts.reset_index().astype(object)
-    frame["theme"] = frame["theme"].map(themes)
-    frame = frame.rename(columns={"theme": "Theme"})
-    return table(
-        frame, f"Measures by theme and state, {report.period}", numeric=list(counts.columns)
-    )
+    states = [state for state in STATES if state in counts]
+    columns = [Column("Theme"), *(Column.number(state, state) for state in states)]
+    rows = counts.assign(theme=[*themes.values()])
+    return rows_table(rows, columns, f"Measures by theme and state, {report.period}")
 
 
 def forecast_table(report: Report, theme: str | None = None) -> Html:
     """How likely each target is to be met, or why nothing can be said."""
     rows = of_theme(report, theme)
-    units = rows["unit"]
-    between = [
-        "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
-        for low, high, unit in zip(rows["low_80"], rows["high_80"], units, strict=True)
-    ]
     outlooks = [report.outlooks[measure] for measure in rows["measure"]]
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": rows["title"],
-            "Due": rows["due"],
-            "Target": [*map(figure_text, rows["target"], units)],
-            "Middle of the forecast": [*map(figure_text, rows["forecast"], units)],
-            "Eight in ten chances": between,
-            "Chance of the target": [*map(chance_text, rows["chance_target"])],
-            "Chance of the trigger": [*map(chance_text, rows["chance_trigger"])],
-            "Readings": [one.readings or "–" for one in outlooks],
-            "Note": [one.reason or one.note for one in outlooks],
-        }
+    rows = rows.assign(
+        readings=[outlook.readings or "–" for outlook in outlooks],
+        note=[outlook.reason or outlook.note for outlook in outlooks],
     )
-    numeric = [
-        "Target",
-        "Middle of the forecast",
-        "Eight in ten chances",
-        "Chance of the target",
-        "Chance of the trigger",
-        "Readings",
+    columns = [
+        Column("Measure"),
+        Column("What is measured", "title"),
+        Column("Due"),
+        Column.figure("Target"),
+        Column.figure("Middle of the forecast", "forecast"),
+        Column.between("Eight in ten chances", "low_80", "high_80"),
+        Column.chance("Chance of the target", "chance_target"),
+        Column.chance("Chance of the trigger", "chance_trigger"),
+        Column.number("Readings"),
+        Column("Note"),
     ]
-    return table(frame, f"How likely each target is to be met, {report.period}", numeric=numeric)
+    return rows_table(rows, columns, f"How likely each target is to be met, {report.period}")
 
 
 def progress_chart(report: Report) -> Chart:
     """How much of the planned improvement each measure has made: the agreement in one picture."""
-    rows = report.assessment
-    rows = rows[rows["progress"].notna() & rows["state"].isin(STATE_MARKS)]
-    data = rows[["measure", "title", "progress", "state"]].reset_index(drop=True)
     # A measure far off either way would squeeze the others; the table has its number.
-    drawn = data.assign(percent=(100 * data["progress"]).clip(-50, 200))
-    svg = _dots_by_state(drawn, (-55, 205), [(0, "-"), (100, (0, (5, 3)))])
-    alt = (
+    return _dots_chart(
+        report,
+        "progress",
+        "Of the improvement planned by then",
+        lambda share: f"{share:.0%}".replace("-", "−"),
+        (-0.5, 2),
+        [(0, "-"), (1, DASHED)],
         "Dot plot of the share of the planned improvement made so far by each measure; the dashed "
-        f"line at 100% is the planned path. {_listed_by_state(data, 'progress')}."
+        "line at 100% is the planned path",
     )
-    share = data["progress"].map(lambda one: f"{one:.0%}".replace("-", "−"))
-    return Chart(svg, alt, data, _dots_shown(data, "Of the improvement planned by then", share))
 
 
 def chance_chart(report: Report) -> Chart:
     """How likely each target is to be met, with the chances that divide the states."""
-    rows = report.assessment
-    rows = rows[rows["chance_target"].notna() & rows["state"].isin(STATE_MARKS)]
-    data = rows[["measure", "title", "chance_target", "state"]].reset_index(drop=True)
-    drawn = data.assign(percent=100 * data["chance_target"])
     states = report.agreement.settings.states
-    lines = [(100 * states.at_risk, (0, (5, 3))), (100 * states.on_track, (0, (5, 3)))]
-    svg = _dots_by_state(drawn, (-3, 103), lines)
-    alt = (
+    return _dots_chart(
+        report,
+        "chance_target",
+        "Chance of the target",
+        chance_text,
+        (0, 1),
+        [(states.at_risk, DASHED), (states.on_track, DASHED)],
         "Dot plot of the chance that each target is met; the dashed lines are where at risk begins,"
-        f" {states.at_risk:.0%}, and on track, {states.on_track:.0%}. "
-        f"{_listed_by_state(data, 'chance_target')}."
-    )
-    chance = data["chance_target"].map(chance_text)
-    return Chart(svg, alt, data, _dots_shown(data, "Chance of the target", chance))
-
-
-def _dots_shown(data: pd.DataFrame, heading: str, figures: pd.Series) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Measure": data["measure"],
-            "What is measured": data["title"],
-            "State": data["state"],
-            heading: figures,
-        }
+        f" {states.at_risk:.0%}, and on track, {states.on_track:.0%}",
     )
 
 
-def _dots_by_state(
-    drawn: pd.DataFrame, limits: tuple[float, float], lines: list[tuple[float, Any]]
-) -> str:
-    """A dot for each measure at its ``percent``, with a colour and a shape for its state."""
+def _dots_chart(
+    report: Report,
+    share: str,
+    heading: str,
+    share_text: Callable[[float], str],
+    limits: tuple[float, float],
+    lines: list[tuple[float, Any]],
+    description: str,
+) -> Chart:
+    """A dot for each measure at its share, with a colour and a shape for its state."""
     import seaborn as sns
 
-    states = [state for state in STATE_MARKS if state in set(drawn["state"])]
-    with new_figure(8, 1.2 + 0.34 * max(len(drawn), 1)) as (figure, axes):
-        figure.subplots_adjust(left=0.16, right=0.98, top=0.88, bottom=0.12)
+    rows = report.assessment
+    rows = rows[rows[share].notna() & rows["state"].isin(STATE_MARKS)]
+    data = rows[["measure", "title", share, "state"]].reset_index(drop=True)
+    states = [state for state in STATE_MARKS if state in set(data["state"])]
+    with new_figure(8, 1.2 + 0.34 * max(len(data), 1)) as (drawing, axes):
+        drawing.subplots_adjust(left=0.16, right=0.98, top=0.88, bottom=0.12)
         if states:
             sns.scatterplot(
-                drawn,
+                data.assign(percent=(100 * data[share]).clip(100 * limits[0], 100 * limits[1])),
                 x="percent",
                 y="measure",
                 hue="state",
@@ -181,20 +164,25 @@ def _dots_by_state(
                 ax=axes,
             )
         for place, style in lines:
-            axes.axvline(place, color=GREY, linestyle=style, linewidth=1.2)
-        axes.set(xlabel="", ylabel="", xlim=limits)
+            axes.axvline(100 * place, color=GREY, linestyle=style, linewidth=1.2)
+        margin = 3 if limits == (0, 1) else 5
+        axes.set(xlabel="", ylabel="", xlim=(100 * limits[0] - margin, 100 * limits[1] + margin))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%".replace("-", "−"))
         axes.grid(axis="x")
         if states:
             axes.legend(
                 loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=len(states), title=None
             )
-        return as_svg(figure)
-
-
-def _listed_by_state(data: pd.DataFrame, column: str) -> str:
-    return "; ".join(
+        svg = as_svg(drawing)
+    by_state = "; ".join(
         f"{state}: "
-        + ", ".join(f"{row['measure']} {row[column]:.0%}" for _, row in group.iterrows())
+        + ", ".join(f"{row['measure']} {row[share]:.0%}" for _, row in group.iterrows())
         for state, group in data.groupby("state", sort=False)
     )
+    columns = [
+        Column("Measure"),
+        Column("What is measured", "title"),
+        Column("State"),
+        Column.number(heading, lambda row: share_text(row[share])),
+    ]
+    return Chart(svg, f"{description}. {by_state}.", data, columns_frame(data, columns))

@@ -1,14 +1,24 @@
-"""The table: pieces of a page, and the tables that everything is shown in.
+"""Pieces of a page: words, and tables made from a list of columns.
 
 Everything is plain accessible HTML with a text twin, so that it reads the same in JupyterLab,
 in the exported page, through a screen reader and to nbval.
+
+A table is rows (any frame) and columns (how each is headed and how a cell reads)::
+
+    columns = [
+        Column("Measure"),  # the column "measure" as it stands
+        Column("What is measured", "title"),
+        Column.figure("Target"),  # the column "target", in the unit of its row
+        Column.number("Readings", lambda row: f"{row['readings']:,}"),
+    ]
+    rows_table(report.assessment, columns, "Every measure", folded=True)
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,7 +28,7 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.findings import visible
-from psa_analysis.words import NOT_STATED, STATE_SIGNS
+from psa_analysis.words import NOT_STATED, STATE_SIGNS, chance_text, figure_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -75,23 +85,91 @@ def table(
     return Html(html, f"{caption}\n{text.getvalue()}".rstrip())
 
 
+@dataclass(frozen=True)
+class Column:
+    """How one column of a table is headed, how its cells read, and whether they are numbers."""
+
+    heading: str
+    #: The column of the rows, or what a cell says of its row; by default the heading's own.
+    cell: str | Callable[[pd.Series], object] = ""
+    numeric: bool = False
+
+    @classmethod
+    def number(cls, heading: str, cell: str | Callable[[pd.Series], object] = "") -> Column:
+        """A column of numbers."""
+        return cls(heading, cell, numeric=True)
+
+    @classmethod
+    def figure(cls, heading: str, name: str = "") -> Column:
+        """A column of figures, each with the decimals and the sign of the unit of its row."""
+        name = name or _column_of(heading)
+        return cls.number(heading, lambda row: figure_text(row[name], row["unit"]))
+
+    @classmethod
+    def between(cls, heading: str, low: str, high: str) -> Column:
+        """A column of ranges from one figure to another; a dash where there is none."""
+
+        def cell(row: pd.Series) -> str:
+            ends = [figure_text(row[name], row["unit"]) for name in (low, high)]
+            return "–" if pd.isna(row[low]) else " to ".join(ends)
+
+        return cls.number(heading, cell)
+
+    @classmethod
+    def chance(cls, heading: str, name: str) -> Column:
+        """A column of chances."""
+        return cls.number(heading, lambda row: chance_text(row[name]))
+
+    def cells(self, rows: pd.DataFrame) -> list[object]:
+        """What each row shows in this column."""
+        if callable(self.cell):
+            return [self.cell(row) for _, row in rows.iterrows()]
+        return rows[self.cell or _column_of(self.heading)].tolist()
+
+
+def _column_of(heading: str) -> str:
+    return heading.lower().replace(" ", "_")
+
+
+def columns_frame(rows: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """The cells of a table as a reader sees them; what a chart shows as its numbers."""
+    cells = {column.heading: column.cells(rows) for column in columns}
+    return pd.DataFrame(cells, index=rows.index, dtype=object)
+
+
+def rows_table(
+    rows: pd.DataFrame, columns: Sequence[Column], caption: str, folded: bool = False
+) -> Html:
+    """An accessible table of rows, each shown by the columns."""
+    numeric = [column.heading for column in columns if column.numeric]
+    return table(columns_frame(rows, columns), caption, numeric, folded)
+
+
 def sentence(text: str) -> Html:
     """A paragraph of words."""
     return Html(templates().get_template("words.html.j2").render(text=text), text)
 
 
-def titled(rows: pd.DataFrame) -> pd.Series:
-    """Titles of the assessment's rows, with the unit where the figures do not carry it."""
-    carried = rows["unit"].isin(["percent", "percent change", "index", NOT_STATED])
-    return rows["title"] + (", " + rows["unit"]).where(~carried, "")
+def title_text(row: pd.Series) -> str:
+    """The title of a row of the assessment, with the unit where the figures do not carry it."""
+    carried = row["unit"] in ("percent", "percent change", "index", NOT_STATED)
+    return str(row["title"]) if carried else f"{row['title']}, {row['unit']}"
 
 
-def states_shown(rows: pd.DataFrame) -> list[str]:
-    """States of the assessment's rows, those marked that are forecasts."""
-    return [
-        state + (" (forecast)" if forecast and state in STATE_SIGNS else "")
-        for state, forecast in zip(rows["state"], rows["is_forecast"], strict=True)
-    ]
+def state_cell(row: pd.Series) -> str:
+    """The state of a row of the assessment, marked if it is a forecast."""
+    state = str(row["state"])
+    return f"{state} (forecast)" if row["is_forecast"] and state in STATE_SIGNS else state
+
+
+#: What stands beside a figure that is not final, or not as stated.
+MARKS = {
+    "provisional": " [p]",
+    "revised": " [r]",
+    "estimated": " [e]",
+    "assumed": " [a]",
+    "derived": " [d]",
+}
 
 
 def illustrative_mark(rows: pd.DataFrame, what: str = "") -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.analysis.trajectory import (
     baseline_end,
     due_period,
@@ -15,21 +16,18 @@ from psa_analysis.analysis.trajectory import (
     trigger_value,
 )
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
-from psa_analysis.show.chart import (
-    BLUE,
-    GREY,
-    STATE_MARKS,
-    TEAL,
-    Chart,
-    Labels,
-    as_svg,
-    label_ends,
-    mark_years,
-    new_figure,
-    year_step,
-)
+from psa_analysis.show import chart as drawing
+from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
 from psa_analysis.show.explain import explanation
-from psa_analysis.show.tables import Html, sentence, table, templates
+from psa_analysis.show.tables import (
+    Column,
+    Html,
+    columns_frame,
+    rows_table,
+    sentence,
+    table,
+    templates,
+)
 from psa_analysis.words import (
     NOT_SHOWN,
     STATE_SIGNS,
@@ -44,59 +42,44 @@ from psa_analysis.words import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: How a reading is drawn that may still change.
+HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 2}
+
 
 def readings_table(report: Report, measure: str) -> Html:
     """The readings behind a measure's chart, each with the file and row it came from."""
     definition = report.agreement.measures.loc[measure]
-    unit = definition["unit"]
-    data = readings_with_path(report, measure)
-    frame = pd.DataFrame(
-        {
-            "Period": data["period"],
-            "Reading": [figure_text(value, unit) for value in data["reading"]],
-            "Chance allows": [
-                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
-                for low, high in zip(data["lower"], data["upper"], strict=True)
-            ],
-            "By": data["interval"].str.replace("not worked out: ", "–, "),
-            "Planned": [figure_text(value, unit) for value in data["planned"]],
-            "Observed in the period": [
-                "[c]" if pd.isna(value) else f"{value:,.10g}" for value in data["observed"]
-            ],
-            "Flag": data["flag"],
-        }
-    )
-    frame = _with_withheld(frame, data, report, measure)
-    if report.audience == "internal":
-        sheet = data["sheet"].map(lambda name: f" sheet {name}" if name else "")
-        frame["From"] = data["file"] + sheet + " " + data["column"] + data["row"].astype(str)
+    internal = report.audience == "internal"
+    rows = [readings_with_path(report, measure), readings_not_shown(report, measure)]
+    rows = pd.concat(rows, ignore_index=True).sort_values("period_end", kind="stable")
+    columns = [
+        Column("Period"),
+        Column.figure("Reading"),
+        Column.between("Chance allows", "lower", "upper"),
+        Column("By", lambda row: row["interval"].replace("not worked out: ", "–, ")),
+        Column.figure("Planned"),
+        Column.number("Observed in the period", lambda row: f"{row['observed']:,.10g}"),
+        Column("Flag"),
+        *([Column("From", _origin)] if internal else []),
+    ]
+    frame = columns_frame(rows.assign(unit=definition["unit"]), columns)
+    hidden = rows["missing"] == NOT_SHOWN
+    frame.loc[hidden, ["Reading", "Chance allows"]] = "[c]"
+    frame.loc[hidden, ["By", "Flag"]] = [NOT_SHOWN, "–"]
+    frame.loc[rows["observed"].isna(), "Observed in the period"] = "[c]"
     caption = f"{definition['title']}: readings and planned path"
-    shown = table(
-        frame,
-        caption,
-        folded=True,
-        numeric=["Reading", "Chance allows", "Planned", "Observed in the period"],
-    )
-    if report.audience != "internal":
+    numeric = [column.heading for column in columns if column.numeric]
+    shown = table(frame, caption, numeric, folded=True)
+    if not internal:
         return shown
     lines = list(explanation(report, measure))
     chain = templates().get_template("chain.html.j2").render(title=definition["title"], lines=lines)
-    return Html(shown.html + chain, shown.text + "\n\n" + "\n".join(lines))
+    return Html(shown.html + chain, "\n".join([shown.text, "", *lines]))
 
 
-def _with_withheld(
-    frame: pd.DataFrame, data: pd.DataFrame, report: Report, measure: str
-) -> pd.DataFrame:
-    """The readings with a row for each that is held back."""
-    own = readings_not_shown(report, measure)
-    if own.empty:
-        return frame
-    columns = ["Reading", "Chance allows", "Planned", "Observed in the period"]
-    hidden = pd.DataFrame({"Period": own["period"]}).assign(**dict.fromkeys(columns, "[c]"))
-    hidden = hidden.assign(By=NOT_SHOWN, Planned="–", Flag="–")
-    ends = pd.concat([data["period_end"], own["period_end"]], ignore_index=True)
-    both = pd.concat([frame, hidden], ignore_index=True)
-    return both.loc[ends.sort_values(kind="stable").index].reset_index(drop=True)
+def _origin(row: pd.Series) -> str:
+    sheet = f" sheet {row['sheet']}" if row["sheet"] else ""
+    return f"{row['file']}{sheet} {row['column']}{row['row']}"
 
 
 def context_table(report: Report, reference: str) -> Html:
@@ -107,76 +90,68 @@ def context_table(report: Report, reference: str) -> Html:
     # What is made up was not published.
     rows = rows[~rows["illustrative"].astype(bool)]
     if rows.empty:
-        return sentence(
-            f"No published figures that bear on {reference} were known by "
-            f"{day_text(report.cut_off)}."
-        )
-    frame = pd.DataFrame(
-        {
-            "Figure": rows["measure"].map(context["title"]),
-            "Area": rows["area"],
-            "Period": rows["period"],
-            "Value": [
-                with_unit(value, context.at[measure, "unit"])
-                for measure, value in zip(rows["measure"], rows["observed"], strict=True)
-            ],
-            "Source": rows["file"].map(report.sources.set_index("file")["address"]),
-        }
-    )
-    return table(
-        frame, f"Published figures that bear on {reference}", numeric=["Value"], folded=True
-    )
+        day = day_text(report.cut_off)
+        return sentence(f"No published figures that bear on {reference} were known by {day}.")
+    addresses = report.sources.set_index("file")["address"]
+    rows = rows.join(context[["title", "unit"]], on="measure")
+    columns = [
+        Column("Figure", "title"),
+        Column("Area"),
+        Column("Period"),
+        Column.number("Value", lambda row: with_unit(row["observed"], row["unit"])),
+        Column("Source", lambda row: addresses.get(row["file"])),
+    ]
+    caption = f"Published figures that bear on {reference}"
+    return rows_table(rows, columns, caption, folded=True)
 
 
 def trajectory_chart(report: Report, measure: str) -> Chart:
     """The readings of one measure against the planned path to its target."""
-    row = assessment_row(report, measure)
-    definition = report.agreement.measures.loc[measure]
-    own = readings_with_path(report, measure)
-    data = own[["period", "reading", "flag", "planned"]]
-    gaps = readings_not_shown(report, measure)
-    outlook = report.outlooks[measure]
+    row, definition = assessment_row(report, measure), report.agreement.measures.loc[measure]
+    readings, gaps = readings_with_path(report, measure), readings_not_shown(report, measure)
+    unit, outlook = str(row["unit"]), report.outlooks[measure]
     fan = outlook.fan() if not outlook.reason else None
-    if fan is not None:
-        data = pd.concat([data, fan.drop(columns="period_end")], ignore_index=True)
-
-    with new_figure(8, 4.2) as (figure, axes):
+    with drawing.new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.8, top=0.95, bottom=0.12)
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
         if fan is not None:
-            labels += _draw_fan(axes, fan, own, str(row["unit"]))
-        if len(own):
-            labels += _draw_readings(axes, own, gaps, str(row["unit"]), fan is not None)
+            labels += _draw_fan(axes, fan, readings, unit)
+        if len(readings):
+            labels += _draw_readings(axes, readings, gaps, unit, fan is not None)
             if definition["continues"]:
-                _draw_break(axes, own)
+                _draw_break(axes, readings["period_end"].iloc[0])
         elif len(gaps):
             # Low, since a target without a path stands in the middle.
-            axes.text(
-                0.5,
-                0.15,
-                "Readings not shown: small numbers",
-                transform=axes.transAxes,
-                ha="center",
-            )
+            drawing.note(axes, "Readings not shown: small numbers", 0.15)
         elif not labels:
-            axes.text(0.5, 0.5, "No readings and no path", transform=axes.transAxes, ha="center")
+            drawing.note(axes, "No readings and no path")
         axes.margins(x=0.02, y=0.12)
-        label_ends(axes, labels)
-        mark_years(axes, year_step(axes))
-        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, str(row["unit"])))
+        drawing.label_ends(axes, labels)
+        drawing.mark_years(axes, drawing.year_step(axes))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         if not np.ptp(axes.dataLim.intervaly) > 0 and pd.notna(row["target"]):
             # One level has no scale.
             axes.set_yticks([row["target"]])
-        svg = as_svg(figure)
-    alt = _trajectory_alt(row, own, len(gaps))
-    if definition["continues"] and len(own):
-        alt += f" From {own['period'].iloc[0]} on by a new definition, marked [b]."
-    return Chart(svg, alt, data, _trajectory_shown(data, row))
+        svg = drawing.as_svg(figure)
+    alt = _trajectory_alt(row, readings, len(gaps))
+    if definition["continues"] and len(readings):
+        alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
+    data = readings[["period", "reading", "flag", "planned"]]
+    columns = [Column("Period"), Column.figure("Reading"), Column.figure("Planned")]
+    if fan is not None:
+        # Below the readings the forecasts of the periods to come.
+        data = pd.concat([data, fan.drop(columns="period_end")], ignore_index=True)
+        columns += [
+            Column.figure("Middle of the forecast", "median"),
+            Column.between("Half of the chances", "low_50", "high_50"),
+            Column.between("Eight in ten chances", "low_80", "high_80"),
+        ]
+    shown = columns_frame(data.assign(unit=unit), [*columns, Column("Flag")])
+    return Chart(svg, alt, data, shown)
 
 
-def _draw_break(axes: Axes, own: pd.DataFrame) -> None:
+def _draw_break(axes: Axes, begins: pd.Timestamp) -> None:
     """Where a new definition begins: a line across the chart, with the mark for a break."""
-    begins = own["period_end"].iloc[0]
     axes.axvline(begins, color=GREY, linewidth=1)
     axes.annotate(
         "[b] new definition",
@@ -190,40 +165,22 @@ def _draw_break(axes: Axes, own: pd.DataFrame) -> None:
     )
 
 
-def _trajectory_shown(data: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
-    """Readings, and below them the forecasts of the periods to come."""
-    unit = str(row["unit"])
-    shown = pd.DataFrame({"Period": data["period"]})
-    for heading, column in (("Reading", "reading"), ("Planned", "planned")):
-        shown[heading] = [figure_text(value, unit) for value in data[column]]
-    if "median" in data:
-        shown["Middle of the forecast"] = [figure_text(value, unit) for value in data["median"]]
-        for heading, percent in (("Half of the chances", 50), ("Eight in ten chances", 80)):
-            ends = zip(data[f"low_{percent}"], data[f"high_{percent}"], strict=True)
-            shown[heading] = [
-                "–" if pd.isna(low) else f"{figure_text(low, unit)} to {figure_text(high, unit)}"
-                for low, high in ends
-            ]
-    return shown.assign(Flag=data["flag"])
-
-
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     """Planned path, target and trigger; gives the labels that belong at the right edge."""
-    if pd.isna(measure["target"]):
+    target, unit = measure["target"], measure["unit"]
+    if pd.isna(target):
         return []
     due = pd.Timestamp(due_period(measure).end)
-    target = f"Target {figure_text(measure['target'], measure['unit'])}"
-    labels: Labels = [(measure["target"], due, target, GREY)]
-    axes.plot([due], [measure["target"]], marker="*", markersize=14, color=GREY, linestyle="none")
+    labels: Labels = [(target, due, f"Target {figure_text(target, unit)}", GREY)]
+    axes.plot([due], [target], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(baseline_end(measure))
         straight = measure["profile"] in ("", "linear")
         # A straight line needs its ends; another path is drawn month by month, or by quarters.
         step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
         ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
-        axes.plot(
-            ends, planned_path(measure, ends), color=GREY, linestyle=(0, (5, 3)), linewidth=1.5
-        )
+        path = planned_path(measure, ends)
+        axes.plot(ends, path, color=GREY, linestyle=drawing.DASHED, linewidth=1.5)
         axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
         # Where the grant begins, on the way; nothing where 'without' is not stated.
         way = trigger_path(measure, ends, share)
@@ -233,64 +190,47 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     if pd.notna(trigger):
         axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
         mark = " [a]" if measure["without_status"] == "assumed" else ""
-        text = f"Trigger {figure_text(trigger, measure['unit'])}{mark}"
-        labels.append((trigger, due, text, TEAL))
+        labels.append((trigger, due, f"Trigger {figure_text(trigger, unit)}{mark}", TEAL))
     return labels
 
 
-def _draw_fan(axes: Axes, fan: pd.DataFrame, own: pd.DataFrame, unit: str) -> Labels:
+def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, unit: str) -> Labels:
     """Where the readings to come are likely to be: half, and eight in ten, of the chances."""
     # From the latest reading on, so that the fan opens where the line ends.
-    columns = [name for name in fan if name not in ("period", "period_end")]
-    if len(own):
-        last = own.iloc[-1]
-        begin = pd.DataFrame(
-            [{"period_end": last["period_end"]} | dict.fromkeys(columns, last["reading"])]
-        )
-        fan = pd.concat([begin, fan], ignore_index=True)
+    if len(readings):
+        last = readings.iloc[-1]
+        levels = fan.columns.difference(["period", "period_end"])
+        begin = {"period_end": last["period_end"]} | dict.fromkeys(levels, last["reading"])
+        fan = pd.concat([pd.DataFrame([begin]), fan], ignore_index=True)
     for percent, shade in ((80, 0.15), (50, 0.25)):
-        axes.fill_between(
-            fan["period_end"],
-            fan[f"low_{percent}"],
-            fan[f"high_{percent}"],
-            color=BLUE,
-            alpha=shade,
-            linewidth=0,
-        )
+        low, high = fan[f"low_{percent}"], fan[f"high_{percent}"]
+        axes.fill_between(fan["period_end"], low, high, color=BLUE, alpha=shade, linewidth=0)
     axes.plot(fan["period_end"], fan["median"], color=BLUE, linestyle=":", linewidth=2)
     due = fan.iloc[-1]
     for end in ("low_80", "high_80"):
         axes.plot([due["period_end"]], [due[end]], marker="_", color=BLUE, markersize=10)
-    middle = f"Forecast {figure_text(due['median'], unit)}"
-    return [(due["median"], due["period_end"], middle, BLUE)]
+    text = f"Forecast {figure_text(due['median'], unit)}"
+    return [(due["median"], due["period_end"], text, BLUE)]
 
 
 def _draw_readings(
-    axes: Axes, own: pd.DataFrame, gaps: pd.DataFrame, unit: str, ahead: bool
+    axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit: str, with_fan: bool
 ) -> Labels:
     """The line of readings, with gaps where some are not shown; those not final are hollow."""
-    firm = own["flag"].isin(["final", "revised"])
+    ends, values = readings["period_end"], readings["reading"]
     # What chance alone allows around each reading, where that is known.
-    axes.vlines(own["period_end"], own["lower"], own["upper"], color=BLUE, linewidth=1, alpha=0.5)
-    line = pd.concat([own, gaps])[["period_end", "reading"]] if len(gaps) else own
-    line = line.sort_values("period_end")
+    axes.vlines(ends, readings["lower"], readings["upper"], color=BLUE, linewidth=1, alpha=0.5)
+    line = pd.concat([readings, gaps]).sort_values("period_end")
     axes.plot(line["period_end"], line["reading"], color=BLUE)
-    axes.plot(own["period_end"][firm], own["reading"][firm], "o", color=BLUE, markersize=6)
-    axes.plot(
-        own["period_end"][~firm],
-        own["reading"][~firm],
-        "o",
-        markerfacecolor="white",
-        markeredgecolor=BLUE,
-        markeredgewidth=2,
-        markersize=7,
-    )
-    last = own.iloc[-1]
+    firm = readings["flag"].isin(["final", "revised"])
+    axes.plot(ends[firm], values[firm], "o", color=BLUE, markersize=6)
+    axes.plot(ends[~firm], values[~firm], "o", markeredgecolor=BLUE, markersize=7, **HOLLOW)
+    last = readings.iloc[-1]
     text = f"{last['period']}: {figure_text(last['reading'], unit)}"
-    if not ahead:
+    if not with_fan:
         return [(last["reading"], last["period_end"], text, BLUE)]
     # Above a rising line and below a falling one, to the left: line and fan are elsewhere.
-    falling = last["reading"] < own["reading"].mean()
+    falling = last["reading"] < values.mean()
     axes.annotate(
         text,
         (last["period_end"], last["reading"]),
@@ -305,96 +245,68 @@ def _draw_readings(
     return []
 
 
-def _trajectory_alt(row: pd.Series, own: pd.DataFrame, gaps: int) -> str:
-    unit = str(row["unit"])
-    if not len(own):
-        start = f"Chart of {row['title']}: no readings."
-        if gaps:
-            start = f"Chart of {row['title']}: the readings are not shown, since numbers are small."
+def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
+    """What the large chart shows, in words."""
+    unit, title = str(row["unit"]), row["title"]
+
+    def shown(name: str) -> str:
+        return figure_text(row[name], unit)
+
+    number = counted(len(readings), "reading") if gaps else f"{len(readings)} readings"
+    until = f"Line chart of {title}: {number} up to "
+    if readings.empty:
+        why = "the readings are not shown, since numbers are small" if gaps else "no readings"
+        text = f"Chart of {title}: {why}."
     elif gaps:
-        start = (
-            f"Line chart of {row['title']}: {counted(len(own), 'reading')} up to "
-            f"{own['period'].iloc[-1]}, and {counted(gaps, 'gap')} where numbers are small."
-        )
+        small = f"{counted(gaps, 'gap')} where numbers are small"
+        text = f"{until}{readings['period'].iloc[-1]}, and {small}."
     else:
-        start = (
-            f"Line chart of {row['title']}: {len(own)} readings up to {row['latest_period']}, the "
-            f"latest {figure_text(row['latest'], unit)}."
-        )
+        text = f"{until}{row['latest_period']}, the latest {shown('latest')}."
     if pd.isna(row["target"]):
-        return f"{start} No target is stated, so no path is drawn."
-    path = f" The target is {figure_text(row['target'], unit)} by {row['due']}"
+        return f"{text} No target is stated, so no path is drawn."
+    text += f" The target is {shown('target')} by {row['due']}"
     if pd.notna(row["planned"]):
-        path += f"; the dashed planned path stands at {figure_text(row['planned'], unit)} by then"
-    ahead = ""
+        text += f"; the dashed planned path stands at {shown('planned')} by then"
     if pd.notna(row["forecast"]):
-        ahead = (
-            f" The shaded forecast for {row['due']} has its middle at "
-            f"{figure_text(row['forecast'], unit)}; eight in ten chances lie between "
-            f"{figure_text(row['low_80'], unit)} and {figure_text(row['high_80'], unit)}."
+        text += (
+            f". The shaded forecast for {row['due']} has its middle at {shown('forecast')}; "
+            f"eight in ten chances lie between {shown('low_80')} and {shown('high_80')}"
         )
-    return f"{start}{path}.{ahead} {state_text(row)}."
+    return f"{text}. {state_text(row)}."
 
 
 def small_multiples(report: Report) -> Chart:
     """Every measure that counts, a small picture each: readings, path, target and forecast."""
     rows = report.assessment[report.assessment["role"] == "target"].reset_index(drop=True)
-    across = 3
-    down = max(1, -(-len(rows) // across))
+    down, across = max(1, -(-len(rows) // 3)), 3
     height = 0.5 + 1.75 * down
-    with new_figure(8, height) as (figure, axes):
+    with drawing.new_figure(8, height) as (figure, axes):
         axes.remove()
-        figure.subplots_adjust(
-            left=0.03,
-            right=0.97,
-            top=1 - 0.62 / height,
-            bottom=0.3 / height,
-            wspace=0.12,
-            hspace=0.85,
-        )
-        for place, row in rows.iterrows():
-            panel = figure.add_subplot(down, across, int(str(place)) + 1)
-            _draw_small(panel, report, row)
-        svg = as_svg(figure)
-    names = [
-        "measure",
-        "title",
-        "state",
-        "latest",
-        "latest_period",
-        "planned",
-        "forecast",
-        "low_80",
-        "high_80",
-        "target",
-        "due",
-    ]
-    data = rows[names]
+        figure.subplots_adjust(0.03, 0.3 / height, 0.97, 1 - 0.62 / height, 0.12, 0.85)
+        for place, (_, row) in enumerate(rows.iterrows(), 1):
+            _draw_small(figure.add_subplot(down, across, place), report, row)
+        svg = drawing.as_svg(figure)
     by_state = [
-        f"{state}: {listed(own['measure'].tolist())}"
-        for state, own in rows.groupby("state", sort=False)
+        f"{state}: {listed(group['measure'].tolist())}"
+        for state, group in rows.groupby("state", sort=False)
     ]
     alt = (
         f"{counted(len(rows), 'small line chart')}, one for each measure that counts, with its "
         f"readings, planned path, forecast and target. {'; '.join(by_state)}."
     )
-    return Chart(svg, alt, data, _small_shown(rows))
-
-
-def _small_shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The figures of the small pictures as a reader expects them."""
-    headings = {
-        "latest": "Latest",
-        "planned": "Planned by then",
-        "forecast": "Forecast",
-        "target": "Target",
-    }
-    shown = rows[["measure", "title", "state"]].set_axis(
-        ["Measure", "What is measured", "State"], axis=1
-    )
-    for column, heading in headings.items():
-        shown[heading] = [*map(figure_text, rows[column], rows["unit"])]
-    return shown.assign(Due=rows["due"])
+    columns = [
+        Column("Measure"),
+        Column("What is measured", "title"),
+        Column("State"),
+        Column.figure("Latest"),
+        Column.figure("Planned by then", "planned"),
+        Column.figure("Forecast"),
+        Column.figure("Target"),
+        Column("Due"),
+    ]
+    drawn = ["measure", "title", "state", "latest", "latest_period", "planned"]
+    drawn += ["forecast", "low_80", "high_80", "target", "due"]
+    return Chart(svg, alt, rows[drawn], columns_frame(rows, columns))
 
 
 def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
@@ -402,42 +314,34 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
     from matplotlib.dates import num2date
 
     unit, measure = str(row["unit"]), str(row["measure"])
-    own = readings_with_path(report, measure)
-    outlook = report.outlooks[measure]
-    colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
+    readings, outlook = readings_with_path(report, measure), report.outlooks[measure]
     definition = report.agreement.measures.loc[measure]
     _draw_path(axes, definition, report.agreement.settings.grant.trigger)
     if not outlook.reason:
-        _draw_fan(axes, outlook.fan(), own, unit)
-    if len(own):
-        last = own.iloc[-1]
-        axes.plot(own["period_end"], own["reading"], color=BLUE, linewidth=1.5)
+        _draw_fan(axes, outlook.fan(), readings, unit)
+    if len(readings):
+        axes.plot(readings["period_end"], readings["reading"], color=BLUE, linewidth=1.5)
+        colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
         # Hollow where the figure may still change, as in the large charts.
+        last = readings.iloc[-1]
         firm = last["flag"] in ("final", "revised")
-        axes.plot(
-            [last["period_end"]],
-            [last["reading"]],
-            marker,
-            markersize=9,
-            color=colour,
-            markerfacecolor=colour if firm else "white",
-            markeredgewidth=2,
-        )
+        face = HOLLOW | ({"markerfacecolor": colour} if firm else {})
+        end = [last["period_end"]], [last["reading"]]
+        axes.plot(*end, marker, markersize=9, color=colour, **face)
     elif pd.isna(row["target"]):
-        axes.text(0.5, 0.5, "nothing to draw", transform=axes.transAxes, ha="center", fontsize=10)
+        drawing.note(axes, "nothing to draw", fontsize=10)
     figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"
-    if row["latest_flag"] == "withheld":
+    if row["latest_flag"] == WITHHELD:
         figures = "not shown"
     if pd.notna(row["target"]):
         figures += f", target {figure_text(row['target'], unit)}"
-    sign = f"{STATE_SIGNS[row['state']]} " if row["state"] in STATE_SIGNS else ""
-    axes.set_title(
-        f"{measure}: {sign}{row['state']}\n{figures}", loc="left", fontsize=10, color="black"
-    )
+    state = f"{STATE_SIGNS.get(row['state'], '')} {row['state']}".strip()
+    axes.set_title(f"{measure}: {state}\n{figures}", loc="left", fontsize=10, color="black")
     axes.margins(x=0.06, y=0.18)
     axes.set_yticks([])
     axes.grid(visible=False)
-    if len(own) or pd.notna(row["target"]):
+    axes.set_xticks([])
+    if len(readings) or pd.notna(row["target"]):
         # A target without readings and path is one date.
         ends = sorted(set(axes.dataLim.intervalx))
         axes.set_xticks(ends, [str(num2date(end).year) for end in ends], fontsize=9)
@@ -445,5 +349,3 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
             first, last_label = axes.get_xticklabels()
             first.set_horizontalalignment("left")
             last_label.set_horizontalalignment("right")
-    else:
-        axes.set_xticks([])

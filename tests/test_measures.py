@@ -1,0 +1,234 @@
+"""One measure as an analyst asks for it: in words and picture, with what people say of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import psa_analysis as psa
+from psa_analysis.periods import parse_reporting_period
+from psa_analysis.pipeline import load_observations, make_report
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.commentary import load_commentary
+from psa_analysis.register.loading import load_agreement
+from psa_analysis.report import Report
+from psa_analysis.show.measures import commentary_words, further_sentences, measure_words, sentences
+
+HEAD = "about,period,written,author,audience,text,illustrative\n"
+
+
+def test_a_target_of_the_register_by_its_name(agreement: Agreement) -> None:
+    roads, county = agreement["N26"], agreement["N26-county"]
+    assert {"N26-county", "N26-trunk", "N26-all"} <= set(roads.measures.index)
+    assert roads.target["theme"] == "safer"
+    assert county.measures.index.tolist() == ["N26-county"]
+    assert county.target.equals(roads.target)
+    assert "without 33 (assumed), target 35, due 2005/06" in repr(agreement["L7"])
+    assert "baseline 326.3888889 (derived), without not stated, target 235" in repr(county)
+    assert "Context: N26-gb" in repr(roads)
+    with pytest.raises(KeyError, match=r"no target or measure 'N-13'\. Did you mean 'N13'"):
+        agreement["N-13"]
+
+
+def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
+    view = psa.measure(report, "N13")
+    assert view.row["state"] == "off track"
+    assert repr(view) == f"N13: Vehicle crime\n{psa.measure_words(report, 'N13').text}"
+    html = view._repr_html_()
+    assert f'alt="{view.chart.alt}"' in html
+    assert "data:image/svg+xml;base64," in html
+    with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
+        psa.measure(report, "N133")
+
+
+def test_outlooks_and_charts_are_printed_in_words(report: Report) -> None:
+    assert repr(report.outlooks["N10"]).startswith("no forecast: a forecast needs 3 readings")
+    assert re.match(r"forecast for 2005-06 Q4: middle -[\d.]+, eight", repr(report.outlooks["N13"]))
+    chart = psa.measure(report, "N13").chart
+    assert repr(chart) == chart.alt
+
+
+def test_what_has_changed_since_the_quarter_before(report: Report) -> None:
+    rows = report.assessment.set_index("measure", drop=False)
+    row = rows.loc["N26-trunk"]
+    before = row.copy()
+    before["period"] = "2004-05 Q2"
+    assert sentences(row, before).endswith("Nothing of note has changed since 2004-05 Q2.")
+    before["state"], before["chance_target"] = "at risk", row["chance_target"] - 0.051
+    before["latest_period"] = "2004-05 Q2"
+    moved = sentences(row, before)
+    assert "Since 2004-05 Q2 it has gone from at risk to on track, the chance has risen" in moved
+    assert ", and the new reading is better than the one before, but worse than that" in moved
+    # Said once is enough.
+    assert "the one before" not in further_sentences(row, before)
+    assert "The latest reading is better than the one before" in further_sentences(row)
+    before["chance_target"] = row["chance_target"] - 0.049
+    assert "the chance has" not in sentences(row, before)
+    before = row.copy()
+    before["period"], before["latest"] = "2004-05 Q2", 41.0
+    assert "the reading of 2004-05 Q3 was revised from 41 to 40." in sentences(row, before)
+    late = sentences(rows.loc["N7-treatment"])
+    assert late.endswith(". The return for 2004-05 Q3 had not come in by the cut-off.")
+
+
+@pytest.mark.parametrize(
+    ("measure", "start"),
+    [
+        ("L2", "Achieved: 86.4% for 2005/06 reaches the target of 86%. Of its 6.7% .* earns all."),
+        ("N2", "Missed: 57.6% for 2004/05 falls short .* earns nothing."),
+        # Without the agreement 33% is assumed, so the trigger is 33 + 0.6 x 2 = 34.2.
+        ("L7", "Partly achieved: 34.5% for 2005-06 Q4 reaches the trigger of 34.2%, not the"),
+    ],
+)
+def test_a_decided_measure(report_of: Callable[[str], Report], measure: str, start: str) -> None:
+    assert re.match(start, measure_words(report_of("2006-07 Q3"), measure).text)
+
+
+def test_a_point_is_one_point(report_of: Callable[[str], Report]) -> None:
+    rows = report_of("2003-04 Q1").assessment.set_index("measure")
+    row = rows.loc["L7"].copy()
+    for required, text in ((1.02, "a rise of 1 percentage point a"), (-0.01, "less than 0.1 perc")):
+        row["required"] = required
+        assert text in further_sentences(row)
+    assert "and there is 1." in sentences(rows.loc["N2"])
+    assert "and there are none." in sentences(rows.loc["N10"])
+
+
+PERIODS = ["2001-02 Q1", "2003-04 Q1", "2003-04 Q4", "2004-05 Q3", "2005-06 Q4", "2006-07 Q3"]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_words_of_every_measure_read_well(report_of: Callable[[str], Report], period: str) -> None:
+    report = dataclasses.replace(report_of(period), commentary=report_of(period).commentary[:0])
+    for measure in report.assessment["measure"]:
+        text = measure_words(report, measure).text
+        first, *more = text.split("\n")
+        assert len(more) <= 1
+        # Three sentences at most, of a length that is read at a glance.
+        assert len(re.findall(r"[.](?: |$)", first)) <= 3, first
+        assert len(first) <= 520
+        assert sum(map(len, more)) <= 720, more
+        assert all(part.endswith(".") for part in (first, *more))
+        assert not re.search(r"\b(nan|None|NaT|inf)\b|  |\.\.|,,| ,| \.|;\.| -\d", text), text
+        assert not re.search(r"(?<![\d.,−+])0\.0\b|(?<![\d.,])1 (people|readings|months)\b", text)
+        assert text.count("(") == text.count(")")
+        assert not re.search(r"\b(\w{3,}) \1\b", text), text
+
+
+def test_every_figure_named_is_in_the_row(report: Report) -> None:
+    for _, row in report.assessment.query("unit == 'percent'").iterrows():
+        numbers = row.drop(labels=["row"]).map(
+            lambda cell: cell if isinstance(cell, float) else None
+        )
+        known = {f"{value:.1f}".removesuffix(".0") for value in numbers.dropna()}
+        known |= {f"{int(100 * row['chance_target'] + 1e-9)}"} if row["is_forecast"] else set()
+        text = sentences(row) + further_sentences(row)
+        for figure in re.findall(r"([\d.]+)%", text):
+            assert figure in known or "made" in text, (row["measure"], figure)
+
+
+def test_a_hidden_reading_is_said_to_be_hidden() -> None:
+    public = psa.open_report("2004-05 Q3", audience="public")
+    for measure in public.assessment["measure"]:
+        assert repr(psa.measure(public, measure))
+    text = psa.measure_words(public, "N7-gps").text
+    assert text.startswith("At risk (forecast). The latest reading, for 2004-05 Q2, is not shown")
+    assert text.count("chance") == 1
+    assert "by 2005/06, is about 50%" in text
+    ET.fromstring(psa.small_multiples(public).svg)
+
+
+@pytest.fixture
+def written(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
+    """What is read of a commentary with these lines."""
+
+    def read(*lines: str, head: str = HEAD) -> tuple[pd.DataFrame, list]:
+        (council / "raw" / "commentary.csv").write_text(head + "\n".join(lines) + "\n", "utf-8")
+        return load_commentary(load_agreement(council))
+
+    return read
+
+
+def test_commentary_belongs_to_its_measure_report_and_audience(
+    report: Report, report_of: Callable[[str], Report]
+) -> None:
+    text = commentary_words(report, "N26-county").text
+    # Written once the figures were closed, on 14 February.
+    assert "written on 18 February 2005, after the figures of this report were closed: Two" in text
+    assert text in measure_words(report, "N26-county").text
+    assert commentary_words(report, "N2").text == ""
+    assert commentary_words(report, "L4-incidents").text == ""
+    earlier = commentary_words(report_of("2004-05 Q2"), "L4-incidents").text
+    assert "more people came forward" in earlier
+    public = dataclasses.replace(report, audience="public")
+    assert commentary_words(public, "N26-county").text == ""
+    assert "The police expect" in commentary_words(public, "N13").text
+    with pytest.raises(KeyError, match="no measure 'N99'"):
+        commentary_words(report, "N99")
+
+
+def test_commentary_is_text_and_nothing_else(
+    report: Report, written: Callable[..., tuple[pd.DataFrame, list]]
+) -> None:
+    table, findings = written(
+        'N13,2004/05 Q3,21/02/2005,"<b>A</b>",,"<script>alert(1)</script>\n\nTwo & three.",',
+        "N13,2004-05 Q3,2005-02-20,B,public,Earlier.,no",
+    )
+    assert findings == []
+    html = commentary_words(dataclasses.replace(report, commentary=table), "N13").html
+    assert "<script>" not in html
+    assert "<b>" not in html
+    assert html.index("Earlier.") < html.index("&lt;script&gt;") < html.index("Two &amp; three.")
+    assert html.count("<p>") == 3
+    assert table["audience"].tolist() == ["public", "internal"]
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "remedy"),
+    [
+        ("N1,2004-05 Q3,2005-02-21,A,,Text,", "about", "Did you mean"),
+        ("N13,2004/05,2005-02-21,A,,Text,", "period", "Give the quarter"),
+        ("N13,2004-05 Q3,05/04/2005,A,,Text,", "written", "Give the day"),
+        ("N13,2004-05 Q3,2005-02-21,,,Text,", "author", "Give a name"),
+        ("N13,2004-05 Q3,2005-02-21,A,board,Text,", "audience", "Write public"),
+        ("N13,2004-05 Q3,2005-02-21,A,, ,", "text", "Write it"),
+        ("N13,2004-05 Q3,2005-02-21,A,,Text,maybe", "illustrative", "Correct"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_says_how_to_mend_it(
+    council: Path, written: Callable, line: str, column: str, remedy: str
+) -> None:
+    table, [finding] = written(line, "N13,2004-05 Q3,2005-02-21,A,,Good,")
+    assert (finding.file, finding.row, finding.column) == ("raw/commentary.csv", 2, column)
+    assert re.search(remedy, finding.remedy)
+    assert table["text"].tolist() == ["Good"]
+
+
+def test_columns_may_be_left_out_or_be_misspelt(written: Callable) -> None:
+    line, head = "N13,2004-05 Q3,2005-02-21,A,Text", "about,period,{},author,text\n"
+    table, findings = written(line, head=head.format("written"))
+    assert findings == []
+    assert table.loc[0, ["audience", "illustrative"]].tolist() == ["internal", False]
+    table, findings = written(line, head=head.format("writen"))
+    assert table.empty
+    assert "Did you mean 'written'?" in " ".join(finding.remedy for finding in findings)
+
+
+def test_commentary_is_checked_with_the_returns_and_may_be_left_out(
+    council: Path, written: Callable
+) -> None:
+    written("N31,2004-05 Q3,2005-02-21,A,,Text,")
+    _, findings = load_observations(load_agreement(council))
+    assert "raw/commentary.csv" in {finding.file for finding in findings}
+    (council / "raw" / "commentary.csv").unlink()
+    agreement = load_agreement(council)
+    loaded = load_observations(agreement)
+    assert "raw/commentary.csv" not in {finding.file for finding in loaded[1]}
+    report = make_report(agreement, *loaded, parse_reporting_period("2004-05 Q3"))
+    assert commentary_words(report).html.strip() == ""

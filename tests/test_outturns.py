@@ -1,0 +1,113 @@
+"""What a better or worse deciding reading would do to a target's chance and its reward."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+import psa_analysis as psa
+from psa_analysis.report import Report
+from psa_analysis.show.grant import grants
+from psa_analysis.show.outturns import (
+    better_by,
+    outturn,
+    outturn_sliders,
+    outturn_table,
+    outturn_words,
+)
+
+
+def test_a_step_moves_the_forecast_towards_the_target(report: Report) -> None:
+    # From 0 to -20: the whole way is 20 points, so a quarter is 5, and lower is better.
+    moved = outturn(report, "N13", 0.25)
+    assert moved.amount == pytest.approx(5)
+    assert moved.middle == pytest.approx(report.outlooks["N13"].median - 5)
+    draws = report.outlooks["N13"].draws[:, -1]
+    assert moved.chance == pytest.approx((draws - 5 <= -20).mean(), abs=1e-3)
+    # The county's incidents rise from 4,294 to 4,852: higher is better.
+    more = outturn(report, "L4-incidents", 0.1)
+    assert more.middle == pytest.approx(report.outlooks["L4-incidents"].median + 55.8, abs=0.1)
+    # L7 starts from 33 as assumed, not from its baseline.
+    assert better_by(report, "L7") == pytest.approx(2)
+    with pytest.raises(ValueError, match="no forecast of N10"):
+        outturn(report, "N10", 0.1)
+
+
+@pytest.mark.parametrize("measure", ["N13", "L7", "N26-trunk"])
+def test_no_step_is_what_the_page_on_the_grant_says(report: Report, measure: str) -> None:
+    still, row = outturn(report, measure, 0.0), grants(report).set_index("measure").loc[measure]
+    assert still.least == pytest.approx(row["pot_share"] * row["least"])
+    assert still.most == pytest.approx(row["pot_share"] * row["most"])
+    assert still.chance == report.rows[measure]["chance_target"]
+
+
+def test_better_never_lowers_a_chance(report: Report) -> None:
+    for measure in report.assessment["measure"]:
+        if better_by(report, measure) is not None:
+            moved = [outturn(report, measure, step) for step in (-0.5, 0.0, 0.1, 0.5)]
+            chances = [result.chance for result in moved]
+            assert chances == sorted(chances)
+            least = [result.least for result in moved if result.least == result.least]
+            assert least == sorted(least)
+
+
+def rows_of(report: Report, theme: str | None = None) -> dict[str, list[str]]:
+    lines = outturn_table(report, theme).text.splitlines()[2:]
+    return {line.split("\t")[0]: line.split("\t") for line in lines}
+
+
+def test_the_table_and_the_words(report: Report, report_of: Callable[[str], Report]) -> None:
+    rows = rows_of(report, "safer")
+    # L5 states no baseline and the council's index has no forecast: nothing to move.
+    assert list(rows) == ["N13", "L4-incidents", "L4-repeat", "N26-county", "N26-trunk", "N26-all"]
+    assert rows["N13"][2] == "2 percentage points"
+    assert rows["N26-all"][7] == "–"
+    with pytest.raises(KeyError, match="no theme 'safr'"):
+        outturn_table(report, "safr")
+    better = outturn_words(report, "L7", 0.5).text
+    assert "were 1 percentage point better than forecast, around " in better
+    assert " of the pot instead of " in better
+    assert "worse than forecast" in outturn_words(report, "N13", -0.1).text
+    assert "The expected reward is " in outturn_words(report, "N13", 0.0).text
+    # Nothing is left to move once all is decided.
+    assert outturn_table(report_of("2006-07 Q3"), "safer").text.endswith("nothing to move.")
+
+
+def test_a_public_report_moves_no_forecast_that_it_does_not_hold() -> None:
+    public = psa.open_report("2004-05 Q3", audience="public")
+    rows = set(rows_of(public))
+    assert "N13" in rows
+    assert not rows & {name for name, outlook in public.outlooks.items() if outlook.reason}
+
+
+def shell(allow_stdin: bool) -> SimpleNamespace:
+    """What IPython gives in a notebook that somebody has open, or nobody."""
+    parent = {"content": {"allow_stdin": allow_stdin}}
+    return SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda channel: parent))
+
+
+@pytest.mark.parametrize("live", [None, shell(False), "no ipywidgets"])
+def test_where_nobody_can_move_a_slider_there_is_the_table(
+    report: Report, monkeypatch: pytest.MonkeyPatch, live: object
+) -> None:
+    if live == "no ipywidgets":
+        monkeypatch.setitem(sys.modules, "ipywidgets", None)
+        live = shell(True)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: live))
+    assert outturn_sliders(report, "safer").text == outturn_table(report, "safer").text
+
+
+def test_sliders_say_what_they_are_set_to(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ipywidgets")
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell(True)))
+    which, slider, words = outturn_sliders(report, "safer").children
+    assert which.value == "N13"
+    assert words.value == outturn_words(report, "N13", 0.0).html
+    slider.value = 0.25
+    assert words.value == outturn_words(report, "N13", 0.25).html
+    which.value = "N26-trunk"
+    assert slider.value == 0.0
+    assert "Killed or seriously injured on trunk roads" in words.value
