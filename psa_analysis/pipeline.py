@@ -81,7 +81,7 @@ def make_report(
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
-    made = make_readings(known, agreement)
+    series = make_readings(known, agreement)
     # Nothing of a period that had not ended by the report's goes into its forecasts.
     ended = known[known["period_end"] <= pd.Timestamp(period.end)]
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
@@ -93,10 +93,10 @@ def make_report(
         audience=audience,
         observations=observations,
         known=known,
-        readings=made,
+        readings=series,
         outlooks=forecasts,
-        assessment=assess(made, agreement, period, _refused(findings), forecasts),
-        effectiveness=cost_effectiveness(made, agreement, period.end),
+        assessment=assess(series, agreement, period, _refused(findings), forecasts),
+        effectiveness=cost_effectiveness(series, agreement, period.end),
         commitments=follow(agreement, load_progress(agreement)[0], observations, period),
         sources=as_table(read_sidecars(agreement.folder)[0]),
         findings=tuple(findings),
@@ -129,15 +129,17 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
     shown = disclosure.masked_observations(seen, hidden, full)
     known = as_of(shown, cut_off)
     agreement = with_seasons(full, known)
-    made = disclosure.masked_readings(report.readings, make_readings(known, agreement))
-    affected = disclosure.affected_measures(seen[hidden], report.known, report.readings, made, full)
+    series = disclosure.masked_readings(report.readings, make_readings(known, agreement))
+    affected = disclosure.affected_measures(
+        seen[hidden], report.known, report.readings, series, full
+    )
     forecasts = {
         name: Outlook(reason=outlook.reason or disclosure.NO_FORECAST)
         if name in affected
         else outlook
         for name, outlook in report.outlooks.items()
     }
-    assessed = assess(made, agreement, period, _refused(report.findings), forecasts)
+    assessed = assess(series, agreement, period, _refused(report.findings), forecasts)
     promises = follow(agreement, load_progress(agreement)[0], shown, period)
     threshold = agreement.settings.disclosure.threshold
     return replace(
@@ -146,10 +148,12 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
         audience="public",
         observations=shown,
         known=known,
-        readings=made,
+        readings=series,
         outlooks=forecasts,
-        assessment=disclosure.masked_assessment(report.assessment, assessed, affected, made, full),
-        effectiveness=cost_effectiveness(made, agreement, period.end),
+        assessment=disclosure.masked_assessment(
+            report.assessment, assessed, affected, series, full
+        ),
+        effectiveness=cost_effectiveness(series, agreement, period.end),
         commitments=disclosure.masked_commitments(report.commitments, promises, threshold),
         sources=disclosure.masked_sources(report.sources),
         findings=tuple(disclosure.masked_finding(row, agreement) for row in report.findings),
@@ -203,7 +207,7 @@ def parse_reporting_period(text: str) -> Period:
 
 
 def _report_of_run() -> Report | None:
-    """The report that the run has made which this notebook is part of; None outside a run."""
+    """The report that the run has series which this notebook is part of; None outside a run."""
     path = os.environ.get(REPORT_OF_RUN)
     return kept_report(Path(path)) if path else None
 

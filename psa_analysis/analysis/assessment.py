@@ -115,14 +115,14 @@ def assess(
     outlooks: Mapping[str, Outlook] | None = None,
 ) -> pd.DataFrame:
     """Put readings, trajectory and register together for one reporting period."""
-    own = readings[
+    local = readings[
         (readings["area"] == agreement.settings.agreement.area)
         & (readings["period_end"] <= pd.Timestamp(period.end))
     ]
     followed = agreement.measures[agreement.measures["role"] != "context"]
     rows = []
     for name, measure in followed.iterrows():
-        series = own[own["measure"] == name].sort_values("period_end")
+        series = local[local["measure"] == name].sort_values("period_end")
         outlook = (outlooks or {}).get(str(name))
         rows.append(_assess_one(measure, series, agreement, period, refused, outlook))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -143,7 +143,7 @@ def _assess_one(
     if measure["basis"] == "year_to_date" and not measure["seasons"]:
         # Part of a year says nothing against a path from year to year.
         series = series[series["period_end"].dt.month == 3]
-    made = series[series["reading"].notna()]
+    with_reading = series[series["reading"].notna()]
     share = agreement.settings.grant.trigger
     assumptions = agreement.assumptions
     assumed = (assumptions["item"] == measure.name) & (assumptions["status"] == "assumed")
@@ -158,10 +158,10 @@ def _assess_one(
         "assumed": "; ".join(assumptions.loc[assumed, "column"]),
     }
     row |= _returned(series, measure, agreement, period, refused)
-    if len(made):
-        row |= _latest(made, measure)
+    if len(with_reading):
+        row |= _latest(with_reading, measure)
     row |= _forecast(outlook, row, float(exact(share)))
-    state, reason, is_forecast = _state(row, measure, made, agreement, period)
+    state, reason, is_forecast = _state(row, measure, with_reading, agreement, period)
     return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
 
 
@@ -319,8 +319,8 @@ def _state(
 
 def _reaches(row: dict[str, Any], level: float) -> bool:
     """Whether the latest reading is as good as a level; ties are decided exactly."""
-    ahead = exact(row["latest"]) - exact(level)
-    return ahead >= 0 if row["polarity"] == "higher" else ahead <= 0
+    difference = exact(row["latest"]) - exact(level)
+    return difference >= 0 if row["polarity"] == "higher" else difference <= 0
 
 
 def _by_thresholds(value: float, on_track: float, at_risk: float) -> str:

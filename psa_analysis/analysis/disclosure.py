@@ -195,15 +195,15 @@ def _secondary(known: pd.DataFrame, agreement: Agreement, primary: set[Any]) -> 
 
 
 def _relations(agreement: Agreement, cells: pd.MultiIndex) -> Floats:
-    """A row for each sum among the cells: 1 for its parts, −1 for the whole.
+    """A row for each sum among the cells: 1 for its parts, −1 for the total.
 
     Parts are the areas of one kind in an area, or the parts of a measure.
     """
     place = {cell: number for number, cell in enumerate(cells)}
     areas_in: dict[str, list[list[str]]] = {}
     groups = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"]
-    for (whole, _), areas in groups.agg(list).items():
-        areas_in.setdefault(str(whole), []).append(areas)
+    for (total, _), areas in groups.agg(list).items():
+        areas_in.setdefault(str(total), []).append(areas)
     parts_of = agreement.measures["parts"].to_dict()
     rows = []
     for measure, area, period in cells:
@@ -329,8 +329,10 @@ def masked_assessment(
     changing = full.columns.difference(_KEPT)
     table = full.copy()
     table.loc[rows, changing] = shown.loc[rows, changing]
-    own = readings[readings["area"] == agreement.settings.agreement.area]
-    has_reading = pd.MultiIndex.from_frame(own.loc[own["reading"].notna(), ["measure", "period"]])
+    local = readings[readings["area"] == agreement.settings.agreement.area]
+    has_reading = pd.MultiIndex.from_frame(
+        local.loc[local["reading"].notna(), ["measure", "period"]]
+    )
     latest = pd.MultiIndex.from_frame(full[["measure", "latest_period"]])
     hidden = rows & full["latest"].notna() & ~latest.isin(has_reading)
     table[_OF_LATEST] = table[_OF_LATEST].mask(hidden)
@@ -365,8 +367,8 @@ def _reasons(full: pd.DataFrame, shown: pd.DataFrame, table: pd.DataFrame) -> pd
         + "; the figures behind it are not shown, since numbers are small"
     )
     hidden = "judged by figures that are not shown, since numbers are small"
-    told_by_rest = (table["latest_flag"] != WITHHELD) & (shown["state"] == full["state"])
-    reasons = table["reason"].where(told_by_rest, hidden)
+    same_state = (table["latest_flag"] != WITHHELD) & (shown["state"] == full["state"])
+    reasons = table["reason"].where(same_state, hidden)
     reasons = reasons.mask(table["chance_target"].notna(), by_chance)
     return reasons.mask(~full["is_forecast"] | full["latest_period"].isna(), full["reason"])
 
