@@ -345,8 +345,7 @@ def explain(measure: str, period: str, data: Path) -> None:
     "--audience",
     type=click.Choice(["internal", "public"]),
     default="internal",
-    show_default=True,
-    help="Whom the pages are for.",
+    help="Whom the pages are for.  [default: internal]",
 )
 @_folder("--outputs", "outputs", "Folder for the packs.")
 @_folder("--notebooks", "notebooks", "Folder of the notebooks.")
@@ -361,10 +360,9 @@ def explain(measure: str, period: str, data: Path) -> None:
 @click.option(
     "--timeout",
     "seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.IntRange(min=1),
     default=600,
-    show_default=True,
-    help="Seconds after which a notebook is stopped.",
+    help="Seconds after which a notebook is stopped.  [default: 600]",
 )
 @click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that does the work.")
 def run(

@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -87,29 +86,22 @@ class Outcome:
 OnEvent = Callable[[Task, str, str], None]
 
 
-def check_writable(task: Task) -> None:
-    """Raise a RunError if a pack cannot be written where it shall go."""
-    try:
-        task.beside.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=task.beside):
-            pass
-    except OSError as error:
-        raise RunError(
-            f"cannot write to {task.outputs}: {error.strerror}; name another folder with --outputs"
-        ) from None
-
-
 @contextmanager
 def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
     """Wait until nobody else makes this pack, and let nobody else begin."""
     lock = FileLock(task.beside / "lock")
     holder = task.beside / "holder"
     try:
+        task.beside.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text() if holder.exists() else ""
         on_event(task, "warning", f"waiting for {who or 'another run'}")
         lock.acquire()
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {task.outputs}: {error.strerror}; name another folder with --outputs"
+        ) from None
     try:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         write_bytes(

@@ -28,7 +28,6 @@ from psa_analysis.packs.place import (
     Outcome,
     RunError,
     Task,
-    check_writable,
     lock_pack,
     put_in_place,
     read_record,
@@ -99,7 +98,6 @@ def make_pack(task: Task, on_event: OnEvent) -> Outcome:
     """Make a pack, unless it is there and nothing has changed."""
     try:
         sources = notebooks_of(task.notebooks)
-        check_writable(task)
         with lock_pack(task, on_event):
             return _make_locked(task, sources, on_event)
     except DataError as error:
