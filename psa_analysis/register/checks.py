@@ -10,12 +10,11 @@ import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period
-from psa_analysis.register.measure_checks import MEASURE_CHECKS
 from psa_analysis.register.rows import FIGURES, GENERAL_ITEMS, OWN_DECISION, Register, cell_error
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
-    from psa_analysis.register.settings import Settings
+    pass
 
 _settings_error = partial(Finding, "error", "raw/agreement.toml")
 
@@ -30,29 +29,6 @@ _KEYS = {
     "families": ["family", "area"],
     "baskets": ["component", "indicator"],
 }
-
-
-def cross_checks(
-    settings: Settings, tables: dict[str, pd.DataFrame], texts: dict[str, pd.DataFrame]
-) -> list[Finding]:
-    """What is wrong between the rows and files of a register."""
-    register = Register(settings, tables, texts)
-    checks = [
-        _unknown_names,
-        _duplicates,
-        _settings_names,
-        _targets_without_measure,
-        *MEASURE_CHECKS,
-        _family_names,
-        _effectiveness_section,
-        _baskets,
-        _commitment_figures,
-        _commitment_measures,
-        _assumptions,
-        _derived_figures,
-        _rows_about_themselves,
-    ]
-    return [finding for check in checks for finding in check(register)]
 
 
 def _names(register: Register) -> list[tuple[str, str, Iterable[str]]]:
@@ -314,3 +290,19 @@ def _rows_about_themselves(register: Register) -> Iterator[Finding]:
         yield cell_error("links", row, "linked_to", "another target", "Remove the row.")
     for _, row in areas[areas["area"] == areas["part_of"]].iterrows():
         yield cell_error("areas", row, "part_of", "another area, or nothing", "Correct the cell.")
+
+
+CHECKS = (
+    _unknown_names,
+    _duplicates,
+    _settings_names,
+    _targets_without_measure,
+    _family_names,
+    _effectiveness_section,
+    _baskets,
+    _commitment_figures,
+    _commitment_measures,
+    _assumptions,
+    _derived_figures,
+    _rows_about_themselves,
+)

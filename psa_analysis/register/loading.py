@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.register.agreement import Agreement, period_of, with_parsed
-from psa_analysis.register.checks import cross_checks
-from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES, Points, Row
+from psa_analysis.register.checks import CHECKS
+from psa_analysis.register.measure_checks import MEASURE_CHECKS
+from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES, Points, Register, Row
 from psa_analysis.register.settings import Settings
 from psa_analysis.words import NOT_STATED
 
@@ -72,7 +73,9 @@ def load_agreement(folder: Path) -> Agreement:
         texts["areas"] = tables["areas"] = only
     # The cross-checks need every file; with one of them unreadable they would only add noise.
     if settings is not None and not problems:
-        problems += cross_checks(settings, tables, texts)
+        register = Register(settings, tables, texts)
+        for check in (*CHECKS, *MEASURE_CHECKS):
+            problems += check(register)
     if problems:
         raise DataError(problems)
     assert settings is not None
