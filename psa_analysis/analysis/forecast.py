@@ -57,6 +57,8 @@ _SHORTEST_CALIBRATED = 4
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+#: Centre and spread of series x horizon, degrees of freedom, correlation between horizons.
+Moments = tuple[Array, Array, Array, Array]
 
 
 @dataclass(frozen=True)
@@ -156,9 +158,9 @@ class Forecast:
         series, horizon = self.centre.shape
         # Half of them mirrored, so that the middle of the draws is the middle of the forecast.
         half = generator.standard_normal((series, -(-number // 2), horizon))
-        normal = np.concatenate([half, -half], axis=1)[:, :number]
         stretch = generator.chisquare(self.degrees[:, None], half.shape[:2])
-        stretch = np.concatenate([stretch, stretch], axis=1)[:, :number]
+        normal = np.concatenate([half, -half], axis=1)[:, :number]
+        stretch = np.tile(stretch, 2)[:, :number]
         root = np.linalg.cholesky(self.correlation + 1e-9 * np.eye(horizon))
         deviates = np.einsum("shg,sng->snh", root, normal)
         deviates *= np.sqrt(self.degrees[:, None] / stretch)[..., None]
@@ -172,9 +174,8 @@ def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
         return "percent"
     if unit in SIGNED_UNITS:
         return "real"
-    figures = np.asarray(values, dtype=float)
-    figures = figures[~np.isnan(figures)]
-    whole = bool((figures == np.rint(figures)).all()) and rate_factor(unit) is None
+    figures = pd.Series(values, dtype=float).dropna()
+    whole = bool((figures == figures.round()).all()) and rate_factor(unit) is None
     amounts = made_of == "amounts" or unit == "index" or unit.startswith("million ")
     return "count" if whole and not amounts else "positive"
 
@@ -264,8 +265,7 @@ def _noise(scales: NDArray[np.str_], level: Array, denominators: ArrayLike | Non
     """Chance variation of a single reading on the steady scale: Poisson or binomial."""
     cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
     binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
-    known = np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0)
-    return known / level**2
+    return np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0) / level**2
 
 
 def _grouped(
@@ -278,7 +278,7 @@ def _grouped(
     if len(groups) != series:
         raise ValueError(f"there are {series} series and {len(groups)} groups")
     names = pd.Series(list(groups), dtype=object).iloc[rows]
-    codes = pd.factorize(names, use_na_sentinel=False)[0]
+    codes, _ = pd.factorize(names, use_na_sentinel=False)
     small = np.bincount(codes)[codes] < SMALLEST_GROUP
     different, numbers[rows] = np.unique(np.where(small, series, codes), return_inverse=True)
     return numbers, len(different) - 1 if small.any() else None
@@ -295,22 +295,20 @@ class _Panel:
     per_year: int
     usual: Constants
 
-    def predict(self, horizon: int) -> tuple[Array, Array, Array, Array]:
-        """Centre, spread, degrees of freedom and correlation of every series' periods to come."""
+    def predict(self, horizon: int) -> Moments:
+        """Predictions of every series' periods to come, missing where readings are too few."""
         series = len(self.values)
         centre, spread = np.full((2, series, horizon), np.nan)
         degrees, correlation = np.full(series, 3.0), np.tile(np.eye(horizon), (series, 1, 1))
         if not len(self.rows) or not horizon:
             return centre, spread, degrees, correlation
-        drift = self.common_drift()
-        sample = self.sample()
+        drift, sample = self.common_drift(), self.sample()
         weights = self.learnt_weights(drift, sample)
         own = self.own_errors(drift, sample, weights)
         ahead = np.arange(1.0, horizon + 1)
         for rows, time, readings in self.patterns(drift, self.rows):
             group = self.group[rows]
-            models = self.fit(time, ahead)
-            middle, width, degrees[rows], correlation[rows] = models.predict(
+            middle, width, degrees[rows], correlation[rows] = self.fit(time, ahead).predict(
                 readings, weights[group], self.usual
             )
             centre[rows] = middle + drift[group, None] * ahead
@@ -342,7 +340,7 @@ class _Panel:
                 yield some, time, self.values[np.ix_(some, columns)] - slope * time
 
     def common_drift(self) -> Array:
-        """Each group's median change per period, shrunk by how few series it is the median of."""
+        """Each group's median change per period, shrunk by how few series have one."""
         known = ~np.isnan(self.values)
         row, columns = np.arange(len(known)), np.arange(known.shape[1])
         last = columns[-1] - known[:, ::-1].argmax(axis=1)
@@ -447,17 +445,14 @@ class _Models:
         likelihood = constant - self.size[:, None] - degrees * np.log(rate)
         return rate, likelihood.reshape(series, -1)
 
-    def predict(
-        self, readings: Array, weights: Array, usual: Constants
-    ) -> tuple[Array, Array, Array, Array]:
-        """Centre, spread, degrees of freedom and correlation of the average of all models."""
+    def predict(self, readings: Array, weights: Array, usual: Constants) -> Moments:
+        """Predictions by the average of all models."""
         rate, likelihood = self.likelihood(readings, usual)
         share = _softmax(weights + usual.trust * likelihood).reshape(rate.shape)
         degrees = 2 * np.array(usual.volatilities)[:, 0] + readings.shape[1] - 1
         variance = np.einsum("skv,skv,v->sk", share, rate, 2 / degrees)
         models, horizon = self.covariances.shape[:2]
-        each = (readings[:, :-1] - readings[:, -1:]) @ self.pulls
-        each = each.reshape(-1, models, horizon)
+        each = ((readings[:, :-1] - readings[:, -1:]) @ self.pulls).reshape(-1, models, horizon)
         by_model = share.sum(axis=2)
         centre = np.einsum("sk,skh->sh", by_model, each)
         off = each - centre[:, None, :]
@@ -486,11 +481,10 @@ def _fitted(
     past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
     inverse = np.linalg.inv(past)
     lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
-    size = -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
     pull = across @ inverse
     return _Models(
         np.asarray(lower.transpose(1, 0, 2).reshape(last, -1)),
-        size,
+        -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1),
         pull.transpose(2, 0, 1).reshape(last, -1),
         joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1),
     )
