@@ -50,10 +50,6 @@ SMALLEST_GROUP = 10
 _LEARNT_FROM = 2000
 #: Series that are worked on at once, so that a large panel does not fill the memory.
 _CHUNK = 4096
-#: A group's own errors may narrow or widen its forecasts so far.
-_OWN_SCALE = (0.4, 2.5)
-#: The spread was calibrated for histories of this many readings and more.
-_SHORTEST_CALIBRATED = 4
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -249,8 +245,7 @@ def _figures(steadied: Array, scales: NDArray[np.str_]) -> Array:
 def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
     """What each series is divided by, so that the size of change is a share of the level.
 
-    A percentage has a level already, and the same one whether successes or failures are counted.
-    A figure that may be negative has none: ten times its usual change stands for it.
+    A percentage has a level already; where figures may be negative, it is ten usual changes.
     """
     known = ~np.isnan(values)
     total = np.where(known, _steadied(values, scales), 0.0).sum(axis=1)
@@ -277,8 +272,7 @@ def _grouped(
         return numbers, None
     if len(groups) != series:
         raise ValueError(f"there are {series} series and {len(groups)} groups")
-    names = pd.Series(list(groups), dtype=object).iloc[rows]
-    codes, _ = pd.factorize(names, use_na_sentinel=False)
+    codes, _ = pd.factorize(pd.Series(list(groups), dtype=object)[rows], use_na_sentinel=False)
     small = np.bincount(codes)[codes] < SMALLEST_GROUP
     different, numbers[rows] = np.unique(np.where(small, series, codes), return_inverse=True)
     return numbers, len(different) - 1 if small.any() else None
@@ -326,16 +320,12 @@ class _Panel:
     def patterns(self, drift: Array, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
         """Series with readings at the same times, up to 0: rows, times, readings without drift."""
         known = ~np.isnan(self.values[rows])
-        _, first, pattern = np.unique(
-            np.packbits(known, axis=1), axis=0, return_index=True, return_inverse=True
-        )
-        order = np.argsort(pattern.reshape(-1), kind="stable")
-        ends = np.cumsum(np.bincount(pattern.reshape(-1)))[:-1]
-        for example, alike in zip(first, np.split(order, ends), strict=True):
-            columns = np.flatnonzero(known[example])
+        pattern = known @ (2 ** np.arange(known.shape[1]))
+        for places in pd.Series(pattern).groupby(pattern).indices.values():
+            columns = np.flatnonzero(known[places[0]])
             time = columns - (known.shape[1] - 1.0)
-            for start in range(0, len(alike), _CHUNK):
-                some = rows[alike[start : start + _CHUNK]]
+            for start in range(0, len(places), _CHUNK):
+                some = rows[places[start : start + _CHUNK]]
                 slope = drift[self.group[some], None]
                 yield some, time, self.values[np.ix_(some, columns)] - slope * time
 
@@ -361,11 +351,10 @@ class _Panel:
 
     def sample(self) -> Numbers:
         """The rows that groups are learnt from, group by group, evenly spread over each."""
-        group = self.group[self.rows]
-        sizes = np.bincount(group)
-        rank = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        step = np.repeat(-(-sizes // _LEARNT_FROM), sizes)
-        return self.rows[np.argsort(group, kind="stable")[rank % step == 0]]
+        groups = pd.Series(self.rows).groupby(self.group[self.rows])
+        step = -(-groups.transform("size") // _LEARNT_FROM)
+        chosen = self.rows[groups.cumcount() % step == 0]
+        return chosen[np.argsort(self.group[chosen], kind="stable")]
 
     def learnt_weights(self, drift: Array, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""
@@ -407,14 +396,15 @@ class _Panel:
         groups = pd.DataFrame(errors[self.rows]).groupby(self.group[self.rows])
         count = groups.count()
         kept = usual.own_scale * count / (count + usual.own_series)
-        scale = (groups.quantile(0.8).clip(*_OWN_SCALE) ** kept).where(count > 0)
+        scale = (groups.quantile(0.8).clip(0.4, 2.5) ** kept).where(count > 0)
         return scale.ffill(axis=1).fillna(1.0).to_numpy()
 
 
 def _spread_factor(readings: int, ahead: Array, usual: Constants) -> Array:
     """How much wider forecasts are than the models say, by history and horizon."""
     constant, per_reading, per_log, both = usual.spread
-    log, readings = np.log(ahead), max(readings, _SHORTEST_CALIBRATED)
+    # It was calibrated for histories of four readings and more.
+    log, readings = np.log(ahead), max(readings, 4)
     return np.asarray(np.exp(constant + per_reading / readings + log * (per_log + both / readings)))
 
 
