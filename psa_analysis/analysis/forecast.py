@@ -50,13 +50,11 @@ SMALLEST_GROUP = 10
 _LEARNT_FROM = 2000
 #: Series that are worked on at once, so that a large panel does not fill the memory.
 _CHUNK = 4096
-#: A group's own errors may narrow or widen its forecasts so far.
-_OWN_SCALE = (0.4, 2.5)
-#: The spread was calibrated for histories of this many readings and more.
-_SHORTEST_CALIBRATED = 4
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+#: Centre and spread of series x horizon, degrees of freedom, correlation between horizons.
+Moments = tuple[Array, Array, Array, Array]
 
 
 @dataclass(frozen=True)
@@ -156,9 +154,9 @@ class Forecast:
         series, horizon = self.centre.shape
         # Half of them mirrored, so that the middle of the draws is the middle of the forecast.
         half = generator.standard_normal((series, -(-number // 2), horizon))
-        normal = np.concatenate([half, -half], axis=1)[:, :number]
         stretch = generator.chisquare(self.degrees[:, None], half.shape[:2])
-        stretch = np.concatenate([stretch, stretch], axis=1)[:, :number]
+        normal = np.concatenate([half, -half], axis=1)[:, :number]
+        stretch = np.tile(stretch, 2)[:, :number]
         root = np.linalg.cholesky(self.correlation + 1e-9 * np.eye(horizon))
         deviates = np.einsum("shg,sng->snh", root, normal)
         deviates *= np.sqrt(self.degrees[:, None] / stretch)[..., None]
@@ -172,9 +170,8 @@ def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
         return "percent"
     if unit in SIGNED_UNITS:
         return "real"
-    figures = np.asarray(values, dtype=float)
-    figures = figures[~np.isnan(figures)]
-    whole = bool((figures == np.rint(figures)).all()) and rate_factor(unit) is None
+    figures = pd.Series(values, dtype=float).dropna()
+    whole = bool((figures == figures.round()).all()) and rate_factor(unit) is None
     amounts = made_of == "amounts" or unit == "index" or unit.startswith("million ")
     return "count" if whole and not amounts else "positive"
 
@@ -248,8 +245,7 @@ def _figures(steadied: Array, scales: NDArray[np.str_]) -> Array:
 def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
     """What each series is divided by, so that the size of change is a share of the level.
 
-    A percentage has a level already, and the same one whether successes or failures are counted.
-    A figure that may be negative has none: ten times its usual change stands for it.
+    A percentage has a level already; where figures may be negative, it is ten usual changes.
     """
     known = ~np.isnan(values)
     total = np.where(known, _steadied(values, scales), 0.0).sum(axis=1)
@@ -264,8 +260,7 @@ def _noise(scales: NDArray[np.str_], level: Array, denominators: ArrayLike | Non
     """Chance variation of a single reading on the steady scale: Poisson or binomial."""
     cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
     binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
-    known = np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0)
-    return known / level**2
+    return np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0) / level**2
 
 
 def _grouped(
@@ -277,8 +272,7 @@ def _grouped(
         return numbers, None
     if len(groups) != series:
         raise ValueError(f"there are {series} series and {len(groups)} groups")
-    names = pd.Series(list(groups), dtype=object).iloc[rows]
-    codes = pd.factorize(names, use_na_sentinel=False)[0]
+    codes, _ = pd.factorize(pd.Series(list(groups), dtype=object)[rows], use_na_sentinel=False)
     small = np.bincount(codes)[codes] < SMALLEST_GROUP
     different, numbers[rows] = np.unique(np.where(small, series, codes), return_inverse=True)
     return numbers, len(different) - 1 if small.any() else None
@@ -295,22 +289,20 @@ class _Panel:
     per_year: int
     usual: Constants
 
-    def predict(self, horizon: int) -> tuple[Array, Array, Array, Array]:
-        """Centre, spread, degrees of freedom and correlation of every series' periods to come."""
+    def predict(self, horizon: int) -> Moments:
+        """Predictions of every series' periods to come, missing where readings are too few."""
         series = len(self.values)
         centre, spread = np.full((2, series, horizon), np.nan)
         degrees, correlation = np.full(series, 3.0), np.tile(np.eye(horizon), (series, 1, 1))
         if not len(self.rows) or not horizon:
             return centre, spread, degrees, correlation
-        drift = self.common_drift()
-        sample = self.sample()
+        drift, sample = self.common_drift(), self.sample()
         weights = self.learnt_weights(drift, sample)
         own = self.own_errors(drift, sample, weights)
         ahead = np.arange(1.0, horizon + 1)
         for rows, time, readings in self.patterns(drift, self.rows):
             group = self.group[rows]
-            models = self.fit(time, ahead)
-            middle, width, degrees[rows], correlation[rows] = models.predict(
+            middle, width, degrees[rows], correlation[rows] = self.fit(time, ahead).predict(
                 readings, weights[group], self.usual
             )
             centre[rows] = middle + drift[group, None] * ahead
@@ -328,21 +320,17 @@ class _Panel:
     def patterns(self, drift: Array, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
         """Series with readings at the same times, up to 0: rows, times, readings without drift."""
         known = ~np.isnan(self.values[rows])
-        _, first, pattern = np.unique(
-            np.packbits(known, axis=1), axis=0, return_index=True, return_inverse=True
-        )
-        order = np.argsort(pattern.reshape(-1), kind="stable")
-        ends = np.cumsum(np.bincount(pattern.reshape(-1)))[:-1]
-        for example, alike in zip(first, np.split(order, ends), strict=True):
-            columns = np.flatnonzero(known[example])
+        pattern = known @ (2 ** np.arange(known.shape[1]))
+        for places in pd.Series(pattern).groupby(pattern).indices.values():
+            columns = np.flatnonzero(known[places[0]])
             time = columns - (known.shape[1] - 1.0)
-            for start in range(0, len(alike), _CHUNK):
-                some = rows[alike[start : start + _CHUNK]]
+            for start in range(0, len(places), _CHUNK):
+                some = rows[places[start : start + _CHUNK]]
                 slope = drift[self.group[some], None]
                 yield some, time, self.values[np.ix_(some, columns)] - slope * time
 
     def common_drift(self) -> Array:
-        """Each group's median change per period, shrunk by how few series it is the median of."""
+        """Each group's median change per period, shrunk by how few series have one."""
         known = ~np.isnan(self.values)
         row, columns = np.arange(len(known)), np.arange(known.shape[1])
         last = columns[-1] - known[:, ::-1].argmax(axis=1)
@@ -363,11 +351,10 @@ class _Panel:
 
     def sample(self) -> Numbers:
         """The rows that groups are learnt from, group by group, evenly spread over each."""
-        group = self.group[self.rows]
-        sizes = np.bincount(group)
-        rank = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        step = np.repeat(-(-sizes // _LEARNT_FROM), sizes)
-        return self.rows[np.argsort(group, kind="stable")[rank % step == 0]]
+        groups = pd.Series(self.rows).groupby(self.group[self.rows])
+        step = -(-groups.transform("size") // _LEARNT_FROM)
+        chosen = self.rows[groups.cumcount() % step == 0]
+        return chosen[np.argsort(self.group[chosen], kind="stable")]
 
     def learnt_weights(self, drift: Array, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""
@@ -409,14 +396,15 @@ class _Panel:
         groups = pd.DataFrame(errors[self.rows]).groupby(self.group[self.rows])
         count = groups.count()
         kept = usual.own_scale * count / (count + usual.own_series)
-        scale = (groups.quantile(0.8).clip(*_OWN_SCALE) ** kept).where(count > 0)
+        scale = (groups.quantile(0.8).clip(0.4, 2.5) ** kept).where(count > 0)
         return scale.ffill(axis=1).fillna(1.0).to_numpy()
 
 
 def _spread_factor(readings: int, ahead: Array, usual: Constants) -> Array:
     """How much wider forecasts are than the models say, by history and horizon."""
     constant, per_reading, per_log, both = usual.spread
-    log, readings = np.log(ahead), max(readings, _SHORTEST_CALIBRATED)
+    # It was calibrated for histories of four readings and more.
+    log, readings = np.log(ahead), max(readings, 4)
     return np.asarray(np.exp(constant + per_reading / readings + log * (per_log + both / readings)))
 
 
@@ -447,17 +435,14 @@ class _Models:
         likelihood = constant - self.size[:, None] - degrees * np.log(rate)
         return rate, likelihood.reshape(series, -1)
 
-    def predict(
-        self, readings: Array, weights: Array, usual: Constants
-    ) -> tuple[Array, Array, Array, Array]:
-        """Centre, spread, degrees of freedom and correlation of the average of all models."""
+    def predict(self, readings: Array, weights: Array, usual: Constants) -> Moments:
+        """Predictions by the average of all models."""
         rate, likelihood = self.likelihood(readings, usual)
         share = _softmax(weights + usual.trust * likelihood).reshape(rate.shape)
         degrees = 2 * np.array(usual.volatilities)[:, 0] + readings.shape[1] - 1
         variance = np.einsum("skv,skv,v->sk", share, rate, 2 / degrees)
         models, horizon = self.covariances.shape[:2]
-        each = (readings[:, :-1] - readings[:, -1:]) @ self.pulls
-        each = each.reshape(-1, models, horizon)
+        each = ((readings[:, :-1] - readings[:, -1:]) @ self.pulls).reshape(-1, models, horizon)
         by_model = share.sum(axis=2)
         centre = np.einsum("sk,skh->sh", by_model, each)
         off = each - centre[:, None, :]
@@ -486,11 +471,10 @@ def _fitted(
     past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
     inverse = np.linalg.inv(past)
     lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
-    size = -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
     pull = across @ inverse
     return _Models(
         np.asarray(lower.transpose(1, 0, 2).reshape(last, -1)),
-        size,
+        -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1),
         pull.transpose(2, 0, 1).reshape(last, -1),
         joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1),
     )

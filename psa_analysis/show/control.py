@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -60,17 +61,12 @@ def control_table(report: Report, measure: str) -> Html:
     caption = f"{assessment_row(report, measure)['title']}: control chart, quarter by quarter"
     if control.reason:
         return table(pd.DataFrame(), caption)
-    rules = {
-        "outside": "beyond a limit",
-        "run": "run",
-        "trend": "trend",
-        "two_in_three": "two in three",
-    }
-    broken = points[list(rules)].ne(0).rename(columns=rules)
+    marked = points[["outside", "run", "trend", "two_in_three"]].ne(0)
+    rules = ["beyond a limit", "run", "trend", "two in three"]
     columns = _figure_columns(control) | {
         "Limits": points["trial"].map({True: "trial", False: "full"}),
         "Kind": points["kind"],
-        "Because of": [listed(list(broken.columns[row])) or "–" for row in broken.to_numpy()],
+        "Because of": [listed([*compress(rules, row)]) or "–" for row in marked.to_numpy()],
         "Flag": points["flag"],
     }
     numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
@@ -90,15 +86,17 @@ def control_sentences(control: Control) -> str:
     """What a control chart shows, in a few sentences."""
     if control.reason:
         return f"No control chart: {control.reason}."
-    points, unit = control.points, control.unit
+    points = control.points
     last = points.iloc[-1]
-    known = points["value"].notna()
     phase = points[points["phase"] == last["phase"]]
     since = f" since {phase['period'].iloc[0]}" if last["phase"] else ""
+    mean, lower, upper, target = (
+        figure_text(value, control.unit)
+        for value in (last["centre"], last["lower"], last["upper"], control.target)
+    )
     sentences = [
-        f"{counted(int(known.sum()), 'quarter')} up to {last['period']}: the mean{since} is "
-        f"{figure_text(last['centre'], unit)}, and ordinary variation runs from "
-        f"{figure_text(last['lower'], unit)} to {figure_text(last['upper'], unit)}"
+        f"{counted(points['value'].count(), 'quarter')} up to {last['period']}: the mean{since} is "
+        f"{mean}, and ordinary variation runs from {lower} to {upper}"
     ]
     signs = _control_signs(points)
     if signs:
@@ -125,9 +123,8 @@ def control_sentences(control: Control) -> str:
         for period, (reason, obstacle) in control.refused.items()
     ]
     if control.assurance:
-        target = figure_text(control.target, unit)
         sentences.append(f"The target of {target} {_ASSURANCE_TEXTS[control.assurance]}")
-    missing = points.loc[~known, "period"].tolist()
+    missing = points.loc[points["value"].isna(), "period"].tolist()
     if missing:
         sentences.append(f"There is no figure for {listed(missing)}")
     if last["flag"] == "provisional":
@@ -221,11 +218,8 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
             axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
     last = points.iloc[-1]
     kind = "trial limit" if last["trial"] else "limit"
-    lines = [
-        (last["centre"], "Mean", GREY),
-        (last["upper"], f"Upper {kind}", GREY),
-        (last["lower"], f"Lower {kind}", GREY),
-    ]
+    names = {"centre": "Mean", "upper": f"Upper {kind}", "lower": f"Lower {kind}"}
+    lines = [(last[column], name, GREY) for column, name in names.items()]
     if pd.notna(control.target):
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
         lines.append((control.target, "Target", TEAL))
