@@ -17,7 +17,6 @@ from psa_analysis.pipeline import load_observations, open_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.sources import (
-    CORRECTION_COLUMNS,
     Sidecar,
     load_corrections,
     make_sidecars,
@@ -281,11 +280,7 @@ def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
             "said_by": "a police analyst",
             "said_on": "2005-02-03",
         } | changes
-        lines = [
-            ",".join(CORRECTION_COLUMNS),
-            ",".join(row[column] for column in CORRECTION_COLUMNS),
-        ]
-        (council / "raw" / "corrections.csv").write_text("\n".join(lines) + "\n")
+        pd.DataFrame([row]).to_csv(council / "raw" / "corrections.csv", index=False)
         observations, findings = load_observations(load_agreement(council))
         key = (observations["measure"] == "N13") & (observations["period"] == "2004-05 Q3")
         key &= observations["area"] == "Leicestershire"

@@ -234,13 +234,14 @@ def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) 
 def _read_marked(row: Any, column: str, unit: str, doubts: _Doubts) -> tuple[float, str, str]:
     """Figure, flag and note of a cell that is no plain number."""
     cell = read_cell(getattr(row, column))
-    value = float("nan")
+    value, flag = float("nan"), cell.flag or row.flag
     if cell.problem is not None:
         doubts.add(row, column, cell.problem, "Ask the sender.")
     elif cell.awaited:
         remedy = "There is none yet: ask the sender when it will come."
         doubts.add(row, column, "a figure", remedy, "warning")
-    elif cell.flag and cell.flag != row.flag and doubts.texts.at[row.Index, "flag"]:
+    elif flag != row.flag and doubts.texts.at[row.Index, "flag"]:
+        flag = row.flag
         expected = f"the same flag in cell and column: '{row.flag}' stands in the column"
         doubts.add(row, column, expected, "Ask which is right.")
     elif cell.value is not None:
@@ -254,7 +255,7 @@ def _read_marked(row: Any, column: str, unit: str, doubts: _Doubts) -> tuple[flo
             remedy = "Ask which year the figure is of."
             doubts.add(row, column, f"words about {row.period}", remedy, "warning")
     note = "; ".join(part for part in (row.note, cell.note) if part)
-    return value, cell.flag or row.flag, note
+    return value, flag, note
 
 
 def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts) -> pd.DataFrame:
@@ -294,7 +295,13 @@ def _check_scale(
     observations: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
 ) -> pd.DataFrame:
     """Without the figures that are a hundred or a thousand times, or a part, of the usual."""
-    fractions = _fractions(observations, measures)
+    other = measures["basis"].isin([*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"])
+    # A spreadsheet shows 0.55 as 55%: a percentage of 1 or so where more is usual.
+    percentages = measures["target"].fillna(measures["baseline"]).astype(float)
+    percentages = percentages.where((measures["unit"] == "percent") & ~other)
+    few = observations["value"].between(0, 1.5, inclusive="right")
+    few &= (_of_measure(observations, percentages) >= 5) & observations["denominator"].isna()
+    fractions = observations[few]
     remedy = "Ask whether {:.10g} was meant; if not, give its parts."
     remedies = (100 * fractions["value"]).map(remedy.format)
     expected = "a percentage, 0 to 100: this looks like a fraction"
@@ -303,7 +310,6 @@ def _check_scale(
     values = known.groupby(["measure", "area"])["value"]
     usual = values.transform("median").where(values.transform("count") >= 4)
     # Elsewhere the register's figures are of what is worked out and not of what is returned.
-    other = measures["basis"].isin([*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"])
     stated = measures["baseline"].fillna(measures["target"]).astype(float)
     stated = stated.mask(other | (measures["frequency"] == "quarterly"))
     usual = usual.fillna(_of_measure(known, stated))
@@ -315,15 +321,6 @@ def _check_scale(
         likely = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
         doubts.add_all(known[off], "value", usually, likely)
     return doubts.sound(observations)
-
-
-def _fractions(observations: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Percentages of 1 or so where more is usual: a spreadsheet shows 0.55 as 55%."""
-    compared = measures["basis"].isin(["ratio_to_comparator", "gap_to_comparator"])
-    usual = measures["target"].fillna(measures["baseline"]).astype(float)
-    usual = _of_measure(observations, usual.where((measures["unit"] == "percent") & ~compared))
-    few = (observations["value"] > 0) & (observations["value"] <= 1.5) & (usual >= 5)
-    return observations[few & observations["denominator"].isna()]
 
 
 def _without_duplicates(observations: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:

@@ -86,9 +86,6 @@ def _refusal(name: str, expected: str, remedy: str, found: str | None = None) ->
     return DataError([Finding("error", name, expected, remedy, found=found)])
 
 
-# Text files
-
-
 def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     text, findings = _decode(content, name)
     if not text.strip("\ufeff\r\n\t ,;|\0"):
@@ -158,9 +155,6 @@ def _padded(rows: list[list[str]]) -> pd.DataFrame:
     padded = [row + [""] * (width - len(row)) for row in rows]
     index = pd.RangeIndex(1, len(rows) + 1, name="row")
     return pd.DataFrame(padded, index=index, columns=range(width), dtype=str)
-
-
-# Workbooks
 
 
 def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:

@@ -133,14 +133,12 @@ def make_sidecars(folder: Path, today: date) -> list[str]:
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:
     """Write a sidecar, all of it or nothing."""
 
-    def entry(name: str, value: object) -> str:
+    def entries(texts: dict[str, str]) -> list[str]:
         # JSON's strings are TOML's basic strings.
-        day = isinstance(value, date)
-        return f"{name} = {value if day else json.dumps(value, ensure_ascii=False)}"
+        return [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in texts.items()]
 
-    lines = [entry(name, value) for name, value in sidecar if name != "defaults"]
-    if sidecar.defaults:
-        lines += ["", "[defaults]", *(entry(*pair) for pair in sidecar.defaults.items())]
+    lines = entries(sidecar.model_dump(exclude={"received", "defaults"}))
+    lines += [f"received = {sidecar.received}", "", "[defaults]", *entries(sidecar.defaults)]
     write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
 
 

@@ -136,9 +136,6 @@ def lay_out(
     return _NO_ROWS, sheet.findings
 
 
-# The header
-
-
 def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
     """Rows that may be the header, from the top; a year over four quarters is written into each."""
     top = grid.cells.head(_TITLE_ROWS + 1)
@@ -242,9 +239,6 @@ def _without_columns(sheet: _Sheet, names: Iterable[str]) -> pd.DataFrame:
         remedy = "Add the column, or name it in the file's sidecar."
         sheet.add("error", expected, remedy, row=sheet.row, column=name)
     return _NO_ROWS
-
-
-# The rows below it
 
 
 def _long(sheet: _Sheet, defaults: Mapping[str, str]) -> pd.DataFrame:
