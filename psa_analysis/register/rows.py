@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, Stri
 
 from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period
-from psa_analysis.register.agreement import parse_comparator
+from psa_analysis.register.agreement import parse_comparator, stated_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Where a decision stands that no document states.
 OWN_DECISION = "own decision"
 
-#: How the reading that counts is made from what is observed (see ``performance``).
+#: How the reading that counts is made from what is observed (see ``analysis.readings``).
 Basis = Literal[
     "point",
     "annual",
@@ -43,7 +43,7 @@ Basis = Literal[
     "milestone",
 ]
 
-#: How the planned path runs from the baseline to the target (see ``trajectory``).
+#: How the planned path runs from the baseline to the target (see ``analysis.trajectory``).
 Profile = Literal["", "linear", "steps", "given", "seasonal"]
 
 #: The last day and the value of each point that a planned path runs through.
@@ -76,15 +76,14 @@ def _number(text: str) -> Fraction:
     return figure
 
 
-def _period_text(text: str) -> str:
-    if text not in ("", NOT_STATED):
-        parse_period(text)
-    return text
+def _unchanged(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """A validator that gives a text back as it stands, once `parse` has understood it."""
 
+    def check(text: str) -> str:
+        parse(text)
+        return text
 
-def _some_period(text: str) -> str:
-    parse_period(text)
-    return text
+    return check
 
 
 def _financial_year(text: str) -> str:
@@ -100,41 +99,22 @@ def _date_text(text: str) -> date | None:
         raise ValueError("a date such as 2004-03-31, or 'not stated'") from None
 
 
-def _comparator_text(text: str) -> str:
-    parse_comparator(text)
-    return text
-
-
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-
 Figure = Annotated[Fraction | None, PlainValidator(parse_figure)]
-
 Number = Annotated[Fraction, PlainValidator(_number)]
-
-SomePeriod = Annotated[str, PlainValidator(_some_period)]
-
-PeriodText = Annotated[str, PlainValidator(_period_text)]
-
+SomePeriod = Annotated[str, PlainValidator(_unchanged(parse_period))]
+PeriodText = Annotated[str, PlainValidator(_unchanged(lambda text: stated_period(text, "")))]
 FinancialYear = Annotated[str, AfterValidator(_financial_year)]
-
 DateText = Annotated[date | None, PlainValidator(_date_text)]
-
-ComparatorText = Annotated[str, AfterValidator(_comparator_text)]
-
+ComparatorText = Annotated[str, AfterValidator(_unchanged(parse_comparator))]
 Listed = Annotated[list[str], PlainValidator(_listed)]
-
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+$")]
-
 MeasureId = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d+(-[a-z0-9]+)*$")]
-
-
 Polarity = Literal["higher", "lower"]
-
-
 Rating = Literal["high", "medium", "low"]
 
 
