@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -407,6 +407,16 @@ def test_the_report_before_shows_no_more(both: tuple[Report, Report]) -> None:
     rows = shown.observations.query("measure == 'L4-incidents' and period == '2004-05 Q2'")
     assert len(rows)
     assert rows["value"].isna().all()
+
+
+def test_the_report_before_the_last_has_its_states_where_no_forecast_is_left(
+    report_of: Callable[[str], Report],
+) -> None:
+    full = report_of("2006-07 Q2").assessment
+    shown = hide(report_of("2006-07 Q3")).before
+    assert shown is not None
+    assert shown.assessment["state"].tolist() == full["state"].tolist()
+    assert shown.assessment["forecast"].notna().sum() <= full["forecast"].notna().sum()
 
 
 def test_cells_of_returns_are_for_internal_reports(both: tuple[Report, Report]) -> None:

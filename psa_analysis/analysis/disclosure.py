@@ -327,8 +327,9 @@ def masked_assessment(
     """The assessment with the states of all figures, and figures of what is shown."""
     rows = full["measure"].isin(affected)
     changing = full.columns.difference(_KEPT)
-    table = full.copy()
-    table.loc[rows, changing] = shown.loc[rows, changing]
+    # A column of figures holds objects where all of them are missing: types come back at the end.
+    table = full.astype(object)
+    table.loc[rows, changing] = shown.loc[rows, changing].astype(object)
     local = readings[readings["area"] == agreement.settings.agreement.area]
     has_reading = pd.MultiIndex.from_frame(
         local.loc[local["reading"].notna(), ["measure", "period"]]
