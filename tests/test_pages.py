@@ -18,6 +18,7 @@ from psa_analysis.report import Report
 from psa_analysis.show.chart import Chart
 from psa_analysis.show.tables import table
 from psa_analysis.words import (
+    NOT_SHOWN,
     amount_text,
     chance_text,
     counted,
@@ -136,6 +137,19 @@ def test_public_tables_do_not_name_our_files(report: Report) -> None:
     public = dataclasses.replace(report, audience="public")
     assert "police.csv" in psa.readings_table(report, "N13").text
     assert "police.csv" not in psa.readings_table(public, "N13").text
+
+
+def test_a_reading_that_is_not_shown_has_no_figure(report: Report) -> None:
+    readings = report.readings.copy()
+    last = readings.query("measure == 'N13' and area == 'Leicestershire'").index[-1]
+    readings.loc[last, ["reading", "missing"]] = [float("nan"), NOT_SHOWN]
+    hidden = dataclasses.replace(report, readings=readings, audience="public")
+    period, observed = readings.loc[last, "period"], f"{readings.at[last, 'observed']:,.10g}"
+    rows = {
+        text.split("\t")[0]: text for text in psa.readings_table(hidden, "N13").text.split("\n")
+    }
+    assert rows[period] == f"{period}\t[c]\t[c]\t{NOT_SHOWN}\t–\t[c]\t–"
+    assert observed in psa.readings_table(report, "N13").text
 
 
 def drawn_text(chart: Chart) -> str:

@@ -65,8 +65,9 @@ def readings_table(report: Report, measure: str) -> Html:
     frame = columns_frame(rows.assign(unit=definition["unit"]), columns)
     hidden = rows["missing"] == NOT_SHOWN
     frame.loc[hidden, ["Reading", "Chance allows"]] = "[c]"
-    frame.loc[hidden, ["By", "Flag"]] = [NOT_SHOWN, "–"]
-    frame.loc[rows["observed"].isna(), "Observed in the period"] = "[c]"
+    frame.loc[hidden, ["By", "Planned", "Flag"]] = [NOT_SHOWN, "–", "–"]
+    # A reading may be held back though the figure observed in its period is not small.
+    frame.loc[hidden | rows["observed"].isna(), "Observed in the period"] = "[c]"
     caption = f"{definition['title']}: readings and planned path"
     numeric = [column.heading for column in columns if column.numeric]
     shown = table(frame, caption, numeric, folded=True)
