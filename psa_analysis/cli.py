@@ -11,48 +11,27 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from datetime import date
-from importlib import import_module
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import ModuleType
+from typing import Any, NoReturn
 
 import click
+import lazy_loader
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-    from psa_analysis import files, findings, periods, pipeline, report, words
-    from psa_analysis.analysis import backtest as backtests
-    from psa_analysis.analysis import comparison
-    from psa_analysis.packs import place, workbook
-    from psa_analysis.packs import run as packs
-    from psa_analysis.register import loading
-    from psa_analysis.returns import partners, sources
-    from psa_analysis.show import comparison as changes
-    from psa_analysis.show import explain as explanations
-    from psa_analysis.show import grant as reward_views
-    from psa_analysis.show import quality, reliability
-else:
+def _lazy(name: str) -> ModuleType:
+    """A module of the package that is imported at its first use: help must be instant."""
+    module: ModuleType = lazy_loader.load(f"psa_analysis.{name}", suppress_warning=True)
+    return module
 
-    class _Lazy:
-        """A module of the package that is imported at its first use: help must be instant."""
 
-        def __init__(self, name: str) -> None:
-            self._name = name
-
-        def __getattr__(self, attribute: str) -> Any:
-            return getattr(import_module(f"psa_analysis.{self._name}"), attribute)
-
-    files, findings, periods, pipeline, words = map(
-        _Lazy, ("files", "findings", "periods", "pipeline", "words")
-    )
-    backtests, comparison = _Lazy("analysis.backtest"), _Lazy("analysis.comparison")
-    explanations = _Lazy("show.explain")
-    quality, loading = _Lazy("show.quality"), _Lazy("register.loading")
-    packs, place, workbook = map(_Lazy, ("packs.run", "packs.place", "packs.workbook"))
-    partners, sources = _Lazy("returns.partners"), _Lazy("returns.sources")
-    changes, reliability = _Lazy("show.comparison"), _Lazy("show.reliability")
-    reward_views = _Lazy("show.grant")
+files, findings, words = _lazy("files"), _lazy("findings"), _lazy("words")
+loading, partners, sources = map(_lazy, ("register.loading", "returns.partners", "returns.sources"))
+backtests, comparison = _lazy("analysis.backtest"), _lazy("analysis.comparison")
+pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
+reward_views, quality, reliability = map(_lazy, ("show.grant", "show.quality", "show.reliability"))
+packs, place, workbook = map(_lazy, ("packs.run", "packs.place", "packs.workbook"))
 
 #: The project's folder.
 _ROOT = Path(__file__).resolve().parent.parent
@@ -300,14 +279,9 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     report = _report(period, data)
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
+    known, rows = report.known, report.assessment
     rows = partners.write_template(
-        path,
-        partner,
-        report.agreement,
-        report.known,
-        report.assessment,
-        report.period,
-        report.cut_off,
+        path, partner, report.agreement, known, rows, report.period, report.cut_off
     )
     click.echo(f"{path}: {words.counted(len(rows), 'figure')} to fill in")
 
@@ -395,7 +369,7 @@ def run(
 
 def _quarters(
     folder: Path, period: str | None, latest: bool, first: str | None, last: str | None
-) -> list[periods.Period]:
+) -> list[Any]:
     """The quarters that a run is asked for, in one of three ways."""
     if bool(period) + latest + bool(first or last) != 1:
         raise findings.ParameterError(
@@ -411,13 +385,13 @@ def _quarters(
     return pipeline.quarters_between(*quarters)
 
 
-def _make(tasks: list[place.Task], dask: str | None) -> int:
+def _make(tasks: list[Any], dask: str | None) -> int:
     """Make packs, and say on the terminal what happens; the exit code."""
     several = len(tasks) > 1
     total = len(tasks) if several else len(packs.notebooks_of(tasks[0].notebooks))
     codes, numbers = [0], count(1)
 
-    def on_event(task: place.Task, what: str, text: str) -> None:
+    def on_event(task: Any, what: str, text: str) -> None:
         name = f"{task.name}: " if several else ""
         if what == "warning":
             click.echo(f"psa: {name}{text}", err=True)
@@ -486,16 +460,12 @@ def backtest(data: Path, outputs: Path) -> None:
     click.echo(f"The results are in {outputs}")
 
 
-def _report(period: str, data: Path) -> report.Report:
+def _report(period: str, data: Path) -> Any:
     return pipeline.open_report(period, str(data))
 
 
 def _print_and_exit(
-    report: report.Report | None,
-    table: pd.DataFrame,
-    as_csv: bool,
-    shown: pd.DataFrame | None,
-    lines: Iterable[str] = (),
+    report: Any, table: Any, as_csv: bool, shown: Any, lines: Iterable[str] = ()
 ) -> NoReturn:
     """Print a table as CSV, or what is shown of it and lines below; 1 if figures were kept out."""
     if as_csv:

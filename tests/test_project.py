@@ -78,7 +78,10 @@ def test_the_locks_hold_every_dependency_with_hashes_and_no_address(
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     assert "://" not in text
     pinned = set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
-    names = {re.split(r"[<>=]", entry)[0].lower().replace("_", "-") for entry in wanted((*extras, "build"))}
+    names = {
+        re.split(r"[<>=]", entry)[0].lower().replace("_", "-")
+        for entry in wanted((*extras, "build"))
+    }
     assert names <= pinned
     entries = re.split(r"\n(?=[a-z0-9])", text)
     assert all("--hash=sha256:" in entry for entry in entries if "==" in entry.partition("\n")[0])
