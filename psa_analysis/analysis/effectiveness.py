@@ -27,61 +27,27 @@ if TYPE_CHECKING:
     from psa_analysis.register.agreement import Agreement
     from psa_analysis.register.settings import EffectivenessSection
 
-#: One row per component, indicator and year.
-INDICATOR_COLUMNS = {
-    "component": "the council, an area of areas.csv",
-    "indicator": "the measure",
-    "title": "its short name",
-    "year": "the financial year",
-    "polarity": "whether higher or lower is better",
-    "change": "relative or points: how a change is counted",
-    "share": "the indicator's share of the basket's weight, 0 to 1",
-    "baseline": "its figure in the baseline year, in its unit",
-    "figure": "its figure in the year, on the agreed definition",
-    "contribution": "points that it adds to the component's index of performance",
-    "definition": "how a figure of a newer definition was linked, else empty",
-    "missing": "why there is no contribution, else empty",
-    "flag": "the weaker flag of the two figures",
-    "illustrative": "True if either figure or the basket is made up",
-}
-_INDEX_COLUMNS = {
-    "performance": "index of performance, 100 in the baseline year",
-    "cost": "index of cost, 100 in the baseline year",
-    "ratio": "index of cost-effectiveness, 100 in the baseline year",
-    "difference": "index of performance less index of cost",
-    "from_performance": "points of cost-effectiveness, above 100, that performance brought",
-    "from_cost": "points that cost brought; the two add up to the ratio less 100",
-    "missing": "what is lacking, else empty",
-    "flag": "the weakest flag among the figures used",
-    "illustrative": "True if any figure used or a basket is made up",
-}
-#: One row per component and year.
-COMPONENT_COLUMNS = {
-    "component": "the council",
-    "year": "the financial year",
-    "share": "the component's share of the overall index, 0 to 1",
-    "net_budget": "net budget in the year's own prices, in its measure's unit",
-    "real_budget": "the same in prices of the baseline year",
-} | _INDEX_COLUMNS
-#: One row per year, of all components together.
-OVERALL_COLUMNS = {
-    "year": "the financial year",
-    "returned": "the index that was returned for the year, if one was",
-} | _INDEX_COLUMNS
-
 #: An index returned to one decimal may differ by half a unit of it.
 AGREES_WITHIN = 0.05
 
 
 @dataclass(frozen=True)
 class CostEffectiveness:
-    """The index of cost-effectiveness, and what it is made of, with a row for each year."""
+    """The index of cost-effectiveness, and what it is made of, with a row for each year.
+
+    ``missing`` says why there is no figure, ``flag`` is the weakest of the figures used.
+    """
 
     #: The baseline year and those that have ended since, up to the due one; empty if it has not
     #: ended or the agreement has no basket.
     years: tuple[str, ...]
+    #: By component and indicator: its share of the basket's weight, its figure and the baseline's,
+    #: its contribution in points, and the definition by which a newer measure was linked.
     indicators: pd.DataFrame
+    #: By component: indices of performance and cost (100 in the baseline year), their ratio and
+    #: difference, the points that are owed to each, and the net budget at the baseline's prices.
     components: pd.DataFrame
+    #: Of all components together, beside the index that was returned.
     overall: pd.DataFrame
 
     @property
@@ -109,20 +75,16 @@ def cost_effectiveness(
     """The indices of every component, and of all together."""
     section, years = agreement.settings.effectiveness, _years(agreement, until)
     if section is None or not years:
-        described = (INDICATOR_COLUMNS, COMPONENT_COLUMNS, OVERALL_COLUMNS)
-        return CostEffectiveness((), *(pd.DataFrame(columns=list(each)) for each in described))
+        drawn = ["component", "year", "performance", "ratio", "from_performance", "from_cost"]
+        empty = pd.DataFrame(columns=[*drawn, "illustrative"])
+        return CostEffectiveness((), empty, empty, empty)
     figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)], agreement)
     indicators = _indicators(figures, agreement, years)
     components = _components(figures, indicators, section)
     overall = _overall(components)
     area = agreement.settings.agreement.area
     overall["returned"] = _look_up(figures, section.index, area, overall["year"])["figure"]
-    return CostEffectiveness(
-        years,
-        indicators[list(INDICATOR_COLUMNS)],
-        components[list(COMPONENT_COLUMNS)],
-        overall[list(OVERALL_COLUMNS)],
-    )
+    return CostEffectiveness(years, indicators, components, overall)
 
 
 def _years(agreement: Agreement, until: date) -> tuple[str, ...]:
@@ -154,8 +116,8 @@ def _look_up(
     figures: pd.DataFrame, measure: str | pd.Series, area: str | pd.Series, years: pd.Series
 ) -> pd.DataFrame:
     """The figures of measures, areas and years, row by row, those that are missing too."""
-    wanted = pd.DataFrame({"measure": measure, "area": area, "year": years})
-    rows = wanted.merge(figures, how="left").set_axis(wanted.index)
+    keys = pd.DataFrame({"measure": measure, "area": area, "year": years})
+    rows = keys.merge(figures, how="left").set_axis(keys.index)
     none = {"missing": "no figure", "definition": "", "flag": "final", "illustrative": False}
     return rows.fillna(none).astype({"illustrative": bool})
 
@@ -208,11 +170,12 @@ def _indicators(
     rows["polarity"] = rows["polarity"].where(rows["polarity"] != "", usual)
     weights = rows["weight"].astype(float)
     rows["share"] = weights / weights.groupby([rows["component"], rows["year"]]).transform("sum")
-    at = rows["indicator"], rows["component"]
-    figure = _look_up(figures, *at, rows["year"])
-    baseline = _look_up(figures, *at, pd.Series(first, rows.index))
-    rows["figure"], rows["baseline"] = figure["figure"], baseline["figure"]
-    rows["definition"] = figure["definition"]
+    figure, baseline = (
+        _look_up(figures, rows["indicator"], rows["component"], year)
+        for year in (rows["year"], pd.Series(first, rows.index))
+    )
+    rows["baseline"] = baseline["figure"]
+    rows[["figure", "definition"]] = figure[["figure", "definition"]]
     rows["flag"] = list(map(weakest, zip(baseline["flag"], figure["flag"], strict=True)))
     rows["illustrative"] = (
         (rows["illustrative"] == "yes") | baseline["illustrative"] | figure["illustrative"]
@@ -236,31 +199,32 @@ def _components(
     lacking = [by_component[["title", "missing"]].apply(_lacking).to_numpy()]
     rows = rows.reset_index()
     first = pd.Series(rows["year"].iloc[0], rows.index)
-    used = []
+    looked_up = []
     for what, measure, area in (
         ("net budget", section.net_budget, rows["component"]),
         ("deflator", section.deflator, section.deflator_area),
     ):
         for year in (first, rows["year"]):
-            found = _look_up(figures, measure, area, year)
-            found["positive"] = found["figure"].where(found["figure"] > 0)
-            reason = found["missing"].where(found["missing"] != "", "a figure above 0 is needed")
+            row = _look_up(figures, measure, area, year)
+            reason = row["missing"].where(row["missing"] != "", "a figure above 0 is needed")
             text = what + " (" + year + ": " + reason + ")"
-            lacking.append(text.where(found["positive"].isna(), "").to_numpy())
-            used.append(found)
-    budget_first, budget, price_first, price = (found["positive"] for found in used)
+            lacking.append(text.where(~(row["figure"] > 0), "").to_numpy())
+            looked_up.append(row)
+    budget_first, budget, price_first, price = (
+        row["figure"].where(row["figure"] > 0) for row in looked_up
+    )
     weight = budget_first if section.components == "net budget" else pd.Series(1.0, rows.index)
     rows["share"] = weight / weight.groupby(rows["year"]).transform("sum", skipna=False)
-    rows["net_budget"] = used[1]["figure"]
+    rows["net_budget"] = looked_up[1]["figure"]
     rows["cost"] = 100 * (budget / price) / (budget_first / price_first)
     rows["real_budget"] = (budget / price * price_first).where(rows["cost"].notna())
     # In the baseline year the first figure and the year's are the same, and lacking once.
     rows["missing"] = [
         "; ".join(filter(None, dict.fromkeys(texts))) for texts in zip(*lacking, strict=True)
     ]
-    for found in used:
-        rows["flag"] = list(map(weakest, zip(rows["flag"], found["flag"], strict=True)))
-        rows["illustrative"] |= found["illustrative"]
+    for row in looked_up:
+        rows["flag"] = list(map(weakest, zip(rows["flag"], row["flag"], strict=True)))
+        rows["illustrative"] |= row["illustrative"]
     return _with_ratio(rows)
 
 
@@ -286,13 +250,14 @@ def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _overall(components: pd.DataFrame) -> pd.DataFrame:
     """The indices of all components together; none of them is left out."""
-    by_year = components.groupby("year", sort=False)
+    indices = ["performance", "cost"]
     lacking = (components["component"] + "; ").where(components["missing"] != "", "")
-    weighted = components[["performance", "cost"]].mul(components["share"], axis=0)
-    rows = weighted.groupby(components["year"], sort=False).sum(skipna=False)
+    weighted = components[indices].mul(components["share"], axis=0)
+    by_year = components.assign(lacking=lacking, **weighted).groupby("year", sort=False)
+    rows = by_year[indices].sum(skipna=False)
     rows["flag"] = by_year["flag"].agg(weakest)
     rows["illustrative"] = by_year["illustrative"].any()
-    rows["missing"] = lacking.groupby(components["year"]).sum().str.removesuffix("; ")
+    rows["missing"] = by_year["lacking"].sum().str.removesuffix("; ")
     return _with_ratio(rows.reset_index())
 
 
@@ -306,18 +271,18 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     if section is None or baskets.empty:
         return []
     measures = agreement.measures
-    wanted = {section.index, section.net_budget, section.deflator, *baskets["indicator"]}
-    wanted |= set(measures.index[measures["continues"] != ""])
-    wanted |= set(measures.loc[list(wanted), "comparator"])
-    newest = observations[observations["measure"].isin(wanted)]
+    used = {section.index, section.net_budget, section.deflator, *baskets["indicator"]}
+    used |= set(measures.index[measures["continues"] != ""])
+    used |= set(measures.loc[list(used), "comparator"])
+    newest = observations[observations["measure"].isin(used)]
     newest = newest.drop_duplicates(["measure", "area", "period"], keep="last")
-    made_of = make_readings(newest, agreement)
+    readings = make_readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
     due = measure_period(measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last
-    indices = cost_effectiveness(made_of, agreement, date(due.end.year, 12, 31))
-    own = made_of["area"] == agreement.settings.agreement.area
-    returned = made_of[own & (made_of["measure"] == section.index)]
+    indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
+    of_area = readings["area"] == agreement.settings.agreement.area
+    returned = readings[of_area & (readings["measure"] == section.index)]
     return [*_gaps(indices, baskets), *_other_index(indices.overall, returned)]
 
 

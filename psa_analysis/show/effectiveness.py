@@ -19,8 +19,18 @@ from psa_analysis.show.chart import (
     label_ends,
     mark_years,
     new_figure,
+    note,
 )
-from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
+from psa_analysis.show.tables import (
+    Column,
+    Html,
+    columns_frame,
+    illustrative_mark,
+    rows_table,
+    sentence,
+    table,
+    title_text,
+)
 from psa_analysis.words import counted, figure_text, listed, signed
 
 if TYPE_CHECKING:
@@ -35,6 +45,10 @@ _TOGETHER = "All together"
 
 def _index_text(value: float) -> str:
     return figure_text(value, "index")
+
+
+def _percent(share: float) -> str:
+    return "–" if pd.isna(share) else f"{share:.1%}"
 
 
 def _index_measure(report: Report) -> pd.Series | None:
@@ -117,25 +131,19 @@ def effectiveness_table(report: Report) -> Html:
     overall = indices.overall.assign(component=_TOGETHER, share=shares.sum(min_count=1))
     # Of all together nothing is lacking but what its components lack.
     rows = pd.concat([indices.components, overall.assign(missing="")], ignore_index=True)
-    components = rows["component"].unique()
-    by_year = rows.set_index(["year", "component"])
-    frame = pd.DataFrame({"Component": components})
-    frame["Share"] = _percents(by_year.loc[first].loc[components, "share"])
+    by_year = rows.pivot(index="component", columns="year").loc[rows["component"].unique()]
+    frame = by_year["share"][[first]].map(_percent).set_axis(["Share"], axis=1)
     headings = {"performance": "Performance", "cost": "Cost", "ratio": "Cost-effectiveness"}
     for name, heading in headings.items():
-        for year in years:
-            figures = by_year.loc[year].loc[components, name]
-            frame[f"{heading} {year}"] = [*map(_index_text, figures)]
-    numeric = list(frame.columns[1:])
+        figures = by_year[name][years].map(_index_text)
+        frame = frame.join(figures.add_prefix(f"{heading} "))
+    numeric = list(frame.columns)
     lacking = rows[rows["missing"] != ""].groupby("component")["missing"].unique()
     if len(lacking):
-        frame["What is lacking"] = frame["Component"].map(lacking.map("; ".join)).fillna("")
+        frame["What is lacking"] = lacking.map("; ".join).reindex(frame.index, fill_value="")
     caption = f"Indices of performance, cost and cost-effectiveness, {first} = 100"
+    frame = frame.reset_index(names="Component")
     return table(frame, caption + illustrative_mark(rows), numeric=numeric)
-
-
-def _percents(shares: pd.Series) -> list[str]:
-    return ["–" if pd.isna(share) else f"{share:.1%}" for share in shares]
 
 
 def budgets_table(report: Report) -> Html:
@@ -144,20 +152,15 @@ def budgets_table(report: Report) -> Html:
     if section is None or not indices.years:
         return _no_index(report)
     unit = report.agreement.measures.at[section.net_budget, "unit"]
-    rows = indices.components
-    frame = pd.DataFrame(
-        {
-            "Component": rows["component"],
-            "Year": rows["year"],
-            "In the year's prices": [figure_text(value, unit) for value in rows["net_budget"]],
-            f"In prices of {indices.years[0]}": [
-                figure_text(value, unit) for value in rows["real_budget"]
-            ],
-            "Index of cost": rows["cost"].map(_index_text),
-        }
-    )
-    caption = f"Net budgets, {unit}{illustrative_mark(rows)}"
-    return table(frame, caption, numeric=list(frame.columns[2:]), folded=True)
+    columns = [
+        Column("Component"),
+        Column("Year"),
+        Column.figure("In the year's prices", "net_budget"),
+        Column.figure(f"In prices of {indices.years[0]}", "real_budget"),
+        Column.number("Index of cost", lambda row: _index_text(row["cost"])),
+    ]
+    rows = indices.components.assign(unit=unit)
+    return rows_table(rows, columns, f"Net budgets, {unit}{illustrative_mark(rows)}", folded=True)
 
 
 def basket_contributions_table(report: Report, component: str | None = None) -> Html:
@@ -170,38 +173,33 @@ def basket_contributions_table(report: Report, component: str | None = None) -> 
         return _no_index(report)
     first, year = indices.years[0], indices.latest or indices.years[-1]
     rows = indices.indicators[indices.indicators["year"] == year]
-    if component is not None:
-        rows = rows[rows["component"] == component]
-    rows = rows.reset_index(drop=True)
-    units = rows["indicator"].map(report.agreement.measures["unit"])
-    carried = units.isin(["percent", "percent change", "index"])
-    counts = {"relative": "as per cent of the first", "points": "in percentage points"}
-    frame = pd.DataFrame(
-        {
-            "Indicator": rows["title"].where(carried, rows["title"] + ", " + units),
-            "Component": rows["component"],
-            "Better": rows["polarity"],
-            "Weight": _percents(rows["share"]),
-            first: [*map(figure_text, rows["baseline"], units)],
-            year: [*map(figure_text, rows["figure"], units)],
-            "Change counts": rows["change"].map(counts),
-            "Points added": [signed(value, 2) for value in rows["contribution"]],
-        }
-    )
-    note = rows["definition"].where(rows["definition"] != "", rows["missing"])
+    rows = rows[rows["component"].isin(components if component is None else [component])]
+    notes = rows["definition"].where(rows["definition"] != "", rows["missing"])
     weak = rows["flag"].isin(["provisional", "estimated"])
-    note = note.where(~weak, note + " (" + rows["flag"] + ")").str.strip()
-    if (note != "").any():
-        frame["Note"] = note
+    notes = notes.where(~weak, notes + " (" + rows["flag"] + ")").str.strip()
+    units = rows["indicator"].map(report.agreement.measures["unit"])
+    rows = rows.assign(unit=units, note=notes).reset_index(drop=True)
+    counts = {"relative": "as per cent of the first", "points": "in percentage points"}
+    columns = [
+        Column("Indicator", title_text),
+        *([Column("Component")] if component is None else []),
+        Column("Better", "polarity"),
+        Column.number("Weight", lambda row: _percent(row["share"])),
+        Column.figure(first, "baseline"),
+        Column.figure(year, "figure"),
+        Column("Change counts", lambda row: counts[row["change"]]),
+        Column.number("Points added", lambda row: signed(row["contribution"], 2)),
+        *([Column("Note")] if rows["note"].any() else []),
+    ]
     caption = f"Points that each indicator adds to the index of performance, {year}"
-    if component is not None:
-        frame = frame.drop(columns="Component")
-        added = signed(rows["contribution"].sum(skipna=False), 2)
-        frame.loc[len(rows), ["Indicator", "Points added"]] = "All indicators", added
-        frame, caption = frame.fillna(""), f"{component}: {caption.lower()}"
-    caption += illustrative_mark(rows)
-    numeric = ["Weight", first, year, "Points added"]
-    return table(frame, caption, numeric=numeric, folded=component is None)
+    if component is None:
+        return rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
+    frame = columns_frame(rows, columns)
+    added = signed(rows["contribution"].sum(skipna=False), 2)
+    frame.loc[len(rows), ["Indicator", "Points added"]] = "All indicators", added
+    caption = f"{component}: {caption.lower()}{illustrative_mark(rows)}"
+    numeric = [column.heading for column in columns if column.numeric]
+    return table(frame.fillna(""), caption, numeric=numeric)
 
 
 def effectiveness_chart(report: Report) -> Chart:
@@ -210,15 +208,15 @@ def effectiveness_chart(report: Report) -> Chart:
     The shaded band reaches from the lowest component to the highest.
     """
     indices, index = report.effectiveness, _index_measure(report)
-    ratios = indices.components.pivot(index="year", columns="component", values="ratio")
-    every = ratios.astype(float).where(ratios.notna().all(axis=1))
+    ratios = indices.components.groupby("year")["ratio"]
     data = indices.overall[["year", "ratio"]].rename(columns={"ratio": "together"})
-    data["lowest"], data["highest"] = every.min(axis=1).to_numpy(), every.max(axis=1).to_numpy()
+    data["lowest"] = ratios.min(skipna=False).to_numpy()
+    data["highest"] = ratios.max(skipna=False).to_numpy()
     known = data[data["together"].notna()].reset_index(drop=True)
     with new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.72, top=0.95, bottom=0.12)
         if index is None or known.empty:
-            axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
+            note(axes, "No index")
             return Chart(as_svg(figure), "Chart of cost-effectiveness: no index can be made.", data)
         ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
         axes.axhline(100, color=GREY, linewidth=1)
@@ -239,9 +237,7 @@ def effectiveness_chart(report: Report) -> Chart:
         label_ends(axes, labels)
         mark_years(axes, 1)
         svg = as_svg(figure)
-    shown = pd.DataFrame({"Year": data["year"]})
-    for name in ("together", "lowest", "highest"):
-        shown[name.capitalize()] = data[name].map(_index_text)
+    shown = data.set_index("year").map(_index_text).reset_index().rename(columns=str.capitalize)
     return Chart(svg, _effectiveness_alt(indices, index, known), data, shown)
 
 
@@ -289,8 +285,8 @@ def basket_contributions_chart(report: Report) -> Chart:
     indices = report.effectiveness
     overall = indices.overall.assign(component=_TOGETHER)
     rows = pd.concat([indices.components, overall], ignore_index=True)
-    years = rows.loc[rows["ratio"].notna() & ~rows["year"].isin(indices.years[:1]), "year"]
-    year = max(years, default="")
+    later = rows["ratio"].notna() & ~rows["year"].isin(indices.years[:1])
+    year = max(rows.loc[later, "year"], default="")
     columns = ["component", "from_performance", "from_cost", "ratio"]
     data = rows.loc[rows["year"] == year, columns].reset_index(drop=True)
     drawn = data[data["ratio"].notna()]
@@ -298,7 +294,7 @@ def basket_contributions_chart(report: Report) -> Chart:
     with new_figure(8, height) as (figure, axes):
         figure.subplots_adjust(left=0.28, right=0.9, top=1 - 0.6 / height, bottom=0.5 / height)
         if drawn.empty:
-            axes.text(0.5, 0.5, "No index", transform=axes.transAxes, ha="center")
+            note(axes, "No index")
             alt = "Bar chart of what performance and cost brought: no index can be made."
             return Chart(as_svg(figure), alt, data)
         places = [len(data) - 1 - number for number in drawn.index]
@@ -311,14 +307,9 @@ def basket_contributions_chart(report: Report) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: _index_text(value))
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
         svg = as_svg(figure)
-    shown = pd.DataFrame(
-        {
-            "Component": data["component"],
-            "From performance": data["from_performance"].map(signed),
-            "From cost": data["from_cost"].map(signed),
-            "Both together": (data["ratio"] - 100).map(signed),
-        }
-    )
+    headings = ["Component", "From performance", "From cost", "Both together"]
+    shown = data.assign(ratio=data["ratio"] - 100).set_axis(headings, axis=1)
+    shown[headings[1:]] = shown[headings[1:]].map(signed)
     described = "; ".join(
         f"{name}: no index"
         if together == "–"
