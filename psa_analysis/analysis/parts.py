@@ -62,6 +62,7 @@ class Decomposition:
     definition: pd.Series = field(repr=False)  # the measure's row of the register
     area: str  # the whole
     kind: str = ""  # of its parts
+    other_kinds: str = ""  # the other kinds of parts that have figures, in brackets
     parts: tuple[str, ...] = ()  # all that the register has of this kind
     period: str = ""
     since: str = ""  # the period that the change is counted from; empty if there is none
@@ -154,11 +155,13 @@ def decomposition(
     if sent.empty:
         return replace(result, reason=f"no figures of {measure} by part have come in")
     kind = sent["kind"].iloc[0]
+    others = parts.loc[parts["kind"] != kind].merge(known[["measure", "area"]])["kind"].unique()
     parts = parts[parts["kind"] == kind].set_index("part")
-    result = replace(result, kind=kind, parts=tuple(parts.index))
+    note = f" (there are figures by {listed(list(others))} as well)" if len(others) else ""
+    result = replace(result, kind=kind, other_kinds=note, parts=tuple(parts.index))
     sums = _sums(parts, result, agreement, known, readings)
     if not sums:
-        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
+        reason = f"no figures of {measure} by {kind} had come in by the cut-off{note}"
         return replace(result, reason=reason)
     return _decomposed(result, agreement, parts, sums)
 
@@ -342,6 +345,7 @@ def scenario(
             raise KeyError(
                 f"{decomposed.definition.name} has no part '{name}'. "
                 f"{did_you_mean(name, decomposed.parts)} There is {listed(list(decomposed.parts))}"
+                f"{decomposed.other_kinds}"
             )
     if decomposed.reason:
         return WhatIf(decomposed, reason=decomposed.reason)
