@@ -109,7 +109,7 @@ def test_the_shipped_parts_add_up(
 ) -> None:
     report = report_of(period)
     result = psa.decompose(report, measure)
-    assert list(result.table) == list(CONTRIBUTION_COLUMNS)
+    assert list(result.table) == CONTRIBUTION_COLUMNS
     assert (result.reason, result.missing) == ("", ())
     assert REST not in set(result.table["part"])
     sums = result.table.drop(columns="part").sum()
@@ -221,7 +221,7 @@ def test_which_of_several_kinds_is_shown_is_said(report: Report) -> None:
     assert f"made up of 1 district {note}" in psa.contributions_words(both, "N2").text
     assert f"by district {note}, 2003/04" in psa.contributions_table(both, "N2").text
     assert note in psa.contributions_chart(both, "N2").alt
-    with pytest.raises(KeyError, match="There is Blaby, .*by school as well"):
+    with pytest.raises(KeyError, match=r"There is Blaby, .*by school as well"):
         psa.what_if(both, "N2", {A: 50})
     unsent = dataclasses.replace(both, known=report.known)
     assert psa.decompose(unsent, "N2").reason.endswith(f"by the cut-off {note}")
