@@ -109,7 +109,7 @@ def test_the_shipped_parts_add_up(
 ) -> None:
     report = report_of(period)
     result = psa.decompose(report, measure)
-    assert list(result.table) == list(CONTRIBUTION_COLUMNS)
+    assert list(result.table) == CONTRIBUTION_COLUMNS
     assert (result.reason, result.missing) == ("", ())
     assert REST not in set(result.table["part"])
     sums = result.table.drop(columns="part").sum()
@@ -211,9 +211,21 @@ def test_periods_without_a_part_in_common_are_not_compared(agreement: Agreement)
     assert result.table["level"].sum() == pytest.approx(result.level, abs=1e-8)
 
 
-def test_of_several_kinds_the_first_in_the_register_is_taken(agreement: Agreement) -> None:
-    frames = [results(area, (57, 105)) for area in ("Leicestershire", A, "Blaby")]
-    assert taken_apart(agreement, pd.concat(frames), "N2").kind == "district"
+def test_which_of_several_kinds_is_shown_is_said(report: Report) -> None:
+    """Schools' results of 2003/04 have come in, and here a district's as well."""
+    blaby = results("Blaby", None, None, (57, 105)).assign(received=report.cut_off)
+    frames = {name: pd.concat([getattr(report, name), blaby]) for name in ("observations", "known")}
+    result = psa.decompose(both := dataclasses.replace(report, **frames), "N2")
+    assert (result.kind, result.parts[0]) == ("district", "Blaby")
+    note = "(there are figures by school as well)"
+    assert f"made up of 1 district {note}" in psa.contributions_words(both, "N2").text
+    assert f"by district {note}, 2003/04" in psa.contributions_table(both, "N2").text
+    assert note in psa.contributions_chart(both, "N2").alt
+    with pytest.raises(KeyError, match=r"There is Blaby, .*by school as well"):
+        psa.what_if(both, "N2", {A: 50})
+    unsent = dataclasses.replace(both, known=report.known)
+    assert psa.decompose(unsent, "N2").reason.endswith(f"by the cut-off {note}")
+    assert psa.decompose(report, "N2").other_kinds == ""
 
 
 INCIDENTS = {"Leicestershire": (1000, 1020), "Blaby": (100, 110), "Melton": (300, 290)}

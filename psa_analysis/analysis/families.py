@@ -41,26 +41,12 @@ CORRELATION = 0.15
 #: Shares below which the bottom, middle and top quartiles of rising figures end.
 _QUARTERS = (0.25, 0.5, 0.75)
 
-#: Columns of the standings, one row per period.
-STANDING_COLUMNS = {
-    "period": "the period's label",
-    "period_end": "its last day",
-    "figure": "the agreement's own figure; missing if it has none or it is left out",
-    "lower": "lower end of what chance allows around it, 95 in 100 times",
-    "upper": "its upper end",
-    "place": "1 for the best; equals share the better place",
-    "tied": "how many others have the same figure",
-    "ranked": "of how many authorities the figures count",
-    "family": "how many authorities the family has, with the agreement's own",
-    "quartile": "1 for the top quartile, 4 for the bottom one",
-    "edge": "where the top quartile begins",
-    "inside": "how far the own figure is inside it, in the unit; below 0 if it is outside",
-    "spans": "True if what chance allows around the own figure holds the edge",
-    "missing": "names of those that have sent no figure",
-    "left_out": "names of those whose figure is doubtful",
-    "illustrative": "True if any figure ranked is made up",
-    "reason": "why there is no quartile, or no place in it; else empty",
-}
+#: Columns of the standings, one row per period. ``lower`` and ``upper``: what chance allows around
+#: the figure, 95 in 100 times. ``tied``: how many others have the same. ``edge``: where the top
+#: quartile begins. ``inside``: how far the figure is inside it. ``spans``: if chance allows the edge.
+STANDING_COLUMNS = ["period", "period_end", "figure", "lower", "upper", "place", "tied", "ranked"]
+STANDING_COLUMNS += ["family", "quartile", "edge", "inside", "spans", "missing", "left_out"]
+STANDING_COLUMNS += ["illustrative", "reason"]
 #: Columns of the figures, one row per authority and period; ``left_out`` says why a figure does
 #: not count, else it is empty.
 _FIGURE_COLUMNS = ["area", "period", "period_end", "figure", "numerator", "denominator", "lower"]
@@ -136,7 +122,7 @@ class Family:
     def standings(self) -> pd.DataFrame:
         """Place, quartile and distance to the top quartile's edge, period by period."""
         rows = [self._standing(group) for _, group in self.figures.groupby("period_end")]
-        return pd.DataFrame(rows, columns=list(STANDING_COLUMNS))
+        return pd.DataFrame(rows, columns=STANDING_COLUMNS)
 
     @property
     def newest(self) -> pd.Series | None:
@@ -163,12 +149,11 @@ class Family:
             row |= own.iloc[0][["figure", "lower", "upper"]].to_dict()
         if row["reason"]:
             return row
-        row["edge"], _, _ = quartile_edges(counted["figure"], self.higher)
+        row["edge"] = quartile_edges(counted["figure"], self.higher)[0]
         if own.empty:
             row["reason"] = f"{self.area} has sent no figure"
         elif not counts:
-            doubt = own["left_out"].iloc[0]
-            row["reason"] = f"the figure of {self.area} is left out: {doubt}"
+            row["reason"] = f"the figure of {self.area} is left out: {own['left_out'].iloc[0]}"
         else:
             row["place"] = place(row["figure"], counted["figure"], self.higher)
             row["tied"] = int((counted["figure"] == row["figure"]).sum()) - 1

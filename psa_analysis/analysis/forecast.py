@@ -198,10 +198,10 @@ def forecast_series(
     _check(values, horizon, scales, per_year)
     count = (~np.isnan(values)).sum(axis=1)
     rows = np.flatnonzero(count >= FEWEST)
-    group, portfolio = _grouped(groups, len(values), rows)
     level = _levels(values, scales)
     steady = _steadied(values, scales) / level[:, None]
-    panel = _Panel(steady, rows, group, portfolio, per_year, usual or constants(per_year))
+    group = _grouped(groups, len(values), rows)
+    panel = _Panel(steady, rows, *group, per_year, usual or constants(per_year))
     centre, spread, degrees, correlation = panel.predict(horizon)
     noise = _noise(scales, level, denominators) * (1 + 1 / np.maximum(count, 1))
     spread = np.maximum(spread, np.sqrt(noise)[:, None])
@@ -388,15 +388,15 @@ class _Panel:
             middle, width, degrees, _ = self.fit(past, ahead).predict(
                 readings[:, :-out], weights[self.group[rows]], usual
             )
-            width *= _spread_factor(len(past), ahead, usual) * stdtrit(degrees, 0.9)[:, None]
-            missed = np.abs(readings[:, -out:] - middle) / width
+            width *= _spread_factor(len(past), ahead, usual)
+            missed = np.abs(readings[:, -out:] - middle) / width / stdtrit(degrees, 0.9)[:, None]
             # A series that never moved has nothing to say of how far others miss.
             still = np.nanmax(self.values[rows], axis=1) == np.nanmin(self.values[rows], axis=1)
             errors[rows, :out] = np.where(still[:, None], np.nan, missed)
         groups = pd.DataFrame(errors[self.rows]).groupby(self.group[self.rows])
         count = groups.count()
-        kept = usual.own_scale * count / (count + usual.own_series)
-        scale = (groups.quantile(0.8).clip(0.4, 2.5) ** kept).where(count > 0)
+        shrunk = usual.own_scale * count / (count + usual.own_series)
+        scale = (groups.quantile(0.8).clip(0.4, 2.5) ** shrunk).where(count > 0)
         return scale.ffill(axis=1).fillna(1.0).to_numpy()
 
 
@@ -432,8 +432,7 @@ class _Models:
         rate = 0.5 * misfit.reshape(series, -1, 1) + firm * large**2
         degrees = firm + differences / 2
         constant = gammaln(degrees) - gammaln(firm) + firm * np.log(firm * large**2)
-        likelihood = constant - self.size[:, None] - degrees * np.log(rate)
-        return rate, likelihood.reshape(series, -1)
+        return rate, (constant - self.size[:, None] - degrees * np.log(rate)).reshape(series, -1)
 
     def predict(self, readings: Array, weights: Array, usual: Constants) -> Moments:
         """Predictions by the average of all models."""
@@ -448,8 +447,10 @@ class _Models:
         off = each - centre[:, None, :]
         joint = np.einsum("sk,khg->shg", variance, self.covariances)
         joint += np.einsum("sk,skh,skg->shg", by_model, off, off)
-        spread = np.sqrt(np.einsum("shh->sh", joint))
-        correlation = joint / spread[:, :, None] / spread[:, None, :]
+        width = np.sqrt(np.einsum("shh->sh", joint))
+        correlation = joint / width[:, :, None] / width[:, None, :]
+        between = np.einsum("sk,skh->sh", by_model, off**2)
+        spread = np.sqrt(variance @ np.einsum("khh->kh", self.covariances) + between)
         average = np.clip(usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
         return centre + readings[:, -1:], spread, np.rint(2 * average) / 2, correlation
 
@@ -493,7 +494,7 @@ def _covariance(times: Array, model: tuple[float, ...], per_year: int) -> Array:
         after = travelled[np.maximum(at - shock, 0)]
         result += slope * np.outer(after, after)
     if season and per_year > 1:
-        same = (np.subtract.outer(at, at) % per_year) == 0
         year = np.ceil(since / per_year)
-        result += same * (season + change * np.minimum.outer(year, year))
+        same_season = (np.subtract.outer(at, at) % per_year) == 0
+        result += same_season * (season + change * np.minimum.outer(year, year))
     return np.asarray(result)

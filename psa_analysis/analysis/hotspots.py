@@ -33,9 +33,7 @@ class Hotspots:
     decomposition: Decomposition
     unit: str = ""  # of every figure: the measure's, or ``percent change`` for counts
     whole: float = float("nan")
-    spread: float = float(
-        "nan"
-    )  # standard deviation between the parts' own figures, without chance
+    spread: float = float("nan")  # standard deviation between the parts, without chance
     # One row per part, highest first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
     # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole), ``place_low``
     # and ``place_high`` (places, 1 for the best, 95 in 100 chances).
@@ -92,11 +90,7 @@ def shrunken_draws(
 
 
 def compared_parts(decomposed: Decomposition) -> Hotspots:
-    """Where parts are better or worse than the whole after allowing for chance.
-
-    A count has nothing that it is of, so its change since another period is looked at: of all the
-    events of both periods, the share that fell into the later one.
-    """
+    """Where parts are better or worse than the whole; see :func:`psa_analysis.hotspots`."""
     parts, whole, unit = decomposed.named, decomposed.whole, decomposed.unit
     factor = rate_factor(unit)
     if reason := _not_comparable(decomposed):
@@ -151,7 +145,5 @@ def _not_comparable(decomposed: Decomposition) -> str:
         return ""
     if not decomposed.since:
         return "there is no earlier period to compare with"
-    if decomposed.overlap:
-        periods = f"{decomposed.since} and {decomposed.period}"
-        return f"the readings of {periods} share some of their cases"
-    return ""
+    periods = f"{decomposed.since} and {decomposed.period}"
+    return f"the readings of {periods} share some of their cases" if decomposed.overlap else ""

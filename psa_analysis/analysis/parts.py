@@ -37,22 +37,12 @@ _RANGES = {"percent": (0.0, 100.0), "percent change": (-100.0, np.inf)}
 #: The name under which the whole stands among its parts.
 _WHOLE = ""
 
-#: Columns of the contributions, one row per part.
-CONTRIBUTION_COLUMNS = {
-    "part": "the area or measure, or 'not in any part'",
-    "numerator": "what is counted in the part, over the periods of the reading",
-    "denominator": "what a rate is of, or the base of a change; missing for counts",
-    "numerator_before": "what was counted at the period compared with",
-    "denominator_before": "what the rate was of then",
-    "rate": "the part's own reading in the measure's unit; missing where its denominator is 0",
-    "weight": "the part's share of the whole; for counts its share at the period compared with",
-    "level": "contribution to the whole's reading",
-    "change": "contribution to the change since the period compared with",
-    "within": "as much of the change as comes from the part's own rate",
-    "mix": "as much of it as comes from the part's share of the whole",
-    "gap": "contribution to the reading less the target",
-    "gap_to_path": "contribution to the reading less the planned path",
-}
+#: Columns of the contributions, one row per part. ``denominator``: what a rate is of, or the base
+#: of a change; missing for counts. ``rate``: the part's own reading. ``weight``: its share of the
+#: whole, for counts at the period compared with. From ``level`` on: what it adds to the whole.
+CONTRIBUTION_COLUMNS = ["part", "numerator", "denominator"]
+CONTRIBUTION_COLUMNS += ["numerator_before", "denominator_before", "rate", "weight"]
+CONTRIBUTION_COLUMNS += ["level", "change", "within", "mix", "gap", "gap_to_path"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +52,7 @@ class Decomposition:
     definition: pd.Series = field(repr=False)  # the measure's row of the register
     area: str  # the whole
     kind: str = ""  # of its parts
+    other_kinds: str = ""  # the other kinds of parts that have figures, in brackets
     parts: tuple[str, ...] = ()  # all that the register has of this kind
     period: str = ""
     since: str = ""  # the period that the change is counted from; empty if there is none
@@ -72,7 +63,7 @@ class Decomposition:
     path: float = float("nan")  # the planned path at the period
     # The columns of CONTRIBUTION_COLUMNS, the parts in the register's order.
     table: pd.DataFrame = field(
-        repr=False, default_factory=lambda: pd.DataFrame(columns=list(CONTRIBUTION_COLUMNS))
+        repr=False, default_factory=lambda: pd.DataFrame(columns=CONTRIBUTION_COLUMNS)
     )
     whole: pd.Series = field(repr=False, default_factory=pd.Series)  # what was counted in it
     overlap: bool = False  # the two readings share a period, as rolling years do
@@ -154,11 +145,13 @@ def decomposition(
     if sent.empty:
         return replace(result, reason=f"no figures of {measure} by part have come in")
     kind = sent["kind"].iloc[0]
+    others = parts.loc[parts["kind"] != kind].merge(known[["measure", "area"]])["kind"].unique()
     parts = parts[parts["kind"] == kind].set_index("part")
-    result = replace(result, kind=kind, parts=tuple(parts.index))
+    note = f" (there are figures by {listed(list(others))} as well)" if len(others) else ""
+    result = replace(result, kind=kind, other_kinds=note, parts=tuple(parts.index))
     sums = _sums(parts, result, agreement, known, readings)
     if not sums:
-        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
+        reason = f"no figures of {measure} by {kind} had come in by the cut-off{note}"
         return replace(result, reason=reason)
     return _decomposed(result, agreement, parts, sums)
 
@@ -167,14 +160,10 @@ def _parts(agreement: Agreement, measure: str) -> pd.DataFrame:
     """The parts that the register gives a measure, and whose figures they are."""
     area, areas = agreement.settings.agreement.area, agreement.areas
     within = areas.loc[areas["part_of"] == area, ["kind", "area"]]
-    measures = list(agreement.measures.at[measure, "parts"] or ())
-    return pd.concat(
-        [
-            within.assign(part=within["area"], measure=measure),
-            pd.DataFrame({"kind": "measure", "area": area, "part": measures, "measure": measures}),
-        ],
-        ignore_index=True,
-    )
+    within = within.assign(part=within["area"], measure=measure)
+    names = list(agreement.measures.at[measure, "parts"] or ())
+    named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
+    return pd.concat([within, named], ignore_index=True)
 
 
 def _sums(
@@ -189,14 +178,15 @@ def _sums(
     Summed over all the periods that go into the reading; a part that lacks one is left out.
     """
     measure, own = str(decomposed.definition.name), decomposed.area
-    rates = rate_factor(decomposed.unit) is not None
-    columns = ["numerator", "denominator"] if rates else ["numerator"]
     whole = known[(known["measure"] == measure) & (known["area"] == own)]
     named = pd.concat([pd.DataFrame({"measure": measure, "area": own}, index=[_WHOLE]), parts])
     named = named[["measure", "area"]].rename_axis("part").reset_index()
     figures = named.merge(known, on=["measure", "area"])
-    figures = figures if rates else figures.assign(numerator=figures["value"], denominator=np.nan)
-    figures = figures[figures[columns].notna().all(axis=1)]
+    if rate_factor(decomposed.unit) is None:
+        figures = figures.assign(numerator=figures["value"], denominator=np.nan)
+        figures = figures.dropna(subset="numerator")
+    else:
+        figures = figures.dropna(subset=["numerator", "denominator"])
     result: dict[str, pd.DataFrame] = {}
     for label in readings.loc[readings["reading"].notna(), "period"]:
         used = observations_used(whole, readings, agreement, measure, own, label)
@@ -254,7 +244,7 @@ def _decomposed(
         before=round(whole["level_before"], 11),
         target=float(definition["target"]),
         path=float(path),
-        table=table[list(CONTRIBUTION_COLUMNS)],
+        table=table[CONTRIBUTION_COLUMNS],
         whole=whole,
         overlap=bool(before) and not set(whole["periods"]).isdisjoint(whole["periods_before"]),
         missing=missing,
@@ -287,12 +277,11 @@ def _with_levels(sums: pd.DataFrame, definition: pd.Series) -> pd.DataFrame:
         result.loc[_WHOLE, ["numerator", "numerator_before"]] += definition["baseline"]
     for when in ("", "_before"):
         numerator, denominator = result[f"numerator{when}"], result[f"denominator{when}"]
+        weight = denominator / denominator[_WHOLE]
         if basis == "change_from_baseline":
             level = 100 * (numerator - denominator) / denominator[_WHOLE]
-            weight = denominator / denominator[_WHOLE]
         elif factor is not None:
             level = factor * numerator / denominator[_WHOLE]
-            weight = denominator / denominator[_WHOLE]
         else:
             level = numerator / (years_averaged(definition) if basis == "mean_of_years" else 1)
             # A count has no denominator: its target is shared out as it stood before.
@@ -304,11 +293,8 @@ def _with_levels(sums: pd.DataFrame, definition: pd.Series) -> pd.DataFrame:
 
 def _with_rest(joined: pd.DataFrame) -> pd.DataFrame:
     """The parts, and what none of them holds if that is anything."""
-    columns = [
-        f"{name}{when}"
-        for name in ("numerator", "denominator", "level", "weight")
-        for when in ("", "_before")
-    ]
+    columns = ["numerator", "denominator", "level", "weight"]
+    columns += [f"{name}_before" for name in columns]
     parts, whole = joined.drop(index=_WHOLE)[columns], joined.loc[_WHOLE, columns].astype(float)
     rest = whole - parts.sum(min_count=1)
     rest = rest.mask(rest.abs() <= 1e-9 * parts.abs().sum(), 0.0)
@@ -342,21 +328,18 @@ def scenario(
             raise KeyError(
                 f"{decomposed.definition.name} has no part '{name}'. "
                 f"{did_you_mean(name, decomposed.parts)} There is {listed(list(decomposed.parts))}"
+                f"{decomposed.other_kinds}"
             )
     if decomposed.reason:
         return WhatIf(decomposed, reason=decomposed.reason)
     rows = decomposed.table.set_index("part")
-    if absent := [name for name in changes if name not in rows.index]:
-        reason = f"no figures of {listed(absent)} had come in by the cut-off"
-        return WhatIf(decomposed, reason=reason)
+    if absent := listed([name for name in changes if name not in rows.index]):
+        return WhatIf(decomposed, reason=f"no figures of {absent} had come in by the cut-off")
     rows, factor = rows.loc[list(changes)], rate_factor(decomposed.unit) or 100
     counts = bool(rows["denominator"].isna().all())
     now = rows["level" if counts else "rate"]
-    then = pd.Series(
-        {name: _figure(name, value, decomposed, counts) for name, value in changes.items()},
-        rows.index,
-        dtype=float,
-    )
+    figures = [_figure(name, value, decomposed, counts) for name, value in changes.items()]
+    then = pd.Series(figures, rows.index, dtype=float)
     effect = more = then - now
     if not counts:
         effect = rows["weight"] * (then - now)
@@ -371,9 +354,8 @@ def scenario(
         return result
     low, high = _RANGES.get(decomposed.unit, (0, np.inf))
     moved = replace(outlook, draws=np.clip(outlook.draws + total, low, high))
-    before, after = (
-        one.chance(target, str(decomposed.definition["polarity"])) for one in (outlook, moved)
-    )
+    polarity = str(decomposed.definition["polarity"])
+    before, after = outlook.chance(target, polarity), moved.chance(target, polarity)
     return replace(result, chance_before=before, chance_after=after)
 
 

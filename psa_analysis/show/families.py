@@ -21,7 +21,10 @@ from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised, own_readings
 from psa_analysis.show.chart import (
     BLUE,
+    DASHED,
     GREY,
+    ORANGE,
+    PINK,
     TEAL,
     Chart,
     Labels,
@@ -32,19 +35,24 @@ from psa_analysis.show.chart import (
     only_words,
     year_step,
 )
-from psa_analysis.show.family_drawing import draw_units, draw_with_forecast, name_points
-from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
 
+    from matplotlib.axes import Axes
 
 #: The quartiles, best first.
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
 #: What the edge is called in charts and their data.
 _EDGE = "Top quartile begins"
+_FUNNEL_COLUMNS = [
+    Column.figure("Figure"),
+    Column.between("95% limits", "low_95", "high_95"),
+    Column.between("99.8% limits", "low_99.8", "high_99.8"),
+]
 
 
 @memoised
@@ -112,12 +120,6 @@ def _no_funnel(report: Report, measure: str, family: str) -> str:
 def _texts(members: Family) -> Callable[[float], str]:
     """What writes a figure in the family's unit."""
     return partial(figure_text, unit=members.unit)
-
-
-def _ranges(rows: pd.DataFrame, low: str, high: str, text: Callable[[float], str]) -> pd.Series:
-    """``45.2% to 51.8%`` each, or a dash."""
-    ranges = rows[low].map(text) + " to " + rows[high].map(text)
-    return ranges.where(rows[low].notna(), "–")
 
 
 def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
@@ -201,40 +203,34 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     if reason := _no_family(report, family):
         return sentence(reason)
     members = family_of(report, measure, family)
-    newest, higher, text = members.newest, members.higher, _texts(members)
+    newest, higher, unit = members.newest, members.higher, members.unit
     if newest is None:
         return sentence(f"{members.measure['title']}: too few figures were known.")
     rows = members.figures[members.figures["period"] == newest["period"]]
     ranked, left_out = rows[rows["left_out"] == ""], rows[rows["left_out"] != ""]
     figures = ranked["figure"]
     ranked = ranked.assign(
-        place=[place(figure, figures, higher) for figure in figures],
+        order=[place(figure, figures, higher) for figure in figures],
         quartile=[_QUARTILES[quartile(figure, figures, higher)] for figure in figures],
-        inside=(figures - newest["edge"]) * (1 if higher else -1),
-    ).sort_values(["place", "area"])
-    shared = ranked["place"].duplicated(keep=False).map({True: " =", False: ""})
-    frame = pd.DataFrame(
-        {
-            "Authority": ranked["area"],
-            "Place": ranked["place"].astype(str) + shared,
-            "Figure": ranked["figure"].map(text),
-            "Chance allows": _ranges(ranked, "lower", "upper", text),
-            "Quartile": ranked["quartile"],
-            "Inside the edge": [_inside_text(size, members.unit) for size in ranked["inside"]],
-        }
-    )
-    if ranked["lower"].isna().all():
-        frame = frame.drop(columns="Chance allows")
-    others = [
-        [row.area, f"left out: {row.left_out}", text(row.figure)] for row in left_out.itertuples()
-    ]
-    others += [[area, "no figure had come in", "–"] for area in newest["missing"]]
-    not_ranked = pd.DataFrame(others, columns=["Authority", "Place", "Figure"])
+        inside=[
+            _inside_text(distance * (1 if higher else -1), unit)
+            for distance in figures - newest["edge"]
+        ],
+    ).sort_values(["order", "area"])
+    shared = ranked["order"].duplicated(keep=False).map({True: " =", False: ""})
+    ranked["place"] = ranked["order"].astype(str) + shared
+    not_ranked = left_out[["area", "figure"]].assign(place="left out: " + left_out["left_out"])
+    missing = pd.DataFrame({"area": newest["missing"], "place": "no figure had come in"})
+    columns = [Column("Authority", "area"), Column("Place"), Column.figure("Figure")]
+    if ranked["lower"].notna().any():
+        columns.append(Column.between("Chance allows", "lower", "upper"))
+    columns += [Column("Quartile"), Column.number("Inside the edge", "inside")]
     title = _family_title(members, bool(newest["illustrative"]))
-    return table(
-        pd.concat([frame, not_ranked], ignore_index=True),
-        f"{title}, {newest['period']}; the top quartile begins at {text(newest['edge'])}",
-        numeric=["Figure", "Chance allows", "Inside the edge"],
+    edge = figure_text(newest["edge"], unit)
+    return rows_table(
+        pd.concat([ranked, not_ranked, missing], ignore_index=True).assign(unit=unit),
+        columns,
+        f"{title}, {newest['period']}; the top quartile begins at {edge}",
     )
 
 
@@ -243,23 +239,21 @@ def standings_table(report: Report, measure: str, family: str) -> Html:
     if reason := _no_family(report, family):
         return sentence(reason)
     members = family_of(report, measure, family)
-    rows, text = members.standings, _texts(members)
+    rows = members.standings.assign(unit=members.unit)
     places = rows["place"].map("{:.0f}".format) + " of " + rows["ranked"].astype(str)
-    frame = pd.DataFrame(
-        {
-            "Period": rows["period"],
-            "Our figure": rows["figure"].map(text),
-            "Top quartile begins at": rows["edge"].map(text),
-            "Place": places.where(rows["place"].notna(), "–"),
-            "Quartile": rows["quartile"].map(_QUARTILES),
-            "No figure from": [listed(list(names)) or "–" for names in rows["missing"]],
-            "Left out": [listed(list(names)) or "–" for names in rows["left_out"]],
-            "Note": rows["reason"],
-        }
-    )
+    rows["place"] = places.where(rows["place"].notna())
+    columns = [
+        Column("Period"),
+        Column.figure("Our figure", "figure"),
+        Column.figure("Top quartile begins at", "edge"),
+        Column("Place"),
+        Column("Quartile", lambda row: _QUARTILES.get(row["quartile"])),
+        Column("No figure from", lambda row: listed(list(row["missing"])) or "–"),
+        Column("Left out", lambda row: listed(list(row["left_out"])) or "–"),
+        Column("Note", "reason"),
+    ]
     title = _family_title(members, bool(rows["illustrative"].any()))
-    numeric = ["Our figure", "Top quartile begins at"]
-    return table(frame, f"{title}, by year", numeric=numeric, folded=True)
+    return rows_table(rows, columns, f"{title}, by year", folded=True)
 
 
 def _family_title(members: Family, illustrative: bool) -> str:
@@ -299,7 +293,7 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         for name, title, colour in ((_EDGE, "Top quartile", TEAL), (area, area, BLUE)):
             rows = data[data["area"] == name]
             if len(rows):
-                draw_with_forecast(axes, rows, colour)
+                _draw_with_forecast(axes, rows, colour)
                 figure, end = rows.iloc[-1][["figure", "period_end"]]
                 labels.append((figure, end, f"{title} {text(figure)}", colour))
         axes.margins(x=0.03, y=0.08)
@@ -307,7 +301,27 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         mark_years(axes, year_step(axes))
         axes.yaxis.set_major_formatter(lambda value, _: text(value))
         svg = as_svg(drawing)
-    return Chart(svg, _family_alt(members, outlook), data, _family_numbers(data, text))
+    return Chart(svg, _family_alt(members, outlook), data, _family_numbers(data, members.unit))
+
+
+def _draw_with_forecast(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+    """Draw figures, and from the last one on the middle and range of their forecast."""
+    known, fan = rows[rows["low_80"].isna()], rows[rows["low_80"].notna()]
+    style: dict[str, Any] = {"linestyle": (0, (5, 2)), "linewidth": 2.2}
+    if colour == BLUE:
+        style = {"marker": "o", "linewidth": 2.6, "markersize": 6}
+    axes.plot("period_end", "figure", data=known, color=colour, **style)
+    if fan.empty:
+        return
+    forecast = pd.concat([known[-1:], fan])
+    if colour == TEAL:
+        low, high = (forecast[end].fillna(forecast["figure"]) for end in ("low_80", "high_80"))
+        axes.fill_between(forecast["period_end"], low, high, color=TEAL, alpha=0.25, linewidth=0)
+    axes.plot("period_end", "figure", data=forecast, color=colour, linestyle=":", linewidth=2)
+    if colour == BLUE:
+        bars = [fan["figure"] - fan["low_80"], fan["high_80"] - fan["figure"]]
+        style = {"fmt": "o", "markerfacecolor": "white", "capsize": 5, "linewidth": 1.5}
+        axes.errorbar(fan["period_end"], fan["figure"], yerr=bars, color=BLUE, **style)
 
 
 def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
@@ -321,10 +335,12 @@ def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
 
 
-def _family_numbers(data: pd.DataFrame, text: Callable[[float], str]) -> pd.DataFrame:
+def _family_numbers(data: pd.DataFrame, unit: str) -> pd.DataFrame:
     """A row an area, a column a year; what is forecast stands with its range."""
-    texts, ranges = data["figure"].map(text), _ranges(data, "low_80", "high_80", text)
-    texts = texts.where(data["low_80"].isna(), texts + " (" + ranges + ")")
+    columns = [Column.figure("figure"), Column.between("range", "low_80", "high_80")]
+    texts = columns_frame(data.assign(unit=unit), columns)
+    figures, ranges = texts["figure"], " (" + texts["range"] + ")"
+    texts = figures.where(data["low_80"].isna(), figures + ranges)
     wide = data.assign(text=texts).pivot(index="area", columns="period", values="text")
     wide = wide.loc[data["area"].unique(), sorted(data["period"].unique())]
     return wide.fillna("–").reset_index(names="Area").rename_axis(columns=None)
@@ -359,31 +375,20 @@ def funnel_table(report: Report, measure: str, family: str) -> Html:
     if reason := _no_funnel(report, measure, family):
         return sentence(reason)
     members, result = family_of(report, measure, family), funnel(report, measure, family)
-    rows = result.units.sort_values("denominator")
-    frame = pd.DataFrame(
-        {
-            "Authority": rows["area"],
-            "Counted": rows["numerator"].map("{:,.10g}".format),
-            "Counted among": rows["denominator"].map("{:,.10g}".format),
-            **_funnel_columns(rows, members),
-            "Beyond": rows["outside"].replace("", "–"),
-        }
-    )
+    columns = [
+        Column("Authority", "area"),
+        Column.number("Counted", lambda row: f"{row['numerator']:,.10g}"),
+        Column.number("Counted among", lambda row: f"{row['denominator']:,.10g}"),
+        *_FUNNEL_COLUMNS,
+        Column("Beyond", lambda row: row["outside"] or "–"),
+    ]
     mark = " (illustrative figures)" if result.illustrative else ""
     caption = (
         f"{members.measure['title']}, {result.period}: what chance allows around the family's mean "
         f"of {figure_text(result.mean, members.unit)}{mark}"
     )
-    return table(frame, caption, numeric=list(frame.columns[1:-1]), folded=True)
-
-
-def _funnel_columns(units: pd.DataFrame, members: Family) -> dict[str, pd.Series]:
-    text = _texts(members)
-    return {
-        "Figure": units["figure"].map(text),
-        "95% limits": _ranges(units, "low_95", "high_95", text),
-        "99.8% limits": _ranges(units, "low_99.8", "high_99.8", text),
-    }
+    rows = result.units.sort_values("denominator").assign(unit=members.unit)
+    return rows_table(rows, columns, caption, folded=True)
 
 
 def funnel_words(report: Report, measure: str, family: str) -> Html:
@@ -426,27 +431,56 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         axes.axhline(result.mean, color=GREY, linewidth=1.5)
         cases, end = result.curve["denominator"], result.curve.iloc[-1]
         labels: Labels = [(result.mean, end["denominator"], "Mean", GREY)]
-        for percent, style in (("95", (0, (5, 3))), ("99.8", "-")):
+        for percent, style in (("95", DASHED), ("99.8", "-")):
             for limit in (f"low_{percent}", f"high_{percent}"):
                 axes.plot(cases, result.curve[limit], color=GREY, linestyle=style, linewidth=1)
             labels.append((end[limit], end["denominator"], f"{percent}% limits", GREY))
-        draw_units(axes, units, members.area)
-        name_points(axes, result, members.area)
+        _draw_units(axes, result, members.area)
         axes.margins(x=0.03, y=0.06)
         label_ends(axes, labels)
         axes.set_xlabel("Number of cases that each figure is made of")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: text(value))
         svg = as_svg(drawing)
-    shown = pd.DataFrame(
-        {
-            "Area": units["area"],
-            "Cases": [figure_text(cases, "") for cases in units["denominator"]],
-            **_funnel_columns(units, members),
-            "Outside": units["outside"].replace("", "–"),
-        }
-    )
+    columns = [
+        Column("Area"),
+        Column("Cases", lambda row: figure_text(row["denominator"], "")),
+        *_FUNNEL_COLUMNS,
+        Column("Outside", lambda row: row["outside"] or "–"),
+    ]
+    shown = columns_frame(units.assign(unit=members.unit), columns)
     return Chart(svg, _funnel_alt(members, result), units, shown)
+
+
+def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
+    """Draw a point for each authority; the agreement's and those furthest out have their names."""
+    units, cases = result.units, result.units["denominator"]
+    beyond = units["outside"].str.split().str[-1].fillna("").mask(units["area"] == area, "own")
+    marks = {"": ("o", GREY), "95%": ("^", ORANGE), "99.8%": ("s", PINK), "own": ("D", BLUE)}
+    for group, (marker, colour) in marks.items():
+        rows = units[beyond == group]
+        style = {"color": colour, "markersize": 8, "markerfacecolor": colour if group else "white"}
+        axes.plot(rows["denominator"], rows["figure"], marker, **style)
+    named = (units["area"] == area) | units["outside"].str.endswith("99.8%")
+    for _, row in units[named].iterrows():
+        own, above = row["area"] == area, row["figure"] > result.mean
+        right = row["denominator"] <= (cases.min() + cases.max()) / 2
+        if own:
+            # Others may be near, so its name goes where fewer of them are.
+            near = (cases - row["denominator"]).abs() < (cases.max() - cases.min()) / 4
+            figures = units.loc[near, "figure"]
+            above = (figures > row["figure"]).sum() < (figures < row["figure"]).sum()
+        axes.annotate(
+            row["area"],
+            (row["denominator"], row["figure"]),
+            (0, 9 if above else -9),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="bottom" if above else "top",
+            fontsize=11,
+            color=BLUE if own else PINK,
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        )
 
 
 def _funnel_alt(members: Family, result: Funnel) -> str:

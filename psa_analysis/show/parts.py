@@ -20,8 +20,8 @@ from psa_analysis.analysis.parts import (
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import BLUE, GREY, PINK, Chart, as_svg, new_figure
-from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart, as_svg, new_figure, note
+from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import (
     are,
     chance_text,
@@ -87,7 +87,7 @@ def _size_text(size: float, unit: str) -> str:
 
 
 def _by_part(decomposed: Decomposition) -> str:
-    return f"{decomposed.definition['title']} by {decomposed.kind}"
+    return f"{decomposed.definition['title']} by {decomposed.kind}{decomposed.other_kinds}"
 
 
 def _illustrative(decomposed: Decomposition) -> str:
@@ -98,6 +98,23 @@ def _illustrative_figures(decomposed: Decomposition) -> str:
     return " Illustrative figures." if decomposed.illustrative else ""
 
 
+def _counts(heading: str, name: str) -> Column:
+    return Column.number(heading, lambda row: figure_text(row[name], ""))
+
+
+def _differences(heading: str, name: str) -> Column:
+    return Column.number(heading, lambda row: difference_text(row[name], row["unit"]))
+
+
+_PART = Column("Part", lambda row: _part_name(row["part"]))
+_HOTSPOT_COLUMNS = [
+    _PART,
+    Column.figure("As observed", "observed"),
+    Column.figure("Allowing for chance", "shrunken"),
+    Column.between("95 in 100 chances", "lower", "upper"),
+]
+
+
 def contributions_words(report: Report, measure: str) -> Html:
     """Which parts make up the gap to the target, and what the change came from, in words."""
     decomposed = decompose(report, measure)
@@ -106,7 +123,7 @@ def contributions_words(report: Report, measure: str) -> Html:
     parts, level = decomposed.named, with_unit(decomposed.level, decomposed.unit)
     sentences = [
         f"{decomposed.definition['title']}, {decomposed.period}: {level}, made up of "
-        f"{counted(len(parts), decomposed.kind)}{_illustrative(decomposed)}"
+        f"{counted(len(parts), decomposed.kind)}{decomposed.other_kinds}{_illustrative(decomposed)}"
     ]
     if parts["gap"].notna().all():
         sentences += _gap_sentences(decomposed)
@@ -174,19 +191,14 @@ def contributions_table(report: Report, measure: str) -> Html:
     whole = rows.loc[:, "level":"gap_to_path"].sum(skipna=False).round(11).to_dict()
     whole |= decomposed.whole[["numerator", "denominator", "numerator_before"]].to_dict()
     whole |= {"part": decomposed.area, "rate": decomposed.level}
-    rows = pd.concat([rows, pd.DataFrame([whole])], ignore_index=True)
-    based = rows["denominator"].notna().any()
-    titles = report.agreement.measures["title"].to_dict()
-    frame = pd.DataFrame({"Part": [_part_name(titles.get(name, name)) for name in rows["part"]]})
-    shown = {"numerator": "Counted"}
-    if based:
-        shown["denominator"] = "Of" if rate else "In the base year"
+    rows = pd.concat([rows, pd.DataFrame([whole])], ignore_index=True).assign(unit=unit)
+    rows["part"] = rows["part"].replace(report.agreement.measures["title"].to_dict())
+    columns = [_PART, _counts("Counted", "numerator")]
+    if rows["denominator"].notna().any():
+        columns.append(_counts("Of" if rate else "In the base year", "denominator"))
+        columns.append(Column.figure("Its reading", "rate"))
     elif since:
-        shown["numerator_before"] = f"In {since}"
-    for column, heading in shown.items():
-        frame[heading] = [figure_text(value, "") for value in rows[column]]
-    if based:
-        frame["Its reading"] = [figure_text(value, unit) for value in rows["rate"]]
+        columns.append(_counts(f"In {since}", "numerator_before"))
     headings = {"level": "Adds to the reading"}
     if since and (rate or decomposed.before):
         headings["change"] = f"Adds to the change since {since}"
@@ -194,11 +206,10 @@ def contributions_table(report: Report, measure: str) -> Html:
         headings |= {"within": "of it by its own rate", "mix": "of it by its size"}
     headings["gap"] = "Adds to the gap to the target"
     headings["gap_to_path"] = "Adds to the gap to the plan"
-    for column, heading in headings.items():
-        if rows[column].notna().any():
-            frame[heading] = [difference_text(value, unit) for value in rows[column]]
+    stated = {name: heading for name, heading in headings.items() if rows[name].notna().any()}
+    columns += [_differences(heading, name) for name, heading in stated.items()]
     caption = f"{_by_part(decomposed)}, {decomposed.period}{_illustrative(decomposed)}"
-    return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
+    return rows_table(rows, columns, caption, folded=len(rows) > 8)
 
 
 def contributions_chart(report: Report, measure: str) -> Chart:
@@ -239,7 +250,7 @@ def contributions_chart(report: Report, measure: str) -> Chart:
     total = difference_text(float(data["adds"].sum()), unit, named=True)
     what = "the gap to the target" if gap else "the reading"
     alt = (
-        f"Dot plot of what each {decomposed.kind} adds to {what} of "
+        f"Dot plot of what each {decomposed.kind}{decomposed.other_kinds} adds to {what} of "
         f"{decomposed.definition['title']} in {decomposed.period}, {total} in all. "
         f"{'; '.join(data['part'] + ' ' + pd.Series(adds))}.{_illustrative_figures(decomposed)}"
     )
@@ -296,36 +307,20 @@ def _hotspots_title(result: Hotspots) -> str:
     )
 
 
-def _hotspot_columns(rows: pd.DataFrame, unit: str) -> dict[str, list[str]]:
-    texts = {
-        name: [figure_text(value, unit) for value in rows[name]]
-        for name in ("observed", "shrunken", "lower", "upper")
-    }
-    ranges = zip(texts["lower"], texts["upper"], strict=True)
-    return {
-        "Part": [_part_name(name) for name in rows["part"]],
-        "As observed": texts["observed"],
-        "Allowing for chance": texts["shrunken"],
-        "95 in 100 chances": [f"{low} to {high}" for low, high in ranges],
-    }
-
-
 def hotspots_table(report: Report, measure: str) -> Html:
     """Each part's figure after allowing for chance, with the places that it may have."""
     result = hotspots(report, measure)
     if result.reason:
         return _not_compared(measure, result.reason)
-    rows, area = result.table, result.decomposition.area
+    rows, area = result.table.assign(unit=result.unit), result.decomposition.area
     low, high = rows["place_low"].astype(str), rows["place_high"].astype(str)
-    frame = pd.DataFrame(
-        {
-            **_hotspot_columns(rows, result.unit),
-            f"Chance that it is worse than {area}": rows["chance_worse"].map(chance_text),
-            "Place, 1 is best": low.where(low == high, low + " to " + high),
-        }
-    )
-    caption = _hotspots_title(result)
-    return table(frame, caption, numeric=list(frame.columns[1:]), folded=len(frame) > 8)
+    rows["places"] = low.where(low == high, low + " to " + high)
+    columns = [
+        *_HOTSPOT_COLUMNS,
+        Column.chance(f"Chance that it is worse than {area}", "chance_worse"),
+        Column.number("Place, 1 is best", "places"),
+    ]
+    return rows_table(rows, columns, _hotspots_title(result), folded=len(rows) > 8)
 
 
 def hotspots_chart(report: Report, measure: str) -> Chart:
@@ -344,7 +339,7 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
     }
     with new_figure(8, 1.5 + 0.34 * len(data)) as (figure, axes):
         _part_axes(figure, axes, data["part"])
-        axes.axvline(result.whole, color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.axvline(result.whole, color=GREY, linestyle=DASHED, linewidth=1.5)
         axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
         axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
         for mark, (colour, shape) in _PART_MARKS.items():
@@ -357,7 +352,8 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
         axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
         svg = as_svg(figure)
     beside = data["mark"].map(words)
-    shown = pd.DataFrame(_hotspot_columns(data, unit) | {"Beside the whole": beside})
+    shown = columns_frame(data.assign(unit=unit), _HOTSPOT_COLUMNS)
+    shown["Beside the whole"] = beside
     middle, ranges = shown["Allowing for chance"], shown["95 in 100 chances"]
     each = "; ".join(data["part"] + " " + middle + " (" + ranges + "), " + beside)
     alt = (
@@ -381,7 +377,7 @@ def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
 def _no_parts_chart(definition: pd.Series, reason: str) -> Chart:
     with new_figure(8, 1.2) as (figure, axes):
         axes.set_axis_off()
-        axes.text(0.5, 0.5, "No figures by part", transform=axes.transAxes, ha="center")
+        note(axes, "No figures by part")
         svg = as_svg(figure)
     alt = f"No chart of {definition.name} ({definition['title']}) by part: {reason}."
     return Chart(svg, alt, pd.DataFrame())
@@ -399,10 +395,8 @@ def what_if_words(report: Report, measure: str, changes: Mapping[str, float | st
         side = "higher" if result.effect > 0 else "lower"
         moved = f"{_size_text(result.effect, unit)} {side}"
     if set(changes.values()) == {AVERAGE}:
-        names = listed([*map(_part_name, changes)])
-        settings = (
-            f"{names} at {decomposed.area}'s present average of {now}, themselves counted in it"
-        )
+        average = f"{decomposed.area}'s present average of {now}, themselves counted in it"
+        settings = f"{listed([*map(_part_name, changes)])} at {average}"
     else:
         pairs = result.table[["part", "then"]].itertuples(index=False)
         settings = listed([f"{_part_name(part)} at {with_unit(to, unit)}" for part, to in pairs])
@@ -439,15 +433,13 @@ def what_if_table(report: Report, measure: str, changes: Mapping[str, float | st
     decomposed, rows, unit = result.decomposition, result.table, result.decomposition.unit
     whole = {"part": decomposed.area, "now": decomposed.level, "then": result.level}
     whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}
-    rows = pd.concat([rows, pd.DataFrame([whole])])
-    frame = pd.DataFrame(
-        {
-            "Part": rows["part"].map(_part_name),
-            "Now": [figure_text(value, unit) for value in rows["now"]],
-            "Set to": [figure_text(value, unit) for value in rows["then"]],
-            "More counted": [difference_text(value, "") for value in rows["more"]],
-            "Adds to the reading": [difference_text(value, unit) for value in rows["effect"]],
-        }
-    )
+    rows = pd.concat([rows, pd.DataFrame([whole])]).assign(unit=unit)
+    columns = [
+        _PART,
+        Column.figure("Now"),
+        Column.figure("Set to", "then"),
+        Column.number("More counted", lambda row: difference_text(row["more"], "")),
+        _differences("Adds to the reading", "effect"),
+    ]
     title = f"What if: {decomposed.definition['title']}, {decomposed.period}"
-    return table(frame, f"{title}{_illustrative(decomposed)}", numeric=list(frame.columns[1:]))
+    return rows_table(rows, columns, f"{title}{_illustrative(decomposed)}")
