@@ -124,14 +124,8 @@ class Reward:
     #: Draws, at the least and at the most; a single one each where the outturn is final.
     least: Floats = field(default_factory=lambda: np.empty(0))
     most: Floats = field(default_factory=lambda: np.empty(0))
-    #: Of a final outturn exactly: what is paid, at the least and at the most, and p.
-    final: tuple[Fraction, Fraction] | None = None
+    #: p of a final outturn, where it can be worked out.
     reached: Fraction | None = None
-
-    @property
-    def means(self) -> tuple[Fraction, Fraction]:
-        """The expected proportion at the least and at the most."""
-        return self.final or (Fraction(self.least.mean()), Fraction(self.most.mean()))
 
 
 def measure_reward(row: pd.Series, outlook: Outlook, trigger: Fraction) -> Reward:
@@ -172,8 +166,7 @@ def _final_reward(row: pd.Series, trigger: Fraction) -> Reward:
         why = "the target is met, so it does not matter that performance without is not stated"
     elif pd.notna(row["baseline"]):
         most = paid(proportion(outturn, exact(row["baseline"]), target), trigger)
-    drawn = np.array([float(least)]), np.array([float(most)])
-    return Reward("final", why, *drawn, (least, most), reached)
+    return Reward("final", why, np.array([float(least)]), np.array([float(most)]), reached)
 
 
 def _rests_on(row: pd.Series) -> str:
@@ -205,13 +198,12 @@ def grant_frame(
         figure: dict[str, object] = {"measure": name, "status": reward.status, "why": reward.why}
         figure |= {"pot_share": float(shares[name]), "proportion": reward.reached}
         if reward.status != "not stated":
-            least, most = reward.means
-            figure |= {"least": float(least), "most": float(most)}
+            for end, draws in (("least", reward.least), ("most", reward.most)):
+                figure[end] = draws.mean()
+                if pounds is not None:
+                    figure[f"pounds_{end}"] = float(pounds * shares[name]) * draws.mean()
             figure["low_80"] = np.quantile(reward.least, 0.1)
             figure["high_80"] = np.quantile(reward.most, 0.9)
-            if pounds is not None:
-                figure["pounds_least"] = float(pounds * shares[name] * least)
-                figure["pounds_most"] = float(pounds * shares[name] * most)
         figures.append(figure)
     table = pd.DataFrame(figures, columns=list(GRANT_COLUMNS))
     copied = ["reference", "theme", "title", "unit", "without", "without_status", "target"]
@@ -361,30 +353,25 @@ def payment_frame(
     end has nothing to come: the rules do not say that anything is given back.
     """
     settings, shares = agreement.settings, pot_shares(agreement)
-    rows: list[tuple[int, str, Fraction, Fraction]] = []
+    rows: list[tuple[int, str, float, float]] = []
     for name, advance in advances.items():
         interim = measure_period(agreement.measures.loc[name], "interim_period")
         if advance and interim is not None:
             paid_in = period_containing(interim.end, "financial_year").start.year + 1
-            rows.append((paid_in, f"on account for {name}", advance, advance))
-    to_come = [Fraction(0), Fraction(0)]
+            rows.append((paid_in, f"on account for {name}", float(advance), float(advance)))
+    to_come = np.zeros(2)
     for name, reward in rewards.items():
-        share, advance = shares[name], advances.get(name) or Fraction(0)
-        for place, draws in enumerate((reward.least, reward.most)):
-            if reward.final is not None:
-                to_come[place] += max(share * reward.final[place] - advance, Fraction(0))
-            elif reward.status == "forecast":
-                left = np.maximum(float(share) * draws - float(advance), 0)
-                to_come[place] += Fraction(left.mean())
+        share, paid_already = float(shares[name]), float(advances.get(name) or 0)
+        if reward.status != "not stated":
+            draws = np.stack([reward.least, reward.most])
+            to_come += np.maximum(share * draws - paid_already, 0).mean(axis=1)
     last, number = settings.agreement.last.start.year, settings.grant.instalments
-    least, most = (share / number for share in to_come)
     for turn in range(1, number + 1):
-        rows.append((last + turn, f"instalment {turn} of {number}", least, most))
+        rows.append((last + turn, f"instalment {turn} of {number}", *(to_come / number)))
     table = pd.DataFrame(sorted(rows), columns=["year", "what", "least", "most"])
     table["year"] = [f"{year}/{(year + 1) % 100:02d}" for year in table["year"]]
     pounds, capital = pot(settings), settings.grant.capital_share
     for end in ("least", "most"):
-        table[end] = table[end].astype(float)
         table[f"pounds_{end}"] = table[end] * (np.nan if pounds is None else float(pounds))
         split = np.nan if isinstance(capital, str) else float(capital)
         table[f"capital_{end}"] = table[f"pounds_{end}"] * split
