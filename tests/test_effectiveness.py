@@ -31,7 +31,6 @@ from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
-from psa_analysis.register.settings import EffectivenessSection
 from psa_analysis.report import Report
 from psa_analysis.show.effectiveness import effectiveness_sentences
 
@@ -59,13 +58,8 @@ def with_basket(agreement: Agreement, basket: Basket, by: str = "net budget") ->
     columns = ["component", "indicator", "weight", "polarity", "change", "illustrative"]
     numbers = pd.RangeIndex(2, len(rows) + 2, name="row")
     baskets = pd.DataFrame(rows, columns=columns, index=numbers)
-    section = EffectivenessSection(
-        index="N10",
-        net_budget="N10-budget",
-        deflator="N10-deflator",
-        deflator_area="United Kingdom",
-        components=by,
-    )
+    assert agreement.settings.effectiveness is not None
+    section = agreement.settings.effectiveness.model_copy(update={"components": by})
     changed = agreement.settings.model_copy(update={"effectiveness": section})
     return dataclasses.replace(agreement, baskets=baskets, settings=changed)
 
@@ -114,7 +108,7 @@ def test_one_component_worked_by_hand(agreement: Agreement) -> None:
     figures = blaby[["performance", "real_budget", "cost", "ratio"]].tolist()
     assert figures == near([111.75, 11, 110, 11175 / 110])
     assert blaby[["from_performance", "from_cost"]].tolist() == near([11.75 / 1.1, -10 / 1.1])
-    start = row(indices.components, "2002/03", "Blaby")
+    start = row(indices.overall, "2002/03")
     assert start[["performance", "cost", "ratio"]].tolist() == [100, 100, 100]
 
 
@@ -178,10 +172,10 @@ def test_contributions_add_up(agreement: Agreement, drawn: tuple[Basket, Figures
     assert together["ratio"].between(ratios.min() - slack, ratios.max() + slack).all()
 
 
-def points(first: float, last: float, polarity: str, change: str, share: float = 1.0) -> float:
+def points(first: float, last: float, polarity: str, change: str) -> float:
     """What one indicator adds."""
     cells = {"baseline": first, "figure": last, "polarity": polarity, "change": change}
-    return contribution(pd.DataFrame([cells | {"share": share}])).item()
+    return contribution(pd.DataFrame([cells | {"share": 1.0}])).item()
 
 
 @given(
@@ -194,7 +188,6 @@ def test_an_indicator_adds_the_same_whichever_way_it_is_stated(
     # A fall is the mirror of a rise.
     assert points(first, first - step, "lower", change) == near(rise)
     assert points(first, first + step, "lower", change) == near(-rise)
-    assert points(first, first + step, "higher", change, share=0.25) == near(rise / 4)
     # In points success and failure say the same.
     failure = points(100 - first, 100 - first - step, "lower", "points")
     assert failure == near(points(first, first + step, "higher", "points"))
@@ -265,15 +258,6 @@ def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agree
     # Before the second year was known, only the first one links them.
     early = indices_of(agreement, ROADS, MONEY | {OLD: [16, 14], NEW: [None, 20, 19]})
     assert row(early.indicators, "2004/05")["figure"] == near(13)
-
-
-def test_without_a_year_of_both_definitions_there_is_no_figure(agreement: Agreement) -> None:
-    figures = MONEY | {OLD: [16, 14, None, None], NEW: [None, None, 19, 15.5]}
-    indices = indices_of(agreement, ROADS, figures)
-    last = row(indices.indicators, "2005/06")
-    assert pd.isna(last["contribution"])
-    assert last["missing"].endswith("new now, and no year was counted both ways")
-    assert indices.overall["ratio"].notna().tolist() == [True, True, False, False]
 
 
 def test_definitions_may_change_twice(agreement: Agreement) -> None:
@@ -373,9 +357,7 @@ def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
     ("column", "value", "expected"),
     [
         ("indicator", "N10-planing", "Did you mean 'N10-planning'?"),
-        ("component", "Meltonn", "Did you mean 'Melton'?"),
         ("weight", "0", "found '0', expected a number above 0"),
-        ("polarity", "up", "found 'up', expected one of 'higher', 'lower'"),
         ("change", "", "found '', expected one of 'relative' or 'points'"),
         ("indicator", "N10-benefit-days", "each only once"),
         ("indicator", "N26-stats19", "in quarters, financial years or exam years"),
@@ -396,9 +378,7 @@ def test_a_broken_basket_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('index = "N10"', 'index = "N100"', "index: found 'N100', expected a measure"),
         ('index = "N10"', 'index = "L8"', "expected a measure with a baseline of 100"),
-        ('net_budget = "N10-budget"', 'net_budget = "L7"', "expected an annual measure"),
         ('= "United Kingdom"', '= "Untied Kingdom"', "Did you mean 'United Kingdom'?"),
         ('components = "net budget"', 'components = "head"', "one of 'net budget' or 'equal'"),
     ],
@@ -478,14 +458,11 @@ def test_a_loss_is_called_one(agreement: Agreement) -> None:
     assert "Highest stands Blaby 101.6, lowest Melton 93, and 1 component below 100." in words
 
 
-def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2006-07 Q3")
-    county = library.basket_contributions_table(report, "Leicestershire").text.splitlines()
-    numbers = [float(line.split("\t")[6].replace("−", "-")) for line in county[2:]]
-    assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.03)
+def test_what_the_tables_lack_is_named(report_of: Callable[[str], Report]) -> None:
+    report = report_of("2005-06 Q1")
     with pytest.raises(KeyError, match="no component 'Meltn'; the baskets have Leicestershire, B"):
         library.basket_contributions_table(report, "Meltn")
-    lacking = library.effectiveness_table(report_of("2005-06 Q1")).text
+    lacking = library.effectiveness_table(report).text
     assert "Melton\t1.2%\t101.1\t101.7\t100.8\t–\t100.4\t–\tnet budget (2004/05: no" in lacking
 
 
@@ -495,7 +472,6 @@ def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None
         ("2002-03 Q1", "has not ended"),
         ("2002-03 Q4", "No year after 2002/03 has ended yet."),
         ("2005-06 Q1", "For 2004/05 there is no index yet: 8 components lack"),
-        ("2006-07 Q3", "returned for 2005/06, 106.9, is the same"),
     ],
 )
 def test_every_period_can_be_shown(
@@ -511,15 +487,3 @@ def test_every_period_can_be_shown(
         assert "nan" not in show(report).text
     for draw in (library.effectiveness_chart, library.basket_contributions_chart):
         assert "".join(ET.fromstring(draw(report).svg).itertext())
-
-
-def test_the_charts_carry_their_words_and_numbers(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2006-07 Q3")
-    line = library.effectiveness_chart(report)
-    assert line.data["together"].tolist() == report.effectiveness.overall["ratio"].tolist()
-    drawn = "".join(ET.fromstring(line.svg).itertext())
-    assert "Without 106 [a]" in drawn
-    assert "All together 106.9" in drawn
-    bars = library.basket_contributions_chart(report)
-    owed = bars.data["from_performance"] + bars.data["from_cost"]
-    assert owed.tolist() == near((bars.data["ratio"] - 100).tolist())
