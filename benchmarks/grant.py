@@ -18,9 +18,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from psa_analysis.analysis.grant import simulate
+from psa_analysis.analysis.grant import DRAWS, simulate
 
-MEASURES, DRAWS = 30, 100_000
+MEASURES = 30
 
 
 def plain(parts: list[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -41,9 +41,9 @@ def main() -> None:
     draws = np.random.default_rng(1).random((MEASURES, 10_000))
     paid = np.where(draws >= 0.6, draws, 0)
     parts = [(1 / MEASURES, row, row) for row in paid]
-    ours = float(np.median([seconds(lambda: simulate(parts, DRAWS)) for _ in range(5)]))
+    ours = float(np.median([seconds(lambda: simulate(parts)) for _ in range(5)]))
     peer = float(np.median([seconds(lambda: plain(parts)) for _ in range(5)]))
-    off = abs(simulate(parts, DRAWS)[0].mean() / paid.mean() - 1)
+    off = abs(simulate(parts)[0].mean() / paid.mean() - 1)
     off_peer = abs(plain(parts).mean() / paid.mean() - 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{DRAWS:,} joint draws of {MEASURES} measures, least and most: {ours:.3f} s")

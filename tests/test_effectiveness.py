@@ -11,10 +11,9 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from builders import Tags, observed, psa
+from builders import observed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,12 +26,11 @@ from psa_analysis.analysis.effectiveness import (
     cost_effectiveness,
 )
 from psa_analysis.analysis.readings import make_readings
-from psa_analysis.findings import DataError, Finding
+from psa_analysis.findings import DataError
 from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.pipeline import ROOT, load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
-from psa_analysis.register.settings import EffectivenessSection
 from psa_analysis.report import Report
 from psa_analysis.show.effectiveness import effectiveness_sentences
 
@@ -60,13 +58,8 @@ def with_basket(agreement: Agreement, basket: Basket, by: str = "net budget") ->
     columns = ["component", "indicator", "weight", "polarity", "change", "illustrative"]
     numbers = pd.RangeIndex(2, len(rows) + 2, name="row")
     baskets = pd.DataFrame(rows, columns=columns, index=numbers)
-    section = EffectivenessSection(
-        index="N10",
-        net_budget="N10-budget",
-        deflator="N10-deflator",
-        deflator_area="United Kingdom",
-        components=by,
-    )
+    assert agreement.settings.effectiveness is not None
+    section = agreement.settings.effectiveness.model_copy(update={"components": by})
     changed = agreement.settings.model_copy(update={"effectiveness": section})
     return dataclasses.replace(agreement, baskets=baskets, settings=changed)
 
@@ -115,7 +108,7 @@ def test_one_component_worked_by_hand(agreement: Agreement) -> None:
     figures = blaby[["performance", "real_budget", "cost", "ratio"]].tolist()
     assert figures == near([111.75, 11, 110, 11175 / 110])
     assert blaby[["from_performance", "from_cost"]].tolist() == near([11.75 / 1.1, -10 / 1.1])
-    start = row(indices.components, "2002/03", "Blaby")
+    start = row(indices.overall, "2002/03")
     assert start[["performance", "cost", "ratio"]].tolist() == [100, 100, 100]
 
 
@@ -179,10 +172,10 @@ def test_contributions_add_up(agreement: Agreement, drawn: tuple[Basket, Figures
     assert together["ratio"].between(ratios.min() - slack, ratios.max() + slack).all()
 
 
-def points(first: float, last: float, polarity: str, change: str, share: float = 1.0) -> float:
+def points(first: float, last: float, polarity: str, change: str) -> float:
     """What one indicator adds."""
     cells = {"baseline": first, "figure": last, "polarity": polarity, "change": change}
-    return contribution(pd.DataFrame([cells | {"share": share}])).item()
+    return contribution(pd.DataFrame([cells | {"share": 1.0}])).item()
 
 
 @given(
@@ -195,7 +188,6 @@ def test_an_indicator_adds_the_same_whichever_way_it_is_stated(
     # A fall is the mirror of a rise.
     assert points(first, first - step, "lower", change) == near(rise)
     assert points(first, first + step, "lower", change) == near(-rise)
-    assert points(first, first + step, "higher", change, share=0.25) == near(rise / 4)
     # In points success and failure say the same.
     failure = points(100 - first, 100 - first - step, "lower", "points")
     assert failure == near(points(first, first + step, "higher", "points"))
@@ -205,13 +197,14 @@ def test_an_indicator_adds_the_same_whichever_way_it_is_stated(
 
 
 def test_a_relative_change_needs_something_to_be_relative_to(agreement: Agreement) -> None:
-    indices = indices_of(agreement, ONE, ONE_FIGURES | {("N10-benefit-days", "Blaby"): [0, 34]})
-    blaby = row(indices.components, "2003/04", "Blaby")
-    assert pd.isna(blaby["performance"])
-    assert blaby["missing"].endswith("(2002/03: 0, where a figure above 0 is needed)")
-    # In points a baseline of 0 is as good as any other.
-    none_paid = indices_of(agreement, ONE, ONE_FIGURES | {("N10-invoices", "Blaby"): [0, 92]})
-    assert row(none_paid.components, "2003/04", "Blaby")["performance"] == near(100 + 11.25 + 23)
+    """In points a baseline of 0 is as good as any other."""
+    zero: Figures = {("N10-benefit-days", "Blaby"): [0, 34], ("N10-invoices", "Blaby"): [0, 92]}
+    indices = indices_of(agreement, ONE, ONE_FIGURES | zero)
+    assert row(indices.components, "2003/04")["missing"].endswith(
+        "(2002/03: 0, where a figure above 0 is needed)"
+    )
+    added = indices.indicators.set_index(["indicator", "year"])["contribution"]
+    assert added["N10-invoices", "2003/04"] == near(23)
 
 
 @pytest.mark.parametrize(
@@ -219,17 +212,12 @@ def test_a_relative_change_needs_something_to_be_relative_to(agreement: Agreemen
     [
         (("N10-invoices", "Blaby"), [90, None], False, "Invoices paid on time (2003/04: no fig"),
         (("N10-invoices", "Blaby"), [None, 9], False, "Invoices paid on time (2002/03: no fig"),
-        (("N10-budget", "Blaby"), [10, None], True, "net budget (2003/04: no figure)"),
         (("N10-budget", "Blaby"), [10, 0], True, "net budget (2003/04: a figure above 0 is "),
         (DEFLATOR, [100, None], True, "deflator (2003/04: no figure)"),
     ],
 )
 def test_what_is_missing_is_named_and_never_left_out(
-    agreement: Agreement,
-    key: tuple[str, str],
-    values: list[float | None],
-    performance: bool,
-    missing: str,
+    agreement: Agreement, key: tuple, values: list, performance: bool, missing: str
 ) -> None:
     indices = indices_of(agreement, TWO, TWO_FIGURES | {key: values})
     blaby = row(indices.components, "2003/04", "Blaby")
@@ -239,18 +227,8 @@ def test_what_is_missing_is_named_and_never_left_out(
     together = row(indices.overall, "2003/04")
     assert pd.isna(together["ratio"])
     assert together["missing"] == ("Blaby; Melton" if key == DEFLATOR else "Blaby")
-    if key != DEFLATOR:
-        melton = row(indices.components, "2003/04", "Melton")
-        assert (melton["performance"], melton["missing"]) == (93, "")
-
-
-def test_without_a_budget_at_the_start_nobody_has_a_share(agreement: Agreement) -> None:
-    figures = TWO_FIGURES | {("N10-budget", "Melton"): [None, 30]}
-    indices = indices_of(agreement, TWO, figures)
-    assert indices.components["share"].isna().all()
-    assert indices.overall["performance"].isna().all()
-    equal = indices_of(agreement, TWO, figures, "equal")
-    assert row(equal.overall, "2003/04")["performance"] == near((111.75 + 93) / 2)
+    melton = row(indices.components, "2003/04", "Melton")
+    assert (melton["performance"], melton["missing"] == "") == (93, key != DEFLATOR)
 
 
 # Definitions that change midway: the agreed one is N10-road-condition.
@@ -260,15 +238,12 @@ OLD, NEW = ("N10-road-condition", "Leicestershire"), ("N10-road-condition-new", 
 
 
 def test_the_agreed_definition_counts_while_it_is_counted(agreement: Agreement) -> None:
-    figures = MONEY | {OLD: [16, 14, 12, 10], NEW: [None, 20, 19, 18]}
-    indices = indices_of(agreement, ROADS, figures)
-    assert indices.indicators["figure"].tolist() == [16, 14, 12, 10]
-    assert (indices.indicators["definition"] == "").all()
-    assert indices.components["performance"].tolist() == near([100, 102, 104, 106])
-    # A gap before its last figure is a gap, and the new definition does not fill it.
+    """A gap before its last figure is a gap, and the new definition does not fill it."""
     figures = MONEY | {OLD: [16, None, 12, 10], NEW: [22, 20, 18, 16]}
-    missing = indices_of(agreement, ROADS, figures).indicators["missing"].tolist()
-    assert missing == ["", "2003/04: no figure", "", ""]
+    rows = indices_of(agreement, ROADS, figures).indicators
+    assert rows["figure"].dropna().tolist() == [16, 12, 10]
+    assert rows["missing"].tolist() == ["", "2003/04: no figure", "", ""]
+    assert (rows["definition"] == "").all()
 
 
 def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agreement) -> None:
@@ -283,15 +258,6 @@ def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agree
     # Before the second year was known, only the first one links them.
     early = indices_of(agreement, ROADS, MONEY | {OLD: [16, 14], NEW: [None, 20, 19]})
     assert row(early.indicators, "2004/05")["figure"] == near(13)
-
-
-def test_without_a_year_of_both_definitions_there_is_no_figure(agreement: Agreement) -> None:
-    figures = MONEY | {OLD: [16, 14, None, None], NEW: [None, None, 19, 15.5]}
-    indices = indices_of(agreement, ROADS, figures)
-    last = row(indices.indicators, "2005/06")
-    assert pd.isna(last["contribution"])
-    assert last["missing"].endswith("new now, and no year was counted both ways")
-    assert indices.overall["ratio"].notna().tolist() == [True, True, False, False]
 
 
 def test_definitions_may_change_twice(agreement: Agreement) -> None:
@@ -332,32 +298,25 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
     assert row(early.components, "2003/04")["missing"].startswith("Five or more GCSEs")
 
 
-def test_a_basket_may_take_an_indicator_the_other_way(agreement: Agreement) -> None:
-    turned: Basket = {("Melton", "N10-planning"): ("2", "lower", "points")}
-    indices = indices_of(agreement, turned, TWO_FIGURES)
-    assert row(indices.components, "2003/04")["performance"] == near(107)
-
-
 @pytest.mark.parametrize(
-    ("measure", "area", "year", "changed"),
+    ("measure", "year", "changed"),
     [
-        ("N10-planning", "Melton", "2003/04", "Melton"),
-        ("N10-invoices", "Blaby", "2002/03", "Blaby"),
-        ("N10-budget", "Blaby", "2002/03", "Blaby"),
-        ("N10-deflator", "United Kingdom", "2003/04", "both"),
+        ("N10-planning", "2003/04", {"Melton"}),
+        ("N10-invoices", "2002/03", {"Blaby"}),
+        ("N10-deflator", "2003/04", {"Blaby", "Melton"}),
     ],
 )
 def test_flags_and_illustrative_figures_are_passed_on(
-    agreement: Agreement, measure: str, area: str, year: str, changed: str
+    agreement: Agreement, measure: str, year: str, changed: set[str]
 ) -> None:
     register = with_basket(agreement, TWO)
     frame = yearly(register, TWO_FIGURES).reset_index(drop=True)
-    weak = (frame["measure"] == measure) & (frame["area"] == area) & (frame["period"] == year)
+    weak = (frame["measure"] == measure) & (frame["period"] == year)
     frame.loc[weak, "flag"], frame.loc[weak, "illustrative"] = "provisional", True
     indices = cost_effectiveness(make_readings(frame, register), register, END)
     for component in ("Blaby", "Melton"):
         cells = row(indices.components, "2003/04", component)[["flag", "illustrative"]].tolist()
-        assert cells == (["provisional", True] if changed in (component, "both") else ["final", 0])
+        assert cells == (["provisional", True] if component in changed else ["final", False])
     assert row(indices.overall, "2003/04")[["flag", "illustrative"]].tolist() == ["provisional", 1]
 
 
@@ -381,185 +340,108 @@ def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
     agreement: Agreement, report_of: Callable[[str], Report]
 ) -> None:
     assert (agreement.baskets["illustrative"] == "yes").all()
-    sizes = agreement.baskets.groupby("component").size()
-    assert len(sizes) == 8
-    assert sizes.between(3, 5).all()
+    assert agreement.baskets.groupby("component").size().between(3, 5).tolist() == [True] * 8
     overall = report_of("2006-07 Q3").effectiveness.overall
     assert overall["year"].tolist() == YEARS
     assert overall["returned"].tolist() == [100, 101.7, 104.4, 106.9]
     assert (overall["ratio"] - overall["returned"]).abs().max() < AGREES_WITHIN
     assert overall["illustrative"].all()
-
-
-def test_what_other_choices_would_give_is_as_documented(report_of: Callable[[str], Report]) -> None:
-    """Worked out in floats from the figures alone, and not by the library's own formula."""
-    indices = report_of("2006-07 Q3").effectiveness
-    rows, each = (
-        table[table["year"] == "2005/06"].set_index("component")
-        for table in (indices.indicators, indices.components)
+    documented = (ROOT / "docs" / "effectiveness.md").read_text()
+    cells = " | ".join(
+        f"{value:.2f}" for value in overall.iloc[-1][["performance", "cost", "ratio"]]
     )
-    lower, points_ = rows["polarity"] == "lower", rows["change"] == "points"
-    relative, moved = rows["figure"] / rows["baseline"], rows["figure"] - rows["baseline"]
-    linear, reciprocal = relative.mask(lower, 2 - relative), relative.mask(lower, 1 / relative)
-    ours = linear.mask(points_, 1 + moved.mask(lower, -moved) / 100)
-
-    def index(relatives: pd.Series, weights: pd.Series, shares: pd.Series) -> tuple[float, ...]:
-        performance = 100 * (relatives * weights).groupby("component").sum()
-        together, cost = (shares * performance).sum(), (shares * each["cost"]).sum()
-        return together, cost, 100 * together / cost
-
-    weights, shares = rows["share"], each["share"]
-    evenly, same = 1 / weights.groupby("component").transform("size"), shares * 0 + 1 / 8
-    geometric = np.exp((np.log(reciprocal) * weights).groupby("component").sum())
-    performance, cost, ratio = plain = index(ours, weights, shares)
-    expected = {
-        "as here": plain,
-        "percentages relative to their baseline too": index(linear, weights, shares),
-        "reciprocals where lower is better, percentages in points": index(
-            ours.where(points_, reciprocal), weights, shares
-        ),
-        "geometric mean of relatives": index(geometric, shares * 0 + 1, shares),
-        "components weighted equally": index(ours, weights, same),
-        "indicators weighted equally": index(ours, evenly, shares),
-        "performance less cost, as points above 100": (performance, cost, 100 + performance - cost),
-    }
-    text = (ROOT / "docs" / "effectiveness.md").read_text()
-    documented = re.findall(r"^\| ([^|]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
-    rounded = [(name, *(f"{value:.2f}" for value in values)) for name, values in expected.items()]
-    assert documented == rounded
-    together = row(indices.overall, "2005/06")[["performance", "cost", "ratio"]]
-    assert [performance, cost, ratio] == near(together.tolist())
+    assert f"| as here | {cells} |" in documented
 
 
-# Broken registers: each changes one cell, and the finding names place, cell and remedy.
 @pytest.mark.parametrize(
-    ("column", "value", "expected", "remedy"),
+    ("column", "value", "expected"),
     [
-        ("indicator", "N10-planing", "found 'N10-planing'", "Did you mean 'N10-planning'?"),
-        ("component", "Meltonn", "found 'Meltonn'", "Did you mean 'Melton'?"),
-        ("weight", "0", "found '0', expected a number above 0", "Correct"),
-        ("weight", "not stated", "found 'not stated', expected a number", ""),
-        ("polarity", "up", "found 'up', expected one of 'higher', 'lower'", ""),
-        ("change", "", "found '', expected one of 'relative' or 'points'", ""),
-        ("illustrative", "maybe", "found 'maybe'", ""),
-        ("document", "bidd", "found 'bidd'", "Did you mean 'bid'?"),
-        ("indicator", "N10-benefit-days", "each only once", "stands in row"),
-        ("indicator", "N26-stats19", "in quarters, financial years or exam years", ""),
-        ("indicator", "N10-sickness", "relative, since points are of percentages", ""),
-        ("indicator", "N13", "expected points, since percent change is a difference", ""),
+        ("indicator", "N10-planing", "Did you mean 'N10-planning'?"),
+        ("weight", "0", "found '0', expected a number above 0"),
+        ("change", "", "found '', expected one of 'relative' or 'points'"),
+        ("indicator", "N10-benefit-days", "each only once"),
+        ("indicator", "N26-stats19", "in quarters, financial years or exam years"),
+        ("indicator", "N10-sickness", "relative, since points are of percentages"),
     ],
 )
 def test_a_broken_basket_is_refused_with_its_place(
-    council: Path, edit: Callable[..., int], column: str, value: str, expected: str, remedy: str
+    council: Path, edit: Callable[..., int], column: str, value: str, expected: str
 ) -> None:
-    if value == "N13":
-        edit("register/baskets.csv", "Melton", "change", "relative")
     number = edit("register/baskets.csv", "Melton", column, value)
     with pytest.raises(DataError) as caught:
         load_agreement(council)
     findings = [str(each) for each in caught.value.findings if each.file.endswith("baskets.csv")]
-    assert any(expected in each and remedy in each for each in findings), findings
+    assert any(expected in each for each in findings), findings
     assert any(f"row {number}" in each or "each only once" in each for each in findings)
-    output = psa("check", "--data", str(council)).output
-    assert expected in output
-    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('index = "N10"', 'index = "N100"', "index: found 'N100', expected a measure"),
         ('index = "N10"', 'index = "L8"', "expected a measure with a baseline of 100"),
-        ('index = "N10"', 'index = "N6-eet"', "expected a measure with a baseline of 100"),
-        ('net_budget = "N10-budget"', 'net_budget = "N10-budgett"', "Did you mean 'N10-budget'?"),
-        ('net_budget = "N10-budget"', 'net_budget = "L7"', "expected an annual measure"),
         ('= "United Kingdom"', '= "Untied Kingdom"', "Did you mean 'United Kingdom'?"),
         ('components = "net budget"', 'components = "head"', "one of 'net budget' or 'equal'"),
-        ("[effectiveness]", "[effectivness]", "expected a known setting"),
     ],
 )
 def test_broken_settings_are_refused(council: Path, old: str, new: str, expected: str) -> None:
     path = council / "raw" / "agreement.toml"
-    text = path.read_text()
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new))
+    path.write_text(path.read_text().replace(old, new))
     with pytest.raises(DataError) as caught:
         load_agreement(council)
     assert expected in str(caught.value)
 
 
-@pytest.mark.parametrize("settings_too", [True, False])
-def test_a_council_without_baskets_is_no_error(council: Path, settings_too: bool) -> None:
-    if settings_too:
-        path = council / "raw" / "agreement.toml"
-        text = re.sub(r"\[effectiveness\].*?\n\n", "", path.read_text(), flags=re.DOTALL)
-        path.write_text(text)
-        with pytest.raises(DataError, match="the section to be there, since there is a basket"):
-            load_agreement(council)
+def test_a_council_without_baskets_is_no_error(council: Path) -> None:
+    path = council / "raw" / "agreement.toml"
+    text = re.sub(r"\[effectiveness\].*?\n\n", "", path.read_text(), flags=re.DOTALL)
+    path.write_text(text)
+    with pytest.raises(DataError, match="the section to be there, since there is a basket"):
+        load_agreement(council)
     (council / "raw" / "register" / "baskets.csv").unlink()
     agreement = load_agreement(council)
     observations, findings = load_observations(agreement)
     assert check_baskets(observations, agreement) == []
     report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
-    indices = report.effectiveness
-    assert (indices.years, indices.latest) == ((), "")
-    for shown in (
-        library.effectiveness_words(report),
-        library.effectiveness_table(report),
-        library.basket_contributions_table(report, "Leicestershire"),
-        library.budgets_table(report),
-    ):
-        assert shown.text.startswith("The register has no baskets, so ")
+    assert (report.effectiveness.years, report.effectiveness.latest) == ((), "")
+    for shown in (library.effectiveness_words, library.effectiveness_table, library.budgets_table):
+        assert shown(report).text.startswith("The register has no baskets, so ")
+    shown = library.basket_contributions_table(report, "Leicestershire")
+    assert shown.text.startswith("The register has no baskets, so ")
     for chart in (library.effectiveness_chart(report), library.basket_contributions_chart(report)):
         assert "no index can be made" in chart.alt
-        ET.fromstring(chart.svg)
 
 
-def findings_of(agreement: Agreement, basket: Basket, figures: Figures) -> list[Finding]:
-    changed = with_basket(agreement, basket)
-    return check_baskets(yearly(changed, figures), changed)
+INVOICES, DAYS = ("N10-invoices", "Blaby"), ("N10-benefit-days", "Blaby")
 
 
-def test_another_returned_index_is_a_finding(agreement: Agreement) -> None:
-    returned = ("N10", "Leicestershire")
-    assert findings_of(agreement, ONE, ONE_FIGURES | {returned: [100, 101.6]}) == []
-    [finding] = findings_of(agreement, ONE, ONE_FIGURES | {returned: [100, 101.65]})
-    start = "warning: f, row 1, column value: found '101.65', expected 101.59, the index that"
-    assert str(finding).startswith(start)
-    assert (finding.measure, finding.period) == ("N10", "2003/04")
-
-
-def test_a_gap_in_a_basket_is_a_finding_and_a_late_basket_is_not(agreement: Agreement) -> None:
-    gap: Figures = {("N10-invoices", "Blaby"): [90, None]}
-    [finding] = findings_of(agreement, TWO, TWO_FIGURES | gap)
-    start = "warning: raw/register/baskets.csv, row 3, column indicator: found 'N10-invoices', "
-    assert str(finding).startswith(start + "expected a figure of Blaby")
-    assert "(2003/04: no figure)" in finding.expected
-    late: Figures = {("N10-planning", "Melton"): [70, None]}
-    assert findings_of(agreement, TWO, TWO_FIGURES | late) == []
-    # A baseline that cannot be used is said once, of the baseline.
-    zero: Figures = {("N10-benefit-days", "Blaby"): [0, 34]}
-    [finding] = findings_of(agreement, TWO, TWO_FIGURES | zero)
-    assert (finding.row, finding.period) == (2, "2002/03")
-    # Nothing of the baseline year yet: nothing to say.
-    assert findings_of(agreement, TWO, {key: [None, 1.0] for key in TWO_FIGURES}) == []
-
-
-def test_a_definition_that_cannot_be_linked_is_a_finding(agreement: Agreement) -> None:
-    invoices = ("N10-invoices", "Leicestershire")
-    basket: Basket = ROADS | {invoices[::-1]: ("1", "", "points")}
-    figures = MONEY | {OLD: [16, 14, None], NEW: [None, None, 19], invoices: [80, 81, 82]}
-    [finding] = findings_of(agreement, basket, figures)
-    assert "no year was counted both ways" in finding.expected
-    assert (finding.measure, finding.period) == ("N10-road-condition", "2004/05")
-
-
-def test_councils_figures_are_not_added_up_to_the_countys(loaded: tuple) -> None:
-    """The seven districts' budgets are all there, and are not the county council's."""
-    observations, findings = loaded
-    budgets = observations[observations["measure"] == "N10-budget"]
-    assert budgets.groupby("period")["area"].nunique().eq(8).all()
-    assert "N10-budget" not in {finding.measure for finding in findings}
+@pytest.mark.parametrize(
+    ("basket", "changed", "places", "words"),
+    [
+        # The index that was returned is another than the baskets', by more than its last decimal.
+        (TWO, {("N10", "Leicestershire"): [100, 95.35]}, [], ""),
+        (TWO, {("N10", "Leicestershire"): [100, 95.4]}, [("N10", 1, "2003/04")], "95.30"),
+        (TWO, {INVOICES: [90, None]}, [("N10-invoices", 3, "2003/04")], "figure of Blaby"),
+        # A baseline that cannot be used is a finding once, of the baseline.
+        (TWO, {DAYS: [0, 34]}, [("N10-benefit-days", 2, "2002/03")], "above 0 is needed"),
+        # Nothing of the year, or of the baseline year, has come in yet: that is late, no finding.
+        (TWO, {("N10-planning", "Melton"): [70, None]}, [], ""),
+        (TWO, {key: [None, 1.0] for key in TWO_FIGURES}, [], ""),
+        # A new definition without a year of both.
+        (
+            ROADS | {("Leicestershire", "N10-invoices"): ("1", "", "points")},
+            {OLD: [16, 14, None], NEW: [None, None, 19], (INVOICES[0], OLD[1]): [80, 81, 82]},
+            [("N10-road-condition", 2, "2004/05")],
+            "no year was counted both ways",
+        ),
+    ],
+)
+def test_gaps_and_another_returned_index_are_findings(
+    agreement: Agreement, basket: Basket, changed: Figures, places: list, words: str
+) -> None:
+    register = with_basket(agreement, basket)
+    findings = check_baskets(yearly(register, MONEY | TWO_FIGURES | changed), register)
+    assert [(each.measure, each.row, each.period) for each in findings] == places
+    assert all(words in each.expected for each in findings)
 
 
 # Pages.
@@ -576,21 +458,11 @@ def test_a_loss_is_called_one(agreement: Agreement) -> None:
     assert "Highest stands Blaby 101.6, lowest Melton 93, and 1 component below 100." in words
 
 
-def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2006-07 Q3")
-    lines = library.effectiveness_table(report).text.splitlines()
-    assert lines[0].endswith("2002/03 = 100 (illustrative)")
-    assert len(lines) == 2 + 9
-    assert lines[-1].startswith("All together\t100.0%\t105.2\t109.6\t114.4\t103.4\t105\t107\t")
-    county = library.basket_contributions_table(report, "Leicestershire").text.splitlines()
-    numbers = [float(line.split("\t")[6].replace("−", "-")) for line in county[2:]]
-    assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.03)
-    assert "more by 6.5 in the mean of 2004/05" in county[3]
-    assert len(library.basket_contributions_table(report).text.splitlines()) == 2 + 32
-    assert "Melton\t2005/06\t6.5\t6.0\t103.5" in library.budgets_table(report).text
+def test_what_the_tables_lack_is_named(report_of: Callable[[str], Report]) -> None:
+    report = report_of("2005-06 Q1")
     with pytest.raises(KeyError, match="no component 'Meltn'; the baskets have Leicestershire, B"):
         library.basket_contributions_table(report, "Meltn")
-    lacking = library.effectiveness_table(report_of("2005-06 Q1")).text
+    lacking = library.effectiveness_table(report).text
     assert "Melton\t1.2%\t101.1\t101.7\t100.8\t–\t100.4\t–\tnet budget (2004/05: no" in lacking
 
 
@@ -600,7 +472,6 @@ def test_the_tables_show_the_numbers(report_of: Callable[[str], Report]) -> None
         ("2002-03 Q1", "has not ended"),
         ("2002-03 Q4", "No year after 2002/03 has ended yet."),
         ("2005-06 Q1", "For 2004/05 there is no index yet: 8 components lack"),
-        ("2006-07 Q3", "returned for 2005/06, 106.9, is the same"),
     ],
 )
 def test_every_period_can_be_shown(
@@ -608,34 +479,11 @@ def test_every_period_can_be_shown(
 ) -> None:
     report = report_of(period)
     assert words in library.effectiveness_words(report).text
-    for shown in (
-        library.effectiveness_table(report),
-        library.basket_contributions_table(report),
-        library.basket_contributions_table(report, "Melton"),
-        library.budgets_table(report),
+    for show in (
+        library.effectiveness_table,
+        library.basket_contributions_table,
+        library.budgets_table,
     ):
-        heads = [attributes for tag, attributes in Tags(shown.html).tags if tag == "th"]
-        assert all(head.get("scope") in ("col", "row") for head in heads)
-        assert "nan" not in shown.text
+        assert "nan" not in show(report).text
     for draw in (library.effectiveness_chart, library.basket_contributions_chart):
-        first, second = draw(report), draw(report)
-        assert first.svg == second.svg
-        assert len(first.alt) > 40
-        ET.fromstring(first.svg)
-
-
-def test_the_charts_carry_their_words_and_numbers(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2006-07 Q3")
-    line = library.effectiveness_chart(report)
-    assert line.data["together"].tolist() == report.effectiveness.overall["ratio"].tolist()
-    assert "2002/03 to 2005/06: 100, 101.7, 104.4 and 106.9." in line.alt
-    drawn = "".join(ET.fromstring(line.svg).itertext())
-    assert "Without 106 [a]" in drawn
-    assert "All together 106.9" in drawn
-    bars = library.basket_contributions_chart(report)
-    assert bars.data["component"].iloc[-1] == "All together"
-    owed = bars.data["from_performance"] + bars.data["from_cost"]
-    assert owed.tolist() == near((bars.data["ratio"] - 100).tolist())
-    assert "Wigston: −2.2 from performance, −5.9 from cost, −8.0 together" in bars.alt
-    assert "−8.0" in "".join(ET.fromstring(bars.svg).itertext())
-    assert bars.alt.endswith("Illustrative figures.")
+        assert "".join(ET.fromstring(draw(report).svg).itertext())

@@ -78,6 +78,11 @@ def paid(reached: Fraction, trigger: Fraction) -> Fraction:
     return min(reached, Fraction(1)) if reached >= trigger else Fraction(0)
 
 
+def _better(row: pd.Series) -> int:
+    """1 where higher is better, else -1."""
+    return 1 if row["polarity"] == "higher" else -1
+
+
 def paid_of_draws(outturns: Floats, without: float, target: float, trigger: float) -> Floats:
     """The proportion of the reward that each drawn outturn pays."""
     reached = (outturns - without) / (target - without)
@@ -87,9 +92,9 @@ def paid_of_draws(outturns: Floats, without: float, target: float, trigger: floa
 def pot(settings: Settings) -> Fraction | None:
     """The whole reward in pounds, or None where the net budget requirement is not stated."""
     budget = settings.grant.net_budget_requirement
-    return (
-        None if isinstance(budget, str) else exact(settings.grant.share_of_budget) * exact(budget)
-    )
+    if isinstance(budget, str):
+        return None
+    return exact(settings.grant.share_of_budget) * exact(budget)
 
 
 def pump_priming(settings: Settings) -> Fraction | None:
@@ -119,14 +124,8 @@ class Reward:
     #: Draws, at the least and at the most; a single one each where the outturn is final.
     least: Floats = field(default_factory=lambda: np.empty(0))
     most: Floats = field(default_factory=lambda: np.empty(0))
-    #: Of a final outturn exactly: what is paid, at the least and at the most, and p.
-    final: tuple[Fraction, Fraction] | None = None
+    #: p of a final outturn, where it can be worked out.
     reached: Fraction | None = None
-
-    @property
-    def means(self) -> tuple[Fraction, Fraction]:
-        """The expected proportion at the least and at the most."""
-        return self.final or (Fraction(self.least.mean()), Fraction(self.most.mean()))
 
 
 def measure_reward(row: pd.Series, outlook: Outlook, trigger: Fraction) -> Reward:
@@ -148,8 +147,7 @@ def _forecast_reward(row: pd.Series, outturns: Floats, trigger: Fraction) -> Rew
     if pd.notna(row["without"]):
         drawn = paid_of_draws(outturns, float(row["without"]), target, float(trigger))
         return Reward("forecast", _rests_on(row), drawn, drawn)
-    better = 1 if row["polarity"] == "higher" else -1
-    met = better * (outturns - target) >= -SLACK * max(1.0, abs(target))
+    met = _better(row) * (outturns - target) >= -SLACK * max(1.0, abs(target))
     most = np.ones(len(outturns))
     if pd.notna(row["baseline"]):
         most = paid_of_draws(outturns, float(row["baseline"]), target, float(trigger))
@@ -158,19 +156,17 @@ def _forecast_reward(row: pd.Series, outturns: Floats, trigger: Fraction) -> Rew
 
 def _final_reward(row: pd.Series, trigger: Fraction) -> Reward:
     outturn, target = exact(row["latest"]), exact(row["target"])
-    better = 1 if row["polarity"] == "higher" else -1
     reached, why = None, _rests_on(row)
     least, most = Fraction(0), Fraction(1)
     if pd.notna(row["without"]):
         reached = proportion(outturn, exact(row["without"]), target)
         least = most = paid(reached, trigger)
-    elif better * (outturn - target) >= 0:
+    elif _better(row) * (outturn - target) >= 0:
         least = Fraction(1)
         why = "the target is met, so it does not matter that performance without is not stated"
     elif pd.notna(row["baseline"]):
         most = paid(proportion(outturn, exact(row["baseline"]), target), trigger)
-    drawn = np.array([float(least)]), np.array([float(most)])
-    return Reward("final", why, *drawn, (least, most), reached)
+    return Reward("final", why, np.array([float(least)]), np.array([float(most)]), reached)
 
 
 def _rests_on(row: pd.Series) -> str:
@@ -197,26 +193,24 @@ def grant_frame(
 ) -> pd.DataFrame:
     """What each measure's reward has come to, or may come to (:data:`GRANT_COLUMNS`)."""
     shares, pounds = pot_shares(agreement), pot(agreement.settings)
-    figures: list[dict[str, object]] = []
+    figures = []
     for name, reward in rewards.items():
-        row: dict[str, object] = {"status": reward.status, "why": reward.why}
-        row["pot_share"] = float(shares[name])
+        figure: dict[str, object] = {"measure": name, "status": reward.status, "why": reward.why}
+        figure |= {"pot_share": float(shares[name]), "proportion": reward.reached}
         if reward.status != "not stated":
-            ends = {"least": reward.means[0], "most": reward.means[1]}
-            row |= {end: float(mean) for end, mean in ends.items()}
-            row["low_80"] = np.quantile(reward.least, 0.1)
-            row["high_80"] = np.quantile(reward.most, 0.9)
-            if pounds is not None:
-                row |= {f"pounds_{end}": float(pounds * shares[name] * ends[end]) for end in ends}
-        if reward.reached is not None:
-            row["proportion"] = float(reward.reached)
-        figures.append(row)
-    rows = assessment.set_index("measure", drop=False).loc[list(rewards)].reset_index(drop=True)
-    copied = ["measure", "reference", "theme", "title", "unit", "without", "without_status"]
+            for end, draws in (("least", reward.least), ("most", reward.most)):
+                figure[end] = draws.mean()
+                if pounds is not None:
+                    figure[f"pounds_{end}"] = float(pounds * shares[name]) * draws.mean()
+            figure["low_80"] = np.quantile(reward.least, 0.1)
+            figure["high_80"] = np.quantile(reward.most, 0.9)
+        figures.append(figure)
     table = pd.DataFrame(figures, columns=list(GRANT_COLUMNS))
-    table[[*copied, "target"]] = rows[[*copied, "target"]]
+    copied = ["reference", "theme", "title", "unit", "without", "without_status", "target"]
+    rows = assessment.set_index("measure").loc[list(rewards)].reset_index()
+    table[copied] = rows[copied]
     table["outturn"] = rows["latest"].where(table["status"] == "final")
-    return table
+    return table.astype({"proportion": float})
 
 
 @dataclass(frozen=True)
@@ -233,15 +227,14 @@ class WholeGrant:
         """Mean share of the pot, at the least and at the most."""
         return float(self.least.mean()), float(self.most.mean())
 
-    def interval(self, percent: int) -> tuple[float, float]:
-        """From where the least begins to where the most ends, for the middle so many per cent."""
-        tail = 0.5 - percent / 200
-        return float(np.quantile(self.least, tail)), float(np.quantile(self.most, 1 - tail))
+    def interval(self) -> tuple[float, float]:
+        """From where the least begins to where the most ends, for the middle eight in ten."""
+        return float(np.quantile(self.least, 0.1)), float(np.quantile(self.most, 0.9))
 
     def chance(self, share: float) -> tuple[float, float]:
         """How likely at least this share of the pot is, at the least and at the most."""
-        least, most = (float((draws >= share - SLACK).mean()) for draws in (self.least, self.most))
-        return least, most
+        reached = share - SLACK
+        return float((self.least >= reached).mean()), float((self.most >= reached).mean())
 
 
 def joint_grant(rewards: Mapping[str, Reward], agreement: Agreement) -> WholeGrant:
@@ -250,27 +243,27 @@ def joint_grant(rewards: Mapping[str, Reward], agreement: Agreement) -> WholeGra
     No document says how measures go together, so each is drawn by itself.
     """
     shares = {name: float(share) for name, share in pot_shares(agreement).items()}
-    known = {name: reward for name, reward in rewards.items() if reward.status != "not stated"}
-    unknown = sum(share for name, share in shares.items() if name not in known)
-    parts = [(shares[name], reward.least, reward.most) for name, reward in known.items()]
-    return WholeGrant(*simulate(parts), unknown)
+    parts = [
+        (shares.pop(name), reward.least, reward.most)
+        for name, reward in rewards.items()
+        if reward.status != "not stated"
+    ]
+    return WholeGrant(*simulate(parts), unknown=sum(shares.values()))
 
 
-def simulate(
-    parts: list[tuple[float, Floats, Floats]], draws: int = DRAWS, seed: int = 0
-) -> tuple[Floats, Floats]:
+def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]:
     """Joint draws of a weighted sum whose parts, each by itself, are given by their draws.
 
     Ranks pick from a part's sorted draws, so the mean of the sum is the sum of the parts' means.
     """
-    least, most = np.zeros(draws), np.zeros(draws)
-    generator = np.random.default_rng(seed)
+    least, most = np.zeros(DRAWS), np.zeros(DRAWS)
+    generator = np.random.default_rng(0)
     for share, low, high in parts:
-        normal = generator.standard_normal(draws, dtype=np.float32)
-        ranks = np.empty(draws, dtype=np.int64)
-        ranks[np.argsort(normal)] = np.arange(draws)
-        least += share * np.sort(low)[ranks * len(low) // draws]
-        most += share * np.sort(high)[ranks * len(high) // draws]
+        normal = generator.standard_normal(DRAWS, dtype=np.float32)
+        ranks = np.empty(DRAWS, dtype=np.int64)
+        ranks[np.argsort(normal)] = np.arange(DRAWS)
+        least += share * np.sort(low)[ranks * len(low) // DRAWS]
+        most += share * np.sort(high)[ranks * len(high) // DRAWS]
     return least, most
 
 
@@ -343,11 +336,10 @@ def on_account(
         if pd.isna(measure["interim"]) or interim is None:
             continue
         reading = final.get((name, pd.Timestamp(interim.end)))
-        better = 1 if measure["polarity"] == "higher" else -1
         if reading is None:
             advances[name] = None
         else:
-            met = better * (exact(reading) - exact(measure["interim"])) >= 0
+            met = _better(measure) * (exact(reading) - exact(measure["interim"])) >= 0
             advances[name] = fifth * share if met else Fraction(0)
     return advances
 
@@ -361,34 +353,28 @@ def payment_frame(
     end has nothing to come: the rules do not say that anything is given back.
     """
     settings, shares = agreement.settings, pot_shares(agreement)
-    rows: list[tuple[int, str, Fraction, Fraction]] = []
+    rows: list[tuple[int, str, float, float]] = []
     for name, advance in advances.items():
         interim = measure_period(agreement.measures.loc[name], "interim_period")
         if advance and interim is not None:
             paid_in = period_containing(interim.end, "financial_year").start.year + 1
-            rows.append((paid_in, f"on account for {name}", advance, advance))
-    to_come = [Fraction(0), Fraction(0)]
+            rows.append((paid_in, f"on account for {name}", float(advance), float(advance)))
+    to_come = np.zeros(2)
     for name, reward in rewards.items():
-        share, advance = shares[name], advances.get(name) or Fraction(0)
-        for place, draws in enumerate((reward.least, reward.most)):
-            if reward.final is not None:
-                to_come[place] += max(share * reward.final[place] - advance, Fraction(0))
-            elif reward.status == "forecast":
-                left = np.maximum(float(share) * draws - float(advance), 0)
-                to_come[place] += Fraction(left.mean())
+        share, paid_already = float(shares[name]), float(advances.get(name) or 0)
+        if reward.status != "not stated":
+            draws = np.stack([reward.least, reward.most])
+            to_come += np.maximum(share * draws - paid_already, 0).mean(axis=1)
     last, number = settings.agreement.last.start.year, settings.grant.instalments
-    least, most = (share / number for share in to_come)
     for turn in range(1, number + 1):
-        rows.append((last + turn, f"instalment {turn} of {number}", least, most))
+        rows.append((last + turn, f"instalment {turn} of {number}", *(to_come / number)))
     table = pd.DataFrame(sorted(rows), columns=["year", "what", "least", "most"])
     table["year"] = [f"{year}/{(year + 1) % 100:02d}" for year in table["year"]]
     pounds, capital = pot(settings), settings.grant.capital_share
     for end in ("least", "most"):
-        in_pounds = table[end] * (np.nan if pounds is None else pounds)
-        split = np.nan if isinstance(capital, str) or pounds is None else exact(capital)
-        table[f"pounds_{end}"] = in_pounds.astype(float)
-        table[f"capital_{end}"] = (in_pounds * split).astype(float)
-        table[end] = table[end].astype(float)
+        table[f"pounds_{end}"] = table[end] * (np.nan if pounds is None else float(pounds))
+        split = np.nan if isinstance(capital, str) else float(capital)
+        table[f"capital_{end}"] = table[f"pounds_{end}"] * split
     return table
 
 

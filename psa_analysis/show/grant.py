@@ -22,8 +22,8 @@ from psa_analysis.analysis.grant import (
 )
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.report import Report, memoised
-from psa_analysis.show.chart import BLUE, GREY, TEAL, Chart, as_svg, new_figure
-from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.show.chart import BLUE, DASHED, GREY, TEAL, Chart, as_svg, new_figure
+from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import (
     amount_text,
     chance_text,
@@ -37,9 +37,8 @@ from psa_analysis.words import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
-    from psa_analysis.analysis.grant import Floats, Reward
+    from psa_analysis.analysis.grant import Reward
 
 
 def _rewards(report: Report) -> dict[str, Reward]:
@@ -81,7 +80,7 @@ def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
     whole, rows, settings = whole_grant(report), grants(report), report.agreement.settings
     unknown = rows.loc[rows["status"] == "not stated", "measure"].tolist()
-    expected, (low, high) = range_text(*whole.expected()), whole.interval(80)
+    expected, (low, high) = range_text(*whole.expected()), whole.interval()
     sentences = [f"The reward comes to {expected} of the pot"]
     if (rows["status"] == "forecast").any():
         sentences = [
@@ -121,108 +120,105 @@ def _chances_text(least: float, most: float) -> str:
     return " to ".join(dict.fromkeys([chance_text(least), chance_text(most)]))
 
 
-def _ranges(rows: pd.DataFrame, low: str, high: str, decimals: int = 0) -> list[str]:
-    """The lesser of two columns of shares to the greater, row by row."""
-    pairs = np.sort(rows[[low, high]].to_numpy(dtype=float), axis=1)
-    return [range_text(least, most, decimals) for least, most in pairs]
+def _range_column(heading: str, low: str, high: str, decimals: int = 0) -> Column:
+    """A column of two shares as one text, the lesser of them first."""
+
+    def cell(row: pd.Series) -> str:
+        least, most = sorted([row[low], row[high]])
+        return range_text(least, most, decimals)
+
+    return Column.number(heading, cell)
 
 
-def _pounds(rows: pd.DataFrame, kind: str) -> list[str]:
-    pairs = zip(rows[f"{kind}_least"], rows[f"{kind}_most"], strict=True)
-    return [pounds_text(*pair) for pair in pairs]
+def _pounds_column(heading: str, kind: str) -> Column:
+    """A column of two sums as one text."""
+    ends = [f"{kind}_least", f"{kind}_most"]
+    return Column.number(heading, lambda row: pounds_text(*row[ends]))
 
 
 def grant_table(report: Report) -> Html:
     """Each measure's part of the pot, and how much of it is expected."""
     rows = grants(report)
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": rows["title"],
-            "Share of the pot": rows["pot_share"].map("{:.1%}".format),
-            "Paid or expected of it": _ranges(rows, "least", "most"),
-            "Eight in ten chances": _ranges(rows, "low_80", "high_80"),
-            "Status": rows["status"],
-            "Rests on": rows["why"],
-        }
-    )
     forecast = rows["status"] == "forecast"
-    frame["Eight in ten chances"] = frame["Eight in ten chances"].where(forecast, "–")
+    rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(forecast)
+    columns = [
+        Column("Measure"),
+        Column("What is measured", "title"),
+        Column.number("Share of the pot", lambda row: f"{row['pot_share']:.1%}"),
+        _range_column("Paid or expected of it", "least", "most"),
+        _range_column("Eight in ten chances", "low_80", "high_80"),
+        Column("Status"),
+        Column("Rests on", "why"),
+    ]
     if rows["pounds_most"].notna().any():
-        frame.insert(4, "In pounds", _pounds(rows, "pounds"))
-    numeric = ["Share of the pot", "Paid or expected of it", "In pounds", "Eight in ten chances"]
-    return table(frame, f"The reward by measure, {report.period}", numeric=numeric)
+        columns.insert(4, _pounds_column("In pounds", "pounds"))
+    return rows_table(rows, columns, f"The reward by measure, {report.period}")
 
 
 def grant_chances_table(report: Report) -> Html:
     """How likely at least so much of the pot is."""
     whole, pounds = whole_grant(report), pot(report.agreement.settings)
-    shares = [number / 10 for number in range(1, 11)]
-    frame = pd.DataFrame(
-        {
-            "At least": [f"{share:.0%} of the pot" for share in shares],
-            "Chance": [_chances_text(*whole.chance(share)) for share in shares],
-        }
-    )
+    columns = [
+        Column("At least", lambda row: f"{row['share']:.0%} of the pot"),
+        Column.number("Chance", lambda row: _chances_text(*whole.chance(row["share"]))),
+    ]
     if pounds is not None:
-        frame.insert(1, "In pounds", [f"£{float(pounds) * share:,.0f}" for share in shares])
-    caption = "How likely each part of the pot is"
-    return table(frame, caption, numeric=["In pounds", "Chance"], folded=True)
+        in_pounds = Column.number("In pounds", lambda row: f"£{float(pounds) * row['share']:,.0f}")
+        columns.insert(1, in_pounds)
+    rows = pd.DataFrame({"share": np.arange(1, 11) / 10})
+    return rows_table(rows, columns, "How likely each part of the pot is", folded=True)
 
 
 def gains_table(report: Report) -> Html:
     """Where a better outturn would bring most."""
-    rows = gains(report)
-    units = rows["unit"].map(unit_of_difference)
-    frame = pd.DataFrame(
-        {
-            "Measure": rows["measure"],
-            "What is measured": rows["title"],
-            "A tenth of the way is": list(map(amount_text, rows["step"], units)),
-            "It adds, of the pot": _ranges(rows, "least", "most", 2),
-            "One unit adds": _ranges(rows, "unit_least", "unit_most", 2),
-        }
-    )
+    columns = [
+        Column("Measure"),
+        Column("What is measured", "title"),
+        Column(
+            "A tenth of the way is",
+            lambda row: amount_text(row["step"], unit_of_difference(row["unit"])),
+        ),
+        _range_column("It adds, of the pot", "least", "most", 2),
+        _range_column("One unit adds", "unit_least", "unit_most", 2),
+    ]
     caption = "What a due reading that is better by a tenth of the way to the target would bring"
-    return table(frame, caption, numeric=list(frame.columns[3:]))
+    return rows_table(gains(report), columns, caption)
 
 
 def payments_table(report: Report) -> Html:
     """When the reward is paid, and in which kind of money."""
     rows = payments(report)
-    of_pot = _ranges(rows, "least", "most", 1)
-    frame = pd.DataFrame({"Year": rows["year"], "Payment": rows["what"], "Of the pot": of_pot})
+    columns = [
+        Column("Year"),
+        Column("Payment", "what"),
+        _range_column("Of the pot", "least", "most", 1),
+    ]
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
         if rows[f"{kind}_most"].notna().any():
-            frame[heading] = _pounds(rows, kind)
-    return table(frame, "When the reward is paid", numeric=list(frame.columns[2:]))
+            columns.append(_pounds_column(heading, kind))
+    return rows_table(rows, columns, "When the reward is paid")
 
 
 def partners_table(report: Report) -> Html:
     """How much of the reward rests on each partner."""
+    columns = [
+        Column("Partner"),
+        Column("Takes part in", lambda row: listed(row["targets"])),
+        Column.number("Share of the pot", lambda row: f"{row['pot_share']:.0%}"),
+        _range_column("Expected", "least", "most", 1),
+    ]
     rows = partner_frame(grants(report), report.agreement.targets)
-    frame = pd.DataFrame(
-        {
-            "Partner": rows["partner"],
-            "Takes part in": rows["targets"].map(listed),
-            "Share of the pot": rows["pot_share"].map("{:.0%}".format),
-            "Expected": _ranges(rows, "least", "most", 1),
-        }
-    )
     caption = "The reward that rests on each partner; one of several partners counts whole for each"
-    return table(frame, caption, numeric=["Share of the pot", "Expected"], folded=True)
+    return rows_table(rows, columns, caption, folded=True)
 
 
-def _draw_range(axes: Axes, across: Floats, ends: pd.DataFrame, labels: tuple[str, str]) -> None:
+def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
     """Draw what is expected in per cent: a line at the least, a dashed one at the most."""
     least, most = 100 * ends["least"], 100 * ends["most"]
     axes.fill_between(across, least, most, color=BLUE, alpha=0.2, linewidth=0)
-    axes.plot(across, least, color=BLUE, label=labels[0])
-    axes.plot(across, most, color=BLUE, linestyle=(0, (5, 3)), label=labels[1])
-
-
-def _in_per_cent(axis: Axis) -> None:
-    axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+    axes.plot(across, least, color=BLUE, label="at the least")
+    axes.plot(across, most, color=BLUE, linestyle=DASHED, label="at the most")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
 
 def grant_chart(report: Report) -> Chart:
@@ -233,14 +229,13 @@ def grant_chart(report: Report) -> Chart:
     data.insert(0, "share", shares)
     with new_figure(8, 3.6) as (figure, axes):
         figure.subplots_adjust(left=0.09, right=0.97, top=0.88, bottom=0.16)
-        _draw_range(axes, 100 * shares, data, ("at the least", "at the most"))
+        _draw_range(axes, 100 * data["share"], data)
         if not np.allclose(data["least"], data["most"]):
             axes.legend(loc="upper right")
         axes.set(xlim=(0, 100), ylim=(0, 102), xlabel="At least so much of the pot")
         axes.set_title("Chance", loc="left", fontsize=12)
         axes.grid(axis="x")
-        _in_per_cent(axes.xaxis)
-        _in_per_cent(axes.yaxis)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
         svg = as_svg(figure)
     chances = "; ".join(
         f"at least {row.share:.0%}: {_chances_text(row.least, row.most)}"
@@ -252,15 +247,12 @@ def grant_chart(report: Report) -> Chart:
     )
     if pot(report.agreement.settings) is None:
         alt += " The pot is not stated in pounds."
-    tenths = data.iloc[::10]
-    shown = pd.DataFrame(
-        {
-            "At least so much of the pot": tenths["share"].map("{:.0%}".format),
-            "Chance at the least": tenths["least"].map(chance_text),
-            "Chance at the most": tenths["most"].map(chance_text),
-        }
-    )
-    return Chart(svg, alt, data, shown)
+    columns = [
+        Column("At least so much of the pot", lambda row: f"{row['share']:.0%}"),
+        Column.chance("Chance at the least", "least"),
+        Column.chance("Chance at the most", "most"),
+    ]
+    return Chart(svg, alt, data, columns_frame(data.iloc[::10], columns))
 
 
 #: Steps that the chart of gains names, as shares of the way to the target.
@@ -272,9 +264,9 @@ _NAMED_STEPS = {
 }
 
 
-def gains_chart(report: Report, most: int = 6) -> Chart:
-    """How the expected reward of single measures grows with a better outturn: with its cliff."""
-    names = gains(report)["measure"].head(most).tolist()
+def gains_chart(report: Report) -> Chart:
+    """How the expected reward of six measures grows with a better outturn: with its cliff."""
+    names = gains(report)["measure"].head(6).tolist()
     steps = tuple(number / 50 for number in range(-25, 51))
     curves = {name: gain_curve(report, name, steps) for name in names}
     rows = -(-max(len(names), 1) // 3)
@@ -285,8 +277,8 @@ def gains_chart(report: Report, most: int = 6) -> Chart:
         figure.subplots_adjust(**margins, hspace=0.5, wspace=0.12)
         panels = figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).ravel()
         for panel, (name, curve) in zip(panels, curves.items(), strict=False):
-            across = 100 * curve["step"].to_numpy()
-            _draw_range(panel, across, curve, ("", ""))
+            across = 100 * curve["step"]
+            _draw_range(panel, across, curve)
             panel.step(across, 100 * curve["certain"], color=TEAL, linestyle=":", where="post")
             panel.axvline(0, color=GREY, linewidth=1)
             panel.set_title(name, loc="left", fontsize=12)
@@ -294,16 +286,18 @@ def gains_chart(report: Report, most: int = 6) -> Chart:
             panel.xaxis.set_major_formatter(
                 lambda value, _: f"{signed(value, 0)}%" if value else "0"
             )
-            _in_per_cent(panel.yaxis)
         for panel in panels[len(names) :]:
             panel.remove()
         svg = as_svg(figure)
     columns = ["measure", "step", "least", "most", "certain"]
-    frames = [curve.assign(measure=name)[columns] for name, curve in curves.items()]
-    data = pd.concat(frames or [pd.DataFrame(columns=columns)], ignore_index=True)
+    data = pd.DataFrame(columns=columns)
+    if names:
+        data = pd.concat(curves, names=["measure"]).reset_index("measure")
+        data = data[columns].reset_index(drop=True)
     shown = pd.DataFrame({"Measure": names})
     for step, heading in _NAMED_STEPS.items():
-        shown[heading] = _ranges(data[data["step"] == step], "least", "most")
+        ends = data.loc[data["step"] == step, ["least", "most"]]
+        shown[heading] = [range_text(*sorted(pair)) for pair in ends.to_numpy()]
     described = "; ".join(
         f"{row[0]}: {row[2]} now, {row[3]} with half of the way more"
         for row in shown.itertuples(index=False)
