@@ -26,7 +26,7 @@ def _lazy(name: str) -> ModuleType:
     return module
 
 
-files, findings, words = _lazy("files"), _lazy("findings"), _lazy("words")
+files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
 loading, partners, sources = map(_lazy, ("register.loading", "returns.partners", "returns.sources"))
 backtests, comparison = _lazy("analysis.backtest"), _lazy("analysis.comparison")
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
@@ -52,6 +52,9 @@ class _Commands(click.Group):
             sys.exit(1)
         except (findings.ParameterError, place.RunError) as error:
             click.echo(f"psa: {error}", err=True)
+            sys.exit(2)
+        except periods.PeriodError as error:
+            click.echo(f"psa: period: {error}, for example 2004-05 Q3", err=True)
             sys.exit(2)
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads has seen enough: psa check | head
@@ -192,7 +195,7 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
         if Path(text).is_dir():
             compared.append(comparison.read_pack(Path(text)))
             continue
-        period = pipeline.parse_reporting_period(text)
+        period = periods.parse_period(text, "quarter")
         report = pipeline.report_at(report, period) if report else _report(text, data)
         compared.append(changes.pack_of(report))
     table = comparison.changes(*compared)
@@ -376,12 +379,12 @@ def _quarters(
             'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
         )
     if period:
-        return [pipeline.parse_reporting_period(period)]
+        return [periods.parse_period(period, "quarter")]
     if latest:
         return [pipeline.latest_period(loading.load_agreement(folder), date.today())]
     if not (first and last):
         raise findings.ParameterError("--from and --to belong together")
-    quarters = map(pipeline.parse_reporting_period, (first, last))
+    quarters = (periods.parse_period(text, "quarter") for text in (first, last))
     return pipeline.quarters_between(*quarters)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import psa_analysis as psa
-from psa_analysis.periods import parse_reporting_period
+from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.commentary import load_commentary
@@ -230,5 +230,5 @@ def test_commentary_is_checked_with_the_returns_and_may_be_left_out(
     agreement = load_agreement(council)
     loaded = load_observations(agreement)
     assert "raw/commentary.csv" not in {finding.file for finding in loaded[1]}
-    report = make_report(agreement, *loaded, parse_reporting_period("2004-05 Q3"))
+    report = make_report(agreement, *loaded, parse_period("2004-05 Q3"))
     assert commentary_words(report).html.strip() == ""

@@ -12,7 +12,8 @@ from psa_analysis.analysis.comparison import definition_breaks
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import check_series, clean_returns
+from psa_analysis.returns.cleaning import clean_returns
+from psa_analysis.returns.series import check_series
 from psa_analysis.show.quality import findings_by_partner, returns_received, revised_since
 
 
