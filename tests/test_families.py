@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
@@ -95,8 +93,8 @@ def test_the_edge_never_falls_when_a_figure_rises(figures: list[int], data: st.D
     number = data.draw(st.integers(0, len(figures) - 1))
     raised = [figure + 7 * (n == number) for n, figure in enumerate(figures)]
     for higher in (True, False):
-        before, after = quartile_edges(figures, higher), quartile_edges(raised, higher)
-        assert all(new >= old - 1e-12 for new, old in zip(after, before, strict=True))
+        moved = np.subtract(quartile_edges(raised, higher), quartile_edges(figures, higher))
+        assert moved.min() >= -1e-12
     assert quartile(raised[number], raised, True) <= quartile(figures[number], figures, True)
 
 
@@ -252,17 +250,15 @@ def test_without_an_own_figure_there_is_an_edge_and_no_place(report: Report) -> 
     assert "heavy line" not in psa.family_chart(doubtful, "L7-family", NEIGHBOURS).alt
 
 
-@pytest.mark.parametrize(("lower", "upper", "spans"), [(60.0, 78.0, True), (66.0, 74.0, False)])
-def test_a_caveat_where_chance_may_put_the_figure_on_either_side(
-    report: Report, lower: float, upper: float, spans: bool
-) -> None:
+def test_a_caveat_where_chance_may_put_the_figure_on_either_side(report: Report) -> None:
+    """Of nine the third best, 75, is the edge."""
     figures = one_year(70, 90, 80, 75, 60, 50, 40, 30, 20)
-    readings = sent("N7-family", figures, lower=lower, upper=upper)
-    changed = dataclasses.replace(report, readings=readings)
-    # Of nine the third best, 75, is the edge.
-    assert psa.standings(changed, "N7-family", NEIGHBOURS)["spans"].tolist() == [spans]
-    words = psa.family_words(changed, "N7-family", NEIGHBOURS).text
-    assert ("Chance alone allows 60% to 78%" in words) == spans
+    for lower, upper, spans in ((60.0, 78.0, True), (66.0, 74.0, False)):
+        readings = sent("N7-family", figures, lower=lower, upper=upper)
+        changed = dataclasses.replace(report, readings=readings)
+        assert psa.standings(changed, "N7-family", NEIGHBOURS)["spans"].tolist() == [spans]
+        words = psa.family_words(changed, "N7-family", NEIGHBOURS).text
+        assert ("Chance alone allows 60% to 78%" in words) == spans
 
 
 # --- the edge in years to come ---------------------------------------------------------------
@@ -280,17 +276,6 @@ def test_correlating_changes_no_authoritys_own_chances() -> None:
         measured = spearmanr(ordered[:, :, -1].T).statistic
         assert measured[np.triu_indices(4, 1)] == pytest.approx(expected, abs=0.025)
     assert (correlate_draws(draws, 0.3, 7) == correlate_draws(draws, 0.3, 7)).all()
-
-
-def test_equals_are_in_the_top_quartile_equally_often(family: Callable[..., Family]) -> None:
-    """Nine authorities that cannot be told apart: of nine, three are in it in every draw."""
-    wavy: list[float | None] = [40, 43, 41, 44, 42]
-    outlook = edge_outlook(family(sent("L7-family", dict.fromkeys(AREAS, wavy))), AGREED_UNTIL)
-    assert [period.label for period in outlook.edge.periods] == ["2005/06"]
-    assert outlook.chance == pytest.approx([3 / 9], abs=0.02)
-    assert outlook.own.median == pytest.approx(42.3, abs=1.0)
-    assert outlook.edge.median > outlook.own.median
-    assert outlook.edge.readings == 5
 
 
 def test_the_chance_is_that_of_an_independent_simulation(family: Callable[..., Family]) -> None:
@@ -399,46 +384,27 @@ def test_limits_worked_by_hand() -> None:
     low, _ = poisson_limits(8 / 1000, [1000], 0.998)
     assert 0 < low[0] * 1000 < 1
     # Many cases: two standard deviations, 1.96 x sqrt(0.25 / 10,000) = 0.0098.
-    low, high = binomial_limits(0.5, [10_000])
-    assert (low[0], high[0]) == pytest.approx((0.4902, 0.5098), abs=0.0002)
+    assert binomial_limits(0.5, 10_000) == pytest.approx((0.4902, 0.5098), abs=0.0002)
+    with pytest.raises(ValueError, match="confidence is 95"):
+        binomial_limits(0.3, 10, 95)
 
 
 @given(st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.95, 0.998]))
-def test_a_share_is_beyond_its_limits_exactly_if_its_tail_is(
+def test_figures_are_beyond_limits_exactly_if_their_tail_is(
     cases: int, share: float, confidence: float
 ) -> None:
-    low, high = binomial_limits(share, cases, confidence)
     counts, tail = np.arange(cases + 1), (1 - confidence) / 2
-    below, above = binom.cdf(counts, cases, share), binom.sf(counts - 1, cases, share)
-    # Tails that are the limit's own to the last digits may fall on either side.
-    sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
-    sure &= (np.abs(counts / cases - low) > 1e-9) & (np.abs(counts / cases - high) > 1e-9)
-    assert ((counts / cases < low) == (below < tail))[sure].all()
-    assert ((counts / cases > high) == (above < tail))[sure].all()
-    other_low, other_high = binomial_limits(1 - share, cases, confidence)
-    assert (1 - other_high, 1 - other_low) == pytest.approx((low, high), abs=1e-6)
-
-
-@given(st.floats(0.5, 300), st.sampled_from([0.95, 0.998]))
-def test_a_rate_is_beyond_its_limits_exactly_if_its_tail_is(
-    expected: float, confidence: float
-) -> None:
-    low, high = poisson_limits(expected / 5000, 5000, confidence)
-    counts, tail = np.arange(0, 600), (1 - confidence) / 2
-    below, above = poisson.cdf(counts, expected), poisson.sf(counts - 1, expected)
-    sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
-    assert ((counts / 5000 < low) == (below < tail))[sure].all()
-    assert ((counts / 5000 > high) == (above < tail))[sure].all()
-
-
-def test_limits_close_in_as_cases_grow() -> None:
-    cases = np.array([5, 20, 100, 1000, 50_000])
-    for limits in (binomial_limits, poisson_limits):
-        low, high = limits(0.3, cases)
-        assert (np.diff(high) < 0).all()
-        assert (np.diff(low) >= 0).all()
-    with pytest.raises(ValueError, match="confidence is 95"):
-        binomial_limits(0.3, 10, 95)
+    shares, rates = binom(cases, share), poisson(cases * share)
+    for limits, chances in ((binomial_limits, shares), (poisson_limits, rates)):
+        low, high = (limit * cases for limit in limits(share, cases, confidence))
+        below, above = chances.cdf(counts), chances.sf(counts - 1)
+        # Tails that are the limit's own to the last digits may fall on either side.
+        sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
+        sure &= (np.abs(counts - low) > 1e-7) & (np.abs(counts - high) > 1e-7)
+        assert ((counts < low) == (below < tail))[sure].all()
+        assert ((counts > high) == (above < tail))[sure].all()
+    low, high = binomial_limits(share, cases, confidence)
+    assert binomial_limits(1 - share, cases, confidence) == pytest.approx((1 - high, 1 - low))
 
 
 def test_the_illustrative_familys_funnel(report: Report) -> None:
@@ -491,7 +457,6 @@ def test_a_rates_funnel_is_in_its_unit(family: Callable[..., Family]) -> None:
         ("area", "Rutlandshire", "Did you mean 'Rutland'?"),
         ("area", "Derby", "each only once"),
         ("family", "region", "a name that is no kind of area in areas.csv"),
-        ("family", "", "some text"),
     ],
 )
 def test_a_broken_family_is_refused_by_row_and_column(
@@ -500,11 +465,10 @@ def test_a_broken_family_is_refused_by_row_and_column(
     path = council / "raw" / "register" / "families.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.loc[7, column] = value
-    table.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL)
-    with pytest.raises(DataError) as refused:
+    table.to_csv(path, index=False)
+    with pytest.raises(DataError, match=rf"families\.csv, row 9, column {column}") as refused:
         load_agreement(council)
     assert len(refused.value.findings) == 1
-    assert re.search(rf"families\.csv, row 9, column {column}", str(refused.value))
     assert words in str(refused.value)
 
 
@@ -537,16 +501,6 @@ def test_a_folder_without_families_says_so_plainly(council: Path) -> None:
 # --- pages ---------------------------------------------------------------------------------------
 
 
-def test_what_came_late_or_is_doubtful_is_not_ranked(report_of: Callable[[str], Report]) -> None:
-    then, later = (
-        psa.standings(report_of(period), "L7-family", MADE_UP).set_index("period").loc["2003/04"]
-        for period in ("2004-05 Q3", "2005-06 Q1")
-    )
-    assert (then["missing"], then["left_out"]) == (("Authority K",), ("Authority C",))
-    assert (then["ranked"], then["family"]) == (15, 17)
-    assert later["missing"] == ()
-
-
 def test_illustrative_figures_are_marked_wherever_they_are_shown(report: Report) -> None:
     for name in WORDS_AND_TABLES:
         first = getattr(psa, name)(report, "N7-family", MADE_UP).text.splitlines()[0]
@@ -569,17 +523,6 @@ def test_the_ranked_table_has_every_member_once(report: Report) -> None:
     text = psa.family_table(tied, "L7-family", NEIGHBOURS).text
     assert "Leicestershire\t3 =\t70%\ttop\ton it" in text
     assert "Rutland\t9\t30%\tbottom\t−40.0" in text
-
-
-def test_an_early_period_can_be_drawn_and_put_in_words(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2001-02 Q1")
-    for measure in ("L7-family", "N7-family"):
-        for draw in (psa.family_chart, psa.funnel_chart):
-            chart = draw(report, measure, MADE_UP)
-            ET.fromstring(chart.svg)
-            assert len(chart.alt) > 40
-        for name in WORDS_AND_TABLES:
-            assert len(getattr(psa, name)(report, measure, MADE_UP).text) > 40
 
 
 def test_the_charts_carry_their_numbers(report: Report) -> None:
