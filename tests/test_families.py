@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
@@ -47,13 +45,8 @@ AREAS = [
     *("Nottingham", "Nottinghamshire", "Rutland"),
 ]
 AGREED_UNTIL = date(2006, 3, 31)
-WORDS_AND_TABLES = (
-    "family_words",
-    "family_table",
-    "standings_table",
-    "funnel_words",
-    "funnel_table",
-)
+WORDS_AND_TABLES = ["family_words", "family_table", "standings_table"]
+WORDS_AND_TABLES += ["funnel_words", "funnel_table"]
 
 figures_of_a_family = st.lists(st.integers(0, 50), min_size=4, max_size=20)
 
@@ -62,13 +55,11 @@ figures_of_a_family = st.lists(st.integers(0, 50), min_size=4, max_size=20)
     ("figures", "higher", "edges"),
     [
         # Definition 7: point (n - 1) p from 0. Nine figures: points 6, 4 and 2.
-        (range(1, 10), True, (7, 5, 3)),
         (range(1, 10), False, (3, 5, 7)),
         # Ten: points 6.75, 4.5 and 2.25, so 7 + 0.75, 5 + 0.5 and 3 + 0.25.
         (range(1, 11), True, (7.75, 5.5, 3.25)),
         # Eight, sorted 2 4 4 5 7 8 9 12: points 5.25 (8 + 0.25 x 1), 3.5 (5 + 0.5 x 2), 1.75 (4).
         ([12, 4, 7, 2, 9, 4, 8, 5], True, (8.25, 6, 4)),
-        ([5, 5, 5, 5], True, (5, 5, 5)),
     ],
 )
 def test_edges_by_definition_7(figures: list, higher: bool, edges: tuple) -> None:
@@ -91,6 +82,10 @@ def test_lower_is_better_is_the_mirror_image(figures: list[int]) -> None:
         assert quartile(figure, figures, True) == quartile(-figure, mirrored, False)
         best_first = place(figure, pd.Series(figures), True)
         assert best_first == place(-figure, pd.Series(mirrored), False)
+    quartiles = [quartile(figure, figures, True) for figure in sorted(figures, reverse=True)]
+    # At least a quarter is in the top quartile; better places never have worse quartiles.
+    assert 4 * quartiles.count(1) >= len(figures)
+    assert sorted(quartiles) == quartiles
 
 
 @given(figures_of_a_family, st.data())
@@ -98,18 +93,9 @@ def test_the_edge_never_falls_when_a_figure_rises(figures: list[int], data: st.D
     number = data.draw(st.integers(0, len(figures) - 1))
     raised = [figure + 7 * (n == number) for n, figure in enumerate(figures)]
     for higher in (True, False):
-        before, after = quartile_edges(figures, higher), quartile_edges(raised, higher)
-        assert all(new >= old - 1e-12 for new, old in zip(after, before, strict=True))
+        moved = np.subtract(quartile_edges(raised, higher), quartile_edges(figures, higher))
+        assert moved.min() >= -1e-12
     assert quartile(raised[number], raised, True) <= quartile(figures[number], figures, True)
-
-
-@given(figures_of_a_family)
-def test_at_least_a_quarter_is_in_the_top_quartile_and_the_best_always(figures: list[int]) -> None:
-    quartiles = [quartile(figure, figures, True) for figure in sorted(figures, reverse=True)]
-    assert 4 * quartiles.count(1) >= len(figures)
-    assert quartiles[0] == 1
-    # Better places never have worse quartiles.
-    assert sorted(quartiles) == quartiles
 
 
 def sent(measure: str, figures: dict[str, list[float | None]], **columns: object) -> pd.DataFrame:
@@ -127,11 +113,8 @@ def one_year(*values: float | None) -> dict[str, list[float | None]]:
     return {area: [value] for area, value in zip(AREAS, values, strict=True)}
 
 
-def climbing(start: float, years: int = 5) -> list[float | None]:
-    return [start + year for year in range(years)]
-
-
-NINE = one_year(70, 90, 80, 70, 70, 60, 50, 40, 30)
+def climbing(start: float) -> list[float | None]:
+    return [start + year for year in range(5)]
 
 
 @pytest.fixture
@@ -139,13 +122,10 @@ def family(agreement: Agreement) -> Callable[..., Family]:
     """A family from its readings."""
 
     def made(
-        readings: pd.DataFrame,
-        areas: list[str] = AREAS,
-        until: date = date(2012, 3, 31),
-        agreement: Agreement = agreement,
+        readings: pd.DataFrame, areas: list[str] = AREAS, agreement: Agreement = agreement
     ) -> Family:
         measure = agreement.measures.loc[readings["measure"].iloc[0]]
-        figures = family_figures(readings, measure, areas, until)
+        figures = family_figures(readings, measure, areas, date(2012, 3, 31))
         return Family("a family", areas, measure, figures)
 
     return made
@@ -171,9 +151,7 @@ def test_nothing_is_known_before_it_was_published(report: Report) -> None:
     names = (report, "L1-ks2-maths4", NEIGHBOURS)
     assert psa.standings(*names).empty
     assert psa.family_words(*names).text.startswith(f"Too few figures of the {NEIGHBOURS} had")
-    chart = psa.family_chart(*names)
-    assert "too few figures had come in by 14 February 2005" in chart.alt
-    assert chart.data.empty
+    assert "had come in by 14 February 2005" in psa.family_chart(*names).alt
     assert "too few figures were known" in psa.funnel_words(*names).text
     assert psa.standings_table(*names).text.endswith("by year: none.")
     assert "too few" in psa.family_table(*names).text
@@ -184,9 +162,7 @@ def test_nothing_is_known_before_it_was_published(report: Report) -> None:
     [
         # Sorted 30 40 50 60 70 70 70 80 90: the edge is the seventh; equals share the better place.
         ("L7-family", (70, 90, 80, 70, 70, 60, 50, 40, 30), (3, 2, 1, 70, 0)),
-        ("L7-family", (65, 90, 80, 70, 70, 60, 50, 40, 30), (5, 0, 2, 70, -5)),
         # Absence, where lower is better: the third lowest is the edge.
-        ("N6-absence", (25, 10, 20, 35, 40, 50, 60, 70, 80), (3, 0, 1, 25, 0)),
         ("N6-absence", (45, 10, 20, 30, 40, 50, 60, 70, 80), (5, 0, 2, 30, -15)),
     ],
 )
@@ -211,12 +187,9 @@ def test_a_rank_is_turned_back_into_its_figures(
 @pytest.mark.parametrize(
     ("members", "values", "edge", "reason"),
     [
-        # Five of nine is half or more, four is not. Sorted 50 60 70 80 90: point 3.
-        (9, (70, 90, 80, 60, 50), 80, ""),
         (9, (70, 90, 80, 60), None, "only 4 of 9 figures count, fewer than half"),
         # Exactly half is enough. 0 1 2 3: point 2.25.
         (8, (0, 1, 2, 3), 2.25, ""),
-        (4, (0, 1, 2, 3), 2.25, ""),
         (4, (0, 1, 2), None, "only 3 of 4 figures count, and quartiles need 4"),
     ],
 )
@@ -268,9 +241,7 @@ def test_without_an_own_figure_there_is_an_edge_and_no_place(report: Report) -> 
     assert row["edge"] == 72.5
     assert pd.isna(row["place"])
     assert row["reason"] == "Leicestershire has sent no figure"
-    assert (
-        "begins at 72.5% in 2000/01; Leic" in psa.family_words(none, "L7-family", NEIGHBOURS).text
-    )
+    assert "72.5% in 2000/01; Leic" in psa.family_words(none, "L7-family", NEIGHBOURS).text
     readings = sent("L7-family", one_year(10, 90, 80, 70, 60, 50, 40, 30, 20))
     readings.loc[readings["area"] == "Leicestershire", "flag"] = "estimated"
     doubtful = dataclasses.replace(report, readings=readings)
@@ -279,17 +250,15 @@ def test_without_an_own_figure_there_is_an_edge_and_no_place(report: Report) -> 
     assert "heavy line" not in psa.family_chart(doubtful, "L7-family", NEIGHBOURS).alt
 
 
-@pytest.mark.parametrize(("lower", "upper", "spans"), [(60.0, 78.0, True), (66.0, 74.0, False)])
-def test_a_caveat_where_chance_may_put_the_figure_on_either_side(
-    report: Report, lower: float, upper: float, spans: bool
-) -> None:
+def test_a_caveat_where_chance_may_put_the_figure_on_either_side(report: Report) -> None:
+    """Of nine the third best, 75, is the edge."""
     figures = one_year(70, 90, 80, 75, 60, 50, 40, 30, 20)
-    readings = sent("N7-family", figures, lower=lower, upper=upper)
-    changed = dataclasses.replace(report, readings=readings)
-    # Of nine the third best, 75, is the edge.
-    assert psa.standings(changed, "N7-family", NEIGHBOURS)["spans"].tolist() == [spans]
-    words = psa.family_words(changed, "N7-family", NEIGHBOURS).text
-    assert ("Chance alone allows 60% to 78%" in words) == spans
+    for lower, upper, spans in ((60.0, 78.0, True), (66.0, 74.0, False)):
+        readings = sent("N7-family", figures, lower=lower, upper=upper)
+        changed = dataclasses.replace(report, readings=readings)
+        assert psa.standings(changed, "N7-family", NEIGHBOURS)["spans"].tolist() == [spans]
+        words = psa.family_words(changed, "N7-family", NEIGHBOURS).text
+        assert ("Chance alone allows 60% to 78%" in words) == spans
 
 
 # --- the edge in years to come ---------------------------------------------------------------
@@ -309,17 +278,6 @@ def test_correlating_changes_no_authoritys_own_chances() -> None:
     assert (correlate_draws(draws, 0.3, 7) == correlate_draws(draws, 0.3, 7)).all()
 
 
-def test_equals_are_in_the_top_quartile_equally_often(family: Callable[..., Family]) -> None:
-    """Nine authorities that cannot be told apart: of nine, three are in it in every draw."""
-    wavy: list[float | None] = [40, 43, 41, 44, 42]
-    outlook = edge_outlook(family(sent("L7-family", dict.fromkeys(AREAS, wavy))), AGREED_UNTIL)
-    assert [period.label for period in outlook.edge.periods] == ["2005/06"]
-    assert outlook.chance == pytest.approx([3 / 9], abs=0.02)
-    assert outlook.own.median == pytest.approx(42.3, abs=1.0)
-    assert outlook.edge.median > outlook.own.median
-    assert outlook.edge.readings == 5
-
-
 def test_the_chance_is_that_of_an_independent_simulation(family: Callable[..., Family]) -> None:
     """Independent authorities, other draws, and the edge read off sorted figures by hand."""
     wave = np.array([0, 2, -1, 3, 1])
@@ -337,10 +295,9 @@ def test_the_chance_is_that_of_an_independent_simulation(family: Callable[..., F
     assert outlook.edge.interval(80) == pytest.approx(np.quantile(third, [0.1, 0.9]), abs=0.2)
 
 
-def test_correlation_widens_the_edge(report: Report, agreement: Agreement) -> None:
-    areas, measure = family_areas(agreement, MADE_UP), agreement.measures.loc["N7-family"]
-    figures = family_figures(report.readings, measure, areas, report.period.end)
-    members = Family(MADE_UP, areas, measure, figures)
+def test_correlation_widens_the_edge(family: Callable[..., Family], report: Report) -> None:
+    areas = family_areas(report.agreement, MADE_UP)
+    members = family(report.readings[report.readings["measure"] == "N7-family"], areas)
     ends = [
         edge_outlook(members, AGREED_UNTIL, correlation=correlation).edge.interval(80)
         for correlation in (0.0, CORRELATION, 0.5)
@@ -349,23 +306,21 @@ def test_correlation_widens_the_edge(report: Report, agreement: Agreement) -> No
     assert widths[0] < widths[1] < widths[2]
 
 
-@pytest.mark.parametrize(
-    ("start", "measure", "chance"),
-    [(80, "L7-family", 1), (5, "L7-family", 0), (80, "N6-absence", 0), (5, "N6-absence", 1)],
-)
+@pytest.mark.parametrize(("start", "measure"), [(80, "L7-family"), (5, "N6-absence")])
 def test_the_best_stays_in_and_the_worst_stays_out(
-    family: Callable[..., Family], start: float, measure: str, chance: float
+    family: Callable[..., Family], start: float, measure: str
 ) -> None:
     figures = {area: climbing(30 + number) for number, area in enumerate(AREAS)}
-    readings = sent(measure, figures | {AREAS[0]: climbing(start)})
-    assert edge_outlook(family(readings), AGREED_UNTIL).chance == pytest.approx([chance], abs=0.01)
+    for first, chance in ((start, 1), (85 - start, 0)):
+        readings = sent(measure, figures | {AREAS[0]: climbing(first)})
+        outlook = edge_outlook(family(readings), AGREED_UNTIL)
+        assert outlook.chance == pytest.approx([chance], abs=0.01)
 
 
 def test_the_own_figure_can_be_what_a_followed_measure_knows(
     report: Report, report_of: Callable[[str], Report]
 ) -> None:
     followed = psa.family_outlook(report, "L7-family", MADE_UP, own="L7")
-    assert [period.label for period in followed.edge.periods] == ["2004/05", "2005/06"]
     due = np.sort(report.outlooks["L7"].draws[:, -1])
     assert np.sort(followed.own.draws[:, -1]) == pytest.approx(due)
     # The same county by its years alone, which do not know the last three quarters.
@@ -379,34 +334,23 @@ def test_the_own_figure_can_be_what_a_followed_measure_knows(
     assert known.chance == pytest.approx(inside.mean(axis=0))
 
 
-SIX = {area: climbing(30 + number) for number, area in enumerate(AREAS)}
-
-
-@pytest.mark.parametrize(
-    ("figures", "until", "reason", "left_out"),
-    [
-        (SIX, date(2005, 3, 31), "figures for 2004/05 have come in", ()),
-        (
-            {area: [40.0, 41.0] for area in AREAS},
-            AGREED_UNTIL,
-            "only 0 of 9 have the 3 figures that a forecast needs",
-            tuple(AREAS),
-        ),
-        (SIX | {AREAS[0]: [40.0]}, AGREED_UNTIL, f"{AREAS[0]} has too few figures", (AREAS[0],)),
-        (SIX | {"Rutland": [None, None, None, 40.0, 41.0]}, AGREED_UNTIL, "", ("Rutland",)),
-    ],
-)
 def test_why_there_is_no_forecast_of_the_edge(
-    family: Callable[..., Family], figures: dict, until: date, reason: str, left_out: tuple
+    family: Callable[..., Family], report_of: Callable[[str], Report]
 ) -> None:
-    outlook = edge_outlook(family(sent("L7-family", figures)), until)
-    assert (outlook.reason, outlook.left_out) == (reason, left_out)
-
-
-def test_what_a_forecast_leaves_out_is_said(report_of: Callable[[str], Report]) -> None:
+    climbers = {area: climbing(30 + number) for number, area in enumerate(AREAS)}
+    late = sent("L7-family", climbers | {"Rutland": [None, None, None, 40.0, 41.0]})
+    few = {area: [40.0, 41.0] for area in AREAS}
+    for figures, reason, left_out in (
+        (few, "only 0 of 9 have the 3 figures that a forecast needs", tuple(AREAS)),
+        (climbers | {AREAS[0]: [40.0]}, f"{AREAS[0]} has too few figures", (AREAS[0],)),
+    ):
+        outlook = edge_outlook(family(sent("L7-family", figures)), AGREED_UNTIL)
+        assert (outlook.reason, outlook.left_out) == (reason, left_out)
+    known = edge_outlook(family(late), date(2005, 3, 31))
+    assert known.reason == "figures for 2004/05 have come in"
+    # What a forecast is made without is said.
     report = report_of("2005-06 Q1")
-    readings = sent("L7-family", SIX | {"Rutland": [None, None, None, 40.0, 41.0]})
-    changed = dataclasses.replace(report, readings=readings)
+    changed = dataclasses.replace(report, readings=late)
     assert "without Rutland: too few" in psa.family_words(changed, "L7-family", NEIGHBOURS).text
     assert "only yearly" in psa.family_outlook(report, "L7", NEIGHBOURS).reason
 
@@ -440,49 +384,27 @@ def test_limits_worked_by_hand() -> None:
     low, _ = poisson_limits(8 / 1000, [1000], 0.998)
     assert 0 < low[0] * 1000 < 1
     # Many cases: two standard deviations, 1.96 x sqrt(0.25 / 10,000) = 0.0098.
-    low, high = binomial_limits(0.5, [10_000])
-    assert (low[0], high[0]) == pytest.approx((0.4902, 0.5098), abs=0.0002)
+    assert binomial_limits(0.5, 10_000) == pytest.approx((0.4902, 0.5098), abs=0.0002)
+    with pytest.raises(ValueError, match="confidence is 95"):
+        binomial_limits(0.3, 10, 95)
 
 
 @given(st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.95, 0.998]))
-def test_a_share_is_beyond_its_limits_exactly_if_its_tail_is(
+def test_figures_are_beyond_limits_exactly_if_their_tail_is(
     cases: int, share: float, confidence: float
 ) -> None:
-    low, high = binomial_limits(share, cases, confidence)
     counts, tail = np.arange(cases + 1), (1 - confidence) / 2
-    below, above = binom.cdf(counts, cases, share), binom.sf(counts - 1, cases, share)
-    # Tails that are the limit's own to the last digits may fall on either side.
-    sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
-    sure &= (np.abs(counts / cases - low) > 1e-9) & (np.abs(counts / cases - high) > 1e-9)
-    assert ((counts / cases < low) == (below < tail))[sure].all()
-    assert ((counts / cases > high) == (above < tail))[sure].all()
-    other_low, other_high = binomial_limits(1 - share, cases, confidence)
-    assert (1 - other_high, 1 - other_low) == pytest.approx((low, high), abs=1e-6)
-
-
-@given(st.floats(0.5, 300), st.sampled_from([0.95, 0.998]))
-def test_a_rate_is_beyond_its_limits_exactly_if_its_tail_is(
-    expected: float, confidence: float
-) -> None:
-    low, high = poisson_limits(expected / 5000, 5000, confidence)
-    counts, tail = np.arange(0, 600), (1 - confidence) / 2
-    below, above = poisson.cdf(counts, expected), poisson.sf(counts - 1, expected)
-    sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
-    assert ((counts / 5000 < low) == (below < tail))[sure].all()
-    assert ((counts / 5000 > high) == (above < tail))[sure].all()
-
-
-def test_limits_close_in_as_cases_grow() -> None:
-    cases = np.array([5, 20, 100, 1000, 50_000])
-    for limits in (binomial_limits, poisson_limits):
-        low, high = limits(0.3, cases)
-        wide_low, wide_high = limits(0.3, cases, 0.998)
-        assert (np.diff(high) < 0).all()
-        assert (np.diff(low) >= 0).all()
-        assert (wide_low <= low).all()
-        assert (high <= wide_high).all()
-    with pytest.raises(ValueError, match="confidence is 95"):
-        binomial_limits(0.3, 10, 95)
+    shares, rates = binom(cases, share), poisson(cases * share)
+    for limits, chances in ((binomial_limits, shares), (poisson_limits, rates)):
+        low, high = (limit * cases for limit in limits(share, cases, confidence))
+        below, above = chances.cdf(counts), chances.sf(counts - 1)
+        # Tails that are the limit's own to the last digits may fall on either side.
+        sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
+        sure &= (np.abs(counts - low) > 1e-7) & (np.abs(counts - high) > 1e-7)
+        assert ((counts < low) == (below < tail))[sure].all()
+        assert ((counts > high) == (above < tail))[sure].all()
+    low, high = binomial_limits(share, cases, confidence)
+    assert binomial_limits(1 - share, cases, confidence) == pytest.approx((1 - high, 1 - low))
 
 
 def test_the_illustrative_familys_funnel(report: Report) -> None:
@@ -490,18 +412,14 @@ def test_the_illustrative_familys_funnel(report: Report) -> None:
     units = result.units.set_index("area")
     assert (result.period, len(units), result.illustrative) == ("2003/04", 15, True)
     assert result.mean == pytest.approx(100 * units["numerator"].sum() / units["denominator"].sum())
-    for area, row in units.iterrows():
-        tails = [
-            binom.cdf(row["numerator"], row["denominator"], result.mean / 100),
-            binom.sf(row["numerator"] - 1, row["denominator"], result.mean / 100),
-        ]
-        limits = "" if min(tails) >= 0.025 else "95%" if min(tails) >= 0.001 else "99.8%"
-        side = "below" if tails[0] < tails[1] else "above"
-        assert row["outside"] == (f"{side} {limits}" if limits else ""), area
+    counts = units["numerator"], units["denominator"], result.mean / 100
+    below, above = binom.cdf(*counts), binom.sf(units["numerator"] - 1, *counts[1:])
+    tail, side = np.minimum(below, above), np.where(below < above, "below ", "above ")
+    limits = np.select([tail < 0.001, tail < 0.025], [side + "99.8%", side + "95%"], "")
+    assert units["outside"].tolist() == limits.tolist()
     assert units.at["Authority P", "outside"] == "below 99.8%"
     # Three of fifteen beyond limits that chance passes once in five hundred.
     assert result.overdispersed
-    assert "So more than chance" in psa.funnel_words(report, "N7-family", MADE_UP).text
 
 
 def test_what_makes_no_funnel(family: Callable[..., Family], report: Report) -> None:
@@ -511,10 +429,8 @@ def test_what_makes_no_funnel(family: Callable[..., Family], report: Report) -> 
     readings = sent("N7-family", one_year(*[50.0] * 9), numerator=50.0, denominator=100.0)
     same = family_funnel(family(readings))
     assert (same.mean, same.overdispersed, set(same.units["outside"])) == (50, False, {""})
-    words = psa.funnel_words(
-        dataclasses.replace(report, readings=readings), "N7-family", NEIGHBOURS
-    )
-    assert "Here it is 0 of 9 and 0 of 9." in words.text
+    changed = dataclasses.replace(report, readings=readings)
+    assert "is 0 of 9 and 0 of 9." in psa.funnel_words(changed, "N7-family", NEIGHBOURS).text
     readings["denominator"] = readings["denominator"].mask(readings["area"] == "Derby")
     assert family_funnel(family(readings)).left_out == ("Derby",)
     none = family_funnel(family(readings.assign(denominator=np.nan)))
@@ -541,7 +457,6 @@ def test_a_rates_funnel_is_in_its_unit(family: Callable[..., Family]) -> None:
         ("area", "Rutlandshire", "Did you mean 'Rutland'?"),
         ("area", "Derby", "each only once"),
         ("family", "region", "a name that is no kind of area in areas.csv"),
-        ("family", "", "some text"),
     ],
 )
 def test_a_broken_family_is_refused_by_row_and_column(
@@ -550,21 +465,17 @@ def test_a_broken_family_is_refused_by_row_and_column(
     path = council / "raw" / "register" / "families.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.loc[7, column] = value
-    table.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL)
-    with pytest.raises(DataError) as refused:
+    table.to_csv(path, index=False)
+    with pytest.raises(DataError, match=rf"families\.csv, row 9, column {column}") as refused:
         load_agreement(council)
     assert len(refused.value.findings) == 1
-    assert re.search(rf"families\.csv, row 9, column {column}", str(refused.value))
     assert words in str(refused.value)
 
 
 def test_a_rank_may_name_a_family_of_the_register(edit: Callable[..., int], council: Path) -> None:
-    for column, value in {
-        "basis": "rank",
-        "polarity": "lower",
-        "unit": "place",
-        "comparator": f"family: {NEIGHBOURS}; highest first",
-    }.items():
+    cells = {"basis": "rank", "polarity": "lower", "unit": "place"}
+    cells["comparator"] = f"family: {NEIGHBOURS}; highest first"
+    for column, value in cells.items():
         edit("register/measures.csv", "N7-sustained", column, value)
     assert family_areas(load_agreement(council), NEIGHBOURS) == AREAS
     edit("register/measures.csv", "N7-sustained", "comparator", "family: neighbours; highest first")
@@ -590,26 +501,8 @@ def test_a_folder_without_families_says_so_plainly(council: Path) -> None:
 # --- pages ---------------------------------------------------------------------------------------
 
 
-def test_the_countys_years_are_its_quarters(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2006-07 Q3")
-    years = psa.standings(report, "L7-family", MADE_UP).set_index("period")["figure"]
-    quarters = report.own_readings["L7"].set_index("period")["reading"]
-    for year in range(2001, 2006):
-        label = f"{year}/{(year + 1) % 100:02d}"
-        assert years[label] == pytest.approx(quarters[f"{label.replace('/', '-')} Q4"], abs=1e-4)
-
-
-def test_what_came_late_or_is_doubtful_is_not_ranked(report_of: Callable[[str], Report]) -> None:
-    then = psa.standings(report_of("2004-05 Q3"), "L7-family", MADE_UP).set_index("period")
-    row = then.loc["2003/04"]
-    assert (row["missing"], row["left_out"]) == (("Authority K",), ("Authority C",))
-    assert (row["ranked"], row["family"]) == (15, 17)
-    later = psa.standings(report_of("2005-06 Q1"), "L7-family", MADE_UP).set_index("period")
-    assert later.at["2003/04", "missing"] == ()
-
-
 def test_illustrative_figures_are_marked_wherever_they_are_shown(report: Report) -> None:
-    for name in ("family_words", "funnel_words", "family_table", "standings_table", "funnel_table"):
+    for name in WORDS_AND_TABLES:
         first = getattr(psa, name)(report, "N7-family", MADE_UP).text.splitlines()[0]
         assert "illustrative figures" in first.casefold(), name
     assert psa.family_chart(report, "L7-family", MADE_UP).alt.startswith("Illustrative figures.")
@@ -622,39 +515,19 @@ def test_the_ranked_table_has_every_member_once(report: Report) -> None:
     lines = psa.family_table(report, "L7-family", MADE_UP).text.splitlines()[2:]
     names = [line.split("\t")[0] for line in lines]
     assert sorted(names) == sorted(family_areas(report.agreement, MADE_UP))
-    places = [int(line.split("\t")[1].removesuffix(" =")) for line in lines[:15]]
-    assert places == sorted(places)
-    assert lines[-1].startswith("Authority K\tno figure had come in")
     # Hardly inside or outside is no figure of nothing.
     beside = {line.split("\t")[0]: line.split("\t")[-1] for line in lines}
     assert (beside["Authority D"], beside["Authority O"]) == ("just inside", "just outside")
-    tied = dataclasses.replace(report, readings=sent("L7-family", NINE))
+    readings = sent("L7-family", one_year(70, 90, 80, 70, 70, 60, 50, 40, 30))
+    tied = dataclasses.replace(report, readings=readings)
     text = psa.family_table(tied, "L7-family", NEIGHBOURS).text
     assert "Leicestershire\t3 =\t70%\ttop\ton it" in text
-    assert "Derby\t1\t90%\ttop\t+20.0" in text
     assert "Rutland\t9\t30%\tbottom\t−40.0" in text
-    assert "45.2% to 51.8%\tthird\t−1.9" in psa.family_table(report, "N7-family", MADE_UP).text
-
-
-@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1"])
-def test_every_period_can_be_drawn_and_put_in_words(
-    report_of: Callable[[str], Report], period: str
-) -> None:
-    report = report_of(period)
-    for measure in ("L7-family", "N7-family"):
-        for draw in (psa.family_chart, psa.funnel_chart):
-            chart = draw(report, measure, MADE_UP)
-            ET.fromstring(chart.svg)
-            assert chart.svg == draw(report, measure, MADE_UP).svg
-            assert len(chart.alt) > 40
-        for name in WORDS_AND_TABLES:
-            assert len(getattr(psa, name)(report, measure, MADE_UP).text) > 40
 
 
 def test_the_charts_carry_their_numbers(report: Report) -> None:
     chart = psa.family_chart(report, "L7-family", MADE_UP, "L7")
     edge = chart.data[chart.data["area"] == "Top quartile begins"]
-    assert edge["period"].tolist() == [f"{y}/{y % 100 + 1:02d}" for y in range(2000, 2006)]
     assert edge["low_80"].notna().tolist() == [False] * 4 + [True] * 2
     drawn = "".join(ET.fromstring(chart.svg).itertext())
     assert f"Top quartile {edge['figure'].iloc[-1]:.1f}%" in drawn

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from builders import observed, with_measure
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import dblquad
 from scipy.special import betaln
@@ -35,7 +33,6 @@ from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import as_of
 
 THREE = {f"Upper school {name} (illustrative)": "average" for name in "CHM"}
 A, B = (f"Upper school {name} (illustrative)" for name in "AB")
@@ -44,17 +41,13 @@ SHOWN = ("contributions_words", "contributions_table", "hotspots_words", "hotspo
 
 def shares(parts: dict[str, tuple[int, int, int, int]]) -> pd.DataFrame:
     """Levels and weights of a percentage: numerator and denominator now, and before."""
-    table = pd.DataFrame.from_dict(parts, "index", float, ["n", "d", "n_before", "d_before"])
-    frames = [
-        pd.DataFrame(
-            {
-                f"level{when}": 100 * table[f"n{when}"] / table[f"d{when}"].sum(),
-                f"weight{when}": table[f"d{when}"] / table[f"d{when}"].sum(),
-            }
-        )
-        for when in ("", "_before")
-    ]
-    return pd.concat(frames, axis=1)
+    n, d, n_before, d_before = np.array(list(parts.values()), dtype=float).T
+    now = {"level": 100 * n / d.sum(), "weight": d / d.sum()}
+    before = {
+        "level_before": 100 * n_before / d_before.sum(),
+        "weight_before": d_before / d_before.sum(),
+    }
+    return pd.DataFrame(now | before, index=list(parts))
 
 
 def test_the_change_of_two_schools_by_hand() -> None:
@@ -86,23 +79,20 @@ def test_contributions_add_up_to_the_whole(parts: list, target: float) -> None:
     counts = {str(i): (round(d * r), d, round(e * s), e) for i, (d, r, e, s) in enumerate(parts)}
     table = contributions(shares(counts), target, target / 2)
     n, d, n_before, d_before = (sum(column) for column in zip(*counts.values(), strict=True))
-    sums, level = table.sum(), 100 * n / d
-    assert sums["level"] == pytest.approx(level)
-    assert sums["weight"] == pytest.approx(1)
-    assert sums["change"] == pytest.approx(level - 100 * n_before / d_before, abs=1e-8)
+    level, change = 100 * n / d, 100 * n / d - 100 * n_before / d_before
+    sums = table[["level", "weight", "change", "gap", "gap_to_path"]].sum().tolist()
+    whole = [level, 1, change, level - target, level - target / 2]
+    assert sums == pytest.approx(whole, abs=1e-8)
     assert table["change"].to_numpy() == pytest.approx(table["within"] + table["mix"], abs=1e-8)
-    assert sums["gap"] == pytest.approx(level - target, abs=1e-8)
-    assert sums["gap_to_path"] == pytest.approx(level - target / 2, abs=1e-8)
     # Parts that keep their size have no mix, and there and back again is no change.
     same_size = {name: (n, d, min(m, d), d) for name, (n, d, m, _) in counts.items()}
     assert contributions(shares(same_size))["mix"].to_numpy() == pytest.approx(0, abs=1e-8)
     back = {name: (m, e, n, d) for name, (n, d, m, e) in counts.items()}
-    for column in ("change", "within", "mix"):
-        both = table[column] + contributions(shares(back))[column]
-        assert both.to_numpy() == pytest.approx(0, abs=1e-8)
+    both = table + contributions(shares(back))
+    assert both[["change", "within", "mix"]].to_numpy() == pytest.approx(0, abs=1e-8)
 
 
-@pytest.mark.parametrize("period", ["2002-03 Q4", "2003-04 Q3", "2004-05 Q3", "2006-07 Q3"])
+@pytest.mark.parametrize("period", ["2002-03 Q4", "2006-07 Q3"])
 @pytest.mark.parametrize("measure", ["N2", "N13", "N26-all"])
 def test_the_shipped_parts_add_up(
     report_of: Callable[[str], Report], period: str, measure: str
@@ -113,10 +103,10 @@ def test_the_shipped_parts_add_up(
     assert (result.reason, result.missing) == ("", ())
     assert REST not in set(result.table["part"])
     sums = result.table.drop(columns="part").sum()
-    assert sums["level"] == pytest.approx(result.level, abs=1e-8)
-    assert sums["gap"] == pytest.approx(result.level - result.target, abs=1e-8)
-    assert sums["gap_to_path"] == pytest.approx(result.level - result.path, abs=1e-8)
-    assert sums["weight"] == pytest.approx(1)
+    whole = [result.level, result.level - result.target, result.level - result.path, 1]
+    assert sums[["level", "gap", "gap_to_path", "weight"]].tolist() == pytest.approx(
+        whole, abs=1e-8
+    )
     if result.since:
         assert sums["change"] == pytest.approx(result.level - result.before, abs=1e-8)
     # The assessment's reading is the same but for the decimals that a return printed.
@@ -134,8 +124,7 @@ def test_only_what_had_come_in_is_taken_apart(report_of: Callable[[str], Report]
     early = report_of("2001-02 Q1")
     reason = "no figures of N2 by school had come in by the cut-off"
     assert psa.decompose(early, "N2").reason == reason
-    assert psa.what_if(early, "N2", THREE).reason == reason
-    assert "had come in by the cut-off" in psa.what_if_table(early, "N2", THREE).text
+    assert reason in psa.what_if_words(early, "N2", THREE).text
 
 
 def test_a_change_from_the_baseline_is_shared_out_by_the_base(report: Report) -> None:
@@ -173,12 +162,10 @@ def taken_apart(agreement: Agreement, known: pd.DataFrame, measure: str) -> Deco
 
 def results(area: str, *counts: tuple[int, int] | None) -> pd.DataFrame:
     """Exam results from summer 2002 on: how many of how many."""
+    n, d = zip(*[count or (np.nan, np.nan) for count in counts], strict=True)
     percent = [100 * count[0] / count[1] if count else None for count in counts]
-    columns = zip(*[count or (None, None) for count in counts], strict=True)
-    numerators, denominators = (list(column) for column in columns)
-    return observed(
-        "N2", percent, 2001, "exam_year", area, numerator=numerators, denominator=denominators
-    )
+    columns = {"numerator": list(n), "denominator": list(d)}
+    return observed("N2", percent, 2001, "exam_year", area, **columns)
 
 
 @pytest.mark.parametrize("lacking", [(None, (28, 50)), ((27, 45), None)])
@@ -198,12 +185,8 @@ def test_what_no_part_holds_is_a_row_of_its_own(agreement: Agreement, lacking: t
 
 def test_periods_without_a_part_in_common_are_not_compared(agreement: Agreement) -> None:
     """Only school A sent its results of the first year, and only B those of the second."""
-    frames = [
-        results("Leicestershire", (57, 105), (60, 110)),
-        results(A, (30, 60)),
-        results(B, None, (28, 50)),
-    ]
-    result = taken_apart(agreement, pd.concat(frames), "N2")
+    whole, first = results("Leicestershire", (57, 105), (60, 110)), results(A, (30, 60))
+    result = taken_apart(agreement, pd.concat([whole, first, results(B, None, (28, 50))]), "N2")
     assert (result.period, result.since) == ("2002/03", "")
     assert np.isnan(result.before)
     assert result.table["change"].isna().all()
@@ -228,24 +211,21 @@ def test_which_of_several_kinds_is_shown_is_said(report: Report) -> None:
     assert psa.decompose(report, "N2").other_kinds == ""
 
 
-INCIDENTS = {"Leicestershire": (1000, 1020), "Blaby": (100, 110), "Melton": (300, 290)}
-
-
-def incidents(agreement: Agreement) -> Decomposition:
-    frames = [
-        observed("L4-incidents", [before] * 4 + [now] * 4, 2002, area=area)
-        for area, (before, now) in INCIDENTS.items()
-    ]
-    return taken_apart(agreement, pd.concat(frames), "L4-incidents")
-
-
 def test_a_count_is_shared_out_as_it_stood_before(agreement: Agreement) -> None:
     """Quarters: 100 incidents a quarter in Blaby and 300 in Melton, and then 110 and 290.
 
     The county has 4 x 1,000 and then 4 x 1,020, so 2,400 and then 2,480 are in neither. The target
     is 4,852; of it Blaby is asked for its share before, 400 / 4000, that is 485.2.
     """
-    result = incidents(agreement)
+    frames = [
+        observed("L4-incidents", [before] * 4 + [now] * 4, 2002, area=area)
+        for area, before, now in (
+            ("Leicestershire", 1000, 1020),
+            ("Blaby", 100, 110),
+            ("Melton", 300, 290),
+        )
+    ]
+    result = taken_apart(agreement, pd.concat(frames), "L4-incidents")
     table = result.table.set_index("part")
     assert (result.period, result.since) == ("2003-04 Q4", "2002-03 Q4")
     assert table["level"].to_dict() == {"Blaby": 440, "Melton": 1160, REST: 2480}
@@ -264,15 +244,12 @@ def test_a_cumulative_target_is_shared_out_with_the_baseline(agreement: Agreemen
 
     Of the readings of 110 and 130 Blaby has 4 and 16; its share of a target of 220 is 4 / 110.
     """
-    changed = with_measure(
-        agreement,
-        "N26-county",
-        **{"basis": "cumulative", "unit": "casualties", "frequency": "annual"},
-        **{"baseline": 100.0, "baseline_period": "2001/02", "target": 220.0, "due": "2005/06"},
-    )
+    changes = {"basis": "cumulative", "unit": "casualties", "frequency": "annual"}
+    changes |= {"baseline": 100.0, "baseline_period": "2001/02", "target": 220.0, "due": "2005/06"}
+    changed = with_measure(agreement, "N26-county", **changes)
     frames = [
         observed("N26-county", values, 2002, "financial_year", area)
-        for area, values in {"Leicestershire": [10, 20], "Blaby": [4, 12]}.items()
+        for area, values in (("Leicestershire", [10, 20]), ("Blaby", [4, 12]))
     ]
     result = taken_apart(changed, pd.concat(frames), "N26-county")
     table = result.table.set_index("part")
@@ -293,11 +270,6 @@ def test_what_cannot_be_taken_apart_says_why(report: Report) -> None:
     assert why in psa.hotspots_chart(report, "L7").alt
 
 
-def opened(council: Path, period: str = "2004-05 Q3") -> Report:
-    agreement = load_agreement(council)
-    return make_report(agreement, *load_observations(agreement), quarter(period))
-
-
 def test_a_year_that_has_not_ended_is_not_taken_apart(council: Path) -> None:
     """Results may come before their school year ends, on 31 August; its report is the next one."""
     lines = [
@@ -306,7 +278,8 @@ def test_a_year_that_has_not_ended_is_not_taken_apart(council: Path) -> None:
         f"N2,{A},2004/05,60,60,100,2005-08-10",
     ]
     (council / "raw" / "returns" / "early.csv").write_text("\n".join(lines) + "\n")
-    report = opened(council, "2005-06 Q1")
+    agreement = load_agreement(council)
+    report = make_report(agreement, *load_observations(agreement), quarter("2005-06 Q1"))
     early = report.readings[report.readings["period"] == "2004/05"]
     assert "Leicestershire" in set(early.loc[early["measure"] == "N2", "area"])
     assert psa.decompose(report, "N2").period == "2003/04"
@@ -323,42 +296,14 @@ def test_names_that_do_not_exist_raise(report: Report) -> None:
         psa.what_if(report, "N2", {A: "averag"})
 
 
-def test_districts_and_schools_are_each_compared_with_the_county(council: Path) -> None:
-    """A district's figure changed by one is found, although schools are parts of the county too."""
-    path = council / "raw" / "returns" / "police_districts.csv"
-    text = path.read_text()
-    line = next(line for line in text.splitlines() if re.search("Blaby,2004-05 Q2.*revised", line))
-    value = line.split(",")[3]
-    path.write_text(text.replace(line, line.replace(value, str(float(value) + 1))))
-    path.with_name(f"{path.name}.toml").unlink()
-    findings = load_observations(load_agreement(council))[1]
-    sums = [finding for finding in findings if "sum of the 7 parts of Leic" in finding.expected]
-    assert len(sums) >= 1
-
-
-def test_the_illustrative_parts_add_up_in_every_vintage(loaded: tuple) -> None:
-    for day in (date(2003, 8, 10), date(2004, 2, 14), date(2005, 2, 14), date(2007, 1, 1)):
-        known = as_of(loaded[0], day)
-        for measure, column in (("N13", "value"), ("N2", "numerator"), ("N2", "denominator")):
-            rows = known[known["measure"] == measure]
-            county = rows[rows["area"] == "Leicestershire"].set_index("period")[column].dropna()
-            parts = rows[rows["area"] != "Leicestershire"].groupby("period")[column].sum()
-            assert len(county) >= 1
-            assert parts[county.index].to_dict() == county.to_dict()
-
-
 # Hotspots.
 
 #: Efron and Morris, "Data analysis using Stein's estimator and its generalizations", JASA 70
 #: (1975), 311-319, table 1: hits of 18 players in their first 45 at bats of 1970, and the batting
 #: average over the rest of the season.
 HITS = [18, 17, 16, 15, 14, 14, 13, 12, 11, 11, 10, 10, 10, 10, 10, 9, 8, 7]
-SEASON = np.array(
-    [
-        *(0.346, 0.298, 0.276, 0.222, 0.273, 0.270, 0.263, 0.210, 0.269),
-        *(0.230, 0.264, 0.256, 0.303, 0.264, 0.226, 0.285, 0.316, 0.200),
-    ]
-)
+SEASON = np.array([346, 298, 276, 222, 273, 270, 263, 210, 269, 230, 264, 256, 303, 264, 226])
+SEASON = np.append(SEASON, [285, 316, 200]) / 1000
 
 
 def test_shrinking_the_players_of_1970() -> None:
@@ -366,9 +311,6 @@ def test_shrinking_the_players_of_1970() -> None:
     assert ((np.array(HITS) / 45 - SEASON) ** 2).sum() == pytest.approx(0.077, abs=0.002)
     middle = np.median(shrunken_draws(HITS, [45] * 18), axis=0)
     assert ((middle - SEASON) ** 2).sum() < 0.025
-    assert (np.diff(middle) <= 0.002).all()
-    assert middle.min() > 0.2
-    assert middle.max() < 0.33
 
 
 def test_shrunken_shares_are_what_integration_gives() -> None:
@@ -407,13 +349,13 @@ def test_events_are_shrunken_like_rare_cases() -> None:
     assert 45 / 12000 > events[3] > sum(counts) / sum(cases)
 
 
-@settings(max_examples=25)
-@given(st.lists(st.integers(1, 99), min_size=3, max_size=6), st.integers(0, 5))
+@settings(max_examples=10)
+@given(st.lists(st.integers(1, 99), min_size=3, max_size=6, unique=True), st.integers(0, 5))
 def test_what_is_counted_and_what_is_not_mirror_each_other(counts: list[int], seed: int) -> None:
-    cases = np.full(len(counts), 100)
-    assume(len(set(counts)) > 1)
-    counted = np.median(shrunken_draws(counts, cases, seed=seed), axis=0)
-    others = np.median(shrunken_draws(cases - np.array(counts), cases, seed=seed), axis=0)
+    counted, others = (
+        np.median(shrunken_draws(cases, [100] * len(counts), seed=seed), axis=0)
+        for cases in (counts, 100 - np.array(counts))
+    )
     assert counted + others == pytest.approx(np.ones(len(counts)), abs=0.02)
 
 
@@ -431,30 +373,15 @@ def test_the_intervals_hold_what_they_say() -> None:
     assert 0.92 < np.mean(inside) < 0.98
 
 
-def test_where_nothing_is_said_of_differences(
-    report: Report, report_of: Callable[[str], Report]
-) -> None:
+def test_where_nothing_is_said_of_differences(report_of: Callable[[str], Report]) -> None:
     with pytest.raises(ValueError, match="2 parts; expected at least 3"):
         shrunken_draws([1, 2], [10, 10])
     with pytest.raises(ValueError, match="all or none"):
         shrunken_draws([0, 0, 0], [10, 10, 10])
+    report = report_of("2003-04 Q1")
     assert psa.hotspots(report, "N26-all").reason.startswith("it takes 3 parts")
-    overlap = psa.hotspots(report_of("2003-04 Q1"), "N13").reason
-    assert overlap == "the readings of 2002-03 Q4 and 2003-04 Q1 share some of their cases"
-
-
-def test_the_three_schools_are_worse_by_more_than_chance(report: Report) -> None:
-    result = psa.hotspots(report, "N2")
-    rows = result.table.set_index("part")
-    worse = rows.loc[[*THREE]]
-    assert (worse["chance_worse"] > 0.99).all()
-    assert (worse["shrunken"] > worse["observed"]).all()
-    assert (worse["place_low"] >= 11).all()
-    assert result.whole == pytest.approx(100 * 4016 / 7250)
-    assert 5 < result.spread < 8
-    assert rows["shrunken"].iloc[0] < rows["observed"].iloc[0]
-    assert rows["shrunken"].is_monotonic_decreasing
-    assert ((rows["lower"] < rows["shrunken"]) & (rows["shrunken"] < rows["upper"])).all()
+    overlap = "the readings of 2002-03 Q4 and 2003-04 Q1 share some of their cases"
+    assert psa.hotspots(report, "N13").reason == overlap
 
 
 def test_a_count_is_looked_at_by_its_change(report: Report) -> None:
@@ -494,52 +421,38 @@ def test_the_three_schools_by_hand(report: Report) -> None:
 
 
 def test_the_draws_of_the_due_reading_are_moved_by_the_effect(report: Report) -> None:
+    """Every school at 100% adds 44.6 points, but no draw leaves the scale."""
     result, outlook = psa.what_if(report, "N2", THREE), report.outlooks["N2"]
     assert result.chance_before == outlook.chance(63, "higher")
     assert result.chance_after == np.mean(outlook.draws[:, -1] + result.effect >= 63)
     assert result.chance_after > result.chance_before
     nothing = psa.what_if(report, "N2", {})
     assert (nothing.effect, nothing.chance_after) == (0, nothing.chance_before)
-
-
-def test_no_draw_leaves_the_scale(report: Report) -> None:
-    """Every school at 100% adds 44.6 points; a target of 100% is then met by every draw."""
     agreement = with_measure(report.agreement, "N2", target=100.0)
     changed = dataclasses.replace(report, agreement=agreement)
     schools = psa.decompose(report, "N2").table["part"]
     every = psa.what_if(changed, "N2", dict.fromkeys(schools, 100))
     assert every.level == 100
-    draws = report.outlooks["N2"].draws[:, -1] + every.effect
-    assert every.chance_after == np.mean(draws >= 100)
+    assert every.chance_after == np.mean(outlook.draws[:, -1] + every.effect >= 100)
     assert every.chance_after < 1
 
 
 def test_less_is_better_for_crime(report: Report) -> None:
+    """At the county's -8.35%, 1,466 would have become 1,343.6: 162.4 fewer than 1,506."""
     changes = {"North West Leicestershire": "average"}
     result = psa.what_if(report, "N13", changes)
-    # At the county's -8.35%, 1,466 would have become 1,343.6: 162.4 fewer than 1,506.
     more = result.table["more"].iloc[0]
     assert more == pytest.approx(-162.4, abs=0.05)
     assert result.effect == pytest.approx(100 * more / 9150)
     assert result.closed > 0
     assert result.chance_after >= result.chance_before
     assert "163 fewer counted in them" in psa.what_if_words(report, "N13", changes).text
-    half = psa.what_if_words(report, "N2", {"Upper school H (illustrative)": 50}).text
-    assert half.startswith("With Upper school H (illustrative) at 50%, the reading")
 
 
 # Pages and charts.
 
 
-def test_the_last_row_of_the_table_is_the_whole(report: Report) -> None:
-    lines = psa.contributions_table(report, "N2").text.splitlines()
-    assert len(lines) == 2 + 15 + 1
-    whole = lines[-1].split("\t")
-    assert whole[:4] == ["Leicestershire", "4,016", "7,250", "55.4%"]
-    assert whole[-2] == "−7.61"
-
-
-def test_the_charts_carry_their_words_and_numbers(report: Report) -> None:
+def test_the_chart_carries_its_words_and_numbers(report: Report) -> None:
     chart = psa.contributions_chart(report, "N2")
     assert chart.data["adds"].sum() == pytest.approx(100 * 4016 / 7250 - 63)
     assert "−7.6 percentage points in all. Upper school H (illustrative) −1.44" in chart.alt
@@ -547,9 +460,3 @@ def test_the_charts_carry_their_words_and_numbers(report: Report) -> None:
     drawn = "".join(ET.fromstring(chart.svg).itertext())
     assert "short of the target" in drawn
     assert "−1.44" in drawn
-    spots = psa.hotspots_chart(report, "N13")
-    assert spots.data["part"].iloc[0] == "North West Leicestershire"
-    assert "Blaby −8.8% (−15.1% to −2%), may be chance" in spots.alt
-    for draw in (psa.contributions_chart, psa.hotspots_chart):
-        for measure in ("N2", "N13"):
-            assert draw(report, measure).svg == draw(report, measure).svg

@@ -43,8 +43,12 @@ _QUARTERS = (0.25, 0.5, 0.75)
 
 #: Columns of the standings, one row per period. ``lower`` and ``upper``: what chance allows around
 #: the figure, 95 in 100 times. ``tied``: how many others have the same. ``edge``: where the top
+<<<<<<< HEAD
 #: quartile begins. ``inside``: how far the figure is inside it. ``spans``: if chance allows that
 #: edge.
+=======
+#: quartile begins. ``inside``: how far the figure is inside it. ``spans``: chance allows the edge.
+>>>>>>> r-places
 STANDING_COLUMNS = ["period", "period_end", "figure", "lower", "upper", "place", "tied", "ranked"]
 STANDING_COLUMNS += ["family", "quartile", "edge", "inside", "spans", "missing", "left_out"]
 STANDING_COLUMNS += ["illustrative", "reason"]
@@ -77,8 +81,7 @@ def place(own: float, figures: pd.Series, highest_first: bool) -> int:
 
 def quartile(figure: float, figures: ArrayLike, higher: bool) -> int:
     """The quartile of one figure among those of the family: 1 for the top, 4 for the bottom."""
-    reached = [_inside(figure, edge, higher) >= 0 for edge in quartile_edges(figures, higher)]
-    return 4 - sum(reached)
+    return 4 - sum(_inside(figure, edge, higher) >= 0 for edge in quartile_edges(figures, higher))
 
 
 def _inside(figure: Any, edge: Any, higher: bool) -> Any:
@@ -145,8 +148,7 @@ class Family:
             "illustrative": bool(group["illustrative"].any()),
             "reason": too_few(len(counted), len(self.areas)),
         }
-        counts = own["left_out"].eq("").any()
-        if counts:
+        if counts := own["left_out"].eq("").any():
             row |= own.iloc[0][["figure", "lower", "upper"]].to_dict()
         if row["reason"]:
             return row
@@ -180,12 +182,10 @@ def family_figures(
 
 def too_few(counted: int, family: int) -> str:
     """Why so many figures make no quartiles, or nothing."""
-    text = f"{counted} of {family} figures count"
+    text = f"only {counted} of {family} figures count"
     if counted < SMALLEST_SHARE * family:
-        return f"only {text}, fewer than half"
-    if counted < SMALLEST_FAMILY:
-        return f"only {text}, and quartiles need {SMALLEST_FAMILY}"
-    return ""
+        return f"{text}, fewer than half"
+    return f"{text}, and quartiles need {SMALLEST_FAMILY}" if counted < SMALLEST_FAMILY else ""
 
 
 @dataclass(frozen=True)
@@ -218,8 +218,8 @@ def edge_outlook(
     areas = counts.index[counts >= FEWEST]
     left_out = tuple(counts.index[counts < FEWEST])
     if len(areas) < max(SMALLEST_FAMILY, SMALLEST_SHARE * len(counts)):
-        reason = f"only {len(areas)} of {len(counts)} have the {FEWEST} figures that a forecast "
-        return FamilyOutlook(reason=f"{reason}needs", left_out=left_out)
+        few = f"only {len(areas)} of {len(counts)} have the {FEWEST} figures that a forecast needs"
+        return FamilyOutlook(reason=few, left_out=left_out)
     if family.area in left_out:
         return FamilyOutlook(reason=f"{family.area} has too few figures", left_out=left_out)
     figures = family.ranked[family.ranked["area"].isin(areas)]

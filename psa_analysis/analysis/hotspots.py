@@ -91,18 +91,18 @@ def shrunken_draws(
 
 def compared_parts(decomposed: Decomposition) -> Hotspots:
     """Where parts are better or worse than the whole; see :func:`psa_analysis.hotspots`."""
-    parts, whole, unit = decomposed.named, decomposed.whole, decomposed.unit
-    factor = rate_factor(unit)
     if reason := _not_comparable(decomposed):
         return Hotspots(decomposed, reason=reason)
+    parts, whole, unit = decomposed.named, decomposed.whole, decomposed.unit
+    factor = rate_factor(unit)
     numerator, denominator = parts["numerator"], parts["denominator"]
     whole_share = whole["numerator"] / whole["denominator"]
     if factor is None:
         unit, denominator = "percent change", numerator + parts["numerator_before"]
         whole_share = whole["numerator"] / (whole["numerator"] + whole["numerator_before"])
     events = factor not in (None, 100)
-    some, all_cases = numerator.sum(), np.inf if events else denominator.sum()
-    if (denominator <= 0).any() or not 0 < some < all_cases:
+    all_cases = np.inf if events else denominator.sum()
+    if (denominator <= 0).any() or not 0 < numerator.sum() < all_cases:
         return Hotspots(decomposed, reason="all or none of the cases are counted")
 
     def shown(share: ArrayLike) -> NDArray[np.float64]:

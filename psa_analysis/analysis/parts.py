@@ -62,9 +62,7 @@ class Decomposition:
     target: float = float("nan")
     path: float = float("nan")  # the planned path at the period
     # The columns of CONTRIBUTION_COLUMNS, the parts in the register's order.
-    table: pd.DataFrame = field(
-        repr=False, default_factory=lambda: pd.DataFrame(columns=CONTRIBUTION_COLUMNS)
-    )
+    table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     whole: pd.Series = field(repr=False, default_factory=pd.Series)  # what was counted in it
     overlap: bool = False  # the two readings share a period, as rolling years do
     missing: tuple[str, ...] = ()  # parts without a figure, each with the period that it lacks

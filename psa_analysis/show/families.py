@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
 #: What the edge is called in charts and their data.
 _EDGE = "Top quartile begins"
+_BEHIND_NAMES = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
 _FUNNEL_COLUMNS = [
     Column.figure("Figure"),
     Column.between("95% limits", "low_95", "high_95"),
@@ -129,10 +130,8 @@ def family_words(report: Report, measure: str, family: str, own: str | None = No
     members = family_of(report, measure, family)
     newest, figure = members.newest, _texts(members)
     if newest is None:
-        return sentence(
-            f"Too few figures of the {family} had come in by {day_text(report.cut_off)} to say "
-            "where the top quartile begins."
-        )
+        known = f"Too few figures of the {family} had come in by {day_text(report.cut_off)}"
+        return sentence(f"{known} to say where the top quartile begins.")
     text = _standing_text(newest, members)
     first = members.standings.dropna(subset="edge").iloc[0]
     if first["period"] != newest["period"]:
@@ -209,13 +208,11 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     rows = members.figures[members.figures["period"] == newest["period"]]
     ranked, left_out = rows[rows["left_out"] == ""], rows[rows["left_out"] != ""]
     figures = ranked["figure"]
+    distances = (figures - newest["edge"]) * (1 if higher else -1)
     ranked = ranked.assign(
         order=[place(figure, figures, higher) for figure in figures],
         quartile=[_QUARTILES[quartile(figure, figures, higher)] for figure in figures],
-        inside=[
-            _inside_text(distance * (1 if higher else -1), unit)
-            for distance in figures - newest["edge"]
-        ],
+        inside=[_inside_text(distance, unit) for distance in distances],
     ).sort_values(["order", "area"])
     shared = ranked["order"].duplicated(keep=False).map({True: " =", False: ""})
     ranked["place"] = ranked["order"].astype(str) + shared
@@ -225,13 +222,10 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     if ranked["lower"].notna().any():
         columns.append(Column.between("Chance allows", "lower", "upper"))
     columns += [Column("Quartile"), Column.number("Inside the edge", "inside")]
-    title = _family_title(members, bool(newest["illustrative"]))
-    edge = figure_text(newest["edge"], unit)
-    return rows_table(
-        pd.concat([ranked, not_ranked, missing], ignore_index=True).assign(unit=unit),
-        columns,
-        f"{title}, {newest['period']}; the top quartile begins at {edge}",
-    )
+    title = f"{_family_title(members, newest['illustrative'])}, {newest['period']}"
+    caption = f"{title}; the top quartile begins at {figure_text(newest['edge'], unit)}"
+    rows = pd.concat([ranked, not_ranked, missing], ignore_index=True).assign(unit=unit)
+    return rows_table(rows, columns, caption)
 
 
 def standings_table(report: Report, measure: str, family: str) -> Html:
@@ -252,11 +246,11 @@ def standings_table(report: Report, measure: str, family: str) -> Html:
         Column("Left out", lambda row: listed(list(row["left_out"])) or "–"),
         Column("Note", "reason"),
     ]
-    title = _family_title(members, bool(rows["illustrative"].any()))
+    title = _family_title(members, rows["illustrative"].any())
     return rows_table(rows, columns, f"{title}, by year", folded=True)
 
 
-def _family_title(members: Family, illustrative: bool) -> str:
+def _family_title(members: Family, illustrative: Any) -> str:
     mark = " (illustrative figures)" if illustrative else ""
     return f"{members.measure['title']}: our place in the {members.name}{mark}"
 
@@ -382,11 +376,9 @@ def funnel_table(report: Report, measure: str, family: str) -> Html:
         *_FUNNEL_COLUMNS,
         Column("Beyond", lambda row: row["outside"] or "–"),
     ]
-    mark = " (illustrative figures)" if result.illustrative else ""
-    caption = (
-        f"{members.measure['title']}, {result.period}: what chance allows around the family's mean "
-        f"of {figure_text(result.mean, members.unit)}{mark}"
-    )
+    mean = f"the family's mean of {figure_text(result.mean, members.unit)}"
+    caption = f"{members.measure['title']}, {result.period}: what chance allows around {mean}"
+    caption += " (illustrative figures)" if result.illustrative else ""
     rows = result.units.sort_values("denominator").assign(unit=members.unit)
     return rows_table(rows, columns, caption, folded=True)
 
@@ -459,7 +451,11 @@ def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
     marks = {"": ("o", GREY), "95%": ("^", ORANGE), "99.8%": ("s", PINK), "own": ("D", BLUE)}
     for group, (marker, colour) in marks.items():
         rows = units[beyond == group]
-        style = {"color": colour, "markersize": 8, "markerfacecolor": colour if group else "white"}
+        style: dict[str, Any] = {
+            "color": colour,
+            "markersize": 8,
+            "markerfacecolor": colour if group else "white",
+        }
         axes.plot(rows["denominator"], rows["figure"], marker, **style)
     named = (units["area"] == area) | units["outside"].str.endswith("99.8%")
     for _, row in units[named].iterrows():
@@ -470,17 +466,11 @@ def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
             near = (cases - row["denominator"]).abs() < (cases.max() - cases.min()) / 4
             figures = units.loc[near, "figure"]
             above = (figures > row["figure"]).sum() < (figures < row["figure"]).sum()
-        axes.annotate(
-            row["area"],
-            (row["denominator"], row["figure"]),
-            (0, 9 if above else -9),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="bottom" if above else "top",
-            fontsize=11,
-            color=BLUE if own else PINK,
-            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-        )
+        style = {"textcoords": "offset points", "fontsize": 11}
+        style |= {"ha": "left" if right else "right", "va": "bottom" if above else "top"}
+        style |= {"color": BLUE if own else PINK, "bbox": _BEHIND_NAMES}
+        point, offset = (row["denominator"], row["figure"]), (0, 9 if above else -9)
+        axes.annotate(row["area"], point, offset, **style)
 
 
 def _funnel_alt(members: Family, result: Funnel) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -149,15 +149,13 @@ def _gap_sentences(decomposed: Decomposition) -> list[str]:
     sentences = [f"That is {size} {side} the target of {target}"]
     short = parts[better * parts["gap"] < 0]
     largest = short.loc[(better * short["gap"]).sort_values(kind="stable").index[:3]]
-    names = [
-        f"{_part_name(row.part)} with {difference_text(abs(row.gap), unit, signed=False)}"
-        for row in largest.itertuples()
-    ]
-    if names:
-        noun = counted(len(names), "part").split()[1]
+    sizes = [difference_text(abs(gap), unit, signed=False) for gap in largest["gap"]]
+    if sizes:
+        names = listed(list(largest["part"].map(_part_name) + " with " + sizes))
         sentences.append(
-            f"The largest {noun} of this gap {are(len(names))} {listed(names)}; {len(short)} of "
-            f"{counted(len(parts), decomposed.kind)} {are(len(short))} short of the target"
+            f"The largest {'parts' if len(sizes) > 1 else 'part'} of this gap {are(len(sizes))} "
+            f"{names}; {len(short)} of {counted(len(parts), decomposed.kind)} {are(len(short))} "
+            "short of the target"
         )
     return sentences
 
@@ -184,9 +182,8 @@ def contributions_table(report: Report, measure: str) -> Html:
         return _not_by_part(measure, decomposed.reason)
     unit, since = decomposed.unit, decomposed.since
     rate = rate_factor(unit) is not None
-    by = decomposed.table["level" if np.isnan(decomposed.target) else "gap"]
-    last = decomposed.table["part"] == REST
-    rows = decomposed.table.assign(last=last, order=decomposed.better * by)
+    rows = decomposed.table.assign(last=decomposed.table["part"] == REST)
+    rows["order"] = decomposed.better * rows["level" if np.isnan(decomposed.target) else "gap"]
     rows = rows.sort_values(["last", "order"], kind="stable")
     whole = rows.loc[:, "level":"gap_to_path"].sum(skipna=False).round(11).to_dict()
     whole |= decomposed.whole[["numerator", "denominator", "numerator_before"]].to_dict()
@@ -233,15 +230,9 @@ def contributions_chart(report: Report, measure: str) -> Chart:
             label = words if gap and len(rows) else None
             axes.plot(rows["adds"], rows.index, shape, color=colour, markersize=9, label=label)
         for place, (value, text) in enumerate(zip(data["adds"], adds, strict=True)):
-            axes.annotate(
-                text,
-                (value, place),
-                (10 if value >= 0 else -10, 0),
-                textcoords="offset points",
-                va="center",
-                ha="left" if value >= 0 else "right",
-                fontsize=11,
-            )
+            side, points = ("left", 10) if value >= 0 else ("right", -10)
+            style: dict[str, Any] = {"textcoords": "offset points", "va": "center", "fontsize": 11}
+            axes.annotate(text, (value, place), (points, 0), ha=side, **style)
         axes.margins(x=0.2)
         axes.xaxis.set_major_formatter(lambda value, _: difference_text(value, unit))
         if gap:
@@ -263,14 +254,11 @@ def hotspots_words(report: Report, measure: str) -> Html:
     if result.reason:
         return _not_compared(measure, result.reason)
     area, kind = result.decomposition.area, result.decomposition.kind
-    rows = _worst_first(result)
-    sentences, others = [], len(rows)
+    rows, sentences = _worst_first(result), []
     for word, mark in (("worse", "short"), ("better", "not short")):
-        names = [_part_name(name) for name in rows.loc[_marks(rows) == mark, "part"]]
-        others -= len(names)
-        if names:
+        if names := list(rows.loc[rows["mark"] == mark, "part"].map(_part_name)):
             sentences.append(f"{listed(names)} {are(len(names))} {word} than {area}")
-    if others:
+    if others := int((rows["mark"] == "may be chance").sum()):
         which = f"{'the other' if sentences else 'all'} {counted(others, kind)}"
         sentences.append(f"For {which} chance may explain the difference")
     spread = _size_text(result.spread, result.unit)
@@ -286,25 +274,21 @@ def _not_compared(measure: str, reason: str) -> Html:
     return sentence(f"The parts of {measure} are not compared: {reason}.")
 
 
-def _marks(rows: pd.DataFrame) -> pd.Series:
-    """Whether parts are worse or better than the whole for sure: keys of :data:`_PART_MARKS`."""
+def _worst_first(result: Hotspots) -> pd.DataFrame:
+    """The parts, each marked worse or better than the whole for sure by :data:`_PART_MARKS`."""
+    worst_first = -1 if result.decomposition.better == 1 else 1
+    rows = result.table[::worst_first].reset_index(drop=True)
     worse = rows["chance_worse"]
     marks = np.select([worse >= SURE, worse <= 1 - SURE], ["short", "not short"], "may be chance")
-    return pd.Series(marks, rows.index)
-
-
-def _worst_first(result: Hotspots) -> pd.DataFrame:
-    return result.table[::-1] if result.decomposition.better == 1 else result.table
+    return rows.assign(mark=marks)
 
 
 def _hotspots_title(result: Hotspots) -> str:
     """What is compared, of when, and whether it is made up."""
     decomposed = result.decomposition
     since = "" if rate_factor(decomposed.unit) else f" against {decomposed.since}"
-    return (
-        f"{_by_part(decomposed)} after allowing for chance, {decomposed.period}{since}"
-        f"{_illustrative(decomposed)}"
-    )
+    when = f"{decomposed.period}{since}{_illustrative(decomposed)}"
+    return f"{_by_part(decomposed)} after allowing for chance, {when}"
 
 
 def hotspots_table(report: Report, measure: str) -> Html:
@@ -329,9 +313,7 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
     decomposed, area, unit = result.decomposition, result.decomposition.area, result.unit
     if result.reason:
         return _no_parts_chart(decomposed.definition, result.reason)
-    # As in the chart of contributions.
-    data = _worst_first(result).reset_index(drop=True)
-    data["mark"] = _marks(data)
+    data = _worst_first(result)
     words = {
         "short": f"worse than {area}",
         "not short": f"better than {area}",
@@ -390,25 +372,20 @@ def what_if_words(report: Report, measure: str, changes: Mapping[str, float | st
         return _not_by_part(measure, result.reason)
     decomposed, unit = result.decomposition, result.decomposition.unit
     now, then = with_unit(decomposed.level, unit), with_unit(result.level, unit)
-    moved = "the same"
-    if result.effect:
-        side = "higher" if result.effect > 0 else "lower"
-        moved = f"{_size_text(result.effect, unit)} {side}"
+    side = "higher" if result.effect > 0 else "lower"
+    moved = f"{_size_text(result.effect, unit)} {side}" if result.effect else "the same"
     if set(changes.values()) == {AVERAGE}:
         average = f"{decomposed.area}'s present average of {now}, themselves counted in it"
         settings = f"{listed([*map(_part_name, changes)])} at {average}"
     else:
         pairs = result.table[["part", "then"]].itertuples(index=False)
         settings = listed([f"{_part_name(part)} at {with_unit(to, unit)}" for part, to in pairs])
-    sentences = [
-        f"With {settings}, the reading of {decomposed.period} would be {then} instead of {now}: "
-        f"{moved}"
-    ]
+    reading = f"the reading of {decomposed.period} would be {then} instead of {now}: {moved}"
     more = math.ceil(round(abs(result.table["more"].sum()), 6))
     cases = decomposed.table.set_index("part").loc[list(changes), "denominator"].sum()
     among = f"of their {cases:,.0f} cases" if rate_factor(unit) else "counted in them"
     direction = "more" if result.effect >= 0 else "fewer"
-    sentences.append(f"It means {more:,} {direction} {among}")
+    sentences = [f"With {settings}, {reading}", f"It means {more:,} {direction} {among}"]
     target = f"target of {with_unit(decomposed.target, unit)}"
     if result.closed >= 1 - 1e-9:
         sentences.append(f"The {target} would be reached")
@@ -416,10 +393,9 @@ def what_if_words(report: Report, measure: str, changes: Mapping[str, float | st
         sentences.append(f"That is {result.closed:.0%} of the way that is left to the {target}")
     if pd.notna(result.chance_before):
         before, after = chance_text(result.chance_before), chance_text(result.chance_after)
-        sentences.append(
-            f"On top of what is forecast for {decomposed.definition['due']}, the chance of the "
-            f"target would be {after} instead of {before}"
-        )
+        forecast = f"On top of what is forecast for {decomposed.definition['due']}"
+        chance = f"the chance of the target would be {after} instead of {before}"
+        sentences.append(f"{forecast}, {chance}")
     if decomposed.illustrative:
         sentences.append("The parts' figures are illustrative")
     return sentence(". ".join(sentences) + ".")
