@@ -43,12 +43,7 @@ _QUARTERS = (0.25, 0.5, 0.75)
 
 #: Columns of the standings, one row per period. ``lower`` and ``upper``: what chance allows around
 #: the figure, 95 in 100 times. ``tied``: how many others have the same. ``edge``: where the top
-<<<<<<< HEAD
-#: quartile begins. ``inside``: how far the figure is inside it. ``spans``: if chance allows that
-#: edge.
-=======
 #: quartile begins. ``inside``: how far the figure is inside it. ``spans``: chance allows the edge.
->>>>>>> r-places
 STANDING_COLUMNS = ["period", "period_end", "figure", "lower", "upper", "place", "tied", "ranked"]
 STANDING_COLUMNS += ["family", "quartile", "edge", "inside", "spans", "missing", "left_out"]
 STANDING_COLUMNS += ["illustrative", "reason"]
