@@ -215,19 +215,16 @@ def test_a_year_that_has_not_ended_is_not_looked_at(report: Report) -> None:
     assert [period.label for period in outlook.edge.periods] == ["2004/05", "2005/06"]
 
 
-def test_doubtful_figures_are_left_out_and_named(
-    family: Callable[..., Family], report: Report
-) -> None:
+def test_doubtful_figures_are_left_out_and_named(report: Report) -> None:
     readings = sent("L7-family", one_year(70, 90, 80, 60, 50, 40, 30, 20, 10)).set_index("area")
     readings.loc["Derby", "flag"] = "estimated"
     readings.loc["Rutland", ["flag", "reading", "missing"]] = "suppressed", np.nan, "suppressed"
     readings.loc["Leicester", "flag"] = "provisional"
-    readings = readings.reset_index()
-    row = family(readings).standings.iloc[0]
+    changed = dataclasses.replace(report, readings=readings.reset_index())
+    row = psa.standings(changed, "L7-family", NEIGHBOURS).iloc[0]
     assert (row["left_out"], row["missing"]) == (("Derby", "Rutland"), ())
     # 20 30 40 50 60 70 80: point 4.5; the provisional figure counts.
     assert (row["ranked"], row["place"], row["edge"]) == (7, 2, 65)
-    changed = dataclasses.replace(report, readings=readings)
     text = psa.family_table(changed, "L7-family", NEIGHBOURS).text
     assert "Derby\tleft out: estimated\t90%" in text
     assert "Rutland\tleft out: suppressed\t–" in text
@@ -259,9 +256,6 @@ def test_a_caveat_where_chance_may_put_the_figure_on_either_side(report: Report)
         assert psa.standings(changed, "N7-family", NEIGHBOURS)["spans"].tolist() == [spans]
         words = psa.family_words(changed, "N7-family", NEIGHBOURS).text
         assert ("Chance alone allows 60% to 78%" in words) == spans
-
-
-# --- the edge in years to come ---------------------------------------------------------------
 
 
 def test_correlating_changes_no_authoritys_own_chances() -> None:
@@ -368,9 +362,6 @@ def test_a_mistyped_name_raises(report: Report) -> None:
         psa.family_outlook(report, "L7-family", MADE_UP, own="N9")
 
 
-# --- funnels ---------------------------------------------------------------------------------
-
-
 def test_limits_worked_by_hand() -> None:
     # Ten cases, evens: P(X <= 1) = 11/1024 = 0.0107, P(X <= 2) = 56/1024 = 0.0547.
     low, high = binomial_limits(0.5, [10])
@@ -440,15 +431,12 @@ def test_what_makes_no_funnel(family: Callable[..., Family], report: Report) -> 
 def test_a_rates_funnel_is_in_its_unit(family: Callable[..., Family]) -> None:
     """Vehicle crimes per 1,000 residents: 1,500 of 100,000 are 15; twice as many are far above."""
     counts = [3000.0, *[1500.0] * 8]
-    readings = sent("N13-rate", one_year(*[count / 100 for count in counts]))
-    result = family_funnel(family(readings.assign(numerator=counts, denominator=100_000.0)))
+    figures = one_year(*[count / 100 for count in counts])
+    result = family_funnel(family(sent("N13-rate", figures, numerator=counts, denominator=1e5)))
     assert result.mean == pytest.approx(1000 * 15_000 / 900_000)
     assert result.units.set_index("area").at["Leicestershire", "outside"] == "above 99.8%"
     # The smallest count with at least 2.5 % below it, of 1,666.7 expected.
     assert np.ceil(result.units["low_95"].iloc[0] * 100) == poisson.ppf(0.025, 15_000 / 9)
-
-
-# --- the register ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -498,15 +486,11 @@ def test_a_folder_without_families_says_so_plainly(council: Path) -> None:
     assert len(family_areas(agreement, "region")) == 10
 
 
-# --- pages ---------------------------------------------------------------------------------------
-
-
 def test_illustrative_figures_are_marked_wherever_they_are_shown(report: Report) -> None:
-    for name in WORDS_AND_TABLES:
-        first = getattr(psa, name)(report, "N7-family", MADE_UP).text.splitlines()[0]
-        assert "illustrative figures" in first.casefold(), name
-    assert psa.family_chart(report, "L7-family", MADE_UP).alt.startswith("Illustrative figures.")
-    assert psa.funnel_chart(report, "N7-family", MADE_UP).alt.startswith("Illustrative figures.")
+    names = report, "N7-family", MADE_UP
+    shown = [getattr(psa, name)(*names).text.splitlines()[0] for name in WORDS_AND_TABLES]
+    shown += [psa.family_chart(*names).alt, psa.funnel_chart(*names).alt]
+    assert ["illustrative figures" in text.casefold() for text in shown] == [True] * 7
     # What was made up was not published.
     assert "Authority A" not in psa.context_table(report, "L7").text
 
@@ -531,10 +515,8 @@ def test_the_charts_carry_their_numbers(report: Report) -> None:
     assert edge["low_80"].notna().tolist() == [False] * 4 + [True] * 2
     drawn = "".join(ET.fromstring(chart.svg).itertext())
     assert f"Top quartile {edge['figure'].iloc[-1]:.1f}%" in drawn
-    assert "Leicestershire 32.9%" in drawn
     # Estimated figures do not count and are not drawn.
     used = chart.data[chart.data["area"] == "Authority C"]["period"].tolist()
     assert used == ["2000/01", "2001/02", "2002/03"]
     drawn = "".join(ET.fromstring(psa.funnel_chart(report, "N7-family", MADE_UP).svg).itertext())
-    assert "Authority P" in drawn
-    assert "Authority A" not in drawn
+    assert ("Authority P" in drawn, "Authority A" in drawn) == (True, False)

@@ -296,8 +296,6 @@ def test_names_that_do_not_exist_raise(report: Report) -> None:
         psa.what_if(report, "N2", {A: "averag"})
 
 
-# Hotspots.
-
 #: Efron and Morris, "Data analysis using Stein's estimator and its generalizations", JASA 70
 #: (1975), 311-319, table 1: hits of 18 players in their first 45 at bats of 1970, and the batting
 #: average over the rest of the season.
@@ -397,9 +395,6 @@ def test_a_count_is_looked_at_by_its_change(report: Report) -> None:
     assert rows.at["Oadby and Wigston", "chance_worse"] < 0.03
 
 
-# What if.
-
-
 def test_the_three_schools_by_hand(report: Report) -> None:
     """docs/places.md: 4,016 of 7,250 pupils in summer 2004, that is 55.393%.
 
@@ -447,9 +442,6 @@ def test_less_is_better_for_crime(report: Report) -> None:
     assert result.closed > 0
     assert result.chance_after >= result.chance_before
     assert "163 fewer counted in them" in psa.what_if_words(report, "N13", changes).text
-
-
-# Pages and charts.
 
 
 def test_the_chart_carries_its_words_and_numbers(report: Report) -> None:
