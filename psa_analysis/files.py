@@ -6,6 +6,7 @@ import csv
 import hashlib
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,21 @@ RETURN_FOLDERS = ("returns", "published")
 
 #: What makes a spreadsheet take a text for a formula, full-width forms included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+
+@cache
+def column_meanings() -> dict[str, dict[str, str]]:
+    """What each column of each table means, by table, in order; ``columns.csv`` says so."""
+    tables: dict[str, dict[str, str]] = {}
+    with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            tables.setdefault(row["table"], {})[row["column"]] = row["meaning"]
+    return tables
+
+
+def meanings(table: str) -> dict[str, str]:
+    """What each column of one table means, in order."""
+    return {name: meaning for name, meaning in column_meanings()[table].items() if name}
 
 
 def write_bytes(path: Path, content: bytes) -> None:

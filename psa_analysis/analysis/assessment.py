@@ -19,6 +19,7 @@ from psa_analysis.analysis.trajectory import (
     required_change,
     trigger_value,
 )
+from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.words import chance_text
@@ -27,67 +28,8 @@ if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
     from psa_analysis.register.settings import StatesSection
 
-#: The columns, in order. This is the one place that describes them.
-COLUMNS = {
-    "period": "reporting period",
-    "measure": "measure, as in the register",
-    "reference": "the bid's reference",
-    "theme": "heading of the bid",
-    "objective": "heading of the strategy, or not stated",
-    "role": "target (counts for the grant) or supporting (followed beside it)",
-    "title": "short name",
-    "unit": "unit of every figure of this row",
-    "polarity": "whether higher or lower is better",
-    "basis": "how the reading that counts is made",
-    "frequency": "how often it is observed",
-    "baseline": "performance at the start",
-    "baseline_status": "stated, derived, assumed or not stated",
-    "baseline_period": "period of the baseline",
-    "without": "performance expected without the agreement",
-    "without_status": "stated, derived, assumed or not stated",
-    "target": "performance agreed",
-    "target_status": "stated, derived, assumed or not stated",
-    "due": "period whose reading decides",
-    "trigger": "value from which grant is paid; missing where 'without' is",
-    "latest": "newest reading that counts, as known at the cut-off",
-    "latest_period": "its period",
-    "latest_flag": "the weakest flag among the observations in it; withheld if not for the public",
-    "illustrative": "True if any observation in it is made up",
-    "expected_period": "the newest period that a return was due for, up to the due period",
-    "late": "True if that return had not come in",
-    "missing": "why no reading can be made for the newest period that came in, else empty",
-    "planned": "the planned path at the latest reading's period",
-    "gap": "latest less planned, in the unit",
-    "gap_months": "months ahead of the planned path (behind: below 0); missing where it does not "
-    "take the reading's value",
-    "progress": "share of the improvement planned by then that has been made; missing where none "
-    "was planned by then",
-    "required": "change per period still needed to reach the target when it is due; 0 if reached",
-    "required_done_before": "the period in which as much was done over as many periods; never; or "
-    "missing where the readings do not reach as far back or nothing is left to do",
-    "state": "one of STATES",
-    "is_forecast": "True while the deciding reading is not final",
-    "reason": "why this state, in words",
-    "previous": "the reading before the latest",
-    "previous_period": "its period",
-    "direction": "better, worse or same than the previous reading",
-    "year_before": "reading of the same quarter a year earlier, for quarterly measures",
-    "direction_on_year": "better, worse or same than a year before",
-    "forecast": "middle of the forecast of the reading that decides; missing if there is none",
-    "low_50": "lower end of the interval that holds half of the chances",
-    "high_50": "its upper end",
-    "low_80": "lower end of the interval that holds eight in ten chances",
-    "high_80": "its upper end",
-    "low_95": "lower end of the interval that holds 95 in 100 chances",
-    "high_95": "its upper end",
-    "chance_target": "chance that the target is met, 0 to 1",
-    "chance_trigger": "chance that at least the trigger is reached; missing where 'without' is",
-    "expected_share": "mean proportion of the reward, nothing below the trigger; missing likewise",
-    "no_forecast": "why there is no forecast, else empty",
-    "assumed": "figures and readings of the register that are assumed",
-    "file": "raw file of the latest period's own observation",
-    "row": "row in that file",
-}
+#: The columns, in order. ``columns.csv`` describes them.
+COLUMNS = meanings("assessment")
 
 #: What a state means, in the order in which a board should see them.
 STATES = {

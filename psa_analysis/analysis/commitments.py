@@ -28,6 +28,7 @@ import pandas as pd
 
 from psa_analysis.analysis.readings import make_readings, with_compared
 from psa_analysis.analysis.trajectory import baseline_end, exact
+from psa_analysis.files import meanings
 from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
 from psa_analysis.returns.cleaning import as_of
@@ -41,36 +42,8 @@ FIGURE_LASTS = 18
 #: and the figure that decides is of so many months up to the date.
 DECIDING = 12
 
-#: The columns, in order. This is the one place that describes them.
-COLUMNS = {
-    "period": "reporting period",
-    "commitment": "commitment, as in the register",
-    "objective": "heading of the strategy",
-    "level": "high or other priority",
-    "priority": "the priority that it stands under",
-    "promise": "what is promised",
-    "kind": "level, quartile, milestone or unquantified",
-    "unit": "unit of every figure of this row",
-    "polarity": "whether higher or lower is better",
-    "target": "the figure promised; 1 for a quartile",
-    "due": "the date as the document words it",
-    "due_date": "the last day that meets it",
-    "measure": "the measure whose readings are its figures, else empty",
-    "state": "one of STATES",
-    "previous_state": "its state in the report of the quarter before, as was known then",
-    "reason": "why this state, in words",
-    "value": "the figure that decides, or the newest one",
-    "value_period": "the period or day that it is of",
-    "progress": "share of the improvement planned by then that has been made, before its date",
-    "done_on": "the day it was done; of figures, the last day of the first that reached it",
-    "lead_status": "what its lead last reported of it",
-    "lead_reported": "when that was",
-    "evidence": "what shows the figure or the report that the state rests on",
-    "reported": "when that figure or report came in",
-    "illustrative": "True if any figure or report in this row is made up",
-    "file": "raw file of that figure or report",
-    "row": "row in that file",
-}
+#: The columns, in order. ``columns.csv`` describes them.
+COLUMNS = meanings("commitments")
 
 #: What a state means, in the order in which a board should see them.
 STATES = {

@@ -13,6 +13,7 @@ import pandas as pd
 
 from psa_analysis.analysis.assessment import direction
 from psa_analysis.analysis.readings import make_readings, splice, with_compared
+from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import counted, listed
@@ -22,22 +23,8 @@ if TYPE_CHECKING:
 
     from psa_analysis.register.agreement import Agreement
 
-#: Columns of the changes, one row per thing that changed. This is the place that describes them.
-CHANGE_COLUMNS = {
-    "measure": "the measure or commitment, or agreement for the whole of it",
-    "title": "what is measured or promised",
-    "what": "state, reading, forecast, chance, grant at least, grant at most, figure (an observed "
-    "one: revised, gone, or come in after its report), measure (followed in one pack only), "
-    "commitment, or a column of the register",
-    "unit": "unit of before and after; empty for words and for observed figures",
-    "area": "for figures: the place",
-    "period_before": "the period that the reading or figure before is of",
-    "period_after": "the period that the one after is of",
-    "before": "what the first pack said; missing if it said nothing",
-    "after": "what the second pack says; missing likewise",
-    "direction": "better, worse or same; empty where neither can be said",
-    "why": "what it rests on, in words",
-}
+#: Columns of the changes, one row per thing that changed. ``columns.csv`` describes them.
+CHANGE_COLUMNS = meanings("changes")
 
 #: The register's columns that the assessment repeats.
 _REGISTER = [

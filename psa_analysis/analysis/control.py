@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc
 
+from psa_analysis.files import meanings
 from psa_analysis.findings import Finding, one_of
 from psa_analysis.periods import parse_period, period_containing
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
@@ -44,19 +45,7 @@ SEASON_CHANCE = 0.05
 _TOLERANCE = 1e-12
 
 #: Columns of the chart's points beside the value, one row per figure.
-POINT_COLUMNS = {
-    "value": "the figure",
-    "phase": "0, and one more from each rebase on",
-    "centre": "mean of the phase",
-    "lower": "lower limit",
-    "upper": "upper limit",
-    "outside": "1 above the upper limit, -1 below the lower one, else 0",
-    "run": "1 in a run above the mean, -1 in one below it, else 0",
-    "trend": "1 in a rising trend, -1 in a falling one, else 0",
-    "two_in_three": "1 where two in three are close to the upper limit, -1 to the lower, else 0",
-    "kind": "ordinary, improvement or concern; neutral without a polarity",
-    "trial": "True where the limits are trial limits",
-}
+POINT_COLUMNS = meanings("control points")
 
 
 @dataclass(frozen=True)

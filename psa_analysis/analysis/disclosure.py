@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from psa_analysis.files import meanings
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement, rate_factor
 from psa_analysis.returns.cleaning import as_of
@@ -43,14 +44,8 @@ _PUBLISHED = "raw/published/"
 _CELL = ["measure", "area", "period"]
 _FIGURES = ["value", "numerator", "denominator"]
 
-#: Columns of the figures held back, one row per observation. This is the place that describes them.
-WITHHELD_COLUMNS = {
-    "measure": "the measure",
-    "area": "the place",
-    "period": "the period's label",
-    "received": "the day that this version came in",
-    "reason": "small, would give away another, or earlier version",
-}
+#: Columns of the figures held back, one row per observation. ``columns.csv`` describes them.
+WITHHELD_COLUMNS = meanings("withheld")
 SMALL, GIVES_AWAY, EARLIER = "small", "would give away another", "earlier version"
 
 #: What a commitment's own figure counts, where it counts people.

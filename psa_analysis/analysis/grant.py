@@ -25,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.analysis.trajectory import exact
+from psa_analysis.files import meanings
 from psa_analysis.periods import Period, period_containing
 from psa_analysis.register.agreement import measure_period
 
@@ -42,28 +43,8 @@ DRAWS = 100_000
 #: Draws of sums carry rounding errors in their last digits.
 SLACK = 1e-9
 
-#: Columns of the grants, one row per measure that counts. This is the place that describes them.
-GRANT_COLUMNS = {
-    "measure": "the measure",
-    "reference": "the target that it belongs to",
-    "theme": "theme of the agreement",
-    "title": "what is measured",
-    "unit": "unit of the figures",
-    "pot_share": "the measure's share of the pot, 0 to 1",
-    "status": "final, forecast, or not stated where nothing can be said",
-    "outturn": "the deciding reading, once it is final",
-    "without": "performance without the agreement",
-    "without_status": "stated, derived, assumed or not stated",
-    "target": "performance with the agreement",
-    "proportion": "p of a final outturn; missing where 'without' is not stated",
-    "least": "expected proportion of the measure's reward, at the least",
-    "most": "the same at the most; equal to the least where 'without' is stated",
-    "low_80": "proportion of the reward that nine in ten chances reach, at the least",
-    "high_80": "proportion that one in ten chances passes, at the most",
-    "pounds_least": "the least in pounds; missing where the pot is not stated",
-    "pounds_most": "the most in pounds",
-    "why": "what the figures rest on, or why nothing can be said",
-}
+#: Columns of the grants, one row per measure that counts. ``columns.csv`` describes them.
+GRANT_COLUMNS = meanings("grant")
 
 
 def proportion(outturn: Fraction, without: Fraction, target: Fraction) -> Fraction:

@@ -32,6 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.analysis.intervals import reading_intervals
+from psa_analysis.files import meanings
 from psa_analysis.periods import quarter_number
 from psa_analysis.register.agreement import NOT_SUMMED, family_areas, measure_period, rate_factor
 
@@ -43,28 +44,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 #: Columns of the readings, one row per measure, area and period.
-READING_COLUMNS = {
-    "measure": "the measure",
-    "area": "the place",
-    "period": "the period's label",
-    "period_end": "the period's last day",
-    "reading": "the reading that counts, in the measure's unit; missing if it cannot be made",
-    "missing": "why there is no reading, else empty",
-    "note": "what to know of the reading: of how many areas a rank is; else empty",
-    "lower": "lower end of what chance allows around the reading, 95 in 100 times",
-    "upper": "its upper end",
-    "interval": "the method of these limits, or why there are none",
-    "observed": "the observation of the period itself",
-    "numerator": "of a rate: what was counted in what the reading is made from, else missing",
-    "denominator": "of a rate: what it was counted among, likewise",
-    "flag": "the weakest flag among the observations used",
-    "illustrative": "True if any observation used is made up",
-    "file": "file of the period's own observation",
-    "sheet": "sheet of the period's own observation, for workbooks",
-    "row": "row of the period's own observation",
-    "column": "column letter of the period's own observation",
-    "used_from": "the last day of the first period that went into the reading",
-}
+READING_COLUMNS = meanings("readings")
 
 #: From firm to weak; a reading is as weak as the weakest figure in it.
 _FLAGS = ["final", "revised", "estimated", "provisional", "suppressed"]

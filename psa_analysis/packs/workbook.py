@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable
 from datetime import date, datetime, time
@@ -14,15 +13,11 @@ from pathlib import Path
 import pandas as pd
 import xlsxwriter
 
-from psa_analysis.analysis.assessment import COLUMNS, STATES
-from psa_analysis.analysis.commitments import COLUMNS as COMMITMENT_COLUMNS
-from psa_analysis.analysis.grant import GRANT_COLUMNS
-from psa_analysis.analysis.readings import READING_COLUMNS
-from psa_analysis.files import FORMULA_STARTS, csv_text, write_bytes
+from psa_analysis.analysis.assessment import STATES
+from psa_analysis.files import FORMULA_STARTS, column_meanings, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import OBSERVATION_COLUMNS
 from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
 from psa_analysis.show.quality import findings_by_partner
@@ -39,28 +34,19 @@ _INTERNAL = {
 }
 
 #: What the register says of a commitment and its state does not repeat.
-_AGREED = ["baseline", "baseline_period", "document", "location"]
-
-#: What each column of each sheet means; under no name, what the sheet itself holds.
-_DESCRIBED: dict[str, dict[str, str]] = {}
-with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as _file:
-    for _row in csv.DictReader(_file):
-        _DESCRIBED.setdefault(_row["sheet"], {})[_row["column"]] = _row["meaning"]
-
-#: How to read the workbook.
-_KEY = _DESCRIBED.pop("cover")
+_AGREED = meanings("commitments as agreed")
+#: What a sheet has beside the columns of its table.
+_FURTHER = {
+    "readings": {"unit": "unit of the reading and of its limits"},
+    "observations": {"unit": "unit of the value"},
+    "commitments": _AGREED,
+}
 
 #: What each sheet holds, in order.
-SHEETS = {sheet: columns.pop("") for sheet, columns in _DESCRIBED.items()}
+SHEETS = {table: columns[""] for table, columns in column_meanings().items() if "" in columns}
 
-#: What the columns of each sheet mean; the analysis describes its own tables.
-MEANINGS: dict[str, dict[str, str]] = _DESCRIBED | {
-    "assessment": COLUMNS,
-    "grant": GRANT_COLUMNS,
-    "readings": READING_COLUMNS | _DESCRIBED["readings"],
-    "observations": OBSERVATION_COLUMNS | _DESCRIBED["observations"],
-    "commitments": COMMITMENT_COLUMNS | _DESCRIBED["commitments"],
-}
+#: What the columns of each sheet mean.
+MEANINGS = {sheet: meanings(sheet) | _FURTHER.get(sheet, {}) for sheet in SHEETS}
 
 _LIMITS = {f"{end}_{share}" for end in ("low", "high") for share in (50, 80, 95)}
 #: Figures in the unit of their row.
@@ -93,16 +79,16 @@ _CHARACTERS = 32_767
 def tables(report: Report) -> dict[str, pd.DataFrame]:
     """The tables of a pack that leave the suite, fit for the report's audience."""
     agreement = report.agreement
-    known = report.known
+    agreed = agreement.commitments[list(_AGREED)]
     units, observed = agreement.measures["unit"], observed_units(agreement.measures)
     exported = {
         "assessment": report.assessment,
         "grant": grants(report),
         "readings": _with_unit(report.readings.drop(columns="used_from"), units),
-        "observations": _with_unit(known, observed),
+        "observations": _with_unit(report.known, observed),
         "targets": agreement.targets.reset_index(),
         "measures": agreement.measures.drop(columns=list(PARSED)).reset_index(),
-        "commitments": report.commitments.join(agreement.commitments[_AGREED], on="commitment"),
+        "commitments": report.commitments.join(agreed, on="commitment"),
         "links": agreement.links,
         "assumptions": agreement.assumptions,
         "findings": findings_by_partner(report.findings, agreement),
@@ -284,7 +270,7 @@ def _cover(
         row += 1
         _write(sheet, look, row, 0, line, bold=line.startswith(("Illustrative", "Draft")))
     shown = report.audience == "public"
-    key = {name: text for name, text in _KEY.items() if name != "left out" or shown}
+    key = {name: text for name, text in meanings("cover").items() if name != "left out" or shown}
     for heading, lines in {"Sheets": SHEETS, "States": STATES, "How to read it": key}.items():
         row += 2
         heads = [heading, "What it means", *(["Rows"] if heading == "Sheets" else [])]

@@ -13,23 +13,15 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.files import read_table
+from psa_analysis.files import meanings, read_table
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import Agreement
 
 NAME = "raw/commentary.csv"
 
-#: The columns. This is the one place that describes them.
-COLUMNS = {
-    "about": "a measure of the register, or agreement for the whole of it",
-    "period": "the quarter whose report it is for",
-    "written": "the day on which it was written",
-    "author": "who wrote it",
-    "audience": "public where every report may show it, else internal",
-    "text": "what it says, in plain text",
-    "illustrative": "True if it is made up",
-}
+#: The columns. ``columns.csv`` describes them.
+COLUMNS = meanings("commentary")
 
 #: What an entry about no single measure is about.
 WHOLE = "agreement"

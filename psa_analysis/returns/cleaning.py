@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from psa_analysis.files import meanings
 from psa_analysis.findings import Finding, Severity, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
@@ -26,25 +27,7 @@ if TYPE_CHECKING:
     from psa_analysis.periods import Period
 
 #: Columns of the observations, one row per measure, area, period and date received.
-OBSERVATION_COLUMNS = {
-    "measure": "the measure, as in the register",
-    "area": "the place, as in the register",
-    "period": "the period's label",
-    "period_end": "the period's last day",
-    "value": "the figure in the measure's unit; missing where it was suppressed",
-    "numerator": "the upper part of a rate, where it was given",
-    "denominator": "the lower part of a rate, where it was given",
-    "flag": "final, provisional, revised, estimated or suppressed",
-    "illustrative": "True for a figure that is made up",
-    "small": "True for a count below the disclosure threshold, or a rate of so few",
-    "received": "the day it came in",
-    "note": "what the sender wrote beside it",
-    "correction": "what was corrected and why, else empty",
-    "file": "the raw file, from the data folder",
-    "sheet": "the sheet of a workbook, else empty",
-    "row": "the row as a spreadsheet counts it",
-    "column": "the letter of the figure's column",
-}
+OBSERVATION_COLUMNS = meanings("observations")
 
 KEY = ["measure", "area", "period", "received"]
 
