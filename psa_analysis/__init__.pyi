@@ -5,19 +5,8 @@ from .analysis.control import xmr
 from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
-from .show.agreement import (
-    differences_table,
-    links_chart,
-    links_table,
-    not_stated_table,
-    notes,
-    targets_table,
-)
+from .show.agreement import links_chart, notes, targets_table
 from .show.commitments import (
-    closing_account,
-    commitment_counts,
-    commitment_key,
-    commitment_notes,
     commitment_words,
     commitments_chart,
     commitments_table,
@@ -81,15 +70,7 @@ from .show.parts import (
     what_if_table,
     what_if_words,
 )
-from .show.quality import (
-    breaks_table,
-    corrections_table,
-    data_log,
-    findings_table,
-    late_table,
-    returns_table,
-    revisions_table,
-)
+from .show.quality import late_table
 from .show.reliability import (
     backtest_agreement,
     coverage_table,
@@ -98,4 +79,5 @@ from .show.reliability import (
     reliability_sentences,
     reliability_table,
 )
+from .show.tables import sentence, table
 from .show.trajectories import context_table, readings_table, small_multiples, trajectory_chart

@@ -100,7 +100,6 @@ _UNSEEN: dict[int, int | str] = {
     0xFFFF: 0xFFFD,
 }
 
-
 _ANY_UNSEEN = re.compile(f"[{re.escape(''.join(map(chr, _UNSEEN)))}]")
 
 

@@ -74,10 +74,7 @@ def make_report(
     period: Period,
     audience: str = "internal",
 ) -> Report:
-    """Assess one reporting period from what was known at its cut-off.
-
-    A public report is made from all figures and then loses those that must not be shown.
-    """
+    """Assess one reporting period from what was known at its cut-off."""
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
@@ -116,10 +113,7 @@ def _refused(findings: Iterable[Finding]) -> set[tuple[str, str]]:
 
 
 def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
-    """The report with nothing in it that a public page must not show.
-
-    `also` are figures that another report withholds.
-    """
+    """The report without what a public page must not show, nor what another report withholds."""
     full, period, cut_off = report.agreement, report.period, report.cut_off
     seen = report.observations[report.observations["received"] <= pd.Timestamp(cut_off)]
     marks = disclosure.withheld(seen, full, cut_off)
@@ -207,7 +201,7 @@ def parse_reporting_period(text: str) -> Period:
 
 
 def _report_of_run() -> Report | None:
-    """The report that the run has series which this notebook is part of; None outside a run."""
+    """The report of the run that this notebook is part of; None outside a run."""
     path = os.environ.get(REPORT_OF_RUN)
     return kept_report(Path(path)) if path else None
 

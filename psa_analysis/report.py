@@ -47,63 +47,26 @@ class Report:
 
     Its frames are not to be changed, for results made from them are kept. A report with others
     is made by ``dataclasses.replace``.
-
-    Attributes
-    ----------
-    agreement : Agreement
-        Settings and register.
-    period : Period
-        The reporting period, a quarter.
-    cut_off : date
-        Figures received later are left out.
-    audience : str
-        Whom the pages are for, one of :data:`AUDIENCES`.
-    observations : pandas.DataFrame
-        Every clean observation, all vintages.
-    known : pandas.DataFrame
-        The observations that had come in by the cut-off, the newest vintage of each.
-    readings : pandas.DataFrame
-        The readings that count, from what was known at the cut-off.
-    outlooks : dict of str to Outlook
-        The forecast of each measure, or why there is none.
-    assessment : pandas.DataFrame
-        One row per measure.
-    effectiveness : CostEffectiveness
-        What the index of cost-effectiveness is made of; empty if the register has no baskets.
-    commitments : pandas.DataFrame
-        One row per commitment of the strategy.
-    sources : pandas.DataFrame
-        The data log: one row per raw file, from its sidecar.
-    findings : tuple of Finding
-        What is wrong or doubtful in the returns.
-    commentary : pandas.DataFrame
-        What people wrote, for every report.
-    report_at : callable
-        Makes the report of another period from the same data.
-    withheld : pandas.DataFrame
-        The figures that a public report does not hold, since they are small; empty for the
-        audience ``internal``.
-    theme : str or None
-        The theme that a page is about; None where it is about all of them.
     """
 
     agreement: Agreement
-    period: Period
-    cut_off: date
-    audience: str
-    observations: pd.DataFrame
-    known: pd.DataFrame
-    readings: pd.DataFrame
-    outlooks: dict[str, Outlook]
-    assessment: pd.DataFrame
-    effectiveness: CostEffectiveness
-    commitments: pd.DataFrame
-    sources: pd.DataFrame
-    findings: tuple[Finding, ...]
-    commentary: pd.DataFrame
-    report_at: Callable[[Report, Period], Report]
+    period: Period  # the reporting period, a quarter
+    cut_off: date  # figures received later are left out
+    audience: str  # whom the pages are for, one of AUDIENCES
+    observations: pd.DataFrame  # every clean observation, all vintages
+    known: pd.DataFrame  # the newest vintage of each that had come in by the cut-off
+    readings: pd.DataFrame  # the readings that count, from what was known
+    outlooks: dict[str, Outlook]  # the forecast of each measure, or why there is none
+    assessment: pd.DataFrame  # one row per measure
+    effectiveness: CostEffectiveness  # empty if the register has no baskets
+    commitments: pd.DataFrame  # one row per commitment of the strategy
+    sources: pd.DataFrame  # the data log: one row per raw file, from its sidecar
+    findings: tuple[Finding, ...]  # what is wrong or doubtful in the returns
+    commentary: pd.DataFrame  # what people wrote, for every report
+    report_at: Callable[[Report, Period], Report]  # the report of another period, same data
+    #: The figures that a public report does not hold, since they are small; else empty.
     withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
-    theme: str | None = None
+    theme: str | None = None  # that a page is about; None where it is about all of them
 
     @cached_property
     def before(self) -> Report | None:
@@ -115,10 +78,7 @@ class Report:
 
     @cached_property
     def own_readings(self) -> dict[str, pd.DataFrame]:
-        """The readings of the agreement's area up to the reporting period, by measure.
-
-        With those that could not be made; oldest first.
-        """
+        """The readings of the agreement's area up to the period, oldest first, by measure."""
         readings = self.readings
         own = readings["area"] == self.agreement.settings.agreement.area
         own &= readings["period_end"] <= pd.Timestamp(self.period.end)

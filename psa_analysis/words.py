@@ -25,7 +25,6 @@ STATE_SIGNS = {
     "overdue": "■",
 }
 
-
 _DECIMALS = {
     "percent": 1,
     "percent change": 1,

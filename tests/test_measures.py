@@ -14,26 +14,12 @@ import pytest
 import psa_analysis as psa
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import load_observations, make_report
-from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.measures import commentary_words, further_sentences, measure_words, sentences
 
 HEAD = "about,period,written,author,audience,text,illustrative\n"
-
-
-def test_a_target_of_the_register_by_its_name(agreement: Agreement) -> None:
-    roads, county = agreement["N26"], agreement["N26-county"]
-    assert {"N26-county", "N26-trunk", "N26-all"} <= set(roads.measures.index)
-    assert roads.target["theme"] == "safer"
-    assert county.measures.index.tolist() == ["N26-county"]
-    assert county.target.equals(roads.target)
-    assert "without 33 (assumed), target 35, due 2005/06" in repr(agreement["L7"])
-    assert "baseline 326.3888889 (derived), without not stated, target 235" in repr(county)
-    assert "Context: N26-gb" in repr(roads)
-    with pytest.raises(KeyError, match=r"no target or measure 'N-13'\. Did you mean 'N13'"):
-        agreement["N-13"]
 
 
 def test_a_measure_of_a_report_by_its_name(report: Report) -> None:

@@ -101,8 +101,8 @@ def test_text_stays_text_in_a_table(cells: list[str]) -> None:
 
 
 def test_tables_have_captions_and_scopes(report: Report) -> None:
-    tables = (psa.overview_table, psa.state_counts, psa.key, psa.notes, psa.forecast_table)
-    tables += (psa.not_stated_table, psa.differences_table, psa.targets_table, psa.links_table)
+    tables = (psa.overview_table, psa.state_counts, psa.key, psa.notes)
+    tables += (psa.targets_table, psa.forecast_table)
     shown = [table(report) for table in tables]
     for made in [*shown, psa.readings_table(report, "N13"), psa.context_table(report, "N13")]:
         parsed = Tags(made.html)

@@ -14,7 +14,7 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import clean_returns
 from psa_analysis.returns.series import check_series
-from psa_analysis.show.quality import findings_by_partner, returns_received, revised_since
+from psa_analysis.show.quality import findings_by_partner, revised_since
 
 
 def test_each_finding_goes_to_its_partner(agreement: Agreement) -> None:
@@ -50,14 +50,6 @@ def test_revisions_are_those_between_two_cut_offs(report_of: Callable[[str], Rep
     incidents = police.set_index("measure").loc["L4-incidents"]
     change = incidents["now"] - incidents["before"]
     assert incidents["reading_now"] - incidents["reading_before"] == change
-
-
-def test_what_came_in_by_the_cut_off(report_of: Callable[[str], Report]) -> None:
-    table = returns_received(report_of("2004-05 Q3")).set_index("file")
-    assert table.at["raw/returns/police.csv", "newest_period"] == "2004-05 Q3"
-    assert table.at["raw/returns/drug_action_team.csv", "newest_period"] == "2004-05 Q2"
-    assert (table["received"] <= "2005-02-14").all()
-    assert "raw/published/key_stages.csv" not in table.index
 
 
 def test_changes_of_definition_say_how_they_are_joined(report_of: Callable[[str], Report]) -> None:

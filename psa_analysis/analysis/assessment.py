@@ -174,7 +174,7 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, Any]:
         "illustrative": last["illustrative"],
         "planned": planned,
         "gap": last["reading"] - planned,
-        "gap_months": gap_months(measure, last["period_end"], last["reading"])[0],
+        "gap_months": gap_months(measure, last["period_end"], last["reading"]),
         "progress": (last["reading"] - begun) / to_come if improves else float("nan"),
         "required": required.per_period,
         "required_done_before": required.done_before

@@ -81,15 +81,6 @@ def _quarter_before(period: Period) -> Period:
     return period_containing(period.start - timedelta(days=1), "quarter")
 
 
-def counts(table: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
-    """How many commitments of each objective are in each state."""
-    numbers = pd.crosstab(table["objective"], table["state"])
-    objectives = [name for name in agreement.settings.objectives if name in numbers.index]
-    numbers = numbers.reindex(index=objectives, columns=list(STATES), fill_value=0)
-    numbers.index.name, numbers.columns.name = "objective", None
-    return numbers.assign(**{"in all": numbers.sum(axis=1)})
-
-
 def moved(table: pd.DataFrame) -> pd.DataFrame:
     """The commitments whose state is another than in the report of the quarter before."""
     changed = table["previous_state"].notna() & (table["previous_state"] != table["state"])

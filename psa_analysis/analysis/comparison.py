@@ -92,7 +92,7 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
             rows.append(row | {"before" if gone else "after": title})
         rows += of_measure.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
-    rows += _commitments(earlier, later)
+    rows += _commitments(earlier, later).to_dict("records")
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS)).astype(object)
     values = ["before", "after"]
     table[values] = table[values].where(table[values].notna(), None)
@@ -193,35 +193,41 @@ def _why(old: str, new: str, register: list[str], figures: pd.DataFrame, same_pe
     )
 
 
-def _commitments(earlier: Pack, later: Pack) -> Iterator[dict[str, object]]:
+def _commitments(earlier: Pack, later: Pack) -> pd.DataFrame:
     """Commitments that stand elsewhere, or that one pack only has."""
     if earlier.commitments is None or later.commitments is None:
-        return
+        return pd.DataFrame()
     both = earlier.commitments.merge(
         later.commitments, on="commitment", how="outer", suffixes=("_before", "_after"), sort=False
     )
-    for row in both.itertuples():
-        gone = pd.isna(row.state_after)
-        if not _same(row.state_before, row.state_after):
-            yield {
-                "measure": row.commitment,
-                "what": "commitment",
-                "title": row.promise_before if gone else row.promise_after,
-                "before": row.state_before,
-                "after": row.state_after,
-                "direction": _way_of_states(
-                    row.state_before, row.state_after, _COMMITMENTS_FROM_WORST
-                ),
-                "why": "the later pack does not follow it" if gone else row.reason_after,
-            }
+    both = both[both["state_before"].fillna("") != both["state_after"].fillna("")]
+    before, after, worst = both["state_before"], both["state_after"], _COMMITMENTS_FROM_WORST
+    ways = [_way_of_states(*states, worst) for states in zip(before, after, strict=True)]
+    return pd.DataFrame(
+        {
+            "measure": both["commitment"],
+            "what": "commitment",
+            "title": both["promise_after"].fillna(both["promise_before"]),
+            "before": before,
+            "after": after,
+            "direction": ways,
+            "why": both["reason_after"].where(after.notna(), "the later pack does not follow it"),
+        }
+    )
 
 
 def _grants(name: str, earlier: Pack, later: Pack) -> Iterator[dict[str, object]]:
     """How the expected grant of a measure, or of them all, has moved, as a share of the pot."""
     if earlier.grants is None or later.grants is None:
         return
+    old, new = (
+        grants if name == "agreement" else grants[grants["measure"] == name]
+        for grants in (earlier.grants, later.grants)
+    )
     for end in ("least", "most"):
-        before, after = (_of_pot(pack.grants, name, end) for pack in (earlier, later))
+        before, after = (
+            float((rows["pot_share"] * rows[end]).sum(min_count=1)) for rows in (old, new)
+        )
         if not _same(before, after):
             yield {
                 "what": f"grant at {end}",
@@ -230,11 +236,6 @@ def _grants(name: str, earlier: Pack, later: Pack) -> Iterator[dict[str, object]
                 "after": after,
                 "direction": _way(before, after),
             }
-
-
-def _of_pot(grants: pd.DataFrame, name: str, end: str) -> float:
-    rows = grants if name == "agreement" else grants[grants["measure"] == name]
-    return float((rows["pot_share"] * rows[end]).sum(min_count=1))
 
 
 def _figures(earlier: Pack, later: Pack) -> pd.DataFrame:
@@ -268,34 +269,33 @@ def _figures(earlier: Pack, later: Pack) -> pd.DataFrame:
     until = min(earlier.period.end, later.period.end)
     in_time = both["period"].map(lambda period: parse_period(period).end <= until).astype(bool)
     both = both.assign(comparable=own & revised)[revised | (own & ~is_latest & in_time)]
-    rows = []
-    for row in both.itertuples():
-        before, after = row.observed_before, row.observed_after
-        change = {
-            "measure": row.measure,
+    before, after = both["observed_before"], both["observed_after"]
+    rows = pd.DataFrame(
+        {
+            "measure": both["measure"],
             "what": "figure",
-            "area": row.area,
-            "period_before": row.period,
-            "period_after": row.period,
+            "area": both["area"],
+            "period_before": both["period"],
+            "period_after": both["period"],
             "before": before,
             "after": after,
-            "why": f"{row.period} {_figure_why(before, after)}",
+            "why": [*map(_figure_why, both["period"], before, after)],
+            "title": both["measure"].map(measures["title"]),
         }
-        if row.measure in measures.index:
-            measure = measures.loc[row.measure]
-            change["title"] = measure["title"]
-            if row.comparable and measure["basis"] not in _OTHER_WAY:
-                change["direction"] = _way(before, after, measure["polarity"])
-        rows.append(change)
-    return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+    )
+    polarity = both["measure"].map(
+        measures["polarity"].where(~measures["basis"].isin(_OTHER_WAY), "")
+    )
+    polarity = polarity.where(both["comparable"], "").fillna("")
+    return rows.assign(direction=[*map(_way, before, after, polarity)])
 
 
-def _figure_why(before: float, after: float) -> str:
+def _figure_why(period: str, before: float, after: float) -> str:
     if pd.isna(before):
-        return "came in after the earlier report"
+        return f"{period} came in after the earlier report"
     if pd.isna(after):
-        return "is no longer there"
-    return f"was revised from {before:,.10g} to {after:,.10g}"
+        return f"{period} is no longer there"
+    return f"{period} was revised from {before:,.10g} to {after:,.10g}"
 
 
 def revised_figures(

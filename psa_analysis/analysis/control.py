@@ -93,10 +93,7 @@ def xmr(values: pd.Series, polarity: str = "", rebases: Collection[str] = ()) ->
 
 
 def rebase_obstacles(known: Sequence[str], rebases: Collection[str]) -> dict[str, str]:
-    """What prevents each rebase, oldest first, in a series with figures for the `known` periods.
-
-    Empty for those that leave enough figures on either side.
-    """
+    """What prevents each rebase in a series with figures for the `known` periods, or nothing."""
     place = {period: number for number, period in enumerate(known)}
     obstacles, start = {}, 0
     for period in sorted(rebases, key=lambda period: place.get(period, -1)):

@@ -136,34 +136,30 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
     return usual * (baseline + share * (goal - baseline))
 
 
-def gap_months(measure: pd.Series, end: date, reading: float) -> tuple[float, str]:
-    """How many months a reading is ahead of the planned path (behind: below 0), or why not known.
+def gap_months(measure: pd.Series, end: date, reading: float) -> float:
+    """How many months a reading is ahead of the planned path (behind: below 0); missing if unknown.
 
     Notes
     -----
     Better and worse are the polarity's. Where a ``given`` path falls first and rises later it
     takes a value more than once; looking only forward from a better reading and only back from a
-    worse one gives the months the sign of the gap.
+    worse one gives the months the sign of the gap. A path with seasons goes up and down within each
+    year, so that no month of it can be told from a value.
     """
-    if pd.isna(measure["baseline"]) or pd.isna(measure["target"]):
-        return float("nan"), "there is no path: the baseline or the target is not stated"
-    if measure["profile"] == "seasonal":
-        return float("nan"), "a path with seasons goes up and down within each year"
+    no_path = pd.isna(measure["baseline"]) or pd.isna(measure["target"])
+    if no_path or measure["profile"] == "seasonal":
+        return float("nan")
     now = _month(end) - _month(baseline_end(measure))
     if now < 0:
-        return float("nan"), "the path has not begun"
+        return float("nan")
     near = _NEAR * abs(measure["target"] - measure["baseline"])
     planned = planned_path(measure, pd.Series([pd.Timestamp(end)])).iloc[0]
     if abs(reading - planned) <= near:
-        return 0.0, ""
+        return 0.0
     gaps = np.array(_months_at(measure, reading, near)) - now
     better = _better(measure) * (reading - planned) > 0
     gaps = gaps[gaps >= 0] if better else gaps[gaps <= 0]
-    if len(gaps):
-        return float(min(gaps, key=abs)), ""
-    if better:
-        return float("nan"), "the path does not take this value by the due period"
-    return float("nan"), "the path has not taken this value so far"
+    return float(min(gaps, key=abs, default=float("nan")))
 
 
 def _months_at(measure: pd.Series, value: float, near: float) -> list[float]:

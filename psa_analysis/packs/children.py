@@ -23,7 +23,6 @@ from typing import Any
 #: How much longer a child may live whose parent, which would stop it, was killed.
 _GRACE_SECONDS = 60
 
-
 #: What is to be done, and how many seconds it may take.
 Work = tuple[Callable[[], Any], float]
 
@@ -60,10 +59,7 @@ def start_warm_process() -> Any:
 
 
 def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any]]:
-    """Do each piece of work in a child, so many at once, in the given order; yields the results.
-
-    Of a child that gave none the result is a :class:`ProcessDied`.
-    """
+    """Do each piece of work in a child, so many at once; yields results, or a ProcessDied."""
     from pebble import concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does

@@ -135,7 +135,6 @@ def _breakable(body: str) -> str:
 
 _PATH = re.compile(r"[\w./:-]{16,}")
 
-
 _SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from psa_analysis.findings import did_you_mean
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
@@ -55,29 +54,19 @@ def parse_comparator(text: str) -> Comparator | None:
 
 @dataclass(frozen=True, repr=False)
 class Agreement:
-    """An agreement: its settings and its register.
+    """An agreement: its settings and its register, a frame for each file with a row for each row.
 
-    Attributes
-    ----------
-    folder : Path
-        The data folder that it was read from.
-    settings : Settings
-        ``agreement.toml``.
-    targets, measures, commitments, links, assumptions : pandas.DataFrame
-    differences, facts, areas, trajectories, families, baskets, rebases : pandas.DataFrame
-        One row per row of the file of that name. `targets` is indexed by reference,
-        `measures` by measure, `commitments` by commitment. `measures` has, beside each of
-        :data:`psa_analysis.register.rows.FIGURES`, a column ``<figure>_status``: stated,
-        derived, assumed, not stated, or empty where the figure does not apply; a column
-        ``points``: the last day and the value of each of its rows of `trajectories`, in order;
-        and a column ``seasons``, empty until ``trajectory.with_seasons`` fills it in.
+    ``measures`` has, beside each of :data:`psa_analysis.register.rows.FIGURES`, a column
+    ``<figure>_status``: stated, derived, assumed, not stated, or empty where the figure does not
+    apply; a column ``points``: the last day and the value of each of its rows of ``trajectories``,
+    in order; and a column ``seasons``, empty until ``trajectory.with_seasons`` fills it in.
     """
 
-    folder: Path
-    settings: Settings
-    targets: pd.DataFrame
-    measures: pd.DataFrame
-    commitments: pd.DataFrame
+    folder: Path  # the data folder that it was read from
+    settings: Settings  # agreement.toml
+    targets: pd.DataFrame  # by reference
+    measures: pd.DataFrame  # by measure
+    commitments: pd.DataFrame  # by commitment
     links: pd.DataFrame
     assumptions: pd.DataFrame
     differences: pd.DataFrame
@@ -93,59 +82,6 @@ class Agreement:
             f"{self.settings.agreement.name}: {len(self.targets)} targets, "
             f"{len(self.measures)} measures, {len(self.commitments)} commitments"
         )
-
-    def __getitem__(self, name: str) -> Entry:
-        """What the register holds of a target or a measure, for example ``agreement["N2"]``."""
-        if name in self.targets.index:
-            own = self.measures[self.measures["reference"] == name]
-        elif name in self.measures.index:
-            own = self.measures.loc[[name]]
-        else:
-            known = self._ipython_key_completions_()
-            raise KeyError(
-                f"there is no target or measure '{name}'. {did_you_mean(str(name), known)}"
-            )
-        reference = own["reference"].iloc[0] if len(own) else name
-        return Entry(name, self.targets.loc[reference], own)
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return [*dict.fromkeys([*self.targets.index, *self.measures.index])]
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Entry:
-    """One target of the register with its measures, or with the one that was asked for."""
-
-    name: str
-    target: pd.Series
-    measures: pd.DataFrame
-
-    def __repr__(self) -> str:
-        lines = [f"{self.name}: {self.target['outcome']} ({self.target['theme']})"]
-        if self.target["partners"]:
-            lines.append(f"Partners: {'; '.join(self.target['partners'])}")
-        context = self.measures["role"] == "context"
-        for name, row in self.measures[~context].iterrows():
-            figures = [
-                f"{figure} {_figure_words(row, figure)}"
-                for figure in ("baseline", "without", "target")
-            ]
-            lines += [
-                f"{name}, {row['title']} ({row['unit']}; {row['polarity']} is better)",
-                f"  {', '.join(figures)}, due {row['due']}",
-            ]
-        if context.any():
-            lines.append(f"Context: {', '.join(self.measures.index[context])}")
-        return "\n".join(lines)
-
-
-def _figure_words(row: pd.Series, figure: str) -> str:
-    """``53.2``, ``33 (assumed)`` or ``not stated``."""
-    status = row[f"{figure}_status"]
-    if pd.isna(row[figure]):
-        return str(status) or "none"
-    mark = "" if status == "stated" else f" ({status})"
-    return f"{row[figure]:,.10g}{mark}"
 
 
 def linked(link: pd.Series, topics: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
@@ -178,7 +114,6 @@ _PARSED_PERIODS = {
     "due": "due_at",
     "interim_period": "interim_at",
 }
-
 
 #: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
 PARSED = (*_PARSED_PERIODS.values(), "compared_with", "points", "seasons")
@@ -223,10 +158,7 @@ NOT_SUMMED = {"percent change", "percentage points", "index"}
 
 
 def rate_factor(unit: str) -> int | None:
-    """What numerator over denominator is multiplied by, or None for a unit that is no rate.
-
-    100 for ``percent``, 1,000 for ``per 1,000 residents``.
-    """
+    """What a rate is multiplied by: 100 for percent, 1,000 per 1,000; None for what is no rate."""
     if unit == "percent":
         return 100
     match = re.match(r"per ([\d,]+) ", unit)

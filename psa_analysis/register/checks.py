@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,9 +11,6 @@ from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period
 from psa_analysis.register.rows import FIGURES, GENERAL_ITEMS, OWN_DECISION, Register, cell_error
 from psa_analysis.words import NOT_STATED
-
-if TYPE_CHECKING:
-    pass
 
 _settings_error = partial(Finding, "error", "raw/agreement.toml")
 

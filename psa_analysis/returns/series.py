@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
-    """Warnings about sums, areas that have fallen away, and figures far from their neighbours.
-
-    Of each figure the newest vintage is looked at.
-    """
+    """Warnings about sums, areas that have fallen away, and figures far from their neighbours."""
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     newest = newest[newest["value"].notna()]
     return [

@@ -12,7 +12,7 @@ from psa_analysis.register.agreement import linked
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.chart import BLUE, TEAL, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Column, Html, rows_table
-from psa_analysis.words import NOT_STATED, counted, listed
+from psa_analysis.words import counted, listed
 
 
 def targets_table(report: Report, theme: str | None = None) -> Html:
@@ -33,35 +33,6 @@ def targets_table(report: Report, theme: str | None = None) -> Html:
     return rows_table(targets.reset_index(names="reference"), columns, caption, folded=True)
 
 
-def not_stated_table(report: Report) -> Html:
-    """What the documents leave open, measure by measure."""
-    rows = report.assessment
-    gaps = {
-        "baseline": rows["baseline_status"],
-        "target": rows["target_status"],
-        "performance without the agreement": rows["without_status"],
-        "due date": rows["due"],
-        "unit": rows["unit"],
-    }
-    gap = pd.DataFrame(gaps) == NOT_STATED
-    rows = rows.assign(not_stated=gap.apply(lambda row: listed([*row.index[row]]), axis=1))
-    columns = [Column("Measure"), Column("Title"), Column("Not stated")]
-    return rows_table(rows[gap.any(axis=1)], columns, "What neither document states")
-
-
-def differences_table(report: Report) -> Html:
-    """Where the two documents do not say the same, and which is used."""
-    columns = [
-        Column("Reference"),
-        Column("Subject"),
-        Column("The bid says", "bid"),
-        Column("The strategy says", "strategy"),
-        Column("Used"),
-        Column("Why", "reason"),
-    ]
-    return rows_table(report.agreement.differences, columns, "Where the documents differ")
-
-
 def notes(report: Report, theme: str | None = None) -> Html:
     """Every assumed or derived figure behind the measures shown, with its reason."""
     measures = report.agreement.measures
@@ -77,30 +48,6 @@ def notes(report: Report, theme: str | None = None) -> Html:
     ]
     rows = rows[rows["item"].isin({*shown, "agreement", "measures"})]
     return rows_table(rows, columns, "What is assumed or derived", folded=True)
-
-
-def links_table(report: Report) -> Html:
-    """The links that the agreement states, with the states of what they join."""
-    rows = report.assessment[report.assessment["role"] == "target"]
-    states = rows.groupby("reference")["state"].agg(lambda own: listed(list(own.unique())))
-    topics = report.agreement.settings.topics
-
-    def linked_to(row: pd.Series) -> str:
-        name = row["linked_to"]
-        return f"{name} ({listed(topics[name])})" if name in topics else name
-
-    def their_states(row: pd.Series) -> str:
-        references = topics.get(row["linked_to"], [row["linked_to"]])
-        return listed([*dict.fromkeys(states[reference] for reference in references)])
-
-    columns = [
-        Column("Target", "reference"),
-        Column("State of its measures", lambda row: states.get(row["reference"])),
-        Column("Linked to", linked_to),
-        Column("State of theirs", their_states),
-    ]
-    caption = "Which targets the agreement links"
-    return rows_table(report.agreement.links, columns, caption, folded=True)
 
 
 def links_chart(report: Report) -> Chart:

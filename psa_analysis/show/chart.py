@@ -20,6 +20,7 @@ from afcharts.af_colours import get_af_colours
 
 from psa_analysis.findings import visible
 from psa_analysis.show.tables import Html, table
+from psa_analysis.words import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 
-
 #: A line of a path or a limit.
 DASHED = (0, (5, 3))
+#: Behind words that stand among lines.
+BEHIND_WORDS: dict[str, Any] = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
+#: How a figure is drawn that may still change.
+HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 2}
 
 #: Colour and marker of a state: at most four colours, and a shape for each.
 STATE_MARKS = {
@@ -166,3 +170,19 @@ def year_step(axes: Axes) -> int:
     """Years from one mark to the next: two where there are many."""
     left, right = axes.get_xlim()
     return 2 if right - left > 365 * 7 else 1
+
+
+def finish_time_axes(axes: Axes, labels: Labels, unit: str) -> None:
+    """Labels at the right edge, years below, and figures of the unit at the left."""
+    label_ends(axes, labels)
+    mark_years(axes, year_step(axes))
+    axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+
+
+def mark_beginning(
+    axes: Axes, day: pd.Timestamp, text: str, linewidth: float = 1, **style: Any
+) -> None:
+    """A line across a picture of time from where something new begins, with its name."""
+    axes.axvline(day, color=GREY, linewidth=linewidth)
+    beside: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate(text, (day, 1), (4, -4), color=GREY, va="top", **beside, **style)

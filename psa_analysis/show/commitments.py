@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, counts, moved
+from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, moved
 from psa_analysis.analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.report import Report
-from psa_analysis.show.chart import BLUE, GREY, ORANGE, PINK, Chart, as_svg, new_figure
+from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
-from psa_analysis.words import NOT_STATED, are, counted, day_text, figure_text, with_unit
+from psa_analysis.words import NOT_STATED, are, counted, day_text, with_unit
 
 
 def commitment_words(report: Report) -> Html:
@@ -40,43 +40,6 @@ def commitment_words(report: Report) -> Html:
         words = "What was reported is illustrative, that is made up"
         sentences.append(f"{words}, for {made_up} of them")
     return sentence(". ".join(sentences) + ".")
-
-
-def commitment_counts(report: Report) -> Html:
-    """How many commitments are in each state, objective by objective."""
-    numbers = counts(report.commitments, report.agreement)
-    numbers = numbers.loc[:, numbers.any()].rename(index=report.agreement.settings.objectives)
-    if len(numbers) > 1:
-        numbers.loc["All objectives"] = numbers.sum()
-    frame = numbers.astype(object).rename_axis("Objective").reset_index()
-    mark = _progress_mark(report.commitments)
-    caption = f"Commitments by objective and state, {report.period}{mark}"
-    return table(frame, caption, numeric=list(frame.columns[1:]))
-
-
-def closing_account(report: Report) -> Html:
-    """What was published of priorities delivered, beside what the register counts."""
-    facts = report.agreement.facts
-    rows = facts[facts["unit"] == "priorities"]
-    frame = pd.DataFrame(
-        {
-            "What was published": rows["fact"],
-            "Number": [figure_text(float(value), "priorities") for value in rows["value"]],
-            "Period": rows["period"],
-            "Where": rows["location"],
-        }
-    )
-    shown = table(frame, "Priorities delivered, as published", numeric=["Number"])
-    promises = report.commitments
-    if rows.empty or promises.empty:
-        return shown
-    beside = sentence(
-        f"The register splits the strategy's priorities into {counted(len(promises), 'promise')} "
-        f"under {promises['priority'].nunique()} headings, and counts the agreement's own targets "
-        "apart. What the published count takes for a priority is not stated, so the two cannot be "
-        "set against each other."
-    )
-    return Html(shown.html + beside.html, f"{shown.text}\n\n{beside.text}")
 
 
 def commitments_table(report: Report, objective: str) -> Html:
@@ -139,30 +102,6 @@ def unjudged_table(report: Report) -> Html:
     rows = report.commitments[report.commitments["state"] == NOT_STATED]
     frame = _listing(rows, ["Why"]).rename(columns={"Why": "Why it cannot be judged"})
     return table(frame, f"Cannot be judged{_progress_mark(rows)}")
-
-
-def commitment_key(report: Report) -> Html:
-    """What the states of commitments mean, with the threshold between two of them."""
-    share = report.agreement.settings.states.path_on_track
-    meanings = dict(COMMITMENT_STATES)
-    meanings["the line"] = (
-        "equal steps from the baseline to the figure promised: at risk below "
-        f"{share:.0%} of the improvement planned by then"
-    )
-    meanings["a lead's report"] = "counts in the report of its quarter and in the next one"
-    frame = pd.DataFrame([*meanings.items()], columns=["State", "Meaning"])
-    return table(frame, "States of commitments", folded=True)
-
-
-def commitment_notes(report: Report) -> Html:
-    """What is assumed about the commitments, with its reason."""
-    rows = report.agreement.assumptions
-    rows = rows[rows["item"].isin([*report.commitments["commitment"], "commitments"])]
-    rows = rows.assign(column=rows["column"].str.replace("_", " "))
-    frame = rows[["item", "column", "status", "reason", "quality", "impact"]].set_axis(
-        ["Commitment", "What", "Status", "How and why", "Quality", "Impact"], axis=1
-    )
-    return table(frame, "What is assumed about the commitments", folded=True)
 
 
 def _progress_mark(rows: pd.DataFrame) -> str:
@@ -245,7 +184,7 @@ def _timeline(report: Report, data: pd.DataFrame) -> str:
             axes.text(left, height, f" {objectives[objective]}", bbox=white | {"pad": 1}, **style)
         # Beneath marks and names, which are easier to read unbroken than a line is.
         quarter, day = pd.Timestamp(report.period.end), day_text(report.period.end)
-        axes.axvline(quarter, color=GREY, linestyle=(0, (5, 3)), linewidth=1.2, zorder=1)
+        axes.axvline(quarter, color=GREY, linestyle=DASHED, linewidth=1.2, zorder=1)
         words, place = f"{day}, this quarter's end", (quarter, -depth)
         axes.annotate(words, place, (5, 4), va="bottom", color=GREY, **beside)
         years = pd.date_range(left, end, freq="YS")

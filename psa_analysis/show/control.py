@@ -17,20 +17,8 @@ from psa_analysis.analysis.control import (
 )
 from psa_analysis.register.agreement import observed_units
 from psa_analysis.report import Report, assessment_row, memoised, own_readings
-from psa_analysis.show.chart import (
-    BLUE,
-    GREY,
-    ORANGE,
-    TEAL,
-    Chart,
-    Labels,
-    as_svg,
-    label_ends,
-    mark_years,
-    new_figure,
-    only_words,
-    year_step,
-)
+from psa_analysis.show import chart
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart, Labels
 from psa_analysis.show.tables import Html, sentence, table
 from psa_analysis.words import counted, figure_text, listed
 
@@ -181,25 +169,20 @@ CONTROL_MARKS = {
 
 
 def control_chart(report: Report, measure: str) -> Chart:
-    """The control chart of one measure: its quarters, their mean and limits, and what stands out.
-
-    Where there can be none, the picture says why.
-    """
+    """The control chart of one measure, or why there is none."""
     title = assessment_row(report, measure)["title"]
     control = control_of(report, measure)
     words = control_sentences(control)
     if control.reason:
-        return only_words(f"{title}. {words}")
-    with new_figure(8, 4.2) as (figure, axes):
+        return chart.only_words(f"{title}. {words}")
+    with chart.new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
         labels = _draw_limits(axes, control)
         _draw_quarters(axes, control.points)
         axes.margins(x=0.03, y=0.12)
-        label_ends(axes, labels)
+        chart.finish_time_axes(axes, labels, control.unit)
         _mark_rebases(axes, control)
-        mark_years(axes, year_step(axes))
-        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, control.unit))
-        svg = as_svg(figure)
+        svg = chart.as_svg(figure)
     points = control.points
     columns = _figure_columns(control) | {"What stands out": points["kind"], "Flag": points["flag"]}
     alt = f"Control chart of {title}, quarter by quarter. {words}"
@@ -212,7 +195,7 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
     for _, phase in points.groupby("phase"):
         ends = phase["period_end"]
         # Trial limits are dotted, others dashed.
-        style = (0, (1, 2)) if phase["trial"].iloc[0] else (0, (5, 3))
+        style = (0, (1, 2)) if phase["trial"].iloc[0] else chart.DASHED
         axes.plot(ends, phase["centre"], color=GREY, linewidth=1.5)
         for limit in ("lower", "upper"):
             axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
@@ -234,12 +217,11 @@ def _draw_quarters(axes: Axes, points: pd.DataFrame) -> None:
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
     firm = points["flag"].isin(["final", "revised"])
-    hollow = {"markerfacecolor": "white", "markeredgewidth": 2}
     for kind, (colour, marker, size) in CONTROL_MARKS.items():
         of_kind = points["kind"] == kind
         shape: dict[str, Any] = {"marker": marker, "markersize": size, "color": colour}
         shape["linestyle"] = "none"
-        for rows, style in ((of_kind & firm, shape), (of_kind & ~firm, shape | hollow)):
+        for rows, style in ((of_kind & firm, shape), (of_kind & ~firm, shape | chart.HOLLOW)):
             axes.plot(points["period_end"][rows], points["value"][rows], **style)
         if of_kind.any():
             axes.plot([], [], **shape, label=kind.capitalize())
@@ -251,16 +233,5 @@ def _mark_rebases(axes: Axes, control: Control) -> None:
     """A line before the first quarter of each new phase, with its name."""
     ends = control.points.set_index("period")["period_end"]
     for period in control.rebases:
-        between = ends[period] - pd.Timedelta(days=46)
-        axes.axvline(between, color=GREY, linewidth=0.8)
-        axes.annotate(
-            f"From {period}",
-            (between, 1),
-            (4, -4),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            color=GREY,
-            fontsize=11,
-            va="top",
-            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
-        )
+        between, style = ends[period] - pd.Timedelta(days=46), {"bbox": chart.BEHIND_WORDS}
+        chart.mark_beginning(axes, between, f"From {period}", 0.8, fontsize=11, **style)

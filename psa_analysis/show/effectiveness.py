@@ -9,18 +9,8 @@ import pandas as pd
 from psa_analysis.analysis.effectiveness import AGREES_WITHIN
 from psa_analysis.analysis.trajectory import due_period
 from psa_analysis.periods import parse_period
-from psa_analysis.show.chart import (
-    BLUE,
-    GREY,
-    ORANGE,
-    TEAL,
-    Chart,
-    as_svg,
-    label_ends,
-    mark_years,
-    new_figure,
-    note,
-)
+from psa_analysis.show import chart
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart
 from psa_analysis.show.tables import (
     Column,
     Html,
@@ -213,11 +203,13 @@ def effectiveness_chart(report: Report) -> Chart:
     data["lowest"] = ratios.min(skipna=False).to_numpy()
     data["highest"] = ratios.max(skipna=False).to_numpy()
     known = data[data["together"].notna()].reset_index(drop=True)
-    with new_figure(8, 4.2) as (figure, axes):
+    with chart.new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.72, top=0.95, bottom=0.12)
         if index is None or known.empty:
-            note(axes, "No index")
-            return Chart(as_svg(figure), "Chart of cost-effectiveness: no index can be made.", data)
+            chart.note(axes, "No index")
+            return Chart(
+                chart.as_svg(figure), "Chart of cost-effectiveness: no index can be made.", data
+            )
         ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
         axes.axhline(100, color=GREY, linewidth=1)
         axes.fill_between(
@@ -234,9 +226,9 @@ def effectiveness_chart(report: Report) -> Chart:
         ]
         labels += _draw_aims(axes, index)
         axes.margins(x=0.04, y=0.12)
-        label_ends(axes, labels)
-        mark_years(axes, 1)
-        svg = as_svg(figure)
+        chart.label_ends(axes, labels)
+        chart.mark_years(axes, 1)
+        svg = chart.as_svg(figure)
     shown = data.set_index("year").map(_index_text).reset_index().rename(columns=str.capitalize)
     return Chart(svg, _effectiveness_alt(indices, index, known), data, shown)
 
@@ -290,13 +282,12 @@ def basket_contributions_chart(report: Report) -> Chart:
     columns = ["component", "from_performance", "from_cost", "ratio"]
     data = rows.loc[rows["year"] == year, columns].reset_index(drop=True)
     drawn = data[data["ratio"].notna()]
+    if drawn.empty:
+        text = "Bar chart of what performance and cost brought: no index can be made."
+        return chart.only_words(text)
     height = 1.2 + 0.42 * max(len(data), 1)
-    with new_figure(8, height) as (figure, axes):
+    with chart.new_figure(8, height) as (figure, axes):
         figure.subplots_adjust(left=0.28, right=0.9, top=1 - 0.6 / height, bottom=0.5 / height)
-        if drawn.empty:
-            note(axes, "No index")
-            alt = "Bar chart of what performance and cost brought: no index can be made."
-            return Chart(as_svg(figure), alt, data)
         places = [len(data) - 1 - number for number in drawn.index]
         _draw_bars(axes, drawn, places)
         axes.axvline(0, color=GREY, linewidth=1.2)
@@ -306,7 +297,7 @@ def basket_contributions_chart(report: Report) -> Chart:
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(lambda value, _: _index_text(value))
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
-        svg = as_svg(figure)
+        svg = chart.as_svg(figure)
     headings = ["Component", "From performance", "From cost", "Both together"]
     shown = data.assign(ratio=data["ratio"] - 100).set_axis(headings, axis=1)
     shown[headings[1:]] = shown[headings[1:]].map(signed)

@@ -19,22 +19,8 @@ from psa_analysis.analysis.families import (
 )
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import (
-    BLUE,
-    DASHED,
-    GREY,
-    ORANGE,
-    PINK,
-    TEAL,
-    Chart,
-    Labels,
-    as_svg,
-    label_ends,
-    mark_years,
-    new_figure,
-    only_words,
-    year_step,
-)
+from psa_analysis.show import chart
+from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
 
@@ -48,7 +34,6 @@ if TYPE_CHECKING:
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
 #: What the edge is called in charts and their data.
 _EDGE = "Top quartile begins"
-_BEHIND_NAMES = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
 _FUNNEL_COLUMNS = [
     Column.figure("Figure"),
     Column.between("95% limits", "low_95", "high_95"),
@@ -268,15 +253,17 @@ def _inside_text(value: float, unit: str) -> str:
 def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
     """A family over time: each authority, and where the top quartile begins and is heading."""
     if reason := _no_family(report, family):
-        return only_words(reason)
+        return chart.only_words(reason)
     members = family_of(report, measure, family)
     area, figures, text = members.area, members.ranked, _texts(members)
     if members.newest is None:
         day = day_text(report.cut_off)
-        return only_words(f"{members.measure['title']}: too few figures had come in by {day}.")
+        return chart.only_words(
+            f"{members.measure['title']}: too few figures had come in by {day}."
+        )
     outlook = family_outlook(report, measure, family, own)
     data = _drawn(members, outlook)
-    with new_figure(8, 4.6) as (drawing, axes):
+    with chart.new_figure(8, 4.6) as (drawing, axes):
         drawing.subplots_adjust(left=0.1, right=0.76, top=0.95, bottom=0.12)
         others = figures[figures["area"] != area]
         for _, line in others.groupby("area"):
@@ -291,10 +278,8 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
                 figure, end = rows.iloc[-1][["figure", "period_end"]]
                 labels.append((figure, end, f"{title} {text(figure)}", colour))
         axes.margins(x=0.03, y=0.08)
-        label_ends(axes, labels)
-        mark_years(axes, year_step(axes))
-        axes.yaxis.set_major_formatter(lambda value, _: text(value))
-        svg = as_svg(drawing)
+        chart.finish_time_axes(axes, labels, members.unit)
+        svg = chart.as_svg(drawing)
     return Chart(svg, _family_alt(members, outlook), data, _family_numbers(data, members.unit))
 
 
@@ -415,10 +400,10 @@ def funnel_words(report: Report, measure: str, family: str) -> Html:
 def funnel_chart(report: Report, measure: str, family: str) -> Chart:
     """A family's figures by their number of cases, within what chance allows around the mean."""
     if reason := _no_funnel(report, measure, family):
-        return only_words(reason)
+        return chart.only_words(reason)
     members, result = family_of(report, measure, family), funnel(report, measure, family)
     units, text = result.units, _texts(members)
-    with new_figure(8, 4.6) as (drawing, axes):
+    with chart.new_figure(8, 4.6) as (drawing, axes):
         drawing.subplots_adjust(left=0.1, right=0.84, top=0.95, bottom=0.14)
         axes.axhline(result.mean, color=GREY, linewidth=1.5)
         cases, end = result.curve["denominator"], result.curve.iloc[-1]
@@ -429,11 +414,11 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
             labels.append((end[limit], end["denominator"], f"{percent}% limits", GREY))
         _draw_units(axes, result, members.area)
         axes.margins(x=0.03, y=0.06)
-        label_ends(axes, labels)
+        chart.label_ends(axes, labels)
         axes.set_xlabel("Number of cases that each figure is made of")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: text(value))
-        svg = as_svg(drawing)
+        svg = chart.as_svg(drawing)
     columns = [
         Column("Area"),
         Column("Cases", lambda row: figure_text(row["denominator"], "")),
@@ -468,7 +453,7 @@ def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
             above = (figures > row["figure"]).sum() < (figures < row["figure"]).sum()
         style = {"textcoords": "offset points", "fontsize": 11}
         style |= {"ha": "left" if right else "right", "va": "bottom" if above else "top"}
-        style |= {"color": BLUE if own else PINK, "bbox": _BEHIND_NAMES}
+        style |= {"color": BLUE if own else PINK, "bbox": chart.BEHIND_WORDS}
         point, offset = (row["denominator"], row["figure"]), (0, 9 if above else -9)
         axes.annotate(row["area"], point, offset, **style)
 

@@ -45,6 +45,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         "doubts": "Findings by partner",
         "assumed": "What is assumed or derived",
     }
+    counts = counting["state"].value_counts()
     status = report.agreement.assumptions["status"].value_counts()
     return (
         templates()
@@ -56,7 +57,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             failed=[page for page in pages if page.status != "done"],
             pages=pages,
             counting=counted(len(counting), "measure"),
-            states=_states_text(counting),
+            states=listed([f"{counts[state]} {state}" for state in STATES if state in counts]),
             forecast=counting["is_forecast"].any(),
             exceptions=_exceptions_table(report).html,
             standing=state_counts(report).html,
@@ -84,11 +85,6 @@ def table_address(exported: dict[str, str], caption: str) -> str | None:
             above = re.findall(r'<h2 id="([^"]+)"', html[: found.start()])
             return f"{quote(name)}#{above[-1]}" if above else quote(name)
     return None
-
-
-def _states_text(rows: pd.DataFrame) -> str:
-    counts = rows["state"].value_counts()
-    return listed([f"{counts[state]} {state}" for state in STATES if state in counts])
 
 
 def _exceptions_table(report: Report) -> Html:

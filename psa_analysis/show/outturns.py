@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.grant import pot_shares
+from psa_analysis.analysis.grant import pot_shares, way_starts
 from psa_analysis.report import Report, assessment_row, of_theme
 from psa_analysis.show.grant import gain_curve
 from psa_analysis.show.tables import Html, sentence, table
@@ -47,11 +47,11 @@ def better_by(report: Report, measure: str) -> float | None:
     None where nothing can be moved: no forecast, no target, or no start of the way is stated.
     """
     row = assessment_row(report, measure)
-    start = row["without"] if pd.notna(row["without"]) else row["baseline"]
+    start = way_starts(row)
     # A public report holds some chances without the forecast behind them.
     if report.outlooks[measure].reason or pd.isna(row["chance_target"]) or pd.isna(start):
         return None
-    return abs(float(row["target"]) - float(start)) or None
+    return abs(float(row["target"]) - start) or None
 
 
 def outturn(report: Report, measure: str, step: float) -> Outturn:
@@ -123,11 +123,9 @@ def outturn_table(report: Report, theme: str | None = None) -> Html:
 
 
 def outturn_sliders(report: Report, theme: str) -> Any:
-    """What a better or worse due reading would do to each measure of a theme.
+    """What a better or worse due reading would do to each measure of a theme: with a slider.
 
-    In a notebook that somebody has open: a list of the measures and a slider. Wherever nobody can
-    move it (papermill, nbconvert, nbval, no ``ipywidgets``): the table of
-    :func:`psa_analysis.show.outturns.outturn_table`, so one call does for both.
+    Wherever nobody can move it (papermill, nbconvert, no ``ipywidgets``): the table of outturns.
     """
     measures = of_theme(report, theme)["measure"]
     ways = {name: way for name in measures if (way := better_by(report, name)) is not None}

@@ -20,7 +20,7 @@ from psa_analysis.analysis.parts import (
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart, as_svg, new_figure, note
+from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart, as_svg, new_figure, only_words
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import (
     are,
@@ -357,12 +357,8 @@ def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
 
 
 def _no_parts_chart(definition: pd.Series, reason: str) -> Chart:
-    with new_figure(8, 1.2) as (figure, axes):
-        axes.set_axis_off()
-        note(axes, "No figures by part")
-        svg = as_svg(figure)
-    alt = f"No chart of {definition.name} ({definition['title']}) by part: {reason}."
-    return Chart(svg, alt, pd.DataFrame())
+    title = f"{definition.name} ({definition['title']})"
+    return only_words(f"No chart of {title} by part: {reason}.")
 
 
 def what_if_words(report: Report, measure: str, changes: Mapping[str, float | str]) -> Html:

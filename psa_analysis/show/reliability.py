@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from psa_analysis.analysis.backtest import backtest_panel, real_panel
-from psa_analysis.show.chart import BLUE, GREY, Chart, as_svg, new_figure
+from psa_analysis.show.chart import BLUE, DASHED, GREY, Chart, as_svg, new_figure
 from psa_analysis.show.tables import Html, sentence, table
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def reliability_chart(reliable: pd.DataFrame) -> Chart:
     """What forecasts said against how often it came true: on the line is right."""
     with new_figure(6, 4.6) as (figure, axes):
         figure.subplots_adjust(left=0.12, right=0.96, top=0.92, bottom=0.14)
-        axes.plot([0, 100], [0, 100], color=GREY, linestyle=(0, (5, 3)), linewidth=1.5)
+        axes.plot([0, 100], [0, 100], color=GREY, linestyle=DASHED, linewidth=1.5)
         below = 100 * (reliable["came_true"] - reliable["low"])
         above = 100 * (reliable["high"] - reliable["came_true"])
         axes.errorbar(

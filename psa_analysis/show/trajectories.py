@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,8 @@ from psa_analysis.analysis.trajectory import (
     trigger_value,
 )
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
-from psa_analysis.show import chart as drawing
-from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
+from psa_analysis.show import chart
+from psa_analysis.show.chart import BLUE, GREY, HOLLOW, STATE_MARKS, TEAL, Chart, Labels
 from psa_analysis.show.explain import explanation
 from psa_analysis.show.tables import (
     Column,
@@ -41,9 +41,6 @@ from psa_analysis.words import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-#: How a reading is drawn that may still change.
-HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 2}
 
 
 def readings_table(report: Report, measure: str) -> Html:
@@ -112,7 +109,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     readings, gaps = readings_with_path(report, measure), readings_not_shown(report, measure)
     unit, outlook = str(row["unit"]), report.outlooks[measure]
     fan = outlook.fan() if not outlook.reason else None
-    with drawing.new_figure(8, 4.2) as (figure, axes):
+    with chart.new_figure(8, 4.2) as (figure, axes):
         figure.subplots_adjust(left=0.1, right=0.8, top=0.95, bottom=0.12)
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
         if fan is not None:
@@ -120,20 +117,19 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         if len(readings):
             labels += _draw_readings(axes, readings, gaps, unit, fan is not None)
             if definition["continues"]:
-                _draw_break(axes, readings["period_end"].iloc[0])
+                begins = readings["period_end"].iloc[0]
+                chart.mark_beginning(axes, begins, "[b] new definition", fontsize=10)
         elif len(gaps):
             # Low, since a target without a path stands in the middle.
-            drawing.note(axes, "Readings not shown: small numbers", 0.15)
+            chart.note(axes, "Readings not shown: small numbers", 0.15)
         elif not labels:
-            drawing.note(axes, "No readings and no path")
+            chart.note(axes, "No readings and no path")
         axes.margins(x=0.02, y=0.12)
-        drawing.label_ends(axes, labels)
-        drawing.mark_years(axes, drawing.year_step(axes))
-        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
+        chart.finish_time_axes(axes, labels, unit)
         if not np.ptp(axes.dataLim.intervaly) > 0 and pd.notna(row["target"]):
             # One level has no scale.
             axes.set_yticks([row["target"]])
-        svg = drawing.as_svg(figure)
+        svg = chart.as_svg(figure)
     alt = _trajectory_alt(row, readings, len(gaps))
     if definition["continues"] and len(readings):
         alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
@@ -151,21 +147,6 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     return Chart(svg, alt, data, shown)
 
 
-def _draw_break(axes: Axes, begins: pd.Timestamp) -> None:
-    """Where a new definition begins: a line across the chart, with the mark for a break."""
-    axes.axvline(begins, color=GREY, linewidth=1)
-    axes.annotate(
-        "[b] new definition",
-        (begins, 1),
-        (4, -4),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        color=GREY,
-        fontsize=10,
-        va="top",
-    )
-
-
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     """Planned path, target and trigger; gives the labels that belong at the right edge."""
     target, unit = measure["target"], measure["unit"]
@@ -181,7 +162,7 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
         step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
         ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
         path = planned_path(measure, ends)
-        axes.plot(ends, path, color=GREY, linestyle=drawing.DASHED, linewidth=1.5)
+        axes.plot(ends, path, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
         axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
         # Where the grant begins, on the way; nothing where 'without' is not stated.
         way = trigger_path(measure, ends, share)
@@ -241,7 +222,7 @@ def _draw_readings(
         ha="right",
         fontsize=11,
         va="top" if falling else "bottom",
-        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1},
+        bbox=chart.BEHIND_WORDS,
     )
     return []
 
@@ -281,12 +262,12 @@ def small_multiples(report: Report) -> Chart:
     rows = report.assessment[report.assessment["role"] == "target"].reset_index(drop=True)
     down, across = max(1, -(-len(rows) // 3)), 3
     height = 0.5 + 1.75 * down
-    with drawing.new_figure(8, height) as (figure, axes):
+    with chart.new_figure(8, height) as (figure, axes):
         axes.remove()
         figure.subplots_adjust(0.03, 0.3 / height, 0.97, 1 - 0.62 / height, 0.12, 0.85)
         for place, (_, row) in enumerate(rows.iterrows(), 1):
             _draw_small(figure.add_subplot(down, across, place), report, row)
-        svg = drawing.as_svg(figure)
+        svg = chart.as_svg(figure)
     by_state = [
         f"{state}: {listed(group['measure'].tolist())}"
         for state, group in rows.groupby("state", sort=False)
@@ -330,7 +311,7 @@ def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
         end = [last["period_end"]], [last["reading"]]
         axes.plot(*end, marker, markersize=9, color=colour, **face)
     elif pd.isna(row["target"]):
-        drawing.note(axes, "nothing to draw", fontsize=10)
+        chart.note(axes, "nothing to draw", fontsize=10)
     figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"
     if row["latest_flag"] == WITHHELD:
         figures = "not shown"
