@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,12 @@ import pandas as pd
 from psa_analysis.findings import shorten
 from psa_analysis.register.agreement import linked
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.chart import BLUE, TEAL, Chart, as_svg, new_figure
+from psa_analysis.show.chart import BLUE, TEAL, Chart
 from psa_analysis.show.tables import Column, Html, rows_table
 from psa_analysis.words import counted, listed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def targets_table(report: Report, theme: str | None = None) -> Html:
@@ -58,8 +61,8 @@ def links_chart(report: Report) -> Chart:
     lines = np.arange(len(targets)) + 0.9 * new_theme.cumsum()
     data = _linked_pairs(report)
     starts, ends = data["target"].map(lines), data["linked_to"].map(lines)
-    with new_figure(8, 0.5 + 0.36 * len(targets)) as (figure, axes):
-        figure.subplots_adjust(left=0.02, right=0.98, top=0.98, bottom=0.02)
+
+    def draw(axes: Axes) -> None:
         at: dict[str, Any] = {"va": "center", "ha": "left"}
         for name, row in targets.iterrows():
             line = lines[name]
@@ -76,13 +79,15 @@ def links_chart(report: Report) -> Chart:
             axes.plot(0.52 + out * np.cos(half), arc, color=TEAL, linewidth=2)
         axes.set(xlim=(-0.65, 1), ylim=(max(lines, default=0) + 0.6, -0.8))
         axes.axis("off")
-        svg = as_svg(figure)
+
     pairs = "; ".join(data["target"] + " and " + data["linked_to"])
     alt = (
         f"Diagram of the targets by theme with an arc for each of {counted(len(data), 'link')}: "
         f"{pairs or 'none'}."
     )
-    return Chart(svg, alt, data, data.set_axis(["Target", "Linked to"], axis=1))
+    shown = data.set_axis(["Target", "Linked to"], axis=1)
+    height = 0.5 + 0.36 * len(targets)
+    return Chart(draw, alt, data, shown, height, (0.02, 0.98, 0.98, 0.02))
 
 
 def _linked_pairs(report: Report) -> pd.DataFrame:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,6 @@ from psa_analysis.words import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
@@ -47,18 +47,37 @@ STATE_MARKS = {
 }
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Chart:
     """A picture with its alternative text and its data."""
 
-    svg: str  # text in it stays text
+    draw: Callable[[Axes], None]  # draws it into any axes
     alt: str  # what it shows, in words, from the same numbers
     data: pd.DataFrame  # the numbers drawn
     #: The same as a reader expects them, for the table under the picture; by default made of data.
     shown: pd.DataFrame | None = None
+    height: float = 4.2  # in inches, 8 wide
+    #: Where the axes end, left, right, top and bottom, as shares of the picture.
+    margins: tuple[float, float, float, float] = (0.1, 0.77, 0.95, 0.12)
 
     def __repr__(self) -> str:
         return self.alt
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture, the same bytes from the same numbers; text in it stays text."""
+        with house_style():
+            from matplotlib.figure import Figure
+
+            figure = Figure(figsize=(8, self.height))
+            axes = figure.add_subplot()
+            figure.subplots_adjust(**dict(zip(_SIDES, self.margins, strict=True)))
+            self.draw(axes)
+            buffer = io.StringIO()
+            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        svg = visible(buffer.getvalue())
+        # Nothing in the file may point outside it.
+        return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
     def numbers(self) -> Html:
         """The numbers drawn as a folded table."""
@@ -93,12 +112,14 @@ def _is_figure(text: object) -> bool:
     return bool(pd.isna(text) or re.fullmatch(r"–|(under |over )?[−+£-]?\d.*", str(text)))
 
 
+_SIDES = ("left", "right", "top", "bottom")
+
+
 @contextmanager
-def new_figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """A figure in the house style that leaves no global state behind."""
+def house_style() -> Iterator[None]:
+    """Draw in the house style, and leave no global state behind."""
     # Imported where something is drawn, so that words and tables do not wait for it.
     import matplotlib as mpl
-    import matplotlib.figure
     import matplotlib.style
 
     with warnings.catch_warnings(), mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
@@ -107,17 +128,7 @@ def new_figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
         # A price is no mathematics, and it is the reader's fonts that draw the text.
         mpl.rcParams["text.parse_math"] = False
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure = mpl.figure.Figure(figsize=(width, height))
-        yield figure, figure.add_subplot()
-
-
-def as_svg(figure: Figure) -> str:
-    """The picture, the same bytes from the same numbers."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = visible(buffer.getvalue())
-    # Nothing in the file may point outside it.
-    return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
+        yield
 
 
 def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
@@ -125,13 +136,23 @@ def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
     axes.text(0.5, height, text, transform=axes.transAxes, ha="center", **style)
 
 
+def panels(axes: Axes, rows: int, hspace: float, shared: bool = False) -> list[Axes]:
+    """Rows of three small pictures in the place of some axes."""
+    place = axes.get_subplotspec()
+    assert place is not None
+    axes.remove()
+    grid = place.subgridspec(rows, 3, hspace=hspace, wspace=0.12)
+    return list(grid.subplots(squeeze=False, sharex=shared, sharey=shared).ravel())
+
+
 def only_words(text: str) -> Chart:
     """Instead of a picture of nothing."""
-    with new_figure(8, 1) as (drawing, axes):
+
+    def draw(axes: Axes) -> None:
         axes.set_axis_off()
         note(axes, text, va="center")
-        svg = as_svg(drawing)
-    return Chart(svg, text, pd.DataFrame())
+
+    return Chart(draw, text, pd.DataFrame(), height=1)
 
 
 #: What stands at the right edge: the value and day of a point, the text and the colour.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, moved
 from psa_analysis.analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.report import Report
-from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, Chart, as_svg, new_figure
+from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, Chart
 from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
 from psa_analysis.words import NOT_STATED, are, counted, day_text, with_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def commitment_words(report: Report) -> Html:
@@ -150,11 +153,6 @@ def commitments_chart(report: Report) -> Chart:
             "State": data["state"],
         }
     )
-    return Chart(_timeline(report, data), alt, data, shown)
-
-
-def _timeline(report: Report, data: pd.DataFrame) -> str:
-    """The picture: marks in lanes, a block of lanes for each objective."""
     end = pd.Timestamp(report.agreement.settings.agreement.last.end) + pd.offsets.YearEnd(0)
     later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
     at = data["due_date"].where(data["due_date"] <= end, later)
@@ -167,8 +165,8 @@ def _timeline(report: Report, data: pd.DataFrame) -> str:
     inches = 1.5 + 0.27 * depth
     white = {"facecolor": "white", "edgecolor": "none"}
     beside: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
-    with new_figure(8, inches) as (figure, axes):
-        figure.subplots_adjust(left=0.02, right=0.98, top=1 - 0.95 / inches, bottom=0.5 / inches)
+
+    def draw(axes: Axes) -> None:
         for state, (colour, marker) in COMMITMENT_MARKS.items():
             marks = drawn[drawn["state"] == state]
             if len(marks):
@@ -196,7 +194,9 @@ def _timeline(report: Report, data: pd.DataFrame) -> str:
         if len(drawn):
             corner = (0, 1.0)
             axes.legend(loc="lower left", bbox_to_anchor=corner, ncols=4, handletextpad=0.3)
-        return as_svg(figure)
+
+    margins = (0.02, 0.98, 1 - 0.95 / inches, 0.5 / inches)
+    return Chart(draw, alt, data, shown, inches, margins)
 
 
 def lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[pd.Series, dict[str, int]]:

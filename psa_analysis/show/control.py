@@ -175,18 +175,18 @@ def control_chart(report: Report, measure: str) -> Chart:
     words = control_sentences(control)
     if control.reason:
         return chart.only_words(f"{title}. {words}")
-    with chart.new_figure(8, 4.2) as (figure, axes):
-        figure.subplots_adjust(left=0.1, right=0.77, top=0.92, bottom=0.12)
+
+    def draw(axes: Axes) -> None:
         labels = _draw_limits(axes, control)
         _draw_quarters(axes, control.points)
         axes.margins(x=0.03, y=0.12)
         chart.finish_time_axes(axes, labels, control.unit)
         _mark_rebases(axes, control)
-        svg = chart.as_svg(figure)
+
     points = control.points
     columns = _figure_columns(control) | {"What stands out": points["kind"], "Flag": points["flag"]}
     alt = f"Control chart of {title}, quarter by quarter. {words}"
-    return Chart(svg, alt, points, pd.DataFrame(columns))
+    return Chart(draw, alt, points, pd.DataFrame(columns), margins=(0.1, 0.77, 0.92, 0.12))
 
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:

@@ -203,13 +203,10 @@ def effectiveness_chart(report: Report) -> Chart:
     data["lowest"] = ratios.min(skipna=False).to_numpy()
     data["highest"] = ratios.max(skipna=False).to_numpy()
     known = data[data["together"].notna()].reset_index(drop=True)
-    with chart.new_figure(8, 4.2) as (figure, axes):
-        figure.subplots_adjust(left=0.1, right=0.72, top=0.95, bottom=0.12)
-        if index is None or known.empty:
-            chart.note(axes, "No index")
-            return Chart(
-                chart.as_svg(figure), "Chart of cost-effectiveness: no index can be made.", data
-            )
+    if index is None or known.empty:
+        return chart.only_words("Chart of cost-effectiveness: no index can be made.")
+
+    def draw(axes: Axes) -> None:
         ends = pd.to_datetime([parse_period(year).end for year in known["year"]])
         axes.axhline(100, color=GREY, linewidth=1)
         axes.fill_between(
@@ -228,9 +225,10 @@ def effectiveness_chart(report: Report) -> Chart:
         axes.margins(x=0.04, y=0.12)
         chart.label_ends(axes, labels)
         chart.mark_years(axes, 1)
-        svg = chart.as_svg(figure)
+
     shown = data.set_index("year").map(_index_text).reset_index().rename(columns=str.capitalize)
-    return Chart(svg, _effectiveness_alt(indices, index, known), data, shown)
+    alt = _effectiveness_alt(indices, index, known)
+    return Chart(draw, alt, data, shown, margins=(0.1, 0.72, 0.95, 0.12))
 
 
 def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
@@ -286,8 +284,8 @@ def basket_contributions_chart(report: Report) -> Chart:
         text = "Bar chart of what performance and cost brought: no index can be made."
         return chart.only_words(text)
     height = 1.2 + 0.42 * max(len(data), 1)
-    with chart.new_figure(8, height) as (figure, axes):
-        figure.subplots_adjust(left=0.28, right=0.9, top=1 - 0.6 / height, bottom=0.5 / height)
+
+    def draw(axes: Axes) -> None:
         places = [len(data) - 1 - number for number in drawn.index]
         _draw_bars(axes, drawn, places)
         axes.axvline(0, color=GREY, linewidth=1.2)
@@ -297,7 +295,7 @@ def basket_contributions_chart(report: Report) -> Chart:
         axes.grid(visible=False, axis="y")
         axes.xaxis.set_major_formatter(lambda value, _: _index_text(value))
         axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
-        svg = chart.as_svg(figure)
+
     headings = ["Component", "From performance", "From cost", "Both together"]
     shown = data.assign(ratio=data["ratio"] - 100).set_axis(headings, axis=1)
     shown[headings[1:]] = shown[headings[1:]].map(signed)
@@ -313,7 +311,8 @@ def basket_contributions_chart(report: Report) -> Chart:
     )
     if indices.overall["illustrative"].any():
         alt += " Illustrative figures."
-    return Chart(svg, alt, data, shown)
+    margins = (0.28, 0.9, 1 - 0.6 / height, 0.5 / height)
+    return Chart(draw, alt, data, shown, height, margins)
 
 
 def _draw_bars(axes: Axes, rows: pd.DataFrame, places: list[int]) -> None:

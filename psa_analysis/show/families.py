@@ -263,8 +263,8 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         )
     outlook = family_outlook(report, measure, family, own)
     data = _drawn(members, outlook)
-    with chart.new_figure(8, 4.6) as (drawing, axes):
-        drawing.subplots_adjust(left=0.1, right=0.76, top=0.95, bottom=0.12)
+
+    def draw(axes: Axes) -> None:
         others = figures[figures["area"] != area]
         for _, line in others.groupby("area"):
             axes.plot("period_end", "figure", data=line, color=GREY, linewidth=0.8, alpha=0.6)
@@ -279,8 +279,9 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
                 labels.append((figure, end, f"{title} {text(figure)}", colour))
         axes.margins(x=0.03, y=0.08)
         chart.finish_time_axes(axes, labels, members.unit)
-        svg = chart.as_svg(drawing)
-    return Chart(svg, _family_alt(members, outlook), data, _family_numbers(data, members.unit))
+
+    alt, shown = _family_alt(members, outlook), _family_numbers(data, members.unit)
+    return Chart(draw, alt, data, shown, 4.6, (0.1, 0.76, 0.95, 0.12))
 
 
 def _draw_with_forecast(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
@@ -403,8 +404,8 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         return chart.only_words(reason)
     members, result = family_of(report, measure, family), funnel(report, measure, family)
     units, text = result.units, _texts(members)
-    with chart.new_figure(8, 4.6) as (drawing, axes):
-        drawing.subplots_adjust(left=0.1, right=0.84, top=0.95, bottom=0.14)
+
+    def draw(axes: Axes) -> None:
         axes.axhline(result.mean, color=GREY, linewidth=1.5)
         cases, end = result.curve["denominator"], result.curve.iloc[-1]
         labels: Labels = [(result.mean, end["denominator"], "Mean", GREY)]
@@ -418,7 +419,7 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         axes.set_xlabel("Number of cases that each figure is made of")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: text(value))
-        svg = chart.as_svg(drawing)
+
     columns = [
         Column("Area"),
         Column("Cases", lambda row: figure_text(row["denominator"], "")),
@@ -426,7 +427,8 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         Column("Outside", lambda row: row["outside"] or "–"),
     ]
     shown = columns_frame(units.assign(unit=members.unit), columns)
-    return Chart(svg, _funnel_alt(members, result), units, shown)
+    margins = (0.1, 0.84, 0.95, 0.14)
+    return Chart(draw, _funnel_alt(members, result), units, shown, 4.6, margins)
 
 
 def _draw_units(axes: Axes, result: Funnel, area: str) -> None:

@@ -22,7 +22,8 @@ from psa_analysis.analysis.grant import (
 )
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.report import Report, memoised
-from psa_analysis.show.chart import BLUE, DASHED, GREY, TEAL, Chart, as_svg, new_figure
+from psa_analysis.show import chart
+from psa_analysis.show.chart import BLUE, DASHED, GREY, TEAL, Chart
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import (
     amount_text,
@@ -227,8 +228,8 @@ def grant_chart(report: Report) -> Chart:
     shares = np.arange(101) / 100
     data = pd.DataFrame(map(whole.chance, shares), columns=["least", "most"])
     data.insert(0, "share", shares)
-    with new_figure(8, 3.6) as (figure, axes):
-        figure.subplots_adjust(left=0.09, right=0.97, top=0.88, bottom=0.16)
+
+    def draw(axes: Axes) -> None:
         _draw_range(axes, 100 * data["share"], data)
         if not np.allclose(data["least"], data["most"]):
             axes.legend(loc="upper right")
@@ -236,7 +237,7 @@ def grant_chart(report: Report) -> Chart:
         axes.set_title("Chance", loc="left", fontsize=12)
         axes.grid(axis="x")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
-        svg = as_svg(figure)
+
     chances = "; ".join(
         f"at least {row.share:.0%}: {_chances_text(row.least, row.most)}"
         for row in data.iloc[10:100:20].itertuples()
@@ -252,7 +253,8 @@ def grant_chart(report: Report) -> Chart:
         Column.chance("Chance at the least", "least"),
         Column.chance("Chance at the most", "most"),
     ]
-    return Chart(svg, alt, data, columns_frame(data.iloc[::10], columns))
+    shown = columns_frame(data.iloc[::10], columns)
+    return Chart(draw, alt, data, shown, 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
 #: Steps that the chart of gains names, as shares of the way to the target.
@@ -271,11 +273,9 @@ def gains_chart(report: Report) -> Chart:
     curves = {name: gain_curve(report, name, steps) for name in names}
     rows = -(-max(len(names), 1) // 3)
     height = 0.6 + 2.2 * rows
-    margins = {"left": 0.08, "right": 0.98, "top": 1 - 0.4 / height, "bottom": 0.55 / height}
-    with new_figure(8, height) as (figure, axes):
-        axes.remove()
-        figure.subplots_adjust(**margins, hspace=0.5, wspace=0.12)
-        panels = figure.subplots(rows, 3, sharex=True, sharey=True, squeeze=False).ravel()
+
+    def draw(axes: Axes) -> None:
+        panels = chart.panels(axes, rows, 0.5, shared=True)
         for panel, (name, curve) in zip(panels, curves.items(), strict=False):
             across = 100 * curve["step"]
             _draw_range(panel, across, curve)
@@ -288,7 +288,7 @@ def gains_chart(report: Report) -> Chart:
             )
         for panel in panels[len(names) :]:
             panel.remove()
-        svg = as_svg(figure)
+
     columns = ["measure", "step", "least", "most", "certain"]
     data = pd.DataFrame(columns=columns)
     if names:
@@ -307,4 +307,5 @@ def gains_chart(report: Report) -> Chart:
         "were better or worse by part of the way to its target. "
         f"{described or 'None can be drawn'}."
     )
-    return Chart(svg, alt, data, shown)
+    margins = (0.08, 0.98, 1 - 0.4 / height, 0.55 / height)
+    return Chart(draw, alt, data, shown, height, margins)

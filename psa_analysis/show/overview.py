@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.chart import DASHED, GREY, STATE_MARKS, Chart, as_svg, new_figure
+from psa_analysis.show.chart import DASHED, GREY, STATE_MARKS, Chart
 from psa_analysis.show.tables import (
     MARKS,
     Column,
@@ -21,6 +21,9 @@ from psa_analysis.show.tables import (
     title_text,
 )
 from psa_analysis.words import NOT_STATED, chance_text, figure_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def overview_table(report: Report, theme: str | None = None) -> Html:
@@ -147,8 +150,8 @@ def _dots_chart(
     rows = rows[rows[share].notna() & rows["state"].isin(STATE_MARKS)]
     data = rows[["measure", "title", share, "state"]].reset_index(drop=True)
     states = [state for state in STATE_MARKS if state in set(data["state"])]
-    with new_figure(8, 1.2 + 0.34 * max(len(data), 1)) as (drawing, axes):
-        drawing.subplots_adjust(left=0.16, right=0.98, top=0.88, bottom=0.12)
+
+    def draw(axes: Axes) -> None:
         if states:
             sns.scatterplot(
                 data.assign(percent=(100 * data[share]).clip(100 * limits[0], 100 * limits[1])),
@@ -173,7 +176,7 @@ def _dots_chart(
             axes.legend(
                 loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=len(states), title=None
             )
-        svg = as_svg(drawing)
+
     by_state = "; ".join(
         f"{state}: "
         + ", ".join(f"{row['measure']} {row[share]:.0%}" for _, row in group.iterrows())
@@ -185,4 +188,6 @@ def _dots_chart(
         Column("State"),
         Column.number(heading, lambda row: share_text(row[share])),
     ]
-    return Chart(svg, f"{description}. {by_state}.", data, columns_frame(data, columns))
+    shown, height = columns_frame(data, columns), 1.2 + 0.34 * max(len(data), 1)
+    margins = (0.16, 0.98, 0.88, 0.12)
+    return Chart(draw, f"{description}. {by_state}.", data, shown, height, margins)

@@ -20,7 +20,7 @@ from psa_analysis.analysis.parts import (
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart, as_svg, new_figure, only_words
+from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart, only_words
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
 from psa_analysis.words import (
     are,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 #: Colour and shape of a part that is short of what is expected, or as good or better.
 _PART_MARKS = {"short": (PINK, "s"), "not short": (BLUE, "o"), "may be chance": (GREY, "D")}
@@ -220,8 +219,9 @@ def contributions_chart(report: Report, measure: str) -> Chart:
     data = data.iloc[(better * data["adds"]).argsort(kind="stable")].reset_index(drop=True)
     data["mark"] = np.where(gap & (better * data["adds"] < 0), "short", "not short")
     adds = [difference_text(value, unit) for value in data["adds"]]
-    with new_figure(8, 1.2 + 0.34 * len(data)) as (figure, axes):
-        _part_axes(figure, axes, data["part"])
+
+    def draw(axes: Axes) -> None:
+        _name_parts(axes, data["part"])
         axes.axvline(0, color=GREY, linewidth=1.2)
         axes.hlines(data.index, 0, data["adds"], color=GREY, linewidth=1.5)
         for mark, words in (("short", "short of the target"), ("not short", "beyond the target")):
@@ -237,7 +237,7 @@ def contributions_chart(report: Report, measure: str) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: difference_text(value, unit))
         if gap:
             axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
-        svg = as_svg(figure)
+
     total = difference_text(float(data["adds"].sum()), unit, named=True)
     what = "the gap to the target" if gap else "the reading"
     alt = (
@@ -245,7 +245,8 @@ def contributions_chart(report: Report, measure: str) -> Chart:
         f"{decomposed.definition['title']} in {decomposed.period}, {total} in all. "
         f"{'; '.join(data['part'] + ' ' + pd.Series(adds))}.{_illustrative_figures(decomposed)}"
     )
-    return Chart(svg, alt, data, pd.DataFrame({"Part": data["part"], "Adds": adds}))
+    shown, height = pd.DataFrame({"Part": data["part"], "Adds": adds}), 1.2 + 0.34 * len(data)
+    return Chart(draw, alt, data, shown, height, _margins(height))
 
 
 def hotspots_words(report: Report, measure: str) -> Html:
@@ -319,8 +320,9 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
         "not short": f"better than {area}",
         "may be chance": "may be chance",
     }
-    with new_figure(8, 1.5 + 0.34 * len(data)) as (figure, axes):
-        _part_axes(figure, axes, data["part"])
+
+    def draw(axes: Axes) -> None:
+        _name_parts(axes, data["part"])
         axes.axvline(result.whole, color=GREY, linestyle=DASHED, linewidth=1.5)
         axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
         axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
@@ -332,7 +334,7 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
         axes.margins(x=0.05)
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
-        svg = as_svg(figure)
+
     beside = data["mark"].map(words)
     shown = columns_frame(data.assign(unit=unit), _HOTSPOT_COLUMNS)
     shown["Beside the whole"] = beside
@@ -343,13 +345,16 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
         f"dashed line is {area}, {figure_text(result.whole, unit)}. {each}."
         f"{_illustrative_figures(decomposed)}"
     )
-    return Chart(svg, alt, data, shown)
+    height = 1.5 + 0.34 * len(data)
+    return Chart(draw, alt, data, shown, height, _margins(height))
 
 
-def _part_axes(figure: Figure, axes: Axes, parts: pd.Series) -> None:
+def _margins(height: float) -> tuple[float, float, float, float]:
+    return 0.36, 0.97, 1 - 0.7 / height, 0.4 / height
+
+
+def _name_parts(axes: Axes, parts: pd.Series) -> None:
     """A row for each part, the first at the top."""
-    height = figure.get_size_inches()[1]
-    figure.subplots_adjust(left=0.36, right=0.97, top=1 - 0.7 / height, bottom=0.4 / height)
     axes.set_yticks(range(len(parts)), [_part_name(shorten(str(name), 34)) for name in parts])
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.grid(axis="x")

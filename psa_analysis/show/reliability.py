@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from psa_analysis.analysis.backtest import backtest_panel, real_panel
-from psa_analysis.show.chart import BLUE, DASHED, GREY, Chart, as_svg, new_figure
+from psa_analysis.show.chart import BLUE, DASHED, GREY, Chart
 from psa_analysis.show.tables import Html, sentence, table
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from psa_analysis.report import Report
 
 
@@ -95,8 +97,8 @@ def reliability_words(reliable: pd.DataFrame) -> str:
 
 def reliability_chart(reliable: pd.DataFrame) -> Chart:
     """What forecasts said against how often it came true: on the line is right."""
-    with new_figure(6, 4.6) as (figure, axes):
-        figure.subplots_adjust(left=0.12, right=0.96, top=0.92, bottom=0.14)
+
+    def draw(axes: Axes) -> None:
         axes.plot([0, 100], [0, 100], color=GREY, linestyle=DASHED, linewidth=1.5)
         below = 100 * (reliable["came_true"] - reliable["low"])
         above = 100 * (reliable["high"] - reliable["came_true"])
@@ -113,7 +115,7 @@ def reliability_chart(reliable: pd.DataFrame) -> Chart:
         axes.set_title("Share that came true", loc="left", fontsize=12)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
-        svg = as_svg(figure)
+
     said, came_true = _percent(reliable["said"]), _percent(reliable["came_true"])
     pairs = zip(said, came_true, strict=True)
     text = "; ".join(f"where {chance} was said, {share}" for chance, share in pairs)
@@ -126,7 +128,8 @@ def reliability_chart(reliable: pd.DataFrame) -> Chart:
         "Came true": came_true,
         "Chance alone allows": _chance_alone(reliable),
     }
-    return Chart(svg, alt, reliable, pd.DataFrame(columns))
+    margins = (0.12, 0.72, 0.92, 0.14)
+    return Chart(draw, alt, reliable, pd.DataFrame(columns), 4.6, margins)
 
 
 def _percent(shares: pd.Series) -> pd.Series:

@@ -109,8 +109,8 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     readings, gaps = readings_with_path(report, measure), readings_not_shown(report, measure)
     unit, outlook = str(row["unit"]), report.outlooks[measure]
     fan = outlook.fan() if not outlook.reason else None
-    with chart.new_figure(8, 4.2) as (figure, axes):
-        figure.subplots_adjust(left=0.1, right=0.8, top=0.95, bottom=0.12)
+
+    def draw(axes: Axes) -> None:
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
         if fan is not None:
             labels += _draw_fan(axes, fan, readings, unit)
@@ -129,7 +129,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         if not np.ptp(axes.dataLim.intervaly) > 0 and pd.notna(row["target"]):
             # One level has no scale.
             axes.set_yticks([row["target"]])
-        svg = chart.as_svg(figure)
+
     alt = _trajectory_alt(row, readings, len(gaps))
     if definition["continues"] and len(readings):
         alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
@@ -144,7 +144,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
             Column.between("Eight in ten chances", "low_80", "high_80"),
         ]
     shown = columns_frame(data.assign(unit=unit), [*columns, Column("Flag")])
-    return Chart(svg, alt, data, shown)
+    return Chart(draw, alt, data, shown, margins=(0.1, 0.8, 0.95, 0.12))
 
 
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
@@ -260,14 +260,16 @@ def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
 def small_multiples(report: Report) -> Chart:
     """Every measure that counts, a small picture each: readings, path, target and forecast."""
     rows = report.assessment[report.assessment["role"] == "target"].reset_index(drop=True)
-    down, across = max(1, -(-len(rows) // 3)), 3
+    down = max(1, -(-len(rows) // 3))
     height = 0.5 + 1.75 * down
-    with chart.new_figure(8, height) as (figure, axes):
-        axes.remove()
-        figure.subplots_adjust(0.03, 0.3 / height, 0.97, 1 - 0.62 / height, 0.12, 0.85)
-        for place, (_, row) in enumerate(rows.iterrows(), 1):
-            _draw_small(figure.add_subplot(down, across, place), report, row)
-        svg = chart.as_svg(figure)
+
+    def draw(axes: Axes) -> None:
+        panels = chart.panels(axes, down, 0.85)
+        for panel, (_, row) in zip(panels, rows.iterrows(), strict=False):
+            _draw_small(panel, report, row)
+        for panel in panels[len(rows) :]:
+            panel.remove()
+
     by_state = [
         f"{state}: {listed(group['measure'].tolist())}"
         for state, group in rows.groupby("state", sort=False)
@@ -288,7 +290,8 @@ def small_multiples(report: Report) -> Chart:
     ]
     drawn = ["measure", "title", "state", "latest", "latest_period", "planned"]
     drawn += ["forecast", "low_80", "high_80", "target", "due"]
-    return Chart(svg, alt, rows[drawn], columns_frame(rows, columns))
+    margins = (0.03, 0.97, 1 - 0.62 / height, 0.3 / height)
+    return Chart(draw, alt, rows[drawn], columns_frame(rows, columns), height, margins)
 
 
 def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
