@@ -169,7 +169,7 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     if table["pounds_most"].notna().any():
         shown["pounds"] = [*map(words.pounds_text, table["pounds_least"], table["pounds_most"])]
     lines = []
-    for row in reward_views.payments(report).itertuples():
+    for row in reward_views.payment_rows(report).itertuples():
         if row.pounds_least == row.pounds_least:  # they are known
             text = words.pounds_text(row.pounds_least, row.pounds_most)
         else:

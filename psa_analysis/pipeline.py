@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Names the file in which a run keeps its report for its notebooks, while it runs.
 REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
 #: What the cell tagged "parameters" of every notebook sets.
-PARAMETERS = ("period", "data", "audience")
+PARAMETERS = ("period", "data", "audience", "theme")
 
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
@@ -167,7 +167,7 @@ def report_at(report: Report, period: Period) -> Report:
 
 
 def open_report(
-    period: str, data: str = "data", audience: str = "internal", theme: str | None = None
+    period: str, data: str = "data", audience: str = "internal", theme: str = ""
 ) -> Report:
     """Everything that the pages of a period show: what a notebook starts with."""
     refuse_unknown_parameters()
@@ -183,7 +183,7 @@ def open_report(
         agreement = load_agreement(ROOT / data)
         observations, findings = load_observations(agreement)
         report = make_report(agreement, observations, findings, reporting_period, audience)
-    if theme is None:
+    if not theme:
         return report
     themes = report.agreement.settings.themes
     if theme not in themes:

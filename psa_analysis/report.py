@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 AUDIENCES = ("internal", "public")
 
+#: What a row of :meth:`Report.tidy` is of, and what it says of its measure.
+_TIDY = ["measure", "area", "period", "period_end"]
+_OF_MEASURE = ["reference", "title", "unit", "polarity", "baseline", "target", "due"]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -95,6 +99,40 @@ class Report:
         """The assessment's rows, by measure."""
         names = self.assessment["measure"]
         return {str(name): self.assessment.iloc[place] for place, name in enumerate(names)}
+
+    def measures(self) -> list[str]:
+        """The measures that are assessed, of the report's theme if it has one."""
+        return of_theme(self, self.theme)["measure"].tolist()
+
+    def tidy(self) -> pd.DataFrame:
+        """The readings and forecasts of every measure, area and period, with all that they need.
+
+        One row each, as known at the cut-off: ``reading`` with its limits of chance, ``planned``
+        for the agreement's own area, ``forecast`` with its range for periods to come; and of the
+        measure its title, theme, unit, polarity, baseline, target and due period. Start here:
+        ``observations`` holds every version of each figure, so that a mean of it would mix first
+        figures with revised ones.
+        """
+        area, measures = self.agreement.settings.agreement.area, self.agreement.measures
+        rows = self.readings[self.readings["period_end"] <= pd.Timestamp(self.period.end)]
+        frames = [rows[[*_TIDY, "reading", "lower", "upper", "flag", "illustrative"]]]
+        for name in self.rows:
+            outlook = self.outlooks[name]
+            if not outlook.reason:
+                fan = outlook.fan().rename(columns={"median": "forecast"})
+                fan = fan.assign(
+                    measure=name, area=area, illustrative=self.rows[name]["illustrative"]
+                )
+                frames.append(fan[[*_TIDY, "forecast", "low_80", "high_80", "illustrative"]])
+        table = pd.concat(frames, ignore_index=True)
+        table = table.join(measures[_OF_MEASURE], on="measure")
+        themes = self.agreement.targets["theme"]
+        table.insert(1, "theme", table["reference"].map(themes))
+        own = table["area"] == area
+        for name, group in table[own].groupby("measure"):
+            path = planned_path(measures.loc[name], group["period_end"])
+            table.loc[group.index, "planned"] = path
+        return table.sort_values(["measure", "area", "period_end"], ignore_index=True)
 
     @property
     def workbook_name(self) -> str:

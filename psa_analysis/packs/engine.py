@@ -114,10 +114,12 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
     """Export the page of an executed notebook, as far as it came."""
     started = time.monotonic()
     report, executed = kept_report(job.shared), job.executed
-    html, title, about = None, job.source.stem, ""
+    html, title, about = None, job.name, ""
     if executed.exists():
         try:
             notebook = _settled(nbformat.read(executed, as_version=4))
+            if job.title:
+                notebook.cells[0].source = f"# {job.title}"
             if report.audience == "public":
                 notebook = _without_paths(notebook, job.parameters["data"])
             title, about = heading(notebook) or title, first_sentence(notebook)
@@ -128,12 +130,12 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
                 # What could not be stripped of what is not for the public is no part of the pack.
                 executed.unlink()
         else:
-            html = f"{job.source.stem}.html"
+            html = f"{job.name}.html"
             write_bytes(executed, nbformat.writes(notebook).encode())
             write_bytes(job.folder / html, page)
     status = "failed" if error else "done"
     seconds = round(seconds + time.monotonic() - started, 3)
-    return Page(job.source.name, title, about, status, html, cell, _shown(error, report), seconds)
+    return Page(executed.name, title, about, status, html, cell, _shown(error, report), seconds)
 
 
 def _shown(error: str | None, report: Report) -> str | None:

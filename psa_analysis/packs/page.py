@@ -9,10 +9,10 @@ from html import unescape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from psa_analysis.findings import visible
 from psa_analysis.report import Report
+from psa_analysis.show.chart import picture_address
 from psa_analysis.show.tables import TEMPLATES, templates
 from psa_analysis.words import day_text
 
@@ -26,11 +26,13 @@ class Job:
     shared: Path  # where the run keeps its report, pickled, for all its notebooks
     parameters: dict[str, str]
     code: bool  # whether the page has the code of every cell, folded
+    name: str  # of the page, without ending
+    title: str = ""  # of a general notebook's page: the theme's heading
 
     @property
     def executed(self) -> Path:
         """The executed notebook."""
-        return self.folder / self.source.name
+        return self.folder / f"{self.name}.ipynb"
 
 
 @dataclass(frozen=True)
@@ -162,26 +164,6 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
 def css_text(text: str) -> str:
     """A string of a style sheet; nothing in it can end the string or the style."""
     return '"' + re.sub(r"[^\w ,.:]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
-
-
-_FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
-
-
-def picture_address(svg: str) -> str:
-    """The address of a picture that holds the picture itself, without what no reader sees.
-
-    Coordinates keep a hundredth of a point, finer than screens and printers show, and text names
-    its fonts in short.
-    """
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # Not where a scale stands: its digits matter.
-    svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
-    svg = re.sub(r"font-family: [^;\"]*, sans-serif", f"font-family: {_FONTS}", svg)
-    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.")
-
-
-def _rounded(attribute: re.Match[str]) -> str:
-    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
 
 
 def _footer(report: Report) -> str:

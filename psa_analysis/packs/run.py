@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pickle
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -153,6 +154,48 @@ def notebooks_of(folder: Path) -> list[Path]:
     return sources
 
 
+def pages_of(
+    sources: Sequence[Path], agreement: Agreement
+) -> list[tuple[str, Path, dict[str, str], str]]:
+    """Name, notebook, parameters and title of each page, the longest notebooks first.
+
+    A notebook whose parameter ``theme`` is empty is the general one, and makes the page of every
+    theme that has no notebook of its own. Left out are those of themes that the agreement does not
+    have, and those that need a file of the register (``psa.needs`` of their metadata) without rows.
+    """
+    themes, needs = agreement.settings.themes, {}
+    found: dict[Path, str | None] = {}
+    for source in sources:
+        found[source], needs[source] = theme_and_needs(source)
+    pages: list[tuple[str, Path, dict[str, str], str]] = []
+    for source in sorted(sources, key=lambda source: source.stat().st_size, reverse=True):
+        theme, needed = found[source], needs[source]
+        if needed and getattr(agreement, needed).empty:
+            continue
+        if theme is None or theme in themes:
+            pages.append((source.stem, source, {"theme": theme} if theme else {}, ""))
+        elif not theme:
+            missing = [name for name in themes if name not in found.values()]
+            for name in missing:
+                pages.append((f"theme_{name}", source, {"theme": name}, themes[name]))
+    return pages
+
+
+def theme_and_needs(source: Path) -> tuple[str | None, str]:
+    """The value of ``theme`` among a notebook's parameters, and the file that it needs."""
+    try:
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        needs = notebook["metadata"].get("psa", {}).get("needs", "")
+        cells = [
+            cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None, ""  # what is wrong with it is said when it is executed
+    text = "".join(line for cell in cells[:1] for line in cell["source"])
+    match = re.search(r"""^theme = ["'](.*)["']""", text, re.MULTILINE)
+    return match[1] if match else None, needs
+
+
 def folders_of(outputs: Path, data: Sequence[Path]) -> dict[Path, Path]:
     """Where the packs of each data folder go: several folders have one each, called like them."""
     if len(data) == 1:
@@ -202,9 +245,10 @@ def _fill(
         shared = Path(private) / "report"
         shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
         given = parameters(report)
-        # The longest first, so that none is left over at the end.
-        by_size = sorted(sources, key=lambda source: source.stat().st_size, reverse=True)
-        jobs = {source.stem: Job(source, folder, shared, given, task.code) for source in by_size}
+        jobs = {
+            name: Job(source, folder, shared, given | more, task.code, name, title)
+            for name, source, more, title in pages_of(sources, report.agreement)
+        }
         work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}
         work |= {stem: (partial(_make_page, job), task.seconds) for stem, job in jobs.items()}
         started = time.monotonic()
@@ -224,7 +268,7 @@ def _fill(
             page = pages[stem] = result
             text = f"{page.notebook}: {page.outcome}"
             on_event(task, "failed page" if page.status == "failed" else "page", text)
-    return [pages[source.stem] for source in sources]
+    return [pages[name] for name in sorted(pages)]
 
 
 # The engine is imported by children alone: this process need not import Jupyter.

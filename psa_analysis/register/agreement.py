@@ -76,6 +76,7 @@ class Agreement:
     families: pd.DataFrame
     baskets: pd.DataFrame
     rebases: pd.DataFrame
+    notes: pd.DataFrame
 
     def __repr__(self) -> str:
         return (

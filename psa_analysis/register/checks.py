@@ -59,6 +59,7 @@ def _names(register: Register) -> list[tuple[str, str, Iterable[str]]]:
         ("families", "area", areas),
         ("families", "document", {*documents, NOT_STATED}),
         ("rebases", "measure", measures),
+        ("notes", "about", {*measures, *settings.themes}),
         ("rebases", "document", {*documents, OWN_DECISION}),
     ]
 

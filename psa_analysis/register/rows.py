@@ -272,6 +272,13 @@ class BasketRow(Row):
     location: Words
 
 
+class NoteRow(Row):
+    """A row of ``notes.csv``: what to know of a measure or a theme, for its page."""
+
+    about: str
+    text: Words
+
+
 class FamilyRow(Row):
     """A row of ``families.csv``: an area that the agreement's own is compared with."""
 
@@ -294,6 +301,7 @@ TABLES: dict[str, tuple[str, type[Row]]] = {
     "families": ("raw/register/families.csv", FamilyRow),
     "baskets": ("raw/register/baskets.csv", BasketRow),
     "rebases": ("raw/register/rebases.csv", RebaseRow),
+    "notes": ("raw/register/notes.csv", NoteRow),
 }
 
 #: The columns that say which measure a row is about.

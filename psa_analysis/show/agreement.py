@@ -11,19 +11,20 @@ from psa_analysis.findings import shorten
 from psa_analysis.register.agreement import linked
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.chart import BLUE, TEAL, Chart
-from psa_analysis.show.tables import Column, Html, rows_table
+from psa_analysis.show.tables import Column, Html, rows_table, table
+from psa_analysis.show.views import View
 from psa_analysis.words import counted, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def targets_table(report: Report, theme: str | None = None) -> Html:
+def targets(report: Report, theme: str | None = None) -> Html:
     """What each target is about, who is in it, and which targets it is linked to."""
-    targets = report.agreement.targets
+    rows = report.agreement.targets
     if theme is not None:
         of_theme(report, theme)
-        targets = targets[targets["theme"] == theme]
+        rows = rows[rows["theme"] == theme]
     links = report.agreement.links.groupby("reference")["linked_to"].agg(list)
     columns = [
         Column("Reference"),
@@ -33,7 +34,7 @@ def targets_table(report: Report, theme: str | None = None) -> Html:
         Column("Linked to", lambda row: listed(links.get(row["reference"], []))),
     ]
     caption = "The targets, their partners and their links"
-    return rows_table(targets.reset_index(names="reference"), columns, caption, folded=True)
+    return rows_table(rows.reset_index(names="reference"), columns, caption, folded=True)
 
 
 def notes(report: Report, theme: str | None = None) -> Html:
@@ -53,8 +54,12 @@ def notes(report: Report, theme: str | None = None) -> Html:
     return rows_table(rows, columns, "What is assumed or derived", folded=True)
 
 
-def links_chart(report: Report) -> Chart:
+def links(report: Report) -> View:
     """The agreement's links: targets by theme in a column, an arc for each link."""
+    return View(chart=lambda: _links_chart(report), data=report.agreement.links)
+
+
+def _links_chart(report: Report) -> Chart:
     targets, settings = report.agreement.targets, report.agreement.settings
     # Each target has a line of the column, and each theme one more for its heading.
     new_theme = targets["theme"] != targets["theme"].shift()
@@ -80,14 +85,10 @@ def links_chart(report: Report) -> Chart:
         axes.set(xlim=(-0.65, 1), ylim=(max(lines, default=0) + 0.6, -0.8))
         axes.axis("off")
 
-    pairs = "; ".join(data["target"] + " and " + data["linked_to"])
-    alt = (
-        f"Diagram of the targets by theme with an arc for each of {counted(len(data), 'link')}: "
-        f"{pairs or 'none'}."
-    )
-    shown = data.set_axis(["Target", "Linked to"], axis=1)
+    numbers = table(data.set_axis(["Target", "Linked to"], axis=1), "Links", folded=True)
+    alt = f"Diagram of the targets by theme with an arc for each of {counted(len(data), 'link')}."
     height = 0.5 + 0.36 * len(targets)
-    return Chart(draw, alt, data, shown, height, (0.02, 0.98, 0.98, 0.02))
+    return Chart(draw, alt, data, numbers, height, (0.02, 0.98, 0.98, 0.02))
 
 
 def _linked_pairs(report: Report) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -49,16 +50,16 @@ STATE_MARKS = {
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Chart:
-    """A picture with its alternative text and its data."""
+    """A picture with its alternative text, its numbers as a table, and its data."""
 
     draw: Callable[[Axes], None]  # draws it into any axes
-    alt: str  # what it shows, in words, from the same numbers
+    alt: str  # what kind of picture it is, of what, and its message
     data: pd.DataFrame  # the numbers drawn
-    #: The same as a reader expects them, for the table under the picture; by default made of data.
-    shown: pd.DataFrame | None = None
-    height: float = 4.2  # in inches, 8 wide
+    table: Html | None = None  # the same as a reader expects them, folded under the picture
+    height: float = 4.2  # in inches
     #: Where the axes end, left, right, top and bottom, as shares of the picture.
     margins: tuple[float, float, float, float] = (0.1, 0.77, 0.95, 0.12)
+    width: float = 8
 
     def __repr__(self) -> str:
         return self.alt
@@ -69,47 +70,62 @@ class Chart:
         with house_style():
             from matplotlib.figure import Figure
 
-            figure = Figure(figsize=(8, self.height))
+            figure = Figure(figsize=(self.width, self.height))
             axes = figure.add_subplot()
             figure.subplots_adjust(**dict(zip(_SIDES, self.margins, strict=True)))
             self.draw(axes)
-            buffer = io.StringIO()
-            figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        svg = visible(buffer.getvalue())
-        # Nothing in the file may point outside it.
-        return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
+            return _as_svg(figure)
 
-    def numbers(self) -> Html:
-        """The numbers drawn as a folded table."""
-        frame = _plainly(self.data) if self.shown is None else self.shown
-        words = self.alt.removeprefix("Illustrative figures. ")
-        # What stands in brackets is no end of what is said.
-        what = re.split(r"\s*\([^)]*\)(?=[.:;])|[.:;](?:\s|$)", words, maxsplit=1)[0]
-        what += " (illustrative)" if "Illustrative figures." in self.alt else ""
-        numeric = [name for name in frame.columns[1:] if frame[name].map(_is_figure).all()]
-        return table(frame, f"{what}: the numbers", numeric=numeric, folded=True)
+    @property
+    def address(self) -> str:
+        """An address that holds the picture itself, without what no reader sees."""
+        return picture_address(self.svg)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         # The page template takes words and numbers from the metadata; in JupyterLab, where the
-        # numbers are at hand as `data`, only the picture shows.
-        numbers = self.numbers().html if len(self.data) else ""
-        alt = visible(self.alt)
+        # numbers are at hand as `table`, only the picture shows.
+        alt, numbers = visible(self.alt), self.table.html if self.table else ""
         return (
             {"image/svg+xml": self.svg, "text/plain": alt},
             {"image/svg+xml": {"alt": alt, "numbers": numbers}},
         )
 
 
-def _plainly(data: pd.DataFrame) -> pd.DataFrame:
-    """Numbers to four figures, and columns' names as headings."""
-    frame = data.rename(columns=lambda name: str(name).replace("_", " ").capitalize())
-    for name in frame.select_dtypes("number"):
-        frame[name] = frame[name].map("{:,.4g}".format, na_action="ignore")
-    return frame
+def figure(axes: Axes, alt: str, data: pd.DataFrame | None = None) -> Chart:
+    """An analyst's own picture, with its alternative text and its numbers in the exported page.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Any axes of the picture.
+    alt : str
+        What the picture shows, for those who cannot see it.
+    data : pandas.DataFrame, optional
+        Its numbers, as a reader expects them; they are folded under the picture.
+    """
+    import matplotlib.pyplot as plt
+
+    drawn: Any = axes.get_figure()
+    numbers = None
+    if data is not None:
+        named = data.index.name is not None or data.index.nlevels > 1
+        frame = data.reset_index() if named else data
+        numeric = list(frame.select_dtypes("number"))
+        numbers = table(frame, f"{alt.rstrip('.')}: the numbers", numeric, folded=True)
+    picture = Chart(lambda _: None, alt, pd.DataFrame() if data is None else data, numbers)
+    with house_style():
+        picture.__dict__["svg"] = _as_svg(drawn)
+    plt.close(drawn)  # or the notebook would show it a second time
+    return picture
 
 
-def _is_figure(text: object) -> bool:
-    return bool(pd.isna(text) or re.fullmatch(r"–|(under |over )?[−+£-]?\d.*", str(text)))
+def _as_svg(figure: Any) -> str:
+    """A figure as SVG, the same bytes from the same numbers."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    svg = visible(buffer.getvalue())
+    # Nothing in the file may point outside it.
+    return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
 
 _SIDES = ("left", "right", "top", "bottom")
@@ -207,3 +223,23 @@ def mark_beginning(
     axes.axvline(day, color=GREY, linewidth=linewidth)
     beside: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     axes.annotate(text, (day, 1), (4, -4), color=GREY, va="top", **beside, **style)
+
+
+_FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+
+
+def picture_address(svg: str) -> str:
+    """The address of a picture that holds the picture itself, without what no reader sees.
+
+    Coordinates keep a hundredth of a point, finer than screens and printers show, and text names
+    its fonts in short.
+    """
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # Not where a scale stands: its digits matter.
+    svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
+    svg = re.sub(r"font-family: [^;\"]*, sans-serif", f"font-family: {_FONTS}", svg)
+    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.")
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])

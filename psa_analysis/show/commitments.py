@@ -11,10 +11,20 @@ from psa_analysis.analysis.commitments import STATES as COMMITMENT_STATES
 from psa_analysis.report import Report
 from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, Chart
 from psa_analysis.show.tables import Html, illustrative_mark, sentence, table
+from psa_analysis.show.views import View
 from psa_analysis.words import NOT_STATED, are, counted, day_text, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+def commitments(report: Report) -> View:
+    """How many commitments are delivered, and each at the date it is due."""
+    return View(
+        words=lambda: commitment_words(report),
+        chart=lambda: _commitments_chart(report),
+        data=report.commitments,
+    )
 
 
 def commitment_words(report: Report) -> Html:
@@ -45,18 +55,37 @@ def commitment_words(report: Report) -> Html:
     return sentence(". ".join(sentences) + ".")
 
 
-def commitments_table(report: Report, objective: str) -> Html:
-    """Every commitment of one objective: what was promised, its state, and what shows it."""
-    objectives = report.agreement.settings.objectives
-    if objective not in objectives:
-        known = ", ".join(objectives)
-        raise KeyError(f"there is no objective '{objective}'; the agreement has {known}")
-    rows = report.commitments[report.commitments["objective"] == objective]
-    frame = _listing(rows, ["Due", "State", "Why", "Evidence"])
-    if report.audience == "internal":
-        places = rows["file"] + " row " + rows["row"].astype(str)
-        frame["From"] = places.where(rows["file"] != "", "–")
-    return table(frame, f"{objectives[objective]}{_progress_mark(rows)}")
+def commitment_list(report: Report, which: str) -> View:
+    """Some commitments: those of an objective, or the "exceptions", "moved" or "not judged".
+
+    Exceptions are overdue, at risk or of nobody knows what, the worst first; moved are those whose
+    state is another than in the report of the quarter before.
+    """
+    rows, objectives = report.commitments, report.agreement.settings.objectives
+    if which == "exceptions":
+        rows = rows[rows["state"].isin(EXCEPTIONS)]
+        rows = rows.assign(order=rows["state"].map(EXCEPTIONS.index))
+        rows = rows.sort_values(["order", "due_date"], kind="stable")
+        title, columns = f"Overdue, at risk, or nothing known, {report.period}", _STATE[:3]
+    elif which == "moved":
+        rows, columns = moved(rows), ["Last report", "Now", "Why"]
+        title = "Changed state since the last report"
+    elif which == "not judged":
+        rows, columns = rows[rows["state"] == NOT_STATED], ["Why"]
+        title = "Cannot be judged"
+    elif which in objectives:
+        rows, columns = rows[rows["objective"] == which], _STATE
+        columns = [*columns, "From"] if report.audience == "internal" else columns
+        title = objectives[which]
+    else:
+        known = ", ".join(["exceptions", "moved", "not judged", *objectives])
+        raise KeyError(f"there are no commitments called '{which}'; there are {known}")
+    caption = f"{title}{illustrative_mark(rows, 'progress is ')}"
+    return View(table=lambda: table(_listing(rows, columns), caption), data=rows)
+
+
+#: What most tables of commitments say of each.
+_STATE = ["Due", "State", "Why", "Evidence"]
 
 
 def _listing(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -80,35 +109,9 @@ def _listing(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         "State": rows["state"],
         "Why": rows["reason"].str[:1].str.upper() + rows["reason"].str[1:],
         "Evidence": evidence,
+        "From": (rows["file"] + " row " + rows["row"].astype(str)).where(rows["file"] != "", "–"),
     }
     return pd.DataFrame(cells)[["Commitment", "What is promised", *columns]]
-
-
-def exceptions_table(report: Report) -> Html:
-    """Commitments that are overdue, at risk or of which nothing is known, worst first."""
-    rows = report.commitments[report.commitments["state"].isin(EXCEPTIONS)]
-    rows = rows.assign(order=rows["state"].map(EXCEPTIONS.index))
-    rows = rows.sort_values(["order", "due_date"], kind="stable")
-    caption = f"Overdue, at risk, or nothing known, {report.period}{_progress_mark(rows)}"
-    return table(_listing(rows, ["Due", "State", "Why"]), caption)
-
-
-def moved_table(report: Report) -> Html:
-    """Commitments whose state is another than in the report of the quarter before."""
-    rows = moved(report.commitments)
-    frame = _listing(rows, ["Last report", "Now", "Why"])
-    return table(frame, f"Changed state since the last report{_progress_mark(rows)}")
-
-
-def unjudged_table(report: Report) -> Html:
-    """Commitments that cannot be judged, with what is missing and what their leads say."""
-    rows = report.commitments[report.commitments["state"] == NOT_STATED]
-    frame = _listing(rows, ["Why"]).rename(columns={"Why": "Why it cannot be judged"})
-    return table(frame, f"Cannot be judged{_progress_mark(rows)}")
-
-
-def _progress_mark(rows: pd.DataFrame) -> str:
-    return illustrative_mark(rows, "progress is ")
 
 
 #: Colour and marker of each state of a commitment: four colours, and a shape for each.
@@ -127,31 +130,17 @@ COMMITMENT_MARKS = {
 ROOM = 135
 
 
-def commitments_chart(report: Report) -> Chart:
+def _commitments_chart(report: Report) -> Chart:
     """Every commitment at the date it is due, objective by objective, with the shape of its state.
 
     What is due after the year in which the agreement ends, or has no date, stands at the right.
     """
-    rows, objectives = report.commitments, report.agreement.settings.objectives
+    rows = report.commitments
     data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
-    by_state = "; ".join(
-        f"{state}: {', '.join(data['commitment'][data['state'] == state])}"
-        for state in COMMITMENT_STATES
-        if (data["state"] == state).any()
-    )
     made_up = " The progress is illustrative." if rows["illustrative"].any() else ""
     alt = (
         f"Timeline of {len(data)} commitments by the date they are due, a row of marks for each "
-        f"objective; the dashed line is {day_text(report.period.end)}. {by_state or 'None'}."
-        f"{made_up}"
-    )
-    shown = pd.DataFrame(
-        {
-            "Commitment": data["commitment"],
-            "Objective": data["objective"].map(objectives),
-            "Due": [NOT_STATED if pd.isna(day) else day_text(day) for day in data["due_date"]],
-            "State": data["state"],
-        }
+        f"objective; the dashed line is {day_text(report.period.end)}.{made_up}"
     )
     end = pd.Timestamp(report.agreement.settings.agreement.last.end) + pd.offsets.YearEnd(0)
     later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
@@ -196,7 +185,7 @@ def commitments_chart(report: Report) -> Chart:
             axes.legend(loc="lower left", bbox_to_anchor=corner, ncols=4, handletextpad=0.3)
 
     margins = (0.02, 0.98, 1 - 0.95 / inches, 0.5 / inches)
-    return Chart(draw, alt, data, shown, inches, margins)
+    return Chart(draw, alt, data, height=inches, margins=margins)
 
 
 def lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[pd.Series, dict[str, int]]:

@@ -9,11 +9,21 @@ from psa_analysis.analysis.comparison import Pack
 from psa_analysis.report import Report, assessment_row, memoised
 from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.show.views import View
 from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
 
 
+def changes(report: Report) -> View:
+    """What has changed since the quarter before, and why."""
+    return View(
+        words=lambda: changes_words(report),
+        table=lambda: changes_table(report),
+        data=None if report.before is None else changes_between(report.before, report),
+    )
+
+
 @memoised
-def changes(earlier: Report, later: Report) -> pd.DataFrame:
+def changes_between(earlier: Report, later: Report) -> pd.DataFrame:
     """What the later of two reports says differently, and why."""
     return comparison.changes(pack_of(earlier), pack_of(later))
 
@@ -35,7 +45,7 @@ def changes_table(report: Report) -> Html:
     before = report.before
     if before is None:
         return _no_report_before(report)
-    rows = changes(before, report)
+    rows = changes_between(before, report)
     rows = rows[rows["measure"].isin(report.assessment["measure"]) & (rows["area"] == "")]
     shown = []
     for measure, group in rows.groupby("measure", sort=False):
@@ -83,7 +93,7 @@ def changes_words(report: Report) -> Html:
     before = report.before
     if before is None:
         return _no_report_before(report)
-    rows = changes(before, report)
+    rows = changes_between(before, report)
     rows = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]
     states = rows[rows["what"] == "state"]
     readings = rows[(rows["what"] == "reading") & (rows["period_before"] != rows["period_after"])]

@@ -19,7 +19,8 @@ from psa_analysis.register.agreement import observed_units
 from psa_analysis.report import Report, assessment_row, memoised, own_readings
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart, Labels
-from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.show.tables import Column, rows_table, sentence
+from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted, figure_text, listed
 
 if TYPE_CHECKING:
@@ -37,37 +38,49 @@ def control_of(report: Report, measure: str) -> Control:
     return measure_control(readings, agreement.measures.loc[measure], unit, rebases)
 
 
-def control_words(report: Report, measure: str) -> Html:
-    """What the control chart of a measure shows, or why there is none."""
-    return sentence(control_sentences(control_of(report, measure)))
+def control_chart(report: Report, measure: str) -> View:
+    """The control chart of one measure: its quarters, their mean and limits, what stands out."""
+    result, title = control_of(report, measure), assessment_row(report, measure)["title"]
+    text = control_sentences(result)
+    if result.reason:
+        return no_view(text)
+    words, picture = (lambda: sentence(text)), (lambda: _control_chart(result, title))
+    return View(words=words, chart=picture, data=result.points)
 
 
-def control_table(report: Report, measure: str) -> Html:
-    """The figures behind a control chart: each quarter with its mean, limits and sign."""
-    control = control_of(report, measure)
+def _control_chart(control: Control, title: str) -> Chart:
     points = control.points
-    caption = f"{assessment_row(report, measure)['title']}: control chart, quarter by quarter"
-    if control.reason:
-        return table(pd.DataFrame(), caption)
+
+    def draw(axes: Axes) -> None:
+        labels = _draw_limits(axes, control)
+        _draw_quarters(axes, points)
+        axes.margins(x=0.03, y=0.12)
+        chart.finish_time_axes(axes, labels, control.unit)
+        _mark_rebases(axes, control)
+
     marked = points[["outside", "run", "trend", "two_in_three"]].ne(0)
     rules = ["beyond a limit", "run", "trend", "two in three"]
-    columns = _figure_columns(control) | {
-        "Limits": points["trial"].map({True: "trial", False: "full"}),
-        "Kind": points["kind"],
-        "Because of": [listed([*compress(rules, row)]) or "–" for row in marked.to_numpy()],
-        "Flag": points["flag"],
-    }
-    numeric = ["Figure", "Mean", "Lower limit", "Upper limit"]
-    return table(pd.DataFrame(columns), caption, numeric=numeric, folded=True)
-
-
-def _figure_columns(control: Control) -> dict[str, Any]:
-    """Quarter, figure, mean and limits as readers expect them, by heading."""
-    headings = {"Figure": "value", "Mean": "centre", "Lower limit": "lower", "Upper limit": "upper"}
-    return {"Quarter": control.points["period"]} | {
-        heading: [figure_text(value, control.unit) for value in control.points[column]]
-        for heading, column in headings.items()
-    }
+    rows = points.assign(
+        unit=control.unit,
+        limits=points["trial"].map({True: "trial", False: "full"}),
+        because=[listed([*compress(rules, row)]) or "–" for row in marked.to_numpy()],
+    )
+    columns = [
+        Column("Quarter", "period"),
+        Column.figure("Figure", "value"),
+        Column.figure("Mean", "centre"),
+        Column.figure("Lower limit", "lower"),
+        Column.figure("Upper limit", "upper"),
+        *(Column(heading) for heading in ("Limits", "Kind", "Because", "Flag")),
+    ]
+    number = int((points["kind"] != "ordinary").sum())
+    alt = (
+        f"Control chart of {title}, {points['period'].iloc[0]} to {points['period'].iloc[-1]}: "
+        f"quarters around their mean, with limits; {counted(number, 'quarter')} "
+        f"{'stands' if number == 1 else 'stand'} out."
+    )
+    table = rows_table(rows, columns, f"{title}, quarter by quarter", folded=True)
+    return Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
 
 
 def control_sentences(control: Control) -> str:
@@ -166,27 +179,6 @@ CONTROL_MARKS = {
     "improvement": (BLUE, "D", 9),
     "concern": (ORANGE, "^", 11),
 }
-
-
-def control_chart(report: Report, measure: str) -> Chart:
-    """The control chart of one measure, or why there is none."""
-    title = assessment_row(report, measure)["title"]
-    control = control_of(report, measure)
-    words = control_sentences(control)
-    if control.reason:
-        return chart.only_words(f"{title}. {words}")
-
-    def draw(axes: Axes) -> None:
-        labels = _draw_limits(axes, control)
-        _draw_quarters(axes, control.points)
-        axes.margins(x=0.03, y=0.12)
-        chart.finish_time_axes(axes, labels, control.unit)
-        _mark_rebases(axes, control)
-
-    points = control.points
-    columns = _figure_columns(control) | {"What stands out": points["kind"], "Flag": points["flag"]}
-    alt = f"Control chart of {title}, quarter by quarter. {words}"
-    return Chart(draw, alt, points, pd.DataFrame(columns), margins=(0.1, 0.77, 0.92, 0.12))
 
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:

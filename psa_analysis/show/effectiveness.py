@@ -21,6 +21,7 @@ from psa_analysis.show.tables import (
     table,
     title_text,
 )
+from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted, figure_text, listed, signed
 
 if TYPE_CHECKING:
@@ -41,26 +42,53 @@ def _percent(share: float) -> str:
     return "–" if pd.isna(share) else f"{share:.1%}"
 
 
-def _index_measure(report: Report) -> pd.Series | None:
-    """The measure that is the index, or None where it cannot be made from baskets."""
+def _no_index(report: Report) -> str:
+    """Why there is no index of cost-effectiveness, or nothing."""
+    if report.agreement.baskets.empty or report.agreement.settings.effectiveness is None:
+        return "The register has no baskets, so the index cannot be made from them."
+    return "" if report.effectiveness.years else "The index's first year has not ended."
+
+
+def _index_measure(report: Report) -> pd.Series:
     section = report.agreement.settings.effectiveness
-    if section is None or not report.effectiveness.years:
-        return None
+    assert section is not None
     return report.agreement.measures.loc[section.index]
 
 
-def _no_index(report: Report) -> Html:
-    if report.agreement.baskets.empty:
-        return sentence("The register has no baskets, so the index cannot be made from them.")
-    return sentence("The year that the index starts from has not ended.")
+def cost_effectiveness(report: Report) -> View:
+    """The index of cost-effectiveness as the baskets give it, of all components and each."""
+    if reason := _no_index(report):
+        return no_view(reason)
+    indices, index = report.effectiveness, _index_measure(report)
+    return View(
+        words=lambda: sentence(effectiveness_sentences(indices, index)),
+        chart=lambda: _effectiveness_chart(indices, index),
+        table=lambda: _effectiveness_table(indices),
+        data=indices.overall,
+    )
 
 
-def effectiveness_words(report: Report) -> Html:
-    """A few sentences on the index of cost-effectiveness, as the baskets give it."""
-    index = _index_measure(report)
-    if index is None:
-        return _no_index(report)
-    return sentence(effectiveness_sentences(report.effectiveness, index))
+def components(report: Report) -> View:
+    """What performance and cost brought to each component, and the budgets behind the cost."""
+    if reason := _no_index(report):
+        return no_view(reason)
+    return View(
+        chart=lambda: _components_chart(report.effectiveness),
+        table=lambda: _budgets_table(report),
+        data=report.effectiveness.components,
+    )
+
+
+def basket(report: Report, component: str | None = None) -> View:
+    """What each indicator added to the index of performance, in the newest year there is."""
+    names = report.agreement.baskets["component"].unique()
+    if len(names) and component not in (None, *names):
+        known = ", ".join(names)
+        raise KeyError(f"there is no component '{component}'; the baskets have {known}")
+    if reason := _no_index(report):
+        return no_view(reason)
+    frame = report.effectiveness.indicators
+    return View(table=lambda: _basket_table(report, component), data=frame)
 
 
 def effectiveness_sentences(indices: CostEffectiveness, index: pd.Series) -> str:
@@ -111,11 +139,8 @@ def _gain_sentences(last: pd.Series, index: pd.Series) -> list[str]:
     return sentences
 
 
-def effectiveness_table(report: Report) -> Html:
+def _effectiveness_table(indices: CostEffectiveness) -> Html:
     """The indices of each component and of all together, year by year."""
-    indices = report.effectiveness
-    if not indices.years:
-        return _no_index(report)
     first, *years = indices.years
     shares = indices.components.loc[indices.components["year"] == first, "share"]
     overall = indices.overall.assign(component=_TOGETHER, share=shares.sum(min_count=1))
@@ -136,11 +161,10 @@ def effectiveness_table(report: Report) -> Html:
     return table(frame, caption + illustrative_mark(rows), numeric=numeric)
 
 
-def budgets_table(report: Report) -> Html:
+def _budgets_table(report: Report) -> Html:
     """The net budgets behind the index of cost, as returned and in prices of the baseline year."""
     indices, section = report.effectiveness, report.agreement.settings.effectiveness
-    if section is None or not indices.years:
-        return _no_index(report)
+    assert section is not None
     unit = report.agreement.measures.at[section.net_budget, "unit"]
     columns = [
         Column("Component"),
@@ -153,14 +177,8 @@ def budgets_table(report: Report) -> Html:
     return rows_table(rows, columns, f"Net budgets, {unit}{illustrative_mark(rows)}", folded=True)
 
 
-def basket_contributions_table(report: Report, component: str | None = None) -> Html:
-    """What each indicator added to the index of performance, in the newest year there is."""
+def _basket_table(report: Report, component: str | None) -> Html:
     indices, components = report.effectiveness, report.agreement.baskets["component"].unique()
-    if len(components) and component not in (None, *components):
-        known = ", ".join(components)
-        raise KeyError(f"there is no component '{component}'; the baskets have {known}")
-    if not indices.years:
-        return _no_index(report)
     first, year = indices.years[0], indices.latest or indices.years[-1]
     rows = indices.indicators[indices.indicators["year"] == year]
     rows = rows[rows["component"].isin(components if component is None else [component])]
@@ -192,18 +210,17 @@ def basket_contributions_table(report: Report, component: str | None = None) -> 
     return table(frame.fillna(""), caption, numeric=numeric)
 
 
-def effectiveness_chart(report: Report) -> Chart:
+def _effectiveness_chart(indices: CostEffectiveness, index: pd.Series) -> Chart:
     """The cost-effectiveness of all components together, against the target and what was expected.
 
     The shaded band reaches from the lowest component to the highest.
     """
-    indices, index = report.effectiveness, _index_measure(report)
     ratios = indices.components.groupby("year")["ratio"]
     data = indices.overall[["year", "ratio"]].rename(columns={"ratio": "together"})
     data["lowest"] = ratios.min(skipna=False).to_numpy()
     data["highest"] = ratios.max(skipna=False).to_numpy()
     known = data[data["together"].notna()].reset_index(drop=True)
-    if index is None or known.empty:
+    if known.empty:
         return chart.only_words("Chart of cost-effectiveness: no index can be made.")
 
     def draw(axes: Axes) -> None:
@@ -227,8 +244,14 @@ def effectiveness_chart(report: Report) -> Chart:
         chart.mark_years(axes, 1)
 
     shown = data.set_index("year").map(_index_text).reset_index().rename(columns=str.capitalize)
-    alt = _effectiveness_alt(indices, index, known)
-    return Chart(draw, alt, data, shown, margins=(0.1, 0.72, 0.95, 0.12))
+    together = listed([*map(_index_text, known["together"])])
+    alt = (
+        f"Line chart of the cost-effectiveness of all components together, {together}, with the "
+        "target; the shaded band reaches from the lowest component to the highest."
+    )
+    mark = illustrative_mark(indices.overall)
+    numbers = table(shown, f"Cost-effectiveness by year{mark}", list(shown)[1:], folded=True)
+    return Chart(draw, alt + mark, data, numbers, margins=(0.1, 0.72, 0.95, 0.12))
 
 
 def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
@@ -244,35 +267,11 @@ def _draw_aims(axes: Axes, index: pd.Series) -> Labels:
     return labels
 
 
-def _effectiveness_alt(indices: CostEffectiveness, index: pd.Series, known: pd.DataFrame) -> str:
-    last = known.iloc[-1]["year"]
-    ratios = indices.components[indices.components["year"] == last].set_index("component")["ratio"]
-    years = last if len(known) == 1 else f"{known['year'].iloc[0]} to {last}"
-    alt = (
-        f"Line chart of the cost-effectiveness of {counted(len(ratios), 'component')} together, "
-        f"{years}: {listed([*map(_index_text, known['together'])])}."
-    )
-    if ratios.max() > ratios.min():
-        alt += (
-            f" The shaded band reaches in {last} from {ratios.idxmin()}, "
-            f"{_index_text(ratios.min())}, to {ratios.idxmax()}, {_index_text(ratios.max())}."
-        )
-    if pd.notna(index["target"]):
-        alt += f" The target is {_index_text(index['target'])} by {index['due']}"
-        if pd.notna(index["without"]):
-            assumed = ", assumed," if index["without_status"] == "assumed" else ""
-            without = _index_text(index["without"])
-            alt += f"; {without}{assumed} was expected without the agreement"
-        alt += "."
-    return f"{alt} Illustrative figures." if indices.overall["illustrative"].any() else alt
-
-
-def basket_contributions_chart(report: Report) -> Chart:
+def _components_chart(indices: CostEffectiveness) -> Chart:
     """What performance and cost brought to each component's cost-effectiveness, in points.
 
     The two bars of a component add up to its distance from 100, which the diamond marks.
     """
-    indices = report.effectiveness
     overall = indices.overall.assign(component=_TOGETHER)
     rows = pd.concat([indices.components, overall], ignore_index=True)
     later = rows["ratio"].notna() & ~rows["year"].isin(indices.years[:1])
@@ -299,20 +298,11 @@ def basket_contributions_chart(report: Report) -> Chart:
     headings = ["Component", "From performance", "From cost", "Both together"]
     shown = data.assign(ratio=data["ratio"] - 100).set_axis(headings, axis=1)
     shown[headings[1:]] = shown[headings[1:]].map(signed)
-    described = "; ".join(
-        f"{name}: no index"
-        if together == "–"
-        else f"{name}: {performance} from performance, {cost} from cost, {together} together"
-        for name, performance, cost, together in shown.itertuples(index=False)
-    )
-    alt = (
-        "Bar chart of the points that performance and cost brought to cost-effectiveness in "
-        f"{year}. {described}."
-    )
-    if indices.overall["illustrative"].any():
-        alt += " Illustrative figures."
+    mark = illustrative_mark(indices.overall)
+    what = f"Points that performance and cost brought to cost-effectiveness in {year}{mark}"
+    numbers = table(shown, what, headings[1:], folded=True)
     margins = (0.28, 0.9, 1 - 0.6 / height, 0.5 / height)
-    return Chart(draw, alt, data, shown, height, margins)
+    return Chart(draw, f"Bar chart of the p{what[1:]}.", data, numbers, height, margins)
 
 
 def _draw_bars(axes: Axes, rows: pd.DataFrame, places: list[int]) -> None:

@@ -21,7 +21,8 @@ from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised, own_readings
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Chart, Labels
-from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
+from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence, table
+from psa_analysis.show.views import View, no_view
 from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
 #: What the edge is called in charts and their data.
 _EDGE = "Top quartile begins"
-_FUNNEL_COLUMNS = [
-    Column.figure("Figure"),
-    Column.between("95% limits", "low_95", "high_95"),
-    Column.between("99.8% limits", "low_99.8", "high_99.8"),
-]
 
 
 @memoised
@@ -51,11 +47,6 @@ def family_of(report: Report, measure: str, family: str) -> Family:
     definition, areas = measures.loc[measure], family_areas(report.agreement, family)
     figures = family_figures(report.readings, definition, areas, report.period.end)
     return Family(family, areas, definition, figures)
-
-
-def standings(report: Report, measure: str, family: str) -> pd.DataFrame:
-    """Place, quartile and distance to the top quartile's edge, period by period."""
-    return family_of(report, measure, family).standings.copy(deep=False)
 
 
 @memoised
@@ -84,7 +75,7 @@ def family_outlook(
 
 
 @memoised
-def funnel(report: Report, measure: str, family: str) -> Funnel:
+def funnel_of(report: Report, measure: str, family: str) -> Funnel:
     """The newest figures of a family, each with the limits that its number of cases gives."""
     return family_funnel(family_of(report, measure, family))
 
@@ -95,12 +86,39 @@ def _no_family(report: Report, family: str) -> str:
     return "" if exists else "The register names no family of authorities."
 
 
-def _no_funnel(report: Report, measure: str, family: str) -> str:
-    """Why there is no funnel of a measure in a family, or nothing."""
+def family(report: Report, measure: str, name: str, own: str | None = None) -> View:
+    """Where the agreement's area stands in a family, and where the top quartile is heading.
+
+    `own` is a measure that follows the agreement's own figure more closely.
+    """
+    if reason := _no_family(report, name):
+        return no_view(reason)
+    members = family_of(report, measure, name)
+    if members.newest is None:
+        few = f"Too few figures of the {name} had come in by {day_text(report.cut_off)}"
+        return no_view(f"{few} to say where the top quartile begins.")
+    outlook = family_outlook(report, measure, name, own)
+    return View(
+        words=lambda: sentence(_family_text(members, outlook)),
+        chart=lambda: _family_chart(members, outlook),
+        table=lambda: _family_table(members),
+        data=members.standings,
+    )
+
+
+def funnel(report: Report, measure: str, family: str) -> View:
+    """The newest figures of a family, each with the limits that its number of cases gives."""
     if reason := _no_family(report, family):
-        return reason
-    reason, title = funnel(report, measure, family).reason, report.agreement.measures["title"]
-    return f"{title[measure]}: no funnel, since {reason}." if reason else ""
+        return no_view(reason)
+    members, result = family_of(report, measure, family), funnel_of(report, measure, family)
+    if result.reason:
+        title = report.agreement.measures.at[measure, "title"]
+        return no_view(f"{title}: no funnel, since {result.reason}.")
+    return View(
+        words=lambda: sentence(_funnel_text(members, result)),
+        chart=lambda: _funnel_chart(members, result),
+        data=result.units,
+    )
 
 
 def _texts(members: Family) -> Callable[[float], str]:
@@ -108,22 +126,15 @@ def _texts(members: Family) -> Callable[[float], str]:
     return partial(figure_text, unit=members.unit)
 
 
-def family_words(report: Report, measure: str, family: str, own: str | None = None) -> Html:
-    """Where the agreement's area stands in a family, and where the top quartile is heading."""
-    if reason := _no_family(report, family):
-        return sentence(reason)
-    members = family_of(report, measure, family)
+def _family_text(members: Family, outlook: FamilyOutlook) -> str:
     newest, figure = members.newest, _texts(members)
-    if newest is None:
-        known = f"Too few figures of the {family} had come in by {day_text(report.cut_off)}"
-        return sentence(f"{known} to say where the top quartile begins.")
+    assert newest is not None
     text = _standing_text(newest, members)
     first = members.standings.dropna(subset="edge").iloc[0]
     if first["period"] != newest["period"]:
         text += f" In {first['period']} the top quartile began at {figure(first['edge'])}."
-    outlook = family_outlook(report, measure, family, own)
     if outlook.reason:
-        return sentence(f"{text} No forecast of the top quartile: {outlook.reason}.")
+        return f"{text} No forecast of the top quartile: {outlook.reason}."
     low, high = outlook.edge.interval(80)
     text += (
         f" By {outlook.edge.periods[-1]} it is forecast to begin at {figure(outlook.edge.median)}, "
@@ -132,7 +143,7 @@ def family_words(report: Report, measure: str, family: str, own: str | None = No
     )
     if outlook.left_out:
         text += f" The forecast is made without {listed(list(outlook.left_out))}: too few figures."
-    return sentence(text)
+    return text
 
 
 def _chance_sentence(members: Family, outlook: FamilyOutlook) -> str:
@@ -182,14 +193,10 @@ def _distance_text(inside: float, unit: str, area: str) -> str:
     return f"; {area} is {size} {'inside' if inside > 0 else 'outside'} it"
 
 
-def family_table(report: Report, measure: str, family: str) -> Html:
+def _family_table(members: Family) -> Html:
     """The newest figures of a family in order, best first; those that do not count at the end."""
-    if reason := _no_family(report, family):
-        return sentence(reason)
-    members = family_of(report, measure, family)
     newest, higher, unit = members.newest, members.higher, members.unit
-    if newest is None:
-        return sentence(f"{members.measure['title']}: too few figures were known.")
+    assert newest is not None
     rows = members.figures[members.figures["period"] == newest["period"]]
     ranked, left_out = rows[rows["left_out"] == ""], rows[rows["left_out"] != ""]
     figures = ranked["figure"]
@@ -213,28 +220,6 @@ def family_table(report: Report, measure: str, family: str) -> Html:
     return rows_table(rows, columns, caption)
 
 
-def standings_table(report: Report, measure: str, family: str) -> Html:
-    """Year by year: where the top quartile began, and the place of the agreement's area."""
-    if reason := _no_family(report, family):
-        return sentence(reason)
-    members = family_of(report, measure, family)
-    rows = members.standings.assign(unit=members.unit)
-    places = rows["place"].map("{:.0f}".format) + " of " + rows["ranked"].astype(str)
-    rows["place"] = places.where(rows["place"].notna())
-    columns = [
-        Column("Period"),
-        Column.figure("Our figure", "figure"),
-        Column.figure("Top quartile begins at", "edge"),
-        Column("Place"),
-        Column("Quartile", lambda row: _QUARTILES.get(row["quartile"])),
-        Column("No figure from", lambda row: listed(list(row["missing"])) or "–"),
-        Column("Left out", lambda row: listed(list(row["left_out"])) or "–"),
-        Column("Note", "reason"),
-    ]
-    title = _family_title(members, rows["illustrative"].any())
-    return rows_table(rows, columns, f"{title}, by year", folded=True)
-
-
 def _family_title(members: Family, illustrative: Any) -> str:
     mark = " (illustrative figures)" if illustrative else ""
     return f"{members.measure['title']}: our place in the {members.name}{mark}"
@@ -250,18 +235,9 @@ def _inside_text(value: float, unit: str) -> str:
     return f"{'+' if value > 0 else '−'}{text}"
 
 
-def family_chart(report: Report, measure: str, family: str, own: str | None = None) -> Chart:
+def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
     """A family over time: each authority, and where the top quartile begins and is heading."""
-    if reason := _no_family(report, family):
-        return chart.only_words(reason)
-    members = family_of(report, measure, family)
     area, figures, text = members.area, members.ranked, _texts(members)
-    if members.newest is None:
-        day = day_text(report.cut_off)
-        return chart.only_words(
-            f"{members.measure['title']}: too few figures had come in by {day}."
-        )
-    outlook = family_outlook(report, measure, family, own)
     data = _drawn(members, outlook)
 
     def draw(axes: Axes) -> None:
@@ -280,8 +256,15 @@ def family_chart(report: Report, measure: str, family: str, own: str | None = No
         axes.margins(x=0.03, y=0.08)
         chart.finish_time_axes(axes, labels, members.unit)
 
-    alt, shown = _family_alt(members, outlook), _family_numbers(data, members.unit)
-    return Chart(draw, alt, data, shown, 4.6, (0.1, 0.76, 0.95, 0.12))
+    newest = members.newest
+    assert newest is not None
+    alt = (
+        f"{_illustrative(newest['illustrative'])}Line chart of {members.measure['title']}: each "
+        f"authority of the {members.name}, up to {newest['period']}. The dashed line is where the "
+        f"top quartile begins, and its shading where it is forecast to begin; the heavy line is "
+        f"{area}."
+    )
+    return Chart(draw, alt, data, _family_numbers(data, members), 4.6, (0.1, 0.76, 0.95, 0.12))
 
 
 def _draw_with_forecast(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
@@ -315,51 +298,28 @@ def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
 
 
-def _family_numbers(data: pd.DataFrame, unit: str) -> pd.DataFrame:
+def _family_numbers(data: pd.DataFrame, members: Family) -> Html:
     """A row an area, a column a year; what is forecast stands with its range."""
     columns = [Column.figure("figure"), Column.between("range", "low_80", "high_80")]
-    texts = columns_frame(data.assign(unit=unit), columns)
+    texts = columns_frame(data.assign(unit=members.unit), columns)
     figures, ranges = texts["figure"], " (" + texts["range"] + ")"
     texts = figures.where(data["low_80"].isna(), figures + ranges)
     wide = data.assign(text=texts).pivot(index="area", columns="period", values="text")
     wide = wide.loc[data["area"].unique(), sorted(data["period"].unique())]
-    return wide.fillna("–").reset_index(names="Area").rename_axis(columns=None)
+    frame = wide.reset_index(names="Area").rename_axis(columns=None)
+    title = _family_title(members, members.standings["illustrative"].any())
+    return table(frame, f"{title}, by year", numeric=list(wide), folded=True)
 
 
-def _family_alt(members: Family, outlook: FamilyOutlook) -> str:
-    edges, figure = members.standings.dropna(subset="edge"), _texts(members)
-    first, newest = edges.iloc[0], edges.iloc[-1]
-    text = (
-        f"{_illustrative(edges['illustrative'].any())}Line chart of {members.measure['title']}: "
-        f"each authority of the {members.name}, up to {newest['period']}. The dashed line is where "
-        f"the top quartile begins: {figure(first['edge'])} in {first['period']}"
-    )
-    if len(edges) > 1:
-        text += f", {figure(newest['edge'])} in {newest['period']}"
-    if pd.notna(newest["figure"]):
-        text += f". The heavy line is {members.area}, the latest {figure(newest['figure'])}"
-    if outlook.reason:
-        return f"{text}. No forecast: {outlook.reason}."
-    low, high = map(figure, outlook.edge.interval(80))
-    own_low, own_high = map(figure, outlook.own.interval(80))
-    return (
-        f"{text}. The shaded forecast of the top quartile for {outlook.edge.periods[-1]} has its "
-        f"middle at {figure(outlook.edge.median)}, eight in ten chances between {low} and {high}; "
-        f"that of {members.area}, drawn as bars, {figure(outlook.own.median)}, between {own_low} "
-        f"and {own_high}.{_chance_sentence(members, outlook)}"
-    )
-
-
-def funnel_table(report: Report, measure: str, family: str) -> Html:
+def _funnel_table(members: Family, result: Funnel) -> Html:
     """Each authority's figure beside what chance allows for its number of cases."""
-    if reason := _no_funnel(report, measure, family):
-        return sentence(reason)
-    members, result = family_of(report, measure, family), funnel(report, measure, family)
     columns = [
         Column("Authority", "area"),
         Column.number("Counted", lambda row: f"{row['numerator']:,.10g}"),
         Column.number("Counted among", lambda row: f"{row['denominator']:,.10g}"),
-        *_FUNNEL_COLUMNS,
+        Column.figure("Figure"),
+        Column.between("95% limits", "low_95", "high_95"),
+        Column.between("99.8% limits", "low_99.8", "high_99.8"),
         Column("Beyond", lambda row: row["outside"] or "–"),
     ]
     mean = f"the family's mean of {figure_text(result.mean, members.unit)}"
@@ -369,11 +329,8 @@ def funnel_table(report: Report, measure: str, family: str) -> Html:
     return rows_table(rows, columns, caption, folded=True)
 
 
-def funnel_words(report: Report, measure: str, family: str) -> Html:
+def _funnel_text(members: Family, result: Funnel) -> str:
     """How many authorities differ from the family's mean by more than chance allows, and which."""
-    if reason := _no_funnel(report, measure, family):
-        return sentence(reason)
-    members, result = family_of(report, measure, family), funnel(report, measure, family)
     area, rows = members.area, result.units.set_index("area")
     text = (
         f"{_illustrative(result.illustrative)}In {result.period} the mean of the family is "
@@ -395,14 +352,11 @@ def funnel_words(report: Report, measure: str, family: str) -> Html:
     )
     if result.overdispersed:
         text += " So more than chance sets these authorities apart."
-    return sentence(text)
+    return text
 
 
-def funnel_chart(report: Report, measure: str, family: str) -> Chart:
+def _funnel_chart(members: Family, result: Funnel) -> Chart:
     """A family's figures by their number of cases, within what chance allows around the mean."""
-    if reason := _no_funnel(report, measure, family):
-        return chart.only_words(reason)
-    members, result = family_of(report, measure, family), funnel(report, measure, family)
     units, text = result.units, _texts(members)
 
     def draw(axes: Axes) -> None:
@@ -420,15 +374,12 @@ def funnel_chart(report: Report, measure: str, family: str) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: text(value))
 
-    columns = [
-        Column("Area"),
-        Column("Cases", lambda row: figure_text(row["denominator"], "")),
-        *_FUNNEL_COLUMNS,
-        Column("Outside", lambda row: row["outside"] or "–"),
-    ]
-    shown = columns_frame(units.assign(unit=members.unit), columns)
-    margins = (0.1, 0.84, 0.95, 0.14)
-    return Chart(draw, _funnel_alt(members, result), units, shown, 4.6, margins)
+    alt = (
+        f"{_illustrative(result.illustrative)}Funnel plot of {members.measure['title']}, "
+        f"{result.period}: {len(units)} authorities by number of cases, around their mean of "
+        f"{text(result.mean)}, with 95% limits (dashed) and 99.8% limits."
+    )
+    return Chart(draw, alt, units, _funnel_table(members, result), 4.6, (0.1, 0.84, 0.95, 0.14))
 
 
 def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
@@ -458,17 +409,3 @@ def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
         style |= {"color": BLUE if own else PINK, "bbox": chart.BEHIND_WORDS}
         point, offset = (row["denominator"], row["figure"]), (0, 9 if above else -9)
         axes.annotate(row["area"], point, offset, **style)
-
-
-def _funnel_alt(members: Family, result: Funnel) -> str:
-    units, text, area = result.units, _texts(members), members.area
-    beyond = units[units["outside"] != ""]
-    named = ", ".join(beyond["area"] + " " + beyond["outside"])
-    own = units.loc[units["area"] == area, "figure"]
-    ours = f" {area} is at {text(own.iloc[0])}." if len(own) else ""
-    return (
-        f"{_illustrative(result.illustrative)}Funnel plot of {members.measure['title']}, "
-        f"{result.period}: {len(units)} authorities by number of cases, around their mean of "
-        f"{text(result.mean)}, with 95% limits (dashed) and 99.8% limits.{ours} Beyond the limits: "
-        f"{named or 'none'}."
-    )

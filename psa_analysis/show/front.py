@@ -1,4 +1,4 @@
-"""Front: the first page of a pack, what needs attention first, and the way to everything else."""
+"""Front: the first page of a pack, which answers, and the way to everything else."""
 
 from __future__ import annotations
 
@@ -8,31 +8,17 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-import pandas as pd
-
-from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.backtest import reference
 from psa_analysis.findings import errors
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words
 from psa_analysis.show.opening import banner
-from psa_analysis.show.overview import latest_text, state_counts
-from psa_analysis.show.quality import late_table
+from psa_analysis.show.overview import decisions, scorecard
+from psa_analysis.show.quality import late
 from psa_analysis.show.reliability import reliability_words
-from psa_analysis.show.tables import Column, Html, rows_table, state_cell, templates, title_text
-from psa_analysis.words import NOT_STATED, counted, day_text, listed
-
-#: States that someone has to act on, the worst first.
-EXCEPTIONS = ("missed", "off track", "no data")
-
-
-def exceptions(report: Report) -> pd.DataFrame:
-    """What needs attention: rows of the assessment, the worst first."""
-    rows = report.assessment[report.assessment["role"] == "target"]
-    order = rows["state"].map({state: number for number, state in enumerate(EXCEPTIONS)})
-    order = order.where(order.notna() | ~rows["late"], len(EXCEPTIONS)).dropna()
-    return rows.loc[order.sort_values(kind="stable").index]
+from psa_analysis.show.tables import templates
+from psa_analysis.words import NOT_STATED, counted, day_text
 
 
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
@@ -45,8 +31,8 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         "doubts": "Findings by partner",
         "assumed": "What is assumed or derived",
     }
-    counts = counting["state"].value_counts()
     status = report.agreement.assumptions["status"].value_counts()
+    card, asked, missing = scorecard(report), decisions(report), late(report)
     return (
         templates()
         .get_template("index.html.j2")
@@ -56,22 +42,23 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             book=report.workbook_name,
             failed=[page for page in pages if page.status != "done"],
             pages=pages,
-            counting=counted(len(counting), "measure"),
-            states=listed([f"{counts[state]} {state}" for state in STATES if state in counts]),
+            states=card.words.text,
             forecast=counting["is_forecast"].any(),
-            exceptions=_exceptions_table(report).html,
-            standing=state_counts(report).html,
+            scorecard=card.table.html,
+            decisions=asked.table.html if len(asked.data) else "",
             grant=grant_words(report).html,
             moved=changes_words(report).html,
-            late=late_table(report).html,
+            late=missing.table.html if len(missing.data) else "",
             sure=_reliability_text(),
             cut_off=day_text(report.cut_off),
             errors=len(errors(report.findings)),
             findings=len(report.findings),
             counted=counted,
+            commitments=len(report.commitments),
             assumed=status.get("assumed", 0),
             derived=status.get("derived", 0),
             without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
+            counting=counted(len(counting), "measure"),
             links={name: table_address(exported, text) for name, text in captions.items()},
         )
     )
@@ -87,26 +74,6 @@ def table_address(exported: dict[str, str], caption: str) -> str | None:
     return None
 
 
-def _exceptions_table(report: Report) -> Html:
-    rows = exceptions(report)
-    late = rows["expected_period"].map("the return for {} had not come in".format)
-    why = rows["reason"].where(rows["state"].isin(EXCEPTIONS), "")
-    why = why.where(~rows["late"], why + why.map(lambda text: "; " if text else "") + late)
-    columns = [
-        Column("Measure"),
-        Column("What is measured", title_text),
-        Column("State", state_cell),
-        Column.number("Latest", latest_text),
-        Column("Of period", "latest_period"),
-        Column.figure("Planned by then", "planned"),
-        Column.figure("Target"),
-        Column("Due"),
-        Column("Why"),
-    ]
-    caption = f"Off track, missed, without data or late, {report.period}"
-    return rows_table(rows.assign(why=why), columns, caption)
-
-
 def _reliability_text() -> str:
     """How often forecasts on the reference series came true, and how wide and wrong they were."""
     reliable, scores = reference("reliability"), reference("scores")
@@ -118,6 +85,6 @@ def _reliability_text() -> str:
     best = peers.groupby(keys)["crps"].min()
     less = 1 - (ours.set_index(keys)["crps"] / best).mean()
     return (
-        f"{came_true}; {inside:.0%} of the outcomes lay within the range meant for 80%; and the "
+        f"{came_true}. {inside:.0%} of the outcomes lay within the range meant for 80%. The "
         f"error was {less:.0%} below that of the best other forecaster."
     )

@@ -24,7 +24,8 @@ from psa_analysis.analysis.trajectory import exact
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, GREY, TEAL, Chart
-from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
+from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
+from psa_analysis.show.views import View
 from psa_analysis.words import (
     amount_text,
     chance_text,
@@ -71,10 +72,38 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
     return reward_curve(report.rows[measure], report.outlooks[measure], trigger, steps)
 
 
-def payments(report: Report) -> pd.DataFrame:
+def payment_rows(report: Report) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
     advances = on_account(report.readings, report.agreement, report.period)
     return payment_frame(_rewards(report), advances, report.agreement)
+
+
+def reward(report: Report) -> View:
+    """What the reward of the whole agreement may come to, and each measure's part of it."""
+    return View(
+        words=lambda: grant_words(report),
+        chart=lambda: _grant_chart(report),
+        table=lambda: _grant_table(report),
+        data=grants(report),
+    )
+
+
+def better_results(report: Report) -> View:
+    """What a better outturn would bring, for the measures where it would bring most."""
+    chart, table = (lambda: _gains_chart(report)), (lambda: _gains_table(report))
+    return View(chart=chart, table=table, data=gains(report))
+
+
+def payments(report: Report) -> View:
+    """When the reward is paid: on account, and in equal instalments after the agreement."""
+    rows = payment_rows(report)
+    return View(table=lambda: _payments_table(rows), data=rows)
+
+
+def partners(report: Report) -> View:
+    """How much of the reward rests on each partner."""
+    rows = partner_frame(grants(report), report.agreement.targets)
+    return View(table=lambda: _partners_table(rows), data=rows)
 
 
 def grant_words(report: Report) -> Html:
@@ -137,7 +166,7 @@ def _pounds_column(heading: str, kind: str) -> Column:
     return Column.number(heading, lambda row: pounds_text(*row[ends]))
 
 
-def grant_table(report: Report) -> Html:
+def _grant_table(report: Report) -> Html:
     """Each measure's part of the pot, and how much of it is expected."""
     rows = grants(report)
     forecast = rows["status"] == "forecast"
@@ -156,7 +185,7 @@ def grant_table(report: Report) -> Html:
     return rows_table(rows, columns, f"The reward by measure, {report.period}")
 
 
-def grant_chances_table(report: Report) -> Html:
+def _chances_table(report: Report) -> Html:
     """How likely at least so much of the pot is."""
     whole, pounds = whole_grant(report), pot(report.agreement.settings)
     columns = [
@@ -170,7 +199,7 @@ def grant_chances_table(report: Report) -> Html:
     return rows_table(rows, columns, "How likely each part of the pot is", folded=True)
 
 
-def gains_table(report: Report) -> Html:
+def _gains_table(report: Report) -> Html:
     """Where a better outturn would bring most."""
     columns = [
         Column("Measure"),
@@ -186,9 +215,8 @@ def gains_table(report: Report) -> Html:
     return rows_table(gains(report), columns, caption)
 
 
-def payments_table(report: Report) -> Html:
+def _payments_table(rows: pd.DataFrame) -> Html:
     """When the reward is paid, and in which kind of money."""
-    rows = payments(report)
     columns = [
         Column("Year"),
         Column("Payment", "what"),
@@ -200,15 +228,13 @@ def payments_table(report: Report) -> Html:
     return rows_table(rows, columns, "When the reward is paid")
 
 
-def partners_table(report: Report) -> Html:
-    """How much of the reward rests on each partner."""
+def _partners_table(rows: pd.DataFrame) -> Html:
     columns = [
         Column("Partner"),
         Column("Takes part in", lambda row: listed(row["targets"])),
         Column.number("Share of the pot", lambda row: f"{row['pot_share']:.0%}"),
         _range_column("Expected", "least", "most", 1),
     ]
-    rows = partner_frame(grants(report), report.agreement.targets)
     caption = "The reward that rests on each partner; one of several partners counts whole for each"
     return rows_table(rows, columns, caption, folded=True)
 
@@ -222,7 +248,7 @@ def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
 
-def grant_chart(report: Report) -> Chart:
+def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
     whole = whole_grant(report)
     shares = np.arange(101) / 100
@@ -238,23 +264,11 @@ def grant_chart(report: Report) -> Chart:
         axes.grid(axis="x")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
-    chances = "; ".join(
-        f"at least {row.share:.0%}: {_chances_text(row.least, row.most)}"
-        for row in data.iloc[10:100:20].itertuples()
-    )
     alt = (
         "Line chart of the chance that the reward comes to at least each share of the pot. "
-        f"Expected: {range_text(*whole.expected())} of the pot. {chances}."
+        f"Expected: {range_text(*whole.expected())} of the pot."
     )
-    if pot(report.agreement.settings) is None:
-        alt += " The pot is not stated in pounds."
-    columns = [
-        Column("At least so much of the pot", lambda row: f"{row['share']:.0%}"),
-        Column.chance("Chance at the least", "least"),
-        Column.chance("Chance at the most", "most"),
-    ]
-    shown = columns_frame(data.iloc[::10], columns)
-    return Chart(draw, alt, data, shown, 3.6, (0.09, 0.97, 0.88, 0.16))
+    return Chart(draw, alt, data, _chances_table(report), 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
 #: Steps that the chart of gains names, as shares of the way to the target.
@@ -266,7 +280,7 @@ _NAMED_STEPS = {
 }
 
 
-def gains_chart(report: Report) -> Chart:
+def _gains_chart(report: Report) -> Chart:
     """How the expected reward of six measures grows with a better outturn: with its cliff."""
     names = gains(report)["measure"].head(6).tolist()
     steps = tuple(number / 50 for number in range(-25, 51))
@@ -298,14 +312,10 @@ def gains_chart(report: Report) -> Chart:
     for step, heading in _NAMED_STEPS.items():
         ends = data.loc[data["step"] == step, ["least", "most"]]
         shown[heading] = [range_text(*sorted(pair)) for pair in ends.to_numpy()]
-    described = "; ".join(
-        f"{row[0]}: {row[2]} now, {row[3]} with half of the way more"
-        for row in shown.itertuples(index=False)
-    )
     alt = (
         "Small line charts, one a measure, of the expected share of its reward if the due reading "
-        "were better or worse by part of the way to its target. "
-        f"{described or 'None can be drawn'}."
+        "were better or worse by part of the way to its target."
     )
+    numbers = table(shown, "What a better result would bring", list(shown)[1:], folded=True)
     margins = (0.08, 0.98, 1 - 0.4 / height, 0.55 / height)
-    return Chart(draw, alt, data, shown, height, margins)
+    return Chart(draw, alt, data, numbers, height, margins)

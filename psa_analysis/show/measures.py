@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pandas as pd
@@ -15,12 +12,13 @@ from psa_analysis.analysis.trajectory import same_stage
 from psa_analysis.periods import parse_period
 from psa_analysis.register.commentary import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, memoised, readings_with_path
-from psa_analysis.show.chart import Chart
 from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Html, templates
 from psa_analysis.show.trajectories import trajectory_chart
+from psa_analysis.show.views import View
 from psa_analysis.words import (
     CHANCE_MOVED,
+    NOT_STATED,
     chance_text,
     counted,
     day_text,
@@ -33,45 +31,15 @@ from psa_analysis.words import (
 )
 
 
-@dataclass(frozen=True, repr=False, eq=False)
-class MeasureView:
-    """One measure of a report in words and picture; equal to itself alone."""
-
-    report: Report
-    measure: str
-
-    @property
-    def row(self) -> pd.Series:
-        """Its row of the assessment."""
-        return assessment_row(self.report, self.measure)
-
-    @property
-    def words(self) -> Html:
-        """What the numbers say, and what people say of them."""
-        return measure_words(self.report, self.measure)
-
-    @property
-    def chart(self) -> Chart:
-        """Its readings against the planned path."""
-        return trajectory_chart(self.report, self.measure)
-
-    def __repr__(self) -> str:
-        return f"{self.measure}: {self.row['title']}\n{self.words.text}"
-
-    def _repr_html_(self) -> str:
-        heading, chart = f"{self.measure}: {self.row['title']}", self.chart
-        # As an image, so that the ids in the picture meet no others of the page.
-        picture = f"data:image/svg+xml;base64,{b64encode(chart.svg.encode()).decode()}"
-        return (
-            f"<p><strong>{escape(heading)}</strong></p>{self.words.html}"
-            f'<figure><img alt="{escape(chart.alt)}" src="{picture}"></figure>'
-        )
-
-
-def measure(report: Report, name: str) -> MeasureView:
-    """One measure as a reader sees it, in words and picture."""
-    assessment_row(report, name)
-    return MeasureView(report, name)
+def measure(report: Report, name: str) -> View:
+    """One measure: where it stands, its readings beside the planned path and the forecast."""
+    row = assessment_row(report, name)
+    return View(
+        heading=f"{row['title']} ({name})",
+        words=lambda: measure_words(report, name),
+        chart=lambda: trajectory_chart(report, name),
+        data=readings_with_path(report, name),
+    )
 
 
 def measure_words(report: Report, measure: str) -> Html:
@@ -82,9 +50,19 @@ def measure_words(report: Report, measure: str) -> Html:
     reward = rewards.loc[measure] if measure in rewards.index else None
     first = sentences(row, before, reward)
     more = f"{further_sentences(row, before, reward)}{_stage_words(report, measure)}".strip()
-    html = templates().get_template("measure.html.j2").render(first=first, more=more)
-    comments = commentary_words(report, measure)
-    return Html(html + comments.html, "\n".join(filter(None, [first, more, comments.text])))
+    comments, about = commentary(report, measure), _about(report, measure)
+    html = templates().get_template("measure.html.j2").render(first=first, more=more, about=about)
+    texts = [first, more, comments.text, about]
+    return Html(html + comments.html, "\n".join(filter(None, texts)))
+
+
+def _about(report: Report, measure: str) -> str:
+    """What a measure counts, which way is better, and what the register notes of it."""
+    row, notes = report.agreement.measures.loc[measure], report.agreement.notes
+    texts = [f"{str(row['definition']).rstrip('.')}. {row['polarity'].capitalize()} is better."]
+    if row["definition"] == NOT_STATED:
+        texts = []
+    return " ".join([*texts, *notes.loc[notes["about"] == measure, "text"]])
 
 
 @memoised
@@ -93,7 +71,7 @@ def _rewards(report: Report) -> pd.DataFrame:
     return grants(report).set_index("measure")
 
 
-def commentary_words(report: Report, about: str = WHOLE) -> Html:
+def commentary(report: Report, about: str = WHOLE) -> Html:
     """What people wrote about a measure, or the whole agreement, for this report; often nothing."""
     if about != WHOLE:
         assessment_row(report, about)
@@ -162,7 +140,7 @@ def further_sentences(
         why = str(row["reason"]).partition("; no forecast")[0]
         parts.append(f"It has {why}" if why.startswith("m") else f"{why[:1].upper()}{why[1:]}")
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
-        parts.append(_required(row))
+        parts.append(required_text(row))
     if pd.notna(row["direction"]):
         if not _is_new(row, before):
             parts.append(f"The latest reading is {_direction(row)}")
@@ -321,7 +299,7 @@ def _direction(row: pd.Series) -> str:
     return f"{text}, but {than(str(on_year))} that of a year earlier"
 
 
-def _required(row: pd.Series) -> str:
+def required_text(row: pd.Series) -> str:
     """What each quarter or year has to bring from here, and whether that was ever done."""
     unit = str(row["unit"])
     points = unit in ("percent", "percent change", "percentage points")

@@ -24,8 +24,11 @@ def banner(report: Report) -> Html:
         )
     if report.audience == "public":
         warnings.append(_withheld_words(report))
-    html = templates().get_template("banner.html.j2").render(line=line, warnings=warnings)
-    return Html(html, "\n".join([line, *warnings]))
+    notes = report.agreement.notes
+    about = " ".join(notes.loc[notes["about"] == report.theme, "text"])
+    template = templates().get_template("banner.html.j2")
+    html = template.render(line=line, warnings=warnings, about=about)
+    return Html(html, "\n".join(filter(None, [line, *warnings, about])))
 
 
 def _withheld_words(report: Report) -> str:

@@ -122,7 +122,7 @@ def outturn_table(report: Report, theme: str | None = None) -> Html:
     return table(frame, caption, numeric=list(frame.columns[3:]))
 
 
-def outturn_sliders(report: Report, theme: str) -> Any:
+def sliders(report: Report, theme: str) -> Any:
     """What a better or worse due reading would do to each measure of a theme: with a slider.
 
     Wherever nobody can move it (papermill, nbconvert, no ``ipywidgets``): the table of outturns.

@@ -1,33 +1,137 @@
-"""The overview: where every measure stands and how likely its target is to be met."""
+"""The overview: where every measure stands, how likely its target is, and what needs a decision."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
+from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.chart import DASHED, GREY, STATE_MARKS, Chart
+from psa_analysis.show.grant import gains
+from psa_analysis.show.measures import required_text
 from psa_analysis.show.tables import (
     MARKS,
     Column,
     Html,
-    columns_frame,
     rows_table,
+    sentence,
     state_cell,
+    table,
+    templates,
     title_text,
 )
-from psa_analysis.words import NOT_STATED, chance_text, figure_text
+from psa_analysis.show.trajectories import sparkline
+from psa_analysis.show.views import View
+from psa_analysis.words import (
+    NOT_STATED,
+    STATE_SIGNS,
+    are,
+    chance_text,
+    counted,
+    figure_text,
+    listed,
+    range_text,
+    with_unit,
+)
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+#: States that someone has to act on, the worst first.
+EXCEPTIONS = ("missed", "off track", "at risk", "no data")
 
 
-def overview_table(report: Report, theme: str | None = None) -> Html:
-    """Every measure of the agreement, or of one theme: where it stands and what is asked."""
+def scorecard(report: Report, theme: str | None = None) -> View:
+    """Whether each target will be met, in a row each: readings, latest, target, chance, state."""
+    rows = of_theme(report, theme)
+    counting = rows[rows["role"] == "target"]
+    return View(
+        words=lambda: sentence(states_text(counting)),
+        table=lambda: _scorecard(report, counting),
+        data=counting,
+    )
+
+
+def states_text(rows: pd.DataFrame) -> str:
+    """``Of 17 measures that count for the reward, 3 are on track and 14 off track``, in words."""
+    number = rows["state"].value_counts()
+    states = [state for state in [*STATES][::-1] if state in number]
+    parts = [f"{number[state]} {state}" for state in states]
+    if parts:
+        parts[0] = parts[0].replace(" ", f" {are(number[states[0]])} ", 1)
+    return f"Of {counted(len(rows), 'measure')} that count for the reward, {listed(parts)}."
+
+
+def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
+    shown = [
+        {
+            "title": row["title"],
+            "code": row["measure"],
+            "picture": sparkline(report, row).address,
+            "latest": latest_text(row),
+            "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
+            "target": _target_text(row),
+            "due": row["due"] if pd.notna(row["target"]) else "",
+            "chance": None if pd.isna(row["chance_target"]) else chance_text(row["chance_target"]),
+            "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
+            "state": row["state"],
+            "sign": STATE_SIGNS.get(row["state"], ""),
+        }
+        for _, row in rows.iterrows()
+    ]
+    caption = f"Will each target be met? {report.period}"
+    html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
+    columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
+    frame = pd.DataFrame(shown, columns=columns)
+    return Html(html, table(frame, caption).text, frame)
+
+
+def _target_text(row: pd.Series) -> str:
+    return NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row["unit"])
+
+
+def decisions(report: Report, theme: str | None = None) -> View:
+    """Targets that will not be met as things stand: who owns each, and what is asked of whom.
+
+    What is asked is what somebody wrote of it for this report; where nobody did, it is what each
+    period has to bring from here, and what a tenth of the way more would add to the reward.
+    """
+    rows = of_theme(report, theme)
+    rows = rows[(rows["role"] == "target") & (rows["state"].isin(EXCEPTIONS) | rows["late"])]
+    order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
+    rows = rows.loc[order.sort_values(kind="stable").index]
+    partners = report.agreement.settings.partners
+    owners = rows["measure"].map(report.agreement.measures["partner"]).map(partners)
+    rows = rows.assign(owner=owners.fillna("not stated"))
+    columns = [
+        Column("Measure", lambda row: f"{row['title']} ({row['measure']})"),
+        Column("State", state_cell),
+        Column("Who returns it", "owner"),
+        Column("What is asked", lambda row: _asked(report, row)),
+    ]
+    caption = "What needs a decision"
+    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
+
+
+def _asked(report: Report, row: pd.Series) -> str:
+    written = entries(report.commentary, row["measure"], report.period.label, report.audience)
+    if len(written):
+        last = written.iloc[-1]
+        made_up = ", illustrative" if last["illustrative"] else ""
+        return f"{' '.join(last['text'].split())} ({last['author']}{made_up})"
+    sentences = []
+    if row["late"]:
+        sentences.append(f"The return for {row['expected_period']} has not come in: ask for it")
+    if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
+        sentences.append(required_text(row))
+        gain = gains(report).set_index("measure")
+        if row["measure"] in gain.index:
+            ends = gain.loc[row["measure"], ["least", "most"]]
+            added = range_text(min(ends), max(ends), 2)
+            sentences.append(f"A tenth of the way more would add {added} of the reward pot")
+    return ". ".join(sentences or [str(row["reason"]).capitalize()]) + "."
+
+
+def standing(report: Report, theme: str | None = None) -> View:
+    """Every measure of the agreement, or of one theme, in all its figures."""
     rows = of_theme(report, theme)
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     columns = [
@@ -44,7 +148,8 @@ def overview_table(report: Report, theme: str | None = None) -> Html:
         Column("Since last reading", "direction"),
         Column("On the year", "direction_on_year"),
     ]
-    return rows_table(rows, columns, f"Every measure of {where}, {report.period}")
+    caption = f"Every measure of {where}, {report.period}"
+    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
 def _title(row: pd.Series) -> str:
@@ -69,23 +174,10 @@ def latest_text(row: pd.Series) -> str:
     return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row["unit"])
 
 
-def state_counts(report: Report) -> Html:
-    """How many measures that count for the grant are in each state, theme by theme."""
-    counting = report.assessment[report.assessment["role"] == "target"]
-    counts = pd.crosstab(counting["theme"], counting["state"])
-    themes = report.agreement.settings.themes
-    counts = counts.reindex(index=list(themes), fill_value=0)
-    states = [state for state in STATES if state in counts]
-    columns = [Column("Theme"), *(Column.number(state, state) for state in states)]
-    rows = counts.assign(theme=[*themes.values()])
-    return rows_table(rows, columns, f"Measures by theme and state, {report.period}")
-
-
-def forecast_table(report: Report, theme: str | None = None) -> Html:
+def forecasts(report: Report) -> View:
     """How likely each target is to be met, or why nothing can be said."""
-    rows = of_theme(report, theme)
-    outlooks = [report.outlooks[measure] for measure in rows["measure"]]
-    rows = rows.assign(
+    outlooks = [report.outlooks[measure] for measure in report.assessment["measure"]]
+    rows = report.assessment.assign(
         readings=[outlook.readings or "–" for outlook in outlooks],
         note=[outlook.reason or outlook.note for outlook in outlooks],
     )
@@ -101,93 +193,5 @@ def forecast_table(report: Report, theme: str | None = None) -> Html:
         Column.number("Readings"),
         Column("Note"),
     ]
-    return rows_table(rows, columns, f"How likely each target is to be met, {report.period}")
-
-
-def progress_chart(report: Report) -> Chart:
-    """How much of the planned improvement each measure has made: the agreement in one picture."""
-    # A measure far off either way would squeeze the others; the table has its number.
-    return _dots_chart(
-        report,
-        "progress",
-        "Of the improvement planned by then",
-        lambda share: f"{share:.0%}".replace("-", "−"),
-        (-0.5, 2),
-        [(0, "-"), (1, DASHED)],
-        "Dot plot of the share of the planned improvement made so far by each measure; the dashed "
-        "line at 100% is the planned path",
-    )
-
-
-def chance_chart(report: Report) -> Chart:
-    """How likely each target is to be met, with the chances that divide the states."""
-    states = report.agreement.settings.states
-    return _dots_chart(
-        report,
-        "chance_target",
-        "Chance of the target",
-        chance_text,
-        (0, 1),
-        [(states.at_risk, DASHED), (states.on_track, DASHED)],
-        "Dot plot of the chance that each target is met; the dashed lines are where at risk begins,"
-        f" {states.at_risk:.0%}, and on track, {states.on_track:.0%}",
-    )
-
-
-def _dots_chart(
-    report: Report,
-    share: str,
-    heading: str,
-    share_text: Callable[[float], str],
-    limits: tuple[float, float],
-    lines: list[tuple[float, Any]],
-    description: str,
-) -> Chart:
-    """A dot for each measure at its share, with a colour and a shape for its state."""
-    import seaborn as sns
-
-    rows = report.assessment
-    rows = rows[rows[share].notna() & rows["state"].isin(STATE_MARKS)]
-    data = rows[["measure", "title", share, "state"]].reset_index(drop=True)
-    states = [state for state in STATE_MARKS if state in set(data["state"])]
-
-    def draw(axes: Axes) -> None:
-        if states:
-            sns.scatterplot(
-                data.assign(percent=(100 * data[share]).clip(100 * limits[0], 100 * limits[1])),
-                x="percent",
-                y="measure",
-                hue="state",
-                style="state",
-                hue_order=states,
-                style_order=states,
-                palette={state: STATE_MARKS[state][0] for state in states},
-                markers={state: STATE_MARKS[state][1] for state in states},
-                s=110,
-                ax=axes,
-            )
-        for place, style in lines:
-            axes.axvline(100 * place, color=GREY, linestyle=style, linewidth=1.2)
-        margin = 3 if limits == (0, 1) else 5
-        axes.set(xlabel="", ylabel="", xlim=(100 * limits[0] - margin, 100 * limits[1] + margin))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%".replace("-", "−"))
-        axes.grid(axis="x")
-        if states:
-            axes.legend(
-                loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=len(states), title=None
-            )
-
-    by_state = "; ".join(
-        f"{state}: "
-        + ", ".join(f"{row['measure']} {row[share]:.0%}" for _, row in group.iterrows())
-        for state, group in data.groupby("state", sort=False)
-    )
-    columns = [
-        Column("Measure"),
-        Column("What is measured", "title"),
-        Column("State"),
-        Column.number(heading, lambda row: share_text(row[share])),
-    ]
-    shown, height = columns_frame(data, columns), 1.2 + 0.34 * max(len(data), 1)
-    margins = (0.16, 0.98, 0.88, 0.12)
-    return Chart(draw, f"{description}. {by_state}.", data, shown, height, margins)
+    caption = f"How likely each target is to be met, {report.period}"
+    return View(table=lambda: rows_table(rows, columns, caption), data=rows)

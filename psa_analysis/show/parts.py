@@ -20,8 +20,9 @@ from psa_analysis.analysis.parts import (
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart, only_words
-from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence
+from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart
+from psa_analysis.show.tables import Column, Html, rows_table, sentence
+from psa_analysis.show.views import View, no_view
 from psa_analysis.words import (
     are,
     chance_text,
@@ -52,7 +53,7 @@ def decompose(report: Report, measure: str) -> Decomposition:
 
 
 @memoised
-def hotspots(report: Report, measure: str) -> Hotspots:
+def hotspots_of(report: Report, measure: str) -> Hotspots:
     """Where parts are better or worse than the whole after allowing for chance.
 
     A count has nothing that it is of, so its change since another period is looked at: of all the
@@ -61,19 +62,46 @@ def hotspots(report: Report, measure: str) -> Hotspots:
     return compared_parts(decompose(report, measure))
 
 
-def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> WhatIf:
-    """What the whole's reading and the chance of its target would be if parts were elsewhere.
+def by_part(report: Report, measure: str) -> View:
+    """What each part adds to the reading of a measure, its change and its gap to the target."""
+    decomposed = decompose(report, measure)
+    if decomposed.reason:
+        return no_view(f"{measure} is not shown by part: {decomposed.reason}.")
+    return View(
+        words=lambda: sentence(_contributions_text(decomposed)),
+        chart=lambda: _contributions_chart(report, decomposed),
+        data=decomposed.table,
+    )
+
+
+def hotspots(report: Report, measure: str) -> View:
+    """Which parts are better or worse than the whole after allowing for chance."""
+    result = hotspots_of(report, measure)
+    if result.reason:
+        return no_view(f"The parts of {measure} are not compared: {result.reason}.")
+    return View(
+        words=lambda: sentence(_hotspots_text(result)),
+        chart=lambda: _hotspots_chart(result),
+        data=result.table,
+    )
+
+
+def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> View:
+    """What the reading and the chance of the target would be if these parts were elsewhere.
 
     Notes
     -----
     Every draw of the due reading is moved by the same number of points, since what the parts gain
     comes on top of whatever the others do; none goes beyond 0 or 100 per cent.
     """
-    return scenario(decompose(report, measure), changes, report.outlooks.get(measure))
-
-
-def _not_by_part(measure: str, reason: str) -> Html:
-    return sentence(f"{measure} is not shown by part: {reason}.")
+    result = scenario(decompose(report, measure), changes, report.outlooks.get(measure))
+    if result.reason:
+        return no_view(f"{measure} is not shown by part: {result.reason}.")
+    return View(
+        words=lambda: sentence(_what_if_text(result, changes)),
+        table=lambda: _what_if_table(result),
+        data=result.table,
+    )
 
 
 def _part_name(name: str) -> str:
@@ -114,11 +142,8 @@ _HOTSPOT_COLUMNS = [
 ]
 
 
-def contributions_words(report: Report, measure: str) -> Html:
-    """Which parts make up the gap to the target, and what the change came from, in words."""
-    decomposed = decompose(report, measure)
-    if decomposed.reason:
-        return _not_by_part(measure, decomposed.reason)
+def _contributions_text(decomposed: Decomposition) -> str:
+    """Which parts make up the gap to the target, and what the change came from."""
     parts, level = decomposed.named, with_unit(decomposed.level, decomposed.unit)
     sentences = [
         f"{decomposed.definition['title']}, {decomposed.period}: {level}, made up of "
@@ -135,7 +160,7 @@ def contributions_words(report: Report, measure: str) -> Html:
     if decomposed.missing:
         missing = listed(list(decomposed.missing))
         sentences.append(f"Without a figure, and so no part of this: {missing}")
-    return sentence(". ".join(sentences) + ".")
+    return ". ".join(sentences) + "."
 
 
 def _gap_sentences(decomposed: Decomposition) -> list[str]:
@@ -174,11 +199,8 @@ def _change_text(decomposed: Decomposition) -> str:
     return f"{text}: {within} because the rates of the {parts} moved, {mix} because their sizes did"
 
 
-def contributions_table(report: Report, measure: str) -> Html:
+def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     """What each part adds to the reading, its change and its gap; the whole stands last."""
-    decomposed = decompose(report, measure)
-    if decomposed.reason:
-        return _not_by_part(measure, decomposed.reason)
     unit, since = decomposed.unit, decomposed.since
     rate = rate_factor(unit) is not None
     rows = decomposed.table.assign(last=decomposed.table["part"] == REST)
@@ -205,14 +227,11 @@ def contributions_table(report: Report, measure: str) -> Html:
     stated = {name: heading for name, heading in headings.items() if rows[name].notna().any()}
     columns += [_differences(heading, name) for name, heading in stated.items()]
     caption = f"{_by_part(decomposed)}, {decomposed.period}{_illustrative(decomposed)}"
-    return rows_table(rows, columns, caption, folded=len(rows) > 8)
+    return rows_table(rows, columns, caption, folded=True)
 
 
-def contributions_chart(report: Report, measure: str) -> Chart:
+def _contributions_chart(report: Report, decomposed: Decomposition) -> Chart:
     """What each part adds to the gap to the target; to the reading where none is stated."""
-    decomposed = decompose(report, measure)
-    if decomposed.reason:
-        return _no_parts_chart(decomposed.definition, decomposed.reason)
     unit, better = decomposed.unit, decomposed.better
     gap = decomposed.table["gap"].notna().all()
     data = decomposed.table[["part"]].assign(adds=decomposed.table["gap" if gap else "level"])
@@ -241,19 +260,16 @@ def contributions_chart(report: Report, measure: str) -> Chart:
     total = difference_text(float(data["adds"].sum()), unit, named=True)
     what = "the gap to the target" if gap else "the reading"
     alt = (
-        f"Dot plot of what each {decomposed.kind}{decomposed.other_kinds} adds to {what} of "
-        f"{decomposed.definition['title']} in {decomposed.period}, {total} in all. "
-        f"{'; '.join(data['part'] + ' ' + pd.Series(adds))}.{_illustrative_figures(decomposed)}"
+        f"Dot plot of what each {decomposed.kind} adds to {what} of "
+        f"{decomposed.definition['title']} in {decomposed.period}, {total} in all."
+        f"{_illustrative_figures(decomposed)}"
     )
-    shown, height = pd.DataFrame({"Part": data["part"], "Adds": adds}), 1.2 + 0.34 * len(data)
-    return Chart(draw, alt, data, shown, height, _margins(height))
+    numbers, height = _contributions_table(report, decomposed), 1.2 + 0.34 * len(data)
+    return Chart(draw, alt, data, numbers, height, _margins(height))
 
 
-def hotspots_words(report: Report, measure: str) -> Html:
-    """Which parts are better or worse than the whole after allowing for chance, in words."""
-    result = hotspots(report, measure)
-    if result.reason:
-        return _not_compared(measure, result.reason)
+def _hotspots_text(result: Hotspots) -> str:
+    """Which parts are better or worse than the whole after allowing for chance."""
     area, kind = result.decomposition.area, result.decomposition.kind
     rows, sentences = _worst_first(result), []
     for word, mark in (("worse", "short"), ("better", "not short")):
@@ -263,16 +279,12 @@ def hotspots_words(report: Report, measure: str) -> Html:
         which = f"{'the other' if sentences else 'all'} {counted(others, kind)}"
         sentences.append(f"For {which} chance may explain the difference")
     spread = _size_text(result.spread, result.unit)
-    return sentence(
+    return (
         f"{_hotspots_title(result)}: {area} stands at "
         f"{with_unit(result.whole, result.unit)}, and a {kind} is called worse or better where its "
         f"range of 95 in 100 chances leaves that out. {'. '.join(sentences)}. Beyond what chance "
         f"makes, they differ by about {spread} (standard deviation)."
     )
-
-
-def _not_compared(measure: str, reason: str) -> Html:
-    return sentence(f"The parts of {measure} are not compared: {reason}.")
 
 
 def _worst_first(result: Hotspots) -> pd.DataFrame:
@@ -292,11 +304,8 @@ def _hotspots_title(result: Hotspots) -> str:
     return f"{_by_part(decomposed)} after allowing for chance, {when}"
 
 
-def hotspots_table(report: Report, measure: str) -> Html:
+def _hotspots_table(result: Hotspots) -> Html:
     """Each part's figure after allowing for chance, with the places that it may have."""
-    result = hotspots(report, measure)
-    if result.reason:
-        return _not_compared(measure, result.reason)
     rows, area = result.table.assign(unit=result.unit), result.decomposition.area
     low, high = rows["place_low"].astype(str), rows["place_high"].astype(str)
     rows["places"] = low.where(low == high, low + " to " + high)
@@ -305,15 +314,12 @@ def hotspots_table(report: Report, measure: str) -> Html:
         Column.chance(f"Chance that it is worse than {area}", "chance_worse"),
         Column.number("Place, 1 is best", "places"),
     ]
-    return rows_table(rows, columns, _hotspots_title(result), folded=len(rows) > 8)
+    return rows_table(rows, columns, _hotspots_title(result), folded=True)
 
 
-def hotspots_chart(report: Report, measure: str) -> Chart:
+def _hotspots_chart(result: Hotspots) -> Chart:
     """Each part's figure after allowing for chance, with its interval, against the whole's."""
-    result = hotspots(report, measure)
     decomposed, area, unit = result.decomposition, result.decomposition.area, result.unit
-    if result.reason:
-        return _no_parts_chart(decomposed.definition, result.reason)
     data = _worst_first(result)
     words = {
         "short": f"worse than {area}",
@@ -335,18 +341,13 @@ def hotspots_chart(report: Report, measure: str) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
         axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
 
-    beside = data["mark"].map(words)
-    shown = columns_frame(data.assign(unit=unit), _HOTSPOT_COLUMNS)
-    shown["Beside the whole"] = beside
-    middle, ranges = shown["Allowing for chance"], shown["95 in 100 chances"]
-    each = "; ".join(data["part"] + " " + middle + " (" + ranges + "), " + beside)
     alt = (
         f"Dot plot of {_by_part(decomposed)} in {decomposed.period} after allowing for chance; the "
-        f"dashed line is {area}, {figure_text(result.whole, unit)}. {each}."
+        f"dashed line is {area}, {figure_text(result.whole, unit)}."
         f"{_illustrative_figures(decomposed)}"
     )
     height = 1.5 + 0.34 * len(data)
-    return Chart(draw, alt, data, shown, height, _margins(height))
+    return Chart(draw, alt, data, _hotspots_table(result), height, _margins(height))
 
 
 def _margins(height: float) -> tuple[float, float, float, float]:
@@ -361,16 +362,8 @@ def _name_parts(axes: Axes, parts: pd.Series) -> None:
     axes.grid(visible=False, axis="y")
 
 
-def _no_parts_chart(definition: pd.Series, reason: str) -> Chart:
-    title = f"{definition.name} ({definition['title']})"
-    return only_words(f"No chart of {title} by part: {reason}.")
-
-
-def what_if_words(report: Report, measure: str, changes: Mapping[str, float | str]) -> Html:
+def _what_if_text(result: WhatIf, changes: Mapping[str, float | str]) -> str:
     """What the reading and the chance of the target would be if these parts were elsewhere."""
-    result = what_if(report, measure, changes)
-    if result.reason:
-        return _not_by_part(measure, result.reason)
     decomposed, unit = result.decomposition, result.decomposition.unit
     now, then = with_unit(decomposed.level, unit), with_unit(result.level, unit)
     side = "higher" if result.effect > 0 else "lower"
@@ -399,14 +392,11 @@ def what_if_words(report: Report, measure: str, changes: Mapping[str, float | st
         sentences.append(f"{forecast}, {chance}")
     if decomposed.illustrative:
         sentences.append("The parts' figures are illustrative")
-    return sentence(". ".join(sentences) + ".")
+    return ". ".join(sentences) + "."
 
 
-def what_if_table(report: Report, measure: str, changes: Mapping[str, float | str]) -> Html:
+def _what_if_table(result: WhatIf) -> Html:
     """What each part that is set adds to the reading; the last row is all of them together."""
-    result = what_if(report, measure, changes)
-    if result.reason:
-        return _not_by_part(measure, result.reason)
     decomposed, rows, unit = result.decomposition, result.table, result.decomposition.unit
     whole = {"part": decomposed.area, "now": decomposed.level, "then": result.level}
     whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}

@@ -15,7 +15,8 @@ from psa_analysis.periods import period_containing
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.partners import due
-from psa_analysis.show.tables import Column, Html, rows_table
+from psa_analysis.show.tables import Column, rows_table
+from psa_analysis.show.views import View
 from psa_analysis.words import day_text
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from psa_analysis.register.agreement import Agreement
 
 
-def late_table(report: Report) -> Html:
+def late(report: Report) -> View:
     """Returns that were due and had not come in."""
     rows = due(report.agreement, report.known, report.assessment)
     partners = report.agreement.settings.partners
@@ -36,7 +37,8 @@ def late_table(report: Report) -> Html:
         Column("Period due", "period"),
         Column("Last that came", "last_period"),
     ]
-    return rows_table(rows[~rows["returned"]], columns, f"Late on {day_text(report.cut_off)}")
+    rows, caption = rows[~rows["returned"]], f"Late on {day_text(report.cut_off)}"
+    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
 
 
 def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd.DataFrame:

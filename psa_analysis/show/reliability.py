@@ -9,6 +9,7 @@ import pandas as pd
 from psa_analysis.analysis.backtest import backtest_panel, real_panel
 from psa_analysis.show.chart import BLUE, DASHED, GREY, Chart
 from psa_analysis.show.tables import Html, sentence, table
+from psa_analysis.show.views import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,22 +25,26 @@ def backtest_agreement(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
     return backtest_panel(real_panel(report.observations, report.agreement))
 
 
-def reliability_table(reliable: pd.DataFrame, of_what: str) -> Html:
+def reliability_view(reliable: pd.DataFrame, of_what: str) -> View:
+    """What forecasts said against how often it came true."""
+    shown = reliable[reliable["said_from"].isin([0.1, 0.4, 0.7])]
+    return View(
+        words=lambda: sentence(reliability_words(shown).replace("\n", " ")),
+        chart=lambda: _reliability_chart(reliable, of_what),
+        data=reliable,
+    )
+
+
+def _reliability_table(reliable: pd.DataFrame, of_what: str) -> Html:
     """Of the forecasts that said so many per cent, how many came true."""
     columns = {
         "Chance that was given": _chances(reliable),
         "Forecasts": reliable["forecasts"].map("{:,}".format),
         "Came true": _percent(reliable["came_true"]),
-        "Chance alone allows": _chance_alone(reliable),
+        "Chance alone allows": _percent(reliable["low"]) + " to " + _percent(reliable["high"]),
     }
     caption = f"How often forecasts came true: {of_what}"
-    return table(pd.DataFrame(columns), caption, numeric=list(columns)[1:])
-
-
-def reliability_sentences(reliable: pd.DataFrame) -> Html:
-    """What came true of a low, a middling and a high chance."""
-    shown = reliable[reliable["said_from"].isin([0.1, 0.4, 0.7])]
-    return sentence(reliability_words(shown).replace("\n", " "))
+    return table(pd.DataFrame(columns), caption, numeric=list(columns)[1:], folded=True)
 
 
 def coverage_table(covered: pd.DataFrame, of_what: str) -> Html:
@@ -95,7 +100,7 @@ def reliability_words(reliable: pd.DataFrame) -> str:
     )
 
 
-def reliability_chart(reliable: pd.DataFrame) -> Chart:
+def _reliability_chart(reliable: pd.DataFrame, of_what: str) -> Chart:
     """What forecasts said against how often it came true: on the line is right."""
 
     def draw(axes: Axes) -> None:
@@ -116,20 +121,12 @@ def reliability_chart(reliable: pd.DataFrame) -> Chart:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
-    said, came_true = _percent(reliable["said"]), _percent(reliable["came_true"])
-    pairs = zip(said, came_true, strict=True)
-    text = "; ".join(f"where {chance} was said, {share}" for chance, share in pairs)
     alt = (
         "Dot plot of the chances that forecasts gave against how often they came true; on the "
-        f"dashed line both are the same. Came true: {text}."
+        "dashed line both are the same."
     )
-    columns = {
-        "Chance that was given, on average": said,
-        "Came true": came_true,
-        "Chance alone allows": _chance_alone(reliable),
-    }
-    margins = (0.12, 0.72, 0.92, 0.14)
-    return Chart(draw, alt, reliable, pd.DataFrame(columns), 4.6, margins)
+    numbers, margins = _reliability_table(reliable, of_what), (0.12, 0.72, 0.92, 0.14)
+    return Chart(draw, alt, reliable, numbers, 4.6, margins)
 
 
 def _percent(shares: pd.Series) -> pd.Series:
@@ -141,7 +138,3 @@ def _chances(reliable: pd.DataFrame) -> pd.Series:
     """``70 to 80%``: the chances that forecasts were put together by."""
     lowest = (100 * reliable["said_from"]).map("{:.0f} to ".format).astype(str)
     return lowest + _percent(reliable["said_to"])
-
-
-def _chance_alone(reliable: pd.DataFrame) -> pd.Series:
-    return _percent(reliable["low"]) + " to " + _percent(reliable["high"])

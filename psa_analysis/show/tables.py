@@ -39,6 +39,7 @@ class Html:
 
     html: str = field(repr=False)
     text: str
+    frame: pd.DataFrame | None = field(default=None, repr=False)  # of a table
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
@@ -82,7 +83,7 @@ def table(
     text = io.StringIO()
     # Tabs, so that the text does not depend on the width of whoever's terminal.
     csv.writer(text, delimiter="\t", lineterminator="\n").writerows([columns, *rows])
-    return Html(html, f"{caption}\n{text.getvalue()}".rstrip())
+    return Html(html, f"{caption}\n{text.getvalue()}".rstrip(), frame)
 
 
 @dataclass(frozen=True)

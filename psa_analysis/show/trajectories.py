@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.analysis.trajectory import (
     baseline_end,
     due_period,
@@ -19,60 +18,51 @@ from psa_analysis.report import Report, assessment_row, readings_not_shown, read
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, HOLLOW, STATE_MARKS, TEAL, Chart, Labels
 from psa_analysis.show.explain import explanation
-from psa_analysis.show.tables import (
-    Column,
-    Html,
-    columns_frame,
-    rows_table,
-    sentence,
-    table,
-    templates,
-)
-from psa_analysis.words import (
-    NOT_SHOWN,
-    STATE_SIGNS,
-    counted,
-    day_text,
-    figure_text,
-    listed,
-    state_text,
-    with_unit,
-)
+from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, table, templates
+from psa_analysis.show.views import View, no_view
+from psa_analysis.words import NOT_SHOWN, counted, day_text, figure_text, state_text, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
 def readings_table(report: Report, measure: str) -> Html:
-    """The readings behind a measure's chart, each with the file and row it came from."""
-    definition = report.agreement.measures.loc[measure]
+    """The readings of a measure and the forecasts of periods to come, each with its origin."""
+    definition, outlook = report.agreement.measures.loc[measure], report.outlooks[measure]
     internal = report.audience == "internal"
     rows = [readings_with_path(report, measure), readings_not_shown(report, measure)]
     rows = pd.concat(rows, ignore_index=True).sort_values("period_end", kind="stable")
+    hidden = rows["missing"] == NOT_SHOWN
     columns = [
         Column("Period"),
         Column.figure("Reading"),
         Column.between("Chance allows", "lower", "upper"),
-        Column("By", lambda row: row["interval"].replace("not worked out: ", "–, ")),
         Column.figure("Planned"),
         Column.number("Observed in the period", lambda row: f"{row['observed']:,.10g}"),
         Column("Flag"),
         *([Column("From", _origin)] if internal else []),
     ]
     frame = columns_frame(rows.assign(unit=definition["unit"]), columns)
-    hidden = rows["missing"] == NOT_SHOWN
     frame.loc[hidden, ["Reading", "Chance allows"]] = "[c]"
-    frame.loc[hidden, ["By", "Planned", "Flag"]] = [NOT_SHOWN, "–", "–"]
+    frame.loc[hidden, ["Planned", "Flag"]] = ["–", "–"]
     # A reading may be held back though the figure observed in its period is not small.
     frame.loc[hidden | rows["observed"].isna(), "Observed in the period"] = "[c]"
-    caption = f"{definition['title']}: readings and planned path"
-    numeric = [column.heading for column in columns if column.numeric]
+    if not outlook.reason:
+        columns = [
+            Column("Period"),
+            Column.figure("Forecast", "median"),
+            Column.between("Eight in ten chances", "low_80", "high_80"),
+        ]
+        forecasts = columns_frame(outlook.fan().assign(unit=definition["unit"]), columns)
+        frame = pd.concat([frame, forecasts], ignore_index=True)
+    caption = f"{definition['title']}: readings, planned path and forecast"
+    numeric = [name for name in frame.columns if name not in ("Period", "Flag", "From")]
     shown = table(frame, caption, numeric, folded=True)
     if not internal:
         return shown
     lines = list(explanation(report, measure))
     chain = templates().get_template("chain.html.j2").render(title=definition["title"], lines=lines)
-    return Html(shown.html + chain, "\n".join([shown.text, "", *lines]))
+    return Html(shown.html + chain, "\n".join([shown.text, "", *lines]), frame)
 
 
 def _origin(row: pd.Series) -> str:
@@ -80,18 +70,24 @@ def _origin(row: pd.Series) -> str:
     return f"{row['file']}{sheet} {row['column']}{row['row']}"
 
 
-def context_table(report: Report, reference: str) -> Html:
-    """Published figures of other places that bear on a target, as known at the cut-off."""
+#: Published figures older than this say little of today.
+_CONTEXT_YEARS = 10
+
+
+def context(report: Report, reference: str) -> View:
+    """Published figures of other places that bear on a target, of the last ten years."""
     measures = report.agreement.measures
-    context = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
-    rows = report.readings[report.readings["measure"].isin(context.index)]
+    others = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
+    rows = report.readings[report.readings["measure"].isin(others.index)]
     # What is made up was not published.
     rows = rows[~rows["illustrative"].astype(bool)]
+    begin = pd.Timestamp(report.period.end) - pd.DateOffset(years=_CONTEXT_YEARS)
+    rows = rows[rows["period_end"] >= begin]
     if rows.empty:
         day = day_text(report.cut_off)
-        return sentence(f"No published figures that bear on {reference} were known by {day}.")
+        return no_view(f"No published figures that bear on {reference} were known by {day}.")
     addresses = report.sources.set_index("file")["address"]
-    rows = rows.join(context[["title", "unit"]], on="measure")
+    rows = rows.join(others[["title", "unit"]], on="measure")
     columns = [
         Column("Figure", "title"),
         Column("Area"),
@@ -100,7 +96,7 @@ def context_table(report: Report, reference: str) -> Html:
         Column("Source", lambda row: addresses.get(row["file"])),
     ]
     caption = f"Published figures that bear on {reference}"
-    return rows_table(rows, columns, caption, folded=True)
+    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
 def trajectory_chart(report: Report, measure: str) -> Chart:
@@ -134,17 +130,11 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     if definition["continues"] and len(readings):
         alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
     data = readings[["period", "reading", "flag", "planned"]]
-    columns = [Column("Period"), Column.figure("Reading"), Column.figure("Planned")]
     if fan is not None:
         # Below the readings the forecasts of the periods to come.
         data = pd.concat([data, fan.drop(columns="period_end")], ignore_index=True)
-        columns += [
-            Column.figure("Middle of the forecast", "median"),
-            Column.between("Half of the chances", "low_50", "high_50"),
-            Column.between("Eight in ten chances", "low_80", "high_80"),
-        ]
-    shown = columns_frame(data.assign(unit=unit), [*columns, Column("Flag")])
-    return Chart(draw, alt, data, shown, margins=(0.1, 0.8, 0.95, 0.12))
+    numbers, margins = readings_table(report, measure), (0.1, 0.8, 0.95, 0.12)
+    return Chart(draw, alt, data, numbers, margins=margins)
 
 
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
@@ -257,80 +247,22 @@ def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
     return f"{text}. {state_text(row)}."
 
 
-def small_multiples(report: Report) -> Chart:
-    """Every measure that counts, a small picture each: readings, path, target and forecast."""
-    rows = report.assessment[report.assessment["role"] == "target"].reset_index(drop=True)
-    down = max(1, -(-len(rows) // 3))
-    height = 0.5 + 1.75 * down
-
-    def draw(axes: Axes) -> None:
-        panels = chart.panels(axes, down, 0.85)
-        for panel, (_, row) in zip(panels, rows.iterrows(), strict=False):
-            _draw_small(panel, report, row)
-        for panel in panels[len(rows) :]:
-            panel.remove()
-
-    by_state = [
-        f"{state}: {listed(group['measure'].tolist())}"
-        for state, group in rows.groupby("state", sort=False)
-    ]
-    alt = (
-        f"{counted(len(rows), 'small line chart')}, one for each measure that counts, with its "
-        f"readings, planned path, forecast and target. {'; '.join(by_state)}."
-    )
-    columns = [
-        Column("Measure"),
-        Column("What is measured", "title"),
-        Column("State"),
-        Column.figure("Latest"),
-        Column.figure("Planned by then", "planned"),
-        Column.figure("Forecast"),
-        Column.figure("Target"),
-        Column("Due"),
-    ]
-    drawn = ["measure", "title", "state", "latest", "latest_period", "planned"]
-    drawn += ["forecast", "low_80", "high_80", "target", "due"]
-    margins = (0.03, 0.97, 1 - 0.62 / height, 0.3 / height)
-    return Chart(draw, alt, rows[drawn], columns_frame(rows, columns), height, margins)
-
-
-def _draw_small(axes: Axes, report: Report, row: pd.Series) -> None:
-    """One small picture: the state in words and by shape, the figures in the heading."""
-    from matplotlib.dates import num2date
-
+def sparkline(report: Report, row: pd.Series) -> Chart:
+    """The readings of one measure with its planned path, forecast and target, very small."""
     unit, measure = str(row["unit"]), str(row["measure"])
     readings, outlook = readings_with_path(report, measure), report.outlooks[measure]
-    definition = report.agreement.measures.loc[measure]
-    _draw_path(axes, definition, report.agreement.settings.grant.trigger)
-    if not outlook.reason:
-        _draw_fan(axes, outlook.fan(), readings, unit)
-    if len(readings):
-        axes.plot(readings["period_end"], readings["reading"], color=BLUE, linewidth=1.5)
-        colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
-        # Hollow where the figure may still change, as in the large charts.
-        last = readings.iloc[-1]
-        firm = last["flag"] in ("final", "revised")
-        face = HOLLOW | ({"markerfacecolor": colour} if firm else {})
-        end = [last["period_end"]], [last["reading"]]
-        axes.plot(*end, marker, markersize=9, color=colour, **face)
-    elif pd.isna(row["target"]):
-        chart.note(axes, "nothing to draw", fontsize=10)
-    figures = figure_text(row["latest"], unit) if pd.notna(row["latest"]) else "no reading"
-    if row["latest_flag"] == WITHHELD:
-        figures = "not shown"
-    if pd.notna(row["target"]):
-        figures += f", target {figure_text(row['target'], unit)}"
-    state = f"{STATE_SIGNS.get(row['state'], '')} {row['state']}".strip()
-    axes.set_title(f"{measure}: {state}\n{figures}", loc="left", fontsize=10, color="black")
-    axes.margins(x=0.06, y=0.18)
-    axes.set_yticks([])
-    axes.grid(visible=False)
-    axes.set_xticks([])
-    if len(readings) or pd.notna(row["target"]):
-        # A target without readings and path is one date.
-        ends = sorted(set(axes.dataLim.intervalx))
-        axes.set_xticks(ends, [str(num2date(end).year) for end in ends], fontsize=9)
-        if len(ends) > 1:
-            first, last_label = axes.get_xticklabels()
-            first.set_horizontalalignment("left")
-            last_label.set_horizontalalignment("right")
+
+    def draw(axes: Axes) -> None:
+        _draw_path(axes, report.agreement.measures.loc[measure], 1)
+        if not outlook.reason:
+            _draw_fan(axes, outlook.fan(), readings, unit)
+        if len(readings):
+            colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
+            axes.plot("period_end", "reading", data=readings, color=BLUE, linewidth=2)
+            axes.plot(
+                "period_end", "reading", marker, data=readings[-1:], color=colour, markersize=9
+            )
+        axes.margins(x=0.06, y=0.18)
+        axes.set_axis_off()
+
+    return Chart(draw, "", readings, height=0.6, margins=(0.01, 0.99, 0.98, 0.02), width=2.4)

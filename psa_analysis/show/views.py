@@ -1,0 +1,84 @@
+"""Views: one thing of a report in words, picture and table, together in a cell or each alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from functools import cached_property
+from html import escape
+from typing import Any
+
+from psa_analysis.show.chart import Chart
+from psa_analysis.show.tables import Html, sentence
+from psa_analysis.words import listed
+
+
+class View:
+    """One thing that is shown: a cell that ends with it shows its parts one below the other.
+
+    Each part is made when it is first asked for: ``words``, ``chart`` and ``table``. ``data`` is
+    the frame behind them, and ``reason`` says why there is nothing to show, else it is empty.
+    """
+
+    def __init__(
+        self,
+        *,
+        heading: str = "",
+        words: Callable[[], Html] | None = None,
+        chart: Callable[[], Chart] | None = None,
+        table: Callable[[], Html] | None = None,
+        data: Any = None,
+        reason: str = "",
+    ) -> None:
+        parts = {"words": words, "chart": chart, "table": table}
+        self._makers = {name: make for name, make in parts.items() if make}
+        self.heading, self.level = heading, 2
+        self.data, self.reason = data, reason
+
+    @cached_property
+    def words(self) -> Html:
+        """What it says, in sentences."""
+        return self._make("words")
+
+    @cached_property
+    def chart(self) -> Chart:
+        """Its picture."""
+        return self._make("chart")
+
+    @cached_property
+    def table(self) -> Html:
+        """Its figures: those of the chart, where it has no table of its own."""
+        if "table" not in self._makers and "chart" in self._makers and self.chart.table:
+            return self.chart.table
+        return self._make("table")
+
+    def _make(self, part: str) -> Any:
+        if part not in self._makers:
+            why = f" ({self.reason})" if self.reason else ""
+            raise AttributeError(f"this has no {part}, only {listed([*self._makers])}{why}")
+        return self._makers[part]()
+
+    def under(self, heading: str) -> View:
+        """The same below a heading of the third level, as part of a section."""
+        view = copy(self)
+        view.heading, view.level = heading, 3
+        return view
+
+    def _ipython_display_(self) -> None:
+        from IPython import display
+
+        show: Any = display.display
+        if self.heading:
+            tag = f"h{self.level}"
+            show(Html(f"<{tag}>{escape(self.heading)}</{tag}>", self.heading))
+        for part in self._makers:
+            show(getattr(self, part))
+
+    def __repr__(self) -> str:
+        texts = [str(getattr(getattr(self, part), "text", "")) for part in self._makers]
+        return "\n".join(filter(None, [self.heading, *texts]))
+
+
+def no_view(reason: str) -> View:
+    """Instead of what cannot be shown: a sentence that says why."""
+    return View(words=lambda: sentence(reason), reason=reason)
