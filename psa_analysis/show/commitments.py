@@ -81,7 +81,8 @@ def commitment_list(report: Report, which: str) -> View:
         known = ", ".join(["exceptions", "moved", "not judged", *objectives])
         raise KeyError(f"there are no commitments called '{which}'; there are {known}")
     caption = f"{title}{illustrative_mark(rows, 'progress is ')}"
-    return View(table=lambda: table(_listing(rows, columns), caption), data=rows)
+    folded = which in objectives
+    return View(table=lambda: table(_listing(rows, columns), caption, folded=folded), data=rows)
 
 
 #: What most tables of commitments say of each.

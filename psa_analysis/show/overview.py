@@ -107,8 +107,12 @@ def decisions(report: Report, theme: str | None = None) -> View:
         Column("Who returns it", "owner"),
         Column("What is asked", lambda row: _asked(report, row)),
     ]
-    caption = "What needs a decision"
-    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
+    names = listed([f"{row['title']} ({row['measure']})" for _, row in rows.iterrows()])
+    return View(
+        words=lambda: sentence(f"{names or 'No measure'}."),
+        table=lambda: rows_table(rows, columns, f"What needs a decision, {report.period}"),
+        data=rows,
+    )
 
 
 def _asked(report: Report, row: pd.Series) -> str:
@@ -119,15 +123,16 @@ def _asked(report: Report, row: pd.Series) -> str:
         return f"{' '.join(last['text'].split())} ({last['author']}{made_up})"
     sentences = []
     if row["late"]:
-        sentences.append(f"The return for {row['expected_period']} has not come in: ask for it")
+        sentences.append(f"Ask for the return of {row['expected_period']}, which is late")
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         sentences.append(required_text(row))
         gain = gains(report).set_index("measure")
         if row["measure"] in gain.index:
             ends = gain.loc[row["measure"], ["least", "most"]]
             added = range_text(min(ends), max(ends), 2)
-            sentences.append(f"A tenth of the way more would add {added} of the reward pot")
-    return ". ".join(sentences or [str(row["reason"]).capitalize()]) + "."
+            sentences.append(f"a tenth of the way more is worth {added} of the pot")
+    text = "; ".join(sentences or [str(row["reason"])])
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def standing(report: Report, theme: str | None = None) -> View:
