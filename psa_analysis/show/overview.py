@@ -154,7 +154,7 @@ def standing(report: Report, theme: str | None = None) -> View:
         Column("On the year", "direction_on_year"),
     ]
     caption = f"Every measure of {where}, {report.period}"
-    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
+    return View(table=lambda: rows_table(rows, columns, caption, bool(theme)), data=rows)
 
 
 def _title(row: pd.Series) -> str:
