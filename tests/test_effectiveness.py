@@ -41,6 +41,8 @@ Figures = dict[tuple[str, str], list[float | None]]
 #: A basket: weight, polarity, change, by component and indicator.
 Basket = dict[tuple[str, str], tuple[str, str, str]]
 DEFLATOR = ("N10-deflator", "United Kingdom")
+TABLES = (library.effectiveness_table, library.basket_contributions_table, library.budgets_table)
+CHARTS = (library.effectiveness_chart, library.basket_contributions_chart)
 near = partial(pytest.approx, rel=1e-9, abs=1e-9)
 
 
@@ -191,27 +193,21 @@ def test_an_indicator_adds_the_same_whichever_way_it_is_stated(
     # In points success and failure say the same.
     failure = points(100 - first, 100 - first - step, "lower", "points")
     assert failure == near(points(first, first + step, "higher", "points"))
-    # Units do not matter to a relative change.
+    # In points a baseline of 0 is as good as any other; units do not matter to a relative change.
+    assert points(0, first, "higher", "points") == near(first)
     scaled = points(unit * first, unit * (first + step), "higher", "relative")
     assert scaled == near(points(first, first + step, "higher", "relative"))
 
 
-def test_a_relative_change_needs_something_to_be_relative_to(agreement: Agreement) -> None:
-    """In points a baseline of 0 is as good as any other."""
-    zero: Figures = {("N10-benefit-days", "Blaby"): [0, 34], ("N10-invoices", "Blaby"): [0, 92]}
-    indices = indices_of(agreement, ONE, ONE_FIGURES | zero)
-    assert row(indices.components, "2003/04")["missing"].endswith(
-        "(2002/03: 0, where a figure above 0 is needed)"
-    )
-    added = indices.indicators.set_index(["indicator", "year"])["contribution"]
-    assert added["N10-invoices", "2003/04"] == near(23)
+INVOICES, DAYS = ("N10-invoices", "Blaby"), ("N10-benefit-days", "Blaby")
 
 
 @pytest.mark.parametrize(
     ("key", "values", "performance", "missing"),
     [
-        (("N10-invoices", "Blaby"), [90, None], False, "Invoices paid on time (2003/04: no fig"),
-        (("N10-invoices", "Blaby"), [None, 9], False, "Invoices paid on time (2002/03: no fig"),
+        (INVOICES, [90, None], False, "Invoices paid on time (2003/04: no fig"),
+        (INVOICES, [None, 9], False, "Invoices paid on time (2002/03: no fig"),
+        (DAYS, [0, 34], False, "(2002/03: 0, where a figure above 0 is needed)"),
         (("N10-budget", "Blaby"), [10, 0], True, "net budget (2003/04: a figure above 0 is "),
         (DEFLATOR, [100, None], True, "deflator (2003/04: no figure)"),
     ],
@@ -221,9 +217,9 @@ def test_what_is_missing_is_named_and_never_left_out(
 ) -> None:
     indices = indices_of(agreement, TWO, TWO_FIGURES | {key: values})
     blaby = row(indices.components, "2003/04", "Blaby")
-    assert blaby["missing"].startswith(missing)
+    assert missing in blaby["missing"]
     assert pd.notna(blaby["performance"]) == performance
-    assert blaby[["ratio", "from_cost"]].isna().all()
+    assert pd.isna(blaby["ratio"])
     together = row(indices.overall, "2003/04")
     assert pd.isna(together["ratio"])
     assert together["missing"] == ("Blaby; Melton" if key == DEFLATOR else "Blaby")
@@ -241,9 +237,8 @@ def test_the_agreed_definition_counts_while_it_is_counted(agreement: Agreement) 
     """A gap before its last figure is a gap, and the new definition does not fill it."""
     figures = MONEY | {OLD: [16, None, 12, 10], NEW: [22, 20, 18, 16]}
     rows = indices_of(agreement, ROADS, figures).indicators
-    assert rows["figure"].dropna().tolist() == [16, 12, 10]
     assert rows["missing"].tolist() == ["", "2003/04: no figure", "", ""]
-    assert (rows["definition"] == "").all()
+    assert rows["definition"].tolist() == [""] * 4
 
 
 def test_a_new_definition_is_linked_by_the_years_that_have_both(agreement: Agreement) -> None:
@@ -276,17 +271,13 @@ def test_definitions_may_change_twice(agreement: Agreement) -> None:
 def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agreement) -> None:
     """N7-treatment is quarterly, its last quarter counts; summer 2004 belongs to 2003/04."""
     treatment, exams = ("Blaby", "N7-treatment"), ("Blaby", "N2")
-    basket: Basket = {treatment: ("1", "", "relative"), exams: ("1", "", "points")}
-    changed = with_basket(agreement, basket)
-    figures: Figures = {
-        ("N2", "Blaby"): [50, 54],
-        ("N10-budget", "Blaby"): [1, 1],
-        DEFLATOR: [1, 1],
-    }
+    changed = with_basket(agreement, {treatment: ("1", "", "relative"), exams: ("1", "", "points")})
+    years = yearly(
+        changed, {exams[::-1]: [50, 54], ("N10-budget", "Blaby"): [1, 1], DEFLATOR: [1, 1]}
+    )
     values = [None, None, 90, 100, None, None, None, 110, 500]
     quarters = observed("N7-treatment", values, area="Blaby")
-    both = pd.concat([yearly(changed, figures), quarters], ignore_index=True)
-    counted = make_readings(both, changed)
+    counted = make_readings(pd.concat([years, quarters], ignore_index=True), changed)
     indices = cost_effectiveness(counted, changed, END)
     # Half of 10 per cent, and half of 4 points.
     assert row(indices.components, "2003/04")["performance"] == near(100 + 5 + 2)
@@ -320,9 +311,6 @@ def test_flags_and_illustrative_figures_are_passed_on(
     assert row(indices.overall, "2003/04")[["flag", "illustrative"]].tolist() == ["provisional", 1]
 
 
-# On the shipped data.
-
-
 def test_a_report_knows_only_what_had_come_in(report_of: Callable[[str], Report]) -> None:
     """Indicators come in July, budgets at the end of September, half a year after the year."""
     before = report_of("2004-05 Q1").effectiveness
@@ -340,55 +328,13 @@ def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
     agreement: Agreement, report_of: Callable[[str], Report]
 ) -> None:
     assert (agreement.baskets["illustrative"] == "yes").all()
-    assert agreement.baskets.groupby("component").size().between(3, 5).tolist() == [True] * 8
     overall = report_of("2006-07 Q3").effectiveness.overall
-    assert overall["year"].tolist() == YEARS
     assert overall["returned"].tolist() == [100, 101.7, 104.4, 106.9]
     assert (overall["ratio"] - overall["returned"]).abs().max() < AGREES_WITHIN
     assert overall["illustrative"].all()
     documented = (ROOT / "docs" / "effectiveness.md").read_text()
-    cells = " | ".join(
-        f"{value:.2f}" for value in overall.iloc[-1][["performance", "cost", "ratio"]]
-    )
-    assert f"| as here | {cells} |" in documented
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "expected"),
-    [
-        ("indicator", "N10-planing", "Did you mean 'N10-planning'?"),
-        ("weight", "0", "found '0', expected a number above 0"),
-        ("change", "", "found '', expected one of 'relative' or 'points'"),
-        ("indicator", "N10-benefit-days", "each only once"),
-        ("indicator", "N26-stats19", "in quarters, financial years or exam years"),
-        ("indicator", "N10-sickness", "relative, since points are of percentages"),
-    ],
-)
-def test_a_broken_basket_is_refused_with_its_place(
-    council: Path, edit: Callable[..., int], column: str, value: str, expected: str
-) -> None:
-    number = edit("register/baskets.csv", "Melton", column, value)
-    with pytest.raises(DataError) as caught:
-        load_agreement(council)
-    findings = [str(each) for each in caught.value.findings if each.file.endswith("baskets.csv")]
-    assert any(expected in each for each in findings), findings
-    assert any(f"row {number}" in each or "each only once" in each for each in findings)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ('index = "N10"', 'index = "L8"', "expected a measure with a baseline of 100"),
-        ('= "United Kingdom"', '= "Untied Kingdom"', "Did you mean 'United Kingdom'?"),
-        ('components = "net budget"', 'components = "head"', "one of 'net budget' or 'equal'"),
-    ],
-)
-def test_broken_settings_are_refused(council: Path, old: str, new: str, expected: str) -> None:
-    path = council / "raw" / "agreement.toml"
-    path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(DataError) as caught:
-        load_agreement(council)
-    assert expected in str(caught.value)
+    indices = overall.iloc[-1][["performance", "cost", "ratio"]]
+    assert f"| as here | {' | '.join(f'{value:.2f}' for value in indices)} |" in documented
 
 
 def test_a_council_without_baskets_is_no_error(council: Path) -> None:
@@ -403,15 +349,11 @@ def test_a_council_without_baskets_is_no_error(council: Path) -> None:
     assert check_baskets(observations, agreement) == []
     report = make_report(agreement, observations, findings, parse_period("2004-05 Q3"))
     assert (report.effectiveness.years, report.effectiveness.latest) == ((), "")
-    for shown in (library.effectiveness_words, library.effectiveness_table, library.budgets_table):
-        assert shown(report).text.startswith("The register has no baskets, so ")
-    shown = library.basket_contributions_table(report, "Leicestershire")
-    assert shown.text.startswith("The register has no baskets, so ")
-    for chart in (library.effectiveness_chart(report), library.basket_contributions_chart(report)):
-        assert "no index can be made" in chart.alt
-
-
-INVOICES, DAYS = ("N10-invoices", "Blaby"), ("N10-benefit-days", "Blaby")
+    contributions = partial(library.basket_contributions_table, component="Leicestershire")
+    for show in (library.effectiveness_words, *TABLES, contributions):
+        assert show(report).text.startswith("The register has no baskets, so ")
+    for draw in CHARTS:
+        assert "no index can be made" in draw(report).alt
 
 
 @pytest.mark.parametrize(
@@ -444,9 +386,6 @@ def test_gaps_and_another_returned_index_are_findings(
     assert all(words in each.expected for each in findings)
 
 
-# Pages.
-
-
 def test_a_loss_is_called_one(agreement: Agreement) -> None:
     figures = TWO_FIGURES | {("N10", "Leicestershire"): [100, 96]}
     indices = indices_of(agreement, TWO, figures)
@@ -456,14 +395,6 @@ def test_a_loss_is_called_one(agreement: Agreement) -> None:
     assert "performance less cost, it is −4.8." in words
     assert "returned for 2003/04, 96, is another one" in words
     assert "Highest stands Blaby 101.6, lowest Melton 93, and 1 component below 100." in words
-
-
-def test_what_the_tables_lack_is_named(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2005-06 Q1")
-    with pytest.raises(KeyError, match="no component 'Meltn'; the baskets have Leicestershire, B"):
-        library.basket_contributions_table(report, "Meltn")
-    lacking = library.effectiveness_table(report).text
-    assert "Melton\t1.2%\t101.1\t101.7\t100.8\t–\t100.4\t–\tnet budget (2004/05: no" in lacking
 
 
 @pytest.mark.parametrize(
@@ -479,11 +410,11 @@ def test_every_period_can_be_shown(
 ) -> None:
     report = report_of(period)
     assert words in library.effectiveness_words(report).text
-    for show in (
-        library.effectiveness_table,
-        library.basket_contributions_table,
-        library.budgets_table,
-    ):
-        assert "nan" not in show(report).text
-    for draw in (library.effectiveness_chart, library.basket_contributions_chart):
+    assert "nan" not in "".join(show(report).text for show in TABLES)
+    for draw in CHARTS:
         assert "".join(ET.fromstring(draw(report).svg).itertext())
+    if period == "2005-06 Q1":
+        lacking = library.effectiveness_table(report).text
+        assert "Melton\t1.2%\t101.1\t101.7\t100.8\t–\t100.4\t–\tnet budget (2004/05: no" in lacking
+        with pytest.raises(KeyError, match="no component 'Meltn'; the baskets have Leicestershire"):
+            library.basket_contributions_table(report, "Meltn")
