@@ -20,7 +20,6 @@ from psa_analysis.analysis.commitments import COLUMNS, COUNTED_DONE, STATES, cou
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.progress import PROGRESS_COLUMNS, STATUSES, load_progress
 from psa_analysis.show.commitments import COMMITMENT_MARKS, ROOM, lanes
@@ -66,10 +65,8 @@ def judged(agreement: Agreement, loaded: tuple, progress: Progress) -> Judged:
 @pytest.fixture
 def promises_of(agreement: Agreement, loaded: tuple) -> Callable[[str], pd.DataFrame]:
     """The shipped commitments at any quarter, by name."""
-    reported, _ = load_progress(agreement)
-    return lambda period: follow(agreement, reported, loaded[0], quarter(period)).set_index(
-        "commitment"
-    )
+    known = load_progress(agreement)[0], loaded[0]
+    return lambda period: follow(agreement, *known, quarter(period)).set_index("commitment")
 
 
 def test_the_table_is_as_expected(report: Report) -> None:
@@ -163,15 +160,12 @@ def test_states(judged: Judged, period: str, commitment: str, state: str, report
     assert judged(period, commitment, *listed)["state"] == state
 
 
-def test_lower_may_be_better(council: Path, edit: Callable[..., int], loaded: tuple) -> None:
-    edit("register/commitments.csv", "TR2b", "polarity", "lower")
-    edit("register/commitments.csv", "TR2b", "target", "60")
-    (council / "raw" / "progress.csv").write_text(
-        f"{HEADER}\nTR2b,2007-01-05,figure,2006-12-31,60,survey,no\n"
-        "TR2b,2005-01-05,figure,2004-11-30,62.1,survey,no\n"
-    )
-    changed = load_agreement(council)
-    table, _ = load_progress(changed)
+def test_lower_may_be_better(agreement: Agreement, loaded: tuple, progress: Progress) -> None:
+    commitments = agreement.commitments.copy()
+    commitments.loc["TR2b", ["polarity", "target"]] = "lower", 60.0
+    changed = dataclasses.replace(agreement, commitments=commitments)
+    figures = ("2007-01-05,figure,2006-12-31,60", "2005-01-05,figure,2004-11-30,62.1")
+    table, _ = progress(*(f"TR2b,{figure},survey,no" for figure in figures))
     for period, state in (("2006-07 Q3", "done"), ("2004-05 Q3", "on track")):
         rows = follow(changed, table, loaded[0], quarter(period)).set_index("commitment")
         assert rows.at["TR2b", "state"] == state
@@ -196,11 +190,9 @@ def test_a_word_beside_a_figure_is_made_up_if_either_is(
 
 
 def test_a_level_is_done_since_the_first_figure_of_the_last_run(judged: Judged) -> None:
-    figures = [("2004-03-31", 86), ("2004-09-30", 84), ("2005-03-31", 85), ("2005-09-30", 87)]
-    reports = [f"2006-01-05,figure,{day},{value}" for day, value in figures]
-    row = judged("2005-06 Q4", "WP3c", *reports)
-    assert (row["state"], row["done_on"]) == ("done", pd.Timestamp("2005-03-31"))
-    assert row["value"] == 87
+    figures = ["2004-03-31,86", "2004-09-30,84", "2005-03-31,85", "2005-09-30,87"]
+    row = judged("2005-06 Q4", "WP3c", *(f"2006-01-05,figure,{figure}" for figure in figures))
+    assert row[["state", "value", "done_on"]].tolist() == ["done", 87, pd.Timestamp("2005-03-31")]
 
 
 def test_a_revised_figure_changes_later_reports_only(judged: Judged) -> None:
@@ -211,30 +203,25 @@ def test_a_revised_figure_changes_later_reports_only(judged: Judged) -> None:
     assert (now["state"], now["previous_state"]) == ("done", "overdue")
 
 
-def test_what_was_taken_back_stays_in_the_reports_of_its_time(
-    promises_of: Callable[[str], pd.DataFrame],
-) -> None:
+def test_what_was_taken_back_stays_in_the_reports_of_its_time(promises_of: Callable) -> None:
     """MW5a: done on 26 April 2004; taken back on 29 October; done on 10 December, said in January.
 
     ED2b: done on 24 November 2003, before its date; said in August 2004 to be 12 January 2004.
     """
     quarters = ("2003-04 Q1", "2003-04 Q4", "2004-05 Q1", "2004-05 Q2", "2004-05 Q3")
-    tables = [promises_of(period) for period in quarters]
+    first, *tables = [promises_of(period) for period in quarters]
+    states = pd.concat([table["state"] for table in tables], axis=1)
     # Due on 30 April: the report for the quarter before had nothing of April in it.
-    states = [table.at["MW5a", "state"] for table in tables[1:]]
-    assert states == ["on track", "done", "overdue", "done late"]
-    states = [table.at["ED2b", "state"] for table in tables[1:]]
-    assert states == ["done", "done late", "done late", "done late"]
+    assert states.loc["MW5a"].tolist() == ["on track", "done", "overdue", "done late"]
+    assert states.loc["ED2b"].tolist() == ["done", "done late", "done late", "done late"]
     # The state before is the one that was reported then, and there was none before the first.
-    for before, now in pairwise(tables[1:]):
+    for before, now in pairwise(tables):
         assert now["previous_state"].tolist() == before["state"].tolist()
-    assert tables[0]["previous_state"].isna().all()
-    assert moved(tables[0]).empty
+    assert first["previous_state"].isna().all()
+    assert moved(first).empty
 
 
-def test_a_linked_level_is_read_from_its_measure(
-    promises_of: Callable[[str], pd.DataFrame],
-) -> None:
+def test_a_linked_level_is_read_from_its_measure(promises_of: Callable) -> None:
     """Five or more GCSEs: what is known at 2004-05 Q3 stands in the expected table."""
     early = promises_of("2004-05 Q1").loc["ED1a"]
     assert early["state"] == "at risk"
@@ -242,8 +229,7 @@ def test_a_linked_level_is_read_from_its_measure(
     assert early["progress"] == pytest.approx(0.7 / 3.4)
     assert "provisional" in promises_of("2004-05 Q2").at["ED1a", "reason"]
     reached = promises_of("2005-06 Q4").loc["WA1a"]
-    assert (reached["state"], reached["value_period"]) == ("done", "2005-06 Q4")
-    assert reached["value"] >= 33
+    assert reached[["state", "value_period"]].tolist() == ["done", "2005-06 Q4"]
 
 
 @st.composite
@@ -357,12 +343,8 @@ def test_reports_of_one_day_that_differ_are_both_kept_out(progress: Progress) ->
         "WP3c,2005-05-02,on track,,,,no",
         "WP3c,2005-05-02,on track,,,,no",
     )
-    assert [(finding.row, finding.column, finding.found) for finding in findings] == [
-        (2, "status", "on track"),
-        (3, "status", "at risk"),
-        (4, "value", "5000"),
-        (5, "value", "5001"),
-    ]
+    assert [finding.row for finding in findings] == [2, 3, 4, 5]
+    assert [finding.found for finding in findings] == ["on track", "at risk", "5000", "5001"]
     assert table["row"].tolist() == [6, 7, 8]
 
 
@@ -370,17 +352,16 @@ def test_done_and_then_not_done_is_a_contradiction_until_it_is_taken_back(
     agreement: Agreement, loaded: tuple, progress: Progress
 ) -> None:
     rows = ["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,at risk,,,,no"]
-    table, findings = progress(*rows)
-    assert [(finding.row, finding.found) for finding in findings] == [(3, "at risk")]
-    assert "expected done, as row 2 reported on 2003-08-01" in str(findings[0])
-    assert "add a row 'not done'" in str(findings[0])
+    table, [finding] = progress(*rows)
+    assert finding.row == 3
+    assert "found 'at risk', expected done, as row 2 reported on 2003-08-01" in str(finding)
     states = follow(agreement, table, loaded[0], quarter("2003-04 Q2")).set_index("commitment")
     assert states.at["WP1a", "state"] == "no data"
     assert states.at["WP1a", "reason"].startswith("reported as done on 1 August 2003, and then")
-    assert not progress(*rows, "WP1a,2003-09-02,not done,,,,no")[1]
+    taken_back = "WP1a,2003-09-02,not done,,,,no"
+    assert not progress(*rows, taken_back)[1]
+    assert not progress(*rows, taken_back, "WP1a,2003-10-02,on track,,,,no")[1]
     assert not progress(*rows, "WP1a,2003-09-02,done,2003-07-23,,minutes,no")[1]
-    again = ["WP1a,2003-09-02,not done,,,,no", "WP1a,2003-10-02,on track,,,,no"]
-    assert not progress(*rows, *again)[1]
 
 
 def test_a_measure_that_sums_its_year_gives_whole_years(
@@ -416,27 +397,21 @@ def test_findings_reach_the_check_the_page_and_the_exit_code(council: Path) -> N
     assert "raw/progress.csv" in (council / "processed" / "findings.csv").read_text()
 
 
-def test_a_folder_without_reports_or_commitments_gives_plain_sentences(
-    council: Path, report: Report
-) -> None:
+def test_a_folder_without_reports_or_commitments_gives_plain_sentences(council: Path) -> None:
     (council / "raw" / "progress.csv").unlink()
     silent = open_report("2004-05 Q3", str(council))
     assert not silent.commitments["illustrative"].all()
     assert silent.commitments["state"].isin(["no data", "not due", "not stated"]).sum() == 50
-    agreement = dataclasses.replace(
-        silent.agreement,
-        commitments=silent.agreement.commitments.iloc[:0],
-        facts=silent.agreement.facts.iloc[:0],
-    )
+    parts = {"commitments": silent.agreement.commitments[:0], "facts": silent.agreement.facts[:0]}
+    agreement = dataclasses.replace(silent.agreement, **parts)
     progress, _ = load_progress(silent.agreement)
     nothing = follow(agreement, progress, silent.observations, silent.period)
     assert list(nothing.columns) == list(COLUMNS)
-    assert nothing.empty
     empty = dataclasses.replace(silent, agreement=agreement, commitments=nothing)
     assert psa_.commitment_words(empty).text == "The register holds no commitments."
-    for name in ("commitment_counts", "exceptions_table", "moved_table", "unjudged_table"):
+    tables = ("commitment_counts", "exceptions_table", "moved_table", "unjudged_table")
+    for name in (*tables, "closing_account"):
         assert getattr(psa_, name)(empty).text.endswith(": none.")
-    assert psa_.closing_account(empty).text.endswith(": none.")
     assert psa_.commitments_chart(empty).alt.endswith("None.")
 
 
