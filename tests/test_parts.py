@@ -30,11 +30,11 @@ A, B = (f"Upper school {name} (illustrative)" for name in "AB")
 
 def shares(parts: dict[str, tuple[int, int, int, int]]) -> pd.DataFrame:
     """Levels and weights of a percentage: numerator and denominator now, and before."""
-    n, d, n_before, d_before = np.array(list(parts.values()), dtype=float).T
-    now = {"level": 100 * n / d.sum(), "weight": d / d.sum()}
-    before = {"level": 100 * n_before / d_before.sum(), "weight": d_before / d_before.sum()}
-    earlier = pd.DataFrame(before, index=list(parts)).add_suffix("_before")
-    return pd.DataFrame(now, index=list(parts)).join(earlier)
+    counts = pd.DataFrame.from_dict(parts, orient="index", columns=["n", "d", "m", "e"])
+    now, before = counts["d"].sum(), counts["e"].sum()
+    columns = {"level": 100 * counts["n"] / now, "weight": counts["d"] / now}
+    columns |= {"level_before": 100 * counts["m"] / before, "weight_before": counts["e"] / before}
+    return pd.DataFrame(columns)
 
 
 def test_the_change_of_two_schools_by_hand() -> None:
@@ -244,19 +244,16 @@ def test_a_year_that_has_not_ended_is_not_taken_apart(council: Path) -> None:
     assert psa.decompose(report, "N2").period == "2003/04"
 
 
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"Upper school Z": 50}, r"no part 'Upper school Z'\. .*There is Upper school A"),
-        ({A: 120}, r"is set to 120; expected 0 to 100 \(percent\), or"),
-        ({A: "averag"}, "is set to 'averag'"),
-    ],
-)
-def test_names_that_do_not_exist_raise(report: Report, changes: dict, says: str) -> None:
-    with pytest.raises(KeyError if "part" in says else ParameterError, match=says):
-        psa.what_if(report, "N2", changes)
+def test_names_that_do_not_exist_raise(report: Report) -> None:
     with pytest.raises(KeyError, match=r"no measure 'N22'\. Did you mean 'N2'"):
         psa.decompose(report, "N22")
+    for name, value, error, says in (
+        ("Upper school Z", 50, KeyError, r"no part 'Upper school Z'\. .*There is Upper school A"),
+        (A, 120, ParameterError, r"is set to 120; expected 0 to 100 \(percent\), or"),
+        (A, "averag", ParameterError, "is set to 'averag'"),
+    ):
+        with pytest.raises(error, match=says):
+            psa.what_if(report, "N2", {name: value})
 
 
 #: Efron and Morris, "Data analysis using Stein's estimator and its generalizations", JASA 70
@@ -295,11 +292,9 @@ def test_shrunken_shares_are_what_integration_gives() -> None:
     assert drawn[0] == pytest.approx(top / bottom, abs=0.004)
 
 
-def test_large_parts_keep_their_rates_and_equal_ones_share_them() -> None:
+def test_large_parts_keep_their_rates() -> None:
     large = shrunken_draws([2 * 10**6, 5 * 10**6, 7 * 10**6], [10**7] * 3)
     assert np.median(large, axis=0) == pytest.approx([0.2, 0.5, 0.7], abs=1e-3)
-    small = np.median(shrunken_draws([4, 5, 6, 5], [10, 10, 10, 10]), axis=0)
-    assert (np.abs(small - 0.5) < [0.06, 0.02, 0.06, 0.02]).all()
 
 
 def test_events_are_shrunken_like_rare_cases() -> None:

@@ -33,68 +33,56 @@ def test_links_are_those_that_the_bid_states(agreement: Agreement) -> None:
     assert stated == {frozenset(pair) for pair in pairs}
 
 
-def document_figures() -> list[tuple[str, ...]]:
-    """The figures of both documents, transcribed for this test and not from the register."""
-    table = pd.read_csv(EXPECTED / "document_figures.csv", dtype=str)
-    return list(table.itertuples(index=False, name=None))
+ENDS = ("baseline", "target")
+#: The figures of both documents, transcribed for this test and not from the register.
+DOCUMENT_FIGURES = pd.read_csv(EXPECTED / "document_figures.csv", dtype=str).to_numpy().tolist()
 
 
 def cell(folder: Path, file: str, key: str, column: str) -> str:
     table = pd.read_csv(folder / f"{file}.csv", dtype=str, keep_default_na=False)
     keys = table["reference"] + ", " + table["fact"] if file == "facts" else table.iloc[:, 0]
-    rows = table[keys == key]
-    assert len(rows) == 1, f"{file}: {key} stands {len(rows)} times"
-    return str(rows[column].iloc[0])
+    [found] = table.loc[keys == key, column]
+    return found
 
 
-@pytest.mark.parametrize("figure", document_figures(), ids=lambda figure: "-".join(figure))
+@pytest.mark.parametrize("figure", DOCUMENT_FIGURES, ids="-".join)
 def test_every_figure_of_the_documents_is_in_the_register(
-    agreement: Agreement, figure: tuple[str, ...]
+    agreement: Agreement, figure: list[str]
 ) -> None:
     document, _, printed, file, key, column = figure
-    found = cell(agreement.folder / "raw" / "register", file, key, column)
+    register = agreement.folder / "raw" / "register"
+    found = cell(register, file, key, column)
     if column in ("promise", "title", "unit"):
         assert printed.lower() in found.lower()
     elif re.fullmatch(r"-?[\d.]+", printed) and column not in ("due", "period", "baseline_period"):
         assert parse_figure(found) == Fraction(printed)
     else:
         assert found == printed
-    where = cell(agreement.folder / "raw" / "register", file, key, "document")
-    assert where == document
+    assert cell(register, file, key, "document") == document
 
 
 def test_the_register_holds_no_figure_that_no_document_has(agreement: Agreement) -> None:
     """Counted the other way: each stated number and date of the register is transcribed."""
-    listed = {(file, key, column) for _, _, _, file, key, column in document_figures()}
+    listed = {(file, key, column) for _, _, _, file, key, column in DOCUMENT_FIGURES}
     # 140 figures and dates, and 19 that stand in a name: a row lost here would test nothing.
-    assert len(document_figures()) == 159
-    stated = {
-        ("measures", measure, figure)
-        for measure, row in agreement.measures.iterrows()
-        for figure in ("baseline", "without", "target")
-        if row[f"{figure}_status"] == "stated"
-    }
-    commitments = agreement.commitments
-    stated |= {
-        ("commitments", key, column)
-        for column in ("baseline", "target")
-        for key in commitments.index[commitments[column].notna()]
-    }
-    facts = agreement.facts[agreement.facts["document"] != "published"]
+    assert len(DOCUMENT_FIGURES) == 159
+    measures, commitments, facts = agreement.measures, agreement.commitments, agreement.facts
+    columns = [
+        *(
+            ("measures", name, measures[f"{name}_status"] == "stated")
+            for name in ("without", *ENDS)
+        ),
+        *(("commitments", name, commitments[name].notna()) for name in ENDS),
+        ("measures", "due", measures["due"] != "not stated"),
+        ("commitments", "due", commitments["due"] != "not stated"),
+    ]
+    tables = {"measures": measures, "commitments": commitments}
+    stated = {(file, key, name) for file, name, has in columns for key in tables[file].index[has]}
+    facts = facts[facts["document"] != "published"]
     stated |= {("facts", f"{row.reference}, {row.fact}", "value") for row in facts.itertuples()}
-    said = commitments.index[commitments["due"] != "not stated"]
-    dated = {("commitments", key, "due") for key in said if not _assumed(agreement, key, "due")}
-    dated |= {
-        ("measures", key, "due")
-        for key, due in agreement.measures["due"].items()
-        if due != "not stated" and not _assumed(agreement, key, "due")
-    }
-    assert (stated | dated) - listed == set()
-
-
-def _assumed(agreement: Agreement, item: str, column: str) -> bool:
-    rows = agreement.assumptions
-    return bool(((rows["item"] == item) & (rows["column"] == column)).any())
+    assumed = agreement.assumptions[agreement.assumptions["column"] == "due"]["item"]
+    dates = {(file, key, "due") for file in tables for key in assumed}
+    assert stated - listed - dates == set()
 
 
 def test_derived_and_assumed_figures_say_so_and_blanks_stay_blank(agreement: Agreement) -> None:
