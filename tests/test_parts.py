@@ -30,11 +30,12 @@ A, B = (f"Upper school {name} (illustrative)" for name in "AB")
 
 def shares(parts: dict[str, tuple[int, int, int, int]]) -> pd.DataFrame:
     """Levels and weights of a percentage: numerator and denominator now, and before."""
-    counts = pd.DataFrame.from_dict(parts, orient="index", columns=["n", "d", "m", "e"])
-    now, before = counts["d"].sum(), counts["e"].sum()
-    columns = {"level": 100 * counts["n"] / now, "weight": counts["d"] / now}
-    columns |= {"level_before": 100 * counts["m"] / before, "weight_before": counts["e"] / before}
-    return pd.DataFrame(columns)
+    names = ["now", "of", "before", "of_before"]
+    counts = pd.DataFrame.from_dict(parts, orient="index", columns=names)
+    whole, whole_before = counts["of"].sum(), counts["of_before"].sum()
+    columns = {"level": 100 * counts["now"] / whole, "weight": counts["of"] / whole}
+    columns["level_before"] = 100 * counts["before"] / whole_before
+    return pd.DataFrame(columns).assign(weight_before=counts["of_before"] / whole_before)
 
 
 def test_the_change_of_two_schools_by_hand() -> None:
