@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -15,28 +17,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import psa_analysis as psa_
-from psa_analysis.analysis.commitments import (
-    COLUMNS,
-    COUNTED_DONE,
-    EXCEPTIONS,
-    STATES,
-    counts,
-    follow,
-    moved,
-)
+from psa_analysis.analysis.commitments import COLUMNS, COUNTED_DONE, STATES, counts, follow, moved
 from psa_analysis.periods import parse_period as quarter
-from psa_analysis.pipeline import ROOT, load_observations, make_report, open_report
+from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.progress import PROGRESS_COLUMNS, STATUSES, load_progress
 from psa_analysis.show.commitments import COMMITMENT_MARKS, ROOM, lanes
 
 HEADER = ",".join(PROGRESS_COLUMNS)
+Progress = Callable[..., tuple[pd.DataFrame, list]]
+Judged = Callable[..., pd.Series]
 
 
 @pytest.fixture
-def progress(agreement: Agreement, tmp_path: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
+def progress(agreement: Agreement, tmp_path: Path) -> Progress:
     """Write a progress.csv for the shipped register and read it."""
     elsewhere = dataclasses.replace(agreement, folder=tmp_path)
     (tmp_path / "raw").mkdir(exist_ok=True)
@@ -49,9 +44,7 @@ def progress(agreement: Agreement, tmp_path: Path) -> Callable[..., tuple[pd.Dat
 
 
 @pytest.fixture
-def judged(
-    agreement: Agreement, loaded: tuple, progress: Callable[..., tuple[pd.DataFrame, list]]
-) -> Callable[..., pd.Series]:
+def judged(agreement: Agreement, loaded: tuple, progress: Progress) -> Judged:
     """One commitment at a period, from reports and the shipped observations.
 
     A report is the text ``reported,status,day,value``, cut short where nothing follows.
@@ -64,11 +57,8 @@ def judged(
             rows.append(",".join([commitment, *cells, "minutes" if cells[2] else "", illustrative]))
         table, findings = progress(*rows)
         assert not findings, findings
-        return (
-            follow(agreement, table, loaded[0], quarter(period))
-            .set_index("commitment")
-            .loc[commitment]
-        )
+        states = follow(agreement, table, loaded[0], quarter(period))
+        return states.set_index("commitment").loc[commitment]
 
     return judge
 
@@ -76,134 +66,103 @@ def judged(
 @pytest.fixture
 def promises_of(agreement: Agreement, loaded: tuple) -> Callable[[str], pd.DataFrame]:
     """The shipped commitments at any quarter, by name."""
-    reported, _ = load_progress(agreement)
-    return lambda period: follow(agreement, reported, loaded[0], quarter(period)).set_index(
-        "commitment"
-    )
+    known = load_progress(agreement)[0], loaded[0]
+    return lambda period: follow(agreement, *known, quarter(period)).set_index("commitment")
 
 
 def test_the_table_is_as_expected(report: Report) -> None:
     """After an intended change: copy commitments.csv of the pack here and read the difference."""
-    table = report.commitments
-    expected = pd.read_csv(EXPECTED / "commitments_2004-05-Q3.csv", dtype={"row": "Int64"})
-    assert list(table.columns) == list(expected.columns) == list(COLUMNS)
-    for column in table.columns:
-        now = table[column]
-        if now.dtype.kind == "M":
-            now = now.dt.strftime("%Y-%m-%d")
-        now, then = now.replace("", None), expected[column]
-        pd.testing.assert_series_equal(now, then, check_dtype=False, rtol=1e-12, obj=column)
+    now = io.StringIO(report.commitments.to_csv(index=False))
+    before = EXPECTED / "commitments_2004-05-Q3.csv"
+    table, expected = (pd.read_csv(file, dtype={"row": "Int64"}) for file in (now, before))
+    assert list(table) == list(COLUMNS)
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-12)
 
 
+STATES_OF_CASES = """
 # WP1a is due on 31 July 2003, MW5b on 31 March 2005, TR1d on 31 December 2010. A report for
 # 2003-04 Q2 uses what came by 14 November 2003, one for 2004-05 Q3 what came by 14 February 2005.
-MILESTONES = [
-    ("2003-04 Q2", "WP1a", "done", "2003-08-01,done,2003-07-31"),
-    ("2003-04 Q2", "WP1a", "done late", "2003-08-20,done,2003-08-01"),
-    ("2003-04 Q2", "WP1a", "overdue", "2003-08-01,on track"),
-    # Reported on the day itself: that the day passed without it is not known.
-    ("2003-04 Q2", "WP1a", "no data", "2003-07-31,at risk"),
-    ("2003-04 Q2", "WP1a", "no data", ""),
-    ("2003-04 Q2", "WP1a", "no data", "2003-11-15,done,2003-07-31"),
-    ("2003-04 Q2", "WP1a", "done", "2003-11-14,done,2003-07-31"),
-    # Done after the quarter's end, so not in its report.
-    ("2003-04 Q1", "WP1a", "no data", "2003-07-25,done,2003-07-23"),
-    ("2004-05 Q3", "MW5b", "on track", "2004-07-01,on track"),
-    ("2004-05 Q3", "MW5b", "no data", "2004-06-30,on track"),
-    ("2004-05 Q3", "MW5b", "at risk", "2005-02-14,at risk"),
-    ("2004-05 Q3", "MW5b", "no data", "2005-02-15,at risk"),
-    ("2004-05 Q3", "MW5b", "at risk", "2005-01-20,not started"),
-    ("2003-04 Q3", "MW5b", "not due", "2005-01-20,not started"),
-    ("2004-05 Q3", "MW5b", "at risk", "2005-01-20,not done"),
-    ("2004-05 Q3", "MW5b", "no data", ""),
-    ("2004-05 Q3", "TR1d", "not due", "2005-01-20,not started"),
-    ("2004-05 Q3", "TR1d", "on track", "2005-01-20,on track"),
-    ("2004-05 Q3", "TR1d", "not due", "2003-01-20,on track"),
-    ("2004-05 Q3", "TR1d", "not due", ""),
-    # A year before is early enough to be asked: 31 December 2009 is, the quarter before is not.
-    ("2009-10 Q3", "TR1d", "no data", ""),
-    ("2009-10 Q2", "TR1d", "not due", ""),
-    # Taken back: it was not done after all, and then it was.
-    ("2003-04 Q2", "WP1a", "overdue", "2003-08-01,done,2003-07-23; 2003-09-01,not done"),
-    (
-        "2003-04 Q2",
-        "WP1a",
-        "done late",
-        "2003-08-01,done,2003-07-23; 2003-09-01,not done; 2003-09-20,done,2003-09-19",
-    ),
-]
-
+2003-04 Q2 | WP1a | done | 2003-08-01,done,2003-07-31
+2003-04 Q2 | WP1a | done late | 2003-08-20,done,2003-08-01
+2003-04 Q2 | WP1a | overdue | 2003-08-01,on track
+# Reported on the day itself: that the day passed without it is not known.
+2003-04 Q2 | WP1a | no data | 2003-07-31,at risk
+2003-04 Q2 | WP1a | no data |
+2003-04 Q2 | WP1a | no data | 2003-11-15,done,2003-07-31
+2003-04 Q2 | WP1a | done | 2003-11-14,done,2003-07-31
+# Done after the quarter's end, so not in its report.
+2003-04 Q1 | WP1a | no data | 2003-07-25,done,2003-07-23
+2004-05 Q3 | MW5b | on track | 2004-07-01,on track
+2004-05 Q3 | MW5b | no data | 2004-06-30,on track
+2004-05 Q3 | MW5b | at risk | 2005-02-14,at risk
+2004-05 Q3 | MW5b | no data | 2005-02-15,at risk
+2004-05 Q3 | MW5b | at risk | 2005-01-20,not started
+2003-04 Q3 | MW5b | not due | 2005-01-20,not started
+2004-05 Q3 | MW5b | at risk | 2005-01-20,not done
+2004-05 Q3 | MW5b | no data |
+2004-05 Q3 | TR1d | not due | 2005-01-20,not started
+2004-05 Q3 | TR1d | on track | 2005-01-20,on track
+2004-05 Q3 | TR1d | not due | 2003-01-20,on track
+2004-05 Q3 | TR1d | not due |
+# A year before is early enough to be asked: 31 December 2009 is, the quarter before is not.
+2009-10 Q3 | TR1d | no data |
+2009-10 Q2 | TR1d | not due |
+# Taken back: it was not done after all, and then it was.
+2003-04 Q2 | WP1a | overdue | 2003-08-01,done,2003-07-23; 2003-09-01,not done
+2003-04 Q2|WP1a|done late|2003-08-01,done,2003-07-23;2003-09-01,not done;2003-09-20,done,2003-09-19
 # WP3b asks for 5,350 by 31 March 2006 from 4,420 of no stated period; TR1b for 55 % by 31 December
 # 2006 from 36 % in 2001; WP3c for 85 % by 31 March 2006; WP1b for the top quartile by 31 March
 # 2004; WP5 for 100 % and ED1f for the top quartile by no date.
-LEVELS = [
-    ("2005-06 Q4", "WP3b", "done", "2006-05-02,figure,2006-03-31,5350"),
-    ("2005-06 Q4", "WP3b", "overdue", "2006-05-02,figure,2006-03-31,5349.9"),
-    # A figure of the year before does not decide, one of the first day of the year does.
-    ("2005-06 Q4", "WP3b", "no data", "2005-05-02,figure,2005-03-31,5400"),
-    ("2005-06 Q4", "WP3b", "done", "2005-05-02,figure,2005-04-01,5400"),
-    ("2004-05 Q4", "WP3b", "on track", "2005-05-02,figure,2005-03-31,5400"),
-    (
-        "2006-07 Q1",
-        "WP3b",
-        "done late",
-        "2006-05-02,figure,2006-03-31,5000; 2006-08-02,figure,2006-06-30,5360",
-    ),
-    ("2006-07 Q1", "WP3b", "done late", "2006-08-02,figure,2006-06-30,5360"),
-    ("2006-07 Q1", "WP3b", "overdue", "2006-08-02,figure,2006-06-30,5000"),
-    # What decides was reached; what came later changes nothing.
-    (
-        "2006-07 Q1",
-        "WP3b",
-        "done",
-        "2006-05-02,figure,2006-03-31,5400; 2006-08-02,figure,2006-06-30,5000",
-    ),
-    # Reached early and lost by the date.
-    (
-        "2005-06 Q4",
-        "WP3c",
-        "overdue",
-        "2004-12-20,figure,2004-11-30,86; 2005-12-20,figure,2005-11-30,84",
-    ),
-    # No line and no word of the lead: the figure alone says nothing of the way.
-    ("2004-05 Q4", "WP3b", "no data", "2005-05-02,figure,2005-03-31,5000"),
-    ("2004-05 Q4", "WP3b", "on track", "2005-05-02,figure,2005-03-31,5000; 2005-05-02,on track"),
-    # By 30 November 2004 the line of TR1b has risen 19 x 35 / 60 = 11.08; 95 % of that is 10.53.
-    ("2004-05 Q3", "TR1b", "on track", "2005-01-05,figure,2004-11-30,46.53"),
-    ("2004-05 Q3", "TR1b", "at risk", "2005-01-05,figure,2004-11-30,46.52"),
-    ("2004-05 Q3", "TR1b", "at risk", "2005-01-05,figure,2004-11-30,35"),
-    # A figure of the baseline's own period is no progress.
-    ("2002-03 Q4", "TR1b", "not due", "2003-01-05,figure,2001-12-31,36"),
-    # 18 months later it still stands for the present; a month more and it does not.
-    ("2004-05 Q3", "TR1b", "on track", "2003-07-05,figure,2003-06-30,46"),
-    ("2004-05 Q3", "TR1b", "not due", "2003-07-05,figure,2003-05-31,46"),
-    ("2003-04 Q4", "WP1b", "done", "2004-02-05,figure,2003-12-31,1"),
-    ("2003-04 Q4", "WP1b", "overdue", "2004-02-05,figure,2003-12-31,2"),
-    ("2003-04 Q3", "WP1b", "no data", "2004-02-05,figure,2003-12-31,2"),
-    ("2003-04 Q3", "WP1b", "on track", "2004-02-05,figure,2003-12-31,1"),
-    ("2004-05 Q4", "WP5", "not stated", "2005-05-05,figure,2005-03-31,99.9"),
-    ("2004-05 Q4", "WP5", "done", "2005-05-05,figure,2005-03-31,100"),
-    ("2004-05 Q3", "ED1f", "done", "2004-12-05,figure,2004-08-31,1"),
-    ("2004-05 Q3", "ED1f", "not stated", ""),
-]
+2005-06 Q4 | WP3b | done | 2006-05-02,figure,2006-03-31,5350
+2005-06 Q4 | WP3b | overdue | 2006-05-02,figure,2006-03-31,5349.9
+# A figure of the year before does not decide, one of the first day of the year does.
+2005-06 Q4 | WP3b | no data | 2005-05-02,figure,2005-03-31,5400
+2005-06 Q4 | WP3b | done | 2005-05-02,figure,2005-04-01,5400
+2004-05 Q4 | WP3b | on track | 2005-05-02,figure,2005-03-31,5400
+2006-07 Q1 | WP3b | done late | 2006-05-02,figure,2006-03-31,5000; 2006-08-02,figure,2006-06-30,5360
+2006-07 Q1 | WP3b | done late | 2006-08-02,figure,2006-06-30,5360
+2006-07 Q1 | WP3b | overdue | 2006-08-02,figure,2006-06-30,5000
+# What decides was reached; what came later changes nothing.
+2006-07 Q1 | WP3b | done | 2006-05-02,figure,2006-03-31,5400; 2006-08-02,figure,2006-06-30,5000
+# Reached early and lost by the date.
+2005-06 Q4 | WP3c | overdue | 2004-12-20,figure,2004-11-30,86; 2005-12-20,figure,2005-11-30,84
+# No line and no word of the lead: the figure alone says nothing of the way.
+2004-05 Q4 | WP3b | no data | 2005-05-02,figure,2005-03-31,5000
+2004-05 Q4 | WP3b | on track | 2005-05-02,figure,2005-03-31,5000; 2005-05-02,on track
+# By 30 November 2004 the line of TR1b has risen 19 x 35 / 60 = 11.08; 95 % of that is 10.53.
+2004-05 Q3 | TR1b | on track | 2005-01-05,figure,2004-11-30,46.53
+2004-05 Q3 | TR1b | at risk | 2005-01-05,figure,2004-11-30,46.52
+2004-05 Q3 | TR1b | at risk | 2005-01-05,figure,2004-11-30,35
+# A figure of the baseline's own period is no progress.
+2002-03 Q4 | TR1b | not due | 2003-01-05,figure,2001-12-31,36
+# 18 months later it still stands for the present; a month more and it does not.
+2004-05 Q3 | TR1b | on track | 2003-07-05,figure,2003-06-30,46
+2004-05 Q3 | TR1b | not due | 2003-07-05,figure,2003-05-31,46
+2003-04 Q4 | WP1b | done | 2004-02-05,figure,2003-12-31,1
+2003-04 Q4 | WP1b | overdue | 2004-02-05,figure,2003-12-31,2
+2003-04 Q3 | WP1b | no data | 2004-02-05,figure,2003-12-31,2
+2003-04 Q3 | WP1b | on track | 2004-02-05,figure,2003-12-31,1
+2004-05 Q4 | WP5 | not stated | 2005-05-05,figure,2005-03-31,99.9
+2004-05 Q4 | WP5 | done | 2005-05-05,figure,2005-03-31,100
+2004-05 Q3 | ED1f | done | 2004-12-05,figure,2004-08-31,1
+2004-05 Q3 | ED1f | not stated |
+"""
+LISTED = [line for line in STATES_OF_CASES.splitlines() if "|" in line]
+CASES = [[cell.strip() for cell in line.split("|")] for line in LISTED]
 
 
-@pytest.mark.parametrize(("period", "commitment", "state", "reports"), [*MILESTONES, *LEVELS])
-def test_states(
-    judged: Callable[..., pd.Series], period: str, commitment: str, state: str, reports: str
-) -> None:
-    assert judged(period, commitment, *filter(None, reports.split("; ")))["state"] == state
+@pytest.mark.parametrize(("period", "commitment", "state", "reports"), CASES)
+def test_states(judged: Judged, period: str, commitment: str, state: str, reports: str) -> None:
+    listed = [report.strip() for report in reports.split(";") if report]
+    assert judged(period, commitment, *listed)["state"] == state
 
 
-def test_lower_may_be_better(council: Path, edit: Callable[..., int], loaded: tuple) -> None:
-    edit("register/commitments.csv", "TR2b", "polarity", "lower")
-    edit("register/commitments.csv", "TR2b", "target", "60")
-    (council / "raw" / "progress.csv").write_text(
-        f"{HEADER}\nTR2b,2007-01-05,figure,2006-12-31,60,survey,no\n"
-        "TR2b,2005-01-05,figure,2004-11-30,62.1,survey,no\n"
-    )
-    changed = load_agreement(council)
-    table, _ = load_progress(changed)
+def test_lower_may_be_better(agreement: Agreement, loaded: tuple, progress: Progress) -> None:
+    commitments = agreement.commitments.copy()
+    commitments.loc["TR2b", ["polarity", "target"]] = "lower", 60.0
+    changed = dataclasses.replace(agreement, commitments=commitments)
+    figures = ("2007-01-05,figure,2006-12-31,60", "2005-01-05,figure,2004-11-30,62.1")
+    table, _ = progress(*(f"TR2b,{figure},survey,no" for figure in figures))
     for period, state in (("2006-07 Q3", "done"), ("2004-05 Q3", "on track")):
         rows = follow(changed, table, loaded[0], quarter(period)).set_index("commitment")
         assert rows.at["TR2b", "state"] == state
@@ -211,45 +170,29 @@ def test_lower_may_be_better(council: Path, edit: Callable[..., int], loaded: tu
     assert rows.at["TR2b", "progress"] == pytest.approx(2.9 / (5 * 35 / 60))
 
 
-def test_what_no_document_says_how_to_judge_is_only_its_leads_word(
-    judged: Callable[..., pd.Series],
-) -> None:
+def test_what_no_document_says_how_to_judge_is_only_its_leads_word(judged: Judged) -> None:
     row = judged("2004-05 Q3", "WP4b", "2004-05-12,done,2004-03-31", illustrative="yes")
     assert row[["state", "lead_status", "illustrative"]].tolist() == ["not stated", "done", True]
-    assert "its lead reported 'done' on 12 May 2004" in row["reason"]
+    assert not judged("2004-05 Q3", "WP4b", "2004-05-12,done,2004-03-31")["illustrative"]
 
 
-def test_a_row_says_where_its_state_comes_from(judged: Callable[..., pd.Series]) -> None:
-    row = judged("2003-04 Q2", "WP1a", "2003-08-20,done,2003-08-01", illustrative="yes")
-    assert row["reason"].endswith("1 day after its date")
-    assert (row["file"], row["row"], row["evidence"]) == ("raw/progress.csv", 2, "minutes")
-    assert row["done_on"] == pd.Timestamp("2003-08-01")
-    assert row["reported"] == pd.Timestamp("2003-08-20")
-    assert row["illustrative"]
-    assert not judged("2003-04 Q2", "WP1a")["illustrative"]
-
-
-def test_a_figure_that_is_made_up_marks_the_leads_word_beside_it(
-    agreement: Agreement, loaded: tuple, progress: Callable[..., tuple[pd.DataFrame, list]]
+@pytest.mark.parametrize(("of_word", "of_figure"), [("no", "yes"), ("yes", "no")])
+def test_a_word_beside_a_figure_is_made_up_if_either_is(
+    agreement: Agreement, loaded: tuple, progress: Progress, of_word: str, of_figure: str
 ) -> None:
-    table, _ = progress(
-        "WP3b,2005-05-01,on track,,,,no", "WP3b,2005-05-02,figure,2005-03-31,5000,count,yes"
-    )
+    figure = f"WP3b,2005-05-02,figure,2005-03-31,5000,count,{of_figure}"
+    table, _ = progress(f"WP3b,2005-05-01,on track,,,,{of_word}", figure)
     rows = follow(agreement, table, loaded[0], quarter("2004-05 Q4")).set_index("commitment")
     assert rows.loc["WP3b", ["row", "value", "illustrative"]].tolist() == [2, 5000, True]
 
 
-def test_a_level_is_done_since_the_first_figure_of_the_last_run(
-    judged: Callable[..., pd.Series],
-) -> None:
-    figures = [("2004-03-31", 86), ("2004-09-30", 84), ("2005-03-31", 85), ("2005-09-30", 87)]
-    reports = [f"2006-01-05,figure,{day},{value}" for day, value in figures]
-    row = judged("2005-06 Q4", "WP3c", *reports)
-    assert (row["state"], row["done_on"]) == ("done", pd.Timestamp("2005-03-31"))
-    assert row["value"] == 87
+def test_a_level_is_done_since_the_first_figure_of_the_last_run(judged: Judged) -> None:
+    figures = ["2004-03-31,86", "2004-09-30,84", "2005-03-31,85", "2005-09-30,87"]
+    row = judged("2005-06 Q4", "WP3c", *(f"2006-01-05,figure,{figure}" for figure in figures))
+    assert row[["state", "value", "done_on"]].tolist() == ["done", 87, pd.Timestamp("2005-03-31")]
 
 
-def test_a_revised_figure_changes_later_reports_only(judged: Callable[..., pd.Series]) -> None:
+def test_a_revised_figure_changes_later_reports_only(judged: Judged) -> None:
     reports = ["2004-07-20,figure,2004-05-31,94.6", "2004-11-18,figure,2004-05-31,95.3"]
     # The report for 2004-05 Q2 was cut off on 14 November 2004.
     assert judged("2004-05 Q2", "TR2a", *reports)["state"] == "overdue"
@@ -257,68 +200,33 @@ def test_a_revised_figure_changes_later_reports_only(judged: Callable[..., pd.Se
     assert (now["state"], now["previous_state"]) == ("done", "overdue")
 
 
-def test_what_was_taken_back_stays_in_the_reports_of_its_time(
-    promises_of: Callable[[str], pd.DataFrame],
-) -> None:
+def test_what_was_taken_back_stays_in_the_reports_of_its_time(promises_of: Callable) -> None:
     """MW5a: done on 26 April 2004; taken back on 29 October; done on 10 December, said in January.
 
     ED2b: done on 24 November 2003, before its date; said in August 2004 to be 12 January 2004.
     """
-    quarters = ("2003-04 Q4", "2004-05 Q1", "2004-05 Q2", "2004-05 Q3")
-    states = pd.DataFrame({period: promises_of(period)["state"] for period in quarters})
+    quarters = ("2003-04 Q1", "2003-04 Q4", "2004-05 Q1", "2004-05 Q2", "2004-05 Q3")
+    first, *tables = [promises_of(period) for period in quarters]
+    states = pd.concat([table["state"] for table in tables], axis=1)
     # Due on 30 April: the report for the quarter before had nothing of April in it.
     assert states.loc["MW5a"].tolist() == ["on track", "done", "overdue", "done late"]
     assert states.loc["ED2b"].tolist() == ["done", "done late", "done late", "done late"]
+    # The state before is the one that was reported then, and there was none before the first.
+    for before, now in pairwise(tables):
+        assert now["previous_state"].tolist() == before["state"].tolist()
+    assert first["previous_state"].isna().all()
+    assert moved(first).empty
 
 
-def test_the_state_before_is_the_one_that_was_reported(
-    promises_of: Callable[[str], pd.DataFrame],
-) -> None:
-    quarters = ["2003-04 Q1", "2003-04 Q2", "2004-05 Q2", "2004-05 Q3"]
-    tables = {period: promises_of(period) for period in quarters}
-    assert tables["2003-04 Q1"]["previous_state"].isna().all()
-    for before, now in (quarters[:2], quarters[2:]):
-        assert tables[now]["previous_state"].tolist() == tables[before]["state"].tolist()
-    changed = moved(tables["2004-05 Q3"].reset_index())
-    assert changed.set_index("commitment").at["TR2a", "state"] == "done"
-    assert (changed["state"] != changed["previous_state"]).all()
-    assert moved(tables["2003-04 Q1"]).empty
-
-
-def test_a_linked_level_is_read_from_its_measure(
-    promises_of: Callable[[str], pd.DataFrame],
-) -> None:
-    """Worked from the raw files: 55.4 % of summer 2004 came on 20 January 2005, 60 % was promised.
-
-    The provisional figure had come in October.
-    """
-    raw = pd.read_csv(ROOT / "data" / "raw" / "returns" / "education.csv")
-    raw = raw[(raw["measure"] == "N2") & (raw["period"] == "2003/04")]
-    assert raw["value"].tolist()[-1] == 55.4
+def test_a_linked_level_is_read_from_its_measure(promises_of: Callable) -> None:
+    """Five or more GCSEs: what is known at 2004-05 Q3 stands in the expected table."""
     early = promises_of("2004-05 Q1").loc["ED1a"]
     assert early["state"] == "at risk"
     # 53.9 of summer 2003 is 0.7 of the 6.8 x 12 / 24 that the line had risen by then.
     assert early["progress"] == pytest.approx(0.7 / 3.4)
     assert "provisional" in promises_of("2004-05 Q2").at["ED1a", "reason"]
-    now = promises_of("2004-05 Q3").loc["ED1a"]
-    assert (now["state"], now["value"], now["value_period"]) == ("overdue", 55.4, "2003/04")
-    assert (now["file"], now["row"]) == ("raw/returns/education.csv", raw.index[-1] + 2)
-    assert now["reported"] == pd.Timestamp(raw["received"].iloc[-1])
-    assert now["evidence"] == "reading of N2 for 2003/04"
-    assert now["illustrative"]
     reached = promises_of("2005-06 Q4").loc["WA1a"]
-    assert (reached["state"], reached["value_period"]) == ("done", "2005-06 Q4")
-    assert reached["value"] >= 33
-
-
-def test_counts_add_up_by_objective(report: Report) -> None:
-    numbers = counts(report.commitments, report.agreement)
-    assert list(numbers.columns) == [*STATES, "in all"]
-    assert list(numbers.index) == list(report.agreement.settings.objectives)
-    assert (numbers[list(STATES)].sum(axis=1) == numbers["in all"]).all()
-    assert numbers["in all"].sum() == len(report.agreement.commitments) == 54
-    # By hand from the table: SA1 is the only commitment of its objective, and done.
-    assert numbers.loc["safer", ["done", "in all"]].tolist() == [1, 1]
+    assert reached[["state", "value_period"]].tolist() == ["done", "2005-06 Q4"]
 
 
 @st.composite
@@ -387,7 +295,6 @@ def test_a_later_report_changes_no_earlier_quarter(
 BROKEN = [
     ("WP1q,2003-08-01,on track,,,,no", "commitment", "Did you mean 'WP"),
     ("WP1a,August 2003,on track,,,,no", "reported", "a day such as 2005-01-30"),
-    ("WP1a,05/04/2005,on track,,,,no", "reported", "a day such as 2005-01-30"),
     ("WP1a,,on track,,,,no", "reported", "a day such as 2005-01-30"),
     ("WP1a,2003-08-01,on trak,,,,no", "status", "Did you mean 'on track'?"),
     ("WP1a,2003-08-01,figure,2003-07-31,1,count,no", "status", "of the kind milestone"),
@@ -399,11 +306,9 @@ BROKEN = [
     ("WP1a,2003-08-01,done,2003-08-02,,minutes,no", "day", "up to the one of the report"),
     ("WP1a,2003-08-01,at risk,2003-08-01,,,no", "day", "nothing, since only"),
     ("WP3b,2003-08-01,figure,2003-07-31,5k,count,no", "value", "a number such as 53.2"),
-    ("WP3b,2003-08-01,figure,2003-07-31,,count,no", "value", "a number such as 53.2"),
     ("WP3b,2003-08-01,figure,2003-07-31,nan,count,no", "value", "a number such as 53.2"),
     ("WP3c,2003-08-01,figure,2003-07-31,850,count,no", "value", "0 to 100"),
     ("WP2,2003-08-01,figure,2003-07-31,5,survey,no", "value", "1, 2, 3 or 4"),
-    ("WP2,2003-08-01,figure,2003-07-31,1.0,survey,no", "value", "1, 2, 3 or 4"),
     ("WP3b,2003-08-01,on track,,5000,,no", "value", "nothing, since only 'figure'"),
     ("WP1a,2003-08-01,done,2003-07-31,,,no", "evidence", "what shows it"),
     ("WP1a,2003-08-01,on track,,,,perhaps", "illustrative", "yes, no or nothing"),
@@ -412,7 +317,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("row", "column", "says"), BROKEN)
 def test_a_broken_row_is_a_finding_and_is_kept_out(
-    progress: Callable[..., tuple[pd.DataFrame, list]], row: str, column: str, says: str
+    progress: Progress, row: str, column: str, says: str
 ) -> None:
     table, findings = progress("WP1a,2003-07-20,on track,,,,no", row)
     assert table["row"].tolist() == [2]
@@ -423,21 +328,7 @@ def test_a_broken_row_is_a_finding_and_is_kept_out(
     assert says in line
 
 
-def test_a_broken_file_is_a_finding(council: Path) -> None:
-    path = council / "raw" / "progress.csv"
-    path.write_text(HEADER.replace("status", "satus") + "\n")
-    result = psa("check", "--data", str(council))
-    assert result.exit_code == 1
-    assert "raw/progress.csv, row 1, column satus" in result.output
-    assert "Did you mean 'status'?" in result.output
-    assert "Traceback" not in result.output
-    path.write_bytes(b"\xff\xfe")
-    assert "expected text in UTF-8" in psa("check", "--data", str(council)).output
-
-
-def test_reports_of_one_day_that_differ_are_both_kept_out(
-    progress: Callable[..., tuple[pd.DataFrame, list]],
-) -> None:
+def test_reports_of_one_day_that_differ_are_both_kept_out(progress: Progress) -> None:
     table, findings = progress(
         "WP1a,2003-07-20,on track,,,,no",
         "WP1a,2003-07-20,at risk,,,,no",
@@ -449,58 +340,25 @@ def test_reports_of_one_day_that_differ_are_both_kept_out(
         "WP3c,2005-05-02,on track,,,,no",
         "WP3c,2005-05-02,on track,,,,no",
     )
-    assert [(finding.row, finding.column, finding.found) for finding in findings] == [
-        (2, "status", "on track"),
-        (3, "status", "at risk"),
-        (4, "value", "5000"),
-        (5, "value", "5001"),
-    ]
+    assert [finding.row for finding in findings] == [2, 3, 4, 5]
+    assert [finding.found for finding in findings] == ["on track", "at risk", "5000", "5001"]
     assert table["row"].tolist() == [6, 7, 8]
 
 
 def test_done_and_then_not_done_is_a_contradiction_until_it_is_taken_back(
-    agreement: Agreement, loaded: tuple, progress: Callable[..., tuple[pd.DataFrame, list]]
+    agreement: Agreement, loaded: tuple, progress: Progress
 ) -> None:
     rows = ["WP1a,2003-08-01,done,2003-07-23,,minutes,no", "WP1a,2003-09-01,at risk,,,,no"]
-    table, findings = progress(*rows)
-    assert [(finding.row, finding.found) for finding in findings] == [(3, "at risk")]
-    assert "expected done, as row 2 reported on 2003-08-01" in str(findings[0])
-    assert "add a row 'not done'" in str(findings[0])
+    table, [finding] = progress(*rows)
+    assert finding.row == 3
+    assert "found 'at risk', expected done, as row 2 reported on 2003-08-01" in str(finding)
     states = follow(agreement, table, loaded[0], quarter("2003-04 Q2")).set_index("commitment")
     assert states.at["WP1a", "state"] == "no data"
     assert states.at["WP1a", "reason"].startswith("reported as done on 1 August 2003, and then")
-    assert not progress(*rows, "WP1a,2003-09-02,not done,,,,no")[1]
+    taken_back = "WP1a,2003-09-02,not done,,,,no"
+    assert not progress(*rows, taken_back)[1]
+    assert not progress(*rows, taken_back, "WP1a,2003-10-02,on track,,,,no")[1]
     assert not progress(*rows, "WP1a,2003-09-02,done,2003-07-23,,minutes,no")[1]
-    again = ["WP1a,2003-09-02,not done,,,,no", "WP1a,2003-10-02,on track,,,,no"]
-    assert not progress(*rows, *again)[1]
-
-
-LINKS = [
-    ("ED1a", "N22", "Did you mean 'N2'?"),
-    ("WP1a", "N2", "nothing, since a milestone commitment has no readings"),
-    ("WP3b", "N2", "a measure in visits per 1,000 population, not in percent"),
-    ("ED1a", "L4-repeat", "a measure of which higher is better"),
-]
-
-
-@pytest.mark.parametrize(("commitment", "measure", "says"), LINKS)
-def test_a_link_must_fit(
-    council: Path, edit: Callable[..., int], commitment: str, measure: str, says: str
-) -> None:
-    row = edit("register/commitments.csv", commitment, "measure", measure)
-    result = psa("check", "--data", str(council))
-    assert result.exit_code == 1
-    assert (
-        f"error: raw/register/commitments.csv, row {row}, column measure: found '{measure}'"
-        in result.output
-    )
-    assert says in result.output
-
-
-def test_a_baselines_period_must_be_one(council: Path, edit: Callable[..., int]) -> None:
-    row = edit("register/commitments.csv", "TR1b", "baseline_period", "some years ago")
-    result = psa("check", "--data", str(council))
-    assert f"commitments.csv, row {row}, column baseline_period" in result.output
 
 
 def test_a_measure_that_sums_its_year_gives_whole_years(
@@ -508,13 +366,9 @@ def test_a_measure_that_sums_its_year_gives_whole_years(
 ) -> None:
     """L4-incidents read as the year to date: only the quarter that ends the year is a year."""
     edit("register/measures.csv", "L4-incidents", "basis", "year_to_date")
-    for column, text in (
-        ("unit", "incidents"),
-        ("target", "4400"),
-        ("measure", "L4-incidents"),
-        ("baseline", "not stated"),
-        ("baseline_period", "not stated"),
-    ):
+    cells = {"unit": "incidents", "target": "4400", "measure": "L4-incidents"}
+    cells |= dict.fromkeys(["baseline", "baseline_period"], "not stated")
+    for column, text in cells.items():
         edit("register/commitments.csv", "WP3b", column, text)
     (council / "raw" / "progress.csv").write_text(f"{HEADER}\n")
     row = open_report("2004-05 Q3", str(council)).commitments.set_index("commitment").loc["WP3b"]
@@ -522,110 +376,59 @@ def test_a_measure_that_sums_its_year_gives_whole_years(
 
 
 def test_findings_reach_the_check_the_page_and_the_exit_code(council: Path) -> None:
-    with (council / "raw" / "progress.csv").open("a") as file:
-        file.write("WP1q,2003-08-01,on track,,,,no\n")
-    result = psa("check", "--data", str(council))
-    assert result.exit_code == 1
-    assert "raw/progress.csv, row" in result.output
+    path = council / "raw" / "progress.csv"
+    good = path.read_text()
+    path.write_text(f"{good}WP1q,2003-08-01,on track,,,,no\n")
     report = open_report("2004-05 Q3", str(council))
     assert "raw/progress.csv" in psa_.findings_table(report).text
+    for text, says in (
+        (f"{good}WP1q,2003-08-01,on track,,,,no\n".encode(), "raw/progress.csv, row"),
+        (HEADER.replace("status", "satus").encode(), "progress.csv, row 1, column satus"),
+        (b"\xff\xfe", "expected text in UTF-8"),
+    ):
+        path.write_bytes(text)
+        result = psa("check", "--data", str(council))
+        assert result.exit_code == 1
+        assert says in result.output
+        assert "Traceback" not in result.output
     assert "raw/progress.csv" in (council / "processed" / "findings.csv").read_text()
 
 
 def test_a_folder_without_reports_or_commitments_gives_plain_sentences(council: Path) -> None:
     (council / "raw" / "progress.csv").unlink()
-    report = open_report("2004-05 Q3", str(council))
-    assert not report.commitments["illustrative"].all()
-    assert report.commitments["state"].isin(["no data", "not due", "not stated"]).sum() == 50
-    register = council / "raw" / "register"
-    keep = {"commitments.csv": (), "facts.csv": (), "assumptions.csv": ("L7", "N1")}
-    for name, starts in keep.items():
-        header, *lines = (register / name).read_text().splitlines(keepends=True)
-        kept = [line for line in lines if line.startswith(starts)]
-        (register / name).write_text("".join([header, *kept]))
-    measures = (register / "measures.csv").read_text()
-    # No figure may be derived where no assumption says so.
-    for derived in set(re.findall(r"\d+ / \d\.\d+", measures)):
-        above, below = map(float, derived.split(" / "))
-        measures = measures.replace(derived, f"{above / below:.0f}")
-    (register / "measures.csv").write_text(measures)
-    for path in (council / "raw" / "returns").iterdir():
-        path.unlink()
-    agreement = load_agreement(council)
-    empty = make_report(agreement, *load_observations(agreement), quarter("2004-05 Q3"))
-    assert list(empty.commitments.columns) == list(COLUMNS)
-    assert empty.commitments.empty
+    silent = open_report("2004-05 Q3", str(council))
+    assert not silent.commitments["illustrative"].all()
+    assert silent.commitments["state"].isin(["no data", "not due", "not stated"]).sum() == 50
+    parts = {"commitments": silent.agreement.commitments[:0], "facts": silent.agreement.facts[:0]}
+    agreement = dataclasses.replace(silent.agreement, **parts)
+    progress, _ = load_progress(silent.agreement)
+    nothing = follow(agreement, progress, silent.observations, silent.period)
+    assert list(nothing.columns) == list(COLUMNS)
+    empty = dataclasses.replace(silent, agreement=agreement, commitments=nothing)
     assert psa_.commitment_words(empty).text == "The register holds no commitments."
-    for show in (
-        psa_.commitment_counts,
-        psa_.exceptions_table,
-        psa_.moved_table,
-        psa_.unjudged_table,
-        psa_.closing_account,
-    ):
-        assert show(empty).text.endswith(": none.")
+    tables = ("commitment_counts", "exceptions_table", "moved_table", "unjudged_table")
+    for name in (*tables, "closing_account"):
+        assert getattr(psa_, name)(empty).text.endswith(": none.")
     assert psa_.commitments_chart(empty).alt.endswith("None.")
 
 
-def test_words_count_what_the_table_holds(report: Report) -> None:
-    text = psa_.commitment_words(report).text
-    states = report.commitments["state"].value_counts()
-    delivered = states["done"] + states["done late"]
-    assert text.startswith(f"{delivered} of 54 commitments are delivered, {states['done late']} of")
-    assert f"{states['overdue']} are overdue and {states['at risk']} at risk" in text
-    assert f"{len(moved(report.commitments))} changed state" in text
-    single = dataclasses.replace(report, commitments=report.commitments.iloc[[0]])
+def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> None:
+    rows = report.commitments[report.commitments["objective"] == "transport"]
+    real = dataclasses.replace(report, commitments=rows.assign(illustrative=False))
+    assert "illustrative" not in psa_.commitments_table(real, "transport").text
+    single = dataclasses.replace(real, commitments=report.commitments.iloc[[0]])
     assert psa_.commitment_words(single).text.startswith("1 of 1 commitment is delivered. 0 are")
     assert "None changed state" in psa_.commitment_words(single).text
-
-
-def test_tables_hold_every_commitment_once(report: Report) -> None:
-    listed = [
-        line.split("\t")[0]
-        for objective in report.agreement.settings.objectives
-        for line in psa_.commitments_table(report, objective).text.splitlines()[2:]
-    ]
-    assert listed == report.commitments["commitment"].tolist()
     with pytest.raises(KeyError, match="no objective 'saver'; the agreement has partners"):
         psa_.commitments_table(report, "saver")
-    worst = psa_.exceptions_table(report).text.splitlines()[2:]
-    states = [line.split("\t")[3] for line in worst]
-    assert states == sorted(states, key=EXCEPTIONS.index)
-    assert len(worst) == report.commitments["state"].isin(EXCEPTIONS).sum()
-
-
-def test_what_is_made_up_says_so_wherever_it_is_shown(report: Report) -> None:
-    shown = [
-        psa_.commitment_counts(report),
-        psa_.exceptions_table(report),
-        psa_.moved_table(report),
-        psa_.unjudged_table(report),
-        psa_.commitments_table(report, "transport"),
-    ]
-    for table in shown:
-        assert "(progress is illustrative)" in table.text.splitlines()[0]
-    real = dataclasses.replace(report, commitments=report.commitments.assign(illustrative=False))
-    assert "illustrative" not in psa_.commitments_table(real, "transport").text
-    assert "illustrative" not in psa_.commitment_words(real).text
-
-
-def test_a_public_table_does_not_name_our_files(report: Report) -> None:
-    public = dataclasses.replace(report, audience="public")
-    assert "raw/progress.csv" in psa_.commitments_table(report, "transport").text
-    assert "raw/" not in psa_.commitments_table(public, "transport").text
 
 
 def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
     report: Report, report_of: Callable[[str], Report]
 ) -> None:
     chart = psa_.commitments_chart(report)
-    assert chart.svg == psa_.commitments_chart(report).svg
     assert not re.search(r"href=\"(?!#)", chart.svg)
-    assert chart.data["state"].tolist() == report.commitments["state"].tolist()
-    drawn = list(ET.fromstring(chart.svg).itertext())
-    for name in report.commitments["commitment"]:
-        assert name in drawn
-        assert re.search(rf"\b{name}\b", chart.alt)
+    assert set(report.commitments["commitment"]) <= set(ET.fromstring(chart.svg).itertext())
     # The dashed line lies beneath all names.
     line = chart.svg.index("stroke-dasharray: 6,3.6")
     assert line < min(chart.svg.index(f">{name}</text>") for name in chart.data["commitment"])
@@ -646,11 +449,7 @@ def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) 
 
 
 def test_documentation_describes_every_column_state_and_status() -> None:
-    page = (ROOT / "docs" / "commitments.md").read_text()
-    raw = (ROOT / "docs" / "register.md").read_text()
-    for name, meaning in (COLUMNS | STATES).items():
-        assert f"| `{name}` | {meaning} |" in page, name
-    for column in PROGRESS_COLUMNS:
-        assert f"| `{column}` |" in raw, column
-    for status, meaning in STATUSES.items():
-        assert f"| `{status}` | {meaning} |" in raw, status
+    page, raw = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("commitments", "register"))
+    assert all(f"| `{name}` | {meaning} |" in page for name, meaning in (COLUMNS | STATES).items())
+    assert all(f"| `{status}` | {meaning} |" in raw for status, meaning in STATUSES.items())
+    assert all(f"| `{column}` |" in raw for column in PROGRESS_COLUMNS)

@@ -24,8 +24,6 @@ from psa_analysis.returns.cleaning import clean_returns
 from psa_analysis.returns.sources import Sidecar
 from psa_analysis.returns.table import load_returns
 
-# Cells
-
 #: Cells that say the same, with their value and flag.
 CELLS = [
     (["55", "55.0", " 55 ", "55%", "55 %"], 55, None),
@@ -64,17 +62,14 @@ def test_cells_that_can_be_read(text: str, value: float | None, flag: str | None
     assert cell.percent == ("%" in text)
 
 
-@pytest.mark.parametrize("text", AWAITED.split("|"))
-def test_cells_that_say_there_is_no_figure(text: str) -> None:
-    cell = read_cell(text)
-    assert (cell.value, cell.awaited, cell.problem, cell.note) == (None, True, None, text)
-
-
-@pytest.mark.parametrize("text", UNREADABLE.split("|"))
-def test_cells_that_nobody_can_be_sure_of(text: str) -> None:
+@pytest.mark.parametrize("text", [*AWAITED.split("|"), *UNREADABLE.split("|")])
+def test_cells_without_a_figure_that_anybody_can_be_sure_of(text: str) -> None:
     cell = read_cell(text)
     assert cell.value is None
-    assert cell.problem
+    if text in AWAITED.split("|"):
+        assert (cell.awaited, cell.problem, cell.note) == (True, None, text)
+    else:
+        assert cell.problem
 
 
 @pytest.mark.parametrize(
@@ -95,19 +90,19 @@ def test_any_text_is_a_figure_a_gap_or_a_problem(text: str) -> None:
     cell = read_cell(text)
     if cell.value is not None:
         assert cell.problem is None
-        digits = re.sub(r"[^0-9.]", "", text)
-        assert f"{abs(cell.value):.15g}".rstrip("0").rstrip(".") in digits or "," in text or digits
+        assert re.search("[0-9]", text)
 
 
 # Files: each gives the observations and the findings that it must end in.
 Row = tuple[str, str, float | None, str, str]
+Loaded = tuple[pd.DataFrame, list[Finding]]
 
 
 @pytest.fixture
-def load(agreement: Agreement, tmp_path: Path) -> Callable[..., tuple[pd.DataFrame, list[Finding]]]:
+def load(agreement: Agreement, tmp_path: Path) -> Callable[..., Loaded]:
     """Load one file as if it had been dropped into the returns."""
 
-    def loaded(name: str, content: bytes, **defaults: str) -> tuple[pd.DataFrame, list[Finding]]:
+    def loaded(name: str, content: bytes, **defaults: str) -> Loaded:
         returns = tmp_path / "raw" / "returns"
         shutil.rmtree(returns, ignore_errors=True)
         returns.mkdir(parents=True)
@@ -124,37 +119,44 @@ def load(agreement: Agreement, tmp_path: Path) -> Callable[..., tuple[pd.DataFra
     return loaded
 
 
-def rows(observations: pd.DataFrame) -> list[Row]:
-    columns = ["measure", "period", "value", "flag"]
-    listed = observations[columns].astype(object).where(observations[columns].notna(), None)
-    cells = observations["column"] + observations["row"].astype(str)
-    return list(listed.assign(cell=cells).itertuples(index=False, name=None))
-
-
-def check(
-    result: tuple[pd.DataFrame, list[Finding]], expected: list[Row], words: list[str]
-) -> None:
+def check(result: Loaded, expected: list[Row], words: list[str]) -> None:
     """The rows are those expected, and each finding has its words."""
     observations, findings = result
     printed = "\n".join(map(str, findings))
-    assert rows(observations) == expected, printed
+    columns = observations[["measure", "period", "value", "flag"]].astype(object)
+    cells = observations["column"] + observations["row"].astype(str)
+    rows = columns.where(columns.notna(), None).assign(cell=cells)
+    assert list(rows.itertuples(index=False, name=None)) == expected, printed
     assert len(findings) == len(words), printed
-    for text in words:
-        assert text in printed
+    assert all(text in printed for text in words), printed
 
 
 def figure(period: str, value: float | None, cell: str, measure: str = "N13", flag="final") -> Row:
     return (measure, period, value, flag, cell)
 
 
-HEADER = "Measure,Area,Period,Value\n"
-LONG = HEADER + "N13,Leicestershire,2004-05 Q3,2300\n"
-WIDE = "Measure,Area,2004-05 Q1,2004-05 Q2\nN13,Leicestershire,2300,2310\n"
 Q1, Q2, Q3 = "2004-05 Q1", "2004-05 Q2", "2004-05 Q3"
+HEADER = "Measure,Area,Period,Value\n"
+SIDE = f"N13,Blaby,{Q3},2300"
+LONG = f"{HEADER}{SIDE}\n"
+YEARS = "Measure,Area,Year,Quarter,Value\nN13,Blaby,"
+WIDE = "Measure,Area,2004-05 Q1,2004-05 Q2\nN13,Blaby,2300,2310\n"
+OLDER = WIDE.replace("2004-05", "2003-04")
+PARTS = "Measure,Area,2003/04\nL8,Blaby,10\nL8,Melton,5\n"
+LONG_PARTS = HEADER + "L8,Blaby,2003/04,10\nL8,Melton,2003/04,5\n"
 ONE = [figure(Q3, 2300, "D2")]
+REVISED = [figure(Q3, 2300, "D2", flag="revised")]
 TWO = [figure(Q1, 2300, "C2"), figure(Q2, 2310, "D2")]
+PROVISIONAL = figure(Q2, 2310, "D2", flag="provisional")
 TWO_BELOW = [figure(Q1, 2300, "C3"), figure(Q2, 2310, "D3")]
 L8 = [figure("2003/04", 10, "C2", "L8"), figure("2003/04", 5, "C3", "L8")]
+L8_LONG = [(*cells[:4], cells[4].replace("C", "D")) for cells in L8]
+QUARTERS = [(f"{year}-0{year - 1999} Q1", 3.8, f"D{year - 1999}") for year in range(2001, 2005)]
+
+
+def with_column(heading: str, cell: str, value: str = "2300") -> str:
+    return f"{HEADER.strip()},{heading}\nN13,Blaby,{Q3},{value},{cell}\n"
+
 
 #: Files that all say the same.
 SAME = {
@@ -174,16 +176,13 @@ SAME = {
     "measure by title": LONG.replace("N13", "vehicle CRIME"),
     "a day for a quarter": LONG.replace(Q3, "31/12/2004"),
     "a serial for a quarter": LONG.replace(Q3, "38352"),
-    "twins that agree": LONG + LONG.splitlines()[1] + "\n",
+    "twins that agree": LONG + LONG.splitlines()[1],
 }
 #: Files of which nothing is taken in, with the words of each finding.
 REFUSED = {
     "measure mistyped": (LONG.replace("N13", "N31"), "found 'N31'"),
-    "area mistyped": (LONG.replace("Leic", "Liec"), "Did you mean 'Leicestershire'?"),
-    "no measure column": (
-        LONG.replace("Measure,", "").replace("N13,", ""),
-        "headed one of measure",
-    ),
+    "area mistyped": (LONG.replace("Blaby", "Blabi"), "Did you mean 'Blaby'?"),
+    "no measure": ("Area,Period,Value\nBlaby,2004-05 Q3,2300\n", "headed one of measure"),
     "an empty file": ("", "The file is empty"),
     "only spaces": (" \r\n \r\n", "The file is empty"),
     "only words": ("Please find attached\nRegards\n", "a header row"),
@@ -191,78 +190,37 @@ REFUSED = {
     "to be confirmed": (LONG.replace("2300", "TBC"), "found 'TBC'"),
     "a dash": (LONG.replace("2300", "-"), "this may mean either"),
     "an empty value": (LONG.replace("2300", ""), "[x] if there is none"),
-    "two figures in a cell": (
-        HEADER + "L4-repeat,Leicestershire,2004-05 Q3,99.43%100% A\n",
-        "one plain figure",
-    ),
+    "two in a cell": (HEADER + f"L4-repeat,Blaby,{Q3},99.43%100% A\n", "one plain figure"),
     "a percentage for a count": (LONG.replace("2300", "23%"), "not a percentage"),
-    "a fraction": (HEADER + "N2,Leicestershire,summer 2004,0.554\n", "whether 55.4 was meant"),
-    "a bare fraction": (HEADER + "L5,Leicestershire,2004-05 Q1,.62\n", "looks like a fraction"),
+    "a fraction": (HEADER + "N2,Blaby,summer 2004,0.554\n", "whether 55.4 was meant"),
+    "a bare fraction": (HEADER + "L5,Blaby,2004-05 Q1,.62\n", "looks like a fraction"),
     "a footnote in the period": (LONG.replace("Q3", "Q31"), "without a footnote"),
-    "FY04": (HEADER + "N6-eet,Leicestershire,FY04,56\n", "FY04 may begin"),
+    "FY04": (HEADER + "N6-eet,Blaby,FY04,56\n", "FY04 may begin"),
     "zero bytes": (LONG.replace("N13,", "N1\0003,"), "column measure: found 'N1"),
     "markup": (LONG.replace("N13", "<b>N13</b>"), "found '<b>N13</b>'"),
-    "an American date": (
-        LONG.replace("Value", "Value,Received").replace("2300", "2300,01/05/2005"),
-        "the day it came in",
+    "an American date": (with_column("Received", "01/05/2005"), "the day it came in"),
+    "flag twice": (with_column("Flag", "provisional", "2300(r)"), "the same flag in cell and"),
+    "twins that differ": (LONG + f"N13,Blaby,{Q3},9\n", "says 2300 final", "says 9 final"),
+    "a year against its quarter": (YEARS + "2003/04,2004-05 Q1,9\n", "found '2003/04 2004-05 Q1'"),
+    "a quarter without its year": (YEARS + ",Q1,2300\n", "found 'Q1'"),
+    "two headers": (f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n", "a header row"),
+    "targets": (
+        ",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,55,80\n",
+        "'Target' stands above",
     ),
-    "flag twice": (
-        LONG.replace("Value", "Value,Flag").replace("2300", "2300(r),provisional"),
-        "the same flag in cell and column",
+    "side by side": (
+        f"{HEADER[:-1]},,{HEADER}{SIDE},,{SIDE}\n",
+        "for each of area, measure, period",
     ),
-    "twins that differ": (
-        LONG + LONG.splitlines()[1].replace("2300", "2301") + "\n",
-        "says 2300 final",
-        "says 2301 final",
-    ),
-    "a year that contradicts its quarter": (
-        "Measure,Area,Year,Quarter,Value\nN13,Leicestershire,2003/04,2004-05 Q1,2300\n",
-        "found '2003/04 2004-05 Q1'",
-    ),
-    "a quarter without its year": (
-        "Measure,Area,Year,Quarter,Value\nN13,Leicestershire,,Q1,2300\n",
-        "found 'Q1'",
-    ),
-    "a second header over the periods": (
-        ",,2004-05 Q1,,2004-05 Q2,\nMeasure,Area,Target,Actual,Target,Actual\nN13,Leicestershire,1,2,3,4\n",
-        "a header row",
-    ),
-    "targets beside outturns": (
-        ",,Actual,,Target,\nMeasure,Area,2002/03,2003/04,2004/05,2005/06\nN6-eet,Leicestershire,55,60,80,85\n",
-        "'Target' stands above the periods",
-    ),
-    "two tables side by side": (
-        "Measure,Area,Period,Value,,Measure,Area,Period,Value\nN13,Leicestershire,2004-05 Q1,1,,N13,Leicestershire,2004-05 Q2,2\n",
-        "one column for each of area, measure, period, value",
-    ),
-    "two columns of figures": (
-        LONG.replace("Value", "Value,Actual").replace("2300", "2300,2200"),
-        "one column for each of value",
-    ),
-    "two columns of years": (
-        "Measure,Area,Year,Financial year,Quarter,Value\nN13,Leicestershire,2004,2004/05,Q1,1\n",
-        "one column for each of period",
-    ),
-    "quarters before their year": (
-        ",,,2003/04,\nMeasure,Area,Q4,Q1,Q2\nN13,Leicestershire,1,2,3\n",
-        "one column for each of Q4",
-    ),
-    "a quotation mark that swallows rows": (
-        'measure,area,period,value,note\nN13,Leicestershire,2004-05 Q1,1,"ok\nN13,Leicestershire,2004-05 Q2,2,\n',
-        "a quotation mark left open",
-    ),
-    "a comma in a figure below a title": (
+    "two figures": (with_column("Actual", "2200"), "one column for each of value"),
+    "quarters first": (",,,2003/04,\n,,Q4,Q1,Q2\nN13,Blaby,1,2,3\n", "one column for each of Q4"),
+    "a mark that swallows rows": (with_column("note", f'"ok\nN13,Blaby,{Q2},2,'), "mark left open"),
+    "a comma in a figure": (
         "Return,,,\n" + LONG.replace("2300", "2,300"),
-        "nothing beyond the last heading",
+        "beyond the last heading",
     ),
-    "a row of parts without its period": (
-        "Measure,Area,Period,Value,Numerator,Denominator\nL5,Leicestershire,,,5,9\n",
-        "row 2, column period",
-    ),
-    "periods down and areas across": (
-        "Measure,Period,Blaby,Charnwood\nN26-county,2004-05 Q1,3,4\n",
-        "a header row",
-    ),
+    "no period": (f"{HEADER[:-1]},Numerator,Denominator\nL5,Blaby,,,5,9\n", "row 2, column period"),
+    "areas across": ("Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n", "a header row"),
 }
 #: Files with the rows and the words that they end in.
 READ = {
@@ -270,91 +228,122 @@ READ = {
     "blank lines": (LONG.replace("\nN13", "\n\n\nN13"), [figure(Q3, 2300, "D4")]),
     "title rows": ("Return\nMade by A. Other, ext 5\n\n" + LONG, [figure(Q3, 2300, "D5")]),
     "words below": (LONG + "\nSource: crime recording system\n", ONE, "4 cells"),
-    "a ragged row": (LONG + "N13,Leicestershire,2004-05 Q2,1,2,3\n", ONE, "'6 cells'"),
-    "columns in another order": (
-        "Value,Period,Area,Measure\n2300,2004-05 Q3,Leicestershire,N13\n",
-        [figure(Q3, 2300, "A2")],
-    ),
-    "a column we do not know": (
-        LONG.replace("Value", "Value,Officer").replace("2300", "2300,AB"),
-        ONE,
-        "column E: found 'Officer'",
-    ),
-    "revised": (LONG.replace("2300", "2300(r)"), [figure(Q3, 2300, "D2", flag="revised")]),
-    "one flag in cell and column": (
-        LONG.replace("Value", "Value,Flag").replace("2300", "2300(r),Revised"),
-        [figure(Q3, 2300, "D2", flag="revised")],
-    ),
+    "a ragged row": (LONG + "N13,Blaby,2004-05 Q2,1,2,3\n", ONE, "'6 cells'"),
+    "another order": (f"Value,Period,Area,Measure\n2,{Q3},Blaby,N13\n", [figure(Q3, 2, "A2")]),
+    "an unknown column": (with_column("Officer", "AB"), ONE, "column E: found 'Officer'"),
+    "revised": (LONG.replace("2300", "2300(r)"), REVISED),
+    "one flag twice": (with_column("Flag", "Revised", "2300(r)"), REVISED),
     "suppressed": (LONG.replace("2300", "<5"), [figure(Q3, None, "D2", flag="suppressed")]),
-    "millions": (HEADER + "N9,Leicestershire,2004-05 Q3,3.81m\n", [figure(Q3, 3.81, "D2", "N9")]),
-    "units for millions": (
-        HEADER + 'N9,Leicestershire,2004-05 Q3,"3,810k"\n',
-        [figure(Q3, 3.81, "D2", "N9")],
-    ),
+    "millions": (HEADER + f"N9,Blaby,{Q3},3.81m\n", [figure(Q3, 3.81, "D2", "N9")]),
+    "units for millions": (HEADER + f'N9,Blaby,{Q3},"3,810k"\n', [figure(Q3, 3.81, "D2", "N9")]),
     "millions in full": (
         HEADER
-        + "".join(f"N9,Leicestershire,{y}-0{y - 1999} Q1,3.8\n" for y in range(2001, 2005))
-        + "N9,Leicestershire,2004-05 Q2,3800000\n",
-        [figure(f"{y}-0{y - 1999} Q1", 3.8, f"D{y - 1999}", "N9") for y in range(2001, 2005)],
+        + "".join(f"N9,Blaby,{period},3.8\n" for period, *_ in QUARTERS)
+        + f"N9,Blaby,{Q2},3800000\n",
+        [figure(*cells, "N9") for cells in QUARTERS],
         "1,000,000 times the usual",
     ),
-    "words of another year": (
-        HEADER + "N6-eet,Leicestershire,2003/04,50 (2002 baseline)\n",
-        [figure("2003/04", 50, "D2", "N6-eet")],
-        "words about 2003/04",
-    ),
-    "year and quarter in two columns": (
-        "Measure,Area,Financial year,Quarter,Value\n"
-        "N13,Leicestershire,2004/05,1,2300\nN13,Leicestershire,2004/05,Q2,2310\n",
-        [figure(Q1, 2300, "E2"), figure(Q2, 2310, "E3")],
-    ),
+    "another year": (LONG.replace("2300", "2300 (2002 baseline)"), ONE, "words about 2004-05 Q3"),
+    "year and quarter": (YEARS + "2004/05,3,2300\n", [figure(Q3, 2300, "E2")]),
     "wide": (WIDE, TWO),
     "wide with titles": ("Vehicle crime return\n" + WIDE, TWO_BELOW),
     "wide with other spellings": (WIDE.replace(Q1, "Apr-Jun 2004"), TWO),
     "wide with days": (WIDE.replace(Q1, "2004-06-30"), TWO),
-    "wide, years over quarters": (
-        ",,2004/05,\nMeasure,Area,Q1,Q2\nN13,Leicestershire,2300,2310\n",
-        TWO_BELOW,
-    ),
+    "years over quarters": (",,2004/05,\nMeasure,Area,Q1,Q2\nN13,Blaby,2300,2310\n", TWO_BELOW),
     "wide without headings": (WIDE.replace("Measure,Area", ","), TWO),
     "wide with a blank": (WIDE.replace("2310", ""), TWO[:1]),
-    "wide with notes in cells": (
-        WIDE.replace("2310", "2310 (p)"),
-        [TWO[0], figure(Q2, 2310, "D2", flag="provisional")],
-    ),
-    "a total that adds up": ("Measure,Area,2003/04\nL8,Blaby,10\nL8,Melton,5\nL8,Total,15\n", L8),
-    "a total with digits swapped": (
-        "Measure,Area,2003/04\nL8,Blaby,10\nL8,Melton,5\nL8,Total,51\n",
-        L8,
-        "the sum of the rows above, 15",
-    ),
+    "wide with notes": (WIDE.replace("2310", "2310(p)"), [TWO[0], PROVISIONAL]),
+    "a total that adds up": (PARTS + "L8,Total,15\n", L8),
+    "a total with digits swapped": (PARTS + "L8,Total,51\n", L8, "the sum of the rows above, 15"),
     "a total of each part": (
-        "Measure,Area,2003/04\nL8,Blaby,10\nL8,Total,10\nL8,Melton,5\nL8,Total,5\n",
+        PARTS.replace("L8,Melton", "L8,Total,10\nL8,Melton") + "L8,Total,5\n",
         [L8[0], figure("2003/04", 5, "C4", "L8")],
     ),
-    "a total in a long table": (
-        HEADER + "L8,Blaby,2003/04,10\nL8,Melton,2003/04,5\nL8,Total,2003/04,51\n",
-        [figure("2003/04", 10, "D2", "L8"), figure("2003/04", 5, "D3", "L8")],
-        "the sum of the rows above, 15",
-    ),
-    "a second table below": (
-        WIDE + "\n" + WIDE.replace("2004-05", "2003-04"),
-        TWO,
-        "one table to a sheet",
-    ),
-}
-TEXT_FILES = {
-    **{name: (content, ONE) for name, content in SAME.items()},
-    **{name: (content, [], *words) for name, (content, *words) in REFUSED.items()},
-    **READ,
+    "a long table's total": (LONG_PARTS + "L8,Total,2003/04,51\n", L8_LONG, "the rows above, 15"),
+    "a second table": (f"{WIDE}\n{OLDER}", TWO, "one table to a sheet"),
 }
 
 
-@pytest.mark.parametrize("case", TEXT_FILES)
-def test_text_files(load: Callable, case: str) -> None:
-    content, expected, *words = TEXT_FILES[case]
+def workbook(merged: dict[str, str] | None = None, **sheets: list[list]) -> bytes:
+    """Sheets by name; a pair in a cell is a formula and its value, or a figure and its format."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        for name, lines in sheets.items():
+            sheet = book.add_worksheet(name)
+            cells = [(n, m, cell) for n, line in enumerate(lines) for m, cell in enumerate(line)]
+            for *place, cell in cells:
+                if not isinstance(cell, tuple):
+                    sheet.write(*place, cell)
+                elif str(cell[0]).startswith("="):
+                    sheet.write_formula(*place, cell[0], None, cell[1])
+                else:
+                    sheet.write(*place, cell[0], book.add_format({"num_format": cell[1]}))
+            for places, text in (merged or {}).items():
+                sheet.merge_range(places, text)
+            if name == "Hidden":
+                sheet.hide()
+    return content.getvalue()
+
+
+HEAD, LINE = ["Measure", "Area", "Period", "Value"], ["N13", "Blaby", Q3, 2300]
+OLD = ["N13", "Blaby", Q1, 1]
+QUARTERLY = [[*HEAD[:2], "Q1", "Q2"], [*LINE[:2], 2300, 2310]]
+DAY = (date(2004, 12, 31), "mmm-yy")
+#: Periods, figures, and cells that show them. The sign in quotation marks is only printed, and
+#: nothing is scaled; nor is text.
+PERCENTAGES = [
+    ("2003-04 Q4", 11.1, (0.111, "0%")),
+    (Q1, 7, (0.07, "0.0%;[Red]-0.0%")),
+    (Q2, 11.5, (11.5, '0.0"%"')),
+    (Q3, 11.6, ("11.6", "0%")),
+]
+WORKBOOKS = {
+    "plain": (workbook(Crime=[HEAD, LINE]), ONE),
+    "a title": (workbook({"A1:D1": "Return"}, Crime=[[], HEAD, LINE]), [figure(Q3, 2300, "D3")]),
+    "several sheets": (
+        workbook(One=[HEAD, LINE], Two=[HEAD, ["L4-incidents", "Blaby", Q3, 9]], Notes=[["By us"]]),
+        [figure(Q3, 9, "D2", "L4-incidents"), *ONE],
+        "sheet Notes",
+    ),
+    "a hidden sheet": (
+        workbook(Crime=[HEAD, LINE], Hidden=[HEAD, OLD]),
+        ONE,
+        "The sheet is hidden",
+    ),
+    "a formula": (workbook(Crime=[HEAD, [*LINE[:3], ("=1150*2", 2300)]]), ONE),
+    "an error": (
+        workbook(Crime=[HEAD, [*LINE[:3], ("=1/0", "#DIV/0!")]]),
+        [],
+        "spreadsheet's error",
+    ),
+    "a merged year": (workbook({"C1:D1": "2004/05"}, Crime=[[], *QUARTERLY]), TWO_BELOW),
+    "a merged name": (
+        workbook({"A2:A3": "N13"}, Crime=[HEAD, [None, *LINE[1:]], ["", "Blaby", Q2, 2310]]),
+        [figure(Q2, 2310, "D3"), *ONE],
+    ),
+    "a day shown as a month": (workbook(Crime=[HEAD, ["N13", "Blaby", DAY, 2300]]), ONE),
+    "percentages": (
+        workbook(Crime=[HEAD, *(["L4-repeat", "Blaby", at, cell] for at, _, cell in PERCENTAGES)]),
+        [figure(at, n, f"D{row}", "L4-repeat") for row, (at, n, _) in enumerate(PERCENTAGES, 2)],
+    ),
+    "a sheet named for its measure": (
+        workbook(N13=[["Area", Q1, Q2], ["Blaby", 2300, 2310]]),
+        [figure(Q1, 2300, "B2"), figure(Q2, 2310, "C2")],
+    ),
+}
+FILES = {
+    **{name: ("csv", content, ONE) for name, content in SAME.items()},
+    **{name: ("csv", content, [], *words) for name, (content, *words) in REFUSED.items()},
+    **{name: ("csv", *case) for name, case in READ.items()},
+    **{f"workbook, {name}": ("xlsx", *case) for name, case in WORKBOOKS.items()},
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_files(load: Callable, case: str) -> None:
+    ending, content, expected, *words = FILES[case]
     binary = content if isinstance(content, bytes) else content.encode()
-    check(load("return.csv", binary), expected, words)
+    check(load(f"return.{ending}", binary), expected, words)
 
 
 def test_what_a_sidecar_says_stands_where_the_file_says_nothing(load: Callable) -> None:
@@ -363,121 +352,9 @@ def test_what_a_sidecar_says_stands_where_the_file_says_nothing(load: Callable) 
     expected = [figure(Q1, 11, "C2", "N26-county")]
     words = ["row 3, column measure: found ''"]
     check(load("a.csv", blank, measure="N26-all"), expected, words)
-    expected = [figure(Q1, 11, "B2", "N26-all")]
-    check(load("b.csv", b"Area,2004-05 Q1\nBlaby,11\n", measure="N26-all"), expected, [])
     content = b"2004-05 Q1,2004-05 Q2\n11,12\n"
     expected = [figure(Q1, 11, "A2", "N26-all"), figure(Q2, 12, "B2", "N26-all")]
     check(load("c.csv", content, measure="N26-all", area="Blaby"), expected, [])
-
-
-# Workbooks
-
-
-def workbook(fill: Callable[[xlsxwriter.Workbook], None]) -> bytes:
-    content = io.BytesIO()
-    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
-        fill(book)
-    return content.getvalue()
-
-
-def sheet_of(
-    book: xlsxwriter.Workbook, *lines: list, name: str = "Crime", top: int = 0
-) -> xlsxwriter.workbook.Worksheet:
-    sheet = book.add_worksheet(name)
-    for row, line in enumerate(lines, start=top):
-        sheet.write_row(row, 0, line)
-    return sheet
-
-
-HEAD = ["Measure", "Area", "Period", "Value"]
-LINE = ["N13", "Leicestershire", Q3, 2300]
-
-
-def _plain(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, HEAD, LINE)
-
-
-def _titles(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, HEAD, LINE, top=3).merge_range("A1:D1", "Quarterly return")
-
-
-def _several(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, HEAD, LINE, name="One")
-    sheet_of(book, HEAD, ["L4-incidents", *LINE[1:3], 1200], name="Two")
-    sheet_of(book, ["Figures are from the crime system"], name="Notes")
-
-
-def _hidden(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, HEAD, LINE)
-    sheet_of(book, HEAD, ["N13", "Leicestershire", "2003-04 Q3", 1], name="Old").hide()
-
-
-def _formula(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, HEAD, LINE[:3]).write_formula("D2", "=1150*2", None, 2300)
-
-
-def _error(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, HEAD, LINE[:3]).write_formula("D2", "=1/0", None, "#DIV/0!")
-
-
-def _merged_years(book: xlsxwriter.Workbook) -> None:
-    lines = ["Measure", "Area", "Q1", "Q2"], ["N13", "Leicestershire", 2300, 2310]
-    sheet_of(book, *lines, top=1).merge_range("C1:D1", "2004/05")
-
-
-def _merged_names(book: xlsxwriter.Workbook) -> None:
-    sheet = sheet_of(
-        book, HEAD, [None, "Leicestershire", Q1, 2300], ["", "Leicestershire", Q2, 2310]
-    )
-    sheet.merge_range("A2:A3", "N13")
-
-
-def _days(book: xlsxwriter.Workbook) -> None:
-    month = book.add_format({"num_format": "mmm-yy"})
-    sheet_of(book, HEAD, LINE).write_datetime("C2", date(2004, 12, 31), month)
-
-
-def _percentages(book: xlsxwriter.Workbook) -> None:
-    quarters = ["2003-04 Q4", Q1, Q2, Q3]
-    sheet = sheet_of(book, HEAD, *(["L4-repeat", "Leicestershire", q] for q in quarters))
-    sheet.write_number("D2", 0.111, book.add_format({"num_format": "0%"}))
-    sheet.write_number("D3", 0.07, book.add_format({"num_format": "0.0%;[Red]-0.0%"}))
-    # This sign is only printed, and nothing is scaled.
-    sheet.write_number("D4", 11.5, book.add_format({"num_format": '0.0"%"'}))
-    sheet.write_string("D5", "11.6", book.add_format({"num_format": "0%"}))
-
-
-def _named_for_its_measure(book: xlsxwriter.Workbook) -> None:
-    sheet_of(book, ["Area", Q1, Q2], ["Leicestershire", 2300, 2310], name="N13")
-
-
-WORKBOOKS = [
-    (_plain, ONE, []),
-    (_titles, [figure(Q3, 2300, "D5")], []),
-    (_several, [figure(Q3, 1200, "D2", "L4-incidents"), *ONE], ["sheet Notes"]),
-    (_hidden, ONE, ["The sheet is hidden"]),
-    (_formula, ONE, []),
-    (_error, [], ["a spreadsheet's error"]),
-    (_merged_years, TWO_BELOW, []),
-    (_merged_names, [figure(Q1, 2300, "D2"), figure(Q2, 2310, "D3")], []),
-    (_days, ONE, []),
-    (
-        _percentages,
-        [
-            figure("2003-04 Q4", 11.1, "D2", "L4-repeat"),
-            figure(Q1, 7, "D3", "L4-repeat"),
-            figure(Q2, 11.5, "D4", "L4-repeat"),
-            figure(Q3, 11.6, "D5", "L4-repeat"),
-        ],
-        [],
-    ),
-    (_named_for_its_measure, [figure(Q1, 2300, "B2"), figure(Q2, 2310, "C2")], []),
-]
-
-
-@pytest.mark.parametrize(("fill", "expected", "words"), WORKBOOKS)
-def test_workbooks(load: Callable, fill: Callable, expected: list[Row], words: list[str]) -> None:
-    check(load("return.xlsx", workbook(fill)), expected, words)
 
 
 @pytest.mark.parametrize(
@@ -488,12 +365,9 @@ def test_a_formula_without_a_value_is_a_finding(
     load: Callable, value: object, empty: bytes, words: str
 ) -> None:
     """It was never calculated, unless its result is a text of no letters."""
-
-    def fill(book: xlsxwriter.Workbook) -> None:
-        sheet_of(book, HEAD, LINE[:3]).write_formula("D2", "=F2", None, value)
-
+    calculated = io.BytesIO(workbook(Crime=[HEAD, [*LINE[:3], ("=F2", value)]]))
     changed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(workbook(fill))) as old, zipfile.ZipFile(changed, "w") as new:
+    with zipfile.ZipFile(calculated) as old, zipfile.ZipFile(changed, "w") as new:
         for part in old.namelist():
             new.writestr(part, re.sub(rb"(?<=</f>)<v>\w+</v>", empty, old.read(part)))
     check(load("return.xlsx", changed.getvalue()), [], [words])
@@ -502,8 +376,8 @@ def test_a_formula_without_a_value_is_a_finding(
 def test_old_workbooks_and_open_documents_are_read(load: Callable) -> None:
     book, content = xlwt.Workbook(), io.BytesIO()
     sheet = book.add_sheet("Crime")
-    for row, line in enumerate([HEAD, LINE]):
-        for column, cell in enumerate(line):
+    for column, cells in enumerate(zip(HEAD, LINE, strict=True)):
+        for row, cell in enumerate(cells):
             sheet.write(row, column, cell)
     book.save(content)
     check(load("return.xls", content.getvalue()), ONE, [])
@@ -541,9 +415,7 @@ def test_the_departments_raw_export(load: Callable) -> None:
 @example(b"\xff\xfe")
 @example(b"\0" * 50)
 @example(LONG.encode() + b"\xff")
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("ending", ["csv", "xlsx"])
 def test_whatever_the_bytes_there_is_no_exception(
     load: Callable, ending: str, content: bytes
@@ -560,9 +432,7 @@ LINES = st.tuples(
 
 
 @given(st.lists(LINES, max_size=8), st.sampled_from([",", ";", "\t"]))
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_figure_is_loaded_unchanged_or_named(
     load: Callable, lines: list, delimiter: str
 ) -> None:
@@ -575,8 +445,7 @@ def test_every_figure_is_loaded_unchanged_or_named(
     taken = dict(zip(observations["row"], observations["value"], strict=True))
     # A twin that agrees with an earlier row is that row.
     accounted = {tuple(line) for row, line in enumerate(text, 1) if row in taken or row in named}
-    for row, (_, _, period, value) in enumerate(text[1:], start=2):
-        if row in taken and value.isdigit():
-            assert taken[row] == float(value)
-        empty = value == "" and period == ""
-        assert empty or row in taken or row in named or tuple(text[row - 1]) in accounted
+    for row, line in enumerate(text[1:], start=2):
+        if row in taken and line[3].isdigit():
+            assert taken[row] == float(line[3])
+        assert line[2:] == ["", ""] or tuple(line) in accounted
