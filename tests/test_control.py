@@ -407,12 +407,12 @@ def test_a_quarter_that_never_came_is_a_gap_and_is_named() -> None:
 
 
 def test_words_name_the_quarters_the_rule_and_the_way(report: Report) -> None:
-    repeat = psa_analysis.control_words(report, "L4-repeat").text
+    repeat = psa_analysis.control_chart(report, "L4-repeat").words.text
     assert "2003-04 Q1 to 2004-05 Q3, in a run of 7 or more below the mean (improvement)." in repeat
-    ordinary = psa_analysis.control_words(report, "N26-county").text
+    ordinary = psa_analysis.control_chart(report, "N26-county").words.text
     assert "no sign of anything but ordinary variation." in ordinary
     assert "season" not in ordinary
-    assert "explains about 84%" in psa_analysis.control_words(report, "N13").text
+    assert "explains about 84%" in psa_analysis.control_chart(report, "N13").words.text
     # Eight ordinary quarters with one far out, which a run of the rest cannot explain.
     wild = charted([5.0, 6, 4, 5, 6, 4, 5, 6, 40, 5, 6, 4], polarity="lower")
     assert "2003-04 Q1, above the upper limit (concern)" in control_sentences(wild)
@@ -422,26 +422,24 @@ def test_words_name_the_quarters_the_rule_and_the_way(report: Report) -> None:
 def test_every_measure_has_a_chart_or_a_reason(report_of, period: str) -> None:
     report = report_of(period)
     for measure in report.assessment["measure"]:
-        chart = psa_analysis.control_chart(report, measure)
-        ET.fromstring(chart.svg)
-        text = psa_analysis.control_words(report, measure).text
-        assert chart.alt.endswith(text)
-        assert text.endswith(".")
-        assert ".." not in text
-        rows = psa_analysis.control_table(report, measure).text.splitlines()[2:]
-        assert len(rows) == len(chart.data)
-        assert len(chart.data) == 0 or list(POINT_COLUMNS) == list(chart.data.columns[4:])
+        view = psa_analysis.control_chart(report, measure)
+        assert view.words.text.endswith(".")
+        assert ".." not in view.words.text
+        if not view.reason:
+            ET.fromstring(view.chart.svg)
+            assert len(view.table.frame) == len(view.data)
+            assert list(POINT_COLUMNS) == list(view.data.columns[4:])
 
 
 def test_the_picture_is_drawn_from_the_same_numbers_and_twice_the_same(report: Report) -> None:
-    chart = psa_analysis.control_chart(report, "L4-repeat")
-    assert chart.svg == psa_analysis.control_chart(report, "L4-repeat").svg
+    chart = psa_analysis.control_chart(report, "L4-repeat").chart
+    assert chart.svg == psa_analysis.control_chart(report, "L4-repeat").chart.svg
     drawn = "".join(ET.fromstring(chart.svg).itertext())
     for text in ("Mean 12%", "Upper limit 14.6%", "Lower limit 9.5%", "Target 10.2%"):
         assert text in drawn
     assert "Improvement" in drawn
     assert "Concern" not in drawn
-    trial = ET.fromstring(psa_analysis.control_chart(report, "L5").svg)
+    trial = ET.fromstring(psa_analysis.control_chart(report, "L5").chart.svg)
     assert "Upper trial limit" in "".join(trial.itertext())
 
 
@@ -456,13 +454,14 @@ def test_a_rebase_of_the_register_shows_in_chart_words_and_table(council: Path) 
     with_rebases(council, "L4-repeat,Q1 2003-04,Daily visits began,own decision,")
     agreement = load_agreement(council)
     report = make_report(agreement, *load_observations(agreement), quarter("2004-05 Q3"))
-    chart = psa_analysis.control_chart(report, "L4-repeat")
+    view = psa_analysis.control_chart(report, "L4-repeat")
+    chart = view.chart
     assert "From 2003-04 Q1" in "".join(ET.fromstring(chart.svg).itertext())
-    assert "start anew at 2003-04 Q1: Daily visits began." in chart.alt
+    assert "start anew at 2003-04 Q1: Daily visits began." in view.words.text
     assert chart.data["phase"].value_counts().tolist() == [8, 7]
     # Before it could be known, the report is what it was.
     early = make_report(agreement, *load_observations(agreement), quarter("2002-03 Q4"))
-    assert "anew" not in psa_analysis.control_words(early, "L4-repeat").text
+    assert "anew" not in psa_analysis.control_chart(early, "L4-repeat").words.text
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.agreement import Agreement, family_areas
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
+from psa_analysis.show.families import family_of, family_outlook, funnel_of
 
 NEIGHBOURS = "East Midlands authorities"
 MADE_UP = "illustrative family"
@@ -45,8 +46,6 @@ AREAS = [
     *("Nottingham", "Nottinghamshire", "Rutland"),
 ]
 AGREED_UNTIL = date(2006, 3, 31)
-WORDS_AND_TABLES = ["family_words", "family_table", "standings_table"]
-WORDS_AND_TABLES += ["funnel_words", "funnel_table"]
 
 figures_of_a_family = st.lists(st.integers(0, 50), min_size=4, max_size=20)
 
@@ -138,7 +137,9 @@ def test_published_figures_of_the_neighbours(report_of: Callable[[str], Report])
     78 78 79 80 83, with Leicestershire on it. 2009/10: 74 76 76 78 81 81 83 83 without Rutland, of
     eight point 5.25.
     """
-    table = psa.standings(report_of("2012-13 Q3"), "L1-ks2-maths4", NEIGHBOURS).set_index("period")
+    table = family_of(report_of("2012-13 Q3"), "L1-ks2-maths4", NEIGHBOURS).standings.set_index(
+        "period"
+    )
     columns = ["figure", "place", "tied", "ranked", "quartile", "edge", "inside"]
     assert table.loc["2004/05", columns].tolist() == [75, 5, 1, 9, 2, 77, -2]
     assert table.loc["2006/07", columns].tolist() == [79, 3, 0, 9, 1, 79, 0]
@@ -149,12 +150,10 @@ def test_published_figures_of_the_neighbours(report_of: Callable[[str], Report])
 
 def test_nothing_is_known_before_it_was_published(report: Report) -> None:
     names = (report, "L1-ks2-maths4", NEIGHBOURS)
-    assert psa.standings(*names).empty
-    assert psa.family_words(*names).text.startswith(f"Too few figures of the {NEIGHBOURS} had")
-    assert "had come in by 14 February 2005" in psa.family_chart(*names).alt
-    assert "too few figures were known" in psa.funnel_words(*names).text
-    assert psa.standings_table(*names).text.endswith("by year: none.")
-    assert "too few" in psa.family_table(*names).text
+    assert family_of(*names).standings.empty
+    few = f"Too few figures of the {NEIGHBOURS} had come in by 14 February 2005"
+    assert psa.family(*names).words.text.startswith(few)
+    assert "too few figures were known" in psa.funnel(*names).reason
 
 
 @pytest.mark.parametrize(
@@ -210,8 +209,8 @@ def test_a_year_that_has_not_ended_is_not_looked_at(report: Report) -> None:
     readings = sent("L7-family", {area: climbing(40) for area in AREAS})
     assert readings["period"].max() == "2004/05"
     early = dataclasses.replace(report, readings=readings)
-    assert psa.standings(early, "L7-family", NEIGHBOURS)["period"].iloc[-1] == "2003/04"
-    outlook = psa.family_outlook(early, "L7-family", NEIGHBOURS)
+    assert family_of(early, "L7-family", NEIGHBOURS).standings["period"].iloc[-1] == "2003/04"
+    outlook = family_outlook(early, "L7-family", NEIGHBOURS)
     assert [period.label for period in outlook.edge.periods] == ["2004/05", "2005/06"]
 
 
@@ -221,11 +220,11 @@ def test_doubtful_figures_are_left_out_and_named(report: Report) -> None:
     readings.loc["Rutland", ["flag", "reading", "missing"]] = "suppressed", np.nan, "suppressed"
     readings.loc["Leicester", "flag"] = "provisional"
     changed = dataclasses.replace(report, readings=readings.reset_index())
-    row = psa.standings(changed, "L7-family", NEIGHBOURS).iloc[0]
+    row = family_of(changed, "L7-family", NEIGHBOURS).standings.iloc[0]
     assert (row["left_out"], row["missing"]) == (("Derby", "Rutland"), ())
     # 20 30 40 50 60 70 80: point 4.5; the provisional figure counts.
     assert (row["ranked"], row["place"], row["edge"]) == (7, 2, 65)
-    text = psa.family_table(changed, "L7-family", NEIGHBOURS).text
+    text = psa.family(changed, "L7-family", NEIGHBOURS).table.text
     assert "Derby\tleft out: estimated\t90%" in text
     assert "Rutland\tleft out: suppressed\t–" in text
 
@@ -233,18 +232,17 @@ def test_doubtful_figures_are_left_out_and_named(report: Report) -> None:
 def test_without_an_own_figure_there_is_an_edge_and_no_place(report: Report) -> None:
     readings = sent("L7-family", one_year(None, 90, 80, 70, 60, 50, 40, 30, 20))
     none = dataclasses.replace(report, readings=readings)
-    row = psa.standings(none, "L7-family", NEIGHBOURS).iloc[0]
+    row = family_of(none, "L7-family", NEIGHBOURS).standings.iloc[0]
     # Of eight: point 5.25.
     assert row["edge"] == 72.5
     assert pd.isna(row["place"])
     assert row["reason"] == "Leicestershire has sent no figure"
-    assert "72.5% in 2000/01; Leic" in psa.family_words(none, "L7-family", NEIGHBOURS).text
+    assert "72.5% in 2000/01; Leic" in psa.family(none, "L7-family", NEIGHBOURS).words.text
     readings = sent("L7-family", one_year(10, 90, 80, 70, 60, 50, 40, 30, 20))
     readings.loc[readings["area"] == "Leicestershire", "flag"] = "estimated"
     doubtful = dataclasses.replace(report, readings=readings)
-    row = psa.standings(doubtful, "L7-family", NEIGHBOURS).iloc[0]
+    row = family_of(doubtful, "L7-family", NEIGHBOURS).standings.iloc[0]
     assert row["reason"] == "the figure of Leicestershire is left out: estimated"
-    assert "heavy line" not in psa.family_chart(doubtful, "L7-family", NEIGHBOURS).alt
 
 
 def test_a_caveat_where_chance_may_put_the_figure_on_either_side(report: Report) -> None:
@@ -253,8 +251,8 @@ def test_a_caveat_where_chance_may_put_the_figure_on_either_side(report: Report)
     for lower, upper, spans in ((60.0, 78.0, True), (66.0, 74.0, False)):
         readings = sent("N7-family", figures, lower=lower, upper=upper)
         changed = dataclasses.replace(report, readings=readings)
-        assert psa.standings(changed, "N7-family", NEIGHBOURS)["spans"].tolist() == [spans]
-        words = psa.family_words(changed, "N7-family", NEIGHBOURS).text
+        assert family_of(changed, "N7-family", NEIGHBOURS).standings["spans"].tolist() == [spans]
+        words = psa.family(changed, "N7-family", NEIGHBOURS).words.text
         assert ("Chance alone allows 60% to 78%" in words) == spans
 
 
@@ -314,15 +312,15 @@ def test_the_best_stays_in_and_the_worst_stays_out(
 def test_the_own_figure_can_be_what_a_followed_measure_knows(
     report: Report, report_of: Callable[[str], Report]
 ) -> None:
-    followed = psa.family_outlook(report, "L7-family", MADE_UP, own="L7")
+    followed = family_outlook(report, "L7-family", MADE_UP, own="L7")
     due = np.sort(report.outlooks["L7"].draws[:, -1])
     assert np.sort(followed.own.draws[:, -1]) == pytest.approx(due)
     # The same county by its years alone, which do not know the last three quarters.
-    alone = psa.family_outlook(report, "L7-family", MADE_UP)
+    alone = family_outlook(report, "L7-family", MADE_UP)
     assert alone.own.median < followed.own.median
     assert alone.chance[-1] < followed.chance[-1]
     # One that is known does not move.
-    known = psa.family_outlook(report_of("2005-06 Q4"), "L7-family", MADE_UP, own="L7")
+    known = family_outlook(report_of("2005-06 Q4"), "L7-family", MADE_UP, own="L7")
     assert known.own.draws[:, -1] == pytest.approx(34.5408, abs=1e-4)
     inside = known.edge.draws <= known.own.draws + 1e-9
     assert known.chance == pytest.approx(inside.mean(axis=0))
@@ -345,21 +343,21 @@ def test_why_there_is_no_forecast_of_the_edge(
     # What a forecast is made without is said.
     report = report_of("2005-06 Q1")
     changed = dataclasses.replace(report, readings=late)
-    assert "without Rutland: too few" in psa.family_words(changed, "L7-family", NEIGHBOURS).text
-    assert "only yearly" in psa.family_outlook(report, "L7", NEIGHBOURS).reason
+    assert "without Rutland: too few" in psa.family(changed, "L7-family", NEIGHBOURS).words.text
+    assert "only yearly" in family_outlook(report, "L7", NEIGHBOURS).reason
 
 
 def test_a_mistyped_name_raises(report: Report) -> None:
     with pytest.raises(
         KeyError, match="no family 'East Midlands'; the register has East Midlands a"
     ):
-        psa.standings(report, "L7-family", "East Midlands")
+        family_of(report, "L7-family", "East Midlands")
     with pytest.raises(KeyError, match="no measure 'L7-familly'"):
-        psa.standings(report, "L7-familly", MADE_UP)
+        family_of(report, "L7-familly", MADE_UP)
     with pytest.raises(KeyError, match="no measure 'L77'; followed are N2"):
-        psa.family_outlook(report, "L7-family", MADE_UP, own="L77")
+        family_outlook(report, "L7-family", MADE_UP, own="L77")
     with pytest.raises(ValueError, match="N9 is in million journeys and L7-family in percent"):
-        psa.family_outlook(report, "L7-family", MADE_UP, own="N9")
+        family_outlook(report, "L7-family", MADE_UP, own="N9")
 
 
 def test_limits_worked_by_hand() -> None:
@@ -399,7 +397,7 @@ def test_figures_are_beyond_limits_exactly_if_their_tail_is(
 
 
 def test_the_illustrative_familys_funnel(report: Report) -> None:
-    result = psa.funnel(report, "N7-family", MADE_UP)
+    result = funnel_of(report, "N7-family", MADE_UP)
     units = result.units.set_index("area")
     assert (result.period, len(units), result.illustrative) == ("2003/04", 15, True)
     assert result.mean == pytest.approx(100 * units["numerator"].sum() / units["denominator"].sum())
@@ -415,13 +413,12 @@ def test_the_illustrative_familys_funnel(report: Report) -> None:
 
 def test_what_makes_no_funnel(family: Callable[..., Family], report: Report) -> None:
     why = "no funnel, since its figures are not shares"
-    assert why in psa.funnel_chart(report, "L7-family", MADE_UP).alt
-    assert why in psa.funnel_table(report, "L7-family", MADE_UP).text
+    assert why in psa.funnel(report, "L7-family", MADE_UP).reason
     readings = sent("N7-family", one_year(*[50.0] * 9), numerator=50.0, denominator=100.0)
     same = family_funnel(family(readings))
     assert (same.mean, same.overdispersed, set(same.units["outside"])) == (50, False, {""})
     changed = dataclasses.replace(report, readings=readings)
-    assert "is 0 of 9 and 0 of 9." in psa.funnel_words(changed, "N7-family", NEIGHBOURS).text
+    assert "is 0 of 9 and 0 of 9." in psa.funnel(changed, "N7-family", NEIGHBOURS).words.text
     readings["denominator"] = readings["denominator"].mask(readings["area"] == "Derby")
     assert family_funnel(family(readings)).left_out == ("Derby",)
     none = family_funnel(family(readings.assign(denominator=np.nan)))
@@ -478,25 +475,26 @@ def test_a_folder_without_families_says_so_plainly(council: Path) -> None:
     agreement = load_agreement(council)
     report = make_report(agreement, *load_observations(agreement), quarter("2004-05 Q3"))
     reason = "The register names no family of authorities."
-    for name in WORDS_AND_TABLES:
-        assert getattr(psa, name)(report, "L7-family", MADE_UP).text == reason
-    assert psa.family_chart(report, "L7-family", MADE_UP).alt == reason
-    assert psa.funnel_chart(report, "N7-family", MADE_UP).alt == reason
+    for show in (psa.family, psa.funnel):
+        assert show(report, "L7-family", MADE_UP).reason == reason
     # A kind of area is a family without that file.
     assert len(family_areas(agreement, "region")) == 10
 
 
 def test_illustrative_figures_are_marked_wherever_they_are_shown(report: Report) -> None:
     names = report, "N7-family", MADE_UP
-    shown = [getattr(psa, name)(*names).text.splitlines()[0] for name in WORDS_AND_TABLES]
-    shown += [psa.family_chart(*names).alt, psa.funnel_chart(*names).alt]
-    assert ["illustrative figures" in text.casefold() for text in shown] == [True] * 7
+    family, funnel = psa.family(*names), psa.funnel(*names)
+    shown = [
+        part.text.splitlines()[0] for view in (family, funnel) for part in (view.words, view.table)
+    ]
+    shown += [family.chart.alt, family.chart.table.text.splitlines()[0], funnel.chart.alt]
+    assert all("illustrative figures" in text.casefold() for text in shown)
     # What was made up was not published.
-    assert "Authority A" not in psa.context_table(report, "L7").text
+    assert "Authority A" not in psa.context(report, "L7").table.text
 
 
 def test_the_ranked_table_has_every_member_once(report: Report) -> None:
-    lines = psa.family_table(report, "L7-family", MADE_UP).text.splitlines()[2:]
+    lines = psa.family(report, "L7-family", MADE_UP).table.text.splitlines()[2:]
     names = [line.split("\t")[0] for line in lines]
     assert sorted(names) == sorted(family_areas(report.agreement, MADE_UP))
     # Hardly inside or outside is no figure of nothing.
@@ -504,13 +502,13 @@ def test_the_ranked_table_has_every_member_once(report: Report) -> None:
     assert (beside["Authority D"], beside["Authority O"]) == ("just inside", "just outside")
     readings = sent("L7-family", one_year(70, 90, 80, 70, 70, 60, 50, 40, 30))
     tied = dataclasses.replace(report, readings=readings)
-    text = psa.family_table(tied, "L7-family", NEIGHBOURS).text
+    text = psa.family(tied, "L7-family", NEIGHBOURS).table.text
     assert "Leicestershire\t3 =\t70%\ttop\ton it" in text
     assert "Rutland\t9\t30%\tbottom\t−40.0" in text
 
 
 def test_the_charts_carry_their_numbers(report: Report) -> None:
-    chart = psa.family_chart(report, "L7-family", MADE_UP, "L7")
+    chart = psa.family(report, "L7-family", MADE_UP, "L7").chart
     edge = chart.data[chart.data["area"] == "Top quartile begins"]
     assert edge["low_80"].notna().tolist() == [False] * 4 + [True] * 2
     drawn = "".join(ET.fromstring(chart.svg).itertext())
@@ -518,5 +516,5 @@ def test_the_charts_carry_their_numbers(report: Report) -> None:
     # Estimated figures do not count and are not drawn.
     used = chart.data[chart.data["area"] == "Authority C"]["period"].tolist()
     assert used == ["2000/01", "2001/02", "2002/03"]
-    drawn = "".join(ET.fromstring(psa.funnel_chart(report, "N7-family", MADE_UP).svg).itertext())
+    drawn = "".join(ET.fromstring(psa.funnel(report, "N7-family", MADE_UP).chart.svg).itertext())
     assert ("Authority P" in drawn, "Authority A" in drawn) == (True, False)

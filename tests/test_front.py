@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import pytest
 from builders import Tags
 
 from psa_analysis.report import Report
-from psa_analysis.show.front import exceptions, front_page, table_address
+from psa_analysis.show.front import front_page, table_address
+from psa_analysis.show.overview import decisions, scorecard
 
 
 def changed(report: Report, **cells: dict[str, object]) -> Report:
@@ -42,31 +44,58 @@ def test_what_is_worst_comes_first_and_what_is_late_last(report: Report) -> None
         state={"N10": "missed", "N9": "no data", "L2": "on track", "N26-all": "missed"},
         late={"L2": True, "N2": True},
     )
-    off = report.assessment[
-        (report.assessment["state"] == "off track") & (report.assessment["role"] == "target")
-    ]
-    # N26-all only supports N26, so it is nobody's exception.
-    measures = exceptions(other)["measure"].tolist()
-    assert measures == ["N10", *off["measure"], "N9", "L2", "N7-treatment", "N7-gps"]
-    html = front(other)
-    assert "the return for 2003/04 had not come in" in html
-    # What is both off track and late says both.
-    assert "the chance that the target is met is 1%; the return for" in html
+    counting = report.assessment[report.assessment["role"] == "target"]
+    off, risky = (counting[counting["state"] == state] for state in ("off track", "at risk"))
+    risky = risky[~risky["measure"].isin(["N10", "L2"])]
+    # N26-all only supports N26, so nobody has to decide on it.
+    view = decisions(other)
+    expected = ["N10", *off["measure"], *risky["measure"], "N9", "L2"]
+    assert view.data["measure"].tolist() == expected
+    assert "Ask for the return of 2003/04, which is late; the target now needs" in view.table.text
 
 
-def test_nothing_to_act_on_says_so(report: Report) -> None:
+def test_who_is_asked_what(report: Report) -> None:
+    """What somebody wrote for this report, or else the arithmetic: 8.4 points in five quarters."""
+    rows = decisions(report).table.frame.set_index("Measure")
+    crime = rows.loc["Vehicle crime (N13)"]
+    assert crime["Who returns it"] == "Leicestershire Constabulary"
+    assert crime["What is asked"].startswith("The police expect the second half")
+    assert crime["What is asked"].endswith("(the performance team, illustrative)")
+    incidents = rows.loc["Domestic violence incidents reported (L4-incidents)", "What is asked"]
+    assert incidents.startswith("The target now needs a rise of 48.4 incidents a quarter, as in ")
+    assert incidents.endswith("a tenth of the way more is worth 0.16 to 0.30% of the pot.")
+
+
+def test_nothing_to_decide_is_no_section(report: Report) -> None:
     calm = dataclasses.replace(
         report, assessment=report.assessment.assign(state="on track", late=False)
     )
-    assert exceptions(calm).empty
-    assert "Off track, missed, without data or late, 2004-05 Q3: none." in front(calm)
+    assert decisions(calm).data.empty
+    assert "What needs a decision" not in front(calm)
 
 
 def test_the_first_words_count_every_measure_once(report: Report) -> None:
     text = "".join(Tags(front(report)).text)
-    said = text.partition("count for the grant: ")[2].partition(".")[0]
-    counts = [int(word) for word in said.replace(",", "").split() if word.isdigit()]
-    assert sum(counts) == (report.assessment["role"] == "target").sum()
+    counts = re.search(r"Of (\d+) measures that count for the reward, ([^.]*)\.", text)
+    assert sum(map(int, re.findall(r"\d+", counts[2]))) == int(counts[1])
+    assert int(counts[1]) == (report.assessment["role"] == "target").sum()
+
+
+def test_the_scorecard_has_a_row_a_picture_and_a_chance_for_each_measure(report: Report) -> None:
+    view = scorecard(report)
+    assert view.table.frame["code"].tolist() == view.data["measure"].tolist()
+    row = view.table.frame.set_index("code").loc["N13"]
+    assert row[["latest", "target", "chance", "state"]].tolist() == [
+        "−8.3%",
+        "−20%",
+        "1%",
+        "off track",
+    ]
+    html = view.table.html
+    assert html.count("<img ") == len(view.data)
+    known = view.data["chance_target"].notna().sum()
+    assert html.count('class="bar"') == known
+    assert 'style="--share: 62%">62%<' in html
 
 
 def test_how_sure_we_are_is_in_figures(report: Report) -> None:
@@ -75,7 +104,7 @@ def test_how_sure_we_are_is_in_figures(report: Report) -> None:
     # CRPS against the best peer 0.93.
     assert "forecasts that said 70 to 80%, 80% came true" in text
     assert "81% of the outcomes lay within the range meant for 80%" in text
-    assert "the error was 7% below that of the best other forecaster" in text
+    assert "The error was 7% below that of the best other forecaster" in text
 
 
 def test_links_lead_to_the_heading_above_a_table() -> None:
@@ -105,6 +134,6 @@ def test_links_are_left_out_where_no_page_has_the_table(report: Report) -> None:
 @pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q2", "2006-07 Q4"])
 def test_any_quarter_has_a_front(report_of, period: str) -> None:
     text = " ".join("".join(Tags(front(report_of(period))).text).split())
-    assert "What needs attention" in text
+    assert "Will the targets be met?" in text
     assert " nan" not in text
     assert "None" not in text

@@ -36,10 +36,10 @@ from psa_analysis.report import Report
 from psa_analysis.show.grant import (
     gain_curve,
     gains,
-    grant_table,
     grant_words,
     grants,
-    payments,
+    payment_rows,
+    reward,
     whole_grant,
 )
 
@@ -189,7 +189,7 @@ def test_on_account_and_instalments(
     report = open_report(period, str(folder))
     assert on_account(report.readings, report.agreement, report.period) == {"A1": advance}
     if shares is not None:
-        table = payments(report)
+        table = payment_rows(report)
         assert table["year"].tolist() == ["2005/06", "2006/07", "2007/08"][-len(shares) :]
         assert table["least"].tolist() == table["most"].tolist() == pytest.approx(shares)
         pounds = pytest.approx([5_000_000 * share for share in shares])
@@ -230,7 +230,7 @@ def test_pages_say_what_is_assumed_and_what_is_not_known(report: Report) -> None
     words = grant_words(report).text
     assert "Nothing can be said of 4 measures with 27% of the pot" in words
     assert "£" not in words
-    lines = grant_table(report).text.splitlines()
+    lines = reward(report).table.text.splitlines()
     assert next(line for line in lines if line.startswith("L7\t")).endswith("agreement: assumed")
 
 

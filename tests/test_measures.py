@@ -17,18 +17,24 @@ from psa_analysis.pipeline import load_observations, make_report
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.show.measures import commentary_words, further_sentences, measure_words, sentences
+from psa_analysis.show.measures import (
+    change_sentences,
+    commentary,
+    further_sentences,
+    measure_words,
+    required_text,
+    standing_sentences,
+)
+from psa_analysis.show.trajectories import sparkline
 
 HEAD = "about,period,written,author,audience,text,illustrative\n"
 
 
 def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
     view = psa.measure(report, "N13")
-    assert view.row["state"] == "off track"
-    assert repr(view) == f"N13: Vehicle crime\n{psa.measure_words(report, 'N13').text}"
-    html = view._repr_html_()
-    assert f'alt="{view.chart.alt}"' in html
-    assert "data:image/svg+xml;base64," in html
+    assert repr(view) == f"Vehicle crime (N13)\n{measure_words(report, 'N13').text}"
+    assert view.table.text.startswith("Vehicle crime: readings, planned path and forecast\n")
+    assert view.data["reading"].iloc[-1] == pytest.approx(-8.3497, abs=1e-4)
     with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
         psa.measure(report, "N133")
 
@@ -45,35 +51,39 @@ def test_what_has_changed_since_the_quarter_before(report: Report) -> None:
     row = rows.loc["N26-trunk"]
     before = row.copy()
     before["period"] = "2004-05 Q2"
-    assert sentences(row, before).endswith("Nothing of note has changed since 2004-05 Q2.")
+    assert change_sentences(row, before) == change_sentences(row, None) == []
     before["state"], before["chance_target"] = "at risk", row["chance_target"] - 0.051
     before["latest_period"] = "2004-05 Q2"
-    moved = sentences(row, before)
-    assert "Since 2004-05 Q2 it has gone from at risk to on track, the chance has risen" in moved
-    assert ", and the new reading is better than the one before, but worse than that" in moved
-    # Said once is enough.
-    assert "the one before" not in further_sentences(row, before)
-    assert "The latest reading is better than the one before" in further_sentences(row)
+    [moved] = change_sentences(row, before)
+    start = "since 2004-05 Q2 it has gone from at risk to on track, the chance has risen from 57%"
+    assert moved.startswith(start)
+    assert "and the new reading is better than the one before, but worse than that" in moved
     before["chance_target"] = row["chance_target"] - 0.049
-    assert "the chance has" not in sentences(row, before)
+    assert "the chance has" not in change_sentences(row, before)[0]
     before = row.copy()
     before["period"], before["latest"] = "2004-05 Q2", 41.0
-    assert "the reading of 2004-05 Q3 was revised from 41 to 40." in sentences(row, before)
-    late = sentences(rows.loc["N7-treatment"])
-    assert late.endswith(". The return for 2004-05 Q3 had not come in by the cut-off.")
+    revised = "since 2004-05 Q2 the reading of 2004-05 Q3 was revised from 41 to 40"
+    assert change_sentences(row, before) == [revised]
+    late = standing_sentences(rows.loc["N7-treatment"])
+    assert late[-1] == "the return for 2004-05 Q3 had not come in by the cut-off"
 
 
 @pytest.mark.parametrize(
-    ("measure", "start"),
+    ("measure", "start", "worth"),
     [
-        ("L2", "Achieved: 86.4% for 2005/06 reaches the target of 86%. Of its 6.7% .* earns all."),
-        ("N2", "Missed: 57.6% for 2004/05 falls short .* earns nothing."),
+        ("L2", "Achieved: the reading of 2005/06 reaches the target.", "6.7%"),
+        ("N2", "Missed: the reading of 2004/05 falls short of the target", "0%"),
         # Without the agreement 33% is assumed, so the trigger is 33 + 0.6 x 2 = 34.2.
-        ("L7", "Partly achieved: 34.5% for 2005-06 Q4 reaches the trigger of 34.2%, not the"),
+        ("L7", "Partly achieved: the reading of 2005-06 Q4 reaches the trigger", "5%"),
     ],
 )
-def test_a_decided_measure(report_of: Callable[[str], Report], measure: str, start: str) -> None:
-    assert re.match(start, measure_words(report_of("2006-07 Q3"), measure).text)
+def test_a_decided_measure(
+    report_of: Callable[[str], Report], measure: str, start: str, worth: str
+) -> None:
+    text = measure_words(report_of("2006-07 Q3"), measure).text
+    assert text.startswith(start)
+    assert f"of its 6.7% of the reward pot it earns {worth}" in text.casefold()
+    assert "forecast" not in text
 
 
 def test_a_point_is_one_point(report_of: Callable[[str], Report]) -> None:
@@ -81,9 +91,7 @@ def test_a_point_is_one_point(report_of: Callable[[str], Report]) -> None:
     row = rows.loc["L7"].copy()
     for required, text in ((1.02, "a rise of 1 percentage point a"), (-0.01, "less than 0.1 perc")):
         row["required"] = required
-        assert text in further_sentences(row)
-    assert "and there is 1." in sentences(rows.loc["N2"])
-    assert "and there are none." in sentences(rows.loc["N10"])
+        assert text in required_text(row)
 
 
 PERIODS = ["2001-02 Q1", "2003-04 Q1", "2003-04 Q4", "2004-05 Q3", "2005-06 Q4", "2006-07 Q3"]
@@ -96,10 +104,10 @@ def test_words_of_every_measure_read_well(report_of: Callable[[str], Report], pe
         text = measure_words(report, measure).text
         first, *more = text.split("\n")
         assert len(more) <= 1
-        # Three sentences at most, of a length that is read at a glance.
-        assert len(re.findall(r"[.](?: |$)", first)) <= 3, first
-        assert len(first) <= 520
-        assert sum(map(len, more)) <= 720, more
+        # A few sentences, of a length that is read at a glance.
+        assert len(re.findall(r"[.](?: |$)", first)) <= 4, first
+        assert len(first) <= 480
+        assert sum(map(len, more)) <= 1000, more
         assert all(part.endswith(".") for part in (first, *more))
         assert not re.search(r"\b(nan|None|NaT|inf)\b|  |\.\.|,,| ,| \.|;\.| -\d", text), text
         assert not re.search(r"(?<![\d.,−+])0\.0\b|(?<![\d.,])1 (people|readings|months)\b", text)
@@ -114,7 +122,7 @@ def test_every_figure_named_is_in_the_row(report: Report) -> None:
         )
         known = {f"{value:.1f}".removesuffix(".0") for value in numbers.dropna()}
         known |= {f"{int(100 * row['chance_target'] + 1e-9)}"} if row["is_forecast"] else set()
-        text = sentences(row) + further_sentences(row)
+        text = " ".join([*standing_sentences(row), *further_sentences(row)])
         for figure in re.findall(r"([\d.]+)%", text):
             assert figure in known or "made" in text, (row["measure"], figure)
 
@@ -123,11 +131,11 @@ def test_a_hidden_reading_is_said_to_be_hidden() -> None:
     public = psa.open_report("2004-05 Q3", audience="public")
     for measure in public.assessment["measure"]:
         assert repr(psa.measure(public, measure))
-    text = psa.measure_words(public, "N7-gps").text
-    assert text.startswith("At risk (forecast). The latest reading, for 2004-05 Q2, is not shown")
+    text = measure_words(public, "N7-gps").text
+    start = "At risk: the chance of reaching 6 practitioners by 2005/06 is about 50%. The latest "
+    assert text.startswith(start + "reading, for 2004-05 Q2, is not shown: small numbers.")
     assert text.count("chance") == 1
-    assert "by 2005/06, is about 50%" in text
-    ET.fromstring(psa.small_multiples(public).svg)
+    ET.fromstring(sparkline(public, public.rows["N7-gps"]).svg)
 
 
 @pytest.fixture
@@ -144,19 +152,19 @@ def written(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
 def test_commentary_belongs_to_its_measure_report_and_audience(
     report: Report, report_of: Callable[[str], Report]
 ) -> None:
-    text = commentary_words(report, "N26-county").text
+    text = commentary(report, "N26-county").text
     # Written once the figures were closed, on 14 February.
     assert "written on 18 February 2005, after the figures of this report were closed: Two" in text
     assert text in measure_words(report, "N26-county").text
-    assert commentary_words(report, "N2").text == ""
-    assert commentary_words(report, "L4-incidents").text == ""
-    earlier = commentary_words(report_of("2004-05 Q2"), "L4-incidents").text
+    assert commentary(report, "N2").text == ""
+    assert commentary(report, "L4-incidents").text == ""
+    earlier = commentary(report_of("2004-05 Q2"), "L4-incidents").text
     assert "more people came forward" in earlier
     public = dataclasses.replace(report, audience="public")
-    assert commentary_words(public, "N26-county").text == ""
-    assert "The police expect" in commentary_words(public, "N13").text
+    assert commentary(public, "N26-county").text == ""
+    assert "The police expect" in commentary(public, "N13").text
     with pytest.raises(KeyError, match="no measure 'N99'"):
-        commentary_words(report, "N99")
+        commentary(report, "N99")
 
 
 def test_commentary_is_text_and_nothing_else(
@@ -167,7 +175,7 @@ def test_commentary_is_text_and_nothing_else(
         "N13,2004-05 Q3,2005-02-20,B,public,Earlier.,no",
     )
     assert findings == []
-    html = commentary_words(dataclasses.replace(report, commentary=table), "N13").html
+    html = commentary(dataclasses.replace(report, commentary=table), "N13").html
     assert "<script>" not in html
     assert "<b>" not in html
     assert html.index("Earlier.") < html.index("&lt;script&gt;") < html.index("Two &amp; three.")
@@ -217,4 +225,4 @@ def test_commentary_is_checked_with_the_returns_and_may_be_left_out(
     loaded = load_observations(agreement)
     assert "raw/commentary.csv" not in {finding.file for finding in loaded[1]}
     report = make_report(agreement, *loaded, parse_period("2004-05 Q3"))
-    assert commentary_words(report).html.strip() == ""
+    assert commentary(report).html.strip() == ""

@@ -11,13 +11,7 @@ import pytest
 import psa_analysis as psa
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
-from psa_analysis.show.outturns import (
-    better_by,
-    outturn,
-    outturn_sliders,
-    outturn_table,
-    outturn_words,
-)
+from psa_analysis.show.outturns import better_by, outturn, outturn_table, outturn_words, sliders
 
 
 def test_a_step_moves_the_forecast_towards_the_target(report: Report) -> None:
@@ -97,13 +91,13 @@ def test_where_nobody_can_move_a_slider_there_is_the_table(
         monkeypatch.setitem(sys.modules, "ipywidgets", None)
         live = shell(True)
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: live))
-    assert outturn_sliders(report, "safer").text == outturn_table(report, "safer").text
+    assert sliders(report, "safer").text == outturn_table(report, "safer").text
 
 
 def test_sliders_say_what_they_are_set_to(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipywidgets")
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell(True)))
-    which, slider, words = outturn_sliders(report, "safer").children
+    which, slider, words = sliders(report, "safer").children
     assert which.value == "N13"
     assert words.value == outturn_words(report, "N13", 0.0).html
     slider.value = 0.25

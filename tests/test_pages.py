@@ -12,11 +12,13 @@ import pytest
 from builders import Tags, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 import psa_analysis as psa
 from psa_analysis.report import Report
 from psa_analysis.show.chart import Chart
 from psa_analysis.show.tables import table
+from psa_analysis.show.trajectories import readings_table, sparkline, trajectory_chart
 from psa_analysis.words import (
     NOT_SHOWN,
     amount_text,
@@ -101,30 +103,31 @@ def test_text_stays_text_in_a_table(cells: list[str]) -> None:
 
 
 def test_tables_have_captions_and_scopes(report: Report) -> None:
-    tables = (psa.overview_table, psa.state_counts, psa.key, psa.notes)
-    tables += (psa.targets_table, psa.forecast_table)
-    shown = [table(report) for table in tables]
-    for made in [*shown, psa.readings_table(report, "N13"), psa.context_table(report, "N13")]:
-        parsed = Tags(made.html)
+    shown = [psa.key(report), psa.notes(report), psa.targets(report)]
+    views = (psa.scorecard, psa.standing, psa.forecasts, psa.decisions, psa.reward, psa.changes)
+    shown += [view(report).table for view in views]
+    for each in [*shown, readings_table(report, "N13"), psa.context(report, "N13").table]:
+        parsed = Tags(each.html)
         assert sum(tag == "caption" for tag, _ in parsed.tags) == 1
         heads = [attributes for tag, attributes in parsed.tags if tag == "th"]
         assert heads
         assert all(attributes.get("scope") in ("col", "row") for attributes in heads)
-        assert all(text.strip() for text in made.text.splitlines()[1].split("\t"))
+        assert all(text.strip() for text in each.text.splitlines()[1].split("\t"))
 
 
-def test_the_overview_shows_every_measure(report: Report) -> None:
-    lines = psa.overview_table(report).text.splitlines()[2:]
-    assert [line.split("\t")[0] for line in lines] == list(report.assessment["measure"])
+def test_every_measure_stands_in_the_table_of_all(report: Report) -> None:
+    assert psa.standing(report).table.frame["Measure"].tolist() == report.measures()
     with pytest.raises(KeyError, match="no theme 'safr'"):
-        psa.overview_table(report, "safr")
+        psa.standing(report, "safr")
 
 
 def test_published_context_is_only_what_was_known(report_of) -> None:
-    before = psa.context_table(report_of("2004-05 Q1"), "N13").text
-    assert "Derbyshire police force area" not in before
-    after = psa.context_table(report_of("2004-05 Q2"), "N13").text
+    before = psa.context(report_of("2004-05 Q1"), "N13")
+    assert before.reason or "Derbyshire police force area" not in before.table.text
+    after = psa.context(report_of("2004-05 Q2"), "N13").table.text
     assert "Derbyshire police force area\t2003/04\t14.9 per 1,000 residents" in after
+    # Of Great Britain's casualties since 1979 only ten years say something of today.
+    assert psa.context(report_of("2004-05 Q3"), "N26").data["period_end"].min().year >= 1994
 
 
 def test_real_figures_are_not_called_illustrative(report: Report) -> None:
@@ -135,8 +138,8 @@ def test_real_figures_are_not_called_illustrative(report: Report) -> None:
 
 def test_public_tables_do_not_name_our_files(report: Report) -> None:
     public = dataclasses.replace(report, audience="public")
-    assert "police.csv" in psa.readings_table(report, "N13").text
-    assert "police.csv" not in psa.readings_table(public, "N13").text
+    assert "police.csv" in readings_table(report, "N13").text
+    assert "police.csv" not in readings_table(public, "N13").text
 
 
 def test_a_reading_that_is_not_shown_has_no_figure(report: Report) -> None:
@@ -145,11 +148,9 @@ def test_a_reading_that_is_not_shown_has_no_figure(report: Report) -> None:
     readings.loc[last, ["reading", "missing"]] = [float("nan"), NOT_SHOWN]
     hidden = dataclasses.replace(report, readings=readings, audience="public")
     period, observed = readings.loc[last, "period"], f"{readings.at[last, 'observed']:,.10g}"
-    rows = {
-        text.split("\t")[0]: text for text in psa.readings_table(hidden, "N13").text.split("\n")
-    }
-    assert rows[period] == f"{period}\t[c]\t[c]\t{NOT_SHOWN}\t–\t[c]\t–"
-    assert observed in psa.readings_table(report, "N13").text
+    rows = {text.split("\t")[0]: text for text in readings_table(hidden, "N13").text.split("\n")}
+    assert rows[period] == f"{period}\t[c]\t[c]\t–\t[c]\t–\t–\t–"
+    assert observed in readings_table(report, "N13").text
 
 
 def drawn_text(chart: Chart) -> str:
@@ -157,7 +158,7 @@ def drawn_text(chart: Chart) -> str:
 
 
 def test_a_chart_carries_its_words_and_numbers(report: Report) -> None:
-    chart = psa.trajectory_chart(report, "N13")
+    chart = trajectory_chart(report, "N13")
     data, metadata = chart._repr_mimebundle_()
     assert metadata["image/svg+xml"]["alt"] == chart.alt == data["text/plain"]
     readings = chart.data["reading"].dropna()
@@ -169,65 +170,57 @@ def test_a_chart_carries_its_words_and_numbers(report: Report) -> None:
     assert f"middle at {figure_text(forecast['median'].iloc[-1], 'percent change')}" in chart.alt
     assert "2004-05 Q3: −8.3%" in drawn_text(chart)
     assert "Target −20%" in drawn_text(chart)
-    assert "Trigger 34.2%" in drawn_text(psa.trajectory_chart(report, "L7"))
+    assert "Trigger 34.2%" in drawn_text(trajectory_chart(report, "L7"))
 
 
 def test_the_triggers_path_is_drawn_where_without_is_known(report: Report) -> None:
     """L7 has an assumed 'without' and so a trigger; N13 has none."""
     dotted = r"stroke-dasharray: 1\.5\d*,4\.5"
-    assert re.search(dotted, psa.trajectory_chart(report, "L7").svg)
-    assert not re.search(dotted, psa.trajectory_chart(report, "N13").svg)
+    assert re.search(dotted, trajectory_chart(report, "L7").svg)
+    assert not re.search(dotted, trajectory_chart(report, "N13").svg)
 
 
 @pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
 def test_every_measure_can_be_drawn(report_of: Callable[[str], Report], period: str) -> None:
     report = report_of(period)
     for measure in report.assessment["measure"]:
-        chart = psa.trajectory_chart(report, measure)
+        chart = trajectory_chart(report, measure)
         ET.fromstring(chart.svg)
         assert len(chart.alt) > 40
-        assert psa.readings_table(report, measure).text.startswith(report.rows[measure]["title"])
-    ET.fromstring(psa.progress_chart(report).svg)
-    ET.fromstring(psa.small_multiples(report).svg)
+        assert readings_table(report, measure).text.startswith(report.rows[measure]["title"])
+        ET.fromstring(sparkline(report, report.rows[measure]).svg)
     with pytest.raises(KeyError, match="no measure 'N99'"):
-        psa.trajectory_chart(report, "N99")
+        trajectory_chart(report, "N99")
 
 
-@pytest.mark.parametrize(
-    "draw", [psa.small_multiples, psa.progress_chart, psa.chance_chart, psa.links_chart]
-)
-def test_a_chart_is_the_same_bytes_every_time(report: Report, draw: Callable) -> None:
-    first, second = draw(report).svg, draw(report).svg
+@pytest.mark.parametrize("show", [psa.reward, psa.better_results, psa.links, psa.commitments])
+def test_a_chart_is_the_same_bytes_every_time(report: Report, show: Callable) -> None:
+    first, second = show(report).chart.svg, show(report).chart.svg
     assert first == second
     assert "<!DOCTYPE" not in first
     assert not re.search(r"href=\"(?!#)", first)
 
 
-def test_the_dots_are_those_that_are_named(report: Report) -> None:
-    rows = report.assessment.set_index("measure")
-    for chart, column in (
-        (psa.progress_chart(report), "progress"),
-        (psa.chance_chart(report), "chance_target"),
-    ):
-        assert len(chart.data) == rows[column].notna().sum()
-        for row in chart.data.itertuples():
-            assert f"{row.measure} {rows.at[row.measure, column]:.0%}" in chart.alt
+@pytest.mark.parametrize("show", [psa.reward, psa.better_results, psa.links, psa.commitments])
+def test_a_chart_can_be_drawn_into_an_analysts_own_axes(report: Report, show: Callable) -> None:
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    show(report).chart.draw(right)
+    assert left in figure.axes
+    assert len(figure.axes) > 2 or right.has_data() or right.texts
 
 
-def test_small_pictures_name_each_measure_with_its_state(report: Report) -> None:
-    chart = psa.small_multiples(report)
-    counting = report.assessment[report.assessment["role"] == "target"]
-    drawn = drawn_text(chart)
-    for row in counting.itertuples():
-        assert re.search(rf"{row.measure}: (\S )?{row.state}", drawn), row.measure
-    assert chart.data["measure"].tolist() == counting["measure"].tolist()
-    assert "−8.3%, target −20%" in drawn
+def test_a_view_shows_its_parts_and_says_what_it_has_not(report: Report) -> None:
+    view = psa.payments(report)
+    with pytest.raises(AttributeError, match="this has no chart, only table"):
+        view.chart  # noqa: B018  # asking for it is the test
+    assert psa.measure(report, "N13").under("Below").level == 3
 
 
 def test_a_new_definition_is_marked(report: Report) -> None:
-    assert "[b]" not in psa.trajectory_chart(report, "N13").svg
+    assert "[b]" not in trajectory_chart(report, "N13").svg
     agreement = with_measure(report.agreement, "N13", continues="N2")
-    chart = psa.trajectory_chart(dataclasses.replace(report, agreement=agreement), "N13")
+    chart = trajectory_chart(dataclasses.replace(report, agreement=agreement), "N13")
     assert "[b] new definition" in chart.svg
     assert chart.alt.endswith("on by a new definition, marked [b].")
 

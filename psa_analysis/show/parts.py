@@ -86,6 +86,11 @@ def hotspots(report: Report, measure: str) -> View:
     )
 
 
+def what_if_result(report: Report, measure: str, changes: Mapping[str, float | str]) -> WhatIf:
+    """What the whole's reading and the chance of its target would be if parts were elsewhere."""
+    return scenario(decompose(report, measure), changes, report.outlooks.get(measure))
+
+
 def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> View:
     """What the reading and the chance of the target would be if these parts were elsewhere.
 
@@ -94,7 +99,7 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
     Every draw of the due reading is moved by the same number of points, since what the parts gain
     comes on top of whatever the others do; none goes beyond 0 or 100 per cent.
     """
-    result = scenario(decompose(report, measure), changes, report.outlooks.get(measure))
+    result = what_if_result(report, measure, changes)
     if result.reason:
         return no_view(f"{measure} is not shown by part: {result.reason}.")
     return View(
