@@ -30,36 +30,19 @@ from psa_analysis.register.agreement import Agreement, with_parsed
 NAN = math.nan
 
 
+#: A quarterly measure that is to go from 100 to 160 between March 2003 and March 2006.
+PLANNED = {"unit": "people", "polarity": "higher", "basis": "point", "frequency": "quarterly"}
+PLANNED |= {"baseline": 100.0, "baseline_period": "2002/03", "without": NAN, "target": 160.0}
+PLANNED |= {"due": "2005/06", "interim_period": "", "comparator": "", "profile": "", "points": ()}
+
+
 def planned(**changes: object) -> pd.Series:
-    """A quarterly measure that is to go from 100 to 160 between March 2003 and March 2006."""
-    row = {
-        "unit": "people",
-        "polarity": "higher",
-        "basis": "point",
-        "frequency": "quarterly",
-        "baseline": 100.0,
-        "baseline_period": "2002/03",
-        "without": NAN,
-        "target": 160.0,
-        "due": "2005/06",
-        "interim_period": "",
-        "comparator": "",
-        "profile": "",
-        "points": (),
-    }
-    return with_parsed(pd.DataFrame([row | changes], index=["X"])).loc["X"]
+    return with_parsed(pd.DataFrame([PLANNED | changes], index=["X"])).loc["X"]
 
 
 def at(*months: int) -> pd.Series:
     """Month ends, counted from March 2003."""
     return pd.Series([pd.Timestamp("2003-03-31") + pd.offsets.MonthEnd(n) for n in months])
-
-
-def days(*texts: str) -> pd.Series:
-    return pd.Series(pd.to_datetime(list(texts)))
-
-
-# The path
 
 
 @pytest.mark.parametrize(
@@ -80,7 +63,7 @@ def days(*texts: str) -> pd.Series:
 def test_the_paths_of_the_register(
     agreement: Agreement, measure: str, ends: list[str], values: list[float]
 ) -> None:
-    path = planned_path(agreement.measures.loc[measure], days(*ends))
+    path = planned_path(agreement.measures.loc[measure], pd.Series(pd.to_datetime(ends)))
     assert path.tolist() == pytest.approx(values, abs=1e-9, nan_ok=True)
 
 
@@ -100,23 +83,15 @@ MILESTONE = {"basis": "milestone", "baseline": 0.0, "target": 1.0}
 #: Cornwall County Council, Local Transport Plan annex: bus journeys in millions from 2006/07 on,
 #: and their change on 2003/04 in per cent as the page prints it.
 LEVELS, PRINTED = [7.45, 7.69, 7.84, 8.17, 8.33], [-7, -5, -2, 2, 4]
-CORNWALL = {
-    "unit": "million journeys",
-    "frequency": "annual",
-    "baseline": 8.01,
-    "baseline_period": "2003/04",
-    "target": 8.33,
-    "due": "2010/11",
-    "profile": "given",
-    "points": tuple((date(2007 + n, 3, 31), LEVELS[n]) for n in range(4)),
-}
+CORNWALL = {"unit": "million journeys", "frequency": "annual", "profile": "given"}
+CORNWALL |= {"baseline": 8.01, "baseline_period": "2003/04", "target": 8.33, "due": "2010/11"}
+CORNWALL["points"] = tuple((date(2007 + n, 3, 31), LEVELS[n]) for n in range(4))
 
 
 @pytest.mark.parametrize(
     ("changes", "months", "values"),
     [
         ({}, (0, 12, 18, 36), [100, 120, 130, 160]),
-        ({"profile": "linear"}, (0, 12, 18, 36), [100, 120, 130, 160]),
         (STEPS, (-3, 0, 11, 12, 23, 24, 35, 36, 40), [100] * 3 + [120] * 2 + [140] * 2 + [160] * 2),
         (GIVEN, (6, 12, 18, 24, 30), [110, 120, 130, 140, 150]),
         ({"profile": "given", "points": POINTS[1:]}, (12, 24, 40), [120, 140, 160]),
@@ -137,9 +112,6 @@ def test_percentages_catch_the_misprint_of_a_published_path() -> None:
     assert change.round().tolist() == [PRINTED[0], -4, *PRINTED[2:]]
 
 
-# The trigger
-
-
 @pytest.mark.parametrize(
     ("without", "target", "trigger"),
     [(33, 35, 34.2), (106, 107.5, 106.9), (12.6, 10.2, 11.16), (0.1, 0.3, 0.22), (277, 235, 251.8)],
@@ -158,71 +130,51 @@ def test_the_trigger_lies_between_without_and_target(without, target) -> None:
 
 
 def test_the_path_to_the_trigger_has_the_same_shape() -> None:
-    to_140 = {"without": 110.0}  # 110 + 60 % of 50
-    for shape, values in [({}, [100, 340 / 3, 140]), (GIVEN, [100, 340 / 3, 140])]:
-        path = trigger_path(planned(**to_140, **shape), at(0, 12, 36), 0.6)
-        assert path.tolist() == pytest.approx(values, rel=1e-12)
+    for shape in ({}, GIVEN):  # 110 + 60 % of 50 is 140
+        path = trigger_path(planned(without=110.0, **shape), at(0, 12, 36), 0.6)
+        assert path.tolist() == pytest.approx([100, 340 / 3, 140], rel=1e-12)
     assert trigger_path(planned(), at(0, 36), 0.6).isna().all()
 
 
-# Months ahead or behind
-
 MONTHLY = {"target": 136.0}  # 1 a month
-FALLING = {"baseline": 136.0, "target": 100.0, "polarity": "lower"}
-NOT_YET = "the path does not take this value by the due period"
-NOT_BEFORE = "the path has not taken this value so far"
 
 
 @pytest.mark.parametrize(
     ("changes", "month", "reading", "months"),
     [
-        (MONTHLY, 12, 112, 0),
         (MONTHLY, 12, 118, 6),
-        (MONTHLY, 12, 106, -6),
         (MONTHLY, 12, 136, 24),
         (MONTHLY, 12, 100, -12),
-        (MONTHLY, 36, 130, -6),
-        (FALLING, 12, 118, 6),
-        (FALLING, 12, 130, -6),
         # Steps: 120 from month 12, 140 from month 24.
         (STEPS, 18, 120, 0),
         (STEPS, 18, 140, 6),
         (STEPS, 18, 160, 18),
         (STEPS, 18, 100, -6),
-        (STEPS, 18, 130, NOT_YET),
-        (STEPS, 18, 110, NOT_BEFORE),
+        (STEPS, 18, 130, NAN),
+        (STEPS, 18, 110, NAN),
         # Better than the trough: the path is there again 7.5 months later (0.15 of 0.24 a year).
         (CORNWALL, 48, 7.6, 7.5),
         (CORNWALL, 48, 7.45, 0),
-        (CORNWALL, 48, 7.3, NOT_BEFORE),
+        (CORNWALL, 48, 7.3, NAN),
         # On its way down the path is last above a worse reading in the future, not in the past.
-        (CORNWALL, 36, 7.6, NOT_BEFORE),
+        (CORNWALL, 36, 7.6, NAN),
         (CORNWALL, 36, 7.66, 12 + 12 * 0.21 / 0.24),
         # Behind on its way up: 7.6 was planned for 16.5 months earlier.
         (CORNWALL, 72, 7.6, -16.5),
-        (CORNWALL, 72, 8.4, NOT_YET),
-        ({}, 12, 161, NOT_YET),
-        ({}, 12, 99, NOT_BEFORE),
-        ({}, -3, 100, "the path has not begun"),
-        ({"baseline": NAN}, 12, 100, "there is no path: the baseline or the target is not stated"),
-        ({"target": NAN}, 12, 100, "there is no path: the baseline or the target is not stated"),
+        (CORNWALL, 72, 8.4, NAN),
+        ({}, 12, 161, NAN),
+        ({}, 12, 99, NAN),
+        ({}, -3, 100, NAN),
+        ({"baseline": NAN}, 12, 100, NAN),
+        ({"target": NAN}, 12, 100, NAN),
     ],
 )
-def test_months_ahead_of_the_path(
-    changes: dict, month: int, reading: float, months: float | str
-) -> None:
-    gap, reason = gap_months(planned(**changes), at(month)[0], reading)
-    if isinstance(months, str):
-        assert math.isnan(gap)
-        assert reason == months
-    else:
-        assert (gap, reason) == (pytest.approx(months, abs=1e-9), "")
+def test_months_ahead_of_the_path(changes: dict, month: int, reading: float, months: float) -> None:
+    gap = gap_months(planned(**changes), at(month)[0], reading)
+    assert gap == pytest.approx(months, abs=1e-9, nan_ok=True)
 
-
-# What is still to be done
 
 YEARLY = {"frequency": "annual"}
-FEWER = {"baseline": 160.0, "target": 100.0, "polarity": "lower"}
 
 
 def history(values: list[float], last: int, step: int = 3) -> pd.DataFrame:
@@ -240,7 +192,6 @@ def history(values: list[float], last: int, step: int = 3) -> pd.DataFrame:
         ({}, history([100, 110, 135, 125, 130], 30), (15, 35, "month 24")),
         # 31 in two quarters against a best of 30.
         ({}, history([100, 110, 130, 125, 129], 30), (15.5, 30, None)),
-        (FEWER, history([160, 150, 125, 135, 130], 30), (-15, -35, "month 24")),
         # Exactly as much: in floats 0.3 - 0.1 is less than 0.5 - 0.3.
         ({"target": 0.5}, history([0.1, 0.2, 0.3, 0.3], 30), (0.1, 0.2, "month 27")),
         # Years are the periods of a yearly measure, and of parts of a year.
@@ -263,16 +214,11 @@ def test_what_is_required_and_whether_it_was_done_before(
     assert result.done_before == required[2]
 
 
-# Seasons, and the same stage of earlier years
-
-
-def quarters(years: dict[int, list[float]]) -> pd.DataFrame:
-    rows = [
-        (pd.Timestamp(quarter(year, n + 1).end), value)
-        for year, values in years.items()
-        for n, value in enumerate(values)
-    ]
-    return pd.DataFrame(rows, columns=["period_end", "value"])
+def quarters(*years: list[float]) -> pd.DataFrame:
+    """Figures of the quarters of some years, the last of them 2003/04."""
+    values = [value for year in years for value in year]
+    rows = observed("M", values, 2004 - len(years))
+    return rows[["period_end", "value"]].reset_index(drop=True)
 
 
 def seasonal(**changes: object) -> pd.Series:
@@ -283,22 +229,22 @@ def seasonal(**changes: object) -> pd.Series:
 
 def test_the_seasons_of_complete_years_before_the_agreement() -> None:
     # 10, 20, 30 and 40 % of one year, 30, 20, 30 and 20 % of the other, each counting the same.
-    past = quarters({2001: [10, 20, 30, 40], 2002: [60, 40, 60, 40], 2003: [9, 9, 9, 90]})
+    past = quarters([10, 20, 30, 40], [60, 40, 60, 40], [9, 9, 9, 90])
     assert season_factors(past, date(2003, 4, 1)) == pytest.approx((0.8, 0.8, 1.2, 1.2))
 
 
 @pytest.mark.parametrize(
     "past",
     [
-        {2002: [1, 2, 3, 4]},
-        {},
+        [[9, 9, 9, 90]],
+        [[1, 2, 3, 4], [1, 2, 3, 4]],
         # A year with a gap is not complete, and a year of the agreement is not earlier.
-        {2001: [1, 2, NAN, 4], 2002: [1, 2, 3, 4], 2003: [1, 2, 3, 4]},
-        {2001: [0, 0, 0, 0], 2002: [1, 2, 3, 4]},
+        [[1, 2, NAN, 4], [1, 2, 3, 4], [1, 2, 3, 4]],
+        [[0, 0, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4]],
     ],
 )
-def test_one_odd_year_is_no_season(past: dict) -> None:
-    assert season_factors(quarters(past), date(2003, 4, 1)) == ()
+def test_one_odd_year_is_no_season(past: list[list[float]]) -> None:
+    assert season_factors(quarters(*past), date(2003, 4, 1)) == ()
 
 
 def test_a_path_with_seasons_counts_up_within_each_year() -> None:
@@ -311,7 +257,7 @@ def test_a_path_with_seasons_counts_up_within_each_year() -> None:
     # The trigger at 60 % of a stretch from 110: 140.
     row = seasonal(without=110.0)
     assert trigger_path(row, ends, 0.6).iloc[-1] == pytest.approx(140)
-    assert math.isnan(gap_months(row, quarter(2004, 2).end, 50.0)[0])
+    assert math.isnan(gap_months(row, quarter(2004, 2).end, 50.0))
     assert planned_path(seasonal(seasons=()), ends).isna().all()
     # Of quarters alone: two of twelve on the level is 110, and the second is half of the fourth.
     row = seasonal(basis="point", baseline_period="2002-03 Q4", due="2005-06 Q4")
@@ -320,7 +266,7 @@ def test_a_path_with_seasons_counts_up_within_each_year() -> None:
 
 @given(st.lists(st.integers(1, 500), min_size=8, max_size=8), st.floats(0.1, 10))
 def test_seasons_are_shares_and_not_sizes(values, times: float) -> None:
-    past = quarters({2000: values[:4], 2001: values[4:]})
+    past = quarters(values[:4], values[4:], [0, 0, 0, 0])
     factors = season_factors(past, date(2003, 4, 1))
     assert sum(factors) == pytest.approx(4)
     assert min(factors) > 0
@@ -353,8 +299,6 @@ def test_a_part_of_a_year_beside_the_same_part_of_earlier_years(agreement: Agree
     stage = same_stage(make_readings(gaps, so_far), quarter(2005, 2), "incidents")
     assert (stage.years, stage.share, stage.year_before) == (("2003/04",), 0.6, 0)
 
-
-# What holds for any path
 
 LEVEL = st.integers(1, 400).map(lambda n: n / 4)
 
@@ -392,14 +336,12 @@ def test_every_path_starts_at_the_baseline_and_ends_at_the_target(row, more: int
 
 @given(measures(), st.integers(0, 36), LEVEL)
 def test_months_have_the_sign_of_the_gap_and_lead_to_the_reading(row, now, reading) -> None:
-    months, reason = gap_months(row, at(now)[0], reading)
-    mirror, mirror_reason = gap_months(mirrored(row), at(now)[0], -reading)
+    months = gap_months(row, at(now)[0], reading)
+    mirror = gap_months(mirrored(row), at(now)[0], -reading)
     assert months == pytest.approx(mirror, abs=1e-9, nan_ok=True)
-    assert reason == mirror_reason
     ahead = reading - planned_path(row, at(now))[0]
     ahead *= 1 if row["polarity"] == "higher" else -1
-    if reason:
-        assert math.isnan(months)
+    if math.isnan(months):
         assert abs(ahead) > 0
         return
     assert (months > 0) == (ahead > 1e-6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import json
 import re
 import shutil
 import time
@@ -26,15 +27,8 @@ from openpyxl.cell import Cell
 
 from psa_analysis.files import FORMULA_STARTS, checksum, csv_text
 from psa_analysis.findings import visible
-from psa_analysis.packs.workbook import (
-    MEANINGS,
-    SHEETS,
-    assessment_parquet,
-    cell_text,
-    number_format,
-    tables,
-    write_workbook,
-)
+from psa_analysis.packs import workbook
+from psa_analysis.packs.workbook import SHEETS, assessment_parquet, tables, write_workbook
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.report import Report
 from psa_analysis.returns.sources import Sidecar, write_sidecar
@@ -53,43 +47,33 @@ def rows_of(book: Workbook, sheet: str) -> list[dict[str, Cell]]:
     return [dict(zip([cell.value for cell in head], row, strict=True)) for row in rows]
 
 
-# Figures as they are
-
-
 def test_a_sheet_for_each_table_with_its_header_frozen(report: Report, book: Workbook) -> None:
-    assert book.sheetnames == ["cover", *SHEETS]
-    made = tables(report)
-    assert [*made, "columns"] == list(SHEETS)
+    assert book.sheetnames == ["cover", *tables(report), "columns"] == ["cover", *SHEETS]
     for name in SHEETS:
         sheet = book[name]
         assert sheet.freeze_panes in ("B2", "C2"), name
         assert sheet.auto_filter.ref == sheet.dimensions, name
         assert all(cell.font.bold for cell in sheet[1]), name
-        if name in made:
-            assert sheet.max_row == len(made[name]) + 1, name
-            assert [cell.value for cell in sheet[1]] == list(made[name].columns), name
 
 
 def test_every_cell_is_what_the_table_says(report: Report, book: Workbook) -> None:
     for name, table in tables(report).items():
+        assert [cell.value for cell in book[name][1]] == list(table.columns), name
         for row, record in zip(rows_of(book, name), table.to_dict("records"), strict=True):
-            for column, said in record.items():
-                found, where = row[column].value, (name, row[column].coordinate)
-                if isinstance(said, list):
-                    assert (found or "") == "; ".join(said), where
-                elif pd.isna(said) or said == "":
-                    assert found is None, where
-                elif isinstance(said, bool):
-                    assert found is said, where
-                elif isinstance(said, date | pd.Timestamp):
-                    assert isinstance(found, datetime), where
-                    assert found == pd.Timestamp(said), where
-                    assert row[column].number_format == "yyyy-mm-dd", where
-                elif isinstance(said, int | float | Fraction):
-                    assert isinstance(found, int | float), where
-                    assert found == pytest.approx(float(said), rel=1e-15), where
+            for column, expected in record.items():
+                cell, where = row[column], (name, row[column].coordinate)
+                if isinstance(expected, list):
+                    assert (cell.value or "") == "; ".join(expected), where
+                elif pd.isna(expected) or expected == "":
+                    assert cell.value is None, where
+                elif isinstance(expected, date | pd.Timestamp):
+                    assert cell.value == pd.Timestamp(expected), where
+                    assert (cell.data_type, cell.number_format) == ("d", "yyyy-mm-dd"), where
+                elif isinstance(expected, int | float | Fraction):
+                    assert cell.data_type == ("b" if isinstance(expected, bool) else "n"), where
+                    assert cell.value == pytest.approx(float(expected), rel=1e-15), where
                 else:
-                    assert (found, row[column].data_type) == (said, "s"), where
+                    assert (cell.value, cell.data_type) == (expected, "s"), where
 
 
 @pytest.mark.parametrize(
@@ -114,49 +98,42 @@ def test_every_cell_is_what_the_table_says(report: Report, book: Workbook) -> No
 def test_numbers_have_their_usual_formats(
     sheet: str, column: str, unit: str, value: float, shown: str
 ) -> None:
-    assert number_format(sheet, column, unit, value) == shown
+    assert workbook.number_format(sheet, column, unit, value) == shown
 
 
 def test_the_cover_says_what_this_is(report: Report, book: Workbook, tmp_path: Path) -> None:
     text = "\n".join(str(cell.value) for row in book["cover"] for cell in row if cell.value)
     assert "2004-05 Q3, from figures received by 14 February 2005. Internal report." in text
-    assert "Illustrative: the outturns in this workbook are made up" in text
-    for name in SHEETS:
-        assert name in text
+    assert [name for name in SHEETS if name not in text] == []
     assert book["cover"]["A6"].hyperlink.location == "'assessment'!A1"
-    assert book.properties.created == datetime(2005, 2, 14)
     real = dataclasses.replace(report, assessment=report.assessment.assign(illustrative=False))
     write_workbook(real, tmp_path / "b.xlsx")
+    made_up = "Illustrative: the outturns in this workbook are made up"
     lines = [str(row[0].value) for row in load_workbook(tmp_path / "b.xlsx")["cover"]]
-    assert not [line for line in lines if line.startswith("Illustrative")]
+    assert (made_up in text, made_up in "\n".join(lines)) == (True, False)
 
 
 def test_every_column_is_described(report: Report, book: Workbook) -> None:
-    said = {
-        (row["sheet"].value, row["column"].value): row["meaning"].value
-        for row in rows_of(book, "columns")
-    }
-    for name, table in tables(report).items():
-        assert set(table.columns) <= set(MEANINGS[name])
-        assert all(said[name, column] for column in table.columns)
-    assert len(said) == sum(len(table.columns) for table in tables(report).values())
+    described = [tuple(cell.value for cell in row) for row in book["columns"].iter_rows(min_row=2)]
+    expected = [(name, column) for name, table in tables(report).items() for column in table]
+    assert [row[:2] for row in described] == expected
+    assert all(row[-1] for row in described)
 
 
 def test_the_same_report_gives_the_same_bytes(
     report: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_workbook(report, tmp_path / "one.xlsx")
-    # In another place.
+    write_workbook(report, tmp_path / "here.xlsx")
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Pacific/Auckland")
         time.tzset()
-        write_workbook(report, tmp_path / "two.xlsx")
+        write_workbook(report, tmp_path / "there.xlsx")
     time.tzset()
-    assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "two.xlsx").read_bytes()
-    with zipfile.ZipFile(tmp_path / "one.xlsx") as parts:
+    assert (tmp_path / "here.xlsx").read_bytes() == (tmp_path / "there.xlsx").read_bytes()
+    with zipfile.ZipFile(tmp_path / "here.xlsx") as parts:
         # Nor is there a time of writing.
         assert {part.date_time[0] for part in parts.infolist()} == {1980}
-    assert load_workbook(tmp_path / "one.xlsx").properties.modified == datetime(2005, 2, 14)
+    assert load_workbook(tmp_path / "here.xlsx").properties.modified == datetime(2005, 2, 14)
     assert assessment_parquet(report) == assessment_parquet(report)
 
 
@@ -188,9 +165,6 @@ def test_parquet_holds_the_assessment_as_it_is(report: Report, report_of) -> Non
     assert first.dtypes.to_dict() == made.dtypes.to_dict()
 
 
-# Text that stays text
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -207,8 +181,8 @@ def test_nothing_is_hidden_in_a_text(text: str, shown: str) -> None:
 
 
 def test_a_text_too_long_for_a_cell_is_cut_with_a_mark() -> None:
-    assert cell_text("x" * 32_767) == "x" * 32_767
-    cut = cell_text("x" * 40_000)
+    assert workbook.cell_text("x" * 32_767) == "x" * 32_767
+    cut = workbook.cell_text("x" * 40_000)
     assert len(cut) <= 32_767
     assert cut.endswith("x… (cut here)")
 
@@ -216,8 +190,7 @@ def test_a_text_too_long_for_a_cell_is_cut_with_a_mark() -> None:
 def test_csv_is_safe_in_a_spreadsheet_and_numbers_stay_numbers() -> None:
     starts = ["=1+1", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", "＝1", "plain", "a=1", None]
     table = pd.DataFrame({"text": starts, "number": [-1.5, *range(9)]})
-    made = csv_text(table)
-    rows = list(csv.reader(io.StringIO(made, newline="")))
+    rows = list(csv.reader(io.StringIO(csv_text(table), newline="")))
     shown = ["'=1+1", "'+1", "'-1+2", "'@SUM(1)", "'\t=1", "'\n=1", "'＝1", "plain", "a=1"]
     assert [row[0] for row in rows[1:]] == [*shown, ""]
     assert rows[1][1] == "-1.5"
@@ -232,17 +205,8 @@ def test_no_text_begins_a_formula_in_csv(text: str) -> None:
 
 
 #: What each text of the hostile agreement begins with, in turn.
-STARTS = [
-    '=HYPERLINK("http://example.org","x")',
-    "+1",
-    "-1+2",
-    "@SUM(1+1)",
-    "\t=1",
-    "<script>alert(1)",
-    "</title></details></table>",
-    "{{7*7}}",
-    "$\\undefined{$",
-]
+STARTS = ['=HYPERLINK("http://example.org","x")', "+1", "-1+2", "@SUM(1+1)", "\t=1"]
+STARTS += ["<script>alert(1)", "</title></details></table>", "{{7*7}}", "$\\undefined{$"]
 TAIL = (
     " <script>alert(1)</script>\"'><img src=x onerror=alert(1)> [x](javascript:alert(1)) "
     "‮edoc‬ \x00\x07\x1b[31m\ufffe &lt; {% raw %}"
@@ -269,12 +233,17 @@ FREE = {
 }
 
 
+def write_rows(path: Path, rows: list[list[str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
 @pytest.fixture(scope="module")
 def hostile_council(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped agreement with hostile text wherever there is free text."""
     folder = tmp_path_factory.mktemp("hostile") / "council"
-    shutil.copytree(ROOT / "data" / "raw", folder / "raw")
     raw = folder / "raw"
+    shutil.copytree(ROOT / "data" / "raw", raw)
     for name, columns in FREE.items():
         path = raw / "register" / f"{name}.csv"
         with path.open(newline="", encoding="utf-8") as file:
@@ -282,32 +251,23 @@ def hostile_council(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, row in enumerate(rows):
             for column in columns:
                 row[head.index(column)] = hostile(number)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([head, *rows])
-    _hostile_settings(raw / "agreement.toml")
-    _hostile_returns(raw / "returns")
-    (raw / "corrections.csv").write_text(
-        "measure,area,period,received,action,value,expect,reason,said_by,said_on\n"
-        f"N13,Leicestershire,2004-05 Q3,2005-01-28,flag,provisional,,{_quoted(1)},{_quoted(2)},"
-        "2005-02-01\n",
-        encoding="utf-8",
-    )
+        write_rows(path, [head, *rows])
+    hostile_settings(raw / "agreement.toml")
+    hostile_returns(raw / "returns")
+    head = "measure,area,period,received,action,value,expect,reason,said_by,said_on"
+    cells = "N13,Leicestershire,2004-05 Q3,2005-01-28,flag,provisional,"
+    correction = [*cells.split(","), hostile(1), hostile(2), "2005-02-01"]
+    write_rows(raw / "corrections.csv", [head.split(","), correction])
     return folder
 
 
-def _quoted(number: int) -> str:
-    return '"' + hostile(number).replace('"', '""') + '"'
-
-
-def _hostile_settings(path: Path) -> None:
+def hostile_settings(path: Path) -> None:
     """Hostile names of the agreement, its council, partners, headings and documents."""
     numbers = iter(range(1, 1000))
 
     def change(match: re.Match[str]) -> str:
-        # TOML allows control characters as escapes only.
-        text = hostile(next(numbers)).replace("\\", "\\\\").replace('"', '\\"')
-        text = "".join(c if c >= " " else f"\\u{ord(c):04x}" for c in text)
-        return f'{match[1]} = "{text}"'
+        # JSON escapes as TOML does, which allows control characters as escapes only.
+        return f"{match[1]} = {json.dumps(hostile(next(numbers)))}"
 
     sections = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
     for place, section in enumerate(sections):
@@ -322,25 +282,22 @@ def _hostile_settings(path: Path) -> None:
 FILE = "=cmd|'x'!A1 <img src=x onerror=alert(1)> ‮.csv"
 
 
-def _hostile_returns(folder: Path) -> None:
+def hostile_returns(folder: Path) -> None:
     """A file with a hostile name, notes, cells and sidecar."""
-    path = folder / FILE
+    path, later = folder / FILE, ["2005-02-10", "yes"]
     rows = [
         ["measure", "area", "period", "value", "received", "illustrative", "note"],
         # The best incidents so far, so that its file and row reach the assessment.
-        ["L4-incidents", "Leicestershire", "2004-05 Q3", "1300", "2005-02-10", "yes", hostile(0)],
-        ["N13", "Leicestershire", "2004-05 Q2", hostile(1), "2005-02-10", "yes", hostile(2)],
-        [hostile(3), "Leicestershire", "2004-05 Q2", "1", "2005-02-10", "yes", ""],
+        ["L4-incidents", "Leicestershire", "2004-05 Q3", "1300", *later, hostile(0)],
+        ["N13", "Leicestershire", "2004-05 Q2", hostile(1), *later, hostile(2)],
+        [hostile(3), "Leicestershire", "2004-05 Q2", "1", *later, ""],
         ["N13", hostile(4), hostile(5), "1", hostile(6), hostile(8), ""],
     ]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([[cell.replace("\x00", "") for cell in row] for row in rows])
+    write_rows(path, [[cell.replace("\x00", "") for cell in row] for row in rows])
     fields = enumerate(["title", "producer", "address", "licence", "note"])
     texts = {name: hostile(number).replace("\x00", "") for number, name in fields}
-    write_sidecar(
-        path.with_name(path.name + ".toml"),
-        Sidecar(received=date(2005, 2, 10), checksum=checksum(path), **texts),
-    )
+    sidecar = Sidecar(received=date(2005, 2, 10), checksum=checksum(path), **texts)
+    write_sidecar(path.with_name(path.name + ".toml"), sidecar)
 
 
 @pytest.fixture(scope="module")
@@ -350,12 +307,11 @@ def hostile_pack(hostile_council: Path, tmp_path_factory: pytest.TempPathFactory
     (folder / "notebooks").mkdir()
     # The pages that between them show every text that a folder may hold.
     names = ("00_overview", "02_safer_county", "05_corporate_strategy", "06_data_quality")
-    shown = [ROOT / "notebooks" / f"{name}.ipynb" for name in names]
-    for path in shown:
-        shutil.copy(path, folder / "notebooks")
+    for name in names:
+        shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder / "notebooks")
     where = ["--outputs", str(folder / "out"), "--notebooks", str(folder / "notebooks")]
     result = psa_run("2004-05 Q3", "--data", str(hostile_council), *where)
-    assert result.output.count(": done in") == len(shown), result.output
+    assert result.output.count(": done in") == len(names), result.output
     assert result.exit_code == 1  # the hostile return has errors, and psa check says which
     return folder / "out" / "2004-05-Q3"
 
@@ -366,14 +322,11 @@ LOCAL = re.compile(r"#|data:image/svg\+xml,|[\w.%-]+(#[\w-]+)?$")
 
 def assert_harmless(html: str, name: str) -> None:
     """Nothing in a page acts, points elsewhere or is hidden; parsed, not only searched."""
-    parsed = Tags(html)
-    for tag, attributes in parsed.tags:
+    for tag, attributes in Tags(html).tags:
         assert tag not in ("script", "iframe", "object", "embed", "form", "base"), name
-        assert not [one for one in attributes if one.startswith("on")], (name, tag)
-        for key in ("href", "src", "action", "formaction"):
-            target = attributes.get(key)
-            if target is not None:
-                assert LOCAL.match(target), (name, target)
+        assert not [key for key in attributes if key.startswith("on")], (name, tag)
+        for key in {"href", "src", "action", "formaction"} & set(attributes):
+            assert LOCAL.match(attributes[key]), (name, attributes[key])
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f‪-‮⁦-⁩\ufffe\uffff]", html), name
 
 
@@ -383,53 +336,50 @@ def test_no_page_of_a_hostile_agreement_acts(hostile_pack: Path) -> None:
     for page in pages:
         html = page.read_text(encoding="utf-8")
         assert_harmless(html, page.name)
-        parsed = Tags(html)
-        said = "".join(parsed.text)
-        assert "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>" in said, page.name
-        assert "␀␇␛[31m" in said, page.name
-        assert "[U+202E]edoc" in said, page.name
-        tags = [tag for tag, _ in parsed.tags]
+        text = "".join(Tags(html).text)
+        script = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+        for shown in (script, "␀␇␛[31m", "[U+202E]edoc"):
+            assert shown in text, (page.name, shown)
+        tags = [tag for tag, _ in Tags(html).tags]
         assert tags.count("title") == tags.count("main") == tags.count("h1") == 1, page.name
-        assert "7*7" in said or "49" not in said
-        for tag, attributes in parsed.tags:
+        assert "7*7" in text or "49" not in text
+        for tag, attributes in Tags(html).tags:
             if tag == "img":
-                svg = unquote(attributes["src"].removeprefix("data:image/svg+xml,"))
-                tree = ET.fromstring(svg)
-                assert not [one for one in tree.iter() if one.tag.endswith("}script")]
+                svg = ET.fromstring(unquote(attributes["src"].partition(",")[2]))
+                assert not [part for part in svg.iter() if part.tag.endswith("}script")]
     overview = "".join(Tags((hostile_pack / "00_overview.html").read_text()).text)
     assert LONG.strip() in overview
 
 
 def test_no_notebook_of_a_hostile_agreement_acts(hostile_pack: Path) -> None:
-    outputs = 0
-    for path in hostile_pack.glob("*.ipynb"):
-        for cell in nbformat.read(path, as_version=4).cells:
-            for output in cell.get("outputs", []):
-                data = output.get("data", {})
-                assert not {"text/markdown", "application/javascript", "text/latex"} & set(data)
-                # No warning and no error.
-                assert output["output_type"] in ("execute_result", "display_data"), output
-                if "text/html" in data:
-                    assert_harmless(data["text/html"], path.name)
-                    outputs += 1
-                if "image/svg+xml" in data:
-                    ET.fromstring(data["image/svg+xml"])
-    assert outputs > 20
+    cells = [
+        (path.name, output)
+        for path in hostile_pack.glob("*.ipynb")
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+    ]
+    assert len(cells) > 20
+    for name, output in cells:
+        # No warning and no error.
+        assert output["output_type"] in ("execute_result", "display_data"), output
+        data = output["data"]
+        assert not {"text/markdown", "application/javascript", "text/latex"} & set(data)
+        assert_harmless(data.get("text/html", ""), name)
+        ET.fromstring(data.get("image/svg+xml", "<svg/>"))
 
 
 def test_no_csv_of_a_hostile_agreement_is_a_formula(
     hostile_pack: Path, hostile_council: Path
 ) -> None:
-    made = [*hostile_pack.glob("*.csv"), hostile_council / "processed" / "findings.csv"]
     guarded = 0
-    for path in made:
+    for path in [*hostile_pack.glob("*.csv"), hostile_council / "processed" / "findings.csv"]:
         with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.reader(file):
-                for cell in row:
-                    if cell.startswith(FORMULA_STARTS):
-                        float(cell)  # a number below nought
-                    guarded += cell.startswith("'=HYPERLINK")
-                    assert "\x00" not in cell
+            cells = [cell for row in csv.reader(file) for cell in row]
+        for cell in cells:
+            if cell.startswith(FORMULA_STARTS):
+                float(cell)  # a number below nought
+            guarded += cell.startswith("'=HYPERLINK")
+            assert "\x00" not in cell
     assert guarded
 
 
@@ -447,16 +397,12 @@ def test_the_workbook_of_a_hostile_agreement(hostile_pack: Path) -> None:
             assert not [tag for tag in tree.iter() if tag.tag.endswith("}f")], name
             assert b"TargetMode" not in parts.read(name), name  # no link leads out
     book = load_workbook(path)
-    begun = 0
-    for sheet in book:
-        for row in sheet.iter_rows():
-            for cell in row:
-                if isinstance(cell.value, str):
-                    assert cell.data_type == "s"
-                    if cell.value.startswith(FORMULA_STARTS):
-                        assert cell.quotePrefix, cell.coordinate
-                        begun += 1
-    assert begun > 50
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    texts = [cell for cell in cells if isinstance(cell.value, str)]
+    assert {cell.data_type for cell in texts} == {"s"}
+    begun = [cell for cell in texts if cell.value.startswith(FORMULA_STARTS)]
+    assert len(begun) > 50
+    assert all(cell.quotePrefix for cell in begun)
     titles = [row["title"].value for row in rows_of(book, "assessment")]
     assert titles[0] == visible(hostile(0).strip())
     notes = [row["note"].value for row in rows_of(book, "observations")]

@@ -197,9 +197,10 @@ def _commitments(earlier: Pack, later: Pack) -> pd.DataFrame:
     """Commitments that stand elsewhere, or that one pack only has."""
     if earlier.commitments is None or later.commitments is None:
         return pd.DataFrame()
-    both = earlier.commitments.merge(
-        later.commitments, on="commitment", how="outer", suffixes=("_before", "_after"), sort=False
-    )
+    names = [*later.commitments["commitment"], *earlier.commitments["commitment"]]
+    both = pd.DataFrame({"commitment": pd.unique(pd.Series(names, dtype=str))})
+    both = both.merge(earlier.commitments, "left", on="commitment")
+    both = both.merge(later.commitments, "left", on="commitment", suffixes=("_before", "_after"))
     both = both[both["state_before"].fillna("") != both["state_after"].fillna("")]
     before, after, worst = both["state_before"], both["state_after"], _COMMITMENTS_FROM_WORST
     ways = [_way_of_states(*states, worst) for states in zip(before, after, strict=True)]
