@@ -1,8 +1,5 @@
 """The public names, each written once; a module is imported when one of its names is used."""
 
-from .analysis.backtest import backtest_panel, coverage, reference, reliability
-from .analysis.control import xmr
-from .periods import parse_period
 from .pipeline import open_report
 from .register.loading import load_agreement
 from .show.agreement import links, notes, targets
@@ -10,7 +7,8 @@ from .show.chart import figure
 from .show.commitments import commitment_list, commitments
 from .show.comparison import changes
 from .show.control import control_chart
-from .show.effectiveness import basket, components, cost_effectiveness
+from .show.effectiveness import basket, cost_effectiveness
+from .show.explain import cells_used
 from .show.families import family, funnel
 from .show.grant import better_results, partners, payments, reward
 from .show.measures import commentary, measure
@@ -19,7 +17,6 @@ from .show.outturns import sliders
 from .show.overview import decisions, forecasts, scorecard, standing
 from .show.parts import by_part, hotspots, what_if
 from .show.quality import late
-from .show.reliability import backtest_agreement, coverage_table, reference_table, reliability_view
 from .show.sections import further
-from .show.tables import sentence, table
+from .show.tables import table
 from .show.trajectories import context

@@ -330,8 +330,8 @@ def test_part_of_a_year_is_judged_where_its_plan_has_seasons(
     # What is left is a matter of years: from 100 in March 2003, 20 a year.
     assert row["required"] == pytest.approx(20)
     text = measure_words(report, "L4-incidents").text
-    assert "From April to the end of 2003-04 Q2 it is 30 incidents, and was 30 at the same" in text
-    assert "in 2 earlier years 30% of the whole year's figure had been reached by then" in text
+    assert "From April to the end of 2003-04 Q2 it is 30 incidents. A year before it was" in text
+    assert "In 2 earlier years, 30% of the whole year had been reached by then." in text
 
     # Without seasons March alone is judged, and the words still say where the year stands.
     report = make_report(counted_from_april(agreement, ""), table, [], quarter(2003, 2))

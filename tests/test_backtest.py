@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from builders import observed, psa
 
-import psa_analysis as library
 from psa_analysis.analysis.backtest import (
     backtest_panel,
     brier,
@@ -22,6 +21,7 @@ from psa_analysis.analysis.backtest import (
 )
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
+from psa_analysis.show.reliability import backtest_agreement, coverage_table, reliability_view
 
 LIMITS = ["median", "low_80", "high_80"]
 
@@ -133,9 +133,10 @@ def test_where_every_figure_is_made_up_pages_and_command_say_that_there_is_nothi
     council: Path, tmp_path: Path, report: Report
 ) -> None:
     forecasts, targets = backtest_panel(real_panel(report.observations.head(0), report.agreement))
-    assert library.coverage_table(coverage(forecasts), "x").text.endswith("x: none.")
-    assert library.reliability_table(reliability(targets), "x").text.endswith("x: none.")
-    assert library.reliability_sentences(reliability(targets)).text == ""
+    assert coverage_table(coverage(forecasts), "x").text.endswith("x: none.")
+    view = reliability_view(reliability(targets), "x")
+    assert view.table.text.endswith("x: none.")
+    assert view.words.text == ""
     shutil.rmtree(council / "raw" / "published")
     result = psa("backtest", "--data", str(council), "--outputs", str(tmp_path / "out"))
     assert result.exit_code == 1
@@ -171,9 +172,9 @@ def test_the_method_page_shows_what_was_measured(report_of: Callable[[str], Repo
     assert 0.78 <= pooled <= 0.82
     # What was said and what came true go together.
     assert np.abs(table["said"] - table["came_true"]).max() < 0.1
-    assert library.reliability_chart(table).alt.startswith("Dot plot")
+    assert reliability_view(table, "x").chart.alt.startswith("Dot plot")
     # Of the agreement's own figures all are tried, whenever they came in.
     early, late = (
-        library.backtest_agreement(report_of(period))[0] for period in ("2001-02 Q4", "2004-05 Q3")
+        backtest_agreement(report_of(period))[0] for period in ("2001-02 Q4", "2004-05 Q3")
     )
     pd.testing.assert_frame_equal(early, late)

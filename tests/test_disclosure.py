@@ -31,6 +31,8 @@ from psa_analysis.pipeline import ROOT, hide, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
+from psa_analysis.show.measures import measure_words
+from psa_analysis.show.trajectories import trajectory_chart
 from psa_analysis.words import NOT_SHOWN
 
 Both = tuple[Report, Report]  # internal and public
@@ -301,7 +303,7 @@ def test_what_rests_on_a_small_number_is_not_shown(both: Both) -> None:
 
 
 def test_a_chart_of_a_target_alone_is_of_one_level_and_one_year(both: Both) -> None:
-    drawn = re.findall(r">([^<>]+)</text>", psa.trajectory_chart(both[1], "N7-gps").svg)
+    drawn = re.findall(r">([^<>]+)</text>", trajectory_chart(both[1], "N7-gps").svg)
     assert "Readings not shown: small numbers" in drawn
     assert [text for text in drawn if re.fullmatch(r"[\d.,]+", text)].count("6") == 1
     assert not [text for text in drawn if re.fullmatch(r"\d\.\d", text)]
@@ -327,10 +329,10 @@ def test_pages_say_what_is_not_shown(both: Both) -> None:
     cells = public.withheld[public.withheld["reason"] != "earlier version"]
     number = len(cells.drop_duplicates(["measure", "area", "period"]))
     assert f"{number} returned figures are held back" in psa.banner(public).text
-    assert "for 2004-05 Q3, is not shown" in psa.measure_words(public, "L4-repeat").text
+    assert "for 2004-05 Q3, is not shown" in measure_words(public, "L4-repeat").text
     rows = psa.readings_table(public, "L4-repeat").text.splitlines()
     assert "[c]" in next(row for row in rows if row.startswith("2004-05 Q2"))
-    assert "2 gaps where numbers are small" in psa.trajectory_chart(public, "L4-repeat").alt
+    assert "2 gaps where numbers are small" in trajectory_chart(public, "L4-repeat").alt
 
 
 def test_the_report_before_shows_no_more(both: Both, report_of: Callable[[str], Report]) -> None:

@@ -19,7 +19,7 @@ from builders import EXPECTED
 
 from psa_analysis.pipeline import ROOT
 
-PAGES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb")))]
+PAGES = ["index", *(path.stem for path in sorted((ROOT / "notebooks").glob("0*.ipynb")))]
 INLINE = {"a", "span", "strong", "em", "code", "wbr", "th", "td"}
 
 

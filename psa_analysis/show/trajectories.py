@@ -85,7 +85,8 @@ def context(report: Report, reference: str) -> View:
     rows = rows[rows["period_end"] >= begin]
     if rows.empty:
         day = day_text(report.cut_off)
-        return no_view(f"No published figures that bear on {reference} were known by {day}.")
+        which = f"of the last {_CONTEXT_YEARS} years that bear on {reference}"
+        return no_view(f"No published figures {which} were known by {day}.")
     addresses = report.sources.set_index("file")["address"]
     rows = rows.join(others[["title", "unit"]], on="measure")
     columns = [

@@ -8,6 +8,7 @@ from functools import cached_property
 from html import escape
 from typing import Any
 
+from psa_analysis.findings import visible
 from psa_analysis.show.chart import Chart
 from psa_analysis.show.tables import Html, sentence
 from psa_analysis.words import listed
@@ -70,7 +71,8 @@ class View:
         show: Any = display.display
         if self.heading:
             tag = f"h{self.level}"
-            show(Html(f"<{tag}>{escape(self.heading)}</{tag}>", self.heading))
+            text = visible(self.heading)
+            show(Html(f"<{tag}>{escape(text)}</{tag}>", text))
         for part in self._makers:
             show(getattr(self, part))
 
