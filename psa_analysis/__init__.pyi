@@ -4,7 +4,7 @@ from .pipeline import open_report
 from .register.loading import load_agreement
 from .show.agreement import links, notes, targets
 from .show.chart import figure
-from .show.commitments import commitment_list, commitments
+from .show.commitments import all_commitments, commitment_list
 from .show.comparison import changes
 from .show.control import control_chart
 from .show.effectiveness import basket, cost_effectiveness

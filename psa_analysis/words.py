@@ -181,3 +181,20 @@ def counted(number: int, noun: str) -> str:
 def are(number: int) -> str:
     """``is`` or ``are``, by how many there are."""
     return "is" if number == 1 else "are"
+
+
+def required_text(row: pd.Series) -> str:
+    """What each quarter or year has to bring from here, and whether that was ever done."""
+    unit = str(row["unit"])
+    named = "points" if unit == "index" else unit_of_difference(unit).replace(" change", "")
+    size = amount_text(abs(row["required"]), named)
+    if not size.strip("0. abcdefghijklmnopqrstuvwxyz,"):
+        size = f"less than 0.1 {named}"
+    step = "quarter" if row["frequency"] == "quarterly" else "year"
+    way = "rise" if row["required"] > 0 else "fall"
+    text = f"the target now needs a {way} of {size} a {step}"
+    if row["required_done_before"] == "never":
+        return f"{text}, which has not been done before"
+    if pd.notna(row["required_done_before"]):
+        return f"{text}, as in the time up to {row['required_done_before']}"
+    return text

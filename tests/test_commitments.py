@@ -396,10 +396,10 @@ def test_an_agreement_without_commitments_gives_plain_sentences(tmp_path: Path) 
     psa("new", str(tmp_path / "other"))
     empty = open_report("2005-06 Q3", str(tmp_path / "other"))
     assert list(empty.commitments) == list(COLUMNS)
-    assert psa_.commitments(empty).words.text == "The register holds no commitments."
+    assert psa_.all_commitments(empty).words.text == "The register holds no commitments."
     for which in ("exceptions", "moved", "not judged"):
         assert psa_.commitment_list(empty, which).table.text.endswith(": none.")
-    assert psa_.commitments(empty).chart.svg
+    assert psa_.all_commitments(empty).chart.svg
 
 
 def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> None:
@@ -407,8 +407,10 @@ def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> 
     real = dataclasses.replace(report, commitments=rows.assign(illustrative=False))
     assert "illustrative" not in psa_.commitment_list(real, "transport").table.text
     single = dataclasses.replace(real, commitments=report.commitments.iloc[[0]])
-    assert psa_.commitments(single).words.text.startswith("1 of 1 commitment is delivered. 0 are")
-    assert "None changed state" in psa_.commitments(single).words.text
+    assert psa_.all_commitments(single).words.text.startswith(
+        "1 of 1 commitment is delivered. 0 are"
+    )
+    assert "None changed state" in psa_.all_commitments(single).words.text
     with pytest.raises(KeyError, match="no commitments called 'saver'; there are exceptions"):
         psa_.commitment_list(report, "saver")
 
@@ -416,7 +418,7 @@ def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> 
 def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
     report: Report, report_of: Callable[[str], Report]
 ) -> None:
-    chart = psa_.commitments(report).chart
+    chart = psa_.all_commitments(report).chart
     assert not re.search(r"href=\"(?!#)", chart.svg)
     assert set(report.commitments["commitment"]) <= set(ET.fromstring(chart.svg).itertext())
     # The dashed line lies beneath all names.
@@ -426,7 +428,7 @@ def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
     assert set(COMMITMENT_MARKS) == set(STATES)
     assert (len(colours), len(shapes)) == (4, len(STATES))
     for period in ("2001-02 Q1", "2006-07 Q3"):
-        ET.fromstring(psa_.commitments(report_of(period)).chart.svg)
+        ET.fromstring(psa_.all_commitments(report_of(period)).chart.svg)
 
 
 def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) -> None:

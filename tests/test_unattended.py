@@ -25,7 +25,7 @@ from psa_analysis.pipeline import ROOT, latest_period, quarters_between
 from psa_analysis.register.agreement import Agreement
 
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience)"
-TABLE = "psa.overview_table(report)"
+TABLE = "psa.standing(report)"
 PSA = [sys.executable, "-m", "psa_analysis.cli", "run"]
 
 

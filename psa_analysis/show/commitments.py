@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def commitments(report: Report) -> View:
+def all_commitments(report: Report) -> View:
     """How many commitments are delivered, and each at the date it is due."""
     return View(
         words=lambda: commitment_words(report),

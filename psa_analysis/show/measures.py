@@ -11,6 +11,7 @@ from psa_analysis.analysis.trajectory import same_stage
 from psa_analysis.periods import parse_period
 from psa_analysis.register.commentary import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, memoised, readings_with_path
+from psa_analysis.show.explain import explanation
 from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Html, templates
 from psa_analysis.show.trajectories import trajectory_chart
@@ -18,7 +19,6 @@ from psa_analysis.show.views import View
 from psa_analysis.words import (
     CHANCE_MOVED,
     NOT_STATED,
-    amount_text,
     chance_text,
     counted,
     day_text,
@@ -26,7 +26,7 @@ from psa_analysis.words import (
     listed,
     pot_text,
     pounds_text,
-    unit_of_difference,
+    required_text,
     with_unit,
 )
 
@@ -38,8 +38,17 @@ def measure(report: Report, name: str) -> View:
         heading=f"{row['title']} ({name})",
         words=lambda: measure_words(report, name),
         chart=lambda: trajectory_chart(report, name),
+        origin=None if report.audience == "public" else lambda: _origin(report, name),
         data=readings_with_path(report, name),
     )
+
+
+def _origin(report: Report, measure: str) -> Html:
+    """The chain from the latest figure back to the cells of returns that it was made from."""
+    lines = list(explanation(report, measure))
+    title = assessment_row(report, measure)["title"]
+    html = templates().get_template("chain.html.j2").render(title=title, lines=lines)
+    return Html(html, "\n".join(lines))
 
 
 def measure_words(report: Report, measure: str) -> Html:
@@ -240,20 +249,3 @@ def _direction(row: pd.Series) -> str:
     if on_year == first:
         return f"{text} and {than(first).removeprefix(first).strip()} that of a year earlier"
     return f"{text}, but {than(str(on_year))} that of a year earlier"
-
-
-def required_text(row: pd.Series) -> str:
-    """What each quarter or year has to bring from here, and whether that was ever done."""
-    unit = str(row["unit"])
-    named = "points" if unit == "index" else unit_of_difference(unit).replace(" change", "")
-    size = amount_text(abs(row["required"]), named)
-    if not size.strip("0. abcdefghijklmnopqrstuvwxyz,"):
-        size = f"less than 0.1 {named}"
-    step = "quarter" if row["frequency"] == "quarterly" else "year"
-    way = "rise" if row["required"] > 0 else "fall"
-    text = f"the target now needs a {way} of {size} a {step}"
-    if row["required_done_before"] == "never":
-        return f"{text}, which has not been done before"
-    if pd.notna(row["required_done_before"]):
-        return f"{text}, as in the time up to {row['required_done_before']}"
-    return text

@@ -9,7 +9,6 @@ from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.grant import gains
-from psa_analysis.show.measures import required_text
 from psa_analysis.show.tables import (
     MARKS,
     Column,
@@ -32,6 +31,7 @@ from psa_analysis.words import (
     figure_text,
     listed,
     range_text,
+    required_text,
     with_unit,
 )
 
@@ -99,8 +99,10 @@ def decisions(report: Report, theme: str | None = None) -> View:
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
     partners = report.agreement.settings.partners
-    owners = rows["measure"].map(report.agreement.measures["partner"]).map(partners)
-    rows = rows.assign(owner=owners.fillna("not stated"))
+    owners = [
+        partners.get(report.agreement.measures.at[name, "partner"]) for name in rows["measure"]
+    ]
+    rows = rows.assign(owner=[owner or "not stated" for owner in owners])
     columns = [
         Column("Measure", lambda row: f"{row['title']} ({row['measure']})"),
         Column("State", state_cell),

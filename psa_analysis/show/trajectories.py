@@ -17,8 +17,7 @@ from psa_analysis.analysis.trajectory import (
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, HOLLOW, STATE_MARKS, TEAL, Chart, Labels
-from psa_analysis.show.explain import explanation
-from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, table, templates
+from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, table
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import NOT_SHOWN, counted, day_text, figure_text, state_text, with_unit
 
@@ -57,12 +56,7 @@ def readings_table(report: Report, measure: str) -> Html:
         frame = pd.concat([frame, forecasts], ignore_index=True)
     caption = f"{definition['title']}: readings, planned path and forecast"
     numeric = [name for name in frame.columns if name not in ("Period", "Flag", "From")]
-    shown = table(frame, caption, numeric, folded=True)
-    if not internal:
-        return shown
-    lines = list(explanation(report, measure))
-    chain = templates().get_template("chain.html.j2").render(title=definition["title"], lines=lines)
-    return Html(shown.html + chain, "\n".join([shown.text, "", *lines]), frame)
+    return table(frame, caption, numeric, folded=True)
 
 
 def _origin(row: pd.Series) -> str:

@@ -28,10 +28,11 @@ class View:
         words: Callable[[], Html] | None = None,
         chart: Callable[[], Chart] | None = None,
         table: Callable[[], Html] | None = None,
+        origin: Callable[[], Html] | None = None,
         data: Any = None,
         reason: str = "",
     ) -> None:
-        parts = {"words": words, "chart": chart, "table": table}
+        parts = {"words": words, "chart": chart, "table": table, "origin": origin}
         self._makers = {name: make for name, make in parts.items() if make}
         self.heading, self.level = heading, 2
         self.data, self.reason = data, reason
@@ -52,6 +53,11 @@ class View:
         if "table" not in self._makers and "chart" in self._makers and self.chart.table:
             return self.chart.table
         return self._make("table")
+
+    @cached_property
+    def origin(self) -> Html:
+        """Where its latest figure comes from, cell by cell."""
+        return self._make("origin")
 
     def _make(self, part: str) -> Any:
         if part not in self._makers:
