@@ -124,7 +124,8 @@ class Report:
                     measure=name, area=area, illustrative=self.rows[name]["illustrative"]
                 )
                 frames.append(fan[[*_TIDY, "forecast", "low_80", "high_80", "illustrative"]])
-        table = pd.concat(frames, ignore_index=True)
+        columns = [*frames[0], "forecast", "low_80", "high_80", "planned"]
+        table = pd.concat(frames, ignore_index=True).reindex(columns=columns)
         table = table.join(measures[_OF_MEASURE], on="measure")
         themes = self.agreement.targets["theme"]
         table.insert(1, "theme", table["reference"].map(themes))
