@@ -108,10 +108,10 @@ class Report:
         """The readings and forecasts of every measure, area and period, with all that they need.
 
         One row each, as known at the cut-off: ``reading`` with its limits of chance, ``planned``
-        for the agreement's own area, ``forecast`` with its range for periods to come; and of the
-        measure its title, theme, unit, polarity, baseline, target and due period. Start here:
-        ``observations`` holds every version of each figure, so that a mean of it would mix first
-        figures with revised ones.
+        for the agreement's own area, ``forecast`` with its range for periods to come and for a due
+        one that is provisional; and of the measure its title, theme, unit, polarity, baseline,
+        target and due period. Start here: ``observations`` holds every version of each figure, so
+        that a mean of it would mix first figures with revised ones.
         """
         area, measures = self.agreement.settings.agreement.area, self.agreement.measures
         rows = self.readings[self.readings["period_end"] <= pd.Timestamp(self.period.end)]
@@ -124,7 +124,9 @@ class Report:
                     measure=name, area=area, illustrative=self.rows[name]["illustrative"]
                 )
                 frames.append(fan[[*_TIDY, "forecast", "low_80", "high_80", "illustrative"]])
-        table = pd.concat(frames, ignore_index=True)
+        columns = [*frames[0], "forecast", "low_80", "high_80", "planned"]
+        # A due reading that is still provisional has a forecast of what it will become.
+        table = pd.concat(frames).groupby(_TIDY, as_index=False).first().reindex(columns=columns)
         table = table.join(measures[_OF_MEASURE], on="measure")
         themes = self.agreement.targets["theme"]
         table.insert(1, "theme", table["reference"].map(themes))

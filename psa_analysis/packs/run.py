@@ -161,17 +161,18 @@ def pages_of(
 
     A notebook whose parameter ``theme`` is empty is the general one, and makes the page of every
     theme that has no notebook of its own. Left out are those of themes that the agreement does not
-    have, and those that need a file of the register (``psa.needs`` of their metadata) without rows.
+    have, and those that need (``psa.needs`` of their metadata) a measure that it does not have or a
+    file of the register without rows.
     """
-    themes, needs = agreement.settings.themes, {}
+    themes = agreement.settings.themes
     found: dict[Path, str | None] = {}
     for source in sources:
-        found[source], needs[source] = theme_and_needs(source)
+        theme, needs = theme_and_needs(source)
+        if all(_has(agreement, name) for name in needs):
+            found[source] = theme
     pages: list[tuple[str, Path, dict[str, str], str]] = []
-    for source in sorted(sources, key=lambda source: source.stat().st_size, reverse=True):
-        theme, needed = found[source], needs[source]
-        if needed and getattr(agreement, needed).empty:
-            continue
+    for source in sorted(found, key=lambda source: source.stat().st_size, reverse=True):
+        theme = found[source]
         if theme is None or theme in themes:
             pages.append((source.stem, source, {"theme": theme} if theme else {}, ""))
         elif not theme:
@@ -181,16 +182,21 @@ def pages_of(
     return pages
 
 
-def theme_and_needs(source: Path) -> tuple[str | None, str]:
-    """The value of ``theme`` among a notebook's parameters, and the file that it needs."""
+def _has(agreement: Agreement, name: str) -> bool:
+    """Whether an agreement has a measure, or rows in a file of its register."""
+    return name in agreement.measures.index or len(getattr(agreement, name, ())) > 0
+
+
+def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
+    """The value of ``theme`` among a notebook's parameters, and the names of what it needs."""
     try:
         notebook = json.loads(source.read_text(encoding="utf-8"))
-        needs = notebook["metadata"].get("psa", {}).get("needs", "")
+        needs = notebook["metadata"].get("psa", {}).get("needs", "").split()
         cells = [
             cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None, ""  # what is wrong with it is said when it is executed
+        return None, []  # what is wrong with it is said when it is executed
     text = "".join(line for cell in cells[:1] for line in cell["source"])
     match = re.search(r"""^theme = ["'](.*)["']""", text, re.MULTILINE)
     return match[1] if match else None, needs
