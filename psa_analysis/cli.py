@@ -27,7 +27,7 @@ def _lazy(name: str) -> ModuleType:
 
 
 files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
-loading, partners, sources = map(_lazy, ("register.loading", "returns.partners", "returns.sources"))
+loading, partners = map(_lazy, ("register.loading", "returns.partners"))
 backtests, comparison = _lazy("analysis.backtest"), _lazy("analysis.comparison")
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
 reward_views, quality, reliability = map(_lazy, ("show.grant", "show.quality", "show.reliability"))
@@ -111,7 +111,7 @@ def check(data: Path) -> None:
     Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
     """
     agreement = loading.load_agreement(data)
-    for file in sources.make_sidecars(agreement.folder, date.today()):
+    for file in pipeline.receive(agreement, date.today()):
         click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
@@ -229,7 +229,7 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
 def new(folder: Path) -> None:
     """Make FOLDER the data folder of another agreement: a small example to write over.
 
-    Its agreement.toml, targets.csv, measures.csv and outturns.csv are what the grant needs.
+    docs/another_council.md goes through it, from a printed agreement to the second pack.
     """
     if folder.exists() and any(folder.iterdir()):
         raise findings.ParameterError(
@@ -240,7 +240,7 @@ def new(folder: Path) -> None:
         click.echo(f"  {path}")
     click.echo(
         "An example, all of it made up: put your own agreement in its place, then\n"
-        f'  psa check --data "{folder}"\n  psa grant "2006-07 Q2" --data "{folder}"'
+        f'  psa check --data "{folder}"\n  psa run "2005-06 Q4" --data "{folder}"'
     )
 
 
@@ -391,14 +391,17 @@ def _quarters(
 def _make(tasks: list[Any], dask: str | None) -> int:
     """Make packs, and say on the terminal what happens; the exit code."""
     several = len(tasks) > 1
-    total = len(tasks) if several else len(packs.notebooks_of(tasks[0].notebooks))
+    total = len(tasks)
     codes, numbers = [0], count(1)
 
     def on_event(task: Any, what: str, text: str) -> None:
+        nonlocal total
+        if what == "pages" and not several:
+            total = int(text)  # those of other agreements are left out
         name = f"{task.name}: " if several else ""
         if what == "warning":
             click.echo(f"psa: {name}{text}", err=True)
-        elif not several:
+        elif what != "pages" and not several:
             click.echo(text if what == "report" else f"[{next(numbers)}/{total}] {text}")
         elif what == "failed page":
             click.echo(f"{name}{text}")

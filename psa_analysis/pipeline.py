@@ -31,7 +31,7 @@ from psa_analysis.report import AUDIENCES, Report
 from psa_analysis.returns.cleaning import as_of, clean_returns
 from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.series import check_series
-from psa_analysis.returns.sources import as_table, load_corrections, read_sidecars
+from psa_analysis.returns.sources import as_table, load_corrections, make_sidecars, read_sidecars
 from psa_analysis.returns.table import load_returns
 from psa_analysis.words import day_text
 
@@ -47,11 +47,7 @@ PARAMETERS = ("period", "data", "audience", "theme")
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Load and clean every return of an agreement: observations and findings."""
     sidecars, of_sidecars = read_sidecars(agreement.folder)
-    known = {
-        "measure": [*agreement.measures.index, *agreement.measures["title"]],
-        "area": agreement.areas["area"],
-    }
-    table, of_files = load_returns(agreement.folder, sidecars, known)
+    table, of_files = load_returns(agreement.folder, sidecars, _known_names(agreement))
     corrections, of_corrections = load_corrections(agreement.folder)
     observations, of_cells = clean_returns(table, agreement, corrections=corrections)
     return observations, [
@@ -65,6 +61,20 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
         *check_rebases(observations, agreement),
         *load_commentary(agreement)[1],
     ]
+
+
+def receive(agreement: Agreement, today: date) -> list[str]:
+    """Make the sidecars of new files of which anything can be read; gives the files."""
+    # Without their sidecars no others are read.
+    table, problems = load_returns(agreement.folder, {}, _known_names(agreement))
+    unreadable = {finding.file for finding in errors(problems)} - {*table["file"]}
+    return make_sidecars(agreement.folder, today, unreadable)
+
+
+def _known_names(agreement: Agreement) -> dict[str, list[str]]:
+    """The measures and areas that a return may name."""
+    measures = agreement.measures
+    return {"measure": [*measures.index, *measures["title"]], "area": [*agreement.areas["area"]]}
 
 
 def make_report(
@@ -174,13 +184,16 @@ def open_report(
     reporting_period = parse_reporting_period(period)
     if audience not in AUDIENCES:
         raise ParameterError(f"audience is '{audience}'; expected one of {', '.join(AUDIENCES)}")
+    folder = (ROOT / data).resolve()
+    if not folder.exists():
+        folder = Path(data).resolve()  # of somebody who started papermill beside it
     report = _report_of_run()
     if report is None or (report.period, report.audience, report.agreement.folder.resolve()) != (
         reporting_period,
         audience,
-        (ROOT / data).resolve(),
+        folder,
     ):
-        agreement = load_agreement(ROOT / data)
+        agreement = load_agreement(folder)
         observations, findings = load_observations(agreement)
         report = make_report(agreement, observations, findings, reporting_period, audience)
     if not theme:
@@ -238,7 +251,8 @@ def refuse_unknown_parameters() -> None:
 def latest_period(agreement: Agreement, today: date) -> Period:
     """The newest quarter whose report is due: its cut-off has passed.
 
-    After the agreement the last one stays: the quarter in which the last measure fell due.
+    After the agreement the last one stays: the first that has the final reading of every target,
+    or, where one never comes, the last before the reward is paid in full.
     """
     days = timedelta(days=agreement.settings.calendar.cut_off_days)
     settings = agreement.settings.agreement
@@ -253,7 +267,28 @@ def latest_period(agreement: Agreement, today: date) -> Period:
     if newest.end < first.end:
         due = day_text(first.end + days)
         raise ParameterError(f"the first report, of {first}, is due on {due}")
-    return min(newest, last)
+    if newest.end <= last.end:
+        return newest
+    years = agreement.settings.grant.instalments
+    paid = period_containing(last.end.replace(year=last.end.year + years), "quarter")
+    observations, _ = load_observations(agreement)
+    quarters = quarters_between(last, min(newest, paid))
+    for quarter in quarters:
+        if _decided(agreement, as_of(observations, quarter.end + days)):
+            return quarter
+    return quarters[-1]
+
+
+def _decided(agreement: Agreement, known: pd.DataFrame) -> bool:
+    """Whether the final reading that decides has come in for every target."""
+    readings = make_readings(known, agreement)
+    final = readings["reading"].notna() & readings["flag"].isin(["final", "revised"])
+    own = readings[final & (readings["area"] == agreement.settings.agreement.area)]
+    reported = set(zip(own["measure"], own["period_end"], strict=True))
+    measures = agreement.measures
+    targets = measures[(measures["role"] == "target") & measures["target"].notna()]
+    dues = {name: measure_period(measure, "due") for name, measure in targets.iterrows()}
+    return all((name, pd.Timestamp(due.end)) in reported for name, due in dues.items() if due)
 
 
 def quarters_between(first: Period, last: Period) -> list[Period]:

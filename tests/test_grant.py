@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -102,9 +103,8 @@ def test_a_target_without_a_stretch_is_refused() -> None:
 
 
 def starter(folder: Path, settings: str = "", **columns: list[str]) -> Path:
-    """The starter agreement, with a setting and columns of its measures of one's own."""
-    result = psa("new", str(folder))
-    assert result.exit_code == 0, result.output
+    """The small agreement, with a setting and columns of its measures of one's own."""
+    shutil.copytree(Path(__file__).parent / "small_agreement", folder / "raw")
     path = folder / "raw" / "agreement.toml"
     if settings:
         name = settings.partition(" ")[0]

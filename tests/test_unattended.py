@@ -399,7 +399,7 @@ def test_a_wrong_command_says_how_it_is_meant(arguments: list[str], says: str) -
         (date(2005, 2, 13), "2004-05 Q2"),
         (date(2005, 2, 14), "2004-05 Q3"),  # 45 days after the year's end
         (date(2003, 8, 14), "2003-04 Q1"),
-        (date(2040, 1, 1), "2006-07 Q2"),  # the agreement is over
+        (date(2040, 1, 1), "2006-07 Q3"),  # the first with every final outturn
     ],
 )
 def test_the_latest_period_is_the_newest_whose_cut_off_has_passed(

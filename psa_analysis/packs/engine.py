@@ -72,8 +72,12 @@ def _execute(job: Job) -> None:
     notebook = nbformat.read(job.source, as_version=4)
     if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
         raise ValueError("no cell is tagged 'parameters', so it would show another period")
-    in_process = notebook.metadata.get("kernelspec", {}).get("name") == "python3"
+    # A notebook that a program or a merge has made may name no kernel: it runs in the usual one.
+    named = notebook.metadata.get("kernelspec", {}).get("name")
+    in_process = named in (None, "python3")
     chosen = {"engine_name": "in-process", "executed": job.executed} if in_process else {}
+    if not named:
+        chosen |= {"kernel_name": "python3", "language": "python"}
     papermill.execute_notebook(
         _plain(job.source),
         _plain(job.executed),

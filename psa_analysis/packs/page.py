@@ -53,7 +53,7 @@ class Page:
         """The status with its details, for people."""
         if self.status == "done":
             return f"done in {self.seconds:.1f} s"
-        return f"failed at cell {self.cell if self.cell is not None else '?'}: {self.error}"
+        return f"failed{f' at cell {self.cell}' if self.cell is not None else ''}: {self.error}"
 
 
 def heading(notebook: Any) -> str | None:

@@ -82,7 +82,8 @@ class Outcome:
     code: int = 0  # the exit code that says it
 
 
-#: Called while a pack is made: with "report", "page", "failed page" or "warning", and a text.
+#: Called while a pack is made: with "report", "pages" (their number), "page", "failed page" or
+#: "warning", and a text.
 OnEvent = Callable[[Task, str, str], None]
 
 

@@ -24,7 +24,7 @@ from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 ENDING = ".toml"
@@ -82,7 +82,7 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     for path in raw_files(folder / "raw"):
         name, beside = shown(path, folder), sidecar_of(path)
         if not beside.exists():
-            remedy = "Run psa check, which makes one, and complete it."
+            remedy = "Run psa check, which makes one for a file that can be read, and complete it."
             findings.append(Finding("warning", name, f"a sidecar {beside.name}", remedy))
             continue
         try:
@@ -121,10 +121,12 @@ def _unreadable(name: str, error: ValueError) -> Finding:
     return Finding("error", name, str(first["msg"]), remedy, column=column, found=found)
 
 
-def make_sidecars(folder: Path, today: date) -> list[str]:
-    """Make a sidecar for every raw file that has none; gives the files."""
+def make_sidecars(folder: Path, today: date, unreadable: Collection[str] = ()) -> list[str]:
+    """Make a sidecar for every raw file that has none and can be read; gives the files."""
     files = [path for path in raw_files(folder / "raw") if path.is_file()]
     new = [path for path in files if not sidecar_of(path).exists()]
+    # One with a checksum of its faults would refuse the file once it is mended.
+    new = [path for path in new if shown(path, folder) not in unreadable]
     for path in new:
         write_sidecar(sidecar_of(path), Sidecar(received=today, checksum=checksum(path)))
     return [shown(path, folder) for path in new]

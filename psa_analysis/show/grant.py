@@ -123,11 +123,11 @@ def grant_words(report: Report) -> Html:
             f"Nothing can be said of {counted(len(unknown), 'measure')} with {whole.unknown:.0%} "
             f"of the pot, and nothing is counted for them: {listed(unknown)}"
         )
-    if (rows["least"] < rows["most"]).any():
+    if open_ends := int((rows["least"] < rows["most"]).sum()):
         sentences.append(
             "The figures are ranges because performance without the agreement is not stated for "
-            "most measures: at the least only a target that is met pays, at the most performance "
-            "would have stayed at the baseline"
+            f"{counted(open_ends, 'measure')}: at the least only a target that is met pays, at the "
+            "most performance would have stayed at the baseline"
         )
     pounds, start = pot(settings), pump_priming(settings)
     if pounds is None:

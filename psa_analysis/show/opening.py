@@ -19,8 +19,8 @@ def banner(report: Report) -> Html:
     warnings = []
     if of_theme(report, report.theme)["illustrative"].any():
         warnings.append(
-            "Illustrative: the outturns on this page are made up, because none were published. "
-            "Baselines and targets are the agreement's own, or derived or assumed where marked."
+            "Illustrative: outturns on this page are made up. "
+            "Baselines and targets are the register's, or derived or assumed where marked."
         )
     if report.audience == "public":
         warnings.append(_withheld_words(report))
@@ -69,7 +69,7 @@ def key(report: Report) -> Html:
         "[p]": "provisional: a first figure, which may still be revised",
         "[r]": "revised since it was first given",
         "[e]": "estimated by whoever returned it",
-        "[a]": "assumed: neither document says it; the notes give the reason",
+        "[a]": "assumed: no document says it; the notes give the reason",
         "[d]": "derived from other figures: the notes say how",
         "(forecast)": "what is likely, not what has happened: the deciding reading is not final",
         "(supporting)": "followed beside a target; does not count for the grant",
