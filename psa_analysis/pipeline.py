@@ -188,11 +188,8 @@ def open_report(
     if not folder.exists():
         folder = Path(data).resolve()  # of somebody who started papermill beside it
     report = _report_of_run()
-    if report is None or (report.period, report.audience, report.agreement.folder.resolve()) != (
-        reporting_period,
-        audience,
-        folder,
-    ):
+    kept = report and (report.period, report.audience, report.agreement.folder.resolve())
+    if report is None or kept != (reporting_period, audience, folder):
         agreement = load_agreement(folder)
         observations, findings = load_observations(agreement)
         report = make_report(agreement, observations, findings, reporting_period, audience)
@@ -272,11 +269,10 @@ def latest_period(agreement: Agreement, today: date) -> Period:
     years = agreement.settings.grant.instalments
     paid = period_containing(last.end.replace(year=last.end.year + years), "quarter")
     observations, _ = load_observations(agreement)
-    quarters = quarters_between(last, min(newest, paid))
-    for quarter in quarters:
+    for quarter in quarters_between(last, min(newest, paid)):
         if _decided(agreement, as_of(observations, quarter.end + days)):
-            return quarter
-    return quarters[-1]
+            break
+    return quarter
 
 
 def _decided(agreement: Agreement, known: pd.DataFrame) -> bool:

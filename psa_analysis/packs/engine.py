@@ -123,7 +123,8 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
         try:
             notebook = _settled(nbformat.read(executed, as_version=4))
             if job.title:
-                notebook.cells[0].source = f"# {job.title}"
+                below = notebook.cells[0].source.partition("\n")[2]
+                notebook.cells[0].source = f"# {job.title}\n{below}".rstrip()
             if report.audience == "public":
                 notebook = _without_paths(notebook, job.parameters["data"])
             title, about = heading(notebook) or title, first_sentence(notebook)
