@@ -108,7 +108,7 @@ def test_the_cover_says_what_this_is(report: Report, book: Workbook, tmp_path: P
     assert book["cover"]["A6"].hyperlink.location == "'assessment'!A1"
     real = dataclasses.replace(report, assessment=report.assessment.assign(illustrative=False))
     write_workbook(real, tmp_path / "b.xlsx")
-    made_up = "Illustrative: the outturns in this workbook are made up"
+    made_up = "Illustrative: outturns in this workbook are made up"
     lines = [str(row[0].value) for row in load_workbook(tmp_path / "b.xlsx")["cover"]]
     assert (made_up in text, made_up in "\n".join(lines)) == (True, False)
 

@@ -155,20 +155,21 @@ def notebooks_of(folder: Path) -> list[Path]:
 
 
 def pages_of(
-    sources: Sequence[Path], agreement: Agreement
+    sources: Sequence[Path], report: Report
 ) -> list[tuple[str, Path, dict[str, str], str]]:
     """Name, notebook, parameters and title of each page, the longest notebooks first.
 
     A notebook whose parameter ``theme`` is empty is the general one, and makes the page of every
     theme that has no notebook of its own. Left out are those of themes that the agreement does not
     have, and those that need (``psa.needs`` of their metadata) a measure that it does not have or a
-    file of the register without rows.
+    file of the register without rows; before the first return there is nothing to explore.
     """
+    agreement, begun = report.agreement, len(report.known) > 0
     themes = agreement.settings.themes
     found: dict[Path, str | None] = {}
     for source in sources:
         theme, needs = theme_and_needs(source)
-        if all(_has(agreement, name) for name in needs):
+        if all(_has(agreement, name) for name in needs) and (begun or not theme):
             found[source] = theme
     pages: list[tuple[str, Path, dict[str, str], str]] = []
     for source in sorted(found, key=lambda source: source.stat().st_size, reverse=True):
@@ -253,7 +254,7 @@ def _fill(
         given = parameters(report)
         jobs = {
             name: Job(source, folder, shared, given | more, task.code, name, title)
-            for name, source, more, title in pages_of(sources, report.agreement)
+            for name, source, more, title in pages_of(sources, report)
         }
         on_event(task, "pages", str(len(jobs)))
         work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}

@@ -83,7 +83,8 @@ class View:
             show(getattr(self, part))
 
     def __repr__(self) -> str:
-        texts = [str(getattr(getattr(self, part), "text", "")) for part in self._makers]
+        shown = [getattr(self, part) for part in self._makers if part != "origin"]
+        texts = [str(getattr(part, "text", "")) for part in shown]
         return "\n".join(filter(None, [self.heading, *texts]))
 
 
