@@ -60,9 +60,7 @@ def at(*months: int) -> pd.Series:
         ("L8", ["2004-12-31"], [NAN]),
     ],
 )
-def test_the_paths_of_the_register(
-    agreement: Agreement, measure: str, ends: list[str], values: list[float]
-) -> None:
+def test_the_paths_of_the_register(agreement, measure: str, ends, values) -> None:
     path = planned_path(agreement.measures.loc[measure], pd.Series(pd.to_datetime(ends)))
     assert path.tolist() == pytest.approx(values, abs=1e-9, nan_ok=True)
 
@@ -116,9 +114,7 @@ def test_percentages_catch_the_misprint_of_a_published_path() -> None:
     ("without", "target", "trigger"),
     [(33, 35, 34.2), (106, 107.5, 106.9), (12.6, 10.2, 11.16), (0.1, 0.3, 0.22), (277, 235, 251.8)],
 )
-def test_the_trigger_is_sixty_percent_of_the_stretch(
-    without: float, target: float, trigger: float
-) -> None:
+def test_the_trigger_is_sixty_percent_of_the_stretch(without, target, trigger) -> None:
     # Equal, not close: binary floats put some of these on the wrong side of the line.
     assert trigger_value(planned(without=without, target=target), 0.6) == trigger
 
@@ -172,9 +168,7 @@ NOT_BEFORE = "the path has not taken this value so far"
         ({"target": NAN}, 12, 100, NO_PATH),
     ],
 )
-def test_months_ahead_of_the_path(
-    changes: dict, month: int, reading: float, months: float | str
-) -> None:
+def test_months_ahead_of_the_path(changes, month, reading, months) -> None:
     gap, reason = gap_months(planned(**changes), at(month)[0], reading)
     expected, why = (NAN, months) if isinstance(months, str) else (months, "")
     assert gap == pytest.approx(expected, abs=1e-9, nan_ok=True)
@@ -213,9 +207,7 @@ def history(values: list[float], last: int, step: int = 3) -> pd.DataFrame:
         ({}, history([100, 101], 9), (59 / 9, NAN, None)),
     ],
 )
-def test_what_is_required_and_whether_it_was_done_before(
-    changes: dict, past: pd.DataFrame, required: tuple
-) -> None:
+def test_what_is_required_and_whether_it_was_done_before(changes, past, required) -> None:
     result = required_change(planned(**changes), past)
     assert [result.per_period, result.best] == pytest.approx(required[:2], nan_ok=True)
     assert result.done_before == required[2]
