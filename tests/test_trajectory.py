@@ -147,13 +147,11 @@ NOT_BEFORE = "the path has not taken this value so far"
         # Steps: 120 from month 12, 140 from month 24.
         (STEPS, 18, 120, 0),
         (STEPS, 18, 140, 6),
-        (STEPS, 18, 160, 18),
         (STEPS, 18, 100, -6),
         (STEPS, 18, 130, NOT_YET),
         (STEPS, 18, 110, NOT_BEFORE),
         # Better than the trough: the path is there again 7.5 months later (0.15 of 0.24 a year).
         (CORNWALL, 48, 7.6, 7.5),
-        (CORNWALL, 48, 7.45, 0),
         (CORNWALL, 48, 7.3, NOT_BEFORE),
         # On its way down the path is last above a worse reading in the future, not in the past.
         (CORNWALL, 36, 7.6, NOT_BEFORE),

@@ -83,7 +83,7 @@ def pages_of(pack: Path) -> dict[str, dict]:
     return {page["notebook"]: page for page in manifest["pages"]}
 
 
-def test_a_pack_is_made_when_something_has_changed_and_only_then(
+def test_a_pack_is_made_when_something_changed_and_only_then(
     small, example, tmp_path, pack
 ) -> None:
     assert "The pack is" in small().output
@@ -217,9 +217,7 @@ def test_nbval_starts_a_kernel_again_that_does_not_start(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_leaves_the_last_good_pack_and_no_process(
-    tmp_path, where, pack, number
-) -> None:
+def test_a_stopped_run_leaves_the_good_pack_and_no_process(tmp_path, where, pack, number) -> None:
     """benchmarks/faults.py does it at fifty moments of a run of the real pages."""
     flag, pid = tmp_path / "flag", tmp_path / "pid"
     cell = (
@@ -337,9 +335,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         process.wait()
 
 
-def test_a_cluster_does_the_work_though_a_worker_is_killed(
-    cluster: Cluster, where, tmp_path
-) -> None:
+def test_a_cluster_goes_on_though_a_worker_is_killed(cluster: Cluster, where, tmp_path) -> None:
     address, workers = cluster
     begun = tmp_path / "begun"
     begun.mkdir()
@@ -399,9 +395,7 @@ def test_quarters_from_one_to_another() -> None:
     assert [str(period) for period in quarters] == ["2003-04 Q4", "2004-05 Q1", "2004-05 Q2"]
 
 
-def test_the_lines_for_cron_and_systemd_work(
-    tmp_path: Path, where: list[str], small: Small
-) -> None:
+def test_the_lines_for_cron_and_systemd_work(tmp_path: Path, where, small: Small) -> None:
     """With no more around them than a scheduler gives, and the project in another folder."""
     folder = tmp_path / "srv"
     command = folder / ".venv" / "bin" / "psa"
