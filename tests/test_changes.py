@@ -50,9 +50,8 @@ def with_figure(pack: Pack, period: str, value: float) -> Pack:
 
 
 def only_change(earlier: Pack, later: Pack) -> dict[str, object]:
-    table = changes(earlier, later)
-    assert len(table) == 1, table
-    return table.iloc[0].to_dict()
+    (row,) = changes(earlier, later).to_dict("records")
+    return row
 
 
 def test_nothing_changes_between_a_report_and_itself(pack: Pack) -> None:

@@ -83,9 +83,7 @@ def pages_of(pack: Path) -> dict[str, dict]:
     return {page["notebook"]: page for page in manifest["pages"]}
 
 
-def test_a_pack_is_made_when_something_changed_and_only_then(
-    small, example, tmp_path, pack
-) -> None:
+def test_a_pack_is_made_only_when_something_has_changed(small, example, tmp_path, pack) -> None:
     assert "The pack is" in small().output
     made = (pack / "manifest.json").stat().st_mtime_ns
     assert "nothing has changed" in small().output
