@@ -325,7 +325,7 @@ def test_a_mistyped_name_raises(report: Report) -> None:
 
 
 def test_limits_worked_by_hand() -> None:
-    # Of nine at evens none is beyond 99.8 %: none at all is 1/512 = 0.00195, more than half of 0.2 %.
+    # Nine at evens: the chance of none is 1/512 = 0.00195, more than half of 0.2 %.
     assert families.binomial_limits(0.5, 9, 0.998) == (0, 1)
     # Many cases: two standard deviations, 1.96 x sqrt(0.25 / 10,000) = 0.0098.
     assert families.binomial_limits(0.5, 10_000) == pytest.approx((0.4902, 0.5098), abs=0.0002)
