@@ -171,6 +171,8 @@ def test_two_quarters_of_the_shipped_data(report: Report, before: Report, pack: 
     # What the whole reward comes to is the sum of its parts.
     for end in ("least", "most"):
         rows = table[table["what"] == f"grant at {end}"].set_index("measure")
+        whole = (pack.grants["pot_share"] * pack.grants[end]).sum()
+        assert rows.at["agreement", "after"] == pytest.approx(whole)
         change = rows["after"] - rows["before"]
         assert change["agreement"] == pytest.approx(change.drop("agreement").sum())
 

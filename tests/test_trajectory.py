@@ -59,9 +59,8 @@ def test_when_a_path_begins_and_ends(agreement: Agreement) -> None:
     with pytest.raises(ValueError, match="N9 has no due: it is not stated"):
         trajectory.due_period(agreement.measures.loc["N9"])
     county = agreement.measures.loc["N26-county"].copy()
-    assert trajectory.baseline_end(county) == date(
-        1996, 12, 31
-    )  # a year's reading stands in the middle
+    # A year's reading stands in the middle.
+    assert trajectory.baseline_end(county) == date(1996, 12, 31)
     county["basis"] = "mean_of_years"
     assert trajectory.baseline_end(county) == date(1998, 12, 31)
 
@@ -242,9 +241,8 @@ def test_a_path_with_seasons_counts_up_within_each_year() -> None:
     assert planned_path(seasonal(), ends).tolist() == pytest.approx(
         [10, 30, 60, 100, 12, 36, 72, 120, 16, 48, 96, 160]
     )
-    assert trajectory.baseline_path(seasonal(), ends).tolist() == pytest.approx(
-        [10, 30, 60, 100] * 3
-    )
+    level = trajectory.baseline_path(seasonal(), ends).tolist()
+    assert level == pytest.approx([10, 30, 60, 100] * 3)
     # The trigger at 60 % of a stretch from 110: 140.
     row = seasonal(without=110.0)
     assert trigger_path(row, ends, 0.6).iloc[-1] == pytest.approx(140)
