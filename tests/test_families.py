@@ -282,6 +282,8 @@ def test_the_best_stays_in_and_the_worst_stays_out(family, start: float, measure
         readings = sent(measure, CLIMBERS | {AREAS[0]: climbing(first)})
         outlook = edge_outlook(family(readings), AGREED_UNTIL)
         assert outlook.chance == pytest.approx([chance], abs=0.01)
+        # The others reach 36 to 43: the edge is near their better end.
+        assert (outlook.edge.median > 40) == (measure == "L7-family")
 
 
 def test_the_own_figure_can_be_what_a_followed_measure_knows(report, report_of) -> None:
