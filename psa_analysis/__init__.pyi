@@ -7,7 +7,7 @@ from .show.chart import figure
 from .show.commitments import all_commitments, commitment_list
 from .show.comparison import changes
 from .show.control import control_chart
-from .show.effectiveness import basket, cost_effectiveness
+from .show.effectiveness import cost_effectiveness
 from .show.explain import cells_used
 from .show.families import family, funnel
 from .show.grant import better_results, partners, payments, reward

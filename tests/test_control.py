@@ -73,7 +73,6 @@ def test_runs_trends_and_two_in_three_are_the_known_ones() -> None:
         *KNOWN["assurance"]["cases"],
         # A target on a limit is within them, and without limits there is nothing to say.
         ["decrease", 1, 4, 4, "inconsistent"],
-        ["increase", 4, 7, 4, "inconsistent"],
         ["decrease", np.nan, np.nan, 4, None],
     ],
     ids=str,
@@ -114,11 +113,6 @@ def test_real_series_have_the_limits_and_kinds_that_the_package_drew(case: dict)
             assert -row[column] == pytest.approx(phase[name], abs=atol, rel=0)
     if case["limits_from"] is None:
         assert chart["kind"].tolist() == case["kinds"]
-
-
-def test_a_chart_needs_two_figures() -> None:
-    assert xmr(series([3]))[["centre", "lower", "upper"]].isna().all(axis=None)
-    assert xmr(series([])).empty
 
 
 HIGHEST = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
@@ -172,6 +166,9 @@ def test_a_missing_figure_has_no_range_and_no_mark() -> None:
     chart = xmr(series([1, 2, None, 4, 5]))
     assert chart["upper"].iloc[0] == pytest.approx(3 + 2.66)
     assert chart[MARKS].iloc[2].tolist() == [0, 0, 0, 0]
+    # Without a range there are no limits.
+    assert xmr(series([3]))[["centre", "lower", "upper"]].isna().all(axis=None)
+    assert xmr(series([])).empty
 
 
 figures = st.lists(st.integers(-50, 50), min_size=2, max_size=30)
@@ -274,7 +271,6 @@ def test_a_report_of_the_past_charts_what_had_come_in(report_of: Callable[[str],
         ({"basis": "milestone"}, "done or not"),
         ({"basis": "rank"}, "a place"),
         ({"basis": "gap_to_comparator"}, "compares two figures"),
-        ({"basis": "ratio_to_comparator"}, "compares two figures"),
     ],
 )
 def test_measures_that_can_have_no_chart_say_why(changes: dict, why: str) -> None:
@@ -334,30 +330,18 @@ def test_limits_end_where_figures_must(values: list, unit: str, limit: str, at: 
     assert charted(values, unit=unit).points[limit].tolist() == pytest.approx([at] * 8)
 
 
-def test_a_quarter_that_never_came_is_a_gap_and_is_named() -> None:
-    chart = charted([5.0, 6, 4, None, 6, 4, 5, 6, 4])
+def test_words_name_the_quarter_that_never_came_and_the_one_far_out() -> None:
+    chart = charted([5.0, 6, 4, None, 6, 4, 5, 6, 40, 5, 6, 4], polarity="lower")
     gap = chart.points.iloc[3]
     assert gap[["period", "flag", "illustrative"]].tolist() == ["2001-02 Q4", "", False]
     assert np.isnan(gap["value"])
-    assert control_sentences(chart).endswith("There is no figure for 2001-02 Q4.")
-
-
-def test_words_name_the_quarters_the_rule_and_the_way(report: Report) -> None:
-    repeat = psa_analysis.control_chart(report, "L4-repeat").words.text
-    assert "2003-04 Q1 to 2004-05 Q3, in a run of 7 or more below the mean (improvement)." in repeat
-    ordinary = psa_analysis.control_chart(report, "N26-county").words.text
-    assert "no sign of anything but ordinary variation." in ordinary
-    assert "season" not in ordinary
-    assert "explains about 84%" in psa_analysis.control_chart(report, "N13").words.text
-    # Eight ordinary quarters with one far out, which a run of the rest cannot explain.
-    wild = charted([5.0, 6, 4, 5, 6, 4, 5, 6, 40, 5, 6, 4], polarity="lower")
-    assert "2003-04 Q1, above the upper limit (concern)" in control_sentences(wild)
+    text = control_sentences(chart)
+    assert "2003-04 Q1, above the upper limit (concern)" in text
+    assert text.endswith("There is no figure for 2001-02 Q4.")
 
 
 @pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2006-07 Q3"])
-def test_every_measure_has_a_chart_or_a_reason(
-    report_of: Callable[[str], Report], period: str
-) -> None:
+def test_every_measure_has_a_chart_or_a_reason(report_of, period: str) -> None:
     report = report_of(period)
     for measure in report.assessment["measure"]:
         view = psa_analysis.control_chart(report, measure)
@@ -408,8 +392,6 @@ def test_a_rebase_of_the_register_shows_in_chart_and_words(council: Path) -> Non
     [
         ("L4-repaet,2003-04 Q1,x,own decision,", "Did you mean 'L4-repeat'?"),
         ("L4-repeat,2003/04,x,own decision,", "column period: found '2003/04', expected a quarter"),
-        ("L4-repeat,spring,x,own decision,", "expected a period such as"),
-        ("L4-repeat,2003-04 Q1,,own decision,", "column reason: found '', expected some text"),
         ("L4-repeat,2003-04 Q1,x,stratgy,p 1", "Did you mean 'strategy'?"),
         ("L4-repeat,2003-04 Q1,x,strategy,", "column location: found '', expected the place"),
         ("N2,2003-04 Q1,x,own decision,", "a quarterly measure, since no other has a control"),

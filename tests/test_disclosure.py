@@ -31,8 +31,7 @@ from psa_analysis.pipeline import ROOT, hide, load_observations, make_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
-from psa_analysis.show.measures import measure_words
-from psa_analysis.show.trajectories import trajectory_chart
+from psa_analysis.show.trajectories import readings_table, trajectory_chart
 from psa_analysis.words import NOT_SHOWN
 
 Both = tuple[Report, Report]  # internal and public
@@ -234,19 +233,6 @@ def test_no_small_count_can_be_worked_out_from_the_workbook(pack: Path) -> None:
     assert (COUNTY, "2004-05 Q2") in repeat["numerator"]
 
 
-def test_one_small_district_takes_another_with_it(both: Both) -> None:
-    # With Melton's 3 alone hidden, the county's 996 less the others would tell it.
-    inside, _ = both
-    known = inside.observations.copy()
-    incidents = known["measure"] == "L4-incidents"
-    known.loc[incidents & (known["area"] == "Oadby and Wigston"), "value"] = 122.0
-    known.loc[incidents & (known["area"] == "Blaby"), "value"] = 181.0
-    held = withheld(known, inside.agreement, inside.cut_off)
-    held = held[(held["measure"] == "L4-incidents") & (held["area"] != COUNTY)]
-    reasons = held.set_index("area")["reason"].to_dict()
-    assert reasons == {"Melton": "small", "Oadby and Wigston": "would give away another"}
-
-
 def test_a_school_takes_the_smallest_other_school_with_it(both: Both) -> None:
     held = both[1].withheld.query("measure == 'N2' and reason != 'earlier version'")
     # C is the smallest by those who did not or did reach it: 212 of H.
@@ -325,14 +311,9 @@ def test_chances_that_rest_on_small_numbers_are_in_tenths(both: Both) -> None:
 
 
 def test_pages_say_what_is_not_shown(both: Both) -> None:
-    _, public = both
-    cells = public.withheld[public.withheld["reason"] != "earlier version"]
-    number = len(cells.drop_duplicates(["measure", "area", "period"]))
-    assert f"{number} returned figures are held back" in psa.banner(public).text
-    assert "for 2004-05 Q3, is not shown" in measure_words(public, "L4-repeat").text
-    rows = psa.readings_table(public, "L4-repeat").text.splitlines()
+    rows = readings_table(both[1], "L4-repeat").text.splitlines()
     assert "[c]" in next(row for row in rows if row.startswith("2004-05 Q2"))
-    assert "2 gaps where numbers are small" in trajectory_chart(public, "L4-repeat").alt
+    assert "2 gaps where numbers are small" in trajectory_chart(both[1], "L4-repeat").alt
 
 
 def test_the_report_before_shows_no_more(both: Both, report_of: Callable[[str], Report]) -> None:
@@ -435,15 +416,6 @@ def test_without_a_threshold_all_is_shown(report: Report) -> None:
     agreement = load_agreement(ROOT / "data")
     object.__setattr__(agreement, "settings", settings.model_copy(update={"disclosure": off}))
     assert withheld(report.observations, agreement, report.cut_off).empty
-
-
-def test_protecting_twice_changes_nothing(both: Both) -> None:
-    _, public = both
-    again = hide(public)
-    figures = ["measure", "area", "period", "reading", "observed", "numerator", "denominator"]
-    pd.testing.assert_frame_equal(again.readings[figures], public.readings[figures])
-    figures = ["latest", "forecast", "chance_target"]
-    pd.testing.assert_frame_equal(again.assessment[figures], public.assessment[figures])
 
 
 def test_a_public_pack_is_the_same_every_time(risky: Path, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ import psa_analysis as psa
 from psa_analysis.analysis.trajectory import planned_path
 from psa_analysis.packs.run import pages_of
 from psa_analysis.pipeline import ROOT
-from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report, readings_with_path
 from psa_analysis.show.chart import Chart
 
@@ -77,14 +76,18 @@ def test_every_theme_explores_its_data_in_the_open() -> None:
     assert explored >= 16
 
 
-def test_a_notebook_is_used_where_its_measures_are(agreement: Agreement) -> None:
+def test_a_notebook_is_used_where_its_measures_are(report: Report) -> None:
     sources = [*NOTEBOOKS, ROOT / "notebooks" / "theme.ipynb"]
-    pages = {name for name, *_ in pages_of(sources, agreement)}
+    pages = {name for name, *_ in pages_of(sources, report)}
     assert pages == {path.stem for path in NOTEBOOKS}
-    without = replace(agreement, measures=agreement.measures.drop("N13"))
+    measures = report.agreement.measures.drop("N13")
+    without = replace(report, agreement=replace(report.agreement, measures=measures))
     pages = {name for name, *_ in pages_of(sources, without)}
     assert "02_safer_county" not in pages
     assert "theme_safer" in pages
+    # Before the first return there is nothing to explore.
+    silent = replace(report, known=report.known.head(0))
+    assert "theme_safer" in {name for name, *_ in pages_of(sources, silent)}
 
 
 @pytest.mark.parametrize("period", ["2003-04 Q1", "2004-05 Q3", "2006-07 Q2"])

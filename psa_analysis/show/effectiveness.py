@@ -11,16 +11,7 @@ from psa_analysis.analysis.trajectory import due_period
 from psa_analysis.periods import parse_period
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart
-from psa_analysis.show.tables import (
-    Column,
-    Html,
-    columns_frame,
-    illustrative_mark,
-    rows_table,
-    sentence,
-    table,
-    title_text,
-)
+from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted, figure_text, listed, signed
 
@@ -77,18 +68,6 @@ def components(report: Report) -> View:
         table=lambda: _budgets_table(report),
         data=report.effectiveness.components,
     )
-
-
-def basket(report: Report, component: str | None = None) -> View:
-    """What each indicator added to the index of performance, in the newest year there is."""
-    names = report.agreement.baskets["component"].unique()
-    if len(names) and component not in (None, *names):
-        known = ", ".join(names)
-        raise KeyError(f"there is no component '{component}'; the baskets have {known}")
-    if reason := _no_index(report):
-        return no_view(reason)
-    frame = report.effectiveness.indicators
-    return View(table=lambda: _basket_table(report, component), data=frame)
 
 
 def effectiveness_sentences(indices: CostEffectiveness, index: pd.Series) -> str:
@@ -175,39 +154,6 @@ def _budgets_table(report: Report) -> Html:
     ]
     rows = indices.components.assign(unit=unit)
     return rows_table(rows, columns, f"Net budgets, {unit}{illustrative_mark(rows)}", folded=True)
-
-
-def _basket_table(report: Report, component: str | None) -> Html:
-    indices, components = report.effectiveness, report.agreement.baskets["component"].unique()
-    first, year = indices.years[0], indices.latest or indices.years[-1]
-    rows = indices.indicators[indices.indicators["year"] == year]
-    rows = rows[rows["component"].isin(components if component is None else [component])]
-    notes = rows["definition"].where(rows["definition"] != "", rows["missing"])
-    weak = rows["flag"].isin(["provisional", "estimated"])
-    notes = notes.where(~weak, notes + " (" + rows["flag"] + ")").str.strip()
-    units = rows["indicator"].map(report.agreement.measures["unit"])
-    rows = rows.assign(unit=units, note=notes).reset_index(drop=True)
-    counts = {"relative": "as per cent of the first", "points": "in percentage points"}
-    columns = [
-        Column("Indicator", title_text),
-        *([Column("Component")] if component is None else []),
-        Column("Better", "polarity"),
-        Column.number("Weight", lambda row: _percent(row["share"])),
-        Column.figure(first, "baseline"),
-        Column.figure(year, "figure"),
-        Column("Change counts", lambda row: counts[row["change"]]),
-        Column.number("Points added", lambda row: signed(row["contribution"], 2)),
-        *([Column("Note")] if rows["note"].any() else []),
-    ]
-    caption = f"Points that each indicator adds to the index of performance, {year}"
-    if component is None:
-        return rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
-    frame = columns_frame(rows, columns)
-    added = signed(rows["contribution"].sum(skipna=False), 2)
-    frame.loc[len(rows), ["Indicator", "Points added"]] = "All indicators", added
-    caption = f"{component}: {caption.lower()}{illustrative_mark(rows)}"
-    numeric = [column.heading for column in columns if column.numeric]
-    return table(frame.fillna(""), caption, numeric=numeric)
 
 
 def _effectiveness_chart(indices: CostEffectiveness, index: pd.Series) -> Chart:
