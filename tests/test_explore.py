@@ -18,7 +18,6 @@ import psa_analysis as psa
 from psa_analysis.analysis.trajectory import planned_path
 from psa_analysis.packs.run import pages_of
 from psa_analysis.pipeline import ROOT
-from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report, readings_with_path
 from psa_analysis.show.chart import Chart
 
@@ -75,12 +74,12 @@ def test_every_theme_explores_its_data_in_the_open() -> None:
     assert explored >= 16
 
 
-def test_a_notebook_is_used_where_its_measures_are(agreement: Agreement) -> None:
+def test_a_notebook_is_used_where_its_measures_are(report: Report) -> None:
     sources = [*NOTEBOOKS, ROOT / "notebooks" / "theme.ipynb"]
-    pages = {name for name, *_ in pages_of(sources, agreement)}
+    pages = {name for name, *_ in pages_of(sources, report)}
     assert pages == {path.stem for path in NOTEBOOKS}
-    without = replace(agreement, measures=agreement.measures.drop("N13"))
-    pages = {name for name, *_ in pages_of(sources, without)}
+    readings = report.readings[report.readings["measure"] != "N13"]
+    pages = {name for name, *_ in pages_of(sources, replace(report, readings=readings))}
     assert "02_safer_county" not in pages
     assert "theme_safer" in pages
 
