@@ -161,15 +161,15 @@ def pages_of(
 
     A notebook whose parameter ``theme`` is empty is the general one, and makes the page of every
     theme that has no notebook of its own. Left out are those of themes that the agreement does not
-    have, and those that need (``psa.needs`` of their metadata) a measure that it does not have or a
-    file of the register without rows; before the first return there is nothing to explore.
+    have, and those that need (``psa.needs`` of their metadata) a measure without readings or a file
+    of the register without rows.
     """
-    agreement, begun = report.agreement, len(report.known) > 0
-    themes = agreement.settings.themes
+    themes = report.agreement.settings.themes
+    measures = set(report.readings.loc[report.readings["reading"].notna(), "measure"])
     found: dict[Path, str | None] = {}
     for source in sources:
         theme, needs = theme_and_needs(source)
-        if all(_has(agreement, name) for name in needs) and (begun or not theme):
+        if all(name in measures or len(getattr(report.agreement, name, ())) for name in needs):
             found[source] = theme
     pages: list[tuple[str, Path, dict[str, str], str]] = []
     for source in sorted(found, key=lambda source: source.stat().st_size, reverse=True):
@@ -181,11 +181,6 @@ def pages_of(
             for name in missing:
                 pages.append((f"theme_{name}", source, {"theme": name}, themes[name]))
     return pages
-
-
-def _has(agreement: Agreement, name: str) -> bool:
-    """Whether an agreement has a measure, or rows in a file of its register."""
-    return name in agreement.measures.index or len(getattr(agreement, name, ())) > 0
 
 
 def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
@@ -256,7 +251,6 @@ def _fill(
             name: Job(source, folder, shared, given | more, task.code, name, title)
             for name, source, more, title in pages_of(sources, report)
         }
-        on_event(task, "pages", str(len(jobs)))
         work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}
         work |= {stem: (partial(_make_page, job), task.seconds) for stem, job in jobs.items()}
         started = time.monotonic()
