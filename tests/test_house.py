@@ -16,7 +16,7 @@ from psa_analysis.pipeline import ROOT
 
 #: They only go down: whoever makes the house smaller lowers them. Asked of this round are 16,000
 #: lines of package and 9,000 of tests.
-BUDGETS = {"package": 16_000, "module": 500, "tests": 10_840, "floors": 9}
+BUDGETS = {"package": 16_000, "module": 500, "tests": 9_830, "floors": 9}
 
 PACKAGE = ROOT / "psa_analysis"
 MODULES = sorted(PACKAGE.rglob("*.py"))

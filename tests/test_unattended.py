@@ -24,7 +24,7 @@ from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period, quarters_between
 
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience)"
-TABLE = "psa.overview_table(report)"
+TABLE = "psa.standing(report)"
 Small = Callable[..., Result]
 Cluster = tuple[str, list[subprocess.Popen[bytes]]]
 PSA = [sys.executable, "-m", "psa_analysis.cli", "run"]

@@ -107,7 +107,8 @@ def exporter() -> Any:
 def whole_page(title: str, body: str, report: Report, front: bool = False) -> str:
     """A whole page around its body: title, landmarks, list of contents, footer."""
     body, contents = _anchored(_breakable(body))
-    lead, second, rest = body.partition("<h2")
+    # The answer comes first: what stands below the first heading, then the list of contents.
+    lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
     return (
         templates()
         .get_template("page.html.j2")
@@ -117,9 +118,9 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
             front=front,
             style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
             council=report.agreement.settings.agreement.council,
-            lead=lead,
+            lead=lead + first,
             contents=contents,
-            body=second + rest,
+            body="".join(rest),
             footer=_footer(report),
         )
     )

@@ -251,6 +251,7 @@ def _fill(
             name: Job(source, folder, shared, given | more, task.code, name, title)
             for name, source, more, title in pages_of(sources, report)
         }
+        on_event(task, "pages", str(len(jobs)))
         work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}
         work |= {stem: (partial(_make_page, job), task.seconds) for stem, job in jobs.items()}
         started = time.monotonic()

@@ -225,20 +225,27 @@ def mark_beginning(
     axes.annotate(text, (day, 1), (4, -4), color=GREY, va="top", **beside, **style)
 
 
-_FONTS = "Arial, 'Liberation Sans', Helvetica, sans-serif"
+_FONTS = "Arial, Liberation Sans, Helvetica, sans-serif"
 
 
 def picture_address(svg: str) -> str:
     """The address of a picture that holds the picture itself, without what no reader sees.
 
-    Coordinates keep a hundredth of a point, finer than screens and printers show, and text names
-    its fonts in short.
+    Coordinates keep a hundredth of a point, finer than screens and printers show; fonts are named
+    once, and only what is referred to keeps its name.
     """
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Not where a scale stands: its digits matter.
     svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
-    svg = re.sub(r"font-family: [^;\"]*, sans-serif", f"font-family: {_FONTS}", svg)
-    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.")
+    svg = re.sub(r"font-family: [^;\"]*sans-serif;? ?", "", svg)
+    svg = svg.replace("<svg ", f'<svg style="font-family:{_FONTS}" ', 1)
+    used = set(re.findall(r"#([\w-]+)", svg))
+    svg = re.sub(r' id="([^"]*)"', lambda name: name[0] if name[1] in used else "", svg)
+    svg = re.sub(r' transform="rotate\(-?0 [^"]*"', "", svg)
+    svg = re.sub(r' style="[^"]*"', lambda style: re.sub(r"(?<=[:;]) +", "", style[0]), svg)
+    # Single quotes need no sign of their own in an address.
+    svg = re.sub(r"<[^'>]*>", lambda tag: tag[0].replace('"', "'"), svg)
+    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.'")
 
 
 def _rounded(attribute: re.Match[str]) -> str:

@@ -186,7 +186,10 @@ def _commitments_chart(report: Report) -> Chart:
             axes.legend(loc="lower left", bbox_to_anchor=corner, ncols=4, handletextpad=0.3)
 
     margins = (0.02, 0.98, 1 - 0.95 / inches, 0.5 / inches)
-    return Chart(draw, alt, data, height=inches, margins=margins)
+    due = [NOT_STATED if pd.isna(day) else day_text(day) for day in data["due_date"]]
+    shown = data.assign(due_date=due).set_axis(["Commitment", "Objective", "Due", "State"], axis=1)
+    numbers = table(shown, "When each commitment is due", folded=True)
+    return Chart(draw, alt, data, numbers, inches, margins)
 
 
 def lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[pd.Series, dict[str, int]]:

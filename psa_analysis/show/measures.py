@@ -34,10 +34,11 @@ from psa_analysis.words import (
 def measure(report: Report, name: str) -> View:
     """One measure: where it stands, its readings beside the planned path and the forecast."""
     row = assessment_row(report, name)
+    nothing = pd.isna(row["target"]) and pd.isna(row["latest"]) and row["latest_flag"] != WITHHELD
     return View(
         heading=f"{row['title']} ({name})",
         words=lambda: measure_words(report, name),
-        chart=lambda: trajectory_chart(report, name),
+        chart=None if nothing else lambda: trajectory_chart(report, name),
         origin=None if report.audience == "public" else lambda: _origin(report, name),
         data=readings_with_path(report, name),
     )

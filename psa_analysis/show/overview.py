@@ -52,11 +52,13 @@ def scorecard(report: Report, theme: str | None = None) -> View:
 
 def states_text(rows: pd.DataFrame) -> str:
     """``Of 17 measures that count for the reward, 3 are on track and 14 off track``, in words."""
-    number = rows["state"].value_counts()
-    states = [state for state in [*STATES][::-1] if state in number]
-    parts = [f"{number[state]} {state}" for state in states]
+    unjudged = rows["state"].isin(["no target", "not stated"])
+    number = rows.loc[~unjudged, "state"].value_counts()
+    parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
     if parts:
-        parts[0] = parts[0].replace(" ", f" {are(number[states[0]])} ", 1)
+        parts[0] = parts[0].replace(" ", f" {are(int(parts[0].split()[0]))} ", 1)
+    if unjudged.any():
+        parts.append(f"{unjudged.sum()} cannot be judged")
     return f"Of {counted(len(rows), 'measure')} that count for the reward, {listed(parts)}."
 
 
