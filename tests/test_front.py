@@ -76,7 +76,7 @@ def test_nothing_to_decide_is_no_section(report: Report) -> None:
 
 def test_the_first_words_count_every_measure_once(report: Report) -> None:
     text = "".join(Tags(front(report)).text)
-    counts = re.search(r"Of (\d+) measures that count for the reward, ([^.]*)\.", text)
+    counts = re.search(r"Of (\d+) measures that count for the reward: ([^.]*)\.", text)
     assert sum(map(int, re.findall(r"\d+", counts[2]))) == int(counts[1])
     assert int(counts[1]) == (report.assessment["role"] == "target").sum()
 

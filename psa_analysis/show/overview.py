@@ -25,7 +25,6 @@ from psa_analysis.show.views import View
 from psa_analysis.words import (
     NOT_STATED,
     STATE_SIGNS,
-    are,
     chance_text,
     counted,
     figure_text,
@@ -51,15 +50,13 @@ def scorecard(report: Report, theme: str | None = None) -> View:
 
 
 def states_text(rows: pd.DataFrame) -> str:
-    """``Of 17 measures that count for the reward, 3 are on track and 14 off track``, in words."""
+    """``Of 17 measures that count for the reward: 3 on track and 14 off track``, in words."""
     unjudged = rows["state"].isin(["no target", "not stated"])
     number = rows.loc[~unjudged, "state"].value_counts()
     parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
-    if parts:
-        parts[0] = parts[0].replace(" ", f" {are(int(parts[0].split()[0]))} ", 1)
     if unjudged.any():
-        parts.append(f"{unjudged.sum()} cannot be judged")
-    return f"Of {counted(len(rows), 'measure')} that count for the reward, {listed(parts)}."
+        parts.append(f"{unjudged.sum()} that cannot be judged")
+    return f"Of {counted(len(rows), 'measure')} that count for the reward: {listed(parts)}."
 
 
 def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
