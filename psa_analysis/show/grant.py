@@ -182,7 +182,7 @@ def _grant_table(report: Report) -> Html:
     ]
     if rows["pounds_most"].notna().any():
         columns.insert(4, _pounds_column("In pounds", "pounds"))
-    return rows_table(rows, columns, f"The reward by measure, {report.period}")
+    return rows_table(rows, columns, f"The reward by measure, {report.period}", folded=True)
 
 
 def _chances_table(report: Report) -> Html:
@@ -212,7 +212,7 @@ def _gains_table(report: Report) -> Html:
         _range_column("One unit adds", "unit_least", "unit_most", 2),
     ]
     caption = "What a due reading that is better by a tenth of the way to the target would bring"
-    return rows_table(gains(report), columns, caption)
+    return rows_table(gains(report), columns, caption, folded=True)
 
 
 def _payments_table(rows: pd.DataFrame) -> Html:

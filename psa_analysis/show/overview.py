@@ -200,4 +200,4 @@ def forecasts(report: Report) -> View:
         Column("Note"),
     ]
     caption = f"How likely each target is to be met, {report.period}"
-    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
+    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
