@@ -166,18 +166,18 @@ def pages_of(
     """
     themes = report.agreement.settings.themes
     measures = set(report.readings.loc[report.readings["reading"].notna(), "measure"])
-    found: dict[Path, str | None] = {}
+    theme_of: dict[Path, str | None] = {}
     for source in sources:
         theme, needs = theme_and_needs(source)
         if all(name in measures or len(getattr(report.agreement, name, ())) for name in needs):
-            found[source] = theme
+            theme_of[source] = theme
     pages: list[tuple[str, Path, dict[str, str], str]] = []
-    for source in sorted(found, key=lambda source: source.stat().st_size, reverse=True):
-        theme = found[source]
+    for source in sorted(theme_of, key=lambda source: source.stat().st_size, reverse=True):
+        theme = theme_of[source]
         if theme is None or theme in themes:
             pages.append((source.stem, source, {"theme": theme} if theme else {}, ""))
         elif not theme:
-            missing = [name for name in themes if name not in found.values()]
+            missing = [name for name in themes if name not in theme_of.values()]
             for name in missing:
                 pages.append((f"theme_{name}", source, {"theme": name}, themes[name]))
     return pages

@@ -32,7 +32,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         "assumed": "What is assumed or derived",
     }
     status = report.agreement.assumptions["status"].value_counts()
-    card, asked, missing = scorecard(report), decisions(report), late(report)
+    card, needed, missing = scorecard(report), decisions(report), late(report)
     return (
         templates()
         .get_template("index.html.j2")
@@ -45,7 +45,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             states=card.words.text,
             forecast=counting["is_forecast"].any(),
             scorecard=card.table.html,
-            decisions=asked.table.html if len(asked.data) else "",
+            decisions=needed.table.html if len(needed.data) else "",
             grant=grant_words(report).html,
             moved=changes_words(report).html,
             late=missing.table.html if len(missing.data) else "",
