@@ -229,3 +229,11 @@ def test_a_new_definition_is_marked(report: Report) -> None:
 def test_a_mistyped_name_of_the_library_raises() -> None:
     with pytest.raises(AttributeError, match="trajectory_chrat"):
         _ = psa.trajectory_chrat
+
+
+def test_a_section_has_what_its_measure_has_and_nothing_that_says_none(report: Report) -> None:
+    headings = {
+        name: [view.heading for view in psa.further(report, name)] for name in ("N2", "N13")
+    }
+    assert "Quarter by quarter" not in headings["N2"]
+    assert headings["N13"][:2] == ["Quarter by quarter", "Part by part"]
