@@ -191,10 +191,8 @@ def required_text(row: pd.Series) -> str:
     if not size.strip("0. abcdefghijklmnopqrstuvwxyz,"):
         size = f"less than 0.1 {named}"
     step = "quarter" if row["frequency"] == "quarterly" else "year"
-    way = "rise" if row["required"] > 0 else "fall"
-    text = f"the target now needs a {way} of {size} a {step}"
-    if row["required_done_before"] == "never":
-        return f"{text}, which has not been done before"
-    if pd.notna(row["required_done_before"]):
-        return f"{text}, as in the time up to {row['required_done_before']}"
-    return text
+    text = f"a {'rise' if row['required'] > 0 else 'fall'} of {size} a {step}"
+    done = row["required_done_before"]
+    if done == "never":
+        return f"{text}, not achieved before"
+    return f"{text}, last achieved up to {done}" if pd.notna(done) else text

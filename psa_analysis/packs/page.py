@@ -87,8 +87,8 @@ def export(notebook: Any, title: str, report: Report, code: bool = False) -> str
     body, _ = TemplateExporter.from_notebook_node(
         exporter(), notebook, resources={"page": {"code": code}}
     )
-    agreement = report.agreement.settings.agreement
-    return whole_page(f"{title}, {report.period}: {agreement.name}", str(body), report)
+    name = report.agreement.settings.agreement.name
+    return whole_page(f"{title}, {report.period}: {name}", str(body), report)
 
 
 @lru_cache
@@ -106,7 +106,7 @@ def exporter() -> Any:
 
 def whole_page(title: str, body: str, report: Report, front: bool = False) -> str:
     """A whole page around its body: title, landmarks, list of contents, footer."""
-    body, contents = _anchored(_breakable(body))
+    body, contents = _anchored(_folded(_breakable(body)))
     # The answer comes first: what stands below the first heading, then the list of contents.
     lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
     return (
@@ -118,12 +118,38 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
             front=front,
             style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
             council=report.agreement.settings.agreement.council,
+            agreement=report.agreement.settings.agreement.name,
             lead=lead + first,
             contents=contents,
             body="".join(rest),
             footer=_footer(report),
         )
     )
+
+
+def _folded(body: str) -> str:
+    """The body with what only some readers need folded: a measure's further views, tagged cells.
+
+    A measure's section shows its words and its picture; what follows is folded as one.
+    """
+    sections = []
+    for section in re.split(r"(?=<h[23])", body):
+        shown = re.match(r"<h3 id=.*?<figure><img.*?</figure>\s*", section, re.DOTALL)
+        if shown and (rest := section[shown.end() :]):
+            titles = [*re.findall("<h4>(.*?)</h4>", rest), "figures and sources"]
+            section = shown[0] + _details(f"More: {', '.join(titles)}", rest)
+        sections.append(section)
+    chapters = []
+    for chapter in re.split(r"(?=<h2)", "".join(sections)):
+        tagged = re.match('<h2 class="folded">(.*?)</h2>', chapter, re.DOTALL)
+        if tagged:
+            chapter = _details(f"<h2>{tagged[1]}</h2>", chapter[tagged.end() :])
+        chapters.append(chapter)
+    return "".join(chapters)
+
+
+def _details(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>\n{body}</details>\n"
 
 
 def _breakable(body: str) -> str:

@@ -15,24 +15,24 @@ from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words
 from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import decisions, scorecard
-from psa_analysis.show.quality import late
-from psa_analysis.show.reliability import reliability_words
 from psa_analysis.show.tables import templates
-from psa_analysis.words import NOT_STATED, counted, day_text
+from psa_analysis.words import NOT_STATED, are, counted
+
+#: What the front page links to, by how the caption of the table there begins.
+_CAPTIONS = {
+    "grant": "The reward by measure",
+    "moved": "What has changed since",
+    "method": "How often forecasts came true",
+    "doubts": "Findings by partner",
+    "assumed": "What is assumed or derived",
+}
 
 
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
-    captions = {
-        "grant": "The reward by measure",
-        "moved": "What has changed since",
-        "method": "How often forecasts came true",
-        "doubts": "Findings by partner",
-        "assumed": "What is assumed or derived",
-    }
     status = report.agreement.assumptions["status"].value_counts()
-    card, needed, missing = scorecard(report), decisions(report), late(report)
+    card, needed = scorecard(report), decisions(report)
     return (
         templates()
         .get_template("index.html.j2")
@@ -42,26 +42,35 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             book=report.workbook_name,
             failed=[page for page in pages if page.status != "done"],
             pages=pages,
-            states=card.words.text,
             forecast=counting["is_forecast"].any(),
-            scorecard=card.table.html,
-            decisions=needed.table.html if len(needed.data) else "",
+            answers=card.words.html,
+            scorecard=_linked(card.table.html, exported),
+            decisions=needed.words.html + needed.table.html if len(needed.data) else "",
             grant=grant_words(report).html,
             moved=changes_words(report).html,
-            late=missing.table.html if len(missing.data) else "",
             sure=_reliability_text(),
-            cut_off=day_text(report.cut_off),
             errors=len(errors(report.findings)),
             findings=len(report.findings),
             counted=counted,
+            are=are,
             commitments=len(report.commitments),
             assumed=status.get("assumed", 0),
             derived=status.get("derived", 0),
             without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
-            counting=counted(len(counting), "measure"),
-            links={name: table_address(exported, text) for name, text in captions.items()},
+            counting=counted(len(counting), "target"),
+            links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
         )
     )
+
+
+def _linked(card: str, exported: dict[str, str]) -> str:
+    """The scorecard with each name leading to the section of its measure, where a page has one."""
+
+    def link(found: re.Match[str]) -> str:
+        pages = [name for name, html in exported.items() if f'<h3 id="{found[1]}"' in html]
+        return f'<a href="{quote(pages[0])}#{found[1]}">{found[2]}</a>' if pages else found[2]
+
+    return re.sub(r'<a href="#([^"]*)">(.*?)</a>', link, card)
 
 
 def table_address(exported: dict[str, str], caption: str) -> str | None:
@@ -75,16 +84,11 @@ def table_address(exported: dict[str, str], caption: str) -> str | None:
 
 
 def _reliability_text() -> str:
-    """How often forecasts on the reference series came true, and how wide and wrong they were."""
-    reliable, scores = reference("reliability"), reference("scores")
-    came_true = reliability_words(reliable[reliable["said_from"] == 0.7]).rstrip(".")
+    """How often the outcome lay within the range of the forecast, in tests."""
+    scores = reference("scores")
     ours = scores[scores["method"] == "psa_analysis, portfolio"]
     inside = (ours["within_80"] * ours["readings"]).sum() / ours["readings"].sum()
-    keys = ["per_year", "panel", "history"]
-    peers = scores[~scores["method"].str.startswith("psa_analysis")]
-    best = peers.groupby(keys)["crps"].min()
-    less = 1 - (ours.set_index(keys)["crps"] / best).mean()
     return (
-        f"{came_true}. {inside:.0%} of the outcomes lay within the range meant for 80%. The "
-        f"error was {less:.0%} below that of the best other forecaster."
+        f"In tests on series whose outcome is known, {inside:.0%} of outcomes lay within the "
+        "range meant for 80%."
     )

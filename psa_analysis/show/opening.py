@@ -13,14 +13,13 @@ from psa_analysis.words import are, counted, day_text
 
 def banner(report: Report) -> Html:
     """What every page says first: whose report, of when, for whom, and what is not real in it."""
-    name, day = report.agreement.settings.agreement.name, day_text(report.cut_off)
-    audience = f"{report.audience.capitalize()} report."
-    line = f"{name}: {report.period}, from figures received by {day}. {audience}"
+    day, audience = day_text(report.cut_off), report.audience.capitalize()
+    line = f"{report.period}, from figures received by {day}. {audience} report."
     warnings = []
     if of_theme(report, report.theme)["illustrative"].any():
         warnings.append(
-            "Illustrative: outturns on this page are made up. "
-            "Baselines and targets are the register's, or derived or assumed where marked."
+            "Illustrative: the outturns on this page are made up. "
+            "Baselines and targets are real unless marked."
         )
     if report.audience == "public":
         warnings.append(_withheld_words(report))

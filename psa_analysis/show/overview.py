@@ -8,7 +8,7 @@ from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.grant import gains
+from psa_analysis.show.grant import gains, grants
 from psa_analysis.show.tables import (
     MARKS,
     Column,
@@ -25,10 +25,12 @@ from psa_analysis.show.views import View
 from psa_analysis.words import (
     NOT_STATED,
     STATE_SIGNS,
+    are,
     chance_text,
     counted,
     figure_text,
     listed,
+    pounds_text,
     range_text,
     required_text,
     with_unit,
@@ -43,20 +45,57 @@ def scorecard(report: Report, theme: str | None = None) -> View:
     rows = of_theme(report, theme)
     counting = rows[rows["role"] == "target"]
     return View(
-        words=lambda: sentence(states_text(counting)),
+        words=lambda: _answers(report, theme, counting),
         table=lambda: _scorecard(report, counting),
         data=counting,
     )
 
 
+def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
+    """The first answers of a page: will it be met, what is at stake, what needs a decision."""
+    asked = decisions(report, theme).data
+    most = [f"{owner} ({number})" for owner, number in asked["owner"].value_counts()[:3].items()]
+    needed = f"{counted(len(asked), 'target')} {'needs' if len(asked) == 1 else 'need'} a decision"
+    answers = {
+        "Will the targets be met?": states_text(rows),
+        "What is at stake?": _stake_text(grants(report), rows),
+        "Who has to act?": f"{needed}: {listed(most)}{' first' if len(most) == 3 else ''}."
+        if most
+        else "No target needs a decision.",
+    }
+    html = templates().get_template("answers.html.j2").render(answers=answers)
+    return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
+
+
 def states_text(rows: pd.DataFrame) -> str:
-    """``Of 17 measures that count for the reward: 3 on track and 14 off track``, in words."""
+    """``Of 20 targets 1 is on track, 5 are at risk and 14 are off track``, in words."""
     unjudged = rows["state"].isin(["no target", "not stated"])
     number = rows.loc[~unjudged, "state"].value_counts()
-    parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
+    parts = [
+        f"{number[state]} {are(number[state])} {state}"
+        for state in reversed(STATES)
+        if state in number
+    ]
     if unjudged.any():
-        parts.append(f"{unjudged.sum()} that cannot be judged")
-    return f"Of {counted(len(rows), 'measure')} that count for the reward: {listed(parts)}."
+        parts.append(f"{unjudged.sum()} cannot be judged")
+    return f"Of {counted(len(rows), 'target')} {listed(parts)}."
+
+
+def _stake_text(rewards: pd.DataFrame, rows: pd.DataFrame) -> str:
+    """How much of the reward is expected from some measures, and of how much nothing is known."""
+    rewards = rewards[rewards["measure"].isin(rows["measure"])]
+    known = rewards["status"] != "not stated"
+    share = rewards["pot_share"].sum()
+    if not known.any():
+        return f"{share:.0%} of the reward pot; how much of it to expect is unknown."
+    ends = rewards[["least", "most"]].mul(rewards["pot_share"], axis=0).sum()
+    verb = "expected" if (rewards["status"] == "forecast").any() else "earned"
+    text = f"The reward {verb} is {range_text(*ends)} of the pot"
+    if rewards["pounds_least"].notna().any():
+        text += f" ({pounds_text(*rewards[['pounds_least', 'pounds_most']].sum())})"
+    text += "" if share > 0.999 else f", out of {share:.0%}"
+    unknown = rewards.loc[~known, "pot_share"].sum()
+    return f"{text}; another {unknown:.0%} is unknown." if unknown else f"{text}."
 
 
 def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
@@ -76,7 +115,7 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
         }
         for _, row in rows.iterrows()
     ]
-    caption = f"Will each target be met? {report.period}"
+    caption = f"Every target, {report.period}"
     html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
     frame = pd.DataFrame(shown, columns=columns)
@@ -91,27 +130,30 @@ def decisions(report: Report, theme: str | None = None) -> View:
     """Targets that will not be met as things stand: who owns each, and what is asked of whom.
 
     What is asked is what somebody wrote of it for this report; where nobody did, it is what each
-    period has to bring from here, and what a tenth of the way more would add to the reward.
+    period has to bring from here.
     """
     rows = of_theme(report, theme)
     rows = rows[(rows["role"] == "target") & (rows["state"].isin(EXCEPTIONS) | rows["late"])]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
-    partners = report.agreement.settings.partners
-    owners = [
-        partners.get(report.agreement.measures.at[name, "partner"]) for name in rows["measure"]
-    ]
-    rows = rows.assign(owner=[owner or "not stated" for owner in owners])
+    owners = rows["measure"].map(report.agreement.measures["partner"])
+    owners = owners.map(report.agreement.settings.partners).fillna("not stated")
+    gain = gains(report).set_index("measure")[["least", "most"]].reindex(rows["measure"])
+    rows = rows.assign(owner=owners, least=gain.min(axis=1).values, most=gain.max(axis=1).values)
     columns = [
         Column("Measure", lambda row: f"{row['title']} ({row['measure']})"),
-        Column("State", state_cell),
+        Column("State"),
         Column("Who returns it", "owner"),
         Column("What is asked", lambda row: _asked(report, row)),
+        Column("By", "due"),
+        Column.number("A step is worth", lambda row: range_text(row["least"], row["most"], 2)),
     ]
-    names = listed([f"{row['title']} ({row['measure']})" for _, row in rows.iterrows()])
+    caption = f"What needs a decision, {report.period}"
+    note = "A step is a tenth of the way to the target; its worth is a share of the pot."
+    words = note if rows["least"].notna().any() else ""
     return View(
-        words=lambda: sentence(f"{names or 'No measure'}."),
-        table=lambda: rows_table(rows, columns, f"What needs a decision, {report.period}"),
+        words=(lambda: sentence(words)) if words else None,
+        table=lambda: rows_table(rows, columns, caption),
         data=rows,
     )
 
@@ -122,17 +164,10 @@ def _asked(report: Report, row: pd.Series) -> str:
         last = written.iloc[-1]
         made_up = ", illustrative" if last["illustrative"] else ""
         return f"{' '.join(last['text'].split())} ({last['author']}{made_up})"
-    sentences = []
-    if row["late"]:
-        sentences.append(f"Ask for the return of {row['expected_period']}, which is late")
+    asked = [f"Send the return of {row['expected_period']}, which is late"] if row["late"] else []
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
-        sentences.append(required_text(row))
-        gain = gains(report).set_index("measure")
-        if row["measure"] in gain.index:
-            ends = gain.loc[row["measure"], ["least", "most"]]
-            added = range_text(min(ends), max(ends), 2)
-            sentences.append(f"a tenth of the way more is worth {added} of the pot")
-    text = "; ".join(sentences or [str(row["reason"])])
+        asked.append(required_text(row))
+    text = ". ".join(asked or [str(row["reason"])])
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -25,6 +25,7 @@ class View:
         self,
         *,
         heading: str = "",
+        anchor: str = "",
         words: Callable[[], Html] | None = None,
         chart: Callable[[], Chart] | None = None,
         table: Callable[[], Html] | None = None,
@@ -34,7 +35,7 @@ class View:
     ) -> None:
         parts = {"words": words, "chart": chart, "table": table, "origin": origin}
         self._makers = {name: make for name, make in parts.items() if make}
-        self.heading, self.level = heading, 2
+        self.heading, self.anchor, self.level = heading, anchor, 3
         self.data, self.reason = data, reason
 
     @cached_property
@@ -66,9 +67,9 @@ class View:
         return self._makers[part]()
 
     def under(self, heading: str) -> View:
-        """The same below a heading of the third level, as part of a section."""
+        """The same below a heading of the fourth level, as part of a measure's section."""
         view = copy(self)
-        view.heading, view.level = heading, 3
+        view.heading, view.anchor, view.level = heading, "", 4
         return view
 
     def _ipython_display_(self) -> None:
@@ -76,9 +77,9 @@ class View:
 
         show: Any = display.display
         if self.heading:
-            tag = f"h{self.level}"
             text = visible(self.heading)
-            show(Html(f"<{tag}>{escape(text)}</{tag}>", text))
+            anchor = f' id="{escape(self.anchor)}"' if self.anchor else ""
+            show(Html(f"<h{self.level}{anchor}>{escape(text)}</h{self.level}>", text))
         for part in self._makers:
             show(getattr(self, part))
 
