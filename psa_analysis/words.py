@@ -172,6 +172,11 @@ def listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
+def as_sentences(texts: list[str]) -> str:
+    """Texts as sentences: each begins with a capital and ends with one full stop."""
+    return " ".join(f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in texts)
+
+
 def counted(number: int, noun: str) -> str:
     """``1 target``, ``2 targets``."""
     plural = noun if noun.endswith("s") else f"{noun}s"

@@ -19,6 +19,7 @@ from psa_analysis.show.views import View
 from psa_analysis.words import (
     CHANCE_MOVED,
     NOT_STATED,
+    as_sentences,
     chance_text,
     counted,
     day_text,
@@ -60,15 +61,10 @@ def measure_words(report: Report, measure: str) -> Html:
     """Where a measure stands, what has changed, and what people say of it."""
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
-    words = sentence(_text([*standing_sentences(row), *change_sentences(row, before)]))
+    words = sentence(as_sentences([*standing_sentences(row), *change_sentences(row, before)]))
     comments = commentary(report, measure)
     text = "\n".join(filter(None, [words.text, comments.text]))
     return Html(words.html + comments.html, text)
-
-
-def _text(sentences: list[str]) -> str:
-    """Sentences as one text; each begins with a capital and ends with one full stop."""
-    return " ".join(f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in sentences)
 
 
 def commentary(report: Report, about: str = WHOLE) -> Html:

@@ -15,7 +15,6 @@ from psa_analysis.show.tables import (
     Html,
     rows_table,
     sentence,
-    state_cell,
     table,
     templates,
     title_text,
@@ -26,6 +25,7 @@ from psa_analysis.words import (
     NOT_STATED,
     STATE_SIGNS,
     are,
+    as_sentences,
     chance_text,
     counted,
     figure_text,
@@ -167,8 +167,7 @@ def _asked(report: Report, row: pd.Series) -> str:
     asked = [f"Send the return of {row['expected_period']}, which is late"] if row["late"] else []
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         asked.append(required_text(row))
-    text = ". ".join(asked or [str(row["reason"])])
-    return f"{text[:1].upper()}{text[1:]}."
+    return as_sentences(asked or [str(row["reason"])])
 
 
 def standing(report: Report, theme: str | None = None) -> View:
@@ -176,8 +175,7 @@ def standing(report: Report, theme: str | None = None) -> View:
     rows = of_theme(report, theme)
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     columns = [
-        Column("Measure"),
-        Column("What is measured", _title),
+        Column("Measure", _name),
         _stated_figure("Baseline"),
         Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
         Column("Of period", "latest_period"),
@@ -185,7 +183,7 @@ def standing(report: Report, theme: str | None = None) -> View:
         _stated_figure("Target"),
         Column("Due"),
         Column.chance("Chance of the target", "chance_target"),
-        Column("State", state_cell),
+        Column("State"),
         Column("Since last reading", "direction"),
         Column("On the year", "direction_on_year"),
     ]
@@ -193,8 +191,9 @@ def standing(report: Report, theme: str | None = None) -> View:
     return View(table=lambda: rows_table(rows, columns, caption, bool(theme)), data=rows)
 
 
-def _title(row: pd.Series) -> str:
-    return title_text(row) + (" (supporting)" if row["role"] == "supporting" else "")
+def _name(row: pd.Series) -> str:
+    supporting = ", supporting" if row["role"] == "supporting" else ""
+    return f"{title_text(row)} ({row['measure']}{supporting})"
 
 
 def _stated_figure(heading: str) -> Column:
