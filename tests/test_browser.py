@@ -92,7 +92,7 @@ def test_a_page_says_what_it_is_and_its_pictures_show(
     opened: Callable[..., Page], audience: str, name: str
 ) -> None:
     page = opened(audience, name)
-    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate("document.documentElement.lang") == "en-GB"
     assert page.locator("h1").count() == 1
     for word in (page.locator("h1").inner_text(), "2004-05 Q3", "Leicestershire Local Public"):
         assert word in page.title()
@@ -233,7 +233,7 @@ def test_printed_pages_are_tagged_and_whole(
     root = reader.trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"].value is True
     assert "/StructTreeRoot" in root
-    assert root["/Lang"] == "en"
+    assert root["/Lang"] == "en-GB"
     assert reader.outline
     page = opened(audience, name)
     assert reader.metadata is not None

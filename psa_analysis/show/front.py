@@ -45,7 +45,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             forecast=counting["is_forecast"].any(),
             answers=card.words.html,
             scorecard=_linked(card.table.html, exported),
-            decisions=needed.words.html + needed.table.html if len(needed.data) else "",
+            decisions=needed.table.html if len(needed.data) else "",
             grant=grant_words(report).html,
             moved=changes_words(report).html,
             sure=_reliability_text(),

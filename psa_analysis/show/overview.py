@@ -9,16 +9,7 @@ from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.grant import gains, grants
-from psa_analysis.show.tables import (
-    MARKS,
-    Column,
-    Html,
-    rows_table,
-    sentence,
-    table,
-    templates,
-    title_text,
-)
+from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
 from psa_analysis.words import (
@@ -37,7 +28,7 @@ from psa_analysis.words import (
 )
 
 #: States that someone has to act on, the worst first.
-EXCEPTIONS = ("missed", "off track", "at risk", "no data")
+EXCEPTIONS = ("off track", "at risk", "no data")
 
 
 def scorecard(report: Report, theme: str | None = None) -> View:
@@ -146,16 +137,13 @@ def decisions(report: Report, theme: str | None = None) -> View:
         Column("Who returns it", "owner"),
         Column("What is asked", lambda row: _asked(report, row)),
         Column("By", "due"),
-        Column.number("A step is worth", lambda row: range_text(row["least"], row["most"], 2)),
+        Column.number(
+            "What a tenth of the way is worth, of the pot",
+            lambda row: range_text(row["least"], row["most"], 2),
+        ),
     ]
     caption = f"What needs a decision, {report.period}"
-    note = "A step is a tenth of the way to the target; its worth is a share of the pot."
-    words = note if rows["least"].notna().any() else ""
-    return View(
-        words=(lambda: sentence(words)) if words else None,
-        table=lambda: rows_table(rows, columns, caption),
-        data=rows,
-    )
+    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
 
 
 def _asked(report: Report, row: pd.Series) -> str:
