@@ -2,7 +2,7 @@
 
 from .pipeline import open_report
 from .register.loading import load_agreement
-from .show.agreement import links, notes, targets
+from .show.agreement import notes, targets
 from .show.chart import figure
 from .show.commitments import all_commitments, commitment_list
 from .show.comparison import changes
