@@ -82,6 +82,7 @@ def test_the_first_words_say_what_is_met_at_stake_and_to_be_done(report: Report)
     assert int(counts[1]) == (report.assessment["role"] == "target").sum()
     assert "The reward expected is 15 to 37% of the pot; another 27% is unknown." in text
     assert "16 targets need a decision: Education department (4), Social serv" in text
+    assert text.endswith("(3), Leicestershire Constabulary (3) and others.")
     # N10, the only target of its theme, has no forecast.
     theme = scorecard(report, "efficiency").words.text
     assert "7% of the reward pot; how much of it to expect is unknown." in theme

@@ -45,14 +45,14 @@ def scorecard(report: Report, theme: str | None = None) -> View:
 def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     """The first answers of a page: will it be met, what is at stake, what needs a decision."""
     asked = decisions(report, theme).data
-    most = [f"{owner} ({number})" for owner, number in asked["owner"].value_counts()[:3].items()]
+    owners = asked["owner"].value_counts()
+    named = [f"{owner} ({number})" for owner, number in owners[:3].items()]
+    who = listed([*named, "others"] if len(owners) > 3 else named)
     needed = f"{counted(len(asked), 'target')} {'needs' if len(asked) == 1 else 'need'} a decision"
     answers = {
         "Will the targets be met?": states_text(rows),
         "What is at stake?": _stake_text(grants(report), rows),
-        "Who has to act?": f"{needed}: {listed(most)}{' first' if len(most) == 3 else ''}."
-        if most
-        else "No target needs a decision.",
+        "Who has to act?": f"{needed}: {who}." if who else "No target needs a decision.",
     }
     html = templates().get_template("answers.html.j2").render(answers=answers)
     return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
