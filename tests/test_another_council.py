@@ -109,16 +109,28 @@ def test_after_the_agreement_the_reward_is_known(example: Path) -> None:
     assert "£3,293,351 to £4,068,351" in (ROOT / "docs" / "grant.md").read_text()
 
 
-@pytest.mark.parametrize(("theme", "code"), [("places", 0), ("safer", 1)])
-def test_papermill_makes_any_theme_from_any_folder(example: Path, theme: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("notebook", "theme", "code"),
+    [
+        ("01_prosperity", "safety", 0),
+        ("02_safer_county", "places", 0),
+        ("03_healthy_attractive", "places", 0),
+        ("04_efficiency", "safety", 0),
+        ("theme", "safer", 1),
+    ],
+)
+def test_papermill_makes_any_theme_from_any_notebook_and_folder(
+    example: Path, notebook: str, theme: str, code: int
+) -> None:
     """The data folder's relative path starts where papermill was called."""
-    source = str(ROOT / "notebooks" / "theme.ipynb")
+    source = str(ROOT / "notebooks" / f"{notebook}.ipynb")
     given = ["-p", "theme", theme, "-p", "data", "example", "-p", "period", "2005-06 Q4"]
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", source, "out.ipynb", *given]
     where = example.parent
     done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
-    assert ("Household waste recycled" in (where / "out.ipynb").read_text()) == (code == 0)
+    made = (where / "out.ipynb").read_text()
+    assert ("Household waste recycled" in made) == (theme == "places")
     if code:
         says = "ParameterError: theme is 'safer'; expected one of places, safety."
         assert done.stderr.strip().splitlines()[-1].startswith(says)
