@@ -120,14 +120,14 @@ BROKEN = [
     ("measures.csv", "N2", "baseline", "235 / 0", "a number such as 53.2"),
     ("measures.csv", "N2", "target", "163", "0 to 100"),
     ("measures.csv", "N13", "profile", "constant rate", "one of '', 'linear'"),
-    ("measures.csv", "N2", "polarity", "up", "one of 'higher' or 'lower'"),
+    ("measures.csv", "N2", "polarity", "up", "one of 'higher', 'lower'"),
     ("measures.csv", "N2", "basis", "rolling", "one of 'point'"),
     ("measures.csv", "N13", "base", "", "'not stated'"),
     ("measures.csv", "N2", "weight", "-1", "a number above 0"),
     ("measures.csv", "L1-english", "measure", "N2", "each only once"),
     ("measures.csv", "N2", "title", "", "some text"),
     ("measures.csv", "N2", "continues", "N22", "Did you mean"),
-    ("measures.csv", "N2", "made_of", "people", "one of 'cases', 'amounts' or ''"),
+    ("measures.csv", "N2", "made_of", "people", "one of 'cases', 'amounts', ''"),
     ("measures.csv", "N2", "continues", "N2", "an older measure"),
     ("measures.csv", "N2-age15", "continues", "N2-ks4", "an older measure"),
     ("measures.csv", "N2-ks4", "continues", "N13", "a measure of the same unit"),
@@ -157,11 +157,11 @@ BROKEN = [
     ("commitments.csv", "TR1b", "baseline_period", "some years ago", "a period such as"),
     ("commitments.csv", "ED1a", "measure", "N22", "Did you mean 'N2'?"),
     ("commitments.csv", "WP1a", "measure", "N2", "nothing, since a milestone commitment has no"),
-    ("commitments.csv", "WP3b", "measure", "N2", "in visits per 1,000 population, not in percent"),
+    ("commitments.csv", "WP3b", "measure", "N2", "a measure in visits per 1,000 population"),
     ("commitments.csv", "ED1a", "measure", "L4-repeat", "a measure of which higher is better"),
     ("baskets.csv", "Melton", "indicator", "N10-planing", "Did you mean 'N10-planning'?"),
     ("baskets.csv", "Melton", "weight", "0", "a number above 0"),
-    ("baskets.csv", "Melton", "change", "", "one of 'relative' or 'points'"),
+    ("baskets.csv", "Melton", "change", "", "one of 'relative', 'points'"),
     ("baskets.csv", "Melton", "indicator", "N26-stats19", "in quarters, financial years or exam"),
     ("baskets.csv", "Leicestershire", "change", "points", "relative, since points are of percent"),
     ("links.csv", "N6", "linked_to", "L33", "expected one of"),
@@ -242,8 +242,8 @@ def test_one_day_has_one_point_whatever_it_is_called(
     give_points(council / "raw" / "register")
     row = edit("register/trajectories.csv", "L4-repeat", "measure", "L4-incidents")
     output = psa("check", "--data", str(council)).output
-    assert f"trajectories.csv, row {row}, column period: found '2003/04', expected each" in output
-    assert "Row 2 gives a value for 2004-03-31 already" in output
+    place = f"trajectories.csv, row {row}, column period: found 'L4-incidents, 2003/04'"
+    assert f"{place}, expected each only once. Row 2 has it already" in output
 
 
 RANK = {"basis": "rank", "polarity": "lower", "unit": "place"}
@@ -333,7 +333,7 @@ def test_a_broken_file_is_refused(council: Path) -> None:
         ('["N6", "L3"]', '["N6", "L9"]', "column topics.looked-after children: found 'L9'"),
         ('index = "N10"', 'index = "L8"', "expected a measure with a baseline of 100"),
         ('= "United Kingdom"', '= "Untied Kingdom"', "Did you mean 'United Kingdom'?"),
-        ('components = "net budget"', 'components = "head"', "one of 'net budget' or 'equal'"),
+        ('components = "net budget"', 'components = "head"', "expected 'net budget' or 'equal'"),
     ],
 )
 def test_broken_settings_are_refused(council: Path, old: str, new: str, says: str) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from psa_analysis.register.settings import Settings
 
 
+#: What a cell holds that gives nothing.
+BLANK = ("", NOT_STATED)
+
 #: The profiles whose path runs through the points of ``trajectories.csv``.
 PROFILES_WITH_POINTS = ("steps", "given")
 
@@ -38,7 +41,7 @@ def parse_comparator(text: str) -> Comparator | None:
     ``N14-overall`` is a measure, ``area: England`` an area and ``family: authority; lowest
     first`` a family whose lowest figure is the best.
     """
-    if text in ("", NOT_STATED):
+    if text in BLANK:
         return None
     if match := re.fullmatch(r"area:\s*(.+)", text):
         return Comparator("area", match[1])
@@ -143,7 +146,7 @@ def measure_period(measure: pd.Series, column: str) -> Period | None:
 
 def stated_period(text: str, frequency: str) -> Period | None:
     """The period of a text, or None where it is not stated."""
-    return None if text in ("", NOT_STATED) else period_of(text, frequency)
+    return None if text in BLANK else period_of(text, frequency)
 
 
 def period_of(text: str, frequency: str) -> Period:

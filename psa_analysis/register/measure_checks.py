@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.periods import KIND_NAMES, Kind, parse_period
+from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
 from psa_analysis.register.agreement import (
+    BLANK,
     PROFILES_WITH_POINTS,
     family_names,
     parse_comparator,
@@ -18,79 +19,50 @@ from psa_analysis.register.agreement import (
     stated_period,
 )
 from psa_analysis.register.rows import FIGURES, OWN_DECISION, Register, cell_error
-from psa_analysis.words import NOT_STATED
 
 #: Makes a finding about one cell of a row: column, what was expected, remedy.
 Problem = Callable[..., Finding]
 
-_BLANK = ("", NOT_STATED)
-
 
 def _figures(register: Register) -> Iterator[Finding]:
-    """What must hold between the figures of one measure."""
-    for row, text in register.rows("measures"):
-        problem = partial(cell_error, "measures", text)
-        better = 1 if row["polarity"] == "higher" else -1
-        target, without, baseline = row["target"], row["without"], row["baseline"]
-        if pd.notna(target) and pd.notna(baseline) and better * (target - baseline) <= 0:
-            yield problem(
-                "target",
-                f"better than the baseline {text['baseline']} ({row['polarity']} is better)",
-                "Correct the target, the baseline or the polarity.",
-            )
-        if pd.notna(target) and pd.notna(without) and better * (target - without) <= 0:
-            yield problem(
-                "without",
-                f"short of the target {text['target']} ({row['polarity']} is better)",
-                "Correct 'without', the target or the polarity: the grant is paid on the stretch.",
-            )
-        # A rate can be more than the one that it is a percentage of.
-        if row["unit"] == "percent" and row["basis"] != "ratio_to_comparator":
-            for column in FIGURES:
-                if pd.notna(row[column]) and not 0 <= row[column] <= 100:
-                    yield problem(
-                        column, "0 to 100 for a percentage", "Correct the figure or unit."
-                    )
-        if row["basis"] == "change_from_baseline":
-            yield from _base(row, text, problem)
-        if row["measure"].partition("-")[0] != row["reference"]:
-            yield problem("reference", "the reference that its name begins with", "Correct either.")
-        if row["unit"] != "percent" and row["unit"].casefold() in ("%", "per cent", "percent"):
-            yield problem("unit", "percent, in those letters", "Write percent.")
-        if pd.notna(row["weight"]) and row["weight"] <= 0:
-            yield problem("weight", "a number above 0, or nothing", "Correct the weight.")
-        if pd.notna(row["interim"]) != (row["interim_period"] not in _BLANK):
-            yield problem(
-                "interim_period" if pd.notna(row["interim"]) else "interim",
-                "an interim level and its period, or neither",
-                "Give both or neither.",
-            )
-        yield from _periods(row, problem)
-        if pd.notna(target) and row["due"] in _BLANK:
-            yield problem("due", "a period, since there is a target", "Give the period it is due.")
-        if pd.notna(baseline) and row["baseline_period"] in _BLANK:
-            yield problem(
-                "baseline_period", "a period, since there is a baseline", "Give the period."
-            )
-
-
-def _base(row: pd.Series, text: pd.Series, problem: Problem) -> Iterator[Finding]:
-    """The figure that a change is measured from."""
-    if text["base"] == "":
-        yield problem(
-            "base",
-            "the figure that the change is measured from, or 'not stated'",
-            "Give it, or 'not stated' to take it from the observations of the baseline period.",
-        )
-    elif pd.notna(row["base"]) and row["base"] <= 0:
-        yield problem("base", "more than 0", "Correct the figure that change is measured from.")
-    baseline = stated_period(row["baseline_period"], row["frequency"])
-    if pd.isna(row["base"]) and baseline is not None and baseline.kind == "mean_of_years":
-        yield problem(
-            "base",
-            "a stated base, since the baseline is a mean of years",
-            "Give the mean that the change is measured from.",
-        )
+    """What must hold between the cells of one measure."""
+    rows, text = register.tables["measures"], register.texts["measures"]
+    refuse = partial(register.refuse, "measures")
+    target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
+    better = np.where(rows["polarity"] == "higher", 1, -1)
+    worse = better * (target - rows["baseline"]) <= 0
+    yield from refuse("target", worse, "better than the baseline {baseline}")
+    no_stretch = better * (target - rows["without"]) <= 0
+    remedy = "Correct one of the two: the grant is paid on the stretch between them."
+    yield from refuse("without", no_stretch, "short of the target {target}", remedy)
+    # A rate can be more than the one that it is a percentage of.
+    percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
+    for figure in FIGURES:
+        outside = percent & ((rows[figure] < 0) | (rows[figure] > 100))
+        yield from refuse(figure, outside, "0 to 100 for a percentage")
+    change = rows["basis"] == "change_from_baseline"
+    expected = "the figure that the change is measured from, or 'not stated'"
+    yield from refuse("base", change & (text["base"] == ""), expected)
+    yield from refuse("base", change & (base <= 0), "more than 0")
+    other_name = rows["measure"].str.partition("-")[0] != rows["reference"]
+    yield from refuse("reference", other_name, "the reference that its name begins with")
+    misspelt = (unit != "percent") & unit.str.casefold().isin(["%", "per cent", "percent"])
+    yield from refuse("unit", misspelt, "percent, in those letters", "Write percent.")
+    yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
+    # All measures of a target that count have a weight, or none.
+    counts = rows["role"] == "target"
+    some = (counts & weight.notna()).groupby(rows["reference"]).transform("any")
+    expected = "a weight, since other measures of {reference} have one"
+    yield from refuse("weight", counts & weight.isna() & some, expected)
+    for figure, period in {
+        "target": "due",
+        "baseline": "baseline_period",
+        "interim": "interim_period",
+    }.items():
+        undated = rows[figure].notna() & text[period].isin(BLANK)
+        yield from refuse(period, undated, f"a period, since there is a {figure}")
+    idle = rows["interim"].isna() & ~text["interim_period"].isin(BLANK)
+    yield from refuse("interim", idle, "a level, since there is a period")
 
 
 #: Which periods a measure of each frequency can be due in.
@@ -102,64 +74,42 @@ _DUE_KINDS: dict[str, tuple[Kind, ...]] = {
 }
 
 
-def _kinds(frequency: str, column: str) -> tuple[Kind, ...]:
-    """The kinds of period that a column may hold; a baseline may be a mean of years as well."""
-    kinds = _DUE_KINDS[frequency]
-    mean = column == "baseline_period" and frequency != "exam_year"
-    return (*kinds, "mean_of_years") if mean else kinds
+def _wrong_kind(period: Period, kinds: tuple[Kind, ...]) -> str | None:
+    """What was expected in place of a period of a kind that the frequency has not."""
+    if period.kind in kinds:
+        return None
+    return f"{' or '.join(KIND_NAMES[kind] for kind in kinds)}, as its frequency says"
 
 
-def _wrong_kind(column: str, kinds: tuple[Kind, ...], problem: Problem) -> Finding:
-    names = " or ".join(KIND_NAMES[kind] for kind in kinds)
-    return problem(column, f"{names}, as its frequency says", "Correct the period.")
-
-
-def _periods(row: pd.Series, problem: Problem) -> Iterator[Finding]:
+def _periods(register: Register) -> Iterator[Finding]:
     """Periods of a kind that the frequency has, the due one after the baseline's."""
-    columns = ("baseline_period", "due", "interim_period")
-    periods = {column: stated_period(row[column], row["frequency"]) for column in columns}
-    fits = True
-    for column, period in periods.items():
-        kinds = _kinds(row["frequency"], column)
-        if period is not None and period.kind not in kinds:
-            fits = False
-            yield _wrong_kind(column, kinds, problem)
-    baseline, due = periods["baseline_period"], periods["due"]
-    if fits and due is not None and baseline is not None and due.end <= baseline.end:
-        yield problem(
-            "due", f"a period after the baseline's, {baseline}", "Correct one of the two."
-        )
+    for row, text in register.rows("measures"):
+        problem, frequency = partial(cell_error, "measures", text), row["frequency"]
+        periods = {
+            column: stated_period(row[column], frequency)
+            for column in ("baseline_period", "due", "interim_period")
+        }
+        for column, period in periods.items():
+            kinds = _DUE_KINDS[frequency]
+            if column == "baseline_period" and frequency != "exam_year":
+                kinds = (*kinds, "mean_of_years")
+            if period and (expected := _wrong_kind(period, kinds)):
+                yield problem(column, expected)
+        baseline, due = periods["baseline_period"], periods["due"]
+        if due and baseline and due.end <= baseline.end:
+            yield problem("due", f"a period after the baseline's, {baseline}")
+        of_mean = baseline is not None and baseline.kind == "mean_of_years"
+        if of_mean and row["basis"] == "change_from_baseline" and pd.isna(row["base"]):
+            yield problem("base", "a stated base, since the baseline is a mean of years")
 
 
 def _parts(register: Register) -> Iterator[Finding]:
-    measures = set(register.measures.index)
+    """Parts that are other measures."""
     for row, text in register.rows("measures"):
-        for part in row["parts"]:
-            if part not in measures or part == row["measure"]:
-                yield cell_error(
-                    "measures",
-                    text,
-                    "parts",
-                    "other measures, with ; between them",
-                    did_you_mean(part, measures),
-                    found=part,
-                )
-
-
-def _weights(register: Register) -> Iterator[Finding]:
-    """All measures of a target that count have a weight, or none."""
-    measures = register.texts["measures"]
-    counting = measures[measures["role"] == "target"]
-    for reference, rows in counting.groupby("reference", sort=False):
-        blank = rows[rows["weight"].isin(_BLANK)]
-        if 0 < len(blank) < len(rows):
-            yield cell_error(
-                "measures",
-                blank.iloc[0],
-                "weight",
-                f"a weight, since other measures of {reference} have one",
-                "Give each of its measures a weight, or none.",
-            )
+        others = set(register.measures.index) - {row["measure"]}
+        for part in set(row["parts"]) - others:
+            expected, remedy = "other measures, with ; between them", did_you_mean(part, others)
+            yield cell_error("measures", text, "parts", expected, remedy, found=part)
 
 
 def _continuations(register: Register) -> Iterator[Finding]:
@@ -170,15 +120,14 @@ def _continuations(register: Register) -> Iterator[Finding]:
     for row, text in register.rows("measures"):
         if row["continues"] not in measures.index:
             continue
-        older = measures.loc[row["continues"]]
         chain, name = [row["measure"]], row["continues"]
         while name in measures.index and name not in chain:
             chain.append(name)
             name = measures.at[name, "continues"]
         if name in measures.index:
             expected = "an older measure, not one that continues this one"
-        elif any(row[column] != older[column] for column in same):
-            expected = f"a measure of the same {', '.join(same[:-1])} and {same[-1]}"
+        elif (row[same] != measures.loc[row["continues"], same]).any():
+            expected = "a measure of the same unit, polarity, basis and frequency"
         elif (continues == row["continues"]).sum() > 1:
             expected = "a measure that no other row continues"
         else:
@@ -196,35 +145,25 @@ _COMPARED: dict[str, tuple[str, ...]] = {
 
 def _comparators(register: Register) -> Iterator[Finding]:
     """A comparator is there where the basis needs one, exists, and can be compared with."""
+    rows, refuse = register.tables["measures"], partial(register.refuse, "measures")
+    ratio = (rows["basis"] == "ratio_to_comparator") & (rows["unit"] != "percent")
+    yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
+    rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
+    yield from refuse("polarity", rank, "lower, since place 1 is the best")
     for row, text in register.rows("measures"):
-        problem = partial(cell_error, "measures", text)
-        if row["basis"] == "ratio_to_comparator" and row["unit"] != "percent":
-            yield problem(
-                "unit",
-                "percent, since a ratio is a percentage of the comparator",
-                "Correct the unit.",
-            )
-        if row["basis"] == "rank" and row["polarity"] != "lower":
-            yield problem(
-                "polarity",
-                "lower, since place 1 is the best",
-                "The comparator says which figure has place 1.",
-            )
         if unfit := _unfit_comparator(row, register):
-            yield problem("comparator", *unfit)
+            yield cell_error("measures", text, "comparator", *unfit)
 
 
-def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, str] | None:
-    """What was expected of one measure's comparator and what to do, or None if it can be used."""
+def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, ...] | None:
+    """What was expected of one measure's comparator, and perhaps what to do; None if it is fit."""
     kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
     if not kinds and row["comparator"]:
         return f"nothing, since the basis {row['basis']} compares nothing", "Empty the cell."
     if kinds and (not row["comparator"] or (comparator and comparator.kind not in kinds)):
         forms = "a family" if "family" in kinds else "a measure or an area"
-        return (
-            f"{forms} to compare with, or 'not stated'",
-            "Give it in the form that docs/register.md shows.",
-        )
+        remedy = "Give it in the form that docs/register.md shows."
+        return f"{forms} to compare with, or 'not stated'", remedy
     if comparator is None:
         return None
     area, areas = register.settings.agreement.area, register.tables["areas"]
@@ -242,128 +181,92 @@ def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, str] | N
     if comparator.kind != "measure":
         return None
     other = register.measures.loc[comparator.name]
-    # Whose own reading is a percentage or a number that can be set against this measure's.
     if other["basis"] in _COMPARED:
-        return "a measure that is itself compared with nothing", "Name another measure."
+        return ("a measure that is itself compared with nothing",)
     if other["frequency"] != row["frequency"]:
-        return f"a measure of the same frequency, {row['frequency']}", "Name another measure."
+        return (f"a measure of the same frequency, {row['frequency']}",)
     unit = "percent" if row["unit"] == "percentage points" else row["unit"]
     if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
-        return f"a measure in {unit}", "Name another measure, or correct the unit."
+        return (f"a measure in {unit}",)
     return None
 
 
 def _profiles(register: Register) -> Iterator[Finding]:
     """A profile that the figures of its measure and its points allow."""
-    with_points = set(register.tables["trajectories"]["measure"])
-    for row, text in register.rows("measures"):
-        problem, profile = partial(cell_error, "measures", text, "profile"), row["profile"]
-        if profile == "":
-            continue
-        if pd.isna(row["baseline"]) or pd.isna(row["target"]):
-            yield problem("nothing, since a path needs a baseline and a target", "Empty the cell.")
-        elif profile in PROFILES_WITH_POINTS and row["measure"] not in with_points:
-            yield problem(
-                "at least one row in trajectories.csv for its points",
-                "Add the points, or leave the profile empty.",
-            )
-        elif profile == "seasonal":
-            yield from _seasons(row, problem)
+    rows = register.tables["measures"]
+    refuse = partial(register.refuse, "measures", "profile")
+    no_path = (rows["profile"] != "") & (rows["baseline"].isna() | rows["target"].isna())
+    expected = "nothing, since a path needs a baseline and a target"
+    yield from refuse(no_path, expected, "Empty the cell.")
+    pointless = rows["profile"].isin(PROFILES_WITH_POINTS)
+    pointless &= ~rows["measure"].isin(register.tables["trajectories"]["measure"])
+    expected = "at least one row in trajectories.csv for its points"
+    yield from refuse(pointless, expected, "Add the points, or leave the profile empty.")
+    seasonal = rows["profile"] == "seasonal"
+    possible = (rows["frequency"] == "quarterly") & rows["basis"].isin(["point", "year_to_date"])
+    expected = "seasonal only for a quarterly measure of the basis point or year_to_date"
+    remedy = "Leave it empty: over four quarters the seasons cancel."
+    yield from refuse(seasonal & ~possible, expected, remedy)
+    unlike = pd.Series([not _same_season(row) for _, row in rows.iterrows()], rows.index)
+    expected = "seasonal only where the baseline's and the due period are {}"
+    same = {"year_to_date": "financial years", "point": "the same quarter of a year"}
+    for basis, periods in same.items():
+        wrong = seasonal & possible & unlike & (rows["basis"] == basis)
+        yield from refuse(wrong, expected.format(periods), "Correct a period, or the profile.")
 
 
-def _seasons(row: pd.Series, problem: Problem) -> Iterator[Finding]:
-    """Seasons are those of quarters, between figures that are of the same time of year."""
-    if row["frequency"] != "quarterly" or row["basis"] not in ("point", "year_to_date"):
-        yield problem(
-            "seasonal only for a quarterly measure of the basis point or year_to_date",
-            "Leave it empty: over four quarters the seasons cancel.",
-        )
-        return
-    stated = [stated_period(row[name], "quarterly") for name in ("baseline_period", "due")]
+def _same_season(measure: pd.Series) -> bool:
+    """Whether the baseline and the target are of the same time of the year."""
+    stated = [stated_period(measure[name], "quarterly") for name in ("baseline_period", "due")]
     periods = [period for period in stated if period is not None]
     months = {period.end.month for period in periods}
-    if row["basis"] == "year_to_date":
-        expected, fits = "financial years", months == {3}
-    else:
-        expected = "the same quarter of a year"
-        fits = len(months) <= 1 and all(period.kind == "quarter" for period in periods)
-    if not fits:
-        yield problem(
-            f"seasonal only where the baseline's and the due period are {expected}",
-            "Correct one of the two periods, or leave the profile empty.",
-        )
+    if measure["basis"] == "year_to_date":
+        return months == {3}
+    return len(months) <= 1 and all(period.kind == "quarter" for period in periods)
 
 
 def _points(register: Register) -> Iterator[Finding]:
-    """Points of a measure whose profile takes them, each at a time of its own on the way."""
-    measures = register.measures
-    rows: dict[tuple[str, date], int] = {}
+    """Points of a measure whose profile takes them, each on the way to its target."""
     for row, text in register.rows("trajectories"):
-        if row["measure"] not in measures.index:
+        if row["measure"] not in register.measures.index:
             continue
-        problem, measure = partial(cell_error, "trajectories", text), measures.loc[row["measure"]]
+        problem = partial(cell_error, "trajectories", text)
+        measure = register.measures.loc[row["measure"]]
         if measure["profile"] not in PROFILES_WITH_POINTS:
-            yield problem(
-                "measure",
-                "a measure whose profile is steps or given",
-                "Give it that profile in measures.csv, or remove the row.",
-            )
+            expected = "a measure whose profile is steps or given"
+            yield problem("measure", expected, "Give it that profile, or remove the row.")
             continue
         if measure["unit"] == "percent" and not 0 <= row["value"] <= 100:
-            yield problem("value", "0 to 100 for a percentage", "Correct the figure or unit.")
+            yield problem("value", "0 to 100 for a percentage")
         frequency = measure["frequency"]
         period = period_of(row["period"], frequency)
         baseline = stated_period(measure["baseline_period"], frequency)
         due = stated_period(measure["due"], frequency)
-        if period.kind not in _DUE_KINDS[frequency]:
-            yield _wrong_kind("period", _DUE_KINDS[frequency], problem)
+        if wrong := _wrong_kind(period, _DUE_KINDS[frequency]):
+            yield problem("period", wrong)
         elif baseline and due and not baseline.end < period.end < due.end:
-            yield problem(
-                "period",
-                f"a period between the baseline's, {baseline}, and the due one, {due}",
-                "Correct the period; the baseline and the target stand in measures.csv.",
-            )
-        # 2004/05 and its last quarter end on one day.
-        elif (first := rows.setdefault((row["measure"], period.end), text.name)) != text.name:
-            yield problem(
-                "period",
-                "each end of a period only once",
-                f"Row {first} gives a value for {period.end} already: remove one.",
-            )
+            expected = f"a period between the baseline's, {baseline}, and the due one, {due}"
+            yield problem("period", expected)
 
 
 def _rebases(register: Register) -> Iterator[Finding]:
-    """Rebases at a quarter of a quarterly measure, each once, and each with its place."""
-    frequencies = register.measures["frequency"]
-    rows: dict[tuple[str, date], int] = {}
-    for row, text in register.rows("rebases"):
-        problem, period = partial(cell_error, "rebases", text), parse_period(row["period"])
-        if frequencies.get(row["measure"], "quarterly") != "quarterly":
-            yield problem(
-                "measure",
-                "a quarterly measure, since no other has a control chart",
-                "Remove the row.",
-            )
-        elif period.kind != "quarter":
-            yield problem("period", "a quarter, as its frequency says", "Correct the period.")
-        if (first := rows.setdefault((row["measure"], period.end), text.name)) != text.name:
-            yield problem(
-                "period",
-                "each quarter of a measure only once",
-                f"Row {first} has it already: remove one.",
-            )
-        if row["document"] not in ("", OWN_DECISION) and not row["location"].strip():
-            yield problem(
-                "location",
-                "the place in the document",
-                f"Give it, or write '{OWN_DECISION}' as the document.",
-            )
+    """Rebases at a quarter of a quarterly measure, and each with its place."""
+    rows, refuse = register.tables["rebases"], partial(register.refuse, "rebases")
+    frequencies = rows["measure"].map(register.measures["frequency"])
+    others = frequencies.notna() & (frequencies != "quarterly")
+    expected = "a quarterly measure, since no other has a control chart"
+    yield from refuse("measure", others, expected, "Remove the row.")
+    years = rows["period"].map(lambda period: parse_period(period).kind) != "quarter"
+    yield from refuse("period", years & ~others, "a quarter, as its frequency says")
+    unplaced = ~rows["document"].isin(["", OWN_DECISION]) & (rows["location"].str.strip() == "")
+    remedy = f"Give it, or write '{OWN_DECISION}' as the document."
+    yield from refuse("location", unplaced, "the place in the document", remedy)
 
 
 MEASURE_CHECKS = (
     _figures,
+    _periods,
     _parts,
-    _weights,
     _continuations,
     _profiles,
     _points,

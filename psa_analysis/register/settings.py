@@ -6,10 +6,21 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.register.rows import FinancialYear, Words
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+FinancialYear = Annotated[
+    str, AfterValidator(lambda text: parse_period(text, "financial_year").label)
+]
 
 
 class _Section(BaseModel):
@@ -99,6 +110,10 @@ class EffectivenessSection(_Section):
     deflator: str
     deflator_area: str
     components: Literal["net budget", "equal"]
+
+    def measures(self) -> dict[str, str]:
+        """The measures that it names, by setting."""
+        return {"index": self.index, "net_budget": self.net_budget, "deflator": self.deflator}
 
 
 class DocumentSection(_Section):
