@@ -187,7 +187,7 @@ def test_commentary_is_text_and_nothing_else(
     ("line", "column", "remedy"),
     [
         ("N1,2004-05 Q3,2005-02-21,A,,Text,", "about", "Did you mean"),
-        ("N13,2004/05,2005-02-21,A,,Text,", "period", "Give the quarter"),
+        ("N13,2004/05,2005-02-21,A,,Text,", "period", "Correct"),
         ("N13,2004-05 Q3,05/04/2005,A,,Text,", "written", "Give the day"),
         ("N13,2004-05 Q3,2005-02-21,,,Text,", "author", "Correct"),
         ("N13,2004-05 Q3,2005-02-21,A,board,Text,", "audience", "Correct"),

@@ -10,25 +10,15 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.register.agreement import BLANK, period_of, stated_period
+from psa_analysis.register.agreement import BLANK, period_of
 from psa_analysis.register.rows import FIGURES, TABLES, Register, cell_error
 from psa_analysis.words import NOT_STATED
 
 _settings_error = partial(Finding, "error", "raw/agreement.toml")
 
-#: The columns by which a row is known; each stands once.
-_KEYS = {
-    "targets": ["reference"],
-    "measures": ["measure"],
-    "commitments": ["commitment"],
-    "links": ["reference", "linked_to"],
-    "assumptions": ["item", "column"],
-    "areas": ["area"],
-    "trajectories": ["measure", "period"],
-    "families": ["family", "area"],
-    "baskets": ["component", "indicator"],
-    "rebases": ["measure", "period"],
-}
+#: Files in which each row is known by its first column, or by its first two.
+_ONE_KEY = ("targets", "measures", "commitments", "areas")
+_TWO_KEYS = ("links", "assumptions", "trajectories", "families", "baskets", "rebases")
 
 
 def _unknown_names(register: Register) -> Iterator[Finding]:
@@ -44,12 +34,14 @@ def _unknown_names(register: Register) -> Iterator[Finding]:
                 continue
             known = sorted({name for part in column.names for name in lists.get(part, [part])})
             for _, row in text[~text[name].isin(known)].iterrows():
-                yield cell_error(key, row, name, one_of(known), did_you_mean(row[name], known))
+                remedy = did_you_mean(row[name], known)
+                yield cell_error(f"register/{key}", row, name, one_of(known), remedy)
 
 
 def _duplicates(register: Register) -> Iterator[Finding]:
     frequencies = register.measures["frequency"]
-    for key, columns in _KEYS.items():
+    for key in (*_ONE_KEY, *_TWO_KEYS):
+        columns = list(TABLES[key])[: 2 if key in _TWO_KEYS else 1]
         text = register.texts[key]
         cells = text[columns]
         if "period" in columns:
@@ -61,14 +53,9 @@ def _duplicates(register: Register) -> Iterator[Finding]:
             cells = cells.assign(period=ends)
         for number in text.index[cells.duplicated()]:
             first = text.index[(cells == cells.loc[number]).all(axis=1)][0]
-            yield cell_error(
-                key,
-                text.loc[number],
-                columns[-1],
-                "each only once",
-                f"Row {first} has it already: remove or rename one.",
-                found=", ".join(text.loc[number, columns]),
-            )
+            remedy = f"Row {first} has it already: remove or rename one."
+            row = text.loc[number]
+            yield cell_error(f"register/{key}", row, columns[-1], "each only once", remedy)
 
 
 def _settings_names(register: Register) -> Iterator[Finding]:
@@ -85,10 +72,14 @@ def _settings_names(register: Register) -> Iterator[Finding]:
     if section is not None:
         area = section.deflator_area
         named.append(("effectiveness.deflator_area", area, "an area of areas.csv", areas))
-        annual = list(measures.index[measures["frequency"] == "annual"])
+        annual = measures[measures["frequency"] == "annual"]
+        kinds = annual["baseline_at"].map(lambda period: period.kind, na_action="ignore")
+        fit = (kinds == "financial_year") & annual["baseline"].isin([100, nan])
+        expected = "an annual measure with a baseline of 100 and the financial year that it is of"
+        named.append(("effectiveness.index", section.index, expected, list(annual.index[fit])))
         named += [
-            (f"effectiveness.{setting}", name, "an annual measure of measures.csv", annual)
-            for setting, name in section.measures().items()
+            (f"effectiveness.{name}", getattr(section, name), "an annual measure", [*annual.index])
+            for name in ("net_budget", "deflator")
         ]
     elif len(register.tables["baskets"]):
         yield _settings_error(
@@ -99,30 +90,17 @@ def _settings_names(register: Register) -> Iterator[Finding]:
     for column, name, expected, known in named:
         if name not in known:
             yield _settings_error(expected, did_you_mean(name, known), column=column, found=name)
-    if section is not None and section.index in measures.index:
-        index = measures.loc[section.index]
-        period = stated_period(index["baseline_period"], "annual")
-        dated = period is not None and period.kind == "financial_year"
-        if not dated or (pd.notna(index["baseline"]) and index["baseline"] != 100):
-            yield _settings_error(
-                "a measure with a baseline of 100 and the financial year that it is of",
-                "Name another measure, or give its baseline_period in measures.csv.",
-                column="effectiveness.index",
-                found=section.index,
-            )
 
 
 def _rows(register: Register) -> Iterator[Finding]:
     """Targets, families, links and areas that fit the other files."""
     refuse, texts = register.refuse, register.texts
-    unmeasured = ~texts["targets"]["reference"].isin(texts["measures"]["reference"])
+    missing = ~texts["targets"]["reference"].isin(texts["measures"]["reference"])
     remedy = "Add a measure, or one whose figures are 'not stated'."
-    expected = "at least one row in measures.csv"
-    yield from refuse("targets", "reference", unmeasured, expected, remedy)
+    yield from refuse("targets", "reference", missing, "at least one row in measures.csv", remedy)
     # A family's name says which areas are meant.
     is_kind = texts["families"]["family"].isin(texts["areas"]["kind"])
-    expected = "a name that is no kind of area in areas.csv"
-    yield from refuse("families", "family", is_kind, expected, "Rename the family.")
+    yield from refuse("families", "family", is_kind, "a name that is no kind of area in areas.csv")
     links, areas = texts["links"], texts["areas"]
     to_itself = links["reference"] == links["linked_to"]
     yield from refuse("links", "linked_to", to_itself, "another target", "Remove the row.")
@@ -140,9 +118,8 @@ def _baskets(register: Register) -> Iterator[Finding]:
     yield from refuse("weight", rows["weight"] <= 0, "a number above 0")
     expected = "a measure that is observed in quarters, financial years or exam years"
     yield from refuse("indicator", rows["frequency"] == "calendar_year", expected)
-    no_points = (rows["change"] == "points") & ~rows["unit"].isin(_IN_POINTS)
-    expected = "relative, since points are of percentages"
-    yield from refuse("change", no_points & rows["unit"].notna(), expected)
+    no_points = (rows["change"] == "points") & ~rows["unit"].isin([*_IN_POINTS, nan])
+    yield from refuse("change", no_points, "relative, since points are of percentages")
     differences = (rows["change"] == "relative") & rows["unit"].isin(_IN_POINTS[1:])
     yield from refuse("change", differences, "points, since the unit is a difference already")
 
@@ -155,7 +132,7 @@ def _commitments(register: Register) -> Iterator[Finding]:
         lacking = level & rows[column].isin(["", nan])
         yield from refuse(column, lacking, "a target, unit and polarity for a level", "Give it.")
     better = np.where(rows["polarity"] == "higher", 1, -1)
-    expected = "better than the baseline {baseline}"
+    expected = "better than the baseline {baseline} ({polarity} is better)"
     yield from refuse("target", better * (rows["target"] - rows["baseline"]) <= 0, expected)
     dated, due = rows["due_date"].notna(), rows["due"]
     expected, remedy = "a day exactly if 'due' gives a date", "Give both or neither."
@@ -169,8 +146,7 @@ def _commitments(register: Register) -> Iterator[Finding]:
     measures = register.measures[["unit", "polarity"]].add_suffix("_read")
     linked = rows["measure"].isin(measures.index)
     measured = rows.join(measures, on="measure")
-    expected = "nothing, since a {kind} commitment has no readings"
-    yield from refuse("measure", linked & ~level, expected)
+    yield from refuse("measure", linked & ~level, "nothing, since a {kind} has no readings")
     other_unit = linked & level & (measured["unit"] != measured["unit_read"])
     yield from refuse("measure", other_unit, "a measure in {unit}")
     other_way = linked & level & (measured["polarity"] != measured["polarity_read"])
@@ -179,21 +155,19 @@ def _commitments(register: Register) -> Iterator[Finding]:
 
 def _assumptions(register: Register) -> Iterator[Finding]:
     """An assumption names a column that holds something, and a derived figure has one."""
+    texts = register.texts
+    rows: dict[str, dict[str, str]] = {}
     for key in ("measures", "commitments"):
         name = next(iter(TABLES[key]))
-        table = register.texts[key].drop_duplicates(name).set_index(name)
-        for _, text in register.texts["assumptions"].iterrows():
-            item, column = text["item"], text["column"]
-            if item not in table.index:
-                continue
-            if column not in table:
-                expected, remedy = f"a column of {key}.csv", did_you_mean(column, table.columns)
-                yield cell_error("assumptions", text, "column", expected, remedy)
-            elif table.at[item, column] in BLANK:
-                expected = f"a column that holds something for {item}"
-                yield cell_error("assumptions", text, "column", expected)
+        rows |= texts[key].drop_duplicates(name).set_index(name).to_dict("index")
+    for _, text in texts["assumptions"].iterrows():
+        filled = [name for name, cell in rows.get(text["item"], {}).items() if cell not in BLANK]
+        if text["item"] in rows and text["column"] not in filled:
+            expected = f"a column that holds something for {text['item']}"
+            remedy = did_you_mean(text["column"], filled)
+            yield cell_error("register/assumptions", text, "column", expected, remedy)
     # No document prints a division.
-    assumptions, measures = register.texts["assumptions"], register.texts["measures"]
+    assumptions, measures = texts["assumptions"], texts["measures"]
     for figure in FIGURES:
         explained = assumptions.loc[assumptions["column"] == figure, "item"]
         derived = measures[figure].str.contains("/") & ~measures["measure"].isin(explained)

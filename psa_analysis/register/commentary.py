@@ -1,8 +1,7 @@
 """Commentary: what people say about a measure or the agreement, beside what the numbers say.
 
-It stands in ``commentary.csv``, which nothing but a person ever writes, and each entry names the
-report that it is about. So a report that is made again shows the same commentary again, and a later
-report does not (``docs/register.md``).
+Nothing but a person ever writes it. Each entry names the report that it is about: that report
+shows it whenever it is made again, and no later one does (``docs/register.md``).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import pandas as pd
 
 from psa_analysis.files import meanings, read_table
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
-from psa_analysis.periods import PeriodError, parse_period, read_day
+from psa_analysis.periods import parse_period, read_day
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.rows import Reader, choice, filled, typed
 
@@ -29,14 +28,6 @@ WHOLE = "agreement"
 _LEFT_OUT = {"audience": "internal", "illustrative": "no"}
 
 
-def _quarter(text: str) -> str:
-    try:
-        return parse_period(text, "quarter").label
-    except PeriodError:
-        remedy = "Give the quarter whose report it is for."
-        raise ValueError("a quarter such as 2004-05 Q3", remedy) from None
-
-
 def _day(text: str) -> date:
     day = read_day(text)
     if day is None:
@@ -46,7 +37,7 @@ def _day(text: str) -> date:
 
 _READERS: Mapping[str, Reader] = {
     "about": str,
-    "period": _quarter,
+    "period": lambda text: parse_period(text, "quarter").label,
     "written": _day,
     "author": filled,
     "audience": choice("internal", "public", ""),
@@ -72,7 +63,7 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
             raise ValueError(one_of(known), did_you_mean(name, known))
         return name
 
-    table, unread = typed(text, {**_READERS, "about": about}, NAME)
+    table, unread = typed(text, {**_READERS, "about": about}, "commentary")
     for finding in unread:
         name = text.at[finding.row, "about"]
         findings.append(replace(finding, measure=name if name in known else None))

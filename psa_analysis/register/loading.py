@@ -22,46 +22,41 @@ from psa_analysis.register.measure_checks import MEASURE_CHECKS
 from psa_analysis.register.rows import FIGURES, TABLES, Register, typed
 from psa_analysis.register.settings import Settings
 
-#: Files that must be there; of the others no row says the same as no file.
-_NEEDED = {"targets", "measures"}
-
 
 def load_agreement(folder: Path) -> Agreement:
     """Read and check an agreement's settings and register."""
+    settings = _read_settings(folder / "raw" / "agreement.toml")
     problems: list[Finding] = []
-    settings: Settings | None = None
-    try:
-        settings = _read_settings(folder / "raw" / "agreement.toml")
-    except DataError as error:
-        problems += error.findings
     tables: dict[str, pd.DataFrame] = {}
     texts: dict[str, pd.DataFrame] = {}
     for key, columns in TABLES.items():
-        name = f"raw/register/{key}.csv"
+        file = f"raw/register/{key}.csv"
         text = pd.DataFrame(columns=list(columns), dtype=str)
-        if key in _NEEDED or (folder / name).exists():
+        # Of the other files no row says the same as no file.
+        if key in ("targets", "measures") or (folder / file).exists():
             left_out = {
-                column: form.left_out
-                for column, form in columns.items()
-                if form.left_out is not None
+                name: column.left_out
+                for name, column in columns.items()
+                if column.left_out is not None
             }
             try:
-                text = read_table(folder / name, name, list(columns), left_out)
+                text = read_table(folder / file, file, list(columns), left_out)
             except DataError as error:
                 problems += error.findings
-        elif key == "areas" and settings is not None:
+        elif key == "areas":
             # An agreement of one place needs no list of them.
             text.loc[0] = [settings.agreement.area, "council", ""]
-        readers = {column: form.read for column, form in columns.items()}
-        tables[key], findings = typed(text, readers, name)
+        readers = {name: column.read for name, column in columns.items()}
+        tables[key], findings = typed(text, readers, f"register/{key}")
         texts[key] = text
         problems += findings
     # The cross-checks need every file; with one of them unreadable they would only add noise.
-    if settings is not None and not problems:
+    if not problems:
+        tables["measures"] = with_parsed(tables["measures"])
         register = Register(settings, tables, texts)
         for check in (*CHECKS, *MEASURE_CHECKS):
             problems += check(register)
-    if settings is None or problems:
+    if problems:
         raise DataError(problems)
     measures = tables["measures"]
     reasons = tables["assumptions"].set_index(["item", "column"])["status"].to_dict()
@@ -72,13 +67,8 @@ def load_agreement(folder: Path) -> Agreement:
         ]
     measures["points"] = _points(measures, tables["trajectories"])
     measures["seasons"] = [()] * len(measures)
-    tables["measures"] = with_parsed(measures)
-    for key, column in {
-        "targets": "reference",
-        "measures": "measure",
-        "commitments": "commitment",
-    }.items():
-        tables[key] = tables[key].set_index(column)
+    for key in ("targets", "measures", "commitments"):
+        tables[key] = tables[key].set_index(next(iter(TABLES[key])))
     return Agreement(folder=folder, settings=settings, **tables)
 
 
@@ -94,8 +84,7 @@ def _read_settings(path: Path) -> Settings:
     except ValidationError as error:
         findings = [
             problem(
-                _EXPECTED.get(detail["type"])
-                or detail["msg"].removeprefix("Input should be ").rpartition("expected ")[2],
+                _expected(detail["type"], detail["msg"]),
                 "Correct the setting.",
                 column=".".join(map(str, detail["loc"])),
                 found=None if detail["type"] == "missing" else str(detail["input"]),
@@ -105,12 +94,11 @@ def _read_settings(path: Path) -> Settings:
         raise DataError(findings) from None
 
 
-#: What is expected of a setting, by pydantic's name for the error, where its own words are not fit.
-_EXPECTED = {
-    "string_too_short": "some text",
-    "missing": "the setting to be there",
-    "extra_forbidden": "a known setting",
-}
+def _expected(kind: str, message: str) -> str:
+    """What pydantic expected of a setting, in the words of a finding."""
+    words = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
+    plain = message.removeprefix("Input should be ").removeprefix("Value error, ")
+    return words.get(kind, plain.rpartition("expected ")[2])
 
 
 def _points(measures: pd.DataFrame, trajectories: pd.DataFrame) -> list[tuple[Any, ...]]:

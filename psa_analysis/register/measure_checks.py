@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.periods import KIND_NAMES, Kind, Period, parse_period
-from psa_analysis.register.agreement import (
-    BLANK,
-    PROFILES_WITH_POINTS,
-    family_names,
-    parse_comparator,
-    period_of,
-    stated_period,
-)
+from psa_analysis.periods import KIND_NAMES, KIND_OF_FREQUENCY, Period, parse_period
+from psa_analysis.register import agreement
 from psa_analysis.register.rows import FIGURES, OWN_DECISION, Register, cell_error
-
-#: Makes a finding about one cell of a row: column, what was expected, remedy.
-Problem = Callable[..., Finding]
 
 
 def _figures(register: Register) -> Iterator[Finding]:
@@ -31,10 +21,9 @@ def _figures(register: Register) -> Iterator[Finding]:
     target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
     better = np.where(rows["polarity"] == "higher", 1, -1)
     worse = better * (target - rows["baseline"]) <= 0
-    yield from refuse("target", worse, "better than the baseline {baseline}")
+    yield from refuse("target", worse, "better than the baseline {baseline} ({polarity} is better)")
     no_stretch = better * (target - rows["without"]) <= 0
-    remedy = "Correct one of the two: the grant is paid on the stretch between them."
-    yield from refuse("without", no_stretch, "short of the target {target}", remedy)
+    yield from refuse("without", no_stretch, "short of the target {target} ({polarity} is better)")
     # A rate can be more than the one that it is a percentage of.
     percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
     for figure in FIGURES:
@@ -48,91 +37,72 @@ def _figures(register: Register) -> Iterator[Finding]:
     yield from refuse("reference", other_name, "the reference that its name begins with")
     misspelt = (unit != "percent") & unit.str.casefold().isin(["%", "per cent", "percent"])
     yield from refuse("unit", misspelt, "percent, in those letters", "Write percent.")
+    ratio = (rows["basis"] == "ratio_to_comparator") & (unit != "percent")
+    yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
+    rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
+    yield from refuse("polarity", rank, "lower, since place 1 is the best")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
     # All measures of a target that count have a weight, or none.
     counts = rows["role"] == "target"
     some = (counts & weight.notna()).groupby(rows["reference"]).transform("any")
     expected = "a weight, since other measures of {reference} have one"
     yield from refuse("weight", counts & weight.isna() & some, expected)
-    for figure, period in {
-        "target": "due",
-        "baseline": "baseline_period",
-        "interim": "interim_period",
-    }.items():
-        undated = rows[figure].notna() & text[period].isin(BLANK)
+    periods = {"target": "due", "baseline": "baseline_period", "interim": "interim_period"}
+    for figure, period in periods.items():
+        undated = rows[figure].notna() & text[period].isin(agreement.BLANK)
         yield from refuse(period, undated, f"a period, since there is a {figure}")
-    idle = rows["interim"].isna() & ~text["interim_period"].isin(BLANK)
+    idle = rows["interim"].isna() & ~text["interim_period"].isin(agreement.BLANK)
     yield from refuse("interim", idle, "a level, since there is a period")
 
 
-#: Which periods a measure of each frequency can be due in.
-_DUE_KINDS: dict[str, tuple[Kind, ...]] = {
-    "quarterly": ("quarter", "financial_year"),
-    "annual": ("financial_year",),
-    "exam_year": ("exam_year",),
-    "calendar_year": ("calendar_year",),
-}
-
-
-def _wrong_kind(period: Period, kinds: tuple[Kind, ...]) -> str | None:
+def _wrong_kind(period: Period, frequency: str, baseline: bool = False) -> str | None:
     """What was expected in place of a period of a kind that the frequency has not."""
+    kinds = [KIND_OF_FREQUENCY[frequency]]
+    if frequency == "quarterly":
+        kinds.append("financial_year")
+    if baseline and frequency != "exam_year":
+        kinds.append("mean_of_years")
     if period.kind in kinds:
         return None
     return f"{' or '.join(KIND_NAMES[kind] for kind in kinds)}, as its frequency says"
 
 
-def _periods(register: Register) -> Iterator[Finding]:
-    """Periods of a kind that the frequency has, the due one after the baseline's."""
+def _each_measure(register: Register) -> Iterator[Finding]:
+    """Periods, parts, the older measure and the comparator of each measure."""
     for row, text in register.rows("measures"):
-        problem, frequency = partial(cell_error, "measures", text), row["frequency"]
-        periods = {
-            column: stated_period(row[column], frequency)
-            for column in ("baseline_period", "due", "interim_period")
-        }
-        for column, period in periods.items():
-            kinds = _DUE_KINDS[frequency]
-            if column == "baseline_period" and frequency != "exam_year":
-                kinds = (*kinds, "mean_of_years")
-            if period and (expected := _wrong_kind(period, kinds)):
-                yield problem(column, expected)
-        baseline, due = periods["baseline_period"], periods["due"]
+        problem = partial(cell_error, "register/measures", text)
+        baseline, due = row["baseline_at"], row["due_at"]
+        for column, at in agreement.PARSED_PERIODS.items():
+            if row[at] and (wrong := _wrong_kind(row[at], row["frequency"], row[at] is baseline)):
+                yield problem(column, wrong)
         if due and baseline and due.end <= baseline.end:
             yield problem("due", f"a period after the baseline's, {baseline}")
         of_mean = baseline is not None and baseline.kind == "mean_of_years"
         if of_mean and row["basis"] == "change_from_baseline" and pd.isna(row["base"]):
             yield problem("base", "a stated base, since the baseline is a mean of years")
-
-
-def _parts(register: Register) -> Iterator[Finding]:
-    """Parts that are other measures."""
-    for row, text in register.rows("measures"):
         others = set(register.measures.index) - {row["measure"]}
         for part in set(row["parts"]) - others:
-            expected, remedy = "other measures, with ; between them", did_you_mean(part, others)
-            yield cell_error("measures", text, "parts", expected, remedy, found=part)
+            remedy = did_you_mean(part, others)
+            yield problem("parts", "other measures, with ; between them", remedy)
+        if row["continues"] in register.measures.index and (wrong := _unfit_older(row, register)):
+            yield problem("continues", wrong)
+        if unfit := _unfit_comparator(row, register):
+            yield problem("comparator", *unfit)
 
 
-def _continuations(register: Register) -> Iterator[Finding]:
-    """A measure continues another of its kind, and each is continued once."""
-    measures = register.measures
-    continues = register.tables["measures"]["continues"]
-    same = ["unit", "polarity", "basis", "frequency"]
-    for row, text in register.rows("measures"):
-        if row["continues"] not in measures.index:
-            continue
-        chain, name = [row["measure"]], row["continues"]
-        while name in measures.index and name not in chain:
-            chain.append(name)
-            name = measures.at[name, "continues"]
-        if name in measures.index:
-            expected = "an older measure, not one that continues this one"
-        elif (row[same] != measures.loc[row["continues"], same]).any():
-            expected = "a measure of the same unit, polarity, basis and frequency"
-        elif (continues == row["continues"]).sum() > 1:
-            expected = "a measure that no other row continues"
-        else:
-            continue
-        yield cell_error("measures", text, "continues", expected, "Correct the cell, or empty it.")
+def _unfit_older(row: pd.Series, register: Register) -> str | None:
+    """What was expected of the measure that one continues: of its kind, and continued once."""
+    measures, same = register.measures, ["unit", "polarity", "basis", "frequency"]
+    chain, name = [row["measure"]], row["continues"]
+    while name in measures.index and name not in chain:
+        chain.append(name)
+        name = measures.at[name, "continues"]
+    if name in measures.index:
+        return "an older measure, not one that continues this one"
+    if (row[same] != measures.loc[row["continues"], same]).any():
+        return "a measure of the same unit, polarity, basis and frequency"
+    once = (register.tables["measures"]["continues"] == row["continues"]).sum() == 1
+    return None if once else "a measure that no other row continues"
 
 
 #: What each basis that compares may name.
@@ -143,27 +113,14 @@ _COMPARED: dict[str, tuple[str, ...]] = {
 }
 
 
-def _comparators(register: Register) -> Iterator[Finding]:
-    """A comparator is there where the basis needs one, exists, and can be compared with."""
-    rows, refuse = register.tables["measures"], partial(register.refuse, "measures")
-    ratio = (rows["basis"] == "ratio_to_comparator") & (rows["unit"] != "percent")
-    yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
-    rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
-    yield from refuse("polarity", rank, "lower, since place 1 is the best")
-    for row, text in register.rows("measures"):
-        if unfit := _unfit_comparator(row, register):
-            yield cell_error("measures", text, "comparator", *unfit)
-
-
 def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, ...] | None:
     """What was expected of one measure's comparator, and perhaps what to do; None if it is fit."""
-    kinds, comparator = _COMPARED.get(row["basis"], ()), parse_comparator(row["comparator"])
+    kinds, comparator = _COMPARED.get(row["basis"], ()), row["compared_with"]
     if not kinds and row["comparator"]:
-        return f"nothing, since the basis {row['basis']} compares nothing", "Empty the cell."
+        return (f"nothing, since the basis {row['basis']} compares nothing",)
     if kinds and (not row["comparator"] or (comparator and comparator.kind not in kinds)):
         forms = "a family" if "family" in kinds else "a measure or an area"
-        remedy = "Give it in the form that docs/register.md shows."
-        return f"{forms} to compare with, or 'not stated'", remedy
+        return (f"{forms} to compare with, or 'not stated'",)
     if comparator is None:
         return None
     area, areas = register.settings.agreement.area, register.tables["areas"]
@@ -171,24 +128,19 @@ def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, ...] | N
         names = sorted({*areas["area"]} - {area})
         expected = one_of(names)
     elif comparator.kind == "family":
-        names = family_names(register.tables["families"], areas, area)
+        names = agreement.family_names(register.tables["families"], areas, area)
         expected = f"a family, or a kind of area: {one_of(names)}"
     else:
-        names = sorted({*register.measures.index} - {row["measure"]})
-        expected = "another measure"
-    if comparator.name not in names:
-        return expected, did_you_mean(comparator.name, names)
-    if comparator.kind != "measure":
-        return None
-    other = register.measures.loc[comparator.name]
-    if other["basis"] in _COMPARED:
-        return ("a measure that is itself compared with nothing",)
-    if other["frequency"] != row["frequency"]:
-        return (f"a measure of the same frequency, {row['frequency']}",)
-    unit = "percent" if row["unit"] == "percentage points" else row["unit"]
-    if row["basis"] == "gap_to_comparator" and other["unit"] != unit:
-        return (f"a measure in {unit}",)
-    return None
+        measures, unit = register.measures.drop(row["measure"]), row["unit"]
+        fit = ~measures["basis"].isin(list(_COMPARED))
+        fit &= measures["frequency"] == row["frequency"]
+        expected = f"another measure, {row['frequency']}, that is itself compared with nothing"
+        if row["basis"] == "gap_to_comparator":
+            unit = "percent" if unit == "percentage points" else unit
+            fit &= measures["unit"] == unit
+            expected = f"{expected}, in {unit}"
+        names = list(measures.index[fit])
+    return None if comparator.name in names else (expected, did_you_mean(comparator.name, names))
 
 
 def _profiles(register: Register) -> Iterator[Finding]:
@@ -196,33 +148,28 @@ def _profiles(register: Register) -> Iterator[Finding]:
     rows = register.tables["measures"]
     refuse = partial(register.refuse, "measures", "profile")
     no_path = (rows["profile"] != "") & (rows["baseline"].isna() | rows["target"].isna())
-    expected = "nothing, since a path needs a baseline and a target"
-    yield from refuse(no_path, expected, "Empty the cell.")
-    pointless = rows["profile"].isin(PROFILES_WITH_POINTS)
+    yield from refuse(no_path, "nothing, since a path needs a baseline and a target")
+    pointless = rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
     pointless &= ~rows["measure"].isin(register.tables["trajectories"]["measure"])
-    expected = "at least one row in trajectories.csv for its points"
-    yield from refuse(pointless, expected, "Add the points, or leave the profile empty.")
-    seasonal = rows["profile"] == "seasonal"
-    possible = (rows["frequency"] == "quarterly") & rows["basis"].isin(["point", "year_to_date"])
-    expected = "seasonal only for a quarterly measure of the basis point or year_to_date"
-    remedy = "Leave it empty: over four quarters the seasons cancel."
-    yield from refuse(seasonal & ~possible, expected, remedy)
-    unlike = pd.Series([not _same_season(row) for _, row in rows.iterrows()], rows.index)
-    expected = "seasonal only where the baseline's and the due period are {}"
-    same = {"year_to_date": "financial years", "point": "the same quarter of a year"}
-    for basis, periods in same.items():
-        wrong = seasonal & possible & unlike & (rows["basis"] == basis)
-        yield from refuse(wrong, expected.format(periods), "Correct a period, or the profile.")
+    yield from refuse(
+        pointless, "at least one row in trajectories.csv", "Add it, or empty the cell."
+    )
+    unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
+    expected = (
+        "seasonal only for a quarterly measure: of the basis point, between the same quarter of "
+        "two years, or year_to_date, between two whole years"
+    )
+    yield from refuse(pd.Series(unfit, rows.index, bool), expected)
 
 
-def _same_season(measure: pd.Series) -> bool:
-    """Whether the baseline and the target are of the same time of the year."""
-    stated = [stated_period(measure[name], "quarterly") for name in ("baseline_period", "due")]
-    periods = [period for period in stated if period is not None]
+def _has_seasons(measure: pd.Series) -> bool:
+    """Whether the path runs between figures that are of the same time of the year."""
+    periods = [measure[at] for at in ("baseline_at", "due_at") if measure[at] is not None]
     months = {period.end.month for period in periods}
     if measure["basis"] == "year_to_date":
-        return months == {3}
-    return len(months) <= 1 and all(period.kind == "quarter" for period in periods)
+        return measure["frequency"] == "quarterly" and months == {3}
+    quarters = len(months) <= 1 and all(period.kind == "quarter" for period in periods)
+    return measure["frequency"] == "quarterly" and measure["basis"] == "point" and quarters
 
 
 def _points(register: Register) -> Iterator[Finding]:
@@ -230,19 +177,17 @@ def _points(register: Register) -> Iterator[Finding]:
     for row, text in register.rows("trajectories"):
         if row["measure"] not in register.measures.index:
             continue
-        problem = partial(cell_error, "trajectories", text)
+        problem = partial(cell_error, "register/trajectories", text)
         measure = register.measures.loc[row["measure"]]
-        if measure["profile"] not in PROFILES_WITH_POINTS:
+        if measure["profile"] not in agreement.PROFILES_WITH_POINTS:
             expected = "a measure whose profile is steps or given"
             yield problem("measure", expected, "Give it that profile, or remove the row.")
             continue
         if measure["unit"] == "percent" and not 0 <= row["value"] <= 100:
             yield problem("value", "0 to 100 for a percentage")
-        frequency = measure["frequency"]
-        period = period_of(row["period"], frequency)
-        baseline = stated_period(measure["baseline_period"], frequency)
-        due = stated_period(measure["due"], frequency)
-        if wrong := _wrong_kind(period, _DUE_KINDS[frequency]):
+        period = agreement.period_of(row["period"], measure["frequency"])
+        baseline, due = measure["baseline_at"], measure["due_at"]
+        if wrong := _wrong_kind(period, measure["frequency"]):
             yield problem("period", wrong)
         elif baseline and due and not baseline.end < period.end < due.end:
             expected = f"a period between the baseline's, {baseline}, and the due one, {due}"
@@ -263,13 +208,4 @@ def _rebases(register: Register) -> Iterator[Finding]:
     yield from refuse("location", unplaced, "the place in the document", remedy)
 
 
-MEASURE_CHECKS = (
-    _figures,
-    _periods,
-    _parts,
-    _continuations,
-    _profiles,
-    _points,
-    _comparators,
-    _rebases,
-)
+MEASURE_CHECKS = (_figures, _each_measure, _profiles, _points, _rebases)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import pandas as pd
 
 from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period
-from psa_analysis.register.agreement import BLANK, parse_comparator, stated_period
+from psa_analysis.register.agreement import BLANK, parse_comparator
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
@@ -30,28 +30,20 @@ Reader = Callable[[str], Any]
 #: Where a decision stands that no document states.
 OWN_DECISION = "own decision"
 
-#: What an assumption may be about besides one measure or commitment.
-GENERAL_ITEMS = ("agreement", "measures", "commitments")
-
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]
 
 _NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
 
 
-def parse_figure(text: str) -> Fraction | None:
-    """Read a figure exactly: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing."""
+def parse_figure(text: str) -> float:
+    """Read a figure: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing."""
     if text in BLANK:
-        return None
+        return nan
     match = re.fullmatch(rf"({_NUMBER})(?:\s*/\s*({_NUMBER}))?", text)
     if match is None or (match[2] and Fraction(match[2]) == 0):
         raise ValueError("a number such as 53.2, a division such as 235 / 0.72, or 'not stated'")
-    return Fraction(match[1]) / Fraction(match[2] or 1)
-
-
-def _figure(text: str) -> float:
-    exact = parse_figure(text)
-    return nan if exact is None else float(exact)
+    return float(Fraction(match[1]) / Fraction(match[2] or 1))
 
 
 def _number(text: str) -> float:
@@ -67,16 +59,6 @@ def filled(text: str) -> str:
     return text.strip()
 
 
-def _checked(parse: Reader) -> Reader:
-    """A reader that gives a text back as it stands, once `parse` has understood it."""
-
-    def read(text: str) -> str:
-        parse(text)
-        return text
-
-    return read
-
-
 def _stated_day(text: str) -> date | None:
     try:
         return None if text in BLANK else date.fromisoformat(text)
@@ -88,24 +70,20 @@ def _list(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def choice(*allowed: str) -> Reader:
-    """A reader that takes only some texts."""
+def _fitting(fits: Callable[[str], object], expected: str = "") -> Reader:
+    """A reader that takes only texts that fit; `fits` may itself say what it expected."""
 
     def read(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"one of {', '.join(map(repr, allowed))}")
-        return text
-
-    return read
-
-
-def _like(pattern: str, expected: str) -> Reader:
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text):
+        if not fits(text):
             raise ValueError(expected)
         return text
 
     return read
+
+
+def choice(*allowed: str) -> Reader:
+    """A reader that takes only some texts."""
+    return _fitting(allowed.__contains__, f"one of {', '.join(map(repr, allowed))}")
 
 
 @dataclass(frozen=True)
@@ -118,31 +96,34 @@ class Column:
     names: tuple[str, ...] = ()
 
 
-_TEXT, _FILLED, _FIGURE = Column(), Column(filled), Column(_figure)
-_PERIOD = Column(_checked(parse_period))
-_stated_period = _checked(partial(stated_period, frequency=""))
+def _like(pattern: str, expected: str) -> Column:
+    return Column(_fitting(re.compile(pattern).fullmatch, expected))
+
+
+_TEXT, _FILLED, _FIGURE = Column(), Column(filled), Column(parse_figure)
+_PERIOD = Column(_fitting(parse_period))
+_stated_period = _fitting(lambda text: text in BLANK or parse_period(text))
+_comparator = _fitting(lambda text: text in BLANK or parse_comparator(text))
+_REFERENCE, _AREA = Column(names=("targets.csv",)), Column(names=("areas.csv",))
 _MEASURE = Column(names=("measures.csv",))
-_RATING = Column(choice("high", "medium", "low"))
-_CITED = {"document": Column(names=("[documents]",)), "location": _FILLED}
-_MAY_BE_CITED = {
-    "document": Column(str, "", ("[documents]",)),
-    "location": Column(filled, NOT_STATED),
-}
+#: What an assumption may be about besides one measure or commitment.
+_GENERAL_ITEMS = ("agreement", "measures", "commitments")
+_CITED = {"document": Column(str, "", ("[documents]",)), "location": Column(filled, NOT_STATED)}
 
 #: The columns of each file of the register.
 TABLES: dict[str, dict[str, Column]] = {
     "targets": {
-        "reference": Column(_like(r"[A-Z]\d+", "a reference such as N2")),
+        "reference": _like(r"[A-Z]\d+", "a reference such as N2"),
         "theme": Column(names=("[themes]",)),
         "outcome": _FILLED,
         "rationale": Column(_list, ""),
         "description": Column(filled, NOT_STATED),
         "partners": Column(_list, ""),
-        **_MAY_BE_CITED,
+        **_CITED,
     },
     "measures": {
-        "measure": Column(_like(r"[A-Z]\d+(-[a-z0-9]+)*", "a measure such as N2 or L4-repeat")),
-        "reference": Column(names=("targets.csv",)),
+        "measure": _like(r"[A-Z]\d+(-[a-z0-9]+)*", "a measure such as N2 or L4-repeat"),
+        "reference": _REFERENCE,
         "role": Column(choice("target", "supporting", "context"), "target"),
         "title": _FILLED,
         "definition": Column(filled, NOT_STATED),
@@ -160,25 +141,24 @@ TABLES: dict[str, dict[str, Column]] = {
             "point",
         ),
         "frequency": Column(choice("quarterly", "annual", "exam_year", "calendar_year"), "annual"),
-        "baseline": Column(_figure, NOT_STATED),
+        "baseline": Column(parse_figure, NOT_STATED),
         "baseline_period": Column(_stated_period, NOT_STATED),
-        "base": Column(_figure, ""),
+        "base": Column(parse_figure, ""),
         "without": _FIGURE,
         "target": _FIGURE,
         "due": Column(_stated_period),
         # How the planned path runs to the target: see analysis/trajectory.py.
         "profile": Column(choice("", "linear", "steps", "given", "seasonal"), ""),
-        "weight": Column(_figure, ""),
-        "interim": Column(_figure, ""),
+        **dict.fromkeys(("weight", "interim"), Column(parse_figure, "")),
         "interim_period": Column(_stated_period, ""),
         "parts": Column(_list, ""),
         "continues": Column(str, "", ("measures.csv", "")),
-        "comparator": Column(_checked(parse_comparator), ""),
+        "comparator": Column(_comparator, ""),
         "partner": Column(str, "", ("[partners]", "")),
-        **_MAY_BE_CITED,
+        **_CITED,
     },
     "commitments": {
-        "commitment": Column(_like(r"[A-Z]{2}\d+[a-z]?", "a commitment such as ED1a")),
+        "commitment": _like(r"[A-Z]{2}\d+[a-z]?", "a commitment such as ED1a"),
         "objective": Column(names=("[objectives]",)),
         "level": Column(choice("high", "other")),
         "priority": _FILLED,
@@ -194,20 +174,16 @@ TABLES: dict[str, dict[str, Column]] = {
         "measure": Column(names=("measures.csv", "")),
         **_CITED,
     },
-    "links": {
-        "reference": Column(names=("targets.csv",)),
-        "linked_to": Column(names=("targets.csv", "[topics]")),
-    },
+    "links": {"reference": _REFERENCE, "linked_to": Column(names=("targets.csv", "[topics]"))},
     "assumptions": {
-        "item": Column(names=("measures.csv", "commitments.csv", *GENERAL_ITEMS)),
+        "item": Column(names=("measures.csv", "commitments.csv", *_GENERAL_ITEMS)),
         "column": _TEXT,
         "status": Column(choice("assumed", "derived")),
         "reason": _FILLED,
-        "quality": _RATING,
-        "impact": _RATING,
+        **dict.fromkeys(("quality", "impact"), Column(choice("high", "medium", "low"))),
     },
     "differences": {
-        "reference": Column(names=("targets.csv",)),
+        "reference": _REFERENCE,
         **dict.fromkeys(("subject", "bid", "strategy", "used", "reason"), _FILLED),
     },
     "facts": {
@@ -222,12 +198,12 @@ TABLES: dict[str, dict[str, Column]] = {
     "trajectories": {"measure": _MEASURE, "period": _PERIOD, "value": Column(_number), **_CITED},
     "families": {
         "family": _FILLED,
-        "area": Column(names=("areas.csv",)),
+        "area": _AREA,
         "document": Column(names=("[documents]", NOT_STATED)),
         "location": _FILLED,
     },
     "baskets": {
-        "component": Column(names=("areas.csv",)),
+        "component": _AREA,
         "indicator": _MEASURE,
         "weight": Column(_number),
         "polarity": Column(choice("higher", "lower", "")),
@@ -247,51 +223,40 @@ TABLES: dict[str, dict[str, Column]] = {
 
 
 def typed(
-    text: pd.DataFrame, readers: Mapping[str, Reader], file: str
+    table: pd.DataFrame, readers: Mapping[str, Reader], file: str
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """The rows whose cells can all be read, and an error for every cell that cannot."""
     rows, findings = {}, []
-    for number, cells in text.to_dict("index").items():
+    for number, text in table.iterrows():
         row = {}
         for column, read in readers.items():
             try:
-                row[column] = read(cells[column])
+                row[column] = read(text[column])
             except ValueError as error:
-                expected, remedy = (*error.args, "Correct the cell.")[:2]
-                findings.append(
-                    Finding(
-                        "error",
-                        file,
-                        expected.rpartition("expected ")[2],
-                        remedy,
-                        row=int(str(number)),
-                        column=column,
-                        found=cells[column],
-                    )
-                )
+                expected, *remedy = error.args
+                expected = expected.rpartition("expected ")[2]
+                findings.append(cell_error(file, text, column, expected, *remedy))
         if len(row) == len(readers):
             rows[number] = row
     index = pd.Index(list(rows), name="row")
     return pd.DataFrame(list(rows.values()), index, list(readers)), findings
 
 
+_REMEDY = "Correct the cell."
+
+
 def cell_error(
-    key: str,
-    text: pd.Series,
-    column: str,
-    expected: str,
-    remedy: str = "Correct the cell.",
-    found: str | None = None,
+    file: str, text: pd.Series, column: str, expected: str, remedy: str = _REMEDY
 ) -> Finding:
     """An error in one cell of a file; `text` is its row as it stands there, named by its number."""
     return Finding(
         "error",
-        f"raw/register/{key}.csv",
+        f"raw/{file}.csv",
         expected,
         remedy,
         row=int(str(text.name)),
         column=column,
-        found=text[column] if found is None else found,
+        found=text[column],
         measure=text.get("measure", text.get("indicator")),
     )
 
@@ -317,13 +282,9 @@ class Register:
             yield row, texts.loc[number]
 
     def refuse(
-        self,
-        key: str,
-        column: str,
-        wrong: pd.Series,
-        expected: str,
-        remedy: str = "Correct the cell.",
+        self, key: str, column: str, wrong: pd.Series, expected: str, remedy: str = _REMEDY
     ) -> Iterator[Finding]:
         """An error for each row that is wrong; ``{unit}`` in `expected` is the row's own unit."""
         for _, text in self.texts[key][wrong].iterrows():
-            yield cell_error(key, text, column, expected.format_map(text), remedy)
+            said = expected.format_map(text)
+            yield cell_error(f"register/{key}", text, column, said, remedy)
