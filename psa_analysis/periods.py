@@ -69,10 +69,7 @@ _QUARTERS = [
 _QUARTERS_TO = [
     _pattern(rf"{_MONTH.format('from')}\s*(?:-|–|to)\s*{_MONTH_YEAR}"),
     _pattern(rf"{_MONTH_YEAR}\s+(?:quarter|qtr)"),
-    _pattern(
-        r"(?:quarter|qtr|3 months|three months)\s+(?:ending|ended|to)\s+(?:[0-9]{1,2}\s+)?"
-        + _MONTH_YEAR
-    ),
+    _pattern(rf"(?:quarter|qtr|(?:3|three) months)\s+(?:end\w+|to)\s+(?:\d\d?\s+)?{_MONTH_YEAR}"),
 ]
 _TWO_YEARS = _pattern(
     rf"(?P<kind>financial year|FY|academic year|school year)?\s*{_YEARS}"

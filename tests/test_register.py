@@ -176,7 +176,7 @@ BROKEN = [
     ("measures.csv", "N2", "profile", "straight", "one of '', 'linear'"),
     ("measures.csv", "N2", "profile", "steps", "at least one row in trajectories.csv"),
     ("measures.csv", "N13", "profile", "seasonal", "seasonal only for a quarterly measure"),
-    ("measures.csv", "N7-treatment", "profile", "seasonal", "the same quarter of two years"),
+    ("measures.csv", "N7-treatment", "profile", "seasonal", "the same time of the year"),
     ("measures.csv", "L5", "profile", "linear", "a path needs a baseline and a target"),
     ("trajectories.csv", "L4-incidents", "measure", "L4-incident", "Did you mean 'L4-incidents'?"),
     ("trajectories.csv", "L4-incidents", "measure", "N13", "a measure whose profile is steps or"),

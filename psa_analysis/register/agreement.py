@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from psa_analysis.register.settings import Settings
 
-
 #: What a cell holds that gives nothing.
 BLANK = ("", NOT_STATED)
 

@@ -62,12 +62,10 @@ def _settings_names(register: Register) -> Iterator[Finding]:
     """The settings name areas, references and measures of the register."""
     settings, measures = register.settings, register.measures
     areas = list(register.tables["areas"]["area"])
-    references = list(register.tables["targets"]["reference"])
+    targets = list(register.tables["targets"]["reference"])
     named = [("agreement.area", settings.agreement.area, "an area of areas.csv", areas)]
     for topic, names in settings.topics.items():
-        named += [
-            (f"topics.{topic}", name, "a reference of targets.csv", references) for name in names
-        ]
+        named += [(f"topics.{topic}", name, "a target of targets.csv", targets) for name in names]
     section = settings.effectiveness
     if section is not None:
         area = section.deflator_area

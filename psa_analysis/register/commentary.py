@@ -6,7 +6,6 @@ shows it whenever it is made again, and no later one does (``docs/register.md``)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -23,8 +22,7 @@ NAME = "raw/commentary.csv"
 #: What an entry about no single measure is about.
 WHOLE = "agreement"
 
-#: What may be left out, and what stands in every row then: an entry is for the council alone
-#: unless it says otherwise.
+#: What may be left out: an entry is for the council alone unless it says otherwise.
 _LEFT_OUT = {"audience": "internal", "illustrative": "no"}
 
 
@@ -33,17 +31,6 @@ def _day(text: str) -> date:
     if day is None:
         raise ValueError("a day such as 2005-02-21", "Give the day on which it was written.")
     return day
-
-
-_READERS: Mapping[str, Reader] = {
-    "about": str,
-    "period": lambda text: parse_period(text, "quarter").label,
-    "written": _day,
-    "author": filled,
-    "audience": choice("internal", "public", ""),
-    "text": filled,
-    "illustrative": choice("yes", "no", ""),
-}
 
 
 def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
@@ -63,7 +50,16 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
             raise ValueError(one_of(known), did_you_mean(name, known))
         return name
 
-    table, unread = typed(text, {**_READERS, "about": about}, "commentary")
+    readers: dict[str, Reader] = {
+        "about": about,
+        "period": lambda text: parse_period(text, "quarter").label,
+        "written": _day,
+        "author": filled,
+        "audience": choice("internal", "public", ""),
+        "text": filled,
+        "illustrative": choice("yes", "no", ""),
+    }
+    table, unread = typed(text, readers, "commentary")
     for finding in unread:
         name = text.at[finding.row, "about"]
         findings.append(replace(finding, measure=name if name in known else None))

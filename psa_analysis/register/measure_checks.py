@@ -69,8 +69,8 @@ def _wrong_kind(period: Period, frequency: str, baseline: bool = False) -> str |
 
 def _each_measure(register: Register) -> Iterator[Finding]:
     """Periods, parts, the older measure and the comparator of each measure."""
-    for row, text in register.rows("measures"):
-        problem = partial(cell_error, "register/measures", text)
+    for number, row in register.tables["measures"].iterrows():
+        problem = partial(cell_error, "register/measures", register.texts["measures"].loc[number])
         baseline, due = row["baseline_at"], row["due_at"]
         for column, at in agreement.PARSED_PERIODS.items():
             if row[at] and (wrong := _wrong_kind(row[at], row["frequency"], row[at] is baseline)):
@@ -155,11 +155,9 @@ def _profiles(register: Register) -> Iterator[Finding]:
         pointless, "at least one row in trajectories.csv", "Add it, or empty the cell."
     )
     unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
-    expected = (
-        "seasonal only for a quarterly measure: of the basis point, between the same quarter of "
-        "two years, or year_to_date, between two whole years"
-    )
-    yield from refuse(pd.Series(unfit, rows.index, bool), expected)
+    expected = "seasonal only for a quarterly measure between figures for the same time of the year"
+    remedy = "docs/register.md says which measures have seasons."
+    yield from refuse(pd.Series(unfit, rows.index, bool), expected, remedy)
 
 
 def _has_seasons(measure: pd.Series) -> bool:
@@ -174,10 +172,11 @@ def _has_seasons(measure: pd.Series) -> bool:
 
 def _points(register: Register) -> Iterator[Finding]:
     """Points of a measure whose profile takes them, each on the way to its target."""
-    for row, text in register.rows("trajectories"):
+    texts = register.texts["trajectories"]
+    for number, row in register.tables["trajectories"].iterrows():
         if row["measure"] not in register.measures.index:
             continue
-        problem = partial(cell_error, "register/trajectories", text)
+        problem = partial(cell_error, "register/trajectories", texts.loc[number])
         measure = register.measures.loc[row["measure"]]
         if measure["profile"] not in agreement.PROFILES_WITH_POINTS:
             expected = "a measure whose profile is steps or given"

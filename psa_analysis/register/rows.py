@@ -275,16 +275,9 @@ class Register:
         measures = self.tables["measures"].drop_duplicates("measure")
         return measures.set_index("measure", drop=False)
 
-    def rows(self, key: str) -> Iterator[tuple[pd.Series, pd.Series]]:
-        """Each row of a file, typed and as text."""
-        texts = self.texts[key]
-        for number, row in self.tables[key].iterrows():
-            yield row, texts.loc[number]
-
     def refuse(
         self, key: str, column: str, wrong: pd.Series, expected: str, remedy: str = _REMEDY
     ) -> Iterator[Finding]:
         """An error for each row that is wrong; ``{unit}`` in `expected` is the row's own unit."""
         for _, text in self.texts[key][wrong].iterrows():
-            said = expected.format_map(text)
-            yield cell_error(f"register/{key}", text, column, said, remedy)
+            yield cell_error(f"register/{key}", text, column, expected.format_map(text), remedy)

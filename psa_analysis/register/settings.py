@@ -22,9 +22,7 @@ class _Section(BaseModel, extra="forbid", frozen=True):
     """What no section names is refused."""
 
 
-class AgreementSection(_Section):
-    """``[agreement]``: whose it is and when it runs."""
-
+class _Agreement(_Section):
     name: Words
     council: Words
     area: Words
@@ -42,7 +40,7 @@ class AgreementSection(_Section):
         return parse_period(self.last_year)
 
     @model_validator(mode="after")
-    def _in_order(self) -> AgreementSection:
+    def _in_order(self) -> _Agreement:
         if self.last.start < self.begins:
             raise ValueError("last_year not to come before first_year")
         return self
@@ -106,7 +104,7 @@ class _Document(_Section):
 class Settings(_Section):
     """``agreement.toml``, section by section."""
 
-    agreement: AgreementSection
+    agreement: _Agreement
     calendar: _Calendar = _Calendar()
     states: StatesSection = StatesSection()
     grant: _Grant = _Grant()
