@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from psa_analysis.register.settings import Settings
 
+#: What a cell holds that gives nothing.
+BLANK = ("", NOT_STATED)
 
 #: The profiles whose path runs through the points of ``trajectories.csv``.
 PROFILES_WITH_POINTS = ("steps", "given")
@@ -33,22 +35,15 @@ class Comparator:
 
 
 def parse_comparator(text: str) -> Comparator | None:
-    """Read a comparator; None where there is none or it is not stated.
-
-    ``N14-overall`` is a measure, ``area: England`` an area and ``family: authority; lowest
-    first`` a family whose lowest figure is the best.
-    """
-    if text in ("", NOT_STATED):
+    """Read a comparator as ``docs/register.md`` describes it; None where there is none."""
+    if text in BLANK:
         return None
     if match := re.fullmatch(r"area:\s*(.+)", text):
         return Comparator("area", match[1])
     if match := re.fullmatch(r"family:\s*([^;]+?)\s*;\s*(highest|lowest) first", text):
         return Comparator("family", match[1], match[2] == "highest")
     if ":" in text:
-        raise ValueError(
-            "a measure, 'area: NAME', 'family: KIND; highest first', 'family: KIND; lowest first' "
-            "or 'not stated'"
-        )
+        raise ValueError("a measure, 'area: NAME' or 'family: KIND; highest first' (or lowest)")
     return Comparator("measure", text)
 
 
@@ -56,10 +51,9 @@ def parse_comparator(text: str) -> Comparator | None:
 class Agreement:
     """An agreement: its settings and its register, a frame for each file with a row for each row.
 
-    ``measures`` has, beside each of :data:`psa_analysis.register.rows.FIGURES`, a column
-    ``<figure>_status``: stated, derived, assumed, not stated, or empty where the figure does not
-    apply; a column ``points``: the last day and the value of each of its rows of ``trajectories``,
-    in order; and a column ``seasons``, empty until ``trajectory.with_seasons`` fills it in.
+    ``measures`` has further columns: for each of :data:`~psa_analysis.register.rows.FIGURES` a
+    ``<figure>_status`` (stated, derived, assumed, not stated, or empty), and those of `PARSED`.
+    ``points`` holds last days and values; ``trajectory.with_seasons`` fills in ``seasons``.
     """
 
     folder: Path  # the data folder that it was read from
@@ -98,8 +92,8 @@ def family_areas(agreement: Agreement, family: str) -> list[str]:
     named = families.loc[families["family"] == family, "area"]
     others = named if len(named) else areas.loc[areas["kind"] == family, "area"]
     if others.empty:
-        known = family_names(families, areas, own)
-        raise KeyError(f"there is no family '{family}'; the register has {', '.join(known)}")
+        known = ", ".join(family_names(families, areas, own))
+        raise KeyError(f"there is no family '{family}'; the register has {known}")
     return [own, *others[others != own]]
 
 
@@ -110,40 +104,32 @@ def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[
 
 
 #: Columns of ``Agreement.measures`` that hold periods as text, and where each stands parsed.
-_PARSED_PERIODS = {
-    "baseline_period": "baseline_at",
-    "due": "due_at",
-    "interim_period": "interim_at",
-}
+PARSED_PERIODS = {"baseline_period": "baseline_at", "due": "due_at", "interim_period": "interim_at"}
 
 #: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
-PARSED = (*_PARSED_PERIODS.values(), "compared_with", "points", "seasons")
+PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons")
 
 
 def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
-    """The measures with their periods and comparators parsed, None where not stated.
-
-    A :class:`Period` each in ``baseline_at``, ``due_at`` and ``interim_at``, a
-    :class:`Comparator` in ``compared_with``.
-    """
-    parsed: dict[str, list[Any]] = {
-        column: [*map(stated_period, measures[text], measures["frequency"])]
-        for text, column in _PARSED_PERIODS.items()
-    }
-    parsed["compared_with"] = [*map(parse_comparator, measures["comparator"])]
-    columns = {name: pd.Series(cells, measures.index, object) for name, cells in parsed.items()}
-    return measures.assign(**columns)
+    """The measures with their periods and comparators parsed, None where not stated."""
+    parsed = measures.copy()
+    for text, column in PARSED_PERIODS.items():
+        periods = [*map(stated_period, measures[text], measures["frequency"])]
+        parsed[column] = pd.Series(periods, measures.index, object)
+    comparators = [*map(parse_comparator, measures["comparator"])]
+    parsed["compared_with"] = pd.Series(comparators, measures.index, object)
+    return parsed
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
     """The period in a column of a measure, or None where it is not stated."""
-    period: Period | None = measure[_PARSED_PERIODS[column]]
+    period: Period | None = measure[PARSED_PERIODS[column]]
     return period
 
 
 def stated_period(text: str, frequency: str) -> Period | None:
     """The period of a text, or None where it is not stated."""
-    return None if text in ("", NOT_STATED) else period_of(text, frequency)
+    return None if text in BLANK else period_of(text, frequency)
 
 
 def period_of(text: str, frequency: str) -> Period:
@@ -167,11 +153,7 @@ def rate_factor(unit: str) -> int | None:
 
 
 def observed_units(measures: pd.DataFrame) -> pd.Series:
-    """The unit of the figures that returns hold, where it is not that of the reading.
-
-    A gap in percentage points is worked out from percentages, a ratio from figures in the unit
-    of the measure that it is compared with.
-    """
+    """The unit of the figures that returns hold, which need not be that of the reading."""
     units = measures["basis"].map(OBSERVED_WORDS).fillna(measures["unit"])
     gaps = (measures["basis"] == "gap_to_comparator") & (units == "percentage points")
     units = units.mask(gaps, "percent")

@@ -6,24 +6,28 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.register.rows import FinancialYear, Words
+from psa_analysis.register.rows import filled
+
+Words = Annotated[str, AfterValidator(filled)]
+Year = Annotated[str, AfterValidator(lambda text: parse_period(text, "financial_year").label)]
+Share = Annotated[float, Field(ge=0, le=1)]
+ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
+Pounds = Annotated[float, Field(ge=0)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Section(BaseModel, extra="forbid", frozen=True):
+    """What no section names is refused."""
 
 
-class AgreementSection(_Section):
-    """``[agreement]``: whose it is and when it runs."""
-
+class _Agreement(_Section):
     name: Words
     council: Words
     area: Words
-    first_year: FinancialYear
-    last_year: FinancialYear
+    first_year: Year
+    last_year: Year
 
     @cached_property
     def begins(self) -> date:
@@ -36,56 +40,46 @@ class AgreementSection(_Section):
         return parse_period(self.last_year)
 
     @model_validator(mode="after")
-    def _in_order(self) -> AgreementSection:
+    def _in_order(self) -> _Agreement:
         if self.last.start < self.begins:
-            raise ValueError("expected last_year not to come before first_year")
+            raise ValueError("last_year not to come before first_year")
         return self
 
 
-class CalendarSection(_Section):
-    """``[calendar]``: when a period's report is made."""
-
+class _Calendar(_Section):
     cut_off_days: Annotated[int, Field(ge=0, le=366)] = 45
 
 
 class StatesSection(_Section):
-    """``[states]``: what divides the states.
+    """``[states]``: chances, or shares of the planned path, that divide the states."""
 
-    Chances of the target; and, where there are too few readings for a forecast, shares of the
-    improvement that the planned path asks for.
-    """
-
-    on_track: Annotated[float, Field(gt=0, le=1)] = 0.6
-    at_risk: Annotated[float, Field(ge=0, le=1)] = 0.25
-    path_on_track: Annotated[float, Field(gt=0, le=1)] = 0.95
-    path_at_risk: Annotated[float, Field(ge=0, le=1)] = 0.6
+    on_track: ShareAboveZero = 0.6
+    at_risk: Share = 0.25
+    path_on_track: ShareAboveZero = 0.95
+    path_at_risk: Share = 0.6
 
     @model_validator(mode="after")
     def _in_order(self) -> StatesSection:
         if self.at_risk > self.on_track:
-            raise ValueError("expected at_risk to be no more than on_track")
+            raise ValueError("at_risk to be no more than on_track")
         if self.path_at_risk > self.path_on_track:
-            raise ValueError("expected path_at_risk to be no more than path_on_track")
+            raise ValueError("path_at_risk to be no more than path_on_track")
         return self
 
 
-class GrantSection(_Section):
-    """``[grant]``: the reward grant; what is left out is as in first-generation agreements."""
-
-    trigger: Annotated[float, Field(gt=0, le=1)] = 0.6
+class _Grant(_Section):
+    trigger: ShareAboveZero = 0.6
     net_budget_requirement: Annotated[float, Field(gt=0)] | Literal["not stated"] = "not stated"
-    share_of_budget: Annotated[float, Field(gt=0, le=1)] = 0.025
+    share_of_budget: ShareAboveZero = 0.025
     population: Annotated[int, Field(gt=0)] | Literal["not stated"] = "not stated"
-    pump_priming: Annotated[float, Field(ge=0)] = 750_000
-    pump_priming_per_head: Annotated[float, Field(ge=0)] = 1
+    pump_priming: Pounds = 750_000
+    pump_priming_per_head: Pounds = 1
     instalments: Annotated[int, Field(ge=1, le=10)] = 2
-    on_account: Annotated[float, Field(ge=0, le=1)] = 0.2
-    capital_share: Annotated[float, Field(ge=0, le=1)] | Literal["not stated"] = "not stated"
+    on_account: Share = 0.2
+    capital_share: Share | Literal["not stated"] = "not stated"
 
 
-class DisclosureSection(_Section):
-    """``[disclosure]``: which counts are small, and so not shown in public reports."""
-
+class _Disclosure(_Section):
     threshold: Annotated[int, Field(ge=0, le=100)] = 5
     smallest_denominator: Annotated[int, Field(ge=0, le=1000)] = 10
     show_zeros: bool = False
@@ -101,9 +95,7 @@ class EffectivenessSection(_Section):
     components: Literal["net budget", "equal"]
 
 
-class DocumentSection(_Section):
-    """``[documents.X]``: a document that figures are cited to."""
-
+class _Document(_Section):
     title: Words
     author: Words
     date: Words
@@ -112,14 +104,14 @@ class DocumentSection(_Section):
 class Settings(_Section):
     """``agreement.toml``, section by section."""
 
-    agreement: AgreementSection
-    calendar: CalendarSection = CalendarSection()
+    agreement: _Agreement
+    calendar: _Calendar = _Calendar()
     states: StatesSection = StatesSection()
-    grant: GrantSection = GrantSection()
-    disclosure: DisclosureSection = DisclosureSection()
+    grant: _Grant = _Grant()
+    disclosure: _Disclosure = _Disclosure()
     effectiveness: EffectivenessSection | None = None
     partners: dict[str, str] = {}
     themes: dict[str, str]
     objectives: dict[str, str] = {}
     topics: dict[str, list[str]] = {}
-    documents: dict[str, DocumentSection] = {}
+    documents: dict[str, _Document] = {}
