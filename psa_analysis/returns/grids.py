@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,8 +26,6 @@ from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import read_cell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from openpyxl.worksheet.worksheet import Worksheet
 
 #: Fields of a return, with the headings that stand for each. The first five must be known.
@@ -74,6 +73,8 @@ def column_number(letters: str) -> int:
 
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     """Read a file's sheets as text."""
+    if not path.is_file():
+        raise _refusal(name, "a file", "Take the folder or link away.")
     ending = path.suffix.lower()
     if ending in TEXT_FILES:
         return _read_text(path.read_bytes(), name)

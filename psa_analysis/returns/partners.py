@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import xlsxwriter
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
-from psa_analysis.register.agreement import observed_units, rate_factor
+from psa_analysis.periods import Period
+from psa_analysis.register.agreement import Agreement, observed_units, rate_factor
 from psa_analysis.returns.cells import FLAGS
 from psa_analysis.words import day_text
-
-if TYPE_CHECKING:
-    from datetime import date
-    from pathlib import Path
-
-    from psa_analysis.periods import Period
-    from psa_analysis.register.agreement import Agreement
 
 #: The template's columns that are printed and those to fill in, with their widths.
 _PRINTED = {"Measure": 16, "What is measured": 34, "Definition": 44, "Unit": 14}

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psa_analysis.findings import Finding
-from psa_analysis.register.agreement import observed_units
+from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cleaning import SIGNED_UNITS, counted_measures
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from psa_analysis.register.agreement import Agreement
 
 
 def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Warnings about sums, areas that have fallen away, and figures far from their neighbours."""
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     newest = newest[newest["value"].notna()]
-    findings = []
+    findings: list[Finding] = []
     for total, parts in agreement.measures["parts"].items():
         if parts:
             findings += _wrong_sums(newest, "measure", str(total), list(parts), ", ".join(parts))
