@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.files import meanings
-from psa_analysis.findings import Finding, Severity, did_you_mean, one_of
+from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
 from psa_analysis.returns.cells import FLAGS, plain_number, read_cell
@@ -43,29 +43,15 @@ class _Doubts:
     findings: list[Finding] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)  # index of each row that has an error
 
-    def add(
-        self,
-        rows: pd.DataFrame,
-        column: str,
-        expected: str | pd.Series,
-        remedy: str | pd.Series,
-        severity: Severity = "error",
-        found: pd.Series | None = None,
-    ) -> None:
-        """Note the same doubt about every row; a series has the words of each."""
-        said = self.texts[column] if found is None else found
-        words = pd.DataFrame({"expected": expected, "remedy": remedy, "found": said}, rows.index)
-        for row, texts in zip(rows.itertuples(), words.itertuples(), strict=True):
-            place: Any = (
-                int(row.row),
-                column,
-                texts.found,
-                row.measure,
-                row.sheet or None,
-                row.period,
-            )
-            self.findings.append(Finding(severity, row.file, texts.expected, texts.remedy, *place))
-        if severity == "error":
+    def add(self, rows: pd.DataFrame, column: str, expected: Any, remedy: Any, **more: Any) -> None:
+        """Note a doubt about every row, in words for all or a series of them."""
+        if rows.empty:
+            return
+        about = {"severity": "error", "found": self.texts[column]} | more
+        for row in rows.assign(expected=expected, remedy=remedy, **about).itertuples():
+            place = (int(row.row), column, row.found, row.measure, row.sheet or None, row.period)
+            self.findings.append(Finding(row.severity, row.file, row.expected, row.remedy, *place))
+        if about["severity"] == "error":
             self.refused.update(rows.index)
 
     def sound(self, cells: pd.DataFrame) -> pd.DataFrame:
@@ -115,14 +101,14 @@ def _resolve(
 ) -> pd.DataFrame:
     """Replace each spelling, in capitals or not, by the register's; `other` may be titles."""
     listed = list(names)
-    known = {text.casefold(): name for text, name in (other or {}).items()}
-    known |= {name.casefold(): name for name in listed}
+    spelled = [*(other or {}).items(), *zip(listed, listed, strict=True)]
+    known = {text.casefold(): name for text, name in spelled}
     spellings = {text: known.get(text.casefold()) for text in cells[column].unique()}
-    unknown = [text for text, name in spellings.items() if name is None]
-    remedies = cells[column].map({text: did_you_mean(text, listed) for text in unknown})
-    doubts.add(cells[cells[column].isin(unknown)], column, one_of(listed), remedies)
-    cells = doubts.sound(cells)
-    return cells.assign(**{column: cells[column].map(spellings).astype("str")})
+    resolved = cells[column].map(spellings)
+    unknown = cells[resolved.isna()]
+    remedies = {text: did_you_mean(text, listed) for text in unknown[column].unique()}
+    doubts.add(unknown, column, one_of(listed), unknown[column].map(remedies))
+    return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
 
 
 def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
@@ -195,7 +181,7 @@ def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) 
     missing = cells["value"].isna() & (cells["flag"] != "suppressed")
     empty = cells[missing & (doubts.texts["value"].reindex(cells.index) == "")]
     expected = "a figure, [x] if there is none, or [c] if it is confidential"
-    doubts.add(empty, "value", expected, "Ask the sender.", "warning")
+    doubts.add(empty, "value", expected, "Ask the sender.", severity="warning")
     # An empty cell, or one that says that there is no figure yet, is no observation.
     return doubts.sound(cells[~missing])
 
@@ -215,18 +201,16 @@ def _read_marked(
     years = read["note"].map(lambda note: {int(year) for year in _YEAR.findall(note)})
     ends = rows["period_end"].dt.year.map(lambda year: {year, year - 1})
     of_other_years = (years - ends).astype(bool) & value.notna() & ~percent
-    ask, stands = "Ask the sender.", "' stands in the column"
-    errors = [
-        (read["problem"].notna(), read["problem"]),
-        (clash, "the same flag in cell and column: '" + rows["flag"] + stands),
-        (percent, "a figure in " + units + ", not a percentage"),
-    ]
-    for broken, expected in errors:
-        doubts.add(rows[broken], column, expected, ask)
-    wait, which = "There is none yet: ask when it will come.", "Ask which year it is of."
-    doubts.add(rows[read["awaited"]], column, "a figure", wait, "warning")
-    of_year = "words about " + rows["period"]
-    doubts.add(rows[of_other_years], column, of_year, which, "warning")
+    same_flag = "the same flag in cell and column: '" + rows["flag"] + "' stands in the column"
+    ask, wait = "Ask the sender.", "There is none yet: ask when it will come."
+    for doubtful, expected, remedy, severity in (
+        (read["problem"].notna(), read["problem"], ask, "error"),
+        (read["awaited"], "a figure", wait, "warning"),
+        (clash, same_flag, "Ask which is right.", "error"),
+        (percent, "a figure in " + units + ", not a percentage", ask, "error"),
+        (of_other_years, "words about " + rows["period"], "Ask which year it is of.", "warning"),
+    ):
+        doubts.add(rows[doubtful], column, expected, remedy, severity=severity)
     both = (rows["note"] != "") & (read["note"] != "")
     notes = rows["note"] + both.map({True: "; ", False: ""}) + read["note"]
     return pd.DataFrame({"value": value, "flag": flags.mask(clash, rows["flag"]), "note": notes})

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
+from xlsxwriter.utility import xl_cell_to_rowcol
 
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import read_cell
@@ -59,11 +59,6 @@ class Grid:
 def plain_heading(text: str) -> str:
     """A heading without capitals, signs and spare spaces, as :data:`FIELD_OF` has it."""
     return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split())
-
-
-def column_letter(number: int) -> str:
-    """A column's letters, 0 being A."""
-    return str(xl_col_to_name(number))
 
 
 def column_number(letters: str) -> int:

@@ -84,20 +84,17 @@ def _template_rows(owed: pd.DataFrame, agreement: Agreement, known: pd.DataFrame
     table = owed[["measure", "period"]].merge(pd.DataFrame({"area": areas}), how="cross")
     table = table.merge(newest[[*key, "period", "value"]], "left", key, suffixes=("", "_last"))
     table = table[table["period_last"].notna() | (table["area"] == own)]
-    return pd.DataFrame(
-        {
-            "Measure": table["measure"],
-            "What is measured": table["measure"].map(measures["title"]),
-            "Definition": table["measure"].map(measures["definition"]),
-            "Unit": table["measure"].map(observed_units(measures)),
-            "Area": table["area"],
-            "Period": table["period"],
-            "Last period": table["period_last"],
-            "Last value": table["value"].map("{:.10g}".format, na_action="ignore"),
-        },
-        columns=list(TEMPLATE_COLUMNS),
-        dtype=str,
-    ).fillna("")
+    columns = {
+        "Measure": table["measure"],
+        "What is measured": table["measure"].map(measures["title"]),
+        "Definition": table["measure"].map(measures["definition"]),
+        "Unit": table["measure"].map(observed_units(measures)),
+        "Area": table["area"],
+        "Period": table["period"],
+        "Last period": table["period_last"],
+        "Last value": table["value"].map("{:.10g}".format, na_action="ignore"),
+    }
+    return pd.DataFrame(columns, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
 
 
 def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame) -> None:

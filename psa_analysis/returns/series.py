@@ -20,22 +20,18 @@ def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Findi
     for total, parts in agreement.measures["parts"].items():
         if parts:
             findings += _wrong_sums(newest, "measure", str(total), list(parts), ", ".join(parts))
-    areas, summed = agreement.areas, newest[newest["measure"].isin(_summed_measures(agreement))]
-    # Districts make a county, and so do its schools: each kind of part by itself.
-    kinds = areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]
-    for (whole, _), parts in kinds:
-        words = f"the {len(parts)} parts of {whole}"
-        findings += _wrong_sums(summed, "area", whole, list(parts), words)
-    return [*findings, *_coverage(newest), *_outliers(newest, agreement)]
-
-
-def _summed_measures(agreement: Agreement) -> set[str]:
-    """The measures whose figures of districts add up to their county's."""
-    measures, budget = agreement.measures, agreement.settings.effectiveness
-    signed = measures.index[observed_units(measures).isin(SIGNED_UNITS)]
+    areas, measures = agreement.areas, agreement.measures
     # What is of councils does not add up: the county council's is not that of its districts.
-    of_councils = {*agreement.baskets["indicator"], budget.net_budget if budget else ""}
-    return set(counted_measures(measures)) - of_councils - set(signed)
+    of_councils = {*agreement.baskets["indicator"]}
+    if agreement.settings.effectiveness:
+        of_councils.add(agreement.settings.effectiveness.net_budget)
+    signed = measures.index[observed_units(measures).isin(SIGNED_UNITS)]
+    summed = newest["measure"].isin(counted_measures(measures).difference([*of_councils, *signed]))
+    # Districts make a county, and so do its schools: each kind of part by itself.
+    for (whole, _), parts in areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]:
+        words = f"the {len(parts)} parts of {whole}"
+        findings += _wrong_sums(newest[summed], "area", whole, list(parts), words)
+    return [*findings, *_coverage(newest), *_outliers(newest, agreement)]
 
 
 def _warning(row: pd.Series, expected: str, remedy: str) -> Finding:

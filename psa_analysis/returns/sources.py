@@ -211,11 +211,14 @@ def _misfit(row: pd.Series, values: list[float]) -> tuple[str, str, str] | None:
 
 def _changes(row: pd.Series, value: float) -> dict[str, object]:
     """The columns of an observation that a correction changes, with what they become."""
+    number = plain_number(row["value"]) or 0.0
     without: dict[str, object] = dict.fromkeys(("value", "numerator", "denominator"), float("nan"))
-    if row["action"] == "flag":
+    changes: dict[str, dict[str, object]] = {
+        "drop": {},
         # What is suppressed must not be left beside its mark.
-        return {"flag": row["value"], **(without if row["value"] == "suppressed" else {})}
-    if row["action"] == "scale":
-        return {"value": value * float(row["value"])}
-    # The parts of a rate belong to the figure that they gave, not to its correction.
-    return without | {"value": float(row["value"])} if row["action"] == "override" else {}
+        "flag": {"flag": row["value"], **(without if row["value"] == "suppressed" else {})},
+        "scale": {"value": value * number},
+        # The parts of a rate belong to the figure that they gave, not to its correction.
+        "override": {**without, "value": number},
+    }
+    return changes[row["action"]]

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.files import RETURN_FOLDERS
 from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import read_cell
-from psa_analysis.returns.grids import FIELD_OF, FIELDS, column_letter, plain_heading
+from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
 from psa_analysis.returns.sources import Sidecar, raw_files, shown, sidecar_of
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
@@ -206,7 +207,7 @@ def _name_unread_columns(sheet: _Sheet, periods: Iterable[int] = ()) -> None:
     for column, text in sheet.header.items():
         if column not in periods and plain_heading(text) not in {*FIELD_OF, *_HELP, ""}:
             remedy = f"The column was not read. {did_you_mean(text, FIELD_OF)}"
-            place = {"row": sheet.row, "column": column_letter(column), "found": text}
+            place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
             sheet.add("warning", "a heading that we know", remedy, **place)
 
 
@@ -235,7 +236,7 @@ def _long(sheet: _Sheet, defaults: Mapping[str, str]) -> pd.DataFrame:
         return _NO_ROWS
     below = below.drop(index=stray)
     table = pd.DataFrame({name: below[column] for name, column in fields.items()})
-    table = table.assign(row=below.index, column=column_letter(fields["value"]))
+    table = table.assign(row=below.index, column=xl_col_to_name(fields["value"]))
     table = _with_defaults(table, defaults)
     table = _without_totals(sheet, table, table["area"].str.strip(), ["measure", "period"])
     # A row that gives no figure, measure or period is a line of words below the table.
@@ -270,7 +271,7 @@ def _wide(
     # Without the headings between rows, and words below the table.
     table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
     table["period"] = table["place"].map(periods)
-    table["column"] = table["place"].map(column_letter)
+    table["column"] = table["place"].map(xl_col_to_name)
     # A total is of the rows since the one before it.
     totals = table["title"].str.fullmatch(_TOTAL, case=False)
     table["part"] = totals.groupby(table["place"]).cumsum() - totals
