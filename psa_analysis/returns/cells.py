@@ -1,8 +1,7 @@
 """Cells: what people type where a figure should be, taken apart into value, flag and note.
 
 The symbols are the Government Analysis Function's (``[p]``, ``[r]``, ``[x]`` …) and what is typed
-in their place (``77(r)``, ``10.96% (2005 provisional)``, ``TBC``). What has no certain meaning is a
-problem with the words to ask the sender; nothing is guessed.
+in their place (``77(r)``, ``TBC``). What has no certain meaning is a problem; nothing is guessed.
 """
 
 from __future__ import annotations

@@ -205,25 +205,17 @@ def _open_twice(path: Path) -> dict[str, tuple[Worksheet, Worksheet]]:
     return {sheet.title: (sheet, books[1][sheet.title]) for sheet in books[0].worksheets}
 
 
-#: Parts of a number format that are only printed, or that keep a space.
-_LITERAL = re.compile(r'"[^"]*"|[\\_*].')
-
-
 def _write_as_shown(text: list[list[str]], formulas: Worksheet, results: Worksheet) -> None:
-    """Put into the text what python-calamine does not tell.
-
-    A formula that gave an error or was never calculated reads as empty, and an empty cell asks
-    for nothing; a figure that is shown as a percentage reads as a fraction.
-    """
+    """Put in what python-calamine reads as empty or as a fraction: broken formulas, percentages."""
     area = {"max_row": len(text), "max_col": len(text[0])}
     for row, *both in zip(text, formulas.iter_rows(**area), results.iter_rows(**area), strict=True):
         for column, (formula, result) in enumerate(zip(*both, strict=True)):
-            percent = "%" in _LITERAL.sub("", result.number_format)
             if result.data_type == "e":
                 row[column] = "#error"
-            elif percent and result.data_type == "n" and result.value is not None:
-                # As it is shown and was typed: the cell holds 0.55 and says 55%.
-                row[column] = f"{(100 * Decimal(str(result.value))).normalize():f}%"
+            elif result.data_type == "n" and result.value is not None:
+                # Without what the format only prints, or that keeps a space.
+                if "%" in re.sub(r'"[^"]*"|[\\_*].', "", result.number_format):
+                    row[column] = f"{(100 * Decimal(str(result.value))).normalize():f}%"
             # A result of the type str that is empty is a text of no letters.
             elif formula.data_type == "f" and result.value is None and result.data_type != "str":
                 row[column] = "=formula"

@@ -64,8 +64,7 @@ def write_template(
     lines = [
         f"{agreement.settings.agreement.name}: return of {partners[partner]} for {period}",
         f"Please fill in the yellow cells and send the workbook back by {day_text(cut_off)}.",
-        "No figure yet: write [x]. Confidential: write [c]. "
-        "Give the numerator and denominator of every rate.",
+        "No figure yet: write [x]. Confidential: write [c]. Give both parts of every rate.",
     ]
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
@@ -127,11 +126,7 @@ def _rule(heading: str, unit: str) -> dict[str, object]:
     """What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures."""
     if heading == "Flag":
         return {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."}
-    return {
-        "validate": "decimal",
-        "criteria": "between",
-        "minimum": -1e12,
-        "maximum": 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12,
-        "error_type": "warning",
-        "error_message": f"Expected a number in {unit}, or [x] or [c].",
-    }
+    most = 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12
+    number = {"validate": "decimal", "criteria": "between", "minimum": -1e12, "maximum": most}
+    words = f"Expected a number in {unit}, or [x] or [c]."
+    return {**number, "error_type": "warning", "error_message": words}

@@ -95,5 +95,6 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
         moved = (change > 6 * change.median()) & (change > 0.3 * before.abs()) & after.isna()
         far &= ~moved.shift(-step, fill_value=False)
         for _, row in series.assign(away=distance.fillna(change))[far | moved].iterrows():
-            expected = f"within about {usual:,.4g} of the figures a year from it"
-            yield _warning(row, f"{expected}, not {row['away']:,.4g}", "Ask whether it is right.")
+            away = f"it is {row['away']:,.4g} away, where {usual:,.4g} is usual"
+            expected = f"nearer the figures a year from it: {away}"
+            yield _warning(row, expected, "Ask whether it is right.")

@@ -1,11 +1,8 @@
 """Sources: where each raw file came from, and which of its figures are known to be wrong.
 
-``police.csv`` has ``police.csv.toml``: who produced it, what it is, where it was found, on which
-terms, when it was published and received, and its checksum. ``psa check`` makes one for a new file
-and says what to complete. The day a file came in decides which reports may use it.
-
-A correction names one figure, what was done, why, who said so and when. Its ``expect`` is the
-figure as it stands; once the source has been mended the correction no longer fits and is refused.
+``police.csv`` has ``police.csv.toml``, which ``psa check`` makes for a new file; the day that the
+file came in decides which reports may use it. A correction names one figure and, in ``expect``,
+what stands there: once the source has been mended the correction is refused.
 """
 
 from __future__ import annotations
