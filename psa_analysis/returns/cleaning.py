@@ -7,7 +7,7 @@ and nothing is guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -73,10 +73,10 @@ def clean_returns(
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
-    cells = _resolve(cells, "measure", measures.index, doubts, titles)
-    cells = _resolve(cells, "area", agreement.areas["area"], doubts)
-    cells = _resolve(cells, "flag", FLAGS, doubts, {"": "final"})
-    cells = _resolve(cells, "illustrative", ["yes", "no"], doubts, {"": "no"})
+    cells = _resolve(cells, "measure", list(measures.index), titles, doubts)
+    cells = _resolve(cells, "area", list(agreement.areas["area"]), {}, doubts)
+    cells = _resolve(cells, "flag", FLAGS, {"": "final"}, doubts)
+    cells = _resolve(cells, "illustrative", ["yes", "no"], {"": "no"}, doubts)
     cells["illustrative"] = cells["illustrative"] == "yes"
     cells = _read_periods(cells, measures["frequency"], doubts)
     cells = _read_received(cells, measures["frequency"], today or date.today(), doubts)
@@ -93,21 +93,16 @@ def clean_returns(
 
 
 def _resolve(
-    cells: pd.DataFrame,
-    column: str,
-    names: Iterable[str],
-    doubts: _Doubts,
-    other: Mapping[str, str] | None = None,
+    cells: pd.DataFrame, column: str, names: list[str], other: Mapping[str, str], doubts: _Doubts
 ) -> pd.DataFrame:
     """Replace each spelling, in capitals or not, by the register's; `other` may be titles."""
-    listed = list(names)
-    spelled = [*(other or {}).items(), *zip(listed, listed, strict=True)]
+    spelled = [*other.items(), *zip(names, names, strict=True)]
     known = {text.casefold(): name for text, name in spelled}
     spellings = {text: known.get(text.casefold()) for text in cells[column].unique()}
     resolved = cells[column].map(spellings)
     unknown = cells[resolved.isna()]
-    remedies = {text: did_you_mean(text, listed) for text in unknown[column].unique()}
-    doubts.add(unknown, column, one_of(listed), unknown[column].map(remedies))
+    remedies = {text: did_you_mean(text, names) for text in unknown[column].unique()}
+    doubts.add(unknown, column, one_of(names), unknown[column].map(remedies))
     return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
 
 
