@@ -255,7 +255,7 @@ def _check_scale(
     few = observations["value"].between(0, 1.5, inclusive="right")
     few &= (_of_measure(observations, percentages) >= 5) & observations["denominator"].isna()
     meant = (100 * observations["value"]).map(
-        "Ask whether {:.10g} was meant; if not, for its parts.".format
+        "Ask whether {:.10g} was meant; if not, give its parts.".format
     )
     expected = "a percentage, 0 to 100: this looks like a fraction"
     doubts.add(observations[few], "value", expected, meant)

@@ -82,7 +82,7 @@ def _template_rows(owed: pd.DataFrame, agreement: Agreement, known: pd.DataFrame
     areas = [own, *agreement.areas["area"][agreement.areas["area"] != own]]
     table = owed[["measure", "period"]].merge(pd.DataFrame({"area": areas}), how="cross")
     table = table.merge(newest[[*key, "period", "value"]], "left", key, suffixes=("", "_last"))
-    table = table[table["period_last"].notna() | (table["area"] == own)]
+    table = table[table["period_last"].notna() | (table["area"] == own)].reset_index(drop=True)
     columns = {
         "Measure": table["measure"],
         "What is measured": table["measure"].map(measures["title"]),
