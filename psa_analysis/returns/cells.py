@@ -1,8 +1,7 @@
 """Cells: what people type where a figure should be, taken apart into value, flag and note.
 
 The symbols are the Government Analysis Function's (``[p]``, ``[r]``, ``[x]`` …) and what is typed
-in their place (``77(r)``, ``10.96% (2005 provisional)``, ``TBC``). What has no certain meaning is a
-problem with the words to ask the sender; nothing is guessed.
+in their place (``77(r)``, ``TBC``). What has no certain meaning is a problem; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -28,13 +27,12 @@ class Cell:
 
 
 #: What stands after a figure, in brackets or not, for each flag; single letters stand alone.
-_SPELLINGS = {
-    "provisional": ("p", "prov", "provisional"),
-    "revised": ("r", "rev", "revised"),
-    "estimated": ("e", "est", "estimate", "estimated"),
-    "final": ("final",),
+_FLAG_OF = {
+    **dict.fromkeys(("p", "prov", "provisional"), "provisional"),
+    **dict.fromkeys(("r", "rev", "revised"), "revised"),
+    **dict.fromkeys(("e", "est", "estimate", "estimated"), "estimated"),
+    "final": "final",
 }
-_FLAG_OF = {spelling: flag for flag, spellings in _SPELLINGS.items() for spelling in spellings}
 _NOTE_OF = {"b": "break in the series", "u": "low reliability"}
 #: By the first letter of k, thousand, m, mn, million, bn and billion.
 _MULTIPLIERS = {"k": 10**3, "t": 10**3, "m": 10**6, "b": 10**9}
@@ -53,14 +51,16 @@ _AWAITED = re.compile(
     r"|pending|to follow|due (?:in )?\w+( \d{4})?",
     re.IGNORECASE,
 )
-_NONE_OR_NOUGHT = {"-", "--", "—", "–", "nil", "none"}
+_UNREADABLE = {
+    r"-|--|—|–|nil|none": "0 for none or [x] for not available: this may mean either",
+    r"=.*": "the formula's value: open the workbook, let it calculate, save it",
+    r"#.*": "a figure: this is a spreadsheet's error",
+}
 
 _PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?|\.\d{1,15}"
 _FIGURE = re.compile(
-    rf"""(?P<open>\()?\s*(?P<sign>-)?\s*(?P<currency>£)?\s*(?P<sign2>-)?\s*(?P<number>{_NUMBER})
-         \s*(?P<percent>%)?\s*(?P<times>k|thousand|mn|million|m|bn|billion)?\s*(?P<percent2>%)?
-         \s*(?P<close>\))?""",
+    r"""\(?\s*-?\s*£?\s*-?\s*(?P<number>(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?|\.\d{1,15})
+        \s*%?\s*(?P<times>k|thousand|mn|million|m|bn|billion)?\s*%?\s*\)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 _LETTER = re.compile(r"\(([a-z])\)|\[([a-z])\]|([a-z])")
@@ -84,59 +84,44 @@ def read_cell(text: str) -> Cell:
         return Cell(flag="suppressed", note=clean)
     if _AWAITED.fullmatch(clean):
         return Cell(awaited=True, note=clean)
-    if clean.casefold() in _NONE_OR_NOUGHT:
-        return Cell(problem="0 for a count of none or [x] for not available: this may mean either")
-    if clean.startswith("="):
-        return Cell(problem="the formula's value: open the workbook, let it calculate, save it")
-    if clean.startswith("#"):
-        return Cell(problem="a figure: this is a spreadsheet's error")
+    for pattern, problem in _UNREADABLE.items():
+        if re.fullmatch(pattern, clean, re.IGNORECASE):
+            return Cell(problem=problem)
     match = _FIGURE.match(clean)
     if match is None:
         return Cell(problem=_EXPECTED)
-    figure, rest = _figure(match), clean[match.end() :].strip()
-    return figure if figure.problem or not rest else _with_rest(figure, rest)
-
-
-def _figure(match: re.Match[str]) -> Cell:
-    """The figure that a cell begins with."""
-    bracketed = match["open"] is not None
-    signs = [match["sign"], match["sign2"]].count("-")
-    if bracketed != (match["close"] is not None) or signs + bracketed > 1:
+    negative = match[0].count("-") + match[0].count("(")  # as accountants write it
+    if negative > 1 or match[0].count("(") != match[0].count(")"):
         return Cell(problem=_EXPECTED)
-    times = _MULTIPLIERS[match["times"][0].casefold()] if match["times"] else 1
-    percent = (match["percent"] or match["percent2"]) is not None
-    if percent and times != 1:
-        return Cell(problem="a percentage or an amount, not both")
     value = float(match["number"].replace(",", ""))
-    # Accountants write a negative figure in brackets.
-    return Cell(-value if signs or bracketed else value, times, percent)
+    times = _MULTIPLIERS[match["times"][0].casefold()] if match["times"] else 1
+    if "%" in match[0] and times != 1:
+        return Cell(problem="a percentage or an amount, not both")
+    figure = Cell(-value if negative else value, times, "%" in match[0])
+    rest = clean[match.end() :].strip()
+    return _with_rest(figure, rest) if rest else figure
 
 
 def _with_rest(figure: Cell, rest: str) -> Cell:
-    """A figure and what follows it."""
-    folded = rest.casefold()
+    """A figure and the mark or words that follow it."""
     if rest in ("*", "†", "‡"):
         return replace(figure, note=f"marked {rest} by the sender")
-    if match := _LETTER.fullmatch(folded):
+    if match := _LETTER.fullmatch(rest.casefold()):
         letter = match[match.lastindex or 0]
         if letter in _FLAG_OF or letter in _NOTE_OF:
             return replace(figure, flag=_FLAG_OF.get(letter), note=_NOTE_OF.get(letter, ""))
         if letter == "f":
             return Cell(problem="what was observed: [f] marks a forecast")
-        return Cell(problem=f"one of the marks (p), (r), (e), (b), (u): '{letter}' is none of them")
-    if match := _IN_BRACKETS.fullmatch(rest):
-        return _with_words(figure, match[1].strip())
-    if folded in _FLAG_OF:
-        return _with_words(figure, rest)
-    return Cell(problem="one plain figure, with words about it in brackets")
-
-
-def _with_words(figure: Cell, words: str) -> Cell:
+        return Cell(problem=f"one of the marks (p), (r), (e), (b), (u), not '{letter}'")
+    match = _IN_BRACKETS.fullmatch(rest)
+    if match is None and rest.casefold() not in _FLAG_OF:
+        return Cell(problem="one plain figure, with words about it in brackets")
+    words = match[1].strip() if match else rest
     if re.fullmatch(r"[0-9]+", words):
         return Cell(problem="the figure without a footnote's number")
+    if re.search(r"forecast|projected|target", words, re.IGNORECASE):
+        return Cell(problem="what was observed, not a forecast or target")
     flags = {_FLAG_OF.get(word) for word in re.findall(r"[a-z]{2,}", words.casefold())} - {None}
     if len(flags) > 1:
         return Cell(problem=f"one flag, not {' and '.join(sorted(map(str, flags)))}")
-    if re.search(r"forecast|projected|target", words, re.IGNORECASE):
-        return Cell(problem="what was observed, not a forecast or target")
     return replace(figure, flag=next(iter(flags), None), note=words)

@@ -7,29 +7,25 @@ and nothing is guessed.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis.files import meanings
-from psa_analysis.findings import Finding, Severity, did_you_mean, one_of
-from psa_analysis.periods import KIND_OF_FREQUENCY, PeriodError, parse_period, read_day
+from psa_analysis.findings import Finding, did_you_mean, one_of
+from psa_analysis.periods import KIND_OF_FREQUENCY, Period, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
 from psa_analysis.returns.cells import FLAGS, plain_number, read_cell
 from psa_analysis.returns.sources import apply_corrections
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from psa_analysis.periods import Period
-
 #: Columns of the observations, one row per measure, area, period and date received.
 OBSERVATION_COLUMNS = meanings("observations")
 
-KEY = ["measure", "area", "period", "received"]
+_KEY = ["measure", "area", "period", "received"]
 
 #: Percentages, rates and counts cannot be negative; changes and gaps can.
 SIGNED_UNITS = {"percent change", "percentage points"}
@@ -47,36 +43,16 @@ class _Doubts:
     findings: list[Finding] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)  # index of each row that has an error
 
-    def add(
-        self,
-        row: Any,
-        column: str,
-        expected: str,
-        remedy: str,
-        severity: Severity = "error",
-        found: str | None = None,
-    ) -> None:
-        """Note a doubt about a cell of a row, which is one of a frame's ``itertuples``."""
-        text = self.texts.at[row.Index, column] if found is None else found
-        place: dict[str, Any] = {"row": int(row.row), "column": column, "sheet": row.sheet or None}
-        about = {"found": text, "measure": row.measure, "period": row.period}
-        self.findings.append(Finding(severity, row.file, expected, remedy, **place, **about))
-        if severity == "error":
-            self.refused.add(row.Index)
-
-    def add_all(
-        self,
-        rows: pd.DataFrame,
-        column: str,
-        expected: str | pd.Series,
-        remedy: str | pd.Series,
-        severity: Severity = "error",
-    ) -> None:
-        """Note the same doubt about every row; a series has the words of each."""
-        for row in rows.itertuples():
-            text = expected if isinstance(expected, str) else expected[row.Index]
-            way = remedy if isinstance(remedy, str) else remedy[row.Index]
-            self.add(row, column, text, way, severity)
+    def add(self, rows: pd.DataFrame, column: str, expected: Any, remedy: Any, **more: Any) -> None:
+        """Note a doubt about every row, in words for all or a series of them."""
+        if rows.empty:
+            return
+        about = {"severity": "error", "found": self.texts[column]} | more
+        for row in rows.assign(expected=expected, remedy=remedy, **about).itertuples():
+            place = (int(row.row), column, row.found, row.measure, row.sheet or None, row.period)
+            self.findings.append(Finding(row.severity, row.file, row.expected, row.remedy, *place))
+        if about["severity"] == "error":
+            self.refused.update(rows.index)
 
     def sound(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The rows that have no error so far."""
@@ -97,11 +73,11 @@ def clean_returns(
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
-    cells = _resolve(cells, "measure", measures.index, doubts, titles)
-    cells = _resolve(cells, "area", agreement.areas["area"], doubts)
-    cells = _resolve(cells, "flag", FLAGS, doubts, {"": "final"})
-    cells = _resolve(cells, "illustrative", ["yes", "no"], doubts, {"": "no"})
-    cells = cells.assign(illustrative=cells["illustrative"] == "yes")
+    cells = _resolve(cells, "measure", list(measures.index), titles, doubts)
+    cells = _resolve(cells, "area", list(agreement.areas["area"]), {}, doubts)
+    cells = _resolve(cells, "flag", FLAGS, {"": "final"}, doubts)
+    cells = _resolve(cells, "illustrative", ["yes", "no"], {"": "no"}, doubts)
+    cells["illustrative"] = cells["illustrative"] == "yes"
     cells = _read_periods(cells, measures["frequency"], doubts)
     cells = _read_received(cells, measures["frequency"], today or date.today(), doubts)
     cells = _read_numbers(cells, measures, doubts)
@@ -110,29 +86,24 @@ def clean_returns(
     observations = _check_values(observations, observed_units(measures), doubts)
     observations = _check_scale(observations, measures, doubts)
     observations = _without_duplicates(observations, doubts)
-    observations = observations.assign(small=_small(observations, agreement))
+    observations["small"] = _small(observations, agreement)
     order = ["measure", "area", "period_end", "received", "file", "row"]
     observations = observations.sort_values(order, ignore_index=True)
     return observations[list(OBSERVATION_COLUMNS)], doubts.findings
 
 
 def _resolve(
-    cells: pd.DataFrame,
-    column: str,
-    names: Iterable[str],
-    doubts: _Doubts,
-    other: Mapping[str, str] | None = None,
+    cells: pd.DataFrame, column: str, names: list[str], other: Mapping[str, str], doubts: _Doubts
 ) -> pd.DataFrame:
     """Replace each spelling, in capitals or not, by the register's; `other` may be titles."""
-    listed = list(names)
-    known = {text.casefold(): name for text, name in (other or {}).items()}
-    known |= {name.casefold(): name for name in listed}
+    spelled = [*other.items(), *zip(names, names, strict=True)]
+    known = {text.casefold(): name for text, name in spelled}
     spellings = {text: known.get(text.casefold()) for text in cells[column].unique()}
-    unknown = [text for text, name in spellings.items() if name is None]
-    remedies = cells[column].map({text: did_you_mean(text, listed) for text in unknown})
-    doubts.add_all(cells[cells[column].isin(unknown)], column, one_of(listed), remedies)
-    cells = doubts.sound(cells)
-    return cells.assign(**{column: cells[column].map(spellings).astype("str")})
+    resolved = cells[column].map(spellings)
+    unknown = cells[resolved.isna()]
+    remedies = {text: did_you_mean(text, names) for text in unknown[column].unique()}
+    doubts.add(unknown, column, one_of(names), unknown[column].map(remedies))
+    return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
 
 
 def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
@@ -148,7 +119,7 @@ def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) 
     parsed = {pair: _period_or_expected(*pair) for pair in set(asked)}
     periods = pd.Series([parsed[pair] for pair in asked], cells.index, dtype=object)
     broken = periods.map(lambda period: isinstance(period, str)).astype(bool)
-    doubts.add_all(cells[broken], "period", periods, "Correct the period.")
+    doubts.add(cells[broken], "period", periods, "Correct the period.")
     cells, periods = doubts.sound(cells), periods[~broken]
     ends = pd.to_datetime(periods.map(lambda period: period.end)).astype("datetime64[ns]")
     labels = periods.map(lambda period: period.label).astype("str")
@@ -169,17 +140,18 @@ def _read_received(
     # Within two centuries, so that a mistyped one is a finding and not an overflow.
     known = {text: day for text, day in days.items() if day and 1900 <= day.year <= 2200}
     received = pd.to_datetime(cells["received"].map(known)).astype("datetime64[ns]")
-    expected = "the day it came in, such as 2005-01-30"
-    remedy = "Correct the date, or give it in the file's sidecar."
-    doubts.add_all(cells[received.isna()], "received", expected, remedy)
     # Examination results come in July and August, before their school year ends.
     exams = _of_measure(cells, frequencies == "exam_year")
     after = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
-    early = cells[received <= after]
     days_after = after.map("a day after {:%Y-%m-%d}, given the period".format)
-    doubts.add_all(early, "received", days_after, "Correct the date or the period.")
-    late = cells[received > pd.Timestamp(today)]
-    doubts.add_all(late, "received", "a day that has been", "Correct the date.")
+    in_sidecar = "Correct the date, or give it in the file's sidecar."
+    rules = [
+        (received.isna(), "the day it came in, such as 2005-01-30", in_sidecar),
+        (received <= after, days_after, "Correct the date or the period."),
+        (received > pd.Timestamp(today), "a day that has been", "Correct the date."),
+    ]
+    for broken, expected, remedy in rules:
+        doubts.add(cells[broken], "received", expected, remedy)
     return doubts.sound(cells.assign(received=received))
 
 
@@ -190,55 +162,53 @@ def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) 
     units = observed_units(measures).mask(changes, "what is counted")
     for column in ("value", "numerator", "denominator"):
         texts = cells[column]
-        plain = {text: plain_number(text) for text in texts.unique()}
-        numbers = texts.map(plain).astype(float)
+        numbers = texts.map({text: plain_number(text) for text in texts.unique()}).astype(float)
         odd = cells[numbers.isna() & (texts != "")]
         if len(odd):
-            marked = pd.DataFrame(
-                [_read_marked(row, column, units[row.measure], doubts) for row in odd.itertuples()],
-                odd.index,
-                ["figure", "flag", "note"],
-            )
-            numbers.loc[odd.index] = marked["figure"]
+            marked = _read_marked(odd, column, _of_measure(odd, units), doubts)
+            numbers.loc[odd.index] = marked["value"]
             if column == "value":
                 cells.loc[odd.index, ["flag", "note"]] = marked[["flag", "note"]]
         cells = cells.assign(**{column: numbers})
         shown = cells[(cells["flag"] == "suppressed") & numbers.notna()]
         expected = "nothing, since the figure is suppressed"
-        doubts.add_all(shown, column, expected, "Empty the cell.")
+        doubts.add(shown, column, expected, "Empty the cell.")
     missing = cells["value"].isna() & (cells["flag"] != "suppressed")
     empty = cells[missing & (doubts.texts["value"].reindex(cells.index) == "")]
     expected = "a figure, [x] if there is none, or [c] if it is confidential"
-    doubts.add_all(empty, "value", expected, "Ask the sender.", "warning")
+    doubts.add(empty, "value", expected, "Ask the sender.", severity="warning")
     # An empty cell, or one that says that there is no figure yet, is no observation.
     return doubts.sound(cells[~missing])
 
 
-def _read_marked(row: Any, column: str, unit: str, doubts: _Doubts) -> tuple[float, str, str]:
-    """Figure, flag and note of a cell that is no plain number."""
-    cell = read_cell(getattr(row, column))
-    value, flag = float("nan"), cell.flag or row.flag
-    if cell.problem is not None:
-        doubts.add(row, column, cell.problem, "Ask the sender.")
-    elif cell.awaited:
-        remedy = "There is none yet: ask the sender when it will come."
-        doubts.add(row, column, "a figure", remedy, "warning")
-    elif flag != row.flag and doubts.texts.at[row.Index, "flag"]:
-        flag = row.flag
-        expected = f"the same flag in cell and column: '{row.flag}' stands in the column"
-        doubts.add(row, column, expected, "Ask which is right.")
-    elif cell.value is not None:
-        value = cell.value * cell.multiplier
-        if unit.startswith("million") and cell.multiplier != 1:
-            value = cell.value if cell.multiplier == 10**6 else value / 10**6
-        years = {int(year) for year in _YEAR.findall(cell.note)}
-        if cell.percent and unit not in _PERCENT_UNITS:
-            doubts.add(row, column, f"a figure in {unit}, not a percentage", "Ask the sender.")
-        elif years - {row.period_end.year, row.period_end.year - 1}:
-            remedy = "Ask which year the figure is of."
-            doubts.add(row, column, f"words about {row.period}", remedy, "warning")
-    note = "; ".join(part for part in (row.note, cell.note) if part)
-    return value, flag, note
+def _read_marked(
+    rows: pd.DataFrame, column: str, units: pd.Series, doubts: _Doubts
+) -> pd.DataFrame:
+    """Value, flag and note of the cells that are no plain numbers."""
+    read = pd.DataFrame([read_cell(text) for text in rows[column]], rows.index)
+    flags = read["flag"].fillna(rows["flag"])
+    clash = (flags != rows["flag"]) & (doubts.texts["flag"].reindex(rows.index) != "")
+    times, value = read["multiplier"], read["value"].astype(float).mask(clash)
+    millions = units.str.startswith("million") & (times != 1)
+    value = (value * times).mask(millions & (times == 10**6), value)
+    value = value.mask(millions & (times != 10**6), value / 10**6)
+    percent = read["percent"] & ~clash & ~units.isin(_PERCENT_UNITS)
+    years = read["note"].map(lambda note: {int(year) for year in _YEAR.findall(note)})
+    ends = rows["period_end"].dt.year.map(lambda year: {year, year - 1})
+    of_other_years = (years - ends).astype(bool) & value.notna() & ~percent
+    same_flag = "the same flag in cell and column: '" + rows["flag"] + "' stands in the column"
+    ask, wait = "Ask the sender.", "There is none yet: ask when it will come."
+    for doubtful, expected, remedy, severity in (
+        (read["problem"].notna(), read["problem"], ask, "error"),
+        (read["awaited"], "a figure", wait, "warning"),
+        (clash, same_flag, "Ask which is right.", "error"),
+        (percent, "a figure in " + units + ", not a percentage", ask, "error"),
+        (of_other_years, "words about " + rows["period"], "Ask which year it is of.", "warning"),
+    ):
+        doubts.add(rows[doubtful], column, expected, remedy, severity=severity)
+    both = (rows["note"] != "") & (read["note"] != "")
+    notes = rows["note"] + both.map({True: "; ", False: ""}) + read["note"]
+    return pd.DataFrame({"value": value, "flag": flags.mask(clash, rows["flag"]), "note": notes})
 
 
 def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts) -> pd.DataFrame:
@@ -251,8 +221,8 @@ def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts)
     # A value printed to d decimals may differ from its parts by half a unit of the last.
     texts = doubts.texts["value"].reindex(observations.index)
     decimals = texts.str.extract(r"\.([0-9]+)")[0].str.len().fillna(0).astype(float)
-    factors = units.map(lambda text: float(rate_factor(text) or 1))
     # What is ranked may be any rate: the register does not say in which unit it is.
+    factors = units.map(lambda text: float(rate_factor(text) or 1))
     factors = factors.mask(units == OBSERVED_WORDS["rank"])
     rate = _of_measure(observations, factors) * numerator / denominator.where(denominator != 0)
     differs = (rate - value).abs() > 0.5 * 10.0**-decimals + 1e-9
@@ -270,7 +240,7 @@ def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts)
         (differs, "value", "numerator over denominator", which),
     ]
     for broken, column, expected, remedy in rules:
-        doubts.add_all(observations[broken], column, expected, remedy)
+        doubts.add(observations[broken], column, expected, remedy)
     return doubts.sound(observations)
 
 
@@ -284,11 +254,11 @@ def _check_scale(
     percentages = percentages.where((measures["unit"] == "percent") & ~other)
     few = observations["value"].between(0, 1.5, inclusive="right")
     few &= (_of_measure(observations, percentages) >= 5) & observations["denominator"].isna()
-    fractions = observations[few]
-    remedy = "Ask whether {:.10g} was meant; if not, give its parts."
-    remedies = (100 * fractions["value"]).map(remedy.format)
+    meant = (100 * observations["value"]).map(
+        "Ask whether {:.10g} was meant; if not, give its parts.".format
+    )
     expected = "a percentage, 0 to 100: this looks like a fraction"
-    doubts.add_all(fractions, "value", expected, remedies)
+    doubts.add(observations[few], "value", expected, meant)
     known = observations[observations["value"] > 0]
     values = known.groupby(["measure", "area"])["value"]
     usual = values.transform("median").where(values.transform("count") >= 4)
@@ -299,29 +269,28 @@ def _check_scale(
     magnitude = np.log10(known["value"] / usual.where(usual > 0))
     for power in (2, 3, 6, -2, -3, -6):
         size = f"{10**power:,} times" if power > 0 else f"a {10**-power:,}th of"
-        off = ((magnitude - power).abs() < 0.15) & ~known.index.isin(fractions.index)
-        usually = usual.map(f"about {{:,.4g}}: this is {size} the usual".format)
-        likely = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
-        doubts.add_all(known[off], "value", usually, likely)
+        off = known[((magnitude - power).abs() < 0.15) & ~few.loc[known.index]]
+        expected = usual.map(f"about {{:,.4g}}: this is {size} the usual".format)
+        meant = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
+        doubts.add(off, "value", expected, meant)
     return doubts.sound(observations)
 
 
 def _without_duplicates(observations: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """One row per key: twins that agree become one, twins that differ are all kept out."""
     figure = ["value", "numerator", "denominator", "flag", "illustrative"]
-    distinct = observations.drop_duplicates([*KEY, *figure])
-    differing = distinct[distinct.duplicated(KEY, keep=False)]
-    for _, twins in differing.groupby(KEY, sort=False):
-        first, second, *_ = twins.itertuples()
-        for row in twins.itertuples():
-            other = second if row.Index == first.Index else first
-            doubts.add(
-                row,
-                "value",
-                f"one figure, but {other.file} row {other.row} says {_figure_text(other)}",
-                "Ask the sender which is right and remove the other; both are kept out.",
-                found=_figure_text(row),
-            )
+    distinct = observations.drop_duplicates([*_KEY, *figure])
+    twins = distinct[distinct.duplicated(_KEY, keep=False)]
+    found = {row.Index: _figure_text(row) for row in twins.itertuples()}
+    expected = {}
+    for _, rows in twins.groupby(_KEY, sort=False):
+        for index in rows.index:
+            other = rows.loc[rows.index[rows.index != index][0]]
+            place = f"{other['file']} row {other['row']}"
+            expected[index] = f"one figure, but {place} says {found[other.name]}"
+    remedy = "Ask the sender which is right and remove the other; both are kept out."
+    words = pd.Series(expected, dtype=str)
+    doubts.add(twins, "value", words, remedy, found=pd.Series(found, dtype=str))
     return doubts.sound(distinct)
 
 
@@ -336,10 +305,9 @@ def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
     """Counts of people below the threshold, whose publication could point at someone."""
     threshold = agreement.settings.disclosure.threshold
     counts = observations["measure"].isin(counted_measures(agreement.measures))
-    value, numerator = observations["value"], observations["numerator"]
-    few = counts & (value > 0) & (value < threshold)
-    few |= (numerator > 0) & (numerator < threshold)
-    return few | (observations["flag"] == "suppressed")
+    numbers = observations[["value", "numerator"]]
+    few = (numbers > 0) & (numbers < threshold)
+    return few["numerator"] | (counts & few["value"]) | (observations["flag"] == "suppressed")
 
 
 def counted_measures(measures: pd.DataFrame) -> pd.Index:

@@ -14,18 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
+from xlsxwriter.utility import xl_cell_to_rowcol
 
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import read_cell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from openpyxl.worksheet.worksheet import Worksheet
 
 #: Fields of a return, with the headings that stand for each. The first five must be known.
@@ -61,11 +61,6 @@ def plain_heading(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split())
 
 
-def column_letter(number: int) -> str:
-    """A column's letters, 0 being A."""
-    return str(xl_col_to_name(number))
-
-
 def column_number(letters: str) -> int:
     """The number of a column, A being 0."""
     return int(xl_cell_to_rowcol(f"{letters}1")[1])
@@ -73,6 +68,8 @@ def column_number(letters: str) -> int:
 
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     """Read a file's sheets as text."""
+    if not path.is_file():
+        raise _refusal(name, "a file", "Take the folder or link away.")
     ending = path.suffix.lower()
     if ending in TEXT_FILES:
         return _read_text(path.read_bytes(), name)
@@ -90,7 +87,7 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     text, findings = _decode(content, name)
     if not text.strip("\ufeff\r\n\t ,;|\0"):
         return [], [Finding("error", name, "a header and rows", "The file is empty: ask again.")]
-    delimiter = _delimiter(text)
+    delimiter = max(",;\t|", key=lambda sign: _evenness(text[:20_000], sign))
     header = next(_csv_rows(text[:20_000], delimiter), [])
     # Below a header in the first row all rows have its width; titles and the like have any.
     headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
@@ -99,23 +96,20 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     except csv.Error as error:
         remedy = "Look for a quotation mark that is not closed."
         raise _refusal(name, "a CSV file", remedy, str(error)) from None
+    cells = _as_cells(rows)
     if not headed:
-        return [Grid("", _padded(rows))], findings
+        return [Grid("", cells)], findings
     if any("\n" in cell and delimiter in cell for row in rows for cell in row):
-        raise _refusal(
-            name,
-            "each quotation mark closed in its own cell",
-            "One cell holds the rows below it: look for a quotation mark left open.",
-        )
-    uneven = {n: row for n, row in enumerate(rows, start=1) if row and len(row) != len(header)}
+        remedy = "One cell holds the rows below it: look for a quotation mark left open."
+        raise _refusal(name, "each quotation mark closed in its own cell", remedy)
+    widths = pd.Series(map(len, rows), cells.index)
+    uneven = widths[~widths.isin([0, len(header)])]
     expected = f"{len(header)} cells"
     remedy = "Complete the row; text that holds a comma goes in quotation marks."
-    findings += [
-        Finding("error", name, expected, remedy, row=number, found=f"{len(row)} cells")
-        for number, row in uneven.items()
-    ]
-    even = [[] if number in uneven else row for number, row in enumerate(rows, start=1)]
-    return [Grid("", _padded(even).drop(index=list(uneven)))], findings
+    for row, width in uneven.items():
+        place = {"row": row, "found": f"{width} cells"}
+        findings.append(Finding("error", name, expected, remedy, **place))
+    return [Grid("", cells.drop(index=uneven.index).iloc[:, : len(header)])], findings
 
 
 def _csv_rows(text: str, delimiter: str, strict: bool = False) -> Iterator[list[str]]:
@@ -139,51 +133,43 @@ def _decode(content: bytes, name: str) -> tuple[str, list[Finding]]:
         return content.decode("cp1252", errors="replace"), [doubt]
 
 
-def _delimiter(text: str) -> str:
-    """The delimiter that divides most rows of the beginning into the same number of cells."""
-
-    def evenness(delimiter: str) -> tuple[int, int]:
-        widths = [len(row) for row in _csv_rows(text[:20_000], delimiter) if len(row) > 1]
-        usual = max(set(widths), key=widths.count, default=0)
-        return widths.count(usual), usual
-
-    return max(",;\t|", key=evenness)
+def _evenness(text: str, delimiter: str) -> tuple[int, int]:
+    """How many rows a delimiter divides into the usual number of cells, and that number."""
+    widths = [len(row) for row in _csv_rows(text, delimiter) if len(row) > 1]
+    usual = max(set(widths), key=widths.count, default=0)
+    return widths.count(usual), usual
 
 
-def _padded(rows: list[list[str]]) -> pd.DataFrame:
-    width = max((len(row) for row in rows), default=0)
-    padded = [row + [""] * (width - len(row)) for row in rows]
+def _as_cells(rows: list[list[str]]) -> pd.DataFrame:
     index = pd.RangeIndex(1, len(rows) + 1, name="row")
-    return pd.DataFrame(padded, index=index, columns=range(width), dtype=str)
+    columns = dict(enumerate(zip_longest(*rows, fillvalue="")))
+    return pd.DataFrame(columns, index, dtype=str)
 
 
 def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     try:
         book = CalamineWorkbook.from_path(str(path))
-        # What a cell holds, and what it shows: the formula and its result.
         shown = _open_twice(path) if path.suffix.lower() in (".xlsx", ".xlsm") else {}
     except Exception as error:  # openpyxl raises whatever the library below it meets
         remedy = "Open it, take any password off and save it."
         raise _refusal(name, "a workbook that opens", remedy, str(error) or "nothing") from None
     grids: list[Grid] = []
     findings: list[Finding] = []
-    for place, about in enumerate(book.sheets_metadata):
+    for number, about in enumerate(book.sheets_metadata):
+        place: dict[str, Any] = {"sheet": about.name}
         try:
-            sheet = book.get_sheet_by_index(place)
+            sheet = book.get_sheet_by_index(number)
             rows = sheet.to_python(skip_empty_area=False)
         except (CalamineError, ValueError, OSError, OverflowError) as error:
-            expected, remedy = "a sheet that can be read", "Ask for the workbook again."
-            findings.append(
-                Finding("error", name, expected, remedy, sheet=about.name, found=str(error))
-            )
+            place["found"] = str(error)
+            remedy = "Ask for the workbook again."
+            findings.append(Finding("error", name, "a sheet that can be read", remedy, **place))
             continue
         if not any(cell != "" for row in rows for cell in row):
             continue
         if about.visible != SheetVisibleEnum.Visible:
             remedy = "The sheet is hidden and was not read: unhide it if it counts."
-            findings.append(
-                Finding("warning", name, "figures on visible sheets", remedy, sheet=about.name)
-            )
+            findings.append(Finding("warning", name, "figures on visible sheets", remedy, **place))
             continue
         text = [[_text(cell) for cell in row] for row in rows]
         if about.name in shown:
@@ -194,7 +180,7 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
             if inside and read_cell(text[top][left]).value is None:
                 for row in text[top + 1 : bottom + 1]:
                     row[left] = text[top][left]
-        grids.append(Grid(about.name, _padded(text)))
+        grids.append(Grid(about.name, _as_cells(text)))
     return grids, findings
 
 
@@ -219,27 +205,17 @@ def _open_twice(path: Path) -> dict[str, tuple[Worksheet, Worksheet]]:
     return {sheet.title: (sheet, books[1][sheet.title]) for sheet in books[0].worksheets}
 
 
-#: Parts of a number format that are only printed, or that keep a space.
-_LITERAL = re.compile(r'"[^"]*"|[\\_*].')
-_NUMBER = re.compile(r"-?[0-9.]+(?:e-?[0-9]+)?")
-
-
 def _write_as_shown(text: list[list[str]], formulas: Worksheet, results: Worksheet) -> None:
-    """Put into the text what python-calamine does not tell.
-
-    A formula that gave an error or was never calculated reads as empty, and an empty cell asks
-    for nothing; a figure that is shown as a percentage reads as a fraction.
-    """
+    """Put in what python-calamine reads as empty or as a fraction: broken formulas, percentages."""
     area = {"max_row": len(text), "max_col": len(text[0])}
     for row, *both in zip(text, formulas.iter_rows(**area), results.iter_rows(**area), strict=True):
         for column, (formula, result) in enumerate(zip(*both, strict=True)):
             if result.data_type == "e":
                 row[column] = "#error"
             elif result.data_type == "n" and result.value is not None:
-                percent = "%" in _LITERAL.sub("", result.number_format)
-                if percent and _NUMBER.fullmatch(row[column]):
-                    # As it is shown and was typed: the cell holds 0.55 and says 55%.
-                    row[column] = f"{(100 * Decimal(row[column])).normalize():f}%"
+                # Without what the format only prints, or that keeps a space.
+                if "%" in re.sub(r'"[^"]*"|[\\_*].', "", result.number_format):
+                    row[column] = f"{(100 * Decimal(str(result.value))).normalize():f}%"
             # A result of the type str that is empty is a text of no letters.
             elif formula.data_type == "f" and result.value is None and result.data_type != "str":
                 row[column] = "=formula"

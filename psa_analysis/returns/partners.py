@@ -3,69 +3,44 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import xlsxwriter
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
-from psa_analysis.register.agreement import observed_units, rate_factor
+from psa_analysis.periods import Period
+from psa_analysis.register.agreement import Agreement, observed_units, rate_factor
 from psa_analysis.returns.cells import FLAGS
 from psa_analysis.words import day_text
 
-if TYPE_CHECKING:
-    from datetime import date
-    from pathlib import Path
-
-    from psa_analysis.periods import Period
-    from psa_analysis.register.agreement import Agreement
-
-#: The template's columns; the loader knows each of them, and reads only those that it needs.
-TEMPLATE_COLUMNS = {
-    "Measure": 16,
-    "What is measured": 34,
-    "Definition": 44,
-    "Unit": 14,
-    "Area": 18,
-    "Period": 14,
-    "Last period": 14,
-    "Last value": 12,
-    "Value": 12,
-    "Numerator": 12,
-    "Denominator": 12,
-    "Flag": 12,
-    "Note": 34,
-}
-_TO_FILL = ("Value", "Numerator", "Denominator", "Flag", "Note")
+#: The template's columns that are printed and those to fill in, with their widths.
+_PRINTED = {"Measure": 16, "What is measured": 34, "Definition": 44, "Unit": 14}
+_PRINTED |= {"Area": 18, "Period": 14, "Last period": 14, "Last value": 12}
+_TO_FILL = {"Value": 12, "Numerator": 12, "Denominator": 12, "Flag": 12, "Note": 34}
+TEMPLATE_COLUMNS = _PRINTED | _TO_FILL
 _HEADER_ROW = 4
 
 
 def due(agreement: Agreement, known: pd.DataFrame, assessment: pd.DataFrame) -> pd.DataFrame:
-    """What each partner should have returned by now, and whether it came.
-
-    `known` are the observations by the cut-off, `assessment` what was made of them.
-    """
-    order = {partner: number for number, partner in enumerate(agreement.settings.partners)}
+    """What each partner should have returned by the cut-off, and whether it came."""
+    partners = list(agreement.settings.partners)
     known = known[known["area"] == agreement.settings.agreement.area].sort_values("period_end")
-    newest = known.groupby("measure")["period"].last()
     rows = assessment[assessment["expected_period"].notna()]
-    table = pd.DataFrame(
-        {
-            "partner": rows["measure"].map(agreement.measures["partner"]),
-            "measure": rows["measure"],
-            "title": rows["title"],
-            "period": rows["expected_period"],
-            "returned": ~rows["late"],
-            "last_period": rows["measure"].map(newest),
-        }
+    table = rows[["measure", "title"]].assign(
+        partner=rows["measure"].map(agreement.measures["partner"]),
+        period=rows["expected_period"],
+        returned=~rows["late"],
+        last_period=rows["measure"].map(known.groupby("measure")["period"].last()),
     )
     # A measure that nobody ever measured and that has no target is owed by nobody.
     owed = table["last_period"].notna() | rows["target"].notna()
-    table = table[(table["partner"] != "") & owed]
-    return table.sort_values(
-        "partner", key=lambda names: names.map(order), kind="stable", ignore_index=True
-    )
+    table = table[table["partner"].isin(partners) & owed]
+    table = table.sort_values("partner", key=lambda names: names.map(partners.index), kind="stable")
+    columns = ["partner", "measure", "title", "period", "returned", "last_period"]
+    return table[columns].reset_index(drop=True)
 
 
 def write_template(
@@ -80,10 +55,8 @@ def write_template(
     """Write the workbook in which a partner returns its figures for a period; gives its rows."""
     partners = agreement.settings.partners
     if partner not in partners:
-        raise ParameterError(
-            f"there is no partner '{partner}'; expected {one_of(partners)}. "
-            + did_you_mean(partner, partners)
-        )
+        expected = f"expected {one_of(partners)}. {did_you_mean(partner, partners)}"
+        raise ParameterError(f"there is no partner '{partner}'; {expected}")
     owed = due(agreement, known, assessment)
     rows = _template_rows(owed[owed["partner"] == partner], agreement, known)
     if rows.empty:
@@ -91,80 +64,69 @@ def write_template(
     lines = [
         f"{agreement.settings.agreement.name}: return of {partners[partner]} for {period}",
         f"Please fill in the yellow cells and send the workbook back by {day_text(cut_off)}.",
-        "No figure yet: write [x]. Confidential: write [c]. "
-        "Give the numerator and denominator of every rate.",
+        "No figure yet: write [x]. Confidential: write [c]. Give both parts of every rate.",
     ]
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
-        sheet = book.add_worksheet("Return")
-        title = book.add_format({"bold": True, "font_size": 14})
-        for number, line in enumerate(lines):
-            sheet.write_string(number, 0, line, None if number else title)
-        _write_rows(book, sheet, rows)
-        sheet.freeze_panes(_HEADER_ROW + 1, 2)
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(_HEADER_ROW)
+        _write_sheet(book, lines, rows)
     write_bytes(path, content.getvalue())
     return rows
 
 
 def _template_rows(owed: pd.DataFrame, agreement: Agreement, known: pd.DataFrame) -> pd.DataFrame:
     """A row for each measure that is owed, and each area that it was ever returned for."""
-    own, listed = agreement.settings.agreement.area, agreement.areas["area"]
-    units = observed_units(agreement.measures)
-    newest = known.sort_values("period_end").drop_duplicates(["measure", "area"], keep="last")
-    rows = []
-    for owing in owed.itertuples():
-        measure = agreement.measures.loc[owing.measure]
-        last = newest[newest["measure"] == owing.measure].set_index("area")
-        # The agreement's own area in any case, and first.
-        for area in [own, *listed[listed.isin(last.index) & (listed != own)]]:
-            row = {
-                "Measure": owing.measure,
-                "What is measured": measure["title"],
-                "Definition": measure["definition"],
-                "Unit": units[owing.measure],
-                "Area": area,
-                "Period": owing.period,
-            }
-            if area in last.index:
-                row["Last period"] = last.at[area, "period"]
-                row["Last value"] = f"{last.at[area, 'value']:.10g}"
-            rows.append(row)
-    return pd.DataFrame(rows, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
+    own, measures = agreement.settings.agreement.area, agreement.measures
+    key = ["measure", "area"]
+    newest = known.sort_values("period_end").drop_duplicates(key, keep="last")
+    # The agreement's own area in any case, and first.
+    areas = [own, *agreement.areas["area"][agreement.areas["area"] != own]]
+    table = owed[["measure", "period"]].merge(pd.DataFrame({"area": areas}), how="cross")
+    table = table.merge(newest[[*key, "period", "value"]], "left", key, suffixes=("", "_last"))
+    table = table[table["period_last"].notna() | (table["area"] == own)].reset_index(drop=True)
+    columns = {
+        "Measure": table["measure"],
+        "What is measured": table["measure"].map(measures["title"]),
+        "Definition": table["measure"].map(measures["definition"]),
+        "Unit": table["measure"].map(observed_units(measures)),
+        "Area": table["area"],
+        "Period": table["period"],
+        "Last period": table["period_last"],
+        "Last value": table["value"].map("{:.10g}".format, na_action="ignore"),
+    }
+    return pd.DataFrame(columns, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
 
 
-def _write_rows(
-    book: xlsxwriter.Workbook, sheet: xlsxwriter.workbook.Worksheet, rows: pd.DataFrame
-) -> None:
+def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame) -> None:
+    sheet = book.add_worksheet("Return")
+    title = book.add_format({"bold": True, "font_size": 14})
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     printed = book.add_format({"text_wrap": True, "valign": "top", "font_color": "#505a5f"})
     yellow = book.add_format({"bg_color": "#fff7bf", "border": 1, "valign": "top"})
+    for number, line in enumerate(lines):
+        sheet.write_string(number, 0, line, None if number else title)
     for column, (heading, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(_HEADER_ROW, column, heading, head)
         cells = zip(rows[heading], rows["Unit"], strict=True)
         for number, (text, unit) in enumerate(cells, start=_HEADER_ROW + 1):
-            if heading not in _TO_FILL:
+            if heading in _PRINTED:
                 # As text, so that no cell can be taken for a formula or a date.
                 sheet.write_string(number, column, text, printed)
                 continue
             sheet.write_blank(number, column, None, yellow)
             if heading != "Note":
                 sheet.data_validation(number, column, number, column, _rule(heading, unit))
+    sheet.freeze_panes(_HEADER_ROW + 1, 2)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(_HEADER_ROW)
 
 
 def _rule(heading: str, unit: str) -> dict[str, object]:
     """What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures."""
     if heading == "Flag":
         return {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."}
-    return {
-        "validate": "decimal",
-        "criteria": "between",
-        "minimum": -1e12,
-        "maximum": 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12,
-        "error_type": "warning",
-        "error_title": heading,
-        "error_message": f"Expected a number in {unit}, or [x] or [c].",
-    }
+    most = 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12
+    number = {"validate": "decimal", "criteria": "between", "minimum": -1e12, "maximum": most}
+    words = f"Expected a number in {unit}, or [x] or [c]."
+    return {**number, "error_type": "warning", "error_message": words}

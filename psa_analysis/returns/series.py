@@ -2,68 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psa_analysis.findings import Finding
-from psa_analysis.register.agreement import observed_units
+from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cleaning import SIGNED_UNITS, counted_measures
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from psa_analysis.register.agreement import Agreement
 
 
 def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Warnings about sums, areas that have fallen away, and figures far from their neighbours."""
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     newest = newest[newest["value"].notna()]
-    return [
-        *_parts_of_measures(newest, agreement),
-        *_parts_of_areas(newest, agreement),
-        *_coverage(newest),
-        *_outliers(newest, agreement),
-    ]
+    findings: list[Finding] = []
+    for total, parts in agreement.measures["parts"].items():
+        if parts:
+            findings += _wrong_sums(newest, "measure", str(total), list(parts), ", ".join(parts))
+    areas, measures = agreement.areas, agreement.measures
+    # What is of councils does not add up: the county council's is not that of its districts.
+    of_councils = {*agreement.baskets["indicator"]}
+    if agreement.settings.effectiveness:
+        of_councils.add(agreement.settings.effectiveness.net_budget)
+    signed = measures.index[observed_units(measures).isin(SIGNED_UNITS)]
+    summed = newest["measure"].isin(counted_measures(measures).difference([*of_councils, *signed]))
+    # Districts make a county, and so do its schools: each kind of part by itself.
+    for (whole, _), parts in areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]:
+        words = f"the {len(parts)} parts of {whole}"
+        findings += _wrong_sums(newest[summed], "area", whole, list(parts), words)
+    return [*findings, *_coverage(newest), *_outliers(newest, agreement)]
 
 
 def _warning(row: pd.Series, expected: str, remedy: str) -> Finding:
     """A doubt about the value of an observation."""
-    return Finding(
-        "warning",
-        row["file"],
-        expected,
-        remedy,
-        row=int(row["row"]),
-        column="value",
-        found=f"{row['value']:,.15g}",
-        measure=row["measure"],
-        sheet=row["sheet"] or None,
+    place = (
+        int(row["row"]),
+        "value",
+        f"{row['value']:,.15g}",
+        row["measure"],
+        row["sheet"] or None,
     )
-
-
-def _parts_of_measures(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
-    for total, parts in agreement.measures["parts"].items():
-        if parts:
-            yield from _wrong_sums(newest, "measure", str(total), parts, ", ".join(parts))
-
-
-def _parts_of_areas(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
-    areas, measures = agreement.areas, agreement.measures
-    budget = agreement.settings.effectiveness
-    # What is of councils does not add up: the county council's is not that of its districts.
-    of_councils = {*agreement.baskets["indicator"], budget.net_budget if budget else ""}
-    summed = set(counted_measures(measures)) - of_councils
-    summed -= set(measures.index[observed_units(measures).isin(SIGNED_UNITS)])
-    counts = newest[newest["measure"].isin(summed)]
-    # Districts make a county, and so do its schools: each kind of part by itself.
-    kinds = areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]
-    for (whole, _), parts in kinds:
-        yield from _wrong_sums(
-            counts, "area", whole, list(parts), f"the {len(parts)} parts of {whole}"
-        )
+    return Finding("warning", row["file"], expected, remedy, *place)
 
 
 def _wrong_sums(
@@ -94,10 +74,9 @@ def _coverage(newest: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
-    """Figures far from the mean of their neighbours, compared with how far others are.
+    """Figures further from the mean of their neighbours than six times the series' median distance.
 
-    Neighbours are a year apart, so that seasons do not count. The measure of "far" is the median
-    distance of the series itself; six times that, and a tenth of the figure, is worth a question.
+    Neighbours are a year apart, for the seasons; less than a tenth of the figure is never far.
     """
     for (measure, _), series in newest.groupby(["measure", "area"], sort=False):
         step = 4 if agreement.measures.at[measure, "frequency"] == "quarterly" else 1
@@ -115,10 +94,7 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
         change = (values - before).abs()
         moved = (change > 6 * change.median()) & (change > 0.3 * before.abs()) & after.isna()
         far &= ~moved.shift(-step, fill_value=False)
-        distance = distance.fillna(change)
-        for place, row in series[far | moved].iterrows():
-            expected = (
-                f"nearer the figures a year from it: it is {distance[place]:,.4g} away, "
-                f"where {usual:,.4g} is usual"
-            )
+        for _, row in series.assign(away=distance.fillna(change))[far | moved].iterrows():
+            away = f"it is {row['away']:,.4g} away, where {usual:,.4g} is usual"
+            expected = f"nearer the figures a year from it: {away}"
             yield _warning(row, expected, "Ask whether it is right.")

@@ -1,19 +1,17 @@
 """Sources: where each raw file came from, and which of its figures are known to be wrong.
 
-``police.csv`` has ``police.csv.toml``: who produced it, what it is, where it was found, on which
-terms, when it was published and received, and its checksum. ``psa check`` makes one for a new file
-and says what to complete. The day a file came in decides which reports may use it.
-
-A correction names one figure, what was done, why, who said so and when. Its ``expect`` is the
-figure as it stands; once the source has been mended the correction no longer fits and is refused.
+``police.csv`` has ``police.csv.toml``, which ``psa check`` makes for a new file; the day that the
+file came in decides which reports may use it. A correction names one figure and, in ``expect``,
+what stands there: once the source has been mended the correction is refused.
 """
 
 from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Collection, Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,18 +21,13 @@ from psa_analysis.findings import DataError, Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from pathlib import Path
-
 ENDING = ".toml"
 _UNKNOWN = "not stated"
 
 CORRECTIONS = "raw/corrections.csv"
 _WHY = ["reason", "said_by", "said_on"]
-_KEY = ["measure", "area", "period", "received"]
-CORRECTION_COLUMNS = [*_KEY, "action", "value", "expect", *_WHY]
-ACTIONS = ("drop", "override", "scale", "flag")
+_COLUMNS = ["measure", "area", "period", "received", "action", "value", "expect", *_WHY]
+_ACTIONS = ("drop", "override", "scale", "flag")
 
 
 class Sidecar(BaseModel):
@@ -51,9 +44,6 @@ class Sidecar(BaseModel):
     checksum: str  # SHA-256 of the file as it came
     note: str = ""
     defaults: dict[str, str] = {}  # fields that the file does not give, such as its measure
-
-
-# Sidecars
 
 
 def raw_files(raw: Path) -> Iterator[Path]:
@@ -87,27 +77,21 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             continue
         try:
             sidecar = Sidecar.model_validate(tomllib.loads(beside.read_text(encoding="utf-8-sig")))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        except ValueError as error:
             findings.append(_unreadable(f"{name}{ENDING}", error))
             continue
         if path.is_file() and checksum(path) != sidecar.checksum:
             expected = f"the file as it came in on {sidecar.received}"
-            remedy = (
-                "It has changed since: save a new version under a new name, or delete the "
-                "sidecar to take it in anew."
-            )
+            remedy = "Save it under a new name, or delete the sidecar to take it in anew."
             findings.append(Finding("error", name, expected, remedy, found="another checksum"))
         else:
             sidecars[name] = sidecar
         fields = ("title", "producer", "licence")
-        if blank := ", ".join(name for name in fields if getattr(sidecar, name) == _UNKNOWN):
-            expected = "who made the file, what it is, on which terms"
-            remedy = "Complete the sidecar."
-            findings.append(
-                Finding(
-                    "warning", f"{name}{ENDING}", expected, remedy, column=blank, found=_UNKNOWN
-                )
-            )
+        blank = ", ".join(field for field in fields if getattr(sidecar, field) == _UNKNOWN)
+        if blank:
+            place = (f"{name}{ENDING}", "who made the file, what it is, on which terms")
+            doubt = Finding("warning", *place, "Complete the sidecar.", None, blank, _UNKNOWN)
+            findings.append(doubt)
     return sidecars, findings
 
 
@@ -117,19 +101,19 @@ def _unreadable(name: str, error: ValueError) -> Finding:
         return Finding("error", name, "TOML in UTF-8", remedy, found=str(error))
     first = error.errors()[0]
     column = ".".join(map(str, first["loc"]))
-    found = str(first["input"])
-    return Finding("error", name, str(first["msg"]), remedy, column=column, found=found)
+    return Finding("error", name, first["msg"], remedy, column=column, found=str(first["input"]))
 
 
 def make_sidecars(folder: Path, today: date, unreadable: Collection[str] = ()) -> list[str]:
     """Make a sidecar for every raw file that has none and can be read; gives the files."""
-    files = [path for path in raw_files(folder / "raw") if path.is_file()]
-    new = [path for path in files if not sidecar_of(path).exists()]
-    # One with a checksum of its faults would refuse the file once it is mended.
-    new = [path for path in new if shown(path, folder) not in unreadable]
-    for path in new:
-        write_sidecar(sidecar_of(path), Sidecar(received=today, checksum=checksum(path)))
-    return [shown(path, folder) for path in new]
+    new = []
+    for path in raw_files(folder / "raw"):
+        name, beside = shown(path, folder), sidecar_of(path)
+        # One with a checksum of its faults would refuse the file once it is mended.
+        if path.is_file() and not beside.exists() and name not in unreadable:
+            write_sidecar(beside, Sidecar(received=today, checksum=checksum(path)))
+            new.append(name)
+    return new
 
 
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:
@@ -146,21 +130,18 @@ def write_sidecar(path: Path, sidecar: Sidecar) -> None:
 
 def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
     """The sidecars as a data log: one row per file."""
-    columns = ["file", *[name for name in Sidecar.model_fields if name != "defaults"]]
     rows = [{"file": name, **dict(sidecar)} for name, sidecar in sidecars.items()]
-    return pd.DataFrame(rows, columns=columns)
-
-
-# Corrections
+    columns = ["file", *Sidecar.model_fields]
+    return pd.DataFrame(rows, columns=columns).drop(columns="defaults")
 
 
 def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
     """Read the corrections of an agreement; none if there is no such file."""
-    none = pd.DataFrame(columns=[*CORRECTION_COLUMNS, "row"])
+    none = pd.DataFrame(columns=["row", *_COLUMNS])
     if not (folder / CORRECTIONS).exists():
         return none, []
     try:
-        return read_table(folder / CORRECTIONS, CORRECTIONS, CORRECTION_COLUMNS).reset_index(), []
+        return read_table(folder / CORRECTIONS, CORRECTIONS, _COLUMNS).reset_index(), []
     except DataError as error:
         return none, error.findings
 
@@ -173,69 +154,68 @@ def apply_corrections(
     findings: list[Finding] = []
     dropped: list[object] = []
     for _, row in () if corrections is None else corrections.iterrows():
-        try:
-            index = _index_of_figure(row, observations)
-            changes = _changes(row, observations.loc[index])
-        except DataError as error:
-            findings += error.findings
+        figures = _figures(row, observations)
+        if misfit := _misfit(row, figures["value"].tolist()):
+            column, expected, remedy = misfit
+            place = (int(row["row"]), column, row[column], row["measure"])
+            findings.append(Finding("error", CORRECTIONS, expected, remedy, *place))
             continue
         if row["action"] == "drop":
-            dropped.append(index)
+            dropped += [*figures.index]
         reason = f"{row['action']}: {row['reason']} ({row['said_by']}, {row['said_on']})"
-        for column, value in (changes | {"correction": reason}).items():
-            observations.loc[index, column] = value
+        for column, value in _changes(row, figures["value"].iat[0]).items():
+            observations.loc[figures.index, column] = value
+        observations.loc[figures.index, "correction"] = reason
     return observations.drop(dropped), findings
 
 
-def _unfit(row: pd.Series, column: str, expected: str, remedy: str) -> DataError:
-    """A correction that does not fit, and the column that says why."""
-    place = (int(row["row"]), column, row[column], row["measure"])
-    return DataError([Finding("error", CORRECTIONS, expected, remedy, *place)])
-
-
-def _index_of_figure(row: pd.Series, observations: pd.DataFrame) -> object:
-    for column in _WHY:
-        if not row[column]:
-            raise _unfit(row, column, "why, who said so and when", "Complete the row.")
-    if row["action"] not in ACTIONS:
-        raise _unfit(row, "action", one_of(ACTIONS), "Correct the action.")
+def _figures(row: pd.Series, observations: pd.DataFrame) -> pd.DataFrame:
+    """The observations that a correction names."""
     try:
         period = parse_period(row["period"]).label
     except PeriodError:
-        period = row["period"]
-    figures = observations[
+        return observations[:0]
+    return observations[
         (observations["measure"] == row["measure"])
         & (observations["area"] == row["area"])
         & (observations["period"] == period)
+        & (observations["received"].dt.strftime("%Y-%m-%d") == row["received"])
     ]
-    figures = figures[figures["received"].dt.strftime("%Y-%m-%d") == row["received"]]
-    if len(figures) != 1:
+
+
+def _misfit(row: pd.Series, values: list[float]) -> tuple[str, str, str] | None:
+    """Why a correction does not fit the figures it names: column, what was expected, remedy."""
+    for column in _WHY:
+        if not row[column]:
+            return column, "why, who said so and when", "Complete the row."
+    if row["action"] not in _ACTIONS:
+        return "action", one_of(_ACTIONS), "Correct the action."
+    if len(values) != 1:
         expected = "exactly one figure of that measure, area, period and day"
-        raise _unfit(row, "measure", expected, f"There are {len(figures)}: correct the row.")
-    return figures.index[0]
-
-
-def _changes(row: pd.Series, figure: pd.Series) -> dict[str, object]:
-    """The columns of an observation that a correction changes, with what they become."""
-    expected = plain_number(row["expect"])
-    if expected is None:
-        raise _unfit(row, "expect", "the figure as it stands", "Give it.")
-    if pd.isna(figure["value"]) or abs(figure["value"] - expected) > 1e-9 * max(1, abs(expected)):
+        return "measure", expected, f"There are {len(values)}: correct the row."
+    expect = plain_number(row["expect"])
+    if expect is None:
+        return "expect", "the figure as it stands", "Give it."
+    if not abs(values[0] - expect) <= 1e-9 * max(1, abs(expect)):  # nor where there is no value
         remedy = "The source seems to be mended: remove the correction."
-        raise _unfit(row, "expect", f"{figure['value']:.15g}, which now stands there", remedy)
-    if row["action"] == "drop":
-        return {}
-    parts: dict[str, object] = {"numerator": float("nan"), "denominator": float("nan")}
-    if row["action"] == "flag":
-        if row["value"] not in FLAGS:
-            raise _unfit(row, "value", one_of(FLAGS), "Correct the flag.")
+        return "expect", f"{values[0]:.15g}, which now stands there", remedy
+    if row["action"] == "flag" and row["value"] not in FLAGS:
+        return "value", one_of(FLAGS), "Correct the flag."
+    if row["action"] in ("override", "scale") and plain_number(row["value"]) is None:
+        return "value", "a number", "Correct the cell."
+    return None
+
+
+def _changes(row: pd.Series, value: float) -> dict[str, object]:
+    """The columns of an observation that a correction changes, with what they become."""
+    number = plain_number(row["value"]) or 0.0
+    without: dict[str, object] = dict.fromkeys(("value", "numerator", "denominator"), float("nan"))
+    changes: dict[str, dict[str, object]] = {
+        "drop": {},
         # What is suppressed must not be left beside its mark.
-        hidden = parts | {"value": float("nan")} if row["value"] == "suppressed" else {}
-        return {"flag": row["value"]} | hidden
-    number = plain_number(row["value"])
-    if number is None:
-        raise _unfit(row, "value", "a number", "Correct the cell.")
-    if row["action"] == "scale":
-        return {"value": figure["value"] * number}
-    # The parts of a rate belong to the figure that they gave, not to its correction.
-    return parts | {"value": number}
+        "flag": {"flag": row["value"], **(without if row["value"] == "suppressed" else {})},
+        "scale": {"value": value * number},
+        # The parts of a rate belong to the figure that they gave, not to its correction.
+        "override": {**without, "value": number},
+    }
+    return changes[row["action"]]

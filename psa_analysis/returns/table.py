@@ -7,39 +7,32 @@ left out. What a cell means is decided later, in :mod:`psa_analysis.returns.clea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.files import RETURN_FOLDERS
 from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of
 from psa_analysis.periods import PeriodError, parse_period, read_day
+from psa_analysis.returns import grids
 from psa_analysis.returns.cells import read_cell
-from psa_analysis.returns.grids import (
-    FIELD_OF,
-    FIELDS,
-    Grid,
-    column_letter,
-    plain_heading,
-    read_grids,
-)
+from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
 from psa_analysis.returns.sources import Sidecar, raw_files, shown, sidecar_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
 _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 
 #: Headings of our own template that only help whoever fills it in.
-HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
+_HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
 
 #: Rows that may stand above the header.
 _TITLE_ROWS = 30
-_TOTAL = re.compile(r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)", re.I)
+_TOTAL = r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)"
 _QUARTER_ONLY = re.compile(r"(?:q|quarter|qtr)\s*[1-4]", re.I)
 _NOT_OBSERVED = re.compile(
     r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
@@ -50,54 +43,50 @@ def load_returns(
     folder: Path, sidecars: Mapping[str, Sidecar], known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Read every return and published file of an agreement."""
-    tables = [_NO_ROWS.assign(file="")]
-    findings = [
-        Finding("warning", f"raw/{part}", "a folder", "Add it, with the files in it.")
-        for part in RETURN_FOLDERS[:1]  # the published figures are a help, the returns are needed
-        if not (folder / "raw" / part).is_dir()
-    ]
+    tables, findings = [], []
+    needed = f"raw/{RETURN_FOLDERS[0]}"
+    if not (folder / needed).is_dir():
+        findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
     for path in raw_files(folder / "raw"):
         name = shown(path, folder)
-        if not path.is_file():
-            findings.append(Finding("error", name, "a file", "Take the folder or link away."))
-            continue
         sidecar = sidecars.get(name)
-        if sidecar is None and sidecar_of(path).exists():
+        if path.is_file() and sidecar is None and sidecar_of(path).exists():
             continue  # its sidecar was refused, and that finding says why
         defaults = {"received": sidecar.received.isoformat()} | sidecar.defaults if sidecar else {}
         try:
-            grids, doubts = read_grids(path, name)
+            sheets, doubts = grids.read_grids(path, name)
         except DataError as error:
             findings += error.findings
             continue
         findings += doubts
-        for grid in grids:
-            rows, doubts = lay_out(grid, name, known, defaults)
+        for grid in sheets:
+            rows, doubts = _lay_out(grid, name, known, defaults)
             findings += doubts
             tables.append(rows.assign(file=name))
     filled = [table for table in tables if len(table)]
-    return pd.concat(filled or tables[:1], ignore_index=True), findings
+    return pd.concat(filled or [_NO_ROWS.assign(file="")], ignore_index=True), findings
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sheet:
-    """A grid whose table is being read: its header so far, and what is doubtful."""
+    """A sheet whose table is being read: its header so far, and what is doubtful."""
 
-    grid: Grid
     file: str
+    name: str
+    cells: pd.DataFrame
     row: int = 0  # of the header
     header: dict[int, str] = field(default_factory=dict)  # headings by column
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, severity: Severity, expected: str, remedy: str, **place: Any) -> None:
         """Note what is wrong or doubtful; `place` is its row, its column and what was found."""
-        sheet = self.grid.sheet or None
-        self.findings.append(Finding(severity, self.file, expected, remedy, sheet=sheet, **place))
+        place["sheet"] = self.name or None
+        self.findings.append(Finding(severity, self.file, expected, remedy, **place))
 
     @property
     def below(self) -> pd.DataFrame:
         """The cells below the header."""
-        return self.grid.cells.loc[self.row + 1 :]
+        return self.cells.loc[self.row + 1 :]
 
     @property
     def fields(self) -> dict[str, int]:
@@ -111,16 +100,16 @@ class _Sheet:
         return {column: text for column, text in self.header.items() if _is_period(text)}
 
 
-def lay_out(
-    grid: Grid, name: str, known: Mapping[str, Iterable[str]], defaults: Mapping[str, str]
+def _lay_out(
+    grid: grids.Grid, file: str, known: Mapping[str, Iterable[str]], defaults: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Find the table in a grid and give it one row per figure."""
-    names = {field: {str(text).casefold() for text in known[field]} for field in known}
-    for row, header in _candidate_headers(grid):
-        sheet = _with_years_in_quarters(_Sheet(grid, name, row, header))
-        fields, periods = sheet.fields, sheet.periods
-        long = "value" in fields and ("period" in fields or "period" in defaults)
-        if not long and (not periods or _is_no_header(sheet, set().union(*names.values()))):
+    names = {column: {str(text).casefold() for text in known[column]} for column in known}
+    for row, header in _candidate_headers(grid.cells):
+        sheet = _Sheet(file, grid.sheet, grid.cells, row, header)
+        _join_years_to_quarters(sheet)
+        long = "value" in sheet.fields and ("period" in sheet.fields or "period" in defaults)
+        if not long and (not sheet.periods or _is_no_header(sheet, set().union(*names.values()))):
             continue
         if unclear := _unclear(sheet, long):
             sheet.add("error", *unclear, row=row)
@@ -128,24 +117,19 @@ def lay_out(
         else:
             rows = _long(sheet, defaults) if long else _wide(sheet, names, defaults)
         return rows.assign(sheet=grid.sheet)[ROW_COLUMNS], sheet.findings
-    sheet = _Sheet(grid, name)
+    sheet = _Sheet(file, grid.sheet, grid.cells)
     texts = (text for text in grid.cells.head(_TITLE_ROWS).to_numpy().ravel() if text)
     expected = "a header row: measure, area, period and value, or periods across the top"
-    remedy = "Ask for the table on our template."
-    sheet.add("error", expected, remedy, found=next(texts, ""))
+    sheet.add("error", expected, "Ask for the table on our template.", found=next(texts, ""))
     return _NO_ROWS, sheet.findings
 
 
-def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
+def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str]]]:
     """Rows that may be the header, from the top; a year over four quarters is written into each."""
-    top = grid.cells.head(_TITLE_ROWS + 1)
-    rows = [
-        {column: text.strip() for column, text in enumerate(cells)}
-        for cells in top.itertuples(index=False, name=None)
-    ]
+    top = cells.head(_TITLE_ROWS + 1)
+    rows = [dict(enumerate(map(str.strip, row))) for row in top.itertuples(index=False, name=None)]
     above: dict[int, str] = {}
-    numbered = zip(top.index, rows, [*rows[1:], {}], strict=True)
-    for number, row, following in islice(numbered, _TITLE_ROWS):
+    for number, row, following in zip(top.index[:_TITLE_ROWS], rows, [*rows[1:], {}], strict=False):
         headings = sum(plain_heading(text) in FIELD_OF for text in row.values())
         if headings < 2 and any(_QUARTER_ONLY.fullmatch(text) for text in following.values()):
             above = row  # the years over the header's quarters
@@ -160,21 +144,19 @@ def _candidate_headers(grid: Grid) -> Iterator[tuple[int, dict[int, str]]]:
         above = row
 
 
-def _with_years_in_quarters(sheet: _Sheet) -> _Sheet:
-    """A year and its quarter in two columns, as one column of periods."""
+def _join_years_to_quarters(sheet: _Sheet) -> None:
+    """Make one column of periods from a column of years and one of their quarters."""
     by_heading = {plain_heading(text): column for column, text in sheet.header.items()}
     years = [by_heading[name] for name in ("year", "financial year") if name in by_heading]
     if len(years) != 1 or "quarter" not in by_heading:
-        return sheet
-    year, quarter = years[0], by_heading["quarter"]
+        return
+    quarter = by_heading["quarter"]
     numbers = sheet.below[quarter].str.strip()
     numbers = numbers.where(~numbers.isin(["1", "2", "3", "4"]), "Q" + numbers)
-    cells = sheet.grid.cells.drop(columns=year)
-    cells.loc[sheet.row + 1 :, quarter] = (
-        sheet.below[year].str.strip() + " " + numbers
-    ).str.strip()
-    header = {column: text for column, text in sheet.header.items() if column != year}
-    return replace(sheet, grid=replace(sheet.grid, cells=cells), header=header)
+    periods = sheet.below[years[0]].str.strip() + " " + numbers
+    sheet.cells = sheet.cells.drop(columns=years)
+    sheet.cells.loc[sheet.row + 1 :, quarter] = periods.str.strip()
+    del sheet.header[years[0]]
 
 
 def _is_period(text: str) -> bool:
@@ -193,75 +175,70 @@ def _is_no_header(sheet: _Sheet, names: set[str]) -> bool:
     others = [text for text in sheet.header.values() if text and not _is_period(text)]
     if any(text.casefold() in names or read_cell(text).value is not None for text in others):
         return True
-    headings = [plain_heading(text) for text in sheet.below.head(1).to_numpy().ravel()]
-    return sum(heading in FIELD_OF for heading in headings) >= 2
+    following = sheet.below.head(1).to_numpy().ravel()
+    return sum(plain_heading(text) in FIELD_OF for text in following) >= 2
 
 
 def _unclear(sheet: _Sheet, long: bool) -> tuple[str, str] | None:
     """What is expected instead of a header that can be read in more than one way, and a remedy."""
-    texts = list(sheet.header.values())
-    fields = [FIELD_OF.get(plain_heading(text), "") for text in texts]
-    unclear = _repeated(fields)
-    if not long and not unclear:
+    texts = sheet.header.values()
+    unclear = _repeated(FIELD_OF.get(plain_heading(text), "") for text in texts)
+    above = []
+    if not long:
         bare_quarters = [text for text in texts if _QUARTER_ONLY.fullmatch(text)]
-        unclear = _repeated(sheet.periods.values()) or bare_quarters
+        unclear = unclear or _repeated(sheet.periods.values()) or bare_quarters
+        above = sheet.cells.loc[: sheet.row - 1, min(sheet.periods) :].to_numpy().ravel()
     if unclear:
         remedy = "Send one table with one column for each, and years above every quarter."
         return f"one column for each of {', '.join(unclear)}", remedy
-    if long:
-        return None
-    above = sheet.grid.cells.loc[: sheet.row - 1, min(sheet.periods) :].to_numpy().ravel()
-    # Columns under such words hold something else than outturns.
-    words = next((text for text in above if _NOT_OBSERVED.search(text)), "")
-    if not words:
-        return None
-    expected = f"figures that were observed: '{words}' stands above the periods"
-    return expected, "Send what was observed alone, without targets or forecasts beside it."
+    for text in above:
+        # Columns under such words hold something else than outturns.
+        if _NOT_OBSERVED.search(text):
+            expected = f"figures that were observed: '{text}' stands above the periods"
+            return expected, "Send what was observed alone, without targets or forecasts."
+    return None
 
 
 def _repeated(texts: Iterable[str]) -> list[str]:
-    listed = [text for text in texts if text]
-    return sorted({text for text in listed if listed.count(text) > 1})
+    return sorted(text for text, times in Counter(texts).items() if text and times > 1)
 
 
 def _name_unread_columns(sheet: _Sheet, periods: Iterable[int] = ()) -> None:
-    names = [heading for headings in FIELDS.values() for heading in headings]
     for column, text in sheet.header.items():
-        if column not in periods and plain_heading(text) not in {*FIELD_OF, *HELP, ""}:
-            remedy = f"The column was not read. {did_you_mean(text, names)}"
-            place = {"row": sheet.row, "column": column_letter(column), "found": text}
+        if column not in periods and plain_heading(text) not in {*FIELD_OF, *_HELP, ""}:
+            remedy = f"The column was not read. {did_you_mean(text, FIELD_OF)}"
+            place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
             sheet.add("warning", "a heading that we know", remedy, **place)
 
 
-def _without_columns(sheet: _Sheet, names: Iterable[str]) -> pd.DataFrame:
-    for name in names:
-        expected = f"a column headed {one_of(FIELDS[name])}"
+def _has_columns(sheet: _Sheet, names: Iterable[str], given: Iterable[str]) -> bool:
+    """Whether all fields are among those given; those that are not are named."""
+    missing = [name for name in names if name not in given]
+    for name in missing:
         remedy = "Add the column, or name it in the file's sidecar."
-        sheet.add("error", expected, remedy, row=sheet.row, column=name)
-    return _NO_ROWS
+        place = {"row": sheet.row, "column": name}
+        sheet.add("error", f"a column headed {one_of(FIELDS[name])}", remedy, **place)
+    return not missing
 
 
 def _long(sheet: _Sheet, defaults: Mapping[str, str]) -> pd.DataFrame:
     """The rows of a table with one figure a row."""
     fields, below = sheet.fields, sheet.below
-    below = below[(below != "").any(axis=1)]
     _name_unread_columns(sheet)
     labels = [fields[name] for name in ("measure", "area", "period") if name in fields]
-    below = _until_second_header(sheet, below, labels)
+    below = _until_second_header(sheet, below[(below != "").any(axis=1)], labels)
     unheaded = [column for column, text in sheet.header.items() if not text]
     stray = below.index[(below[unheaded] != "").any(axis=1)]
     for number in stray:
         remedy = "A figure with a comma in it goes in quotation marks."
         sheet.add("error", "nothing beyond the last heading", remedy, row=int(number))
-    missing = [name for name in ("measure", "period", "value") if name not in {*fields, *defaults}]
-    if missing:
-        return _without_columns(sheet, missing)
+    if not _has_columns(sheet, ("measure", "period", "value"), {*fields, *defaults}):
+        return _NO_ROWS
     below = below.drop(index=stray)
     table = pd.DataFrame({name: below[column] for name, column in fields.items()})
-    table = table.assign(row=below.index, column=column_letter(fields["value"]))
+    table = table.assign(row=below.index, column=xl_col_to_name(fields["value"]))
     table = _with_defaults(table, defaults)
-    totals = table["area"].str.strip().str.fullmatch(_TOTAL.pattern, case=False)
-    table = _without_totals(sheet, table, totals, ["measure", "period"])
+    table = _without_totals(sheet, table, table["area"].str.strip(), ["measure", "period"])
     # A row that gives no figure, measure or period is a line of words below the table.
     cells = table[["value", "period", "numerator", "denominator"]]
     return table[(cells != "").any(axis=1)]
@@ -279,13 +256,12 @@ def _wide(
         for name in ("measure", "area"):
             if name not in labels and cells & names[name]:
                 labels[name] = column
-    if "measure" not in {*labels, *defaults}:
-        if sheet.grid.sheet.casefold() not in names["measure"]:
-            return _without_columns(sheet, ["measure"])
-        defaults = {**defaults, "measure": sheet.grid.sheet}
+    if "measure" not in labels and sheet.name.casefold() in names["measure"]:
+        defaults = {"measure": sheet.name, **defaults}
+    if not _has_columns(sheet, ["measure"], {*labels, *defaults}):
+        return _NO_ROWS
     below = _until_second_header(sheet, below, labels.values())
-    texts = {name: below[column].str.strip() for name, column in labels.items()}
-    table = pd.DataFrame(texts, index=below.index)
+    table = pd.DataFrame({name: below[at].str.strip() for name, at in labels.items()}, below.index)
     # What a row is called: its area, or its measure, or what stands first in it.
     title = below.iloc[:, 0].str.strip()
     for name in [name for name in ("measure", "area") if name in labels]:
@@ -295,11 +271,11 @@ def _wide(
     # Without the headings between rows, and words below the table.
     table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
     table["period"] = table["place"].map(periods)
-    table["column"] = table["place"].map(column_letter)
-    totals = table["title"].str.fullmatch(_TOTAL.pattern, case=False)
+    table["column"] = table["place"].map(xl_col_to_name)
     # A total is of the rows since the one before it.
+    totals = table["title"].str.fullmatch(_TOTAL, case=False)
     table["part"] = totals.groupby(table["place"]).cumsum() - totals
-    table = _without_totals(sheet, table, totals, ["place", "part"])
+    table = _without_totals(sheet, table, table["title"], ["place", "part"])
     return _with_defaults(table, defaults)
 
 
@@ -312,10 +288,7 @@ def _until_second_header(
     again = below.index[texts.isin(headings).any(axis=1)]
     if again.empty:
         return below
-    remedy = (
-        "Another header stands here, and nothing from it on was read: put the second table "
-        "on a sheet of its own."
-    )
+    remedy = "Nothing from here on was read: put the second table on a sheet of its own."
     sheet.add("error", "one table to a sheet", remedy, row=int(again[0]))
     return below.loc[: again[0] - 1]
 
@@ -328,33 +301,23 @@ def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataF
 
 
 def _without_totals(
-    sheet: _Sheet, table: pd.DataFrame, totals: pd.Series, key: list[str]
+    sheet: _Sheet, table: pd.DataFrame, titles: pd.Series, key: list[str]
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
-    totals = totals.astype(bool)
-    if not totals.any():
-        return table
+    totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
     parts_of = table[~totals].groupby(key)["value"].agg(list).to_dict()
     for total in table[totals].itertuples():
         parts = parts_of.get(tuple(getattr(total, name) for name in key), [])
-        if not _adds_up(total.value, parts):
-            added = sum(read_cell(part).value or 0 for part in parts)
-            expected = f"the sum of the rows above, {added:,.10g}"
-            remedy = (
-                "The total is not loaded; ask the sender whether it or one of the rows is wrong."
-            )
+        texts = [total.value, *parts]
+        figures = [value for text in texts if (value := read_cell(text).value) is not None]
+        # What cannot be added up is not wrong: gaps and percentages.
+        if not parts or len(figures) < len(texts) or any("%" in part for part in parts):
+            continue
+        whole, *added = figures
+        average = len(added) > 1 and min(added) <= whole <= max(added)  # as for rates
+        decimals = max(len(text.partition(".")[2].rstrip("%")) for text in texts)
+        if not average and abs(sum(added) - whole) > 0.5 * 10.0**-decimals * len(texts):
+            expected = f"the sum of the rows above, {sum(added):,.10g}"
+            remedy = "The total was not read: ask the sender whether it or a row is wrong."
             sheet.add("warning", expected, remedy, row=int(total.row), found=total.value)
     return table[~totals]
-
-
-def _adds_up(total: str, parts: list[str]) -> bool:
-    """Whether figures add up to a total as far as their decimals can tell."""
-    texts = [total, *parts]
-    figures = [value for text in texts if (value := read_cell(text).value) is not None]
-    if not parts or len(figures) < len(texts) or any("%" in part for part in parts):
-        return True  # what cannot be added up is not wrong
-    whole, *added = figures
-    if min(added) <= whole <= max(added) and len(added) > 1:
-        return True  # an average of the rows, as for rates
-    decimals = max(len(text.partition(".")[2].rstrip("%")) for text in texts)
-    return abs(sum(added) - whole) <= 0.5 * 10.0**-decimals * (len(added) + 1)
