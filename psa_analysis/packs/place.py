@@ -63,15 +63,12 @@ class Outcome:
     """What became of a pack."""
 
     task: Task
-    status: str  # "done", "failed" if a notebook did, "unchanged" or "not made"
-    failed: tuple[str, ...] = ()  # the notebooks that failed
-    wrong: int = 0  # errors in the returns: figures that were kept out
-    problems: tuple[str, ...] = ()  # why there is no pack, a line each
-    code: int = 0  # the exit code that says it
+    code: int  # the exit code that says it
+    text: str = ""  # where the pack is, if there is one
+    problems: tuple[str, ...] = ()  # what went wrong, a line each
 
 
-#: Called while a pack is made: with "report", "pages" (their number), "page", "failed page" or
-#: "warning", and a text.
+#: Called while a pack is made: with "progress", "failed page" or "warning", and a text.
 OnEvent = Callable[[Task, str, str], None]
 
 
