@@ -334,10 +334,8 @@ def run(
 ) -> None:
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3", or several packs.
 
-    Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, the workbook, assessment.csv and .parquet, commitments.csv and manifest.json; a
-    public pack has its own folder, 2004-05-Q3-public. If nothing has changed since the last run,
-    nothing is done. docs/run.md says how to have it run by itself.
+    It stands in outputs/2004-05-Q3/, a public one in outputs/2004-05-Q3-public/. If nothing has
+    changed since the last run, nothing is done. docs/run.md says how to have it run by itself.
 
     Exits with 0 if all is well, 1 if a notebook failed or the data has errors, 2 if no pack could
     be made or the command is wrong.

@@ -22,18 +22,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @cache
-def column_meanings() -> dict[str, dict[str, str]]:
-    """What each column of each table means, by table, in order; ``columns.csv`` says so."""
-    tables: dict[str, dict[str, str]] = {}
-    with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            tables.setdefault(row["table"], {})[row["column"]] = row["meaning"]
-    return tables
-
-
 def meanings(table: str) -> dict[str, str]:
-    """What each column of one table means, in order."""
-    return {name: meaning for name, meaning in column_meanings()[table].items() if name}
+    """What each column of one table means, in order; ``columns.csv`` says so."""
+    with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["table"] == table]
+    return {row["column"]: row["meaning"] for row in rows}
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -18,10 +18,7 @@ def test_every_command_has_help(command: list[str]) -> None:
     assert result.exit_code == 0
     assert "Usage:" in result.output
     if not command:
-        assert (
-            "  check     Check the register and the returns, and list what to mend.\n"
-            in result.output
-        )
+        assert "  check     Check the register and the returns" in result.output
 
 
 @pytest.mark.parametrize(

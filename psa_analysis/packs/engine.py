@@ -56,8 +56,9 @@ def finish_page(job: Job, why: str, seconds: float) -> Page:
     if cell is None:
         job.executed.unlink(missing_ok=True)
     else:
-        output = nbformat.v4.new_output("error", ename="The process died", evalue=why)
-        cell.outputs = [output | {"traceback": [why]}]
+        cell.outputs = [
+            nbformat.v4.new_output("error", ename="The process died", evalue=why, traceback=[why])
+        ]
         write_bytes(job.executed, nbformat.writes(notebook).encode())
     return _export(job, number, f"The process died: {why}", seconds)
 
@@ -72,9 +73,10 @@ def _execute(job: Job) -> None:
     chosen = {"engine_name": "in-process", "executed": job.executed} if in_process else {}
     if not named:
         chosen |= {"kernel_name": "python3", "language": "python"}
+    # To papermill braces are a template's.
+    paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (job.source, job.executed)]
     papermill.execute_notebook(
-        _plain(job.source),
-        _plain(job.executed),
+        *paths,
         parameters=job.parameters,
         progress_bar=False,
         log_output=False,
@@ -83,11 +85,6 @@ def _execute(job: Job) -> None:
         extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         **chosen,
     )
-
-
-def _plain(path: Path) -> str:
-    """A path as papermill wants it, to which braces are a template's."""
-    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _running_cell(executed: Path) -> tuple[Any, Any, int | None]:
@@ -161,9 +158,8 @@ def _without_paths(notebook: Any, data: str) -> Any:
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in cell.outputs:
             if output.output_type == "error":
-                output.update(
-                    ename="Error", evalue=NOT_FOR_THE_PUBLIC, traceback=[NOT_FOR_THE_PUBLIC]
-                )
+                text = NOT_FOR_THE_PUBLIC
+                output.update(ename="Error", evalue=text, traceback=[text])
     return notebook
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires, version
 from pathlib import Path
 
 from psa_analysis.files import checksum
@@ -37,16 +37,9 @@ def versions() -> dict[str, str]:
     names = ["psa_analysis", "nbclient", "nbformat", "ipython"]
     # "pandas>=3,<4", 'dask; extra == "dask"'
     for line in requires("psa_analysis") or ():
-        name, _, condition = line.partition(";")
-        if "extra" not in condition:
-            names.append(re.split(r"[^\w.-]", name.strip())[0])
-    installed = {}
-    for name in names:
-        try:
-            installed[name] = version(name)
-        except PackageNotFoundError:
-            installed[name] = "not installed"
-    return installed
+        if "extra ==" not in line:
+            names.append(re.split(r"[^\w.-]", line)[0])
+    return {name: version(name) for name in names}
 
 
 def inputs_of(data: Path, notebooks: Path) -> dict[str, dict[str, str]]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from psa_analysis.packs.page import Job, Page
     from psa_analysis.report import Report
 
-#: What the tables and the workbook are called among the pages.
-_TABLES = "tables"
+#: What the tables and the workbook are called among the pages; no notebook has such a name.
+_TABLES = "/tables"
 
 #: What runs no cell of a notebook takes a moment; so many seconds if the machine is very busy.
 _OURS_SECONDS = 600

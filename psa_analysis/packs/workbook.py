@@ -17,7 +17,7 @@ import xlsxwriter
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
-from psa_analysis.files import FORMULA_STARTS, column_meanings, csv_text, meanings, write_bytes
+from psa_analysis.files import FORMULA_STARTS, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
@@ -72,7 +72,7 @@ _FURTHER = {
 }
 
 #: What each sheet holds, in order.
-SHEETS = {table: columns[""] for table, columns in column_meanings().items() if "" in columns}
+SHEETS = meanings("sheets")
 
 #: Figures in the unit of their row.
 _FIGURES = {
@@ -326,7 +326,7 @@ def _note(row: pd.Series) -> str:
         f"target {status}": status in MARKS,
         "illustrative": row["illustrative"],
     }
-    return ", ".join(text for text, applies in notes.items() if applies)
+    return ", ".join(text for text, applies in notes.items() if applies) or "–"
 
 
 def _for_paper(sheet: xlsxwriter.worksheet.Worksheet) -> None:
