@@ -54,7 +54,7 @@ _SUMMARY = {
     "note": "Note",
 }
 _RIGHT = {"chance", "latest", "planned", "target", "reward"}
-_GROUPS = {"target": "Count for the reward", "supporting": "Followed beside them"}
+_GROUPS = {"target": "Measures that count for the reward", "supporting": "Supporting measures"}
 #: Green, amber and red, behind each state's sign and word.
 _COLOURS = {
     **dict.fromkeys(("achieved", "on track"), "#d5ead7"),
@@ -288,7 +288,7 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     shown = shown.astype(object).where(shown.notna(), "–")[list(_SUMMARY)]
     for place, (column, heading) in enumerate(_SUMMARY.items()):
         widths = [*map(len, heading.split()), *(len(_plain(cell)) for cell in shown[column])]
-        sheet.set_column(place, place, min(max(widths) + 1, 36 if column == "title" else 24))
+        sheet.set_column(place, place, min(max(widths) + 2, 48 if column == "title" else 24))
     # The pages' own banner, so that both say the same.
     text = banner(report).text.replace("on this page", "in this workbook")
     lines = [*text.splitlines(), scorecard(report).words.text]
