@@ -25,7 +25,6 @@ from psa_analysis.findings import DataError, ParameterError, errors
 from psa_analysis.packs import inputs, place
 from psa_analysis.packs.children import ProcessDied, Work, run_children, start_warm_process
 from psa_analysis.packs.place import OnEvent, Outcome, RunError, Task
-from psa_analysis.words import counted
 
 if TYPE_CHECKING:
     from psa_analysis.packs.page import Job, Page
@@ -137,7 +136,9 @@ def _outcome(task: Task, begin: str, wrong: int, failed: Sequence[str] = ()) -> 
 
 
 def wrong_words(wrong: int) -> str:
-    """How many figures of the returns were kept out."""
+    """How many errors the returns have, whose figures were kept out."""
+    from psa_analysis.words import counted
+
     return f"{counted(wrong, 'error')} in the returns; psa check lists what was kept out"
 
 
