@@ -11,7 +11,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from datetime import date
-from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -48,19 +47,18 @@ class _Commands(click.Group):
             for finding in error.findings:
                 click.echo(str(finding), err=True)
             wrong = words.counted(len(error.findings), "error")
-            click.echo(f"psa: {wrong}; nothing was done", err=True)
-            sys.exit(1)
+            text, code = f"{wrong}; nothing was done", 1
         except (findings.ParameterError, place.RunError) as error:
-            click.echo(f"psa: {error}", err=True)
-            sys.exit(2)
+            text, code = str(error), 2
         except periods.PeriodError as error:
-            click.echo(f"psa: period: {error}, for example 2004-05 Q3", err=True)
-            sys.exit(2)
+            text, code = f"period: {error}, for example 2004-05 Q3", 2
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads has seen enough: psa check | head
+            return None
         except OSError as error:
-            click.echo(f"psa: {error.strerror}: {error.filename}", err=True)
-            sys.exit(1)
+            text, code = f"{error.strerror}: {error.filename}", 1
+        click.echo(f"psa: {text}", err=True)
+        sys.exit(code)
 
 
 def _folder(
@@ -75,6 +73,7 @@ def _folder(
 
 _data = _folder("--data", "data", "The agreement's data folder, which holds raw/.")
 _period = click.argument("period")
+_number = click.IntRange(min=1)
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
 
 
@@ -82,18 +81,6 @@ _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as
 @click.version_option(package_name="psa_analysis", prog_name="psa")
 def main() -> None:
     """Follow a Local Public Service Agreement.
-
-    \b
-    psa check                       is the data sound?
-    psa assess "2004-05 Q3"         where does each measure stand?
-    psa grant "2004-05 Q3"          what may the reward come to?
-    psa diff "2004-05 Q2" "2004-05 Q3"    what changed between two reports?
-    psa explain N13 "2004-05 Q3"    which cells is a figure from?
-    psa due "2004-05 Q3"            who has not returned what?
-    psa template police "2004-05 Q3"    the workbook for a partner to fill in
-    psa run "2004-05 Q3"            make the pack of pages for a quarter
-    psa backtest                    how right would past forecasts have been?
-    psa new FOLDER                  the data folder of another agreement, to fill in
 
     Exit codes: 0 all well, 1 the data has errors or a notebook failed, 2 the command is wrong.
     """
@@ -115,21 +102,23 @@ def check(data: Path) -> None:
         click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
-    for partner, rows in quality.findings_by_partner(problems, agreement).groupby(
-        "partner", sort=False
-    ):
+    table = quality.findings_by_partner(problems, agreement)
+    for partner, rows in table.groupby("partner", sort=False):
         click.echo(f"To ask {names[str(partner)]}:" if partner else "For ourselves:")
         rows = rows.drop(columns="partner")
         for record in rows.astype(object).where(rows.notna(), None).to_dict("records"):
             click.echo(str(findings.Finding(**record)))
-    wrong = len(findings.errors(problems))
     click.echo(f"{agreement}")
-    click.echo(
-        f"{words.counted(len(observations), 'observation')} of "
-        f"{words.counted(observations['measure'].nunique(), 'measure')} in "
-        f"{words.counted(observations['file'].nunique(), 'file')}; "
-        f"{words.counted(wrong, 'error')}, {words.counted(len(problems) - wrong, 'warning')}"
-    )
+    wrong = len(findings.errors(problems))
+    counts = {
+        "observation": len(observations),
+        "measure": observations["measure"].nunique(),
+        "file": observations["file"].nunique(),
+        "error": wrong,
+        "warning": len(problems) - wrong,
+    }
+    texts = [words.counted(number, noun) for noun, number in counts.items()]
+    click.echo("{} of {} in {}; {}, {}".format(*texts))
     workbook.save_processed(agreement, observations, problems)
     sys.exit(1 if wrong else 0)
 
@@ -140,7 +129,7 @@ def check(data: Path) -> None:
 @_csv
 def assess(period: str, data: Path, as_csv: bool) -> None:
     """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
-    report = _report(period, data)
+    report = pipeline.open_report(period, str(data))
     table = report.assessment
     shown = table[["measure", "latest", "latest_period", "planned", "target", "due"]].copy()
     for column in ("latest", "planned", "target"):
@@ -160,7 +149,7 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     Shares of the pot where the net budget requirement is not stated, pounds as well where it is.
     docs/grant.md has the rules.
     """
-    report = _report(period, data)
+    report = pipeline.open_report(period, str(data))
     table = reward_views.grants(report)
     shown = table[["measure", "status", "outturn", "without", "target"]].copy()
     shown["p"] = table["proportion"]
@@ -170,9 +159,8 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
         shown["pounds"] = [*map(words.pounds_text, table["pounds_least"], table["pounds_most"])]
     lines = []
     for row in reward_views.payment_rows(report).itertuples():
-        if row.pounds_least == row.pounds_least:  # they are known
-            text = words.pounds_text(row.pounds_least, row.pounds_most)
-        else:
+        text = words.pounds_text(row.pounds_least, row.pounds_most)
+        if text == "–":  # the pot is not stated
             text = f"{words.range_text(row.least, row.most, 1)} of the pot"
         lines.append(f"  {row.year}, {row.what}: {text}")
     lines.append(reward_views.grant_words(report).text)
@@ -194,18 +182,16 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
     for text in (before, after):
         if Path(text).is_dir():
             compared.append(comparison.read_pack(Path(text)))
-            continue
-        period = periods.parse_period(text, "quarter")
-        report = pipeline.report_at(report, period) if report else _report(text, data)
-        compared.append(changes.pack_of(report))
+        else:
+            report = pipeline.open_report(text, str(data))
+            compared.append(changes.pack_of(report))
     table = comparison.changes(*compared)
     lines = []
     for (measure, title), rows in table.groupby(["measure", "title"], sort=False):
         lines.append(f"{measure}: {title}" if title else measure)
         for row in rows.itertuples():
-            was, now = (
-                changes.change_text(value, row.what, row.unit) for value in (row.before, row.after)
-            )
+            was = changes.change_text(row.before, row.what, row.unit)
+            now = changes.change_text(row.after, row.what, row.unit)
             what = f"{row.area}, {row.period_after}" if row.what == "figure" else row.what
             way = f" ({row.direction})" if row.direction else ""
             lines.append(f"  {what}: {was} -> {now}{way}")
@@ -213,12 +199,12 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
         others = rows[rows["what"] != "figure"]
         reasons = (others if len(others) else rows)["why"].unique()
         lines += [f"  because: {why}" for why in reasons]
-    lines += [
-        "Grants, revisions and commitments are not compared: "
-        f"a pack such as {text} keeps its assessment alone"
-        for text, pack in zip((before, after), compared, strict=True)
-        if pack.figures is None
-    ]
+    for text, pack in zip((before, after), compared, strict=True):
+        if pack.figures is None:
+            lines.append(
+                "Grants, revisions and commitments are not compared: "
+                f"a pack such as {text} keeps its assessment alone"
+            )
     first, last = (pack.period for pack in compared)
     lines.append(f"{words.counted(len(table), 'change')} from {first} to {last}")
     _print_and_exit(report, table, as_csv, None, lines)
@@ -232,9 +218,8 @@ def new(folder: Path) -> None:
     docs/another_council.md goes through it, from a printed agreement to the second pack.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise findings.ParameterError(
-            f"{folder} is not empty; name a folder that does not exist yet"
-        )
+        text = f"{folder} is not empty; name a folder that does not exist yet"
+        raise findings.ParameterError(text)
     shutil.copytree(_ROOT / "psa_analysis" / "starter", folder / "raw", dirs_exist_ok=True)
     for path in sorted((folder / "raw").rglob("*.*")):
         click.echo(f"  {path}")
@@ -252,7 +237,7 @@ def due(period: str, data: Path) -> None:
 
     Exits with 1 if a return is missing.
     """
-    report = _report(period, data)
+    report = pipeline.open_report(period, str(data))
     table = partners.due(report.agreement, report.known, report.assessment)
     missing = table[~table["returned"]]
     names = report.agreement.settings.partners
@@ -280,7 +265,7 @@ def due(period: str, data: Path) -> None:
 )
 def template(partner: str, period: str, data: Path, output: Path | None) -> None:
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
-    report = _report(period, data)
+    report = pipeline.open_report(period, str(data))
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
     known, rows = report.known, report.assessment
     rows = partners.write_template(
@@ -295,13 +280,12 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
 @_data
 def explain(measure: str, period: str, data: Path) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
-    report = _report(period, data)
+    report = pipeline.open_report(period, str(data))
     measures = report.assessment["measure"].tolist()
     if measure not in measures:
         remedy = findings.did_you_mean(measure, measures)
-        raise findings.ParameterError(
-            f"there is no measure '{measure}' in the assessment. {remedy}"
-        )
+        text = f"there is no measure '{measure}' in the assessment. {remedy}"
+        raise findings.ParameterError(text)
     for line in explanations.explanation(report, measure):
         click.echo(line)
 
@@ -328,16 +312,11 @@ def explain(measure: str, period: str, data: Path) -> None:
 @_folder("--notebooks", "notebooks", "Folder of the notebooks.")
 @click.option("--code", is_flag=True, help="Pages with the code of every cell, folded.")
 @click.option("--force", is_flag=True, help="Make everything anew, whatever is unchanged.")
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=os.cpu_count(),
-    help="Processes at once.  [default: one per core]",
-)
+@click.option("--workers", type=_number, help="Processes at once.  [default: one per core]")
 @click.option(
     "--timeout",
     "seconds",
-    type=click.IntRange(min=1),
+    type=_number,
     default=600,
     help="Seconds after which a notebook is stopped.  [default: 600]",
 )
@@ -350,77 +329,56 @@ def run(
     data: tuple[Path, ...],
     outputs: Path,
     dask: str | None,
+    workers: int | None,
     **rest: Any,
 ) -> None:
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3", or several packs.
 
-    Executes every notebook and leaves in outputs/2004-05-Q3/ the executed notebooks, their pages,
-    index.html, the workbook, assessment.csv and .parquet, commitments.csv and manifest.json; a
-    public pack has its own folder, 2004-05-Q3-public. If nothing has changed since the last run,
-    nothing is done. docs/run.md says how to have it run by itself.
+    It stands in outputs/2004-05-Q3/, a public one in outputs/2004-05-Q3-public/. If nothing has
+    changed since the last run, nothing is done. docs/run.md says how to have it run by itself.
 
     Exits with 0 if all is well, 1 if a notebook failed or the data has errors, 2 if no pack could
     be made or the command is wrong.
     """
-    tasks = [
-        place.Task(quarter, folder, outputs=packs_of, **rest)
-        for folder, packs_of in packs.folders_of(outputs, data).items()
-        for quarter in _quarters(folder, period, latest, first, last)
-    ]
-    sys.exit(_make(tasks, dask))
-
-
-def _quarters(
-    folder: Path, period: str | None, latest: bool, first: str | None, last: str | None
-) -> list[Any]:
-    """The quarters that a run is asked for, in one of three ways."""
     if bool(period) + latest + bool(first or last) != 1:
         raise findings.ParameterError(
             'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
         )
-    if period:
-        return [periods.parse_period(period, "quarter")]
-    if latest:
-        return [pipeline.latest_period(loading.load_agreement(folder), date.today())]
-    if not (first and last):
+    if bool(first) != bool(last):
         raise findings.ParameterError("--from and --to belong together")
-    quarters = (periods.parse_period(text, "quarter") for text in (first, last))
-    return pipeline.quarters_between(*quarters)
+    rest["workers"] = workers or os.cpu_count() or 1
+    tasks = []
+    for folder, packs_of in packs.folders_of(outputs, data).items():
+        if latest:
+            quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
+        elif period:
+            quarters = [periods.parse_period(period, "quarter")]
+        else:
+            ends = [periods.parse_period(text, "quarter") for text in (first, last)]
+            quarters = pipeline.quarters_between(*ends)
+        tasks += [place.Task(one, folder, outputs=packs_of, **rest) for one in quarters]
+    sys.exit(_make(tasks, dask))
 
 
 def _make(tasks: list[Any], dask: str | None) -> int:
     """Make packs, and say on the terminal what happens; the exit code."""
-    several = len(tasks) > 1
-    total = len(tasks)
-    codes, numbers = [0], count(1)
+    several, code = len(tasks) > 1, 0
 
     def on_event(task: Any, what: str, text: str) -> None:
-        nonlocal total
-        if what == "pages" and not several:
-            total = int(text)  # those of other agreements are left out
         name = f"{task.name}: " if several else ""
         if what == "warning":
             click.echo(f"psa: {name}{text}", err=True)
-        elif what != "pages" and not several:
-            click.echo(text if what == "report" else f"[{next(numbers)}/{total}] {text}")
-        elif what == "failed page":
+        elif not several or what == "failed page":
             click.echo(f"{name}{text}")
 
-    for outcome in packs.make_packs(tasks, on_event, dask):
-        task = outcome.task
-        name = f"{task.outputs.name}/{task.name}: " if several else ""
-        number = f"[{next(numbers)}/{total}] " if several else ""
-        if outcome.status != "not made":
-            begin = "nothing has changed:" if outcome.status == "unchanged" else "The pack is"
-            click.echo(f"{number}{name}{begin} {task.pack / 'index.html'}")
+    for number, outcome in enumerate(packs.make_packs(tasks, on_event, dask), start=1):
+        name = f"{outcome.task.outputs.name}/{outcome.task.name}: " if several else ""
+        if outcome.text:
+            click.echo(f"[{number}/{len(tasks)}] {name}{outcome.text}" if several else outcome.text)
         for problem in outcome.problems:
             click.echo(f"psa: {name}{problem}", err=True)
-        if outcome.failed:
-            click.echo(f"psa: {name}failed: {', '.join(outcome.failed)}", err=True)
-        if outcome.wrong:
-            click.echo(f"psa: {name}{_wrong_words(outcome.wrong)}", err=True)
-        codes.append(outcome.code)
-    return max(codes)
+        code = max(code, outcome.code)
+    return code
 
 
 @main.command()
@@ -446,28 +404,20 @@ def backtest(data: Path, outputs: Path) -> None:
     for name, result in results.items():
         files.write_bytes(outputs / f"{name}.csv", files.csv_text(result).encode())
     if forecasts.empty:
-        click.echo(
-            "psa: nothing to test: no series has three readings that differ and one after them",
-            err=True,
-        )
+        text = "nothing to test: no series has three readings that differ and one after them"
+        click.echo(f"psa: {text}", err=True)
         sys.exit(1)
-    series = forecasts[["measure", "area"]].drop_duplicates()
-    counts = words.counted(len(forecasts), "forecast"), words.counted(len(series), "series")
-    click.echo(" of ".join(counts))
-    inside = results["coverage"].iloc[0]
+    series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
+    click.echo(f"{words.counted(len(forecasts), 'forecast')} of {series}")
+    inside, score = results["coverage"].iloc[0], results["brier"].iloc[0]
     for percent in (50, 80, 95):
         click.echo(f"  within the {percent}% interval: {inside[f'within_{percent}']:.0%}")
-    score = results["brier"].iloc[0]
     click.echo(
         f"  Brier score of targets: {score['brier']:.3f}; "
         f"always saying the usual: {score['base_rate_brier']:.3f}"
     )
     click.echo(reliability.reliability_words(results["reliability"]))
     click.echo(f"The results are in {outputs}")
-
-
-def _report(period: str, data: Path) -> Any:
-    return pipeline.open_report(period, str(data))
 
 
 def _print_and_exit(
@@ -485,12 +435,8 @@ def _print_and_exit(
             click.echo(line)
     wrong = len(findings.errors(report.findings)) if report else 0
     if wrong:
-        click.echo(f"psa: {_wrong_words(wrong)}", err=True)
+        click.echo(f"psa: {packs.wrong_words(wrong)}", err=True)
     sys.exit(1 if wrong else 0)
-
-
-def _wrong_words(wrong: int) -> str:
-    return f"{words.counted(wrong, 'error')} in the returns; psa check lists what was kept out"
 
 
 if __name__ == "__main__":

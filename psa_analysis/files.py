@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of, visible
 
@@ -22,18 +22,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @cache
-def column_meanings() -> dict[str, dict[str, str]]:
-    """What each column of each table means, by table, in order; ``columns.csv`` says so."""
-    tables: dict[str, dict[str, str]] = {}
-    with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            tables.setdefault(row["table"], {})[row["column"]] = row["meaning"]
-    return tables
-
-
 def meanings(table: str) -> dict[str, str]:
-    """What each column of one table means, in order."""
-    return {name: meaning for name, meaning in column_meanings()[table].items() if name}
+    """What each column of one table means, in order; ``columns.csv`` says so."""
+    with Path(__file__).with_name("columns.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["table"] == table]
+    return {row["column"]: row["meaning"] for row in rows}
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -60,38 +53,43 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV file as text."""
 
-    def fail(expected: str, remedy: str, found: str | None = None) -> DataError:
-        return DataError([Finding("error", name, expected, remedy, found=found)])
+    def wrong(expected: str, remedy: str, **where: Any) -> Finding:
+        return Finding("error", name, expected, remedy, **where)
 
     if not path.is_file():
-        raise fail("the file to exist", f"Add {path.name}; docs/register.md describes it.")
+        remedy = f"Add {path.name}; docs/register.md describes it."
+        raise DataError([wrong("the file to exist", remedy)])
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file, strict=True))
     except UnicodeDecodeError as error:
-        raise fail("text in UTF-8", "Save the file as 'CSV UTF-8'.", found=str(error)) from None
+        remedy = "Save the file as 'CSV UTF-8'."
+        raise DataError([wrong("text in UTF-8", remedy, found=str(error))]) from None
     except csv.Error as error:
         remedy = "Look for a quotation mark that is not closed, or save it as 'CSV UTF-8'."
-        raise fail("a CSV file", remedy, found=str(error)) from None
+        raise DataError([wrong("a CSV file", remedy, found=str(error))]) from None
     if not rows:
-        raise fail("a header and rows", f"Give it the columns {', '.join(columns)}.")
+        raise DataError([wrong("a header and rows", f"Give it the columns {', '.join(columns)}.")])
 
     header = [cell.strip() for cell in rows[0]]
     added = {name: text for name, text in (left_out or {}).items() if name not in header}
     numbered = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
-    problems = _header_problems([*header, *added], name, columns)
-    problems += [
-        Finding(
-            "error",
-            name,
-            f"{len(header)} cells",
-            "Complete the row; text that holds a comma goes in quotation marks.",
-            row=number,
-            found=f"{len(row)} cells",
-        )
-        for number, row in numbered.items()
-        if len(row) != len(header)
-    ]
+    problems = []
+    for column in columns:
+        if column not in header and column not in added:
+            problems.append(wrong(f"a column '{column}'", "Add the column.", row=1, column=column))
+    for column in header:
+        if column not in columns:
+            remedy, where = did_you_mean(column, columns), {"column": column, "found": column}
+            problems.append(wrong(one_of(columns), remedy, row=1, **where))
+    for column in sorted({column for column in header if header.count(column) > 1}):
+        where = {"column": column, "found": column}
+        problems.append(wrong("each column once", "Remove one.", row=1, **where))
+    for number, row in numbered.items():
+        if len(row) != len(header):
+            remedy = "Complete the row; text that holds a comma goes in quotation marks."
+            found = f"{len(row)} cells"
+            problems.append(wrong(f"{len(header)} cells", remedy, row=number, found=found))
     if problems:
         raise DataError(problems)
     import pandas as pd  # here, since an unchanged pack is told without it
@@ -100,41 +98,11 @@ def read_table(
     return table.assign(**added).astype(str).rename_axis("row")[columns]
 
 
-def _header_problems(header: list[str], name: str, columns: list[str]) -> list[Finding]:
-    problems = [
-        Finding("error", name, f"a column '{column}'", "Add the column.", row=1, column=column)
-        for column in columns
-        if column not in header
-    ]
-    problems += [
-        Finding(
-            "error",
-            name,
-            one_of(columns),
-            did_you_mean(column, columns),
-            row=1,
-            column=column,
-            found=column,
-        )
-        for column in header
-        if column not in columns
-    ]
-    problems += [
-        Finding(
-            "error", name, "each column once", "Remove one.", row=1, column=column, found=column
-        )
-        for column in sorted({column for column in header if header.count(column) > 1})
-    ]
-    return problems
-
-
 def csv_text(table: pd.DataFrame) -> str:
     """A table as CSV that is safe to open in a spreadsheet.
 
-    A spreadsheet takes a cell that begins with one of :data:`FORMULA_STARTS` for a formula, even
-    in quotation marks, so an apostrophe is put before such a text. Numbers stay numbers, line
-    ends are of one kind, and what cannot be seen is made visible. For programs there is Parquet,
-    which holds texts as they are.
+    An apostrophe is put before a text that a spreadsheet would take for a formula, line ends are
+    of one kind, and what cannot be seen is made visible. Parquet holds texts as they are.
     """
 
     def harmless(cell: object) -> object:
@@ -144,9 +112,5 @@ def csv_text(table: pd.DataFrame) -> str:
         # pandas quotes no carriage return, and a spreadsheet would begin a new row at it.
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
-    texts = {
-        name: table[name].map(harmless)
-        for name in table.columns
-        if table[name].dtype == "object" or table[name].dtype == "str"
-    }
-    return table.assign(**texts).to_csv(index=False)
+    texts = table.select_dtypes(["object", "str"])
+    return table.assign(**texts.map(harmless)).to_csv(index=False)

@@ -18,7 +18,7 @@ def test_every_command_has_help(command: list[str]) -> None:
     assert result.exit_code == 0
     assert "Usage:" in result.output
     if not command:
-        assert "  psa check                       is the data sound?\n" in result.output
+        assert "  check     Check the register and the returns" in result.output
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
 
+from psa_analysis.analysis.assessment import STATES
 from psa_analysis.files import FORMULA_STARTS, checksum, csv_text
 from psa_analysis.findings import visible
 from psa_analysis.packs import workbook
@@ -48,8 +49,9 @@ def rows_of(book: Workbook, sheet: str) -> list[dict[str, Cell]]:
 
 
 def test_a_sheet_for_each_table_with_its_header_frozen(report: Report, book: Workbook) -> None:
-    assert book.sheetnames == ["cover", *tables(report), "columns"] == ["cover", *SHEETS]
-    for name in SHEETS:
+    assert ["summary", *tables(report), "columns"] == [*SHEETS]
+    assert book.sheetnames == ["summary", "contents", *tables(report), "columns"]
+    for name in book.sheetnames[1:]:
         sheet = book[name]
         assert sheet.freeze_panes in ("B2", "C2"), name
         assert sheet.auto_filter.ref == sheet.dimensions, name
@@ -97,16 +99,68 @@ def test_numbers_have_their_usual_formats(sheet, column, unit, value, shown) -> 
     assert workbook.number_format(sheet, column, unit, value) == shown
 
 
-def test_the_cover_says_what_this_is(report: Report, book: Workbook, tmp_path: Path) -> None:
-    text = "\n".join(str(cell.value) for row in book["cover"] for cell in row if cell.value)
+def test_the_contents_say_what_this_is(book: Workbook) -> None:
+    rows = [[cell.value for cell in row] for row in book["contents"].iter_rows(min_row=2)]
+    assert [name for kind, name, _ in rows if kind == "sheet"] == [*SHEETS]
+    assert ["state", "off track", STATES["off track"]] in rows
+    assert all(meaning for _, _, meaning in rows)
+
+
+def summary_rows(book: Workbook) -> tuple[int, dict[str, dict[str, Cell]]]:
+    """The row of the summary's header, and its rows below by their code."""
+    rows = list(book["summary"].iter_rows())
+    header = next(row for row in rows if row[1].value == "Code")
+    heads = [cell.value for cell in header]
+    below = [dict(zip(heads, row, strict=True)) for row in rows[header[0].row :]]
+    return header[0].row, {row["Code"].value: row for row in below if row["Code"].value}
+
+
+def test_the_first_sheet_is_for_managers(report: Report, book: Workbook, tmp_path: Path) -> None:
+    sheet, (header, rows) = book.worksheets[0], summary_rows(book)
+    assert sheet.title == book.active.title == "summary"
+    assessed = report.assessment.set_index("measure")
+    counting = assessed.index[assessed["role"] == "target"]
+    assert [*rows] == [*counting, *assessed.index.difference(counting, sort=False)]
+    text = "\n".join(str(row[0].value) for row in sheet.iter_rows(max_row=header - 1))
     assert "2004-05 Q3, from figures received by 14 February 2005. Internal report." in text
-    assert [name for name in SHEETS if name not in text] == []
-    assert book["cover"]["A6"].hyperlink.location == "'assessment'!A1"
+    assert "20 measures that count for the reward: 1 on track, 5 at risk, 11 off track" in text
+    shown = {head: cell.value for head, cell in rows["N13"].items()}
+    assert shown["Latest"] == pytest.approx(-8.3497, abs=1e-4)
+    assert (shown["State"], shown["Chance of the target"]) == ("✖ off track (forecast)", "1%")
+    assert (shown["Target"], shown["Due"]) == (-20, "2005/06")
+    assert shown["Note"] == "reading provisional, illustrative"
+    assert rows["N10"]["Note"].value == "target derived, illustrative"
+    assert rows["N9"]["Target"].value == "not stated"
+    assert rows["N7-gps"]["Note"].value.startswith("return late")
+    for name, row in rows.items():
+        state, colour = assessed.at[name, "state"], row["State"].fill.fgColor.rgb[2:].lower()
+        assert state in row["State"].value
+        assert f"#{colour}" == workbook._COLOURS.get(state, "#000000")
     real = dataclasses.replace(report, assessment=report.assessment.assign(illustrative=False))
     write_workbook(real, tmp_path / "b.xlsx")
+    lines = [str(row[0].value) for row in load_workbook(tmp_path / "b.xlsx")["summary"]]
     made_up = "Illustrative: outturns in this workbook are made up"
-    lines = [str(row[0].value) for row in load_workbook(tmp_path / "b.xlsx")["cover"]]
     assert (made_up in text, made_up in "\n".join(lines)) == (True, False)
+
+
+def test_the_summary_fits_a_page_across(book: Workbook) -> None:
+    sheet, (header, rows) = book["summary"], summary_rows(book)
+    assert (sheet.page_setup.orientation, int(sheet.page_setup.paperSize)) == ("landscape", 9)
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage
+    assert (sheet.page_setup.fitToWidth or 1, sheet.page_setup.fitToHeight) == (1, 0)
+    assert sheet.print_title_rows == f"${header}:${header}"
+    assert sheet.print_area == f"'summary'!$A$1:$L${sheet.max_row}"
+    assert sheet.freeze_panes == f"B{header + 1}"
+    widths = {name: column.width for name, column in sheet.column_dimensions.items()}
+    # So many characters of 11 points stand on A4 across; print makes them 7 points at the least.
+    assert len(widths) == sheet.max_column == 12
+    assert sum(widths.values()) < 215
+    for row in rows.values():
+        for cell in row.values():
+            text = cell.value if cell.data_type == "s" else "-1,000.0%"
+            longest = max(text.split(), key=len)
+            assert len(longest) <= widths[cell.column_letter], cell.coordinate
+            assert cell.alignment.wrap_text
 
 
 def test_every_column_is_described(report: Report, book: Workbook) -> None:

@@ -45,22 +45,17 @@ def start_warm_process() -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["psa_analysis.packs.warm"])
-    # The server looks for modules where the user happens to stand first, and would take a file
-    # called calendar.py for the library's. The warm process takes the setting back.
-    before = os.environ.get("PYTHONSAFEPATH")
+    # Or it would look for modules where the user happens to stand first, and take a file called
+    # calendar.py for the library's. The warm process takes the setting back.
     os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        forkserver.ensure_running()
-    finally:
-        del os.environ["PYTHONSAFEPATH"]
-        if before is not None:
-            os.environ["PYTHONSAFEPATH"] = before
+    forkserver.ensure_running()
+    del os.environ["PYTHONSAFEPATH"]
     return context
 
 
 def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any]]:
     """Do each piece of work in a child, so many at once; yields results, or a ProcessDied."""
-    from pebble import concurrent
+    from pebble import ProcessExpired, concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does
     context = start_warm_process()
@@ -74,21 +69,17 @@ def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, 
                 running[start(function, seconds)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
-                yield name, _result(future, work[name][1])
+                try:
+                    result = future.result()
+                except TimeoutError:
+                    seconds = work[name][1]
+                    result = ProcessDied(f"it took longer than {seconds:g} seconds and was stopped")
+                except ProcessExpired as error:
+                    result = ProcessDied(_how_it_ended(error.exitcode))
+                yield name, result
     finally:
         for future in running:
             future.cancel()
-
-
-def _result(future: Future[Any], seconds: float) -> Any:
-    from pebble import ProcessExpired
-
-    try:
-        return future.result()
-    except TimeoutError:
-        return ProcessDied(f"it took longer than {seconds:g} seconds and was stopped")
-    except ProcessExpired as error:
-        return ProcessDied(_how_it_ended(error.exitcode))
 
 
 def _work_in_child(function: Callable[[], Any], seconds: float) -> Any:

@@ -25,7 +25,6 @@ from traitlets.config import Config
 from psa_analysis.files import write_bytes
 from psa_analysis.packs.page import Job, Page, export, first_sentence, heading
 from psa_analysis.pipeline import REPORT_OF_RUN, kept_report
-from psa_analysis.report import Report
 
 #: What a public page says in place of an error, which may quote a figure or a folder.
 NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
@@ -47,25 +46,21 @@ def make_page(job: Job) -> Page:
         if isinstance(failure, OSError) and failure.errno in _NOT_WRITTEN:
             raise
         error = f"{type(failure).__name__}: {failure}"
-        notebook, position = _saved_state(job.executed)
-        if position is not None:
-            cell = _number(notebook, position)
+        cell = _running_cell(job.executed)[2]
     return _export(job, cell, error, time.monotonic() - started)
 
 
 def finish_page(job: Job, why: str, seconds: float) -> Page:
     """Export what there is of a notebook whose process ended in the middle of it."""
-    cell = None
-    notebook, position = _saved_state(job.executed)
-    if position is None:
+    notebook, cell, number = _running_cell(job.executed)
+    if cell is None:
         job.executed.unlink(missing_ok=True)
     else:
-        cell = _number(notebook, position)
-        notebook.cells[position].outputs = [
+        cell.outputs = [
             nbformat.v4.new_output("error", ename="The process died", evalue=why, traceback=[why])
         ]
         write_bytes(job.executed, nbformat.writes(notebook).encode())
-    return _export(job, cell, f"The process died: {why}", seconds)
+    return _export(job, number, f"The process died: {why}", seconds)
 
 
 def _execute(job: Job) -> None:
@@ -78,9 +73,10 @@ def _execute(job: Job) -> None:
     chosen = {"engine_name": "in-process", "executed": job.executed} if in_process else {}
     if not named:
         chosen |= {"kernel_name": "python3", "language": "python"}
+    # To papermill braces are a template's.
+    paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (job.source, job.executed)]
     papermill.execute_notebook(
-        _plain(job.source),
-        _plain(job.executed),
+        *paths,
         parameters=job.parameters,
         progress_bar=False,
         log_output=False,
@@ -91,33 +87,25 @@ def _execute(job: Job) -> None:
     )
 
 
-def _plain(path: Path) -> str:
-    """A path as papermill wants it, to which braces are a template's."""
-    return str(path).replace("{", "{{").replace("}", "}}")
-
-
-def _saved_state(executed: Path) -> tuple[Any, int | None]:
-    """A notebook as papermill saved it last, and the position of the cell that was running."""
+def _running_cell(executed: Path) -> tuple[Any, Any, int | None]:
+    """A notebook as it was saved last, the cell that was running, and its number in Jupyter."""
     try:
         notebook = nbformat.read(executed, as_version=4)
     except (OSError, ValueError):  # it was never saved, or not to the end
-        return None, None
-    for position, cell in enumerate(notebook.cells):
+        return None, None, None
+    number = 0
+    for cell in notebook.cells:
+        number += cell.cell_type == "code" and bool(cell.source.strip())
         if cell.metadata.get("papermill", {}).get("status") == "running":
-            return notebook, position
-    return notebook, None
-
-
-def _number(notebook: Any, position: int) -> int:
-    """The number of a cell as Jupyter counts executions."""
-    cells = notebook.cells[: position + 1]
-    return sum(1 for cell in cells if cell.cell_type == "code" and cell.source.strip())
+            return notebook, cell, number
+    return notebook, None, None
 
 
 def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Page:
     """Export the page of an executed notebook, as far as it came."""
     started = time.monotonic()
     report, executed = kept_report(job.shared), job.executed
+    public = report.audience == "public"
     html, title, about = None, job.name, ""
     if executed.exists():
         try:
@@ -125,13 +113,13 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
             if job.title:
                 below = notebook.cells[0].source.partition("\n")[2]
                 notebook.cells[0].source = f"# {job.title}\n{below}".rstrip()
-            if report.audience == "public":
+            if public:
                 notebook = _without_paths(notebook, job.parameters["data"])
             title, about = heading(notebook) or title, first_sentence(notebook)
             page = export(notebook, title, report, job.code).encode()
         except Exception as failure:  # one that cannot be exported must not stop the others
             error = error or f"{type(failure).__name__}: {failure}"
-            if report.audience == "public":
+            if public:
                 # What could not be stripped of what is not for the public is no part of the pack.
                 executed.unlink()
         else:
@@ -139,15 +127,10 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
             write_bytes(executed, nbformat.writes(notebook).encode())
             write_bytes(job.folder / html, page)
     status = "failed" if error else "done"
+    if error:
+        error = NOT_FOR_THE_PUBLIC if public else " ".join(error.split())[:500]
     seconds = round(seconds + time.monotonic() - started, 3)
-    return Page(executed.name, title, about, status, html, cell, _shown(error, report), seconds)
-
-
-def _shown(error: str | None, report: Report) -> str | None:
-    """An error on one line, as the audience may see it."""
-    if error and report.audience == "public":
-        return NOT_FOR_THE_PUBLIC
-    return " ".join(error.split())[:500] if error else None
+    return Page(executed.name, title, about, status, html, cell, error, seconds)
 
 
 def _settled(notebook: Any) -> Any:
@@ -156,10 +139,11 @@ def _settled(notebook: Any) -> Any:
     for position, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
-        for number, tag in enumerate(("injected-parameters", "papermill-error-cell-tag")):
-            if tag in cell.metadata.get("tags", []):
-                # A failed notebook has two cells that say so: at its head and at the failure.
-                cell["id"] = f"{tag}-{position}" if number else tag
+        for tag in cell.metadata.get("tags", []):
+            if tag == "injected-parameters":
+                cell["id"] = tag
+            elif tag == "papermill-error-cell-tag":  # at the head, and where it failed
+                cell["id"] = f"{tag}-{position}"
     return notebook
 
 
@@ -174,9 +158,8 @@ def _without_paths(notebook: Any, data: str) -> Any:
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in cell.outputs:
             if output.output_type == "error":
-                output.update(
-                    ename="Error", evalue=NOT_FOR_THE_PUBLIC, traceback=[NOT_FOR_THE_PUBLIC]
-                )
+                text = NOT_FOR_THE_PUBLIC
+                output.update(ename="Error", evalue=text, traceback=[text])
     return notebook
 
 

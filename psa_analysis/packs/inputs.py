@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires, version
 from pathlib import Path
 
 from psa_analysis.files import checksum
@@ -37,36 +37,23 @@ def versions() -> dict[str, str]:
     names = ["psa_analysis", "nbclient", "nbformat", "ipython"]
     # "pandas>=3,<4", 'dask; extra == "dask"'
     for line in requires("psa_analysis") or ():
-        name, _, condition = line.partition(";")
-        if "extra" not in condition:
-            names.append(re.split(r"[^\w.-]", name.strip())[0])
-    installed = {}
-    for name in names:
-        try:
-            installed[name] = version(name)
-        except PackageNotFoundError:
-            installed[name] = "not installed"
-    return installed
+        if "extra ==" not in line:
+            names.append(re.split(r"[^\w.-]", line)[0])
+    return {name: version(name) for name in names}
 
 
 def inputs_of(data: Path, notebooks: Path) -> dict[str, dict[str, str]]:
-    """SHA-256 of every file that a pack may depend on, by folder: raw data, and notebooks.
-
-    Notebooks may import modules that stand beside them.
-    """
+    """SHA-256 of every file that a pack may depend on: raw data, notebooks, modules beside them."""
     beside = [path for path in _files(notebooks) if path.suffix in (".ipynb", ".py")]
-    return {
-        "data": checksums(_files(data / "raw"), data),
-        "notebooks": checksums(beside, notebooks),
-    }
+    raw = checksums(_files(data / "raw"), data)
+    return {"data": raw, "notebooks": checksums(beside, notebooks)}
 
 
 def _files(folder: Path) -> list[Path]:
     """The files below a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
     return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not _IGNORED.search(f"/{path.relative_to(folder).as_posix()}")
+        path for path in files if not _IGNORED.search(f"/{path.relative_to(folder).as_posix()}")
     )
 
 
@@ -77,7 +64,5 @@ def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:
 
 def intact(folder: Path, files: Mapping[str, str]) -> bool:
     """Whether a folder holds files of these checksums."""
-    return all(
-        (folder / name).is_file() and checksum(folder / name) == expected
-        for name, expected in files.items()
-    )
+    paths = [folder / name for name in files]
+    return all(path.is_file() for path in paths) and checksums(paths, folder) == files

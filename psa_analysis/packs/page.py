@@ -58,24 +58,22 @@ class Page:
 
 def heading(notebook: Any) -> str | None:
     """The text of a notebook's first heading."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for line in cell.source.splitlines():
-                if line.startswith("# "):
-                    return str(line[2:].strip())
-    return None
+    found = re.search(r"^# (.*)", _text(notebook), re.MULTILINE)
+    return found[1].strip() if found else None
 
 
 def first_sentence(notebook: Any) -> str:
     """The first sentence of a notebook's text, headings, lists and tables left out."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            for paragraph in re.split(r"\n\s*\n", cell.source):
-                lines = [line for line in paragraph.splitlines() if not re.match(r"\s*#", line)]
-                text = re.sub(r"[*_`]|\]\([^)]*\)|!?\[", "", " ".join(lines)).strip()
-                if text and not re.match(r"[-+|<>\d]", text):
-                    return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
+    for paragraph in re.split(r"\n\s*\n", _text(notebook)):
+        lines = [line for line in paragraph.splitlines() if not re.match(r"\s*#", line)]
+        text = re.sub(r"[*_`]|\]\([^)]*\)|!?\[", "", " ".join(lines)).strip()
+        if text and not re.match(r"[-+|<>\d]", text):
+            return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
     return ""
+
+
+def _text(notebook: Any) -> str:
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def export(notebook: Any, title: str, report: Report, code: bool = False) -> str:
@@ -107,6 +105,7 @@ def exporter() -> Any:
 def whole_page(title: str, body: str, report: Report, front: bool = False) -> str:
     """A whole page around its body: title, landmarks, list of contents, footer."""
     body, contents = _anchored(_folded(_breakable(body)))
+    agreement = report.agreement.settings.agreement
     # The answer comes first: what stands below the first heading, then the list of contents.
     lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
     return (
@@ -117,12 +116,15 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
             printed_title=css_text(title),
             front=front,
             style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
-            council=report.agreement.settings.agreement.council,
-            agreement=report.agreement.settings.agreement.name,
+            council=agreement.council,
+            agreement=agreement.name,
             lead=lead + first,
             contents=contents,
             body="".join(rest),
-            footer=_footer(report),
+            footer=visible(
+                f"{agreement.council}. Figures received by {day_text(report.cut_off)}. "
+                f"Made with psa_analysis {version('psa_analysis')}."
+            ),
         )
     )
 
@@ -156,15 +158,11 @@ def _breakable(body: str) -> str:
     """The body with places at which long paths may break, or one would widen its whole column."""
 
     def broken(text: re.Match[str]) -> str:
-        return _PATH.sub(lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), text[0])
+        long_path = r"[\w./:-]{16,}"
+        return re.sub(long_path, lambda path: re.sub("[/_]", r"\g<0><wbr>", path[0]), text[0])
 
     # Text alone: tags hold whole pictures.
     return re.sub(r"(?<=>)[^<>]+(?=<)", broken, body)
-
-
-_PATH = re.compile(r"[\w./:-]{16,}")
-
-_SECOND_HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 
 
 def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
@@ -185,17 +183,10 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
         contents[name] = text
         return f'<h2 id="{name}">{match[1]}</h2>'
 
-    return _SECOND_HEADING.sub(anchor, body), list(contents.items())
+    body = re.sub(r"<h2>(.*?)</h2>", anchor, body, flags=re.DOTALL)
+    return body, list(contents.items())
 
 
 def css_text(text: str) -> str:
     """A string of a style sheet; nothing in it can end the string or the style."""
     return '"' + re.sub(r"[^\w ,.:]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
-
-
-def _footer(report: Report) -> str:
-    return visible(
-        f"{report.agreement.settings.agreement.council}. Figures received by "
-        f"{day_text(report.cut_off)}. Made with psa_analysis "
-        f"{version('psa_analysis')}."
-    )

@@ -1,14 +1,8 @@
 """Where a pack stands, and how it gets there whole or not at all.
 
-Beside the packs, ``outputs/.psa`` keeps for each of them:
-
-=============  ================================================================
-``lock``       held while the pack is being made; ``holder`` says by whom
-``new-...``    the pack that is being made; the next run removes what a run
-               that was stopped has left
-``old``        the pack before, while the new one takes its place
-``made.json``  what the pack was made from
-=============  ================================================================
+Beside the packs, ``outputs/.psa`` keeps a folder for each: its ``lock``, and in ``holder`` who has
+it; the pack that is being made, ``new-...``; the one before, ``old``, while the new one takes its
+place; and in ``made.json`` what the pack was made from.
 """
 
 from __future__ import annotations
@@ -17,8 +11,8 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,12 +22,6 @@ from filelock import FileLock, Timeout
 
 from psa_analysis.files import write_bytes
 from psa_analysis.periods import Period
-
-#: Where, in the folder of packs, what belongs to no pack is kept.
-BESIDE = ".psa"
-
-#: A notebook that takes longer is stopped, so that nobody waits for an endless loop.
-NOTEBOOK_SECONDS = 600
 
 
 class RunError(Exception):
@@ -48,11 +36,11 @@ class Task:
     data: Path
     notebooks: Path
     outputs: Path
-    audience: str = "internal"
-    code: bool = False  # pages with the code of every cell, folded
-    force: bool = False  # also if nothing has changed
-    workers: int = 1  # how many notebooks at once
-    seconds: float = NOTEBOOK_SECONDS  # how long each may take
+    audience: str
+    code: bool  # pages with the code of every cell, folded
+    force: bool  # also if nothing has changed
+    workers: int  # how many notebooks at once
+    seconds: float  # how long each may take, so that nobody waits for an endless loop
 
     @property
     def name(self) -> str:
@@ -67,7 +55,7 @@ class Task:
     @property
     def beside(self) -> Path:
         """The folder of what is kept beside the pack."""
-        return self.outputs / BESIDE / self.name
+        return self.outputs / ".psa" / self.name
 
 
 @dataclass(frozen=True)
@@ -75,15 +63,12 @@ class Outcome:
     """What became of a pack."""
 
     task: Task
-    status: str  # "done", "failed" if a notebook did, "unchanged" or "not made"
-    failed: tuple[str, ...] = ()  # the notebooks that failed
-    wrong: int = 0  # errors in the returns: figures that were kept out
-    problems: tuple[str, ...] = ()  # why there is no pack, a line each
-    code: int = 0  # the exit code that says it
+    code: int  # the exit code that says it
+    text: str = ""  # where the pack is, if there is one
+    problems: tuple[str, ...] = ()  # what went wrong, a line each
 
 
-#: Called while a pack is made: with "report", "pages" (their number), "page", "failed page" or
-#: "warning", and a text.
+#: Called while a pack is made: with "progress", "failed page" or "warning", and a text.
 OnEvent = Callable[[Task, str, str], None]
 
 
@@ -96,8 +81,8 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
         task.beside.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text() if holder.exists() else ""
-        on_event(task, "warning", f"waiting for {who or 'another run'}")
+        who = holder.read_text() if holder.exists() else "another run"
+        on_event(task, "warning", f"waiting for {who}")
         lock.acquire()
     except OSError as error:
         raise RunError(
@@ -105,14 +90,10 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
         ) from None
     try:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-        write_bytes(
-            holder,
-            f"process {os.getpid()} on {socket.gethostname()}, which has been making "
-            f"{task.name} since {since}".encode(),
-        )
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        write_bytes(holder, f"{who}, which has been making {task.name} since {since}".encode())
         yield
-        with suppress(OSError):
-            holder.unlink()
+        holder.unlink(missing_ok=True)
     finally:
         lock.release()
 
@@ -127,26 +108,23 @@ def tidy_up(task: Task) -> None:
 
 
 def put_in_place(task: Task, folder: Path) -> None:
-    """Put a complete pack in the place of an earlier one, which stays there until then.
+    """Put a complete pack in the place of an earlier one.
 
-    In two steps, which every system has: in between, for some microseconds, a reader finds no
-    pack. If something goes wrong just then, :func:`tidy_up` puts the old one back.
+    In between, for some microseconds, there is none; :func:`tidy_up` mends what stops just then.
     """
-    old = task.beside / "old"
     if task.pack.exists():
-        task.pack.rename(old)
+        task.pack.rename(task.beside / "old")
     folder.rename(task.pack)
 
 
 def read_record(task: Task) -> dict[str, Any]:
     """What the pack was made from; nothing if there is none, or that cannot be read."""
     try:
-        record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
+        return json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
 
 
-def write_record(task: Task, record: Mapping[str, Any]) -> None:
+def write_record(task: Task, record: dict[str, Any]) -> None:
     """Keep what the pack was made from, for the next run."""
     write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())

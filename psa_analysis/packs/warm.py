@@ -1,7 +1,4 @@
-"""What every notebook needs, imported and tried once: importing this takes seconds, by intention.
-
-The process that children are forked from imports it, so that they need not.
-"""
+"""What every notebook needs, imported and tried once, for all that are forked from this process."""
 
 from __future__ import annotations
 
@@ -9,40 +6,29 @@ import gc
 import os
 from importlib import import_module
 
+from nbformat import v4
+
+import psa_analysis
+from psa_analysis.packs.page import exporter
+from psa_analysis.show.chart import only_words
+
 # Only the start of this process needed it (:mod:`psa_analysis.packs.children`).
 os.environ.pop("PYTHONSAFEPATH", None)
 # Or the kernel's debugger, which nobody uses here, would say so on the terminal.
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
+kernel = ("ipykernel.debugger", "ipykernel.inprocess.ipkernel")
+pictures = ("matplotlib.backends.backend_agg", "seaborn")
+for name in (*kernel, *pictures, "psa_analysis.packs.engine", "psa_analysis.packs.workbook"):
+    import_module(name)
+for name in dir(psa_analysis):
+    getattr(psa_analysis, name)
 
-def _warm_up() -> None:
-    import nbformat.v4
+# Fonts, styles and templates are found and read at their first use.
+only_words("A picture")
+page = v4.new_notebook(cells=[v4.new_markdown_cell("# A page")])
+exporter().from_notebook_node(page, resources={"page": {"code": False}})
 
-    import psa_analysis
-    from psa_analysis.packs.page import exporter
-    from psa_analysis.show.chart import only_words
-
-    for name in (
-        "ipykernel.debugger",
-        "ipykernel.inprocess.ipkernel",
-        "matplotlib.backends.backend_agg",
-        "seaborn",
-        "psa_analysis.packs.engine",
-        "psa_analysis.packs.workbook",
-    ):
-        import_module(name)
-    for name in dir(psa_analysis):
-        getattr(psa_analysis, name)
-
-    # Fonts, styles and templates are found and read at their first use.
-    only_words("A picture")
-    exporter().from_notebook_node(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page")]),
-        resources={"page": {"code": False}},
-    )
-
-
-_warm_up()
 # Or the collector of each child looks at all of this again and copies what the children share:
 # the pages then take 16.7 s of processor time instead of 14.9 s.
 gc.freeze()

@@ -1,4 +1,4 @@
-"""The workbook of a pack: every table behind its pages, for whoever goes on with the figures."""
+"""The workbook of a pack: a summary for managers, and every table behind its pages."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from fractions import Fraction
 from functools import cache
 from math import isfinite
 from pathlib import Path
+from textwrap import wrap
+from typing import Any
 
 import pandas as pd
 import xlsxwriter
 
 from psa_analysis.analysis.assessment import STATES
-from psa_analysis.files import FORMULA_STARTS, column_meanings, csv_text, meanings, write_bytes
+from psa_analysis.analysis.disclosure import WITHHELD
+from psa_analysis.files import FORMULA_STARTS, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
+from psa_analysis.show.overview import scorecard
 from psa_analysis.show.quality import findings_by_partner
-from psa_analysis.words import decimals
+from psa_analysis.show.tables import MARKS, state_cell, title_text
+from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text
 
 #: What stays in the house: where a figure stands in which file, and what its sender wrote.
 _INTERNAL = {
@@ -31,6 +36,30 @@ _INTERNAL = {
     "commitments": ["file", "row"],
     "findings": ["file", "sheet", "row", "column", "found"],
     "data log": ["file"],
+}
+
+#: The columns of the summary, and what heads them.
+_SUMMARY = {
+    "title": "Measure",
+    "measure": "Code",
+    "state": "State",
+    "chance": "Chance of the target",
+    "latest": "Latest",
+    "latest_period": "Of period",
+    "planned": "Planned by then",
+    "target": "Target",
+    "due": "Due",
+    "direction": "Since last reading",
+    "reward": "Expected share of its reward",
+    "note": "Note",
+}
+_RIGHT = {"chance", "latest", "planned", "target", "reward"}
+_GROUPS = {"target": "Measures that count for the reward", "supporting": "Supporting measures"}
+#: Green, amber and red, behind each state's sign and word.
+_COLOURS = {
+    **dict.fromkeys(("achieved", "on track"), "#d5ead7"),
+    **dict.fromkeys(("partly achieved", "at risk"), "#fdebc8"),
+    **dict.fromkeys(("missed", "off track"), "#f8d5d0"),
 }
 
 #: What the register says of a commitment and its state does not repeat.
@@ -43,22 +72,17 @@ _FURTHER = {
 }
 
 #: What each sheet holds, in order.
-SHEETS = {table: columns[""] for table, columns in column_meanings().items() if "" in columns}
+SHEETS = meanings("sheets")
 
-#: What the columns of each sheet mean.
-MEANINGS = {sheet: meanings(sheet) | _FURTHER.get(sheet, {}) for sheet in SHEETS}
-
-_LIMITS = {f"{end}_{share}" for end in ("low", "high") for share in (50, 80, 95)}
 #: Figures in the unit of their row.
-_FIGURES = _LIMITS | {
+_FIGURES = {
+    *(f"{end}_{share}" for end in ("low", "high") for share in (50, 80, 95)),
     *("baseline", "base", "without", "target", "trigger", "interim", "outturn", "reading"),
     *("latest", "planned", "previous", "year_before", "forecast", "lower", "upper"),
 }
 #: Shares from 0 to 1.
-_SHARES = {
-    *("progress", "chance_target", "chance_trigger", "expected_share"),
-    *("proportion", "least", "most"),
-}
+_SHARES = {"progress", "chance_target", "chance_trigger", "expected_share"}
+_SHARES |= {"proportion", "least", "most"}
 #: Figures with a number format of their own. Differences in per cent are points, so without a sign.
 _FORMATS = {
     "gap": "#,##0.0##",
@@ -133,7 +157,7 @@ def write_tables(report: Report, folder: Path) -> None:
 
 
 def write_workbook(report: Report, path: Path) -> None:
-    """Write the workbook of a pack: a cover, a sheet for each table, and what its columns mean.
+    """Write the workbook: a summary, the contents, a sheet for each table, all columns' meanings.
 
     Numbers are numbers and days are days, with their usual formats; no text is ever a formula.
     The same report gives the same bytes.
@@ -141,23 +165,24 @@ def write_workbook(report: Report, path: Path) -> None:
     exported = tables(report)
     content = io.BytesIO()
     with xlsxwriter.Workbook(content, {"constant_memory": True}) as book:
-        name = visible(report.agreement.settings.agreement.name)
-        book.set_properties(
-            {
-                "title": f"{name}, {report.period}"[:255],
-                # Not the time of writing, which would differ from run to run.
-                "created": datetime.combine(report.cut_off, time()),
-            }
-        )
+        title = f"{visible(report.agreement.settings.agreement.name)}, {report.period}"[:255]
+        # Not the time of writing, which would differ from run to run.
+        created = datetime.combine(report.cut_off, time())
+        book.set_properties({"title": title, "created": created})
         look = cache(lambda **properties: book.add_format({"valign": "top", **properties}))
-        _cover(book, look, report, exported)
+        _summary(book, look, report)
+        contents = [*(("sheet", *item) for item in SHEETS.items())]
+        contents += [("state", *item) for item in STATES.items()]
+        contents += [("to know", *item) for item in meanings("contents").items()]
+        table = pd.DataFrame(contents, columns=["kind", "name", "meaning"])
+        if report.audience == "internal":
+            table = table[table["name"] != "left out"]
+        _sheet(book, look, "contents", table)
+        described = []
         for sheet, table in exported.items():
             _sheet(book, look, sheet, table)
-        described = [
-            (sheet, column, MEANINGS[sheet][column])
-            for sheet, table in exported.items()
-            for column in table.columns
-        ]
+            meaning_of = meanings(sheet) | _FURTHER.get(sheet, {})
+            described += [(sheet, column, meaning_of[column]) for column in table.columns]
         columns = pd.DataFrame(described, columns=["sheet", "column", "meaning"])
         _sheet(book, look, "columns", columns)
     write_bytes(path, content.getvalue())
@@ -182,7 +207,7 @@ def _write(
         sheet.write_datetime(row, column, day, look(num_format="yyyy-mm-dd", **properties))
     elif isinstance(value, int | float | Fraction) and isfinite(value):
         sheet.write_number(row, column, float(value), look(num_format=number, **properties))
-    elif value != "":
+    elif value is not None and value != "":
         text = cell_text(str(value))
         if text.startswith(FORMULA_STARTS):
             # Excel would make it a formula once somebody edits the cell.
@@ -196,8 +221,10 @@ def cell_text(text: str) -> str:
     return shown if len(shown) <= _CHARACTERS else f"{shown[: _CHARACTERS - 20]}… (cut here)"
 
 
-def number_format(sheet: str, column: str, unit: str, value: float) -> str:
+def number_format(sheet: str, column: str, unit: str, value: Any) -> str:
     """The number format of a figure, by its column and the unit of its row."""
+    if not isinstance(value, int | float | Fraction):
+        return "General"
     if column in _FORMATS:
         return _FORMATS[column]
     if column in _SHARES or (sheet == "grant" and column in ("low_80", "high_80")):
@@ -205,7 +232,7 @@ def number_format(sheet: str, column: str, unit: str, value: float) -> str:
     if column not in _FIGURES and (sheet, column) != ("commitments", "value"):
         observed = column in ("value", "numerator", "denominator", "observed")
         return "#,##0" if observed and float(value).is_integer() else "General"
-    number = "#,##0" + ("." + "0" * decimals(value, unit) if decimals(value, unit) else "")
+    number = ("#,##0." + "0" * decimals(float(value), unit)).rstrip(".")
     if unit == "percent":
         return f'{number}"%"'
     if unit == "percent change":
@@ -230,11 +257,7 @@ def _sheet(book: xlsxwriter.Workbook, look: Look, name: str, table: pd.DataFrame
     records = plain.itertuples(index=False, name=None)
     for row, (unit, record) in enumerate(zip(units, records, strict=True), start=1):
         for place, value in enumerate(record):
-            if isinstance(value, int | float | Fraction):
-                form = number_format(name, columns[place], unit, float(value))
-                _write(sheet, look, row, place, value, form)
-            elif value is not None:
-                _write(sheet, look, row, place, value)
+            _write(sheet, look, row, place, value, number_format(name, columns[place], unit, value))
     _for_paper(sheet)
     sheet.repeat_rows(0)
 
@@ -248,43 +271,69 @@ def _plain(cell: object) -> str:
     return "2004-12-31" if isinstance(cell, date) else str(cell)
 
 
+def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
+    """The sheet for managers, on one page in print: whether each target will be met."""
+    sheet = book.add_worksheet("summary")
+    rows = report.assessment.merge(grants(report)[["measure", "least", "most"]], how="left")
+    shown = rows.assign(
+        title=rows.apply(title_text, axis=1),
+        chance=rows["chance_target"].map(chance_text),
+        latest=rows["latest"].astype(object).mask(rows["latest_flag"] == WITHHELD, "[c]"),
+        target=rows["target"].astype(object).where(rows["target"].notna(), rows["target_status"]),
+        reward=[*map(range_text, rows["least"], rows["most"])],
+        note=rows.apply(_note, axis=1),
+    )
+    signs = rows["state"].map(STATE_SIGNS)
+    shown["state"] = (signs.fillna("") + " " + rows.apply(state_cell, axis=1)).str.strip()
+    shown = shown.astype(object).where(shown.notna(), "–")[list(_SUMMARY)]
+    for place, (column, heading) in enumerate(_SUMMARY.items()):
+        widths = [*map(len, heading.split()), *(len(_plain(cell)) for cell in shown[column])]
+        sheet.set_column(place, place, min(max(widths) + 2, 48 if column == "title" else 24))
+    # The pages' own banner, so that both say the same.
+    text = banner(report).text.replace("on this page", "in this workbook")
+    lines = [*text.splitlines(), scorecard(report).words.text]
+    for row, part in enumerate(part for line in lines for part in wrap(line, 150)):
+        _write(sheet, look, row, 0, part, bold=row == 0)
+    header = row = row + 1
+    for place, heading in enumerate(_SUMMARY.values()):
+        _write(sheet, look, row, place, heading, bold=True, bottom=1, text_wrap=True)
+    for role, group in _GROUPS.items():
+        row += 1
+        _write(sheet, look, row, 0, group, bold=True)
+        for index, record in rows[rows["role"] == role].iterrows():
+            row += 1
+            for place, (column, value) in enumerate(shown.loc[index].items()):
+                form = number_format("assessment", column, record["unit"], value)
+                style = {"align": "right"} if column in _RIGHT else {}
+                if column == "state" and record["state"] in _COLOURS:
+                    style = {"bg_color": _COLOURS[record["state"]]}
+                _write(sheet, look, row, place, value, form, text_wrap=True, border=4, **style)
+    sheet.freeze_panes(header + 1, 1)
+    sheet.ignore_errors({"number_stored_as_text": f"A1:L{row + 1}"})
+    sheet.print_area(0, 0, row, len(_SUMMARY) - 1)
+    _for_paper(sheet)
+    sheet.set_margins(left=0.4, right=0.4)
+    sheet.repeat_rows(header)
+
+
+def _note(row: pd.Series) -> str:
+    """What to know of the figures of a row of the assessment."""
+    flag, status = row["latest_flag"], row["target_status"]
+    notes = {
+        "return late": row["late"],
+        "[c] small numbers": flag == WITHHELD,
+        f"reading {flag}": flag in MARKS,
+        f"target {status}": status in MARKS,
+        "illustrative": row["illustrative"],
+    }
+    return ", ".join(text for text, applies in notes.items() if applies) or "–"
+
+
 def _for_paper(sheet: xlsxwriter.worksheet.Worksheet) -> None:
     sheet.set_paper(9)  # A4
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.set_footer("&L&A&RPage &P of &N")
-
-
-def _cover(
-    book: xlsxwriter.Workbook, look: Look, report: Report, exported: dict[str, pd.DataFrame]
-) -> None:
-    """Whose workbook this is, what is not real in it, and how to read it."""
-    sheet = book.add_worksheet("cover")
-    for place, width in enumerate((22, 100, 10)):
-        sheet.set_column(place, place, width)
-    _for_paper(sheet)
-    row = 0
-    _write(sheet, look, row, 0, report.agreement.settings.agreement.name, bold=True, font_size=14)
-    # The pages' own banner, so that both say the same.
-    for line in banner(report).text.replace("on this page", "in this workbook").splitlines():
-        row += 1
-        _write(sheet, look, row, 0, line, bold=line.startswith(("Illustrative", "Draft")))
-    shown = report.audience == "public"
-    key = {name: text for name, text in meanings("cover").items() if name != "left out" or shown}
-    for heading, lines in {"Sheets": SHEETS, "States": STATES, "How to read it": key}.items():
-        row += 2
-        heads = [heading, "What it means", *(["Rows"] if heading == "Sheets" else [])]
-        for place, head in enumerate(heads):
-            _write(sheet, look, row, place, head, bold=True, bottom=1)
-        for name, meaning in lines.items():
-            row += 1
-            if heading == "Sheets":
-                sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
-            else:
-                _write(sheet, look, row, 0, name)
-            _write(sheet, look, row, 1, meaning, text_wrap=True)
-            if name in exported:
-                _write(sheet, look, row, 2, len(exported[name]), "#,##0")
 
 
 def save_processed(
