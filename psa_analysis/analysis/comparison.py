@@ -85,10 +85,11 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
             own = of_measure[of_measure["area"] == later.area]
             rows += _of_measure(before.loc[name], after.loc[name], own["why"].tolist())
         else:
-            pack, column = ("earlier", "after") if name in after.index else ("later", "before")
-            title = (before if column == "before" else after).at[name, "title"]
-            row = {"measure": name, "title": title, "what": "measure", column: title}
-            rows.append(row | {"why": f"the {pack} pack does not follow it"})
+            gone = name in before.index
+            title = (before if gone else after).at[name, "title"]
+            row = {"measure": name, "title": title, "what": "measure"}
+            row["why"] = f"the {'later' if gone else 'earlier'} pack does not follow it"
+            rows.append(row | {"before" if gone else "after": title})
         rows += of_measure.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
     rows += _commitments(earlier, later)
@@ -114,13 +115,13 @@ def _measures(pack: Pack) -> pd.DataFrame:
     return table.fillna({"latest_period": ""})
 
 
-def _same(before: object, after: object) -> bool:
+def _same(before: Any, after: Any) -> bool:
     """Whether two cells say the same; what is worked out anew may differ in its last digits."""
     if pd.isna(before) or pd.isna(after):
         return bool(pd.isna(before) and pd.isna(after))
     if isinstance(before, str):
-        return before == after
-    return math.isclose(float(str(before)), float(str(after)), rel_tol=1e-12)
+        return bool(before == after)
+    return math.isclose(before, after, rel_tol=1e-12)
 
 
 def _way(before: Any, after: Any, polarity: str = "higher") -> str:
@@ -192,10 +193,9 @@ def _commitments(earlier: Pack, later: Pack) -> list[dict[str, Any]]:
     table = after.assign(measure=names, what="commitment", before=before["state"])
     table = table.rename(columns={"promise": "title", "state": "after", "reason": "why"})
     table = table[table["before"].fillna("") != table["after"].fillna("")]
-    gone = {"title": before["promise"], "why": "the later pack does not follow it"}
-    table = table.fillna(gone)
-    ways = [*map(_way, table["before"], table["after"])]
-    return table.assign(direction=ways).to_dict("records")
+    table = table.fillna({"title": before["promise"], "why": "the later pack does not follow it"})
+    table["direction"] = [*map(_way, table["before"], table["after"])]
+    return table.to_dict("records")
 
 
 def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
@@ -208,33 +208,25 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     key = ["measure", "area", "period", "period_end"]
     both = earlier.figures.merge(later.figures, "outer", key, suffixes=("_before", "_after"))
-    both = both.rename(columns={"observed_before": "before", "observed_after": "after"})
-    changed = ~np.isclose(both["before"], both["after"], rtol=1e-12, atol=0, equal_nan=True)
-    # One of the two packs does not show what stood there.
-    hidden = both["before"].isna() & (both["flag_before"] == "suppressed")
-    hidden |= both["after"].isna() & (both["flag_after"] == "suppressed")
+    names = {"observed_before": "before", "observed_after": "after", "period": "period_after"}
+    both = both.rename(columns=names).assign(what="figure")
     own = (both["area"] == later.area) & both["measure"].isin(after.index)
-    is_latest = pd.Series(False, index=both.index)
-    for table in (before, after):
-        is_latest |= both["period"] == both["measure"].map(table["latest_period"])
-    in_time = both["period_end"] <= pd.Timestamp(min(earlier.period.end, later.period.end))
     revised = both["before"].notna() & both["after"].notna()
-    both = both[changed & ~hidden & (revised | (own & ~is_latest & in_time))]
+    in_time = both["period_end"] <= pd.Timestamp(min(earlier.period.end, later.period.end))
+    for table in (before, after):
+        in_time &= both["period_after"] != both["measure"].map(table["latest_period"])
+    counts = revised | (own & in_time)
+    counts &= ~np.isclose(both["before"], both["after"], rtol=1e-12, atol=0, equal_nan=True)
+    # Of a figure that is not shown nobody knows whether it changed.
+    counts &= (both["flag_before"] != "suppressed") & (both["flag_after"] != "suppressed")
+    both = both[counts]
     polarity = after["polarity"].mask(after["basis"].isin(_OTHER_WAY), "")
     polarity = both["measure"].map(polarity).where(own, "").fillna("")
-    return pd.DataFrame(
-        {
-            "measure": both["measure"],
-            "title": both["measure"].map(after["title"]),
-            "what": "figure",
-            "area": both["area"],
-            "period_before": both["period"],
-            "period_after": both["period"],
-            "before": both["before"],
-            "after": both["after"],
-            "direction": [*map(_way, both["before"], both["after"], polarity)],
-            "why": [*map(_figure_why, both["period"], both["before"], both["after"])],
-        }
+    return both.assign(
+        title=both["measure"].map(after["title"]),
+        period_before=both["period_after"],
+        direction=[*map(_way, both["before"], both["after"], polarity)],
+        why=[*map(_figure_why, both["period_after"], both["before"], both["after"])],
     )
 
 
@@ -254,11 +246,10 @@ def revised_figures(
 ) -> pd.DataFrame:
     """Figures of the agreement's area that have changed since, and the readings of both times."""
     key = ["measure", "area", "period"]
-    both = known_before.merge(known, on=key, suffixes=("_before", ""))
-    both = both[both["area"] == agreement.settings.agreement.area]
-    changed = both[both["value_before"].notna() & (both["value_before"] != both["value"])]
-    table = changed[[*key, "value_before", "value", "flag"]]
-    table = table.rename(columns={"value_before": "before", "value": "now"})
+    both = known_before.rename(columns={"value": "before"})[[*key, "before"]].merge(known, on=key)
+    both = both[both["area"] == agreement.settings.agreement.area].rename(columns={"value": "now"})
+    changed = both["before"].notna() & (both["before"] != both["now"])
+    table = both.loc[changed, [*key, "before", "now", "flag"]]
     needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
     readings_before = make_readings(known_before[needed], agreement)
     for name, made in (("before", readings_before), ("now", readings_now)):

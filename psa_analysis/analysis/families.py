@@ -18,11 +18,10 @@ from scipy.special import bdtrc, bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.outlook import DRAWS, Outlook
-from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
+from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import rate_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
 
     from psa_analysis.analysis.intervals import Limits
@@ -41,12 +40,6 @@ CORRELATION = 0.15
 #: Shares below which the bottom, middle and top quartiles of rising figures end.
 _QUARTERS = (0.25, 0.5, 0.75)
 
-#: Columns of the standings, one row per period. ``lower`` and ``upper``: what chance allows around
-#: the figure, 95 in 100 times. ``tied``: how many others have the same. ``edge``: where the top
-#: quartile begins. ``inside``: how far the figure is inside it. ``spans``: chance allows the edge.
-STANDING_COLUMNS = ["period", "period_end", "figure", "lower", "upper", "place", "tied", "ranked"]
-STANDING_COLUMNS += ["family", "quartile", "edge", "inside", "spans", "missing", "left_out"]
-STANDING_COLUMNS += ["illustrative", "reason"]
 #: Columns of the figures, one row per authority and period; ``left_out`` says why a figure does
 #: not count, else it is empty.
 _FIGURE_COLUMNS = ["area", "period", "period_end", "figure", "numerator", "denominator", "lower"]
@@ -59,23 +52,14 @@ def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, floa
     Notes
     -----
     Definition 7 of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The
-    American Statistician 50 (1996), 361-365: the point (n - 1) p of the sorted figures, counted
-    from 0, on a straight line between its neighbours. It is what spreadsheets' QUARTILE gives, so
-    that anybody can check it; and it is its own mirror image where lower is better.
+    American Statistician 50 (1996), 361-365, which is spreadsheets' QUARTILE.
     """
-    shares = _QUARTERS[::-1] if higher else _QUARTERS
-    top, middle, bottom = np.quantile(np.asarray(figures, dtype=float), shares)
+    top, middle, bottom = np.quantile(figures, _QUARTERS[::-1] if higher else _QUARTERS)
     return float(top), float(middle), float(bottom)
 
 
-def place(own: float, figures: pd.Series, highest_first: bool) -> int:
-    """The place of one figure among others, 1 for the best; equals share the better place."""
-    better = figures > own if highest_first else figures < own
-    return 1 + int(better.sum())
-
-
-def quartile(figure: float, figures: ArrayLike, higher: bool) -> int:
-    """The quartile of one figure among those of the family: 1 for the top, 4 for the bottom."""
+def quartile(figure: Any, figures: ArrayLike, higher: bool) -> Any:
+    """The quartiles of figures among those of the family: 1 for the top, 4 for the bottom."""
     return 4 - sum(_inside(figure, edge, higher) >= 0 for edge in quartile_edges(figures, higher))
 
 
@@ -113,52 +97,45 @@ class Family:
         return "" if self.measure["basis"] == "rank" else str(self.measure["unit"])
 
     @property
-    def ranked(self) -> pd.DataFrame:
+    def fewest(self) -> float:
+        """How many figures make quartiles at least."""
+        return max(SMALLEST_FAMILY, SMALLEST_SHARE * len(self.areas))
+
+    @property
+    def counted(self) -> pd.DataFrame:
         """The figures that count."""
         return self.figures[self.figures["left_out"] == ""]
 
     @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """The figures of periods with enough of them: edge of the top quartile, place, quartile."""
+        periods, higher = self.counted.groupby("period_end")["figure"], self.higher
+        rows = self.counted.assign(
+            edge=periods.transform(lambda figures: quartile_edges(figures, higher)[0]),
+            place=periods.rank(method="min", ascending=not higher),
+            quartile=periods.transform(lambda figures: quartile(figures, figures, higher)),
+        )
+        rows["inside"] = _inside(rows["figure"], rows["edge"], higher)
+        return rows[periods.transform("size") >= self.fewest]
+
+    @cached_property
     def standings(self) -> pd.DataFrame:
-        """Place, quartile and distance to the top quartile's edge, period by period."""
-        rows = [self._standing(group) for _, group in self.figures.groupby("period_end")]
-        return pd.DataFrame(rows, columns=STANDING_COLUMNS)
+        """A row for each period with quartiles: the edge, and the agreement's own figure and place.
+
+        ``ranked``: how many figures count. ``lower`` and ``upper``: what chance allows around the
+        own figure. ``inside``: how far it is inside the top quartile.
+        """
+        periods = self.ranked.groupby("period_end")
+        rows = periods.agg(period=("period", "first"), edge=("edge", "first"), ranked=("area", "size"))
+        own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
+        rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
+        rows["illustrative"] = self.figures.groupby("period_end")["illustrative"].any()
+        return rows.reset_index()
 
     @property
     def newest(self) -> pd.Series | None:
-        """The standings' row of the newest period that has a top quartile, or None."""
-        rows = self.standings[self.standings["edge"].notna()]
-        return None if rows.empty else rows.iloc[-1]
-
-    def _standing(self, group: pd.DataFrame) -> dict[str, Any]:
-        counted = group[group["left_out"] == ""]
-        own = group[group["area"] == self.area]
-        row: dict[str, Any] = {
-            "period": group["period"].iloc[0],
-            "period_end": group["period_end"].iloc[0],
-            "ranked": len(counted),
-            "family": len(self.areas),
-            "spans": False,
-            "missing": tuple(area for area in self.areas if area not in set(group["area"])),
-            "left_out": tuple(group.loc[group["left_out"] != "", "area"]),
-            "illustrative": bool(group["illustrative"].any()),
-            "reason": too_few(len(counted), len(self.areas)),
-        }
-        if counts := own["left_out"].eq("").any():
-            row |= own.iloc[0][["figure", "lower", "upper"]].to_dict()
-        if row["reason"]:
-            return row
-        row["edge"] = quartile_edges(counted["figure"], self.higher)[0]
-        if own.empty:
-            row["reason"] = f"{self.area} has sent no figure"
-        elif not counts:
-            row["reason"] = f"the figure of {self.area} is left out: {own['left_out'].iloc[0]}"
-        else:
-            row["place"] = place(row["figure"], counted["figure"], self.higher)
-            row["tied"] = int((counted["figure"] == row["figure"]).sum()) - 1
-            row["quartile"] = quartile(row["figure"], counted["figure"], self.higher)
-            row["inside"] = float(_inside(row["figure"], row["edge"], self.higher))
-            row["spans"] = bool(row["lower"] <= row["edge"] <= row["upper"])
-        return row
+        """The newest row of the standings, or None."""
+        return None if self.standings.empty else self.standings.iloc[-1]
 
 
 def family_figures(
@@ -175,14 +152,6 @@ def family_figures(
     return rows.sort_values(["period_end", "area"], kind="stable").reset_index(drop=True)
 
 
-def too_few(counted: int, family: int) -> str:
-    """Why so many figures make no quartiles, or nothing."""
-    text = f"only {counted} of {family} figures count"
-    if counted < SMALLEST_SHARE * family:
-        return f"{text}, fewer than half"
-    return f"{text}, and quartiles need {SMALLEST_FAMILY}" if counted < SMALLEST_FAMILY else ""
-
-
 @dataclass(frozen=True)
 class FamilyOutlook:
     """The edge of the top quartile in years to come, and the agreement's own figure beside it."""
@@ -195,39 +164,36 @@ class FamilyOutlook:
     reason: str = ""  # why there is no forecast, else empty
 
 
-def edge_outlook(
-    family: Family,
-    until: date,
-    followed: Mapping[date, Any] | None = None,
-    correlation: float = CORRELATION,
-) -> FamilyOutlook:
+def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     """Forecast where the top quartile will begin, up to a day, from yearly figures.
 
-    In each of 10,000 draws of all authorities the edge is worked out anew. `followed` holds figures
-    or draws of the own area, by the last day of their periods, that take the place of its own.
+    In each of 10,000 draws of all authorities the edge is worked out anew.
     """
-    kind = KIND_OF_FREQUENCY[family.measure["frequency"]]
+    kind, name = KIND_OF_FREQUENCY[family.measure["frequency"]], family.measure.name
     if kind == "quarter":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
-    counts = family.ranked["area"].value_counts().reindex(family.areas, fill_value=0)
-    areas = counts.index[counts >= FEWEST]
-    left_out = tuple(counts.index[counts < FEWEST])
-    if len(areas) < max(SMALLEST_FAMILY, SMALLEST_SHARE * len(counts)):
-        few = f"only {len(areas)} of {len(counts)} have the {FEWEST} figures that a forecast needs"
+    counts = family.counted["area"].value_counts().reindex(family.areas, fill_value=0)
+    areas, left_out = counts.index[counts >= FEWEST], tuple(counts.index[counts < FEWEST])
+    if len(areas) < family.fewest or family.area in left_out:
+        few = f"too few authorities have the {FEWEST} figures that it needs"
         return FamilyOutlook(reason=few, left_out=left_out)
-    if family.area in left_out:
-        return FamilyOutlook(reason=f"{family.area} has too few figures", left_out=left_out)
-    figures = family.ranked[family.ranked["area"].isin(areas)]
+    figures = family.counted[family.counted["area"].isin(areas)]
     last = parse_period(figures["period"].iloc[-1], kind)
     horizon = step_of(period_containing(until, kind)) - step_of(last)
     if horizon <= 0:
         return FamilyOutlook(reason=f"figures for {last} have come in", left_out=left_out)
     periods = tuple(last.years_before(-years) for years in range(1, horizon + 1))
-    draws = _area_draws(figures, areas, family, last, horizon)
-    for number, period in enumerate(periods):
-        draws[0, :, number] = (followed or {}).get(period.end, draws[0, :, number])
-    seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
-    draws = correlate_draws(draws, correlation, seed)
+    steps = [step_of(parse_period(label, kind)) for label in figures["period"]]
+    panel = figures.assign(step=steps).pivot(index="area", columns="step", values="figure")
+    panel = panel.reindex(index=areas, columns=range(min(steps), step_of(last) + 1))
+    # Figures are in the order of time, and "last" passes over missing ones.
+    cases = figures.groupby("area")["denominator"].last().reindex(areas).to_numpy(dtype=float)
+    scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
+    result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
+    seeds = [zlib.crc32(f"{name} {area}".encode()) for area in areas]
+    paths = [result.of_series(row, horizon).paths(DRAWS, seed)[0] for row, seed in enumerate(seeds)]
+    seed = zlib.crc32(f"{name} {family.name}".encode())
+    draws = correlate_draws(np.stack(paths), CORRELATION, seed)
     edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
     return FamilyOutlook(
         Outlook(edges, periods, readings=int(counts[areas].min())),
@@ -237,22 +203,6 @@ def edge_outlook(
     )
 
 
-def _area_draws(
-    figures: pd.DataFrame, areas: pd.Index[str], family: Family, last: Period, horizon: int
-) -> NDArray[np.float64]:
-    """Areas x draws x years to come, each area with a seed of its own."""
-    steps = [step_of(parse_period(label, last.kind)) for label in figures["period"]]
-    panel = figures.assign(step=steps).pivot(index="area", columns="step", values="figure")
-    panel = panel.reindex(index=areas, columns=range(min(steps), step_of(last) + 1))
-    # Figures are in the order of time, and "last" passes over missing ones.
-    cases = figures.groupby("area")["denominator"].last().reindex(areas).to_numpy(dtype=float)
-    scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
-    result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
-    seeds = [zlib.crc32(f"{family.measure.name} {area}".encode()) for area in areas]
-    draws = [result.of_series(row, horizon).paths(DRAWS, seed)[0] for row, seed in enumerate(seeds)]
-    return np.stack(draws)
-
-
 def correlate_draws(
     draws: NDArray[np.float64], correlation: float, seed: int
 ) -> NDArray[np.float64]:
@@ -260,9 +210,8 @@ def correlate_draws(
 
     Notes
     -----
-    By ranks of the last year, as R. L. Iman and W. J. Conover, "A distribution-free approach to
-    inducing rank correlation among input variables", Communications in Statistics B11 (1982),
-    311-334; the ranks are those of normal scores with one common part.
+    By ranks of the last year, as R. L. Iman and W. J. Conover, Communications in Statistics B11
+    (1982), 311-334; the ranks are those of normal scores with one common part.
     """
     generator = np.random.default_rng(seed)
     common = generator.standard_normal(draws.shape[1])
@@ -282,32 +231,20 @@ def binomial_limits(share: float, denominator: ArrayLike, confidence: float = 0.
     -----
     A number of cases is beyond a limit exactly if the binomial chance of it or a more extreme one
     is less than half of the rest; between whole numbers the limits follow the incomplete beta
-    function. Funnel plots with exact limits: D. J. Spiegelhalter, "Funnel plots for comparing
-    institutional performance", Statistics in Medicine 24 (2005), 1185-1202. Its appendix adjusts
-    for whole numbers in a way of its own; here successes and failures have mirrored limits.
+    function. Funnel plots with exact limits: D. J. Spiegelhalter, Statistics in Medicine 24 (2005),
+    1185-1202, whose appendix adjusts for whole numbers in another way.
     """
-    tail, cases = _tail(confidence), np.asarray(denominator, dtype=float)
+    tail, cases = (1 - confidence) / 2, np.asarray(denominator, dtype=float)
     lower = bdtrik(tail, cases, share) / cases
     return lower, 1 - bdtrik(tail, cases, 1 - share) / cases
 
 
 def poisson_limits(rate: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
-    """Control limits of a rate: what chance allows where all have the same rate.
-
-    Notes
-    -----
-    As :func:`binomial_limits`, by the Poisson distribution and the incomplete gamma function.
-    """
-    tail, cases = _tail(confidence), np.asarray(denominator, dtype=float)
+    """Control limits of a rate, as :func:`binomial_limits`, by the Poisson distribution."""
+    tail, cases = (1 - confidence) / 2, np.asarray(denominator, dtype=float)
     expected = rate * cases
     # So many or more have the chance of the tail, so one fewer or less have the rest.
     return pdtrik(tail, expected) / cases, (pdtrik(1 - tail, expected) + 1) / cases
-
-
-def _tail(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; expected between 0 and 1, such as 0.95")
-    return (1 - confidence) / 2
 
 
 @dataclass(frozen=True)
@@ -321,7 +258,6 @@ class Funnel:
     mean: float = float("nan")  # all that was counted over all that it was counted among
     period: str = ""
     illustrative: bool = False
-    left_out: tuple[str, ...] = ()  # whose figure came without numerator and denominator
     reason: str = ""  # why there is no funnel, else empty
 
     @property
@@ -337,13 +273,13 @@ def family_funnel(family: Family) -> Funnel:
     factor, newest = rate_factor(family.unit), family.newest
     if family.measure["made_of"] != "cases" or factor is None:
         return Funnel(reason="its figures are not shares or rates of single cases")
-    if newest is None:
-        return Funnel(reason="too few figures were known")
-    figures = family.ranked[family.ranked["period"] == newest["period"]]
-    complete = figures["numerator"].notna() & (figures["denominator"] > 0)
-    units = figures.loc[complete, ["area", "numerator", "denominator", "figure"]]
-    if reason := too_few(len(units), len(family.areas)):
-        return Funnel(reason=f"{reason}, with numerator and denominator")
+    period = "" if newest is None else str(newest["period"])
+    units = family.counted[family.counted["period"] == period]
+    illustrative = bool(units["illustrative"].any())
+    units = units[units["numerator"].notna() & (units["denominator"] > 0)]
+    if newest is None or len(units) < family.fewest:
+        return Funnel(reason="too few figures with numerator and denominator were known")
+    units = units[["area", "numerator", "denominator", "figure"]].reset_index(drop=True)
     rate = units["numerator"].sum() / units["denominator"].sum()
     limits = binomial_limits if family.unit == "percent" else poisson_limits
     cases = np.linspace(units["denominator"].min(), units["denominator"].max(), 200)
@@ -357,11 +293,5 @@ def family_funnel(family: Family) -> Funnel:
             table[f"low_{percent:g}"], table[f"high_{percent:g}"] = factor * low, factor * high
         outside = outside.mask(figure < units[f"low_{percent:g}"], f"below {percent:g}%")
         outside = outside.mask(figure > units[f"high_{percent:g}"], f"above {percent:g}%")
-    return Funnel(
-        units.assign(outside=outside).reset_index(drop=True),
-        curve,
-        float(factor * rate),
-        str(newest["period"]),
-        bool(figures["illustrative"].any()),
-        tuple(figures.loc[~complete, "area"]),
-    )
+    units = units.assign(outside=outside)
+    return Funnel(units, curve, float(factor * rate), period, illustrative)
