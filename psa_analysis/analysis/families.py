@@ -126,7 +126,9 @@ class Family:
         own figure. ``inside``: how far it is inside the top quartile.
         """
         periods = self.ranked.groupby("period_end")
-        rows = periods.agg(period=("period", "first"), edge=("edge", "first"), ranked=("area", "size"))
+        rows = periods.agg(
+            period=("period", "first"), edge=("edge", "first"), ranked=("area", "size")
+        )
         own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
         rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
         rows["illustrative"] = self.figures.groupby("period_end")["illustrative"].any()
