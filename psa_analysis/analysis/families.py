@@ -40,11 +40,6 @@ CORRELATION = 0.15
 #: Shares below which the bottom, middle and top quartiles of rising figures end.
 _QUARTERS = (0.25, 0.5, 0.75)
 
-#: Columns of the figures, one row per authority and period; ``left_out`` says why a figure does
-#: not count, else it is empty.
-_FIGURE_COLUMNS = ["area", "period", "period_end", "figure", "numerator", "denominator", "lower"]
-_FIGURE_COLUMNS += ["upper", "illustrative", "left_out"]
-
 
 def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, float]:
     """Where the first, second and third quartile end, the first being the best.
@@ -54,7 +49,7 @@ def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, floa
     Definition 7 of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The
     American Statistician 50 (1996), 361-365, which is spreadsheets' QUARTILE.
     """
-    top, middle, bottom = np.quantile(figures, _QUARTERS[::-1] if higher else _QUARTERS)
+    top, middle, bottom = np.quantile(np.asarray(figures), _QUARTERS[::-1] if higher else _QUARTERS)
     return float(top), float(middle), float(bottom)
 
 
@@ -126,9 +121,7 @@ class Family:
         own figure. ``inside``: how far it is inside the top quartile.
         """
         periods = self.ranked.groupby("period_end")
-        rows = periods.agg(
-            period=("period", "first"), edge=("edge", "first"), ranked=("area", "size")
-        )
+        rows = periods[["period", "edge"]].first().assign(ranked=periods.size())
         own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
         rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
         rows["illustrative"] = self.figures.groupby("period_end")["illustrative"].any()
@@ -143,14 +136,17 @@ class Family:
 def family_figures(
     readings: pd.DataFrame, measure: pd.Series, areas: list[str], until: date
 ) -> pd.DataFrame:
-    """What each of these areas has sent of a measure, of periods that had ended by a day."""
+    """What each of these areas has sent of a measure, of periods that had ended by a day.
+
+    ``left_out`` says why a figure does not count, else it is empty.
+    """
     rows = readings[(readings["measure"] == measure.name) & readings["area"].isin(areas)]
     rows = rows[rows["period_end"] <= pd.Timestamp(until)]
     ranked = measure["basis"] == "rank"
     figure = rows["observed" if ranked else "reading"]
     left_out = rows["flag"].where(rows["flag"].isin(DOUBTFUL), "")
     left_out = left_out.mask(figure.isna(), "suppressed" if ranked else rows["missing"])
-    rows = rows.assign(figure=figure.astype(float), left_out=left_out)[_FIGURE_COLUMNS]
+    rows = rows.assign(figure=figure.astype(float), left_out=left_out)
     return rows.sort_values(["period_end", "area"], kind="stable").reset_index(drop=True)
 
 

@@ -9,16 +9,18 @@ from psa_analysis.analysis.comparison import Pack
 from psa_analysis.report import Report, memoised
 from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
-from psa_analysis.show.views import View
+from psa_analysis.show.views import View, no_view
 from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
 
 
 def changes(report: Report) -> View:
     """What has changed since the quarter before, and why."""
+    if report.before is None:
+        return no_view(changes_words(report).text)
     return View(
         words=lambda: changes_words(report),
         table=lambda: changes_table(report),
-        data=None if report.before is None else changes_between(report.before, report),
+        data=changes_between(report.before, report),
     )
 
 
@@ -42,8 +44,7 @@ def pack_of(report: Report) -> Pack:
 
 def changes_table(report: Report) -> Html:
     """Measure by measure, what has changed since the quarter before, and why."""
-    if report.before is None:
-        return _no_report_before(report)
+    assert report.before is not None
     rows = changes_between(report.before, report)
     rows = rows[rows["what"].isin(["state", "reading", "chance"])]
     # A chance that was or is missing has moved too.
@@ -73,15 +74,11 @@ def changes_table(report: Report) -> Html:
     return rows_table(pd.concat([table[~still], table[still]]), columns, caption, folded=True)
 
 
-def _no_report_before(report: Report) -> Html:
-    return sentence(f"There is no report before {report.period} to compare with.")
-
-
 def changes_words(report: Report) -> Html:
     """What has changed since the quarter before, in a few sentences."""
     before = report.before
     if before is None:
-        return _no_report_before(report)
+        return sentence(f"There is no report before {report.period} to compare with.")
     rows = changes_between(before, report)
     rows = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]
     states = rows[rows["what"] == "state"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -149,9 +149,8 @@ def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
             known, fan = rows[rows["low_80"].isna()], rows[rows["low_80"].notna()]
             style: dict[str, Any] = {"color": colour, "linewidth": 2.4}
             axes.plot("period_end", "figure", data=known, linestyle=line, **style)
-            fan = pd.concat(
-                [known[-1:].assign(low_80=known["figure"], high_80=known["figure"]), fan]
-            )
+            last = known[-1:].assign(low_80=known["figure"], high_80=known["figure"])
+            fan = pd.concat([last, fan])
             axes.plot("period_end", "figure", data=fan, linestyle=":", **style)
             axes.fill_between("period_end", "low_80", "high_80", data=fan, color=colour, alpha=0.2)
             figure, end = rows.iloc[-1][["figure", "period_end"]]
