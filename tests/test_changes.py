@@ -97,7 +97,7 @@ def test_readings_with_nothing_to_compare(pack: Pack) -> None:
     assert (same["what"], same["direction"]) == ("reading", "same")
     then = with_cells(pack, "N13", latest=None, latest_period=None)
     first = only_change(then, pack)
-    assert (first["before"], first["direction"]) == (None, "")
+    assert (pd.isna(first["before"]), first["direction"]) == (True, "")
     assert only_change(pack, then)["why"] == "no reading of 2004-05 Q3 any more"
     # Parts of a year are compared with the same part only.
     now = with_cells(pack, "L4-incidents", basis="year_to_date")

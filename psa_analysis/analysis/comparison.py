@@ -15,7 +15,7 @@ from psa_analysis.analysis.readings import make_readings, splice, with_compared
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.words import counted, listed
+from psa_analysis.words import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,10 +93,8 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
         rows += of_measure.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
     rows += _commitments(earlier, later)
-    table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS)).astype(object)
-    values = ["before", "after"]
-    table[values] = table[values].where(table[values].notna(), None)
-    words = table.columns.difference(values)
+    table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS), dtype=object)
+    words = table.columns.difference(["before", "after"])
     table[words] = table[words].fillna("")
     table.loc[table["measure"] == _WHOLE, "why"] = "the sum of all measures"
     return table
@@ -176,9 +174,7 @@ def _why(old: str, new: str, register: list[str], figures: list[str]) -> str:
     if old != new:
         newer = new and (not old or parse_period(old).end < parse_period(new).end)
         reasons.append(f"new reading of {new}" if newer else f"no reading of {old} any more")
-    reasons += figures[:3]
-    if len(figures) > 3:
-        reasons.append(f"{counted(len(figures) - 3, 'other figure')} changed")
+    reasons += figures if len(figures) < 4 else [f"{len(figures)} figures changed"]
     return "; ".join(reasons) or "no new figure; time, settings or other measures moved it"
 
 
@@ -260,12 +256,8 @@ def revised_figures(
 
 def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     """Measures that continue another under a new definition, and how the two can be joined."""
-    series = {
-        name: rows.set_index("period")["reading"]
-        for name, rows in readings.dropna(subset="reading").groupby(
-            ["measure", "area"], sort=False, observed=True
-        )
-    }
+    known = readings.dropna(subset="reading").set_index("period")
+    series = dict(iter(known.groupby(["measure", "area"], sort=False, observed=True)["reading"]))
     rows = []
     for measure, older in measures.loc[measures["continues"] != "", "continues"].items():
         for area in [area for name, area in series if name == measure and (older, area) in series]:

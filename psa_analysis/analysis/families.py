@@ -41,7 +41,7 @@ CORRELATION = 0.15
 _QUARTERS = (0.25, 0.5, 0.75)
 
 
-def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, float]:
+def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, ...]:
     """Where the first, second and third quartile end, the first being the best.
 
     Notes
@@ -49,8 +49,8 @@ def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, floa
     Definition 7 of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The
     American Statistician 50 (1996), 361-365, which is spreadsheets' QUARTILE.
     """
-    top, middle, bottom = np.quantile(np.asarray(figures), _QUARTERS[::-1] if higher else _QUARTERS)
-    return float(top), float(middle), float(bottom)
+    shares = _QUARTERS[::-1] if higher else _QUARTERS
+    return tuple(np.quantile(np.asarray(figures, dtype=float), shares))
 
 
 def quartile(figure: Any, figures: ArrayLike, higher: bool) -> Any:
@@ -171,15 +171,14 @@ def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     if kind == "quarter":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
     counts = family.counted["area"].value_counts().reindex(family.areas, fill_value=0)
-    areas, left_out = counts.index[counts >= FEWEST], tuple(counts.index[counts < FEWEST])
-    if len(areas) < family.fewest or family.area in left_out:
-        few = f"too few authorities have the {FEWEST} figures that it needs"
-        return FamilyOutlook(reason=few, left_out=left_out)
+    areas = counts.index[counts >= FEWEST]
+    if len(areas) < family.fewest or family.area not in areas:
+        return FamilyOutlook(reason=f"too few have the {FEWEST} figures that it needs")
     figures = family.counted[family.counted["area"].isin(areas)]
     last = parse_period(figures["period"].iloc[-1], kind)
     horizon = step_of(period_containing(until, kind)) - step_of(last)
     if horizon <= 0:
-        return FamilyOutlook(reason=f"figures for {last} have come in", left_out=left_out)
+        return FamilyOutlook(reason=f"figures for {last} have come in")
     periods = tuple(last.years_before(-years) for years in range(1, horizon + 1))
     steps = [step_of(parse_period(label, kind)) for label in figures["period"]]
     panel = figures.assign(step=steps).pivot(index="area", columns="step", values="figure")
@@ -197,7 +196,7 @@ def edge_outlook(family: Family, until: date) -> FamilyOutlook:
         Outlook(edges, periods, readings=int(counts[areas].min())),
         Outlook(draws[0], periods, readings=int(counts[family.area])),
         (_inside(draws[0], edges, family.higher) >= 0).mean(axis=0),
-        left_out,
+        tuple(counts.index[counts < FEWEST]),
     )
 
 
@@ -247,35 +246,26 @@ def poisson_limits(rate: float, denominator: ArrayLike, confidence: float = 0.95
 
 @dataclass(frozen=True)
 class Funnel:
-    """A family's figures against what chance allows around their common mean."""
+    """A family's newest figures against what chance allows around their common mean."""
 
     # ``area``, ``numerator``, ``denominator``, ``figure``, ``low_95``, ``high_95``, ``low_99.8``,
     # ``high_99.8``, and ``outside``: the widest limits that the figure is beyond (``below 95%``).
     units: pd.DataFrame = field(default_factory=pd.DataFrame)
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)  # the limits by ``denominator``
     mean: float = float("nan")  # all that was counted over all that it was counted among
-    period: str = ""
-    illustrative: bool = False
+    # Whether more are beyond the widest limits than chance puts there one time in twenty.
+    overdispersed: bool = False
     reason: str = ""  # why there is no funnel, else empty
-
-    @property
-    def overdispersed(self) -> bool:
-        """Whether more are beyond the widest limits than chance puts there one time in twenty."""
-        beyond = int(self.units["outside"].str.endswith(f"{FUNNEL_LIMITS[-1]:g}%").sum())
-        chance = 1 - FUNNEL_LIMITS[-1] / 100
-        return beyond > 0 and bool(bdtrc(beyond - 1, len(self.units), chance) < 0.05)
 
 
 def family_funnel(family: Family) -> Funnel:
     """The newest figures of a family, each with the limits that its number of cases gives."""
-    factor, newest = rate_factor(family.unit), family.newest
+    factor = rate_factor(family.unit)
     if family.measure["made_of"] != "cases" or factor is None:
         return Funnel(reason="its figures are not shares or rates of single cases")
-    period = "" if newest is None else str(newest["period"])
-    units = family.counted[family.counted["period"] == period]
-    illustrative = bool(units["illustrative"].any())
+    units = family.ranked[family.ranked["period_end"] == family.ranked["period_end"].max()]
     units = units[units["numerator"].notna() & (units["denominator"] > 0)]
-    if newest is None or len(units) < family.fewest:
+    if len(units) < family.fewest:
         return Funnel(reason="too few figures with numerator and denominator were known")
     units = units[["area", "numerator", "denominator", "figure"]].reset_index(drop=True)
     rate = units["numerator"].sum() / units["denominator"].sum()
@@ -291,5 +281,6 @@ def family_funnel(family: Family) -> Funnel:
             table[f"low_{percent:g}"], table[f"high_{percent:g}"] = factor * low, factor * high
         outside = outside.mask(figure < units[f"low_{percent:g}"], f"below {percent:g}%")
         outside = outside.mask(figure > units[f"high_{percent:g}"], f"above {percent:g}%")
-    units = units.assign(outside=outside)
-    return Funnel(units, curve, float(factor * rate), period, illustrative)
+    beyond = int(outside.str.endswith("99.8%").sum())
+    overdispersed = beyond > 0 and bool(bdtrc(beyond - 1, len(units), 0.002) < 0.05)
+    return Funnel(units.assign(outside=outside), curve, float(factor * rate), overdispersed)

@@ -69,8 +69,10 @@ def _illustrative(illustrative: bool) -> str:
     return "Illustrative figures. " if illustrative else ""
 
 
-def _caption(members: Family, figures: pd.DataFrame, what: str) -> str:
-    return f"{_illustrative(figures['illustrative'].any())}{members.measure['title']}: {what}"
+def _caption(members: Family, what: str) -> str:
+    newest = members.standings.iloc[-1]
+    title = f"{members.measure['title']}, {newest['period']}: {what}"
+    return _illustrative(newest["illustrative"]) + title
 
 
 def _family_text(members: Family, outlook: FamilyOutlook) -> str:
@@ -123,7 +125,7 @@ def _family_table(members: Family) -> Html:
     columns.append(Column("Quartile"))
     columns.append(Column.number("Inside the edge", lambda row: signed(row["inside"])))
     rows = pd.concat(parts, ignore_index=True).assign(unit=members.unit)
-    caption = _caption(members, sent, f"place and quartile, {period}")
+    caption = _caption(members, "place and quartile")
     return rows_table(rows, columns, caption)
 
 
@@ -185,7 +187,7 @@ def _family_numbers(data: pd.DataFrame, members: Family) -> Html:
     data = data.assign(text=texts["figure"].where(data["low_80"].isna(), forecasts))
     wide = data.pivot(index="area", columns="period", values="text").loc[data["area"].unique()]
     frame = wide.reset_index(names="Area").rename_axis(columns=None)
-    caption = _caption(members, members.figures, "by year")
+    caption = _caption(members, "year by year")
     return table(frame, caption, numeric=list(wide), folded=True)
 
 
@@ -200,17 +202,18 @@ def _funnel_table(members: Family, result: Funnel) -> Html:
         Column.between("99.8% limits", "low_99.8", "high_99.8"),
         Column("Beyond", lambda row: row["outside"] or "–"),
     ]
-    caption = f"{members.measure['title']}, {result.period}: what chance allows around the mean"
-    caption = _illustrative(result.illustrative) + caption
+    caption = _caption(members, "what chance allows around the mean")
     rows = result.units.sort_values("denominator").assign(unit=members.unit)
     return rows_table(rows, columns, caption, folded=True)
 
 
 def _funnel_text(members: Family, result: Funnel) -> str:
     """How many authorities differ from the family's mean by more than chance allows, and which."""
-    rows = result.units.set_index("area")
+    rows, newest = result.units.set_index("area"), members.standings.iloc[-1]
     mean = with_unit(result.mean, members.unit)
-    text = f"{_illustrative(result.illustrative)}The family's mean in {result.period} is {mean}."
+    text = (
+        f"{_illustrative(newest['illustrative'])}The family's mean in {newest['period']} is {mean}."
+    )
     if members.area in rows.index:
         outside, figure = rows.loc[members.area, ["outside", "figure"]]
         where = f"{outside} of" if outside else "within"
@@ -232,6 +235,7 @@ def _funnel_text(members: Family, result: Funnel) -> str:
 def _funnel_chart(members: Family, result: Funnel) -> Chart:
     """A family's figures by their number of cases, within what chance allows around the mean."""
     units, unit, area = result.units, members.unit, members.area
+    newest = members.standings.iloc[-1]
 
     def draw(axes: Axes) -> None:
         axes.axhline(result.mean, color=GREY, linewidth=1.5)
@@ -262,8 +266,8 @@ def _funnel_chart(members: Family, result: Funnel) -> Chart:
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
 
     alt = (
-        f"{_illustrative(result.illustrative)}Funnel plot of {members.measure['title']}, "
-        f"{result.period}: {len(units)} authorities by number of cases, around their mean of "
+        f"{_illustrative(newest['illustrative'])}Funnel plot of {members.measure['title']}, "
+        f"{newest['period']}: {len(units)} authorities by number of cases, around their mean of "
         f"{figure_text(result.mean, unit)}, with 95% limits (dashed) and 99.8% limits."
     )
     return Chart(draw, alt, units, _funnel_table(members, result), 4.6, (0.1, 0.84, 0.95, 0.14))
