@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: The quartiles, best first.
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
 #: What the edge is called in charts and their data.
-_EDGE = "Top quartile begins"
+_EDGE = "Top quartile"
+#: The ends of a forecast's range.
+_RANGE = ["low_80", "high_80"]
 
 
 @memoised
@@ -65,33 +67,31 @@ def funnel(report: Report, measure: str, family: str) -> View:
     )
 
 
-def _illustrative(illustrative: bool) -> str:
-    return "Illustrative figures. " if illustrative else ""
+def _mark(members: Family) -> str:
+    return "Illustrative figures. " if members.standings["illustrative"].any() else ""
 
 
 def _caption(members: Family, what: str) -> str:
-    newest = members.standings.iloc[-1]
-    title = f"{members.measure['title']}, {newest['period']}: {what}"
-    return _illustrative(newest["illustrative"]) + title
+    period = members.standings["period"].iloc[-1]
+    return f"{_mark(members)}{members.measure['title']}, {period}: {what}"
 
 
 def _family_text(members: Family, outlook: FamilyOutlook) -> str:
     """Where the area stands, where the top quartile begins, and where it is heading."""
     area, unit = members.area, members.unit
     first, newest = members.standings.iloc[0], members.standings.iloc[-1]
-    text = f"{_illustrative(newest['illustrative'])}{area} has "
-    if pd.isna(newest["place"]):
-        text += f"no figure for {newest['period']} that counts."
-    else:
-        text += (
-            f"{with_unit(newest['figure'], unit)} for {newest['period']}: place "
-            f"{newest['place']:.0f} of {newest['ranked']}, in the "
+    text = f"{_mark(members)}{area} has no figure for {newest['period']} that counts."
+    if pd.notna(newest["place"]):
+        text = (
+            f"{_mark(members)}{area} has {with_unit(newest['figure'], unit)} for "
+            f"{newest['period']}: place {newest['place']:.0f} of {newest['ranked']}, in the "
             f"{_QUARTILES[newest['quartile']]} quartile."
         )
-    text += f" The top quartile begins at {figure_text(newest['edge'], unit)}"
-    text += f" ({figure_text(first['edge'], unit)} in {first['period']})."
+    text += f" The top quartile begins at {figure_text(newest['edge'], unit)}."
     if newest["lower"] <= newest["edge"] <= newest["upper"]:
         text += f" Chance alone could put {area} on either side of that."
+    if first["period"] != newest["period"]:
+        text += f" In {first['period']} it began at {figure_text(first['edge'], unit)}."
     if outlook.reason:
         return f"{text} No forecast: {outlook.reason}."
     low, high = (figure_text(end, unit) for end in outlook.edge.interval(80))
@@ -125,45 +125,38 @@ def _family_table(members: Family) -> Html:
     columns.append(Column("Quartile"))
     columns.append(Column.number("Inside the edge", lambda row: signed(row["inside"])))
     rows = pd.concat(parts, ignore_index=True).assign(unit=members.unit)
-    caption = _caption(members, "place and quartile")
-    return rows_table(rows, columns, caption)
+    return rows_table(rows, columns, _caption(members, "place and quartile"))
 
 
 def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
     """A family over time: each authority, and where the top quartile begins and is heading."""
-    area, unit, newest = members.area, members.unit, members.standings.iloc[-1]
-    data = _drawn(members, outlook)
+    area, unit, data = members.area, members.unit, _drawn(members, outlook)
 
     def draw(axes: Axes) -> None:
         others = members.counted[members.counted["area"] != area]
         for _, rows in others.groupby("area"):
             axes.plot("period_end", "figure", data=rows, color=GREY, linewidth=0.8, alpha=0.6)
-        last = others[others["period_end"] == others["period_end"].max()]
-        lowest = last.loc[last["figure"].idxmin()]
-        labels: Labels = [(lowest["figure"], lowest["period_end"], "Other authorities", GREY)]
-        for name, title, colour, line in (
-            (_EDGE, "Top quartile", TEAL, DASHED),
-            (area, area, BLUE, "solid"),
-        ):
+        figure, end = others.iloc[-1][["figure", "period_end"]]
+        labels: Labels = [(figure, end, "Other authorities", GREY)]
+        for name, colour, line in ((_EDGE, TEAL, DASHED), (area, BLUE, "solid")):
             rows = data[data["area"] == name]
             if rows.empty:
                 continue
-            known, fan = rows[rows["low_80"].isna()], rows[rows["low_80"].notna()]
+            known, ends = rows[rows["low_80"].isna()], dict.fromkeys(_RANGE, rows["figure"])
+            fan = rows[len(known) - 1 :].fillna(ends)
             style: dict[str, Any] = {"color": colour, "linewidth": 2.4}
             axes.plot("period_end", "figure", data=known, linestyle=line, **style)
-            last = known[-1:].assign(low_80=known["figure"], high_80=known["figure"])
-            fan = pd.concat([last, fan])
             axes.plot("period_end", "figure", data=fan, linestyle=":", **style)
             axes.fill_between("period_end", "low_80", "high_80", data=fan, color=colour, alpha=0.2)
             figure, end = rows.iloc[-1][["figure", "period_end"]]
-            labels.append((figure, end, f"{title} {figure_text(figure, unit)}", colour))
+            labels.append((figure, end, f"{name} {figure_text(figure, unit)}", colour))
         axes.margins(x=0.03, y=0.08)
         chart.finish_time_axes(axes, labels, unit)
 
-    alt = (
-        f"{_illustrative(newest['illustrative'])}Line chart of {members.measure['title']} in the "
-        f"{members.name}, up to {newest['period']}. Dashed is where the top quartile begins, heavy "
-        f"is {area}, and shaded is the 80% range of forecasts."
+    alt = _caption(
+        members,
+        f"line chart of the {members.name}; dashed is where the top quartile begins, heavy is "
+        f"{area}, shaded is the 80% range of forecasts.",
     )
     return Chart(draw, alt, data, _family_numbers(data, members), 4.6, (0.1, 0.76, 0.95, 0.12))
 
@@ -175,20 +168,19 @@ def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
     if not outlook.reason:
         for area, forecast in ((_EDGE, outlook.edge), (members.area, outlook.own)):
             frames.append(forecast.fan().rename(columns={"median": "figure"}).assign(area=area))
-    columns = ["area", "period", "period_end", "figure", "low_80", "high_80"]
+    columns = ["area", "period", "period_end", "figure", *_RANGE]
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
 
 
 def _family_numbers(data: pd.DataFrame, members: Family) -> Html:
     """A row an area, a column a year; what is forecast stands with its range."""
-    columns = [Column.figure("figure"), Column.between("range", "low_80", "high_80")]
+    columns = [Column.figure("figure"), Column.between("range", *_RANGE)]
     texts = columns_frame(data.assign(unit=members.unit), columns)
     forecasts = texts["figure"] + " (" + texts["range"] + ")"
     data = data.assign(text=texts["figure"].where(data["low_80"].isna(), forecasts))
     wide = data.pivot(index="area", columns="period", values="text").loc[data["area"].unique()]
     frame = wide.reset_index(names="Area").rename_axis(columns=None)
-    caption = _caption(members, "year by year")
-    return table(frame, caption, numeric=list(wide), folded=True)
+    return table(frame, _caption(members, "year by year"), numeric=list(wide), folded=True)
 
 
 def _funnel_table(members: Family, result: Funnel) -> Html:
@@ -209,20 +201,16 @@ def _funnel_table(members: Family, result: Funnel) -> Html:
 
 def _funnel_text(members: Family, result: Funnel) -> str:
     """How many authorities differ from the family's mean by more than chance allows, and which."""
-    rows, newest = result.units.set_index("area"), members.standings.iloc[-1]
+    rows, period = result.units.set_index("area"), members.standings["period"].iloc[-1]
     mean = with_unit(result.mean, members.unit)
-    text = (
-        f"{_illustrative(newest['illustrative'])}The family's mean in {newest['period']} is {mean}."
-    )
+    text = f"{_mark(members)}The family's mean in {period} is {mean}."
     if members.area in rows.index:
         outside, figure = rows.loc[members.area, ["outside", "figure"]]
-        where = f"{outside} of" if outside else "within"
-        figure = figure_text(figure, members.unit)
-        text += f" {members.area}, at {figure}, is {where} what chance allows."
-    beyond = (rows["outside"] != "").sum()
+        where = outside.replace(" ", " the ") if outside else "within the 95%"
+        text += f" {members.area}, at {figure_text(figure, members.unit)}, is {where} limits."
     text += (
-        f" {beyond} of {len(rows)} authorities are beyond the 95% limits; chance alone puts about "
-        "one in twenty there."
+        f" {(rows['outside'] != '').sum()} of {len(rows)} authorities are beyond the 95% limits; "
+        "chance alone puts about one in twenty there."
     )
     far = rows.loc[rows["outside"].str.endswith("99.8%"), "outside"]
     if named := [f"{name} ({outside.split()[0]})" for name, outside in far.items()]:
@@ -235,7 +223,6 @@ def _funnel_text(members: Family, result: Funnel) -> str:
 def _funnel_chart(members: Family, result: Funnel) -> Chart:
     """A family's figures by their number of cases, within what chance allows around the mean."""
     units, unit, area = result.units, members.unit, members.area
-    newest = members.standings.iloc[-1]
 
     def draw(axes: Axes) -> None:
         axes.axhline(result.mean, color=GREY, linewidth=1.5)
@@ -265,9 +252,9 @@ def _funnel_chart(members: Family, result: Funnel) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
 
-    alt = (
-        f"{_illustrative(newest['illustrative'])}Funnel plot of {members.measure['title']}, "
-        f"{newest['period']}: {len(units)} authorities by number of cases, around their mean of "
-        f"{figure_text(result.mean, unit)}, with 95% limits (dashed) and 99.8% limits."
+    alt = _caption(
+        members,
+        f"funnel plot of {len(units)} authorities by number of cases, around their mean of "
+        f"{figure_text(result.mean, unit)}, with 95% limits (dashed) and 99.8% limits.",
     )
     return Chart(draw, alt, units, _funnel_table(members, result), 4.6, (0.1, 0.84, 0.95, 0.14))
