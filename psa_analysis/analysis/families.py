@@ -124,8 +124,8 @@ class Family:
         rows = periods[["period", "edge"]].first().assign(ranked=periods.size())
         own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
         rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
-        rows["illustrative"] = self.figures.groupby("period_end")["illustrative"].any()
-        return rows.reset_index()
+        illustrative = self.figures.groupby("period_end")["illustrative"].any()
+        return rows.join(illustrative).reset_index()
 
     @property
     def newest(self) -> pd.Series | None:

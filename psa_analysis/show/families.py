@@ -145,7 +145,7 @@ def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
             known, ends = rows[rows["low_80"].isna()], dict.fromkeys(_RANGE, rows["figure"])
             fan = rows[len(known) - 1 :].fillna(ends)
             style: dict[str, Any] = {"color": colour, "linewidth": 2.4}
-            axes.plot("period_end", "figure", data=known, linestyle=line, **style)
+            axes.plot("period_end", "figure", data=known, linestyle=line, marker="o", **style)
             axes.plot("period_end", "figure", data=fan, linestyle=":", **style)
             axes.fill_between("period_end", "low_80", "high_80", data=fan, color=colour, alpha=0.2)
             figure, end = rows.iloc[-1][["figure", "period_end"]]
