@@ -41,9 +41,6 @@ _FROM_WORST = [
     *["achieved", "done"],
 ]
 
-#: Bases whose observed figures are not better the way their readings are.
-_OTHER_WAY = {"gap_to_comparator", "rank"}
-
 
 @dataclass(frozen=True)
 class Pack:
@@ -216,7 +213,8 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
     # Of a figure that is not shown nobody knows whether it changed.
     counts &= (both["flag_before"] != "suppressed") & (both["flag_after"] != "suppressed")
     both = both[counts]
-    polarity = after["polarity"].mask(after["basis"].isin(_OTHER_WAY), "")
+    # The observed figures of these are not better the way their readings are.
+    polarity = after["polarity"].mask(after["basis"].isin(["gap_to_comparator", "rank"]), "")
     polarity = both["measure"].map(polarity).where(own, "").fillna("")
     return both.assign(
         title=both["measure"].map(after["title"]),
@@ -259,11 +257,12 @@ def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.Data
     known = readings.dropna(subset="reading").set_index("period")
     series = dict(iter(known.groupby(["measure", "area"], sort=False, observed=True)["reading"]))
     rows = []
-    for measure, older in measures.loc[measures["continues"] != "", "continues"].items():
-        for area in [area for name, area in series if name == measure and (older, area) in series]:
+    for (measure, area), newer in series.items():
+        older = measures.at[measure, "continues"]
+        if (older, area) in series:
             try:
-                _, method = splice(series[older, area], series[measure, area])
+                _, method = splice(series[older, area], newer)
             except ValueError as error:
-                method = str(error).capitalize() + "."
+                method = f"{str(error).capitalize()}."
             rows.append((measure, older, area, method))
     return pd.DataFrame(rows, columns=["measure", "continues", "area", "method"])

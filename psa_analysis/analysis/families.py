@@ -26,14 +26,8 @@ if TYPE_CHECKING:
 
     from psa_analysis.analysis.intervals import Limits
 
-#: A quarter of fewer authorities than this is less than one of them.
-SMALLEST_FAMILY = 4
-#: Share of the family that must have sent a figure that counts.
-SMALLEST_SHARE = 0.5
 #: Flags of figures that are not ranked: they say little, or nothing, of the authority.
 DOUBTFUL = ("estimated", "suppressed")
-#: Control limits of a funnel, in per cent: about two and three standard deviations.
-FUNNEL_LIMITS = (95.0, 99.8)
 #: Correlation of any two authorities' years to come. Drawn independently, the edge's 80 % interval
 #: held 62 % on two panels of councils; so it holds about eight in ten (``benchmarks/families.py``).
 CORRELATION = 0.15
@@ -93,8 +87,8 @@ class Family:
 
     @property
     def fewest(self) -> float:
-        """How many figures make quartiles at least."""
-        return max(SMALLEST_FAMILY, SMALLEST_SHARE * len(self.areas))
+        """How many figures make quartiles at least: half of the family, and one in each."""
+        return max(4, len(self.areas) / 2)
 
     @property
     def counted(self) -> pd.DataFrame:
@@ -275,12 +269,13 @@ def family_funnel(family: Family) -> Funnel:
     # From the counts, for a figure may have been rounded.
     figure = factor * units["numerator"] / units["denominator"]
     outside = pd.Series("", index=units.index)
-    for percent in FUNNEL_LIMITS:
+    # About two and three standard deviations.
+    for percent in (95, 99.8):
         for table in (units, curve):
             low, high = limits(rate, table["denominator"].to_numpy(dtype=float), percent / 100)
-            table[f"low_{percent:g}"], table[f"high_{percent:g}"] = factor * low, factor * high
-        outside = outside.mask(figure < units[f"low_{percent:g}"], f"below {percent:g}%")
-        outside = outside.mask(figure > units[f"high_{percent:g}"], f"above {percent:g}%")
+            table[f"low_{percent}"], table[f"high_{percent}"] = factor * low, factor * high
+        outside = outside.mask(figure < units[f"low_{percent}"], f"below {percent}%")
+        outside = outside.mask(figure > units[f"high_{percent}"], f"above {percent}%")
     beyond = int(outside.str.endswith("99.8%").sum())
     overdispersed = beyond > 0 and bool(bdtrc(beyond - 1, len(units), 0.002) < 0.05)
     return Funnel(units.assign(outside=outside), curve, float(factor * rate), overdispersed)
