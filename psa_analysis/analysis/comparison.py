@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 #: Columns of the changes, one row per thing that changed. ``columns.csv`` describes them.
 CHANGE_COLUMNS = meanings("changes")
 
-#: The name under which the whole agreement's grant stands among the measures.
-_WHOLE = "agreement"
-
 #: The register's columns that the assessment repeats.
 _REGISTER = [
     *["role", "title", "unit", "polarity", "basis", "frequency"],
@@ -93,7 +90,7 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS), dtype=object)
     words = table.columns.difference(["before", "after"])
     table[words] = table[words].fillna("")
-    table.loc[table["measure"] == _WHOLE, "why"] = "the sum of all measures"
+    table.loc[table["measure"] == "agreement", "why"] = "the sum of all measures"
     return table
 
 
@@ -104,8 +101,8 @@ def _measures(pack: Pack) -> pd.DataFrame:
     if pack.grants is not None:
         grants = pack.grants.set_index("measure")
         grants = grants[["least", "most"]].mul(grants["pot_share"], axis=0)
-    whole = grants.sum(min_count=1).rename(_WHOLE).to_frame().T
-    whole = whole.assign(measure=_WHOLE, title="the whole reward")
+    whole = grants.sum(min_count=1).rename("agreement").to_frame().T
+    whole = whole.assign(measure="agreement", title="the whole reward")
     table = pd.concat([whole, table.join(grants)])
     return table.fillna({"latest_period": ""})
 

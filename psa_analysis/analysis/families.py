@@ -75,9 +75,8 @@ class Family:
     @property
     def higher(self) -> bool:
         """Whether the highest figure has place 1."""
-        comparator = self.measure["compared_with"]
-        if self.measure["basis"] == "rank" and comparator is not None:
-            return bool(comparator.highest_first)
+        if self.measure["basis"] == "rank":
+            return bool(self.measure["compared_with"].highest_first)
         return bool(self.measure["polarity"] == "higher")
 
     @property
@@ -161,7 +160,7 @@ def edge_outlook(family: Family, until: date) -> FamilyOutlook:
 
     In each of 10,000 draws of all authorities the edge is worked out anew.
     """
-    kind, name = KIND_OF_FREQUENCY[family.measure["frequency"]], family.measure.name
+    kind = KIND_OF_FREQUENCY[family.measure["frequency"]]
     if kind == "quarter":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
     counts = family.counted["area"].value_counts().reindex(family.areas, fill_value=0)
@@ -181,10 +180,8 @@ def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     cases = figures.groupby("area")["denominator"].last().reindex(areas).to_numpy(dtype=float)
     scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
     result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
-    seeds = [zlib.crc32(f"{name} {area}".encode()) for area in areas]
-    paths = [result.of_series(row, horizon).paths(DRAWS, seed)[0] for row, seed in enumerate(seeds)]
-    seed = zlib.crc32(f"{name} {family.name}".encode())
-    draws = correlate_draws(np.stack(paths), CORRELATION, seed)
+    seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
+    draws = correlate_draws(result.paths(DRAWS, seed), CORRELATION, seed + 1)
     edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
     return FamilyOutlook(
         Outlook(edges, periods, readings=int(counts[areas].min())),
