@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtrc, bdtrik, pdtrik
+from scipy.special import bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.outlook import DRAWS, Outlook
@@ -244,8 +244,6 @@ class Funnel:
     units: pd.DataFrame = field(default_factory=pd.DataFrame)
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)  # the limits by ``denominator``
     mean: float = float("nan")  # all that was counted over all that it was counted among
-    # Whether more are beyond the widest limits than chance puts there one time in twenty.
-    overdispersed: bool = False
     reason: str = ""  # why there is no funnel, else empty
 
 
@@ -273,6 +271,4 @@ def family_funnel(family: Family) -> Funnel:
             table[f"low_{percent}"], table[f"high_{percent}"] = factor * low, factor * high
         outside = outside.mask(figure < units[f"low_{percent}"], f"below {percent}%")
         outside = outside.mask(figure > units[f"high_{percent}"], f"above {percent}%")
-    beyond = int(outside.str.endswith("99.8%").sum())
-    overdispersed = beyond > 0 and bool(bdtrc(beyond - 1, len(units), 0.002) < 0.05)
-    return Funnel(units.assign(outside=outside), curve, float(factor * rate), overdispersed)
+    return Funnel(units.assign(outside=outside), curve, float(factor * rate))

@@ -215,8 +215,6 @@ def _funnel_text(members: Family, result: Funnel) -> str:
     far = rows.loc[rows["outside"].str.endswith("99.8%"), "outside"]
     if named := [f"{name} ({outside.split()[0]})" for name, outside in far.items()]:
         text += f" Beyond the 99.8% limits: {listed(named)}."
-    if result.overdispersed:
-        text += " More than chance sets these authorities apart."
     return text
 
 
