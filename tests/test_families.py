@@ -302,25 +302,28 @@ def test_a_mistyped_name_raises(report: Report) -> None:
 
 def test_limits_worked_by_hand() -> None:
     # Nine at evens: the chance of none is 1/512 = 0.00195, more than half of 0.2 %.
-    assert families.binomial_limits(0.5, 9, 0.998) == (0, 1)
+    assert families.funnel_limits(0.5, 9, 0.998, True) == (0, 1)
     # Many cases: two standard deviations, 1.96 x sqrt(0.25 / 10,000) = 0.0098.
-    assert families.binomial_limits(0.5, 10_000) == pytest.approx((0.4902, 0.5098), abs=0.0002)
+    assert families.funnel_limits(0.5, 10_000, 0.95, True) == pytest.approx(
+        (0.4902, 0.5098), abs=0.0002
+    )
 
 
 @given(st.integers(1, 400), st.floats(0.01, 0.99), st.sampled_from([0.95, 0.998]))
 def test_figures_are_beyond_limits_exactly_if_their_tail_is(cases, share, confidence) -> None:
     counts, tail = np.arange(cases + 1), (1 - confidence) / 2
     shares, rates = binom(cases, share), poisson(cases * share)
-    for limits, chances in ((families.binomial_limits, shares), (families.poisson_limits, rates)):
-        low, high = (limit * cases for limit in limits(share, cases, confidence))
+    for is_share, chances in ((True, shares), (False, rates)):
+        limits = families.funnel_limits(share, cases, confidence, is_share)
+        low, high = (limit * cases for limit in limits)
         below, above = chances.cdf(counts), chances.sf(counts - 1)
         # Tails that are the limit's own to the last digits may fall on either side.
         sure = (np.abs(below - tail) > 1e-9) & (np.abs(above - tail) > 1e-9)
         sure &= (np.abs(counts - low) > 1e-7) & (np.abs(counts - high) > 1e-7)
         assert ((counts < low) == (below < tail))[sure].all()
         assert ((counts > high) == (above < tail))[sure].all()
-    low, high = families.binomial_limits(share, cases, confidence)
-    mirrored = families.binomial_limits(1 - share, cases, confidence)
+    low, high = families.funnel_limits(share, cases, confidence, True)
+    mirrored = families.funnel_limits(1 - share, cases, confidence, True)
     assert mirrored == pytest.approx((1 - high, 1 - low))
 
 

@@ -109,10 +109,8 @@ def _measures(pack: Pack) -> pd.DataFrame:
 
 def _same(before: Any, after: Any) -> bool:
     """Whether two cells say the same; what is worked out anew may differ in its last digits."""
-    if pd.isna(before) or pd.isna(after):
-        return bool(pd.isna(before) and pd.isna(after))
-    if isinstance(before, str):
-        return bool(before == after)
+    if isinstance(before, str) or pd.isna(before) or pd.isna(after):
+        return bool(before == after or (pd.isna(before) and pd.isna(after)))
     return math.isclose(before, after, rel_tol=1e-12)
 
 
@@ -230,10 +228,7 @@ def _figure_why(period: str, before: float, after: float) -> str:
 
 
 def revised_figures(
-    known_before: pd.DataFrame,
-    known: pd.DataFrame,
-    readings_now: pd.DataFrame,
-    agreement: Agreement,
+    known_before: pd.DataFrame, known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement
 ) -> pd.DataFrame:
     """Figures of the agreement's area that have changed since, and the readings of both times."""
     key = ["measure", "area", "period"]
@@ -243,7 +238,7 @@ def revised_figures(
     table = both.loc[changed, [*key, "before", "now", "flag"]]
     needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
     readings_before = make_readings(known_before[needed], agreement)
-    for name, made in (("before", readings_before), ("now", readings_now)):
+    for name, made in (("before", readings_before), ("now", readings)):
         reading = made[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
         table = table.merge(reading, on=key, how="left")
     return table.drop(columns="area").reset_index(drop=True)

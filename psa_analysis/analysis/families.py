@@ -212,25 +212,20 @@ def correlate_draws(
     return ordered
 
 
-def binomial_limits(share: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
-    """Control limits of a share: what so many cases may show where all have the same chance.
+def funnel_limits(mean: float, denominator: ArrayLike, confidence: float, share: bool) -> Limits:
+    """Control limits of a share or rate: what so many cases may show where all have the mean.
 
     Notes
     -----
-    A number of cases is beyond a limit exactly if the binomial chance of it or a more extreme one
-    is less than half of the rest; between whole numbers the limits follow the incomplete beta
-    function. Funnel plots with exact limits: D. J. Spiegelhalter, Statistics in Medicine 24 (2005),
-    1185-1202, whose appendix adjusts for whole numbers in another way.
+    A number of cases is beyond a limit exactly if the binomial (Poisson) chance of it or a more
+    extreme one is less than half of the rest; between whole numbers the limits follow the
+    incomplete beta (gamma) function. Funnel plots with exact limits: D. J. Spiegelhalter,
+    Statistics in Medicine 24 (2005), 1185-1202, who adjusts for whole numbers in another way.
     """
     tail, cases = (1 - confidence) / 2, np.asarray(denominator, dtype=float)
-    lower = bdtrik(tail, cases, share) / cases
-    return lower, 1 - bdtrik(tail, cases, 1 - share) / cases
-
-
-def poisson_limits(rate: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
-    """Control limits of a rate, as :func:`binomial_limits`, by the Poisson distribution."""
-    tail, cases = (1 - confidence) / 2, np.asarray(denominator, dtype=float)
-    expected = rate * cases
+    if share:
+        return bdtrik(tail, cases, mean) / cases, 1 - bdtrik(tail, cases, 1 - mean) / cases
+    expected = mean * cases
     # So many or more have the chance of the tail, so one fewer or less have the rest.
     return pdtrik(tail, expected) / cases, (pdtrik(1 - tail, expected) + 1) / cases
 
@@ -258,7 +253,6 @@ def family_funnel(family: Family) -> Funnel:
         return Funnel(reason="too few figures with numerator and denominator were known")
     units = units[["area", "numerator", "denominator", "figure"]].reset_index(drop=True)
     rate = units["numerator"].sum() / units["denominator"].sum()
-    limits = binomial_limits if family.unit == "percent" else poisson_limits
     cases = np.linspace(units["denominator"].min(), units["denominator"].max(), 200)
     curve = pd.DataFrame({"denominator": cases})
     # From the counts, for a figure may have been rounded.
@@ -267,7 +261,8 @@ def family_funnel(family: Family) -> Funnel:
     # About two and three standard deviations.
     for percent in (95, 99.8):
         for table in (units, curve):
-            low, high = limits(rate, table["denominator"].to_numpy(dtype=float), percent / 100)
+            cases, share = table["denominator"], family.unit == "percent"
+            low, high = funnel_limits(rate, cases, percent / 100, share)
             table[f"low_{percent}"], table[f"high_{percent}"] = factor * low, factor * high
         outside = outside.mask(figure < units[f"low_{percent}"], f"below {percent}%")
         outside = outside.mask(figure > units[f"high_{percent}"], f"above {percent}%")

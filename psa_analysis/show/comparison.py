@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from psa_analysis.analysis import comparison
@@ -100,15 +102,12 @@ def changes_words(report: Report) -> Html:
     return sentence(f"{text} The expected reward is {now} of the pot; before, it was {was}.")
 
 
-def change_text(value: object, what: str, unit: str) -> str:
+def change_text(value: Any, what: str, unit: str) -> str:
     """What stood or stands there, of a row of :func:`changes`."""
-    if pd.isna(value):
-        return "–"
     if isinstance(value, str):
         return value
-    number = float(str(value))
     if what == "chance":
-        return chance_text(number)
+        return chance_text(value)
     if unit == "share of the pot":
-        return range_text(number, number, 2)
-    return figure_text(number, unit) if unit else f"{number:,.10g}"
+        return range_text(value, value, 2)
+    return figure_text(value, unit) if unit or pd.isna(value) else f"{value:,.10g}"

@@ -43,8 +43,7 @@ def family(report: Report, measure: str, name: str) -> View:
     """Where the agreement's area stands in a family, and where the top quartile is heading."""
     members = family_of(report, measure, name)
     if members.newest is None:
-        cut_off = day_text(report.cut_off)
-        return no_view(f"Too few figures of the {name} had come in by {cut_off} to compare.")
+        return no_view(f"Too few figures of the {name} had come in by {day_text(report.cut_off)}.")
     outlook = families.edge_outlook(members, report.agreement.settings.agreement.last.end)
     return View(
         words=lambda: sentence(_family_text(members, outlook)),
