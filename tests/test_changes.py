@@ -20,6 +20,7 @@ from psa_analysis.packs.workbook import assessment_parquet
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import report_at
 from psa_analysis.report import Report
+from psa_analysis.show.comparison import changes as shown
 from psa_analysis.show.comparison import changes_table, changes_words, pack_of
 
 
@@ -88,7 +89,7 @@ def test_a_new_reading(pack: Pack, measure: str, value: float, direction: str) -
     row = only_change(then, pack)
     assert (row["what"], row["before"], row["direction"]) == ("reading", value, direction)
     assert (row["period_before"], row["period_after"]) == ("2004-05 Q2", "2004-05 Q3")
-    assert row["why"] == "a new reading of 2004-05 Q3 came in"
+    assert row["why"] == "new reading of 2004-05 Q3"
 
 
 def test_readings_with_nothing_to_compare(pack: Pack) -> None:
@@ -97,8 +98,8 @@ def test_readings_with_nothing_to_compare(pack: Pack) -> None:
     assert (same["what"], same["direction"]) == ("reading", "same")
     then = with_cells(pack, "N13", latest=None, latest_period=None)
     first = only_change(then, pack)
-    assert (first["before"], first["direction"]) == (None, "")
-    assert only_change(pack, then)["why"] == "the reading of 2004-05 Q3 is not there"
+    assert (pd.isna(first["before"]), first["direction"]) == (True, "")
+    assert only_change(pack, then)["why"] == "no reading of 2004-05 Q3 any more"
     # Parts of a year are compared with the same part only.
     now = with_cells(pack, "L4-incidents", basis="year_to_date")
     for period, direction in (("2004-05 Q2", ""), ("2003-04 Q3", "better")):
@@ -112,12 +113,12 @@ def test_a_revised_figure(pack: Pack) -> None:
     place = (row["what"], row["area"], row["period_after"])
     assert place == ("figure", "Leicestershire", "2004-05 Q2")
     assert (row["before"], row["after"], row["direction"]) == (1990.0, 2037.0, "worse")
-    assert row["why"] == "2004-05 Q2 was revised from 1,990 to 2,037"
+    assert row["why"] == "2004-05 Q2 revised from 1,990 to 2,037"
     # A figure that came in late, and one that is there no longer.
     without = with_figure(pack, "2004-05 Q1", float("nan"))
-    assert only_change(without, pack)["why"] == "2004-05 Q1 came in after the earlier report"
+    assert only_change(without, pack)["why"] == "2004-05 Q1 came in late"
     gone = only_change(pack, without)
-    assert (gone["why"], gone["direction"]) == ("2004-05 Q1 is no longer there", "")
+    assert (gone["why"], gone["direction"]) == ("2004-05 Q1 is gone", "")
     # Rounding is no revision.
     assert changes(with_figure(pack, "2004-05 Q2", 2037.0 * (1 + 1e-15)), pack).empty
     assert len(changes(with_figure(pack, "2004-05 Q2", 2037.0 * (1 + 1e-9)), pack)) == 1
@@ -126,7 +127,7 @@ def test_a_revised_figure(pack: Pack) -> None:
 def test_a_target_that_changed_is_the_registers(pack: Pack) -> None:
     row = only_change(with_cells(pack, "N13", target=-15.0), pack)
     assert (row["what"], row["before"], row["after"]) == ("target", -15.0, -20.0)
-    assert (row["why"], row["direction"]) == ("the register was changed", "")
+    assert (row["why"], row["direction"]) == ("the register's target changed", "")
     # Readings in two units are not compared.
     then = with_cells(pack, "N13", unit="crimes", latest=8000.0)
     reading = changes(then, pack).set_index("what").loc["reading"]
@@ -140,8 +141,8 @@ def test_a_measure_that_only_one_pack_follows(pack: Pack) -> None:
     there = changes(without, pack).set_index("measure")
     back = changes(pack, without).set_index("measure")
     ends = ["what", "before", "after"]
-    assert there.loc["N13", ends].tolist() == ["measure", None, "Vehicle crime"]
-    assert back.loc["N13", ends].tolist() == ["measure", "Vehicle crime", None]
+    assert there.loc["N13", ends].fillna("").tolist() == ["measure", "", "Vehicle crime"]
+    assert back.loc["N13", ends].fillna("").tolist() == ["measure", "Vehicle crime", ""]
     # The whole reward is less without it.
     assert there.loc["agreement", "what"].tolist() == ["grant at least", "grant at most"]
     assert (there.loc["agreement", "after"] > there.loc["agreement", "before"]).all()
@@ -154,9 +155,9 @@ def test_a_commitment_that_moved(pack: Pack) -> None:
     table = pack.commitments.set_index("commitment")
     overdue, without = table.copy(), table.drop(index="WP1a")
     overdue.at["WP1a", "state"] = "overdue"
-    for earlier, state, direction in ((overdue, "overdue", "better"), (without, None, "")):
+    for earlier, state, direction in ((overdue, "overdue", "better"), (without, "", "")):
         then = dataclasses.replace(pack, commitments=earlier.reset_index())
-        row = only_change(then, pack)
+        row = changes(then, pack).fillna("").iloc[0]
         assert (row["measure"], row["what"], row["direction"]) == ("WP1a", "commitment", direction)
         assert (row["before"], row["after"]) == (state, "done")
         assert row["title"] == "The Council agrees a community strategy"
@@ -276,13 +277,13 @@ def test_the_first_quarter_has_none_before_it(report_of: Callable[[str], Report]
     first = report_of("2003-04 Q1")
     assert first.before is None
     assert "no report before 2003-04 Q1" in changes_words(first).text
-    assert changes_table(first).text == changes_words(first).text
+    assert shown(first).reason == changes_words(first).text
     assert report_of("2001-02 Q1").before is None
 
 
 def test_a_quarter_in_which_nothing_came(report: Report) -> None:
     still = dataclasses.replace(report, report_at=lambda *_: report)
     words = changes_words(still).text
-    assert "No measure has changed state. No figure came in and none was revised" in words
-    assert "still expected to come to 15 to 37% of the pot." in words
+    assert "no measure changed state. New readings: 0. Earlier figures revised: 0." in words
+    assert words.endswith("is 15 to 37% of the pot; before, it was 15 to 37%.")
     assert changes_table(still).text == "What has changed since 2004-05 Q3: none."

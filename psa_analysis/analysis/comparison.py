@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from psa_analysis.analysis.readings import make_readings, splice, with_compared
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
-from psa_analysis.words import counted, listed
+from psa_analysis.words import listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +32,11 @@ _REGISTER = [
     *["target", "target_status", "due"],
 ]
 
-#: From worst to best; a state that is not in it is neither.
-_FROM_WORST = ["missed", "off track", "at risk", "partly achieved", "on track", "achieved"]
-
-_COMMITMENTS_FROM_WORST = ["overdue", "at risk", "done late", "on track", "done"]
-
-#: Bases whose observed figures are not better the way their readings are.
-_OTHER_WAY = {"gap_to_comparator", "rank"}
+#: States of measures and of commitments, from worst to best; others are neither.
+_FROM_WORST = [
+    *["missed", "overdue", "off track", "at risk", "partly achieved", "done late", "on track"],
+    *["achieved", "done"],
+]
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,9 @@ class Pack:
     """What one pack says; one that was made keeps its assessment alone."""
 
     period: Period
-    area: str  # that the targets are set for
     assessment: pd.DataFrame
-    figures: pd.DataFrame | None = None  # measure, area, period, observed, flag
+    area: str = ""  # that the targets are set for
+    figures: pd.DataFrame | None = None  # measure, area, period, period_end, observed, flag
     grants: pd.DataFrame | None = None  # measure, pot_share, least, most
     commitments: pd.DataFrame | None = None  # commitment, promise, state, reason
 
@@ -59,187 +56,137 @@ def read_pack(folder: Path) -> Pack:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         period = parse_period(manifest["period"], "quarter")
-        assessment = pd.read_parquet(folder / "assessment.parquet")
+        return Pack(period, pd.read_parquet(folder / "assessment.parquet"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(
             f"{folder} is not a pack: {str(error) or type(error).__name__}; name a quarter such as "
             "2004-05 Q3, or a folder that psa run has made"
         ) from None
-    return Pack(period, manifest.get("area", ""), assessment)
 
 
 def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
     """What the later of two packs says differently, and why."""
-    before, after = (pack.assessment.set_index("measure", drop=False) for pack in (earlier, later))
-    names = [*after.index, *before.index.difference(after.index, sort=False)]
-    if len(before) and len(after) and len(names) == len(before) + len(after):
+    if earlier.figures is None or later.figures is None:
+        earlier, later = (Pack(pack.period, pack.assessment) for pack in (earlier, later))
+    before, after = _measures(earlier), _measures(later)
+    names = after.index.append(before.index).unique()
+    if len(before) > 1 and len(after) > 1 and len(names) == len(before) + len(after) - 1:
         raise ParameterError("the two packs have no measure in common: they are of two agreements")
-    figures = _figures(earlier, later)
-    whole = {"measure": "agreement", "title": "the whole reward"}
-    rows = [
-        whole | change | {"why": "the sum of all measures"}
-        for change in _grants("agreement", earlier, later)
-    ]
+    figures, rows = _figures(earlier, later, before, after), []
     for name in names:
         of_measure = figures[figures["measure"] == name]
         if name in before.index and name in after.index:
-            rows += _of_measure(before.loc[name], after.loc[name], of_measure, earlier, later)
+            own = of_measure[of_measure["area"] == later.area]
+            rows += _of_measure(before.loc[name], after.loc[name], own["why"].tolist())
         else:
             gone = name in before.index
-            title = before.at[name, "title"] if gone else after.at[name, "title"]
-            why = "the later pack does not follow it" if gone else "the earlier one did not have it"
-            row = {"measure": name, "title": title, "what": "measure", "why": why}
+            title = (before if gone else after).at[name, "title"]
+            row = {"measure": name, "title": title, "what": "measure"}
+            row["why"] = f"the {'later' if gone else 'earlier'} pack does not follow it"
             rows.append(row | {"before" if gone else "after": title})
         rows += of_measure.to_dict("records")
     rows += figures[~figures["measure"].isin(names)].to_dict("records")
-    rows += _commitments(earlier, later).to_dict("records")
-    table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS)).astype(object)
-    values = ["before", "after"]
-    table[values] = table[values].where(table[values].notna(), None)
-    words = table.columns.difference(values)
+    rows += _commitments(earlier, later)
+    table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS), dtype=object)
+    words = table.columns.difference(["before", "after"])
     table[words] = table[words].fillna("")
+    table.loc[table["measure"] == "agreement", "why"] = "the sum of all measures"
     return table
 
 
-def _same(before: object, after: object) -> bool:
+def _measures(pack: Pack) -> pd.DataFrame:
+    """The assessment and expected grant of each measure, after those of the whole agreement."""
+    table = pack.assessment.set_index("measure", drop=False)
+    grants = pd.DataFrame(columns=["least", "most"], dtype=float)
+    if pack.grants is not None:
+        grants = pack.grants.set_index("measure")
+        grants = grants[["least", "most"]].mul(grants["pot_share"], axis=0)
+    whole = grants.sum(min_count=1).rename("agreement").to_frame().T
+    whole = whole.assign(measure="agreement", title="the whole reward")
+    table = pd.concat([whole, table.join(grants)])
+    return table.fillna({"latest_period": ""})
+
+
+def _same(before: Any, after: Any) -> bool:
     """Whether two cells say the same; what is worked out anew may differ in its last digits."""
-    nothing = [cell == "" or bool(pd.isna(cell)) for cell in (before, after)]
-    if any(nothing):
-        return all(nothing)
-    if isinstance(before, str) or isinstance(after, str):
-        return str(before) == str(after)
-    return math.isclose(float(str(before)), float(str(after)), rel_tol=1e-12)
+    if isinstance(before, str) or pd.isna(before) or pd.isna(after):
+        return bool(before == after or (pd.isna(before) and pd.isna(after)))
+    return math.isclose(before, after, rel_tol=1e-12)
 
 
-def _way(before: float, after: float, polarity: str = "higher") -> str:
-    """Whether a value moved for the better; nothing where one is missing or polarity is empty."""
-    if not polarity or pd.isna(before) or pd.isna(after):
+def _way(before: Any, after: Any, polarity: str = "higher") -> str:
+    """Whether a value or state moved for the better; nothing where that cannot be said."""
+    if before in _FROM_WORST and after in _FROM_WORST:
+        before, after = map(_FROM_WORST.index, (before, after))
+    if not polarity or isinstance(after, str) or pd.isna(before) or pd.isna(after):
         return ""
     return direction(after, before, polarity)
 
 
-def _way_of_states(before: object, after: object, from_worst: list[str]) -> str:
-    ranks = {state: float(rank) for rank, state in enumerate(from_worst)}
-    return _way(ranks.get(str(before), math.nan), ranks.get(str(after), math.nan))
-
-
-def _of_measure(
-    before: pd.Series, after: pd.Series, figures: pd.DataFrame, earlier: Pack, later: Pack
-) -> list[dict[str, object]]:
-    """The changes of a measure that both packs follow, but for those of its figures."""
+def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list[dict[str, Any]]:
+    """The changes of a measure that both packs follow; `figures` says what changed in its own."""
     unit, polarity = after["unit"], after["polarity"]
+    old, new = before["latest_period"], after["latest_period"]
     register = [column for column in _REGISTER if not _same(before[column], after[column])]
-    old, new = (
-        "" if pd.isna(row["latest_period"]) else row["latest_period"] for row in (before, after)
-    )
     # Readings are compared only if they are the same kind of thing in both, and those of parts of
     # a year only with the same part of another.
-    alike = polarity if not {"unit", "polarity", "basis"} & set(register) else ""
+    alike = "" if {"unit", "polarity", "basis"} & set(register) else polarity
     same_stage = after["basis"] != "year_to_date" or old[-2:] == new[-2:]
-    ways = {
-        "state": _way_of_states(before["state"], after["state"], _FROM_WORST),
-        "latest": _way(before["latest"], after["latest"], alike if same_stage else ""),
-        "forecast": _way(before["forecast"], after["forecast"], alike),
-        "chance_target": _way(before["chance_target"], after["chance_target"]),
-    }
-    compared = [
-        ("state", "state", {}),
-        ("reading", "latest", {"unit": unit, "period_before": old, "period_after": new}),
-        ("forecast", "forecast", {"unit": unit}),
-        ("chance", "chance_target", {"unit": "chance, 0 to 1"}),
+    # Name, column, unit, and which way is better.
+    compared: list[tuple[str, str, str, str]] = [
+        ("state", "state", "", "higher"),
+        ("reading", "latest", unit, alike if same_stage else ""),
+        ("forecast", "forecast", unit, alike),
+        ("chance", "chance_target", "chance, 0 to 1", "higher"),
+        ("grant at least", "least", "share of the pot", "higher"),
+        ("grant at most", "most", "share of the pot", "higher"),
     ]
-    own_figures = figures[figures["area"] == later.area]
-    why = _why(old, new, register, own_figures, earlier.period == later.period)
-    rows = [
-        {"what": what, "before": before[column], "after": after[column], "direction": ways[column]}
-        | more
-        for what, column, more in compared
-        if not _same(before[column], after[column]) or (what == "reading" and old != new)
-    ]
-    rows = [row | {"why": why} for row in [*rows, *_grants(after["measure"], earlier, later)]]
-    rows += [
-        {
-            "what": column.replace("_", " "),
-            "before": before[column],
-            "after": after[column],
-            "unit": unit if column in ("baseline", "without", "target") else "",
-            "why": "the register was changed",
-        }
-        for column in register
-    ]
-    return [{"measure": after["measure"], "title": after["title"]} | row for row in rows]
+    for column in register:
+        is_figure = column in ("baseline", "without", "target")
+        compared.append((column.replace("_", " "), column, unit if is_figure else "", ""))
+    why = _why(old, new, register, figures)
+    rows: list[dict[str, Any]] = []
+    for what, column, unit_of_value, better in compared:
+        then, now = before[column], after[column]
+        periods = {"period_before": old, "period_after": new} if what == "reading" else {}
+        if _same(then, now) and (not periods or old == new):
+            continue
+        row = {"measure": after["measure"], "title": after["title"], "what": what, "why": why}
+        row |= {"before": then, "after": now, "direction": _way(then, now, better)}
+        rows.append(row | {"unit": unit_of_value} | periods)
+    return rows
 
 
-def _why(old: str, new: str, register: list[str], figures: pd.DataFrame, same_period: bool) -> str:
+def _why(old: str, new: str, register: list[str], figures: list[str]) -> str:
     """What came in or was changed of one measure, in words."""
     reasons = []
     if register:
         changed = listed([column.replace("_", " ") for column in register])
         reasons.append(f"the register's {changed} changed")
     if old != new:
-        if new and (not old or parse_period(old).end < parse_period(new).end):
-            reasons.append(f"a new reading of {new} came in")
-        else:
-            reasons.append(f"the reading of {old} is not there")
-    reasons += figures["why"].head(3).tolist()
-    if len(figures) > 3:
-        reasons.append(f"{counted(len(figures) - 3, 'other figure')} of it changed")
-    if reasons:
-        return "; ".join(reasons)
-    if same_period:
-        return "no figure of its own changed, but others did, or a setting or the suite's version"
-    return (
-        "no figure of its own changed; time went on, and forecasts also learn from other measures"
-    )
+        newer = new and (not old or parse_period(old).end < parse_period(new).end)
+        reasons.append(f"new reading of {new}" if newer else f"no reading of {old} any more")
+    reasons += figures if len(figures) < 4 else [f"{len(figures)} figures changed"]
+    return "; ".join(reasons) or "no new figure; time, settings or other measures moved it"
 
 
-def _commitments(earlier: Pack, later: Pack) -> pd.DataFrame:
+def _commitments(earlier: Pack, later: Pack) -> list[dict[str, Any]]:
     """Commitments that stand elsewhere, or that one pack only has."""
     if earlier.commitments is None or later.commitments is None:
-        return pd.DataFrame()
-    names = [*later.commitments["commitment"], *earlier.commitments["commitment"]]
-    both = pd.DataFrame({"commitment": pd.unique(pd.Series(names, dtype=str))})
-    both = both.merge(earlier.commitments, "left", on="commitment")
-    both = both.merge(later.commitments, "left", on="commitment", suffixes=("_before", "_after"))
-    both = both[both["state_before"].fillna("") != both["state_after"].fillna("")]
-    before, after, worst = both["state_before"], both["state_after"], _COMMITMENTS_FROM_WORST
-    ways = [_way_of_states(*states, worst) for states in zip(before, after, strict=True)]
-    return pd.DataFrame(
-        {
-            "measure": both["commitment"],
-            "what": "commitment",
-            "title": both["promise_after"].fillna(both["promise_before"]),
-            "before": before,
-            "after": after,
-            "direction": ways,
-            "why": both["reason_after"].where(after.notna(), "the later pack does not follow it"),
-        }
-    )
+        return []
+    before = earlier.commitments.set_index("commitment")
+    after = later.commitments.set_index("commitment")
+    names = after.index.append(before.index).unique()
+    before, after = before.reindex(names), after.reindex(names)
+    table = after.assign(measure=names, what="commitment", before=before["state"])
+    table = table.rename(columns={"promise": "title", "state": "after", "reason": "why"})
+    table = table[table["before"].fillna("") != table["after"].fillna("")]
+    table = table.fillna({"title": before["promise"], "why": "the later pack does not follow it"})
+    table["direction"] = [*map(_way, table["before"], table["after"])]
+    return table.to_dict("records")
 
 
-def _grants(name: str, earlier: Pack, later: Pack) -> Iterator[dict[str, object]]:
-    """How the expected grant of a measure, or of them all, has moved, as a share of the pot."""
-    if earlier.grants is None or later.grants is None:
-        return
-    old, new = (
-        grants if name == "agreement" else grants[grants["measure"] == name]
-        for grants in (earlier.grants, later.grants)
-    )
-    for end in ("least", "most"):
-        before, after = (
-            float((rows["pot_share"] * rows[end]).sum(min_count=1)) for rows in (old, new)
-        )
-        if not _same(before, after):
-            yield {
-                "what": f"grant at {end}",
-                "unit": "share of the pot",
-                "before": before,
-                "after": after,
-                "direction": _way(before, after),
-            }
-
-
-def _figures(earlier: Pack, later: Pack) -> pd.DataFrame:
+def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Observed figures that are another in the later pack, are gone, or came in after the earlier.
 
     What came in is looked at up to the earlier period, and for the agreement's own area: the
@@ -247,74 +194,51 @@ def _figures(earlier: Pack, later: Pack) -> pd.DataFrame:
     """
     if earlier.figures is None or later.figures is None:
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
-    measures = later.assessment.set_index("measure")
-    both = earlier.figures.merge(
-        later.figures,
-        on=["measure", "area", "period"],
-        how="outer",
-        suffixes=("_before", "_after"),
-        sort=False,
+    key = ["measure", "area", "period", "period_end"]
+    both = earlier.figures.merge(later.figures, "outer", key, suffixes=("_before", "_after"))
+    names = {"observed_before": "before", "observed_after": "after", "period": "period_after"}
+    both = both.rename(columns=names).assign(what="figure")
+    own = (both["area"] == later.area) & both["measure"].isin(after.index)
+    revised = both["before"].notna() & both["after"].notna()
+    in_time = both["period_end"] <= pd.Timestamp(min(earlier.period.end, later.period.end))
+    for table in (before, after):
+        in_time &= both["period_after"] != both["measure"].map(table["latest_period"])
+    counts = revised | (own & in_time)
+    counts &= ~np.isclose(both["before"], both["after"], rtol=1e-12, atol=0, equal_nan=True)
+    # Of a figure that is not shown nobody knows whether it changed.
+    counts &= (both["flag_before"] != "suppressed") & (both["flag_after"] != "suppressed")
+    both = both[counts]
+    # The observed figures of these are not better the way their readings are.
+    polarity = after["polarity"].mask(after["basis"].isin(["gap_to_comparator", "rank"]), "")
+    polarity = both["measure"].map(polarity).where(own, "").fillna("")
+    return both.assign(
+        title=both["measure"].map(after["title"]),
+        period_before=both["period_after"],
+        direction=[*map(_way, both["before"], both["after"], polarity)],
+        why=[*map(_figure_why, both["period_after"], both["before"], both["after"])],
     )
-    before, after = both["observed_before"], both["observed_after"]
-    changed = ~np.isclose(before, after, rtol=1e-12, atol=0, equal_nan=True)
-    # One of the two packs does not show what stood there.
-    hidden = before.isna() & (both["flag_before"] == "suppressed")
-    hidden |= after.isna() & (both["flag_after"] == "suppressed")
-    both = both[changed & ~hidden]
-    revised = both["observed_before"].notna() & both["observed_after"].notna()
-    own = (both["area"] == later.area) & both["measure"].isin(measures.index)
-    latest = pd.concat([earlier.assessment, later.assessment])[["measure", "latest_period"]]
-    is_latest = pd.MultiIndex.from_frame(both[["measure", "period"]]).isin(
-        pd.MultiIndex.from_frame(latest)
-    )
-    until = min(earlier.period.end, later.period.end)
-    in_time = both["period"].map(lambda period: parse_period(period).end <= until).astype(bool)
-    both = both.assign(comparable=own & revised)[revised | (own & ~is_latest & in_time)]
-    before, after = both["observed_before"], both["observed_after"]
-    rows = pd.DataFrame(
-        {
-            "measure": both["measure"],
-            "what": "figure",
-            "area": both["area"],
-            "period_before": both["period"],
-            "period_after": both["period"],
-            "before": before,
-            "after": after,
-            "why": [*map(_figure_why, both["period"], before, after)],
-            "title": both["measure"].map(measures["title"]),
-        }
-    )
-    polarity = both["measure"].map(
-        measures["polarity"].where(~measures["basis"].isin(_OTHER_WAY), "")
-    )
-    polarity = polarity.where(both["comparable"], "").fillna("")
-    return rows.assign(direction=[*map(_way, before, after, polarity)])
 
 
 def _figure_why(period: str, before: float, after: float) -> str:
     if pd.isna(before):
-        return f"{period} came in after the earlier report"
+        return f"{period} came in late"
     if pd.isna(after):
-        return f"{period} is no longer there"
-    return f"{period} was revised from {before:,.10g} to {after:,.10g}"
+        return f"{period} is gone"
+    return f"{period} revised from {before:,.10g} to {after:,.10g}"
 
 
 def revised_figures(
-    known_before: pd.DataFrame,
-    known: pd.DataFrame,
-    readings_now: pd.DataFrame,
-    agreement: Agreement,
+    known_before: pd.DataFrame, known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement
 ) -> pd.DataFrame:
     """Figures of the agreement's area that have changed since, and the readings of both times."""
     key = ["measure", "area", "period"]
-    both = known_before.merge(known, on=key, suffixes=("_before", ""))
-    both = both[both["area"] == agreement.settings.agreement.area]
-    changed = both[both["value_before"].notna() & (both["value_before"] != both["value"])]
-    table = changed[[*key, "value_before", "value", "flag"]]
-    table = table.rename(columns={"value_before": "before", "value": "now"})
+    both = known_before.rename(columns={"value": "before"})[[*key, "before"]].merge(known, on=key)
+    both = both[both["area"] == agreement.settings.agreement.area].rename(columns={"value": "now"})
+    changed = both["before"].notna() & (both["before"] != both["now"])
+    table = both.loc[changed, [*key, "before", "now", "flag"]]
     needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
     readings_before = make_readings(known_before[needed], agreement)
-    for name, made in (("before", readings_before), ("now", readings_now)):
+    for name, made in (("before", readings_before), ("now", readings)):
         reading = made[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
         table = table.merge(reading, on=key, how="left")
     return table.drop(columns="area").reset_index(drop=True)
@@ -322,18 +246,15 @@ def revised_figures(
 
 def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     """Measures that continue another under a new definition, and how the two can be joined."""
-    series = {
-        name: rows.set_index("period")["reading"]
-        for name, rows in readings.dropna(subset="reading").groupby(
-            ["measure", "area"], sort=False, observed=True
-        )
-    }
+    known = readings.dropna(subset="reading").set_index("period")
+    series = dict(iter(known.groupby(["measure", "area"], sort=False, observed=True)["reading"]))
     rows = []
-    for measure, older in measures.loc[measures["continues"] != "", "continues"].items():
-        for area in [area for name, area in series if name == measure and (older, area) in series]:
+    for (measure, area), newer in series.items():
+        older = measures.at[measure, "continues"]
+        if (older, area) in series:
             try:
-                _, method = splice(series[older, area], series[measure, area])
+                _, method = splice(series[older, area], newer)
             except ValueError as error:
-                method = str(error).capitalize() + "."
+                method = f"{str(error).capitalize()}."
             rows.append((measure, older, area, method))
     return pd.DataFrame(rows, columns=["measure", "continues", "area", "method"])

@@ -14,68 +14,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtrc, bdtrik, pdtrik
+from scipy.special import bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.outlook import DRAWS, Outlook
-from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
+from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import rate_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
 
     from psa_analysis.analysis.intervals import Limits
 
-#: A quarter of fewer authorities than this is less than one of them.
-SMALLEST_FAMILY = 4
-#: Share of the family that must have sent a figure that counts.
-SMALLEST_SHARE = 0.5
 #: Flags of figures that are not ranked: they say little, or nothing, of the authority.
 DOUBTFUL = ("estimated", "suppressed")
-#: Control limits of a funnel, in per cent: about two and three standard deviations.
-FUNNEL_LIMITS = (95.0, 99.8)
 #: Correlation of any two authorities' years to come. Drawn independently, the edge's 80 % interval
 #: held 62 % on two panels of councils; so it holds about eight in ten (``benchmarks/families.py``).
 CORRELATION = 0.15
 #: Shares below which the bottom, middle and top quartiles of rising figures end.
 _QUARTERS = (0.25, 0.5, 0.75)
 
-#: Columns of the standings, one row per period. ``lower`` and ``upper``: what chance allows around
-#: the figure, 95 in 100 times. ``tied``: how many others have the same. ``edge``: where the top
-#: quartile begins. ``inside``: how far the figure is inside it. ``spans``: chance allows the edge.
-STANDING_COLUMNS = ["period", "period_end", "figure", "lower", "upper", "place", "tied", "ranked"]
-STANDING_COLUMNS += ["family", "quartile", "edge", "inside", "spans", "missing", "left_out"]
-STANDING_COLUMNS += ["illustrative", "reason"]
-#: Columns of the figures, one row per authority and period; ``left_out`` says why a figure does
-#: not count, else it is empty.
-_FIGURE_COLUMNS = ["area", "period", "period_end", "figure", "numerator", "denominator", "lower"]
-_FIGURE_COLUMNS += ["upper", "illustrative", "left_out"]
 
-
-def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, float, float]:
+def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, ...]:
     """Where the first, second and third quartile end, the first being the best.
 
     Notes
     -----
     Definition 7 of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The
-    American Statistician 50 (1996), 361-365: the point (n - 1) p of the sorted figures, counted
-    from 0, on a straight line between its neighbours. It is what spreadsheets' QUARTILE gives, so
-    that anybody can check it; and it is its own mirror image where lower is better.
+    American Statistician 50 (1996), 361-365, which is spreadsheets' QUARTILE.
     """
     shares = _QUARTERS[::-1] if higher else _QUARTERS
-    top, middle, bottom = np.quantile(np.asarray(figures, dtype=float), shares)
-    return float(top), float(middle), float(bottom)
+    return tuple(np.quantile(np.asarray(figures, dtype=float), shares))
 
 
-def place(own: float, figures: pd.Series, highest_first: bool) -> int:
-    """The place of one figure among others, 1 for the best; equals share the better place."""
-    better = figures > own if highest_first else figures < own
-    return 1 + int(better.sum())
-
-
-def quartile(figure: float, figures: ArrayLike, higher: bool) -> int:
-    """The quartile of one figure among those of the family: 1 for the top, 4 for the bottom."""
+def quartile(figure: Any, figures: ArrayLike, higher: bool) -> Any:
+    """The quartiles of figures among those of the family: 1 for the top, 4 for the bottom."""
     return 4 - sum(_inside(figure, edge, higher) >= 0 for edge in quartile_edges(figures, higher))
 
 
@@ -102,9 +75,8 @@ class Family:
     @property
     def higher(self) -> bool:
         """Whether the highest figure has place 1."""
-        comparator = self.measure["compared_with"]
-        if self.measure["basis"] == "rank" and comparator is not None:
-            return bool(comparator.highest_first)
+        if self.measure["basis"] == "rank":
+            return bool(self.measure["compared_with"].highest_first)
         return bool(self.measure["polarity"] == "higher")
 
     @property
@@ -113,74 +85,62 @@ class Family:
         return "" if self.measure["basis"] == "rank" else str(self.measure["unit"])
 
     @property
-    def ranked(self) -> pd.DataFrame:
+    def fewest(self) -> float:
+        """How many figures make quartiles at least: half of the family, and one in each."""
+        return max(4, len(self.areas) / 2)
+
+    @property
+    def counted(self) -> pd.DataFrame:
         """The figures that count."""
         return self.figures[self.figures["left_out"] == ""]
 
     @cached_property
+    def ranked(self) -> pd.DataFrame:
+        """The figures of periods with enough of them: edge of the top quartile, place, quartile."""
+        periods, higher = self.counted.groupby("period_end")["figure"], self.higher
+        rows = self.counted.assign(
+            edge=periods.transform(lambda figures: quartile_edges(figures, higher)[0]),
+            place=periods.rank(method="min", ascending=not higher),
+            quartile=periods.transform(lambda figures: quartile(figures, figures, higher)),
+        )
+        rows["inside"] = _inside(rows["figure"], rows["edge"], higher)
+        return rows[periods.transform("size") >= self.fewest]
+
+    @cached_property
     def standings(self) -> pd.DataFrame:
-        """Place, quartile and distance to the top quartile's edge, period by period."""
-        rows = [self._standing(group) for _, group in self.figures.groupby("period_end")]
-        return pd.DataFrame(rows, columns=STANDING_COLUMNS)
+        """A row for each period with quartiles: the edge, and the agreement's own figure and place.
+
+        ``ranked``: how many figures count. ``lower`` and ``upper``: what chance allows around the
+        own figure. ``inside``: how far it is inside the top quartile.
+        """
+        periods = self.ranked.groupby("period_end")
+        rows = periods[["period", "edge"]].first().assign(ranked=periods.size())
+        own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
+        rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
+        illustrative = self.figures.groupby("period_end")["illustrative"].any()
+        return rows.join(illustrative).reset_index()
 
     @property
     def newest(self) -> pd.Series | None:
-        """The standings' row of the newest period that has a top quartile, or None."""
-        rows = self.standings[self.standings["edge"].notna()]
-        return None if rows.empty else rows.iloc[-1]
-
-    def _standing(self, group: pd.DataFrame) -> dict[str, Any]:
-        counted = group[group["left_out"] == ""]
-        own = group[group["area"] == self.area]
-        row: dict[str, Any] = {
-            "period": group["period"].iloc[0],
-            "period_end": group["period_end"].iloc[0],
-            "ranked": len(counted),
-            "family": len(self.areas),
-            "spans": False,
-            "missing": tuple(area for area in self.areas if area not in set(group["area"])),
-            "left_out": tuple(group.loc[group["left_out"] != "", "area"]),
-            "illustrative": bool(group["illustrative"].any()),
-            "reason": too_few(len(counted), len(self.areas)),
-        }
-        if counts := own["left_out"].eq("").any():
-            row |= own.iloc[0][["figure", "lower", "upper"]].to_dict()
-        if row["reason"]:
-            return row
-        row["edge"] = quartile_edges(counted["figure"], self.higher)[0]
-        if own.empty:
-            row["reason"] = f"{self.area} has sent no figure"
-        elif not counts:
-            row["reason"] = f"the figure of {self.area} is left out: {own['left_out'].iloc[0]}"
-        else:
-            row["place"] = place(row["figure"], counted["figure"], self.higher)
-            row["tied"] = int((counted["figure"] == row["figure"]).sum()) - 1
-            row["quartile"] = quartile(row["figure"], counted["figure"], self.higher)
-            row["inside"] = float(_inside(row["figure"], row["edge"], self.higher))
-            row["spans"] = bool(row["lower"] <= row["edge"] <= row["upper"])
-        return row
+        """The newest row of the standings, or None."""
+        return None if self.standings.empty else self.standings.iloc[-1]
 
 
 def family_figures(
     readings: pd.DataFrame, measure: pd.Series, areas: list[str], until: date
 ) -> pd.DataFrame:
-    """What each of these areas has sent of a measure, of periods that had ended by a day."""
+    """What each of these areas has sent of a measure, of periods that had ended by a day.
+
+    ``left_out`` says why a figure does not count, else it is empty.
+    """
     rows = readings[(readings["measure"] == measure.name) & readings["area"].isin(areas)]
     rows = rows[rows["period_end"] <= pd.Timestamp(until)]
     ranked = measure["basis"] == "rank"
     figure = rows["observed" if ranked else "reading"]
     left_out = rows["flag"].where(rows["flag"].isin(DOUBTFUL), "")
     left_out = left_out.mask(figure.isna(), "suppressed" if ranked else rows["missing"])
-    rows = rows.assign(figure=figure.astype(float), left_out=left_out)[_FIGURE_COLUMNS]
+    rows = rows.assign(figure=figure.astype(float), left_out=left_out)
     return rows.sort_values(["period_end", "area"], kind="stable").reset_index(drop=True)
-
-
-def too_few(counted: int, family: int) -> str:
-    """Why so many figures make no quartiles, or nothing."""
-    text = f"only {counted} of {family} figures count"
-    if counted < SMALLEST_SHARE * family:
-        return f"{text}, fewer than half"
-    return f"{text}, and quartiles need {SMALLEST_FAMILY}" if counted < SMALLEST_FAMILY else ""
 
 
 @dataclass(frozen=True)
@@ -195,62 +155,40 @@ class FamilyOutlook:
     reason: str = ""  # why there is no forecast, else empty
 
 
-def edge_outlook(
-    family: Family,
-    until: date,
-    followed: Mapping[date, Any] | None = None,
-    correlation: float = CORRELATION,
-) -> FamilyOutlook:
+def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     """Forecast where the top quartile will begin, up to a day, from yearly figures.
 
-    In each of 10,000 draws of all authorities the edge is worked out anew. `followed` holds figures
-    or draws of the own area, by the last day of their periods, that take the place of its own.
+    In each of 10,000 draws of all authorities the edge is worked out anew.
     """
     kind = KIND_OF_FREQUENCY[family.measure["frequency"]]
     if kind == "quarter":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
-    counts = family.ranked["area"].value_counts().reindex(family.areas, fill_value=0)
+    counts = family.counted["area"].value_counts().reindex(family.areas, fill_value=0)
     areas = counts.index[counts >= FEWEST]
-    left_out = tuple(counts.index[counts < FEWEST])
-    if len(areas) < max(SMALLEST_FAMILY, SMALLEST_SHARE * len(counts)):
-        few = f"only {len(areas)} of {len(counts)} have the {FEWEST} figures that a forecast needs"
-        return FamilyOutlook(reason=few, left_out=left_out)
-    if family.area in left_out:
-        return FamilyOutlook(reason=f"{family.area} has too few figures", left_out=left_out)
-    figures = family.ranked[family.ranked["area"].isin(areas)]
+    if len(areas) < family.fewest or family.area not in areas:
+        return FamilyOutlook(reason=f"too few have the {FEWEST} figures that it needs")
+    figures = family.counted[family.counted["area"].isin(areas)]
     last = parse_period(figures["period"].iloc[-1], kind)
     horizon = step_of(period_containing(until, kind)) - step_of(last)
     if horizon <= 0:
-        return FamilyOutlook(reason=f"figures for {last} have come in", left_out=left_out)
+        return FamilyOutlook(reason=f"figures for {last} have come in")
     periods = tuple(last.years_before(-years) for years in range(1, horizon + 1))
-    draws = _area_draws(figures, areas, family, last, horizon)
-    for number, period in enumerate(periods):
-        draws[0, :, number] = (followed or {}).get(period.end, draws[0, :, number])
-    seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
-    draws = correlate_draws(draws, correlation, seed)
-    edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
-    return FamilyOutlook(
-        Outlook(edges, periods, readings=int(counts[areas].min())),
-        Outlook(draws[0], periods, readings=int(counts[family.area])),
-        (_inside(draws[0], edges, family.higher) >= 0).mean(axis=0),
-        left_out,
-    )
-
-
-def _area_draws(
-    figures: pd.DataFrame, areas: pd.Index[str], family: Family, last: Period, horizon: int
-) -> NDArray[np.float64]:
-    """Areas x draws x years to come, each area with a seed of its own."""
-    steps = [step_of(parse_period(label, last.kind)) for label in figures["period"]]
+    steps = [step_of(parse_period(label, kind)) for label in figures["period"]]
     panel = figures.assign(step=steps).pivot(index="area", columns="step", values="figure")
     panel = panel.reindex(index=areas, columns=range(min(steps), step_of(last) + 1))
     # Figures are in the order of time, and "last" passes over missing ones.
     cases = figures.groupby("area")["denominator"].last().reindex(areas).to_numpy(dtype=float)
     scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
     result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
-    seeds = [zlib.crc32(f"{family.measure.name} {area}".encode()) for area in areas]
-    draws = [result.of_series(row, horizon).paths(DRAWS, seed)[0] for row, seed in enumerate(seeds)]
-    return np.stack(draws)
+    seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
+    draws = correlate_draws(result.paths(DRAWS, seed), CORRELATION, seed + 1)
+    edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
+    return FamilyOutlook(
+        Outlook(edges, periods, readings=int(counts[areas].min())),
+        Outlook(draws[0], periods, readings=int(counts[family.area])),
+        (_inside(draws[0], edges, family.higher) >= 0).mean(axis=0),
+        tuple(counts.index[counts < FEWEST]),
+    )
 
 
 def correlate_draws(
@@ -260,9 +198,8 @@ def correlate_draws(
 
     Notes
     -----
-    By ranks of the last year, as R. L. Iman and W. J. Conover, "A distribution-free approach to
-    inducing rank correlation among input variables", Communications in Statistics B11 (1982),
-    311-334; the ranks are those of normal scores with one common part.
+    By ranks of the last year, as R. L. Iman and W. J. Conover, Communications in Statistics B11
+    (1982), 311-334; the ranks are those of normal scores with one common part.
     """
     generator = np.random.default_rng(seed)
     common = generator.standard_normal(draws.shape[1])
@@ -275,93 +212,58 @@ def correlate_draws(
     return ordered
 
 
-def binomial_limits(share: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
-    """Control limits of a share: what so many cases may show where all have the same chance.
+def funnel_limits(mean: float, denominator: ArrayLike, confidence: float, share: bool) -> Limits:
+    """Control limits of a share or rate: what so many cases may show where all have the mean.
 
     Notes
     -----
-    A number of cases is beyond a limit exactly if the binomial chance of it or a more extreme one
-    is less than half of the rest; between whole numbers the limits follow the incomplete beta
-    function. Funnel plots with exact limits: D. J. Spiegelhalter, "Funnel plots for comparing
-    institutional performance", Statistics in Medicine 24 (2005), 1185-1202. Its appendix adjusts
-    for whole numbers in a way of its own; here successes and failures have mirrored limits.
+    A number of cases is beyond a limit exactly if the binomial (Poisson) chance of it or a more
+    extreme one is less than half of the rest; between whole numbers the limits follow the
+    incomplete beta (gamma) function. Funnel plots with exact limits: D. J. Spiegelhalter,
+    Statistics in Medicine 24 (2005), 1185-1202, who adjusts for whole numbers in another way.
     """
-    tail, cases = _tail(confidence), np.asarray(denominator, dtype=float)
-    lower = bdtrik(tail, cases, share) / cases
-    return lower, 1 - bdtrik(tail, cases, 1 - share) / cases
-
-
-def poisson_limits(rate: float, denominator: ArrayLike, confidence: float = 0.95) -> Limits:
-    """Control limits of a rate: what chance allows where all have the same rate.
-
-    Notes
-    -----
-    As :func:`binomial_limits`, by the Poisson distribution and the incomplete gamma function.
-    """
-    tail, cases = _tail(confidence), np.asarray(denominator, dtype=float)
-    expected = rate * cases
+    tail, cases = (1 - confidence) / 2, np.asarray(denominator, dtype=float)
+    if share:
+        return bdtrik(tail, cases, mean) / cases, 1 - bdtrik(tail, cases, 1 - mean) / cases
+    expected = mean * cases
     # So many or more have the chance of the tail, so one fewer or less have the rest.
     return pdtrik(tail, expected) / cases, (pdtrik(1 - tail, expected) + 1) / cases
 
 
-def _tail(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}; expected between 0 and 1, such as 0.95")
-    return (1 - confidence) / 2
-
-
 @dataclass(frozen=True)
 class Funnel:
-    """A family's figures against what chance allows around their common mean."""
+    """A family's newest figures against what chance allows around their common mean."""
 
     # ``area``, ``numerator``, ``denominator``, ``figure``, ``low_95``, ``high_95``, ``low_99.8``,
     # ``high_99.8``, and ``outside``: the widest limits that the figure is beyond (``below 95%``).
     units: pd.DataFrame = field(default_factory=pd.DataFrame)
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)  # the limits by ``denominator``
     mean: float = float("nan")  # all that was counted over all that it was counted among
-    period: str = ""
-    illustrative: bool = False
-    left_out: tuple[str, ...] = ()  # whose figure came without numerator and denominator
     reason: str = ""  # why there is no funnel, else empty
-
-    @property
-    def overdispersed(self) -> bool:
-        """Whether more are beyond the widest limits than chance puts there one time in twenty."""
-        beyond = int(self.units["outside"].str.endswith(f"{FUNNEL_LIMITS[-1]:g}%").sum())
-        chance = 1 - FUNNEL_LIMITS[-1] / 100
-        return beyond > 0 and bool(bdtrc(beyond - 1, len(self.units), chance) < 0.05)
 
 
 def family_funnel(family: Family) -> Funnel:
     """The newest figures of a family, each with the limits that its number of cases gives."""
-    factor, newest = rate_factor(family.unit), family.newest
+    factor = rate_factor(family.unit)
     if family.measure["made_of"] != "cases" or factor is None:
         return Funnel(reason="its figures are not shares or rates of single cases")
-    if newest is None:
-        return Funnel(reason="too few figures were known")
-    figures = family.ranked[family.ranked["period"] == newest["period"]]
-    complete = figures["numerator"].notna() & (figures["denominator"] > 0)
-    units = figures.loc[complete, ["area", "numerator", "denominator", "figure"]]
-    if reason := too_few(len(units), len(family.areas)):
-        return Funnel(reason=f"{reason}, with numerator and denominator")
+    units = family.ranked[family.ranked["period_end"] == family.ranked["period_end"].max()]
+    units = units[units["numerator"].notna() & (units["denominator"] > 0)]
+    if len(units) < family.fewest:
+        return Funnel(reason="too few figures with numerator and denominator were known")
+    units = units[["area", "numerator", "denominator", "figure"]].reset_index(drop=True)
     rate = units["numerator"].sum() / units["denominator"].sum()
-    limits = binomial_limits if family.unit == "percent" else poisson_limits
     cases = np.linspace(units["denominator"].min(), units["denominator"].max(), 200)
     curve = pd.DataFrame({"denominator": cases})
     # From the counts, for a figure may have been rounded.
     figure = factor * units["numerator"] / units["denominator"]
     outside = pd.Series("", index=units.index)
-    for percent in FUNNEL_LIMITS:
+    # About two and three standard deviations.
+    for percent in (95, 99.8):
         for table in (units, curve):
-            low, high = limits(rate, table["denominator"].to_numpy(dtype=float), percent / 100)
-            table[f"low_{percent:g}"], table[f"high_{percent:g}"] = factor * low, factor * high
-        outside = outside.mask(figure < units[f"low_{percent:g}"], f"below {percent:g}%")
-        outside = outside.mask(figure > units[f"high_{percent:g}"], f"above {percent:g}%")
-    return Funnel(
-        units.assign(outside=outside).reset_index(drop=True),
-        curve,
-        float(factor * rate),
-        str(newest["period"]),
-        bool(figures["illustrative"].any()),
-        tuple(figures.loc[~complete, "area"]),
-    )
+            cases, share = table["denominator"], family.unit == "percent"
+            low, high = funnel_limits(rate, cases, percent / 100, share)
+            table[f"low_{percent}"], table[f"high_{percent}"] = factor * low, factor * high
+        outside = outside.mask(figure < units[f"low_{percent}"], f"below {percent}%")
+        outside = outside.mask(figure > units[f"high_{percent}"], f"above {percent}%")
+    return Funnel(units.assign(outside=outside), curve, float(factor * rate))

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.analysis.families import (
-    Family,
-    FamilyOutlook,
-    Funnel,
-    edge_outlook,
-    family_figures,
-    family_funnel,
-    place,
-    quartile,
-)
+from psa_analysis.analysis import families
+from psa_analysis.analysis.families import Family, FamilyOutlook, Funnel
 from psa_analysis.register.agreement import family_areas
-from psa_analysis.report import Report, memoised, own_readings
+from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import chance_text, counted, day_text, figure_text, listed, with_unit
+from psa_analysis.words import chance_text, day_text, figure_text, listed, signed, with_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
-
     from matplotlib.axes import Axes
 
 #: The quartiles, best first.
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
 #: What the edge is called in charts and their data.
-_EDGE = "Top quartile begins"
+_EDGE = "Top quartile"
+#: The ends of a forecast's range.
+_RANGE = ["low_80", "high_80"]
 
 
 @memoised
@@ -45,59 +35,16 @@ def family_of(report: Report, measure: str, family: str) -> Family:
         known = ", ".join(measures.index)
         raise KeyError(f"there is no measure '{measure}'; the register has {known}")
     definition, areas = measures.loc[measure], family_areas(report.agreement, family)
-    figures = family_figures(report.readings, definition, areas, report.period.end)
+    figures = families.family_figures(report.readings, definition, areas, report.period.end)
     return Family(family, areas, definition, figures)
 
 
-@memoised
-def family_outlook(
-    report: Report, measure: str, family: str, own: str | None = None
-) -> FamilyOutlook:
-    """Forecast where the top quartile will begin, up to the agreement's last year.
-
-    `own` is a measure that follows the agreement's own figure more closely.
-    """
-    members = family_of(report, measure, family)
-    until = report.agreement.settings.agreement.last.end
-    if own is None:
-        return edge_outlook(members, until)
-    if own not in report.outlooks:
-        raise KeyError(f"there is no measure '{own}'; followed are {', '.join(report.outlooks)}")
-    unit = report.agreement.measures.at[own, "unit"]
-    if unit != members.measure["unit"]:
-        raise ValueError(f"{own} is in {unit} and {measure} in {members.measure['unit']}")
-    outlook = report.outlooks[own]
-    ends = [period.end for period in outlook.periods]
-    followed: dict[date, Any] = dict(zip(ends, outlook.draws.T, strict=True))
-    known = own_readings(report, own).set_index("period_end")["reading"].dropna()
-    followed |= {end.date(): reading for end, reading in known.items()}
-    return edge_outlook(members, until, followed)
-
-
-@memoised
-def funnel_of(report: Report, measure: str, family: str) -> Funnel:
-    """The newest figures of a family, each with the limits that its number of cases gives."""
-    return family_funnel(family_of(report, measure, family))
-
-
-def _no_family(report: Report, family: str) -> str:
-    """Why a register has no family to show, or nothing; a family that it misses is an error."""
-    exists = len(report.agreement.families) or family in set(report.agreement.areas["kind"])
-    return "" if exists else "The register names no family of authorities."
-
-
-def family(report: Report, measure: str, name: str, own: str | None = None) -> View:
-    """Where the agreement's area stands in a family, and where the top quartile is heading.
-
-    `own` is a measure that follows the agreement's own figure more closely.
-    """
-    if reason := _no_family(report, name):
-        return no_view(reason)
+def family(report: Report, measure: str, name: str) -> View:
+    """Where the agreement's area stands in a family, and where the top quartile is heading."""
     members = family_of(report, measure, name)
     if members.newest is None:
-        few = f"Too few figures of the {name} had come in by {day_text(report.cut_off)}"
-        return no_view(f"{few} to say where the top quartile begins.")
-    outlook = family_outlook(report, measure, name, own)
+        return no_view(f"Too few figures of the {name} had come in by {day_text(report.cut_off)}.")
+    outlook = families.edge_outlook(members, report.agreement.settings.agreement.last.end)
     return View(
         words=lambda: sentence(_family_text(members, outlook)),
         chart=lambda: _family_chart(members, outlook),
@@ -108,12 +55,10 @@ def family(report: Report, measure: str, name: str, own: str | None = None) -> V
 
 def funnel(report: Report, measure: str, family: str) -> View:
     """The newest figures of a family, each with the limits that its number of cases gives."""
-    if reason := _no_family(report, family):
-        return no_view(reason)
-    members, result = family_of(report, measure, family), funnel_of(report, measure, family)
+    members = family_of(report, measure, family)
+    result = families.family_funnel(members)
     if result.reason:
-        title = report.agreement.measures.at[measure, "title"]
-        return no_view(f"{title}: no funnel, since {result.reason}.")
+        return no_view(f"{members.measure['title']}: no funnel, since {result.reason}.")
     return View(
         words=lambda: sentence(_funnel_text(members, result)),
         chart=lambda: _funnel_chart(members, result),
@@ -121,194 +66,120 @@ def funnel(report: Report, measure: str, family: str) -> View:
     )
 
 
-def _texts(members: Family) -> Callable[[float], str]:
-    """What writes a figure in the family's unit."""
-    return partial(figure_text, unit=members.unit)
+def _mark(members: Family) -> str:
+    return "Illustrative figures. " if members.standings["illustrative"].any() else ""
+
+
+def _caption(members: Family, what: str) -> str:
+    period = members.standings["period"].iloc[-1]
+    return f"{_mark(members)}{members.measure['title']}, {period}: {what}"
 
 
 def _family_text(members: Family, outlook: FamilyOutlook) -> str:
-    newest, figure = members.newest, _texts(members)
-    assert newest is not None
-    text = _standing_text(newest, members)
-    first = members.standings.dropna(subset="edge").iloc[0]
+    """Where the area stands, where the top quartile begins, and where it is heading."""
+    area, unit = members.area, members.unit
+    first, newest = members.standings.iloc[0], members.standings.iloc[-1]
+    text = f"{_mark(members)}{area} has no figure for {newest['period']} that counts."
+    if pd.notna(newest["place"]):
+        text = (
+            f"{_mark(members)}{area} has {with_unit(newest['figure'], unit)} for "
+            f"{newest['period']}: place {newest['place']:.0f} of {newest['ranked']}, in the "
+            f"{_QUARTILES[newest['quartile']]} quartile."
+        )
+    text += f" The top quartile begins at {figure_text(newest['edge'], unit)}."
+    if newest["lower"] <= newest["edge"] <= newest["upper"]:
+        text += f" Chance alone could put {area} on either side of that."
     if first["period"] != newest["period"]:
-        text += f" In {first['period']} the top quartile began at {figure(first['edge'])}."
+        text += f" In {first['period']} it began at {figure_text(first['edge'], unit)}."
     if outlook.reason:
-        return f"{text} No forecast of the top quartile: {outlook.reason}."
-    low, high = outlook.edge.interval(80)
+        return f"{text} No forecast: {outlook.reason}."
+    low, high = (figure_text(end, unit) for end in outlook.edge.interval(80))
     text += (
-        f" By {outlook.edge.periods[-1]} it is forecast to begin at {figure(outlook.edge.median)}, "
-        f"with eight in ten chances between {figure(low)} and {figure(high)}."
-        f"{_chance_sentence(members, outlook)}"
+        f" By {outlook.edge.periods[-1]} it is forecast to begin at "
+        f"{figure_text(outlook.edge.median, unit)} (80% range {low} to {high}). "
+        f"The chance that {area} is then in it is {chance_text(float(outlook.chance[-1]))}."
     )
     if outlook.left_out:
-        text += f" The forecast is made without {listed(list(outlook.left_out))}: too few figures."
+        text += f" Too few figures to be in the forecast: {listed(list(outlook.left_out))}."
     return text
-
-
-def _chance_sentence(members: Family, outlook: FamilyOutlook) -> str:
-    chance = chance_text(float(outlook.chance[-1]))
-    return f" The chance that {members.area} is in the top quartile then is {chance}."
-
-
-def _standing_text(row: pd.Series, members: Family) -> str:
-    """Where the agreement's area stands in its family, from a row of the standings."""
-    area, figure = members.area, _texts(members)
-    counted_of = f"{row['ranked']} of {row['family']} authorities whose figures count"
-    edge = f"top quartile begins at {figure(row['edge'])}"
-    if row["reason"]:
-        sentences = [f"Of the {counted_of}, the {edge} in {row['period']}; {row['reason']}"]
-    else:
-        shared = f", shared with {counted(row['tied'], 'other')}," if row["tied"] else ""
-        sentences = [
-            f"{area} has {with_unit(row['figure'], members.unit).strip()} for {row['period']}: "
-            f"place {row['place']:.0f}{shared} among the {counted_of}, and in the "
-            f"{_QUARTILES[row['quartile']]} quartile",
-            f"The {edge}{_distance_text(row['inside'], members.unit, area)}",
-        ]
-    if row["missing"]:
-        sentences.append(f"No figure had come in from {listed(list(row['missing']))}")
-    if row["left_out"]:
-        sentences.append(f"Left out as doubtful: {listed(list(row['left_out']))}")
-    if row["spans"]:
-        sentences.append(
-            f"Chance alone allows {figure(row['lower'])} to {figure(row['upper'])} around this "
-            "figure, and the edge of the top quartile lies within that, so which side of it the "
-            "area is on is not certain"
-        )
-    return _illustrative(row["illustrative"]) + ". ".join(sentences) + "."
-
-
-def _illustrative(illustrative: bool) -> str:
-    return "Illustrative figures. " if illustrative else ""
-
-
-def _distance_text(inside: float, unit: str, area: str) -> str:
-    if not inside:
-        return f", exactly where {area} is"
-    unit = "percentage points" if unit == "percent" else unit
-    size = with_unit(abs(inside), unit).strip()
-    if not figure_text(abs(inside), unit).strip("0."):
-        size = size.replace("0.0", "under 0.1", 1)
-    return f"; {area} is {size} {'inside' if inside > 0 else 'outside'} it"
 
 
 def _family_table(members: Family) -> Html:
     """The newest figures of a family in order, best first; those that do not count at the end."""
-    newest, higher, unit = members.newest, members.higher, members.unit
-    assert newest is not None
-    rows = members.figures[members.figures["period"] == newest["period"]]
-    ranked, left_out = rows[rows["left_out"] == ""], rows[rows["left_out"] != ""]
-    figures = ranked["figure"]
-    distances = (figures - newest["edge"]) * (1 if higher else -1)
-    ranked = ranked.assign(
-        order=[place(figure, figures, higher) for figure in figures],
-        quartile=[_QUARTILES[quartile(figure, figures, higher)] for figure in figures],
-        inside=[_inside_text(distance, unit) for distance in distances],
-    ).sort_values(["order", "area"])
-    shared = ranked["order"].duplicated(keep=False).map({True: " =", False: ""})
-    ranked["place"] = ranked["order"].astype(str) + shared
-    not_ranked = left_out[["area", "figure"]].assign(place="left out: " + left_out["left_out"])
-    missing = pd.DataFrame({"area": newest["missing"], "place": "no figure had come in"})
+    period = members.standings["period"].iloc[-1]
+    ranked = members.ranked[members.ranked["period"] == period].sort_values(["place", "area"])
+    tied = ranked["place"].duplicated(keep=False).map({True: " =", False: ""})
+    places = ranked["place"].astype(int).astype(str) + tied
+    sent = members.figures[members.figures["period"] == period]
+    left_out = sent.loc[sent["left_out"] != "", ["area", "figure", "left_out"]]
+    missing = [area for area in members.areas if area not in set(sent["area"])]
+    parts = [
+        ranked.assign(place=places, quartile=ranked["quartile"].map(_QUARTILES)),
+        left_out.assign(place="left out: " + left_out["left_out"]),
+        pd.DataFrame({"area": missing, "place": "no figure"}),
+    ]
     columns = [Column("Authority", "area"), Column("Place"), Column.figure("Figure")]
     if ranked["lower"].notna().any():
         columns.append(Column.between("Chance allows", "lower", "upper"))
-    columns += [Column("Quartile"), Column.number("Inside the edge", "inside")]
-    title = f"{_family_title(members, newest['illustrative'])}, {newest['period']}"
-    caption = f"{title}; the top quartile begins at {figure_text(newest['edge'], unit)}"
-    rows = pd.concat([ranked, not_ranked, missing], ignore_index=True).assign(unit=unit)
-    return rows_table(rows, columns, caption)
-
-
-def _family_title(members: Family, illustrative: Any) -> str:
-    mark = " (illustrative figures)" if illustrative else ""
-    return f"{members.measure['title']}: our place in the {members.name}{mark}"
-
-
-def _inside_text(value: float, unit: str) -> str:
-    """How far inside the edge: ``+4.4``, ``−0.7``; too little for its decimals in words."""
-    if abs(value) < 1e-9:
-        return "on it"
-    text = figure_text(abs(value), "percentage points" if unit == "percent" else unit)
-    if not text.strip("0."):
-        return "just inside" if value > 0 else "just outside"
-    return f"{'+' if value > 0 else '−'}{text}"
+    columns.append(Column("Quartile"))
+    columns.append(Column.number("Inside the edge", lambda row: signed(row["inside"])))
+    rows = pd.concat(parts, ignore_index=True).assign(unit=members.unit)
+    return rows_table(rows, columns, _caption(members, "place and quartile"))
 
 
 def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
     """A family over time: each authority, and where the top quartile begins and is heading."""
-    area, figures, text = members.area, members.ranked, _texts(members)
-    data = _drawn(members, outlook)
+    area, unit, data = members.area, members.unit, _drawn(members, outlook)
 
     def draw(axes: Axes) -> None:
-        others = figures[figures["area"] != area]
-        for _, line in others.groupby("area"):
-            axes.plot("period_end", "figure", data=line, color=GREY, linewidth=0.8, alpha=0.6)
-        last = others[others["period_end"] == others["period_end"].max()]
-        lowest = last.loc[last["figure"].idxmin()]
-        labels: Labels = [(lowest["figure"], lowest["period_end"], "Other authorities", GREY)]
-        for name, title, colour in ((_EDGE, "Top quartile", TEAL), (area, area, BLUE)):
+        others = members.counted[members.counted["area"] != area]
+        for _, rows in others.groupby("area"):
+            axes.plot("period_end", "figure", data=rows, color=GREY, linewidth=0.8, alpha=0.6)
+        figure, end = others.iloc[-1][["figure", "period_end"]]
+        labels: Labels = [(figure, end, "Other authorities", GREY)]
+        for name, colour, line in ((_EDGE, TEAL, DASHED), (area, BLUE, "solid")):
             rows = data[data["area"] == name]
-            if len(rows):
-                _draw_with_forecast(axes, rows, colour)
-                figure, end = rows.iloc[-1][["figure", "period_end"]]
-                labels.append((figure, end, f"{title} {text(figure)}", colour))
+            if rows.empty:
+                continue
+            known, ends = rows[rows["low_80"].isna()], dict.fromkeys(_RANGE, rows["figure"])
+            fan = rows[len(known) - 1 :].fillna(ends)
+            style: dict[str, Any] = {"color": colour, "linewidth": 2.4}
+            axes.plot("period_end", "figure", data=known, linestyle=line, marker="o", **style)
+            axes.plot("period_end", "figure", data=fan, linestyle=":", **style)
+            axes.fill_between("period_end", "low_80", "high_80", data=fan, color=colour, alpha=0.2)
+            figure, end = rows.iloc[-1][["figure", "period_end"]]
+            labels.append((figure, end, f"{name} {figure_text(figure, unit)}", colour))
         axes.margins(x=0.03, y=0.08)
-        chart.finish_time_axes(axes, labels, members.unit)
+        chart.finish_time_axes(axes, labels, unit)
 
-    newest = members.newest
-    assert newest is not None
-    alt = (
-        f"{_illustrative(newest['illustrative'])}Line chart of {members.measure['title']}: each "
-        f"authority of the {members.name}, up to {newest['period']}. The dashed line is where the "
-        f"top quartile begins, and its shading where it is forecast to begin; the heavy line is "
-        f"{area}."
+    alt = _caption(
+        members,
+        f"line chart of the {members.name}; dashed is where the top quartile begins, heavy is "
+        f"{area}, shaded is the 80% range of forecasts.",
     )
     return Chart(draw, alt, data, _family_numbers(data, members), 4.6, (0.1, 0.76, 0.95, 0.12))
 
 
-def _draw_with_forecast(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
-    """Draw figures, and from the last one on the middle and range of their forecast."""
-    known, fan = rows[rows["low_80"].isna()], rows[rows["low_80"].notna()]
-    style: dict[str, Any] = {"linestyle": (0, (5, 2)), "linewidth": 2.2}
-    if colour == BLUE:
-        style = {"marker": "o", "linewidth": 2.6, "markersize": 6}
-    axes.plot("period_end", "figure", data=known, color=colour, **style)
-    if fan.empty:
-        return
-    forecast = pd.concat([known[-1:], fan])
-    if colour == TEAL:
-        low, high = (forecast[end].fillna(forecast["figure"]) for end in ("low_80", "high_80"))
-        axes.fill_between(forecast["period_end"], low, high, color=TEAL, alpha=0.25, linewidth=0)
-    axes.plot("period_end", "figure", data=forecast, color=colour, linestyle=":", linewidth=2)
-    if colour == BLUE:
-        bars = [fan["figure"] - fan["low_80"], fan["high_80"] - fan["figure"]]
-        style = {"fmt": "o", "markerfacecolor": "white", "capsize": 5, "linewidth": 1.5}
-        axes.errorbar(fan["period_end"], fan["figure"], yerr=bars, color=BLUE, **style)
-
-
 def _drawn(members: Family, outlook: FamilyOutlook) -> pd.DataFrame:
     """Figures, edges and what is forecast of both, one row each; a forecast has its range."""
-    edges = members.standings.dropna(subset="edge")
-    frames = [members.ranked, edges.assign(area=_EDGE, figure=edges["edge"])]
+    edges = members.standings.assign(area=_EDGE, figure=members.standings["edge"])
+    frames = [members.counted, edges]
     if not outlook.reason:
         for area, forecast in ((_EDGE, outlook.edge), (members.area, outlook.own)):
             frames.append(forecast.fan().rename(columns={"median": "figure"}).assign(area=area))
-    columns = ["area", "period", "period_end", "figure", "low_80", "high_80"]
+    columns = ["area", "period", "period_end", "figure", *_RANGE]
     return pd.concat(frames, ignore_index=True).reindex(columns=columns)
 
 
 def _family_numbers(data: pd.DataFrame, members: Family) -> Html:
     """A row an area, a column a year; what is forecast stands with its range."""
-    columns = [Column.figure("figure"), Column.between("range", "low_80", "high_80")]
+    columns = [Column.figure("figure"), Column.between("range", *_RANGE)]
     texts = columns_frame(data.assign(unit=members.unit), columns)
-    figures, ranges = texts["figure"], " (" + texts["range"] + ")"
-    texts = figures.where(data["low_80"].isna(), figures + ranges)
-    wide = data.assign(text=texts).pivot(index="area", columns="period", values="text")
-    wide = wide.loc[data["area"].unique(), sorted(data["period"].unique())]
+    forecasts = texts["figure"] + " (" + texts["range"] + ")"
+    data = data.assign(text=texts["figure"].where(data["low_80"].isna(), forecasts))
+    wide = data.pivot(index="area", columns="period", values="text").loc[data["area"].unique()]
     frame = wide.reset_index(names="Area").rename_axis(columns=None)
-    title = _family_title(members, members.standings["illustrative"].any())
-    return table(frame, f"{title}, by year", numeric=list(wide), folded=True)
+    return table(frame, _caption(members, "year by year"), numeric=list(wide), folded=True)
 
 
 def _funnel_table(members: Family, result: Funnel) -> Html:
@@ -322,90 +193,65 @@ def _funnel_table(members: Family, result: Funnel) -> Html:
         Column.between("99.8% limits", "low_99.8", "high_99.8"),
         Column("Beyond", lambda row: row["outside"] or "–"),
     ]
-    mean = f"the family's mean of {figure_text(result.mean, members.unit)}"
-    caption = f"{members.measure['title']}, {result.period}: what chance allows around {mean}"
-    caption += " (illustrative figures)" if result.illustrative else ""
+    caption = _caption(members, "what chance allows around the mean")
     rows = result.units.sort_values("denominator").assign(unit=members.unit)
     return rows_table(rows, columns, caption, folded=True)
 
 
 def _funnel_text(members: Family, result: Funnel) -> str:
     """How many authorities differ from the family's mean by more than chance allows, and which."""
-    area, rows = members.area, result.units.set_index("area")
-    text = (
-        f"{_illustrative(result.illustrative)}In {result.period} the mean of the family is "
-        f"{with_unit(result.mean, members.unit)}, all cases taken together. "
-    )
-    if area in rows.index:
-        outside = rows.at[area, "outside"]
-        where = f"{outside} of" if outside else "within"
-        figure = figure_text(rows.at[area, "figure"], members.unit)
-        text += f"{area}, at {figure}, is {where} what chance allows. "
-    else:
-        text += f"No figure of {area} is in it. "
-    far = rows.loc[rows["outside"].str.endswith("99.8%"), "outside"]
-    named = [f"{name} ({outside.split()[0]})" for name, outside in far.items()]
+    rows, period = result.units.set_index("area"), members.standings["period"].iloc[-1]
+    mean = with_unit(result.mean, members.unit)
+    text = f"{_mark(members)}The family's mean in {period} is {mean}."
+    if members.area in rows.index:
+        outside, figure = rows.loc[members.area, ["outside", "figure"]]
+        where = outside.replace(" ", " the ") if outside else "within the 95%"
+        text += f" {members.area}, at {figure_text(figure, members.unit)}, is {where} limits."
     text += (
-        "Chance alone would put about one authority in twenty beyond the 95% limits and hardly any "
-        f"beyond the 99.8% limits. Here it is {(rows['outside'] != '').sum()} of {len(rows)} and "
-        f"{len(far)} of {len(rows)}{': ' if named else ''}{listed(named)}."
+        f" {(rows['outside'] != '').sum()} of {len(rows)} authorities are beyond the 95% limits; "
+        "chance alone puts about one in twenty there."
     )
-    if result.overdispersed:
-        text += " So more than chance sets these authorities apart."
+    far = rows.loc[rows["outside"].str.endswith("99.8%"), "outside"]
+    if named := [f"{name} ({outside.split()[0]})" for name, outside in far.items()]:
+        text += f" Beyond the 99.8% limits: {listed(named)}."
     return text
 
 
 def _funnel_chart(members: Family, result: Funnel) -> Chart:
     """A family's figures by their number of cases, within what chance allows around the mean."""
-    units, text = result.units, _texts(members)
+    units, unit, area = result.units, members.unit, members.area
 
     def draw(axes: Axes) -> None:
         axes.axhline(result.mean, color=GREY, linewidth=1.5)
         cases, end = result.curve["denominator"], result.curve.iloc[-1]
         labels: Labels = [(result.mean, end["denominator"], "Mean", GREY)]
-        for percent, style in (("95", DASHED), ("99.8", "-")):
+        for percent, line in (("95", DASHED), ("99.8", "solid")):
             for limit in (f"low_{percent}", f"high_{percent}"):
-                axes.plot(cases, result.curve[limit], color=GREY, linestyle=style, linewidth=1)
+                axes.plot(cases, result.curve[limit], color=GREY, linestyle=line, linewidth=1)
             labels.append((end[limit], end["denominator"], f"{percent}% limits", GREY))
-        _draw_units(axes, result, members.area)
+        beyond = units["outside"].str.split().str[-1].fillna("").mask(units["area"] == area, "own")
+        marks = {"": ("o", GREY), "95%": ("^", ORANGE), "99.8%": ("s", PINK), "own": ("D", BLUE)}
+        for group, (marker, colour) in marks.items():
+            rows = units[beyond == group]
+            fill = colour if group else "white"
+            style: dict[str, Any] = {"color": colour, "markersize": 8, "markerfacecolor": fill}
+            axes.plot(rows["denominator"], rows["figure"], marker, **style)
+        for _, row in units[beyond.isin(["own", "99.8%"])].iterrows():
+            above, right = row["figure"] > result.mean, row["denominator"] > cases.mean()
+            style = {"ha": "right" if right else "left", "va": "bottom" if above else "top"}
+            style |= {"textcoords": "offset points", "fontsize": 11, "bbox": chart.BEHIND_WORDS}
+            style["color"] = BLUE if row["area"] == area else PINK
+            point, offset = (row["denominator"], row["figure"]), (0, 9 if above else -9)
+            axes.annotate(row["area"], point, offset, **style)
         axes.margins(x=0.03, y=0.06)
         chart.label_ends(axes, labels)
         axes.set_xlabel("Number of cases that each figure is made of")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.yaxis.set_major_formatter(lambda value, _: text(value))
+        axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
 
-    alt = (
-        f"{_illustrative(result.illustrative)}Funnel plot of {members.measure['title']}, "
-        f"{result.period}: {len(units)} authorities by number of cases, around their mean of "
-        f"{text(result.mean)}, with 95% limits (dashed) and 99.8% limits."
+    alt = _caption(
+        members,
+        f"funnel plot of {len(units)} authorities by number of cases, around their mean of "
+        f"{figure_text(result.mean, unit)}, with 95% limits (dashed) and 99.8% limits.",
     )
     return Chart(draw, alt, units, _funnel_table(members, result), 4.6, (0.1, 0.84, 0.95, 0.14))
-
-
-def _draw_units(axes: Axes, result: Funnel, area: str) -> None:
-    """Draw a point for each authority; the agreement's and those furthest out have their names."""
-    units, cases = result.units, result.units["denominator"]
-    beyond = units["outside"].str.split().str[-1].fillna("").mask(units["area"] == area, "own")
-    marks = {"": ("o", GREY), "95%": ("^", ORANGE), "99.8%": ("s", PINK), "own": ("D", BLUE)}
-    for group, (marker, colour) in marks.items():
-        rows = units[beyond == group]
-        style: dict[str, Any] = {
-            "color": colour,
-            "markersize": 8,
-            "markerfacecolor": colour if group else "white",
-        }
-        axes.plot(rows["denominator"], rows["figure"], marker, **style)
-    named = (units["area"] == area) | units["outside"].str.endswith("99.8%")
-    for _, row in units[named].iterrows():
-        own, above = row["area"] == area, row["figure"] > result.mean
-        right = row["denominator"] <= (cases.min() + cases.max()) / 2
-        if own:
-            # Others may be near, so its name goes where fewer of them are.
-            near = (cases - row["denominator"]).abs() < (cases.max() - cases.min()) / 4
-            figures = units.loc[near, "figure"]
-            above = (figures > row["figure"]).sum() < (figures < row["figure"]).sum()
-        style = {"textcoords": "offset points", "fontsize": 11}
-        style |= {"ha": "left" if right else "right", "va": "bottom" if above else "top"}
-        style |= {"color": BLUE if own else PINK, "bbox": chart.BEHIND_WORDS}
-        point, offset = (row["denominator"], row["figure"]), (0, 9 if above else -9)
-        axes.annotate(row["area"], point, offset, **style)
