@@ -20,6 +20,7 @@ from psa_analysis.analysis.readings import make_readings, weakest
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import measure_period
+from psa_analysis.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,8 +39,7 @@ class CostEffectiveness:
     ``missing`` says why there is no figure, ``flag`` is the weakest of the figures used.
     """
 
-    #: The baseline year and those that have ended since, up to the due one; empty if it has not
-    #: ended or the agreement has no basket.
+    #: The baseline year and those that have ended since; empty before, or without a basket.
     years: tuple[str, ...]
     #: By component and indicator: its share of the basket's weight, its figure and the baseline's,
     #: its contribution in points, and the definition by which a newer measure was linked.
@@ -53,8 +53,7 @@ class CostEffectiveness:
     @property
     def latest(self) -> str:
         """The newest year in which any component has an index of performance; empty if none."""
-        years = self.components.loc[self.components["performance"].notna(), "year"]
-        return str(max(years, default=""))
+        return str(self.components.dropna(subset="performance")["year"].max() if self.years else "")
 
 
 def contribution(rows: pd.DataFrame) -> pd.Series:
@@ -75,8 +74,7 @@ def cost_effectiveness(
     """The indices of every component, and of all together."""
     section, years = agreement.settings.effectiveness, _years(agreement, until)
     if section is None or not years:
-        drawn = ["component", "year", "performance", "ratio", "from_performance", "from_cost"]
-        empty = pd.DataFrame(columns=[*drawn, "illustrative"])
+        empty = pd.DataFrame(columns=["component", "year", "performance"])
         return CostEffectiveness((), empty, empty, empty)
     figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)], agreement)
     indicators = _indicators(figures, agreement, years)
@@ -113,13 +111,31 @@ def _by_year(readings: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
 
 
 def _look_up(
-    figures: pd.DataFrame, measure: str | pd.Series, area: str | pd.Series, years: pd.Series
+    figures: pd.DataFrame, measure: str | pd.Series, area: str | pd.Series, year: str | pd.Series
 ) -> pd.DataFrame:
     """The figures of measures, areas and years, row by row, those that are missing too."""
-    keys = pd.DataFrame({"measure": measure, "area": area, "year": years})
+    keys = pd.DataFrame({"measure": measure, "area": area, "year": year})
     rows = keys.merge(figures, how="left").set_axis(keys.index)
     none = {"missing": "no figure", "definition": "", "flag": "final", "illustrative": False}
     return rows.fillna(none).astype({"illustrative": bool})
+
+
+def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.DataFrame:
+    """The same with the figure of each row's year and of the baseline year, or what is missing."""
+    figure = _look_up(figures, rows["indicator"], rows["area"], rows["year"])
+    baseline = _look_up(figures, rows["indicator"], rows["area"], first)
+    no_base = (rows["change"] == "relative") & (baseline["figure"] <= 0)
+    needed = baseline["figure"].map("{:g}, where a figure above 0 is needed".format)
+    why = (rows["year"] + ": " + figure["missing"]).where(figure["figure"].isna(), "")
+    why = why.mask(no_base, f"{first}: " + needed)
+    return rows.assign(
+        figure=figure["figure"],
+        baseline=baseline["figure"],
+        definition=figure["definition"],
+        flag=[*map(weakest, zip(baseline["flag"], figure["flag"], strict=True))],
+        illustrative=rows["illustrative"] | baseline["illustrative"] | figure["illustrative"],
+        missing=why.mask(baseline["figure"].isna(), f"{first}: " + baseline["missing"]),
+    )
 
 
 def _later_years(
@@ -142,49 +158,37 @@ def _later_years(
         why = f"counted as {name} now, and no year was counted both ways"
         return later.assign(figure=np.nan, missing=why)
     shift, both = shifts.mean(), list(shifts.index)
-    linking, known = pd.concat([old.loc[both], new.loc[both]]), later[later["figure"].notna()]
-    linked = known.assign(
-        figure=known["figure"] + shift,
-        definition=f"counted as {name}, which is {'less' if shift > 0 else 'more'} by "
-        f"{abs(shift):.4g} in the mean of {', '.join(both)}, and linked",
-        flag=[weakest([flag, *linking["flag"]]) for flag in known["flag"]],
-        illustrative=known["illustrative"] | linking["illustrative"].any(),
+    linking, known = pd.concat([old.loc[both], new.loc[both]]), later["figure"].notna()
+    way = "less" if shift > 0 else "more"
+    years = ", ".join(both)
+    later.loc[known, "definition"] = (
+        f"counted as {name}, which is {way} by {abs(shift):.4g} in the mean of {years}, and linked"
     )
-    return pd.concat([later[later["figure"].isna()], linked])
+    later["figure"] += shift
+    later["flag"] = [weakest([flag, *linking["flag"]]) for flag in later["flag"]]
+    later["illustrative"] |= linking["illustrative"].any()
+    return later
 
 
 def _indicators(
     figures: pd.DataFrame, agreement: Agreement, years: tuple[str, ...]
 ) -> pd.DataFrame:
     """What each indicator contributes in each year."""
-    baskets, measures, first = agreement.baskets, agreement.measures, years[0]
+    baskets, measures = agreement.baskets, agreement.measures
     newer = {older: str(name) for name, older in measures["continues"].items() if older}
     later = [
         _later_years(figures, row.indicator, row.component, newer)
         for row in baskets[baskets["indicator"].isin(list(newer))].itertuples()
     ]
     figures = pd.concat([figures, *later])
-    rows = baskets.merge(pd.DataFrame({"year": years}), how="cross")
+    rows = baskets.reset_index().merge(pd.DataFrame({"year": years}), how="cross")
     rows["title"] = rows["indicator"].map(measures["title"])
     usual = rows["indicator"].map(measures["polarity"])
     rows["polarity"] = rows["polarity"].where(rows["polarity"] != "", usual)
     weights = rows["weight"].astype(float)
     rows["share"] = weights / weights.groupby([rows["component"], rows["year"]]).transform("sum")
-    figure, baseline = (
-        _look_up(figures, rows["indicator"], rows["component"], year)
-        for year in (rows["year"], pd.Series(first, rows.index))
-    )
-    rows["baseline"] = baseline["figure"]
-    rows[["figure", "definition"]] = figure[["figure", "definition"]]
-    rows["flag"] = list(map(weakest, zip(baseline["flag"], figure["flag"], strict=True)))
-    rows["illustrative"] = (
-        (rows["illustrative"] == "yes") | baseline["illustrative"] | figure["illustrative"]
-    )
-    no_base = (rows["change"] == "relative") & (rows["baseline"] <= 0)
-    needed = rows["baseline"].map("{:g}, where a figure above 0 is needed".format)
-    why = (rows["year"] + ": " + figure["missing"]).where(rows["figure"].isna(), "")
-    why = why.mask(no_base, f"{first}: " + needed)
-    rows["missing"] = why.mask(rows["baseline"].isna(), f"{first}: " + baseline["missing"])
+    rows["illustrative"] = rows["illustrative"] == "yes"
+    rows = _with_figures(rows.assign(area=rows["component"]), figures, years[0])
     rows["contribution"] = contribution(rows).where(rows["missing"] == "")
     return rows
 
@@ -193,48 +197,35 @@ def _components(
     figures: pd.DataFrame, indicators: pd.DataFrame, section: EffectivenessSection
 ) -> pd.DataFrame:
     """The indices of each component in each year."""
-    by_component = indicators.groupby(["component", "year"], sort=False)
-    rows = by_component.agg(flag=("flag", weakest), illustrative=("illustrative", "any"))
-    rows["performance"] = 100 + by_component["contribution"].sum(skipna=False)
-    lacking = [by_component[["title", "missing"]].apply(_lacking).to_numpy()]
-    rows = rows.reset_index()
-    first = pd.Series(rows["year"].iloc[0], rows.index)
-    looked_up = []
-    for what, measure, area in (
-        ("net budget", section.net_budget, rows["component"]),
-        ("deflator", section.deflator, section.deflator_area),
-    ):
-        for year in (first, rows["year"]):
-            row = _look_up(figures, measure, area, year)
-            reason = row["missing"].where(row["missing"] != "", "a figure above 0 is needed")
-            text = what + " (" + year + ": " + reason + ")"
-            lacking.append(text.where(~(row["figure"] > 0), "").to_numpy())
-            looked_up.append(row)
-    budget_first, budget, price_first, price = (
-        row["figure"].where(row["figure"] > 0) for row in looked_up
+    keys, first = ["component", "year"], indicators["year"].iloc[0]
+    money = figures[figures["measure"].isin([section.net_budget, section.deflator])].copy()
+    money.loc[money["figure"] <= 0, ["figure", "missing"]] = np.nan, "a figure above 0 is needed"
+    each = indicators[keys].drop_duplicates().assign(change="relative", illustrative=False)
+    budget = each.assign(title="net budget", indicator=section.net_budget, area=each["component"])
+    price = each.assign(title="deflator", indicator=section.deflator, area=section.deflator_area)
+    budget, price = (_with_figures(rows, money, first) for rows in (budget, price))
+    parts = pd.concat([indicators, budget, price]).groupby(keys, sort=False)
+    rows = parts.agg(flag=("flag", weakest), illustrative=("illustrative", "any"))
+    rows["missing"] = parts[["title", "missing"]].apply(_lacking)
+    rows["performance"] = 100 + indicators.groupby(keys)["contribution"].sum(skipna=False)
+    budget, price = budget.set_index(keys), price.set_index(keys)
+    weight = budget["baseline"] if section.components == "net budget" else rows["performance"] ** 0
+    rows["share"] = weight / weight.groupby("year").transform("sum", skipna=False)
+    rows["net_budget"] = budget["figure"]
+    rows["cost"] = (
+        100 * (budget["figure"] / budget["baseline"]) / (price["figure"] / price["baseline"])
     )
-    weight = budget_first if section.components == "net budget" else pd.Series(1.0, rows.index)
-    rows["share"] = weight / weight.groupby(rows["year"]).transform("sum", skipna=False)
-    rows["net_budget"] = looked_up[1]["figure"]
-    rows["cost"] = 100 * (budget / price) / (budget_first / price_first)
-    rows["real_budget"] = (budget / price * price_first).where(rows["cost"].notna())
-    # In the baseline year the first figure and the year's are the same, and lacking once.
-    rows["missing"] = [
-        "; ".join(filter(None, dict.fromkeys(texts))) for texts in zip(*lacking, strict=True)
-    ]
-    for row in looked_up:
-        rows["flag"] = list(map(weakest, zip(rows["flag"], row["flag"], strict=True)))
-        rows["illustrative"] |= row["illustrative"]
-    return _with_ratio(rows)
+    rows["real_budget"] = budget["baseline"] * rows["cost"] / 100
+    return _with_ratio(rows.reset_index())
 
 
-def _lacking(indicators: pd.DataFrame) -> str:
-    """The indicators without a contribution, each with the reason; in short where it is all."""
-    reasons = indicators["missing"].tolist()
-    if len(reasons) > 1 and reasons[0] and len(set(reasons)) == 1:
-        return f"every indicator ({reasons[0]})"
-    pairs = zip(indicators["title"], reasons, strict=True)
-    return "; ".join(f"{title} ({reason})" for title, reason in pairs if reason)
+def _lacking(parts: pd.DataFrame) -> str:
+    """What a component lacks in a year, with the reasons."""
+    titles = parts[parts["missing"] != ""].groupby("missing", sort=False)["title"].agg(list)
+    return "; ".join(
+        f"{listed(names) if len(names) < 4 else f'{len(names)} figures'} ({reason})"
+        for reason, names in titles.items()
+    )
 
 
 def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
@@ -267,31 +258,25 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     Of each figure the newest vintage is looked at. A component of which nothing has come in for a
     year is only late, which is no finding.
     """
-    section, baskets = agreement.settings.effectiveness, agreement.baskets
-    if section is None or baskets.empty:
+    section = agreement.settings.effectiveness
+    if section is None or agreement.baskets.empty:
         return []
-    measures = agreement.measures
-    used = {section.index, section.net_budget, section.deflator, *baskets["indicator"]}
-    used |= set(measures.index[measures["continues"] != ""])
-    used |= set(measures.loc[list(used), "comparator"])
-    newest = observations[observations["measure"].isin(used)]
-    newest = newest.drop_duplicates(["measure", "area", "period"], keep="last")
+    newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     readings = make_readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
-    due = measure_period(measures.loc[section.index], "due")
+    due = measure_period(agreement.measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last
     indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
     of_area = readings["area"] == agreement.settings.agreement.area
     returned = readings[of_area & (readings["measure"] == section.index)]
-    return [*_gaps(indices, baskets), *_other_index(indices.overall, returned)]
+    return [*_gaps(indices), *_other_index(indices.overall, returned)]
 
 
-def _gaps(indices: CostEffectiveness, baskets: pd.DataFrame) -> Iterator[Finding]:
+def _gaps(indices: CostEffectiveness) -> Iterator[Finding]:
     """Indicators that keep their component from an index."""
     rows = indices.indicators
     if rows["baseline"].isna().all():
         return  # the baseline year is still to come in
-    numbers = baskets.reset_index().set_index(["component", "indicator"])["row"]
     begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
     # What the baseline lacks was said of the baseline; nothing at all is late.
     later = begun & ~rows["missing"].str.startswith(indices.years[0])
@@ -302,7 +287,7 @@ def _gaps(indices: CostEffectiveness, baskets: pd.DataFrame) -> Iterator[Finding
             "raw/register/baskets.csv",
             f"a figure of {gap.component} that can be used in its index ({gap.missing})",
             "Ask for it, or agree what replaces it: until then that index has no figure.",
-            row=int(numbers[gap.component, gap.indicator]),
+            row=int(gap.row),
             column="indicator",
             found=gap.indicator,
             measure=gap.indicator,
