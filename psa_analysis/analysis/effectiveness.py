@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.readings import make_readings, weakest
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import measure_period
@@ -34,20 +34,16 @@ AGREES_WITHIN = 0.05
 
 @dataclass(frozen=True)
 class CostEffectiveness:
-    """The index of cost-effectiveness, and what it is made of, with a row for each year.
-
-    ``missing`` says why there is no figure, ``flag`` is the weakest of the figures used.
-    """
+    """The index of cost-effectiveness, and what it is made of; ``missing`` says what it lacks."""
 
     #: The baseline year and those that have ended since; empty before, or without a basket.
     years: tuple[str, ...]
-    #: By component and indicator: its share of the basket's weight, its figure and the baseline's,
-    #: its contribution in points, and the definition by which a newer measure was linked.
+    #: By component, indicator and year: what it contributes, and how a new definition was linked.
     indicators: pd.DataFrame
-    #: By component: indices of performance and cost (100 in the baseline year), their ratio and
-    #: difference, the points that are owed to each, and the net budget at the baseline's prices.
+    #: By component and year: indices of performance and cost (100 in the baseline year), their
+    #: ratio, the points that are owed to each, and the net budget.
     components: pd.DataFrame
-    #: Of all components together, beside the index that was returned.
+    #: By year: all components together, beside the index that was returned.
     overall: pd.DataFrame
 
     @property
@@ -72,42 +68,34 @@ def cost_effectiveness(
     readings: pd.DataFrame, agreement: Agreement, until: date
 ) -> CostEffectiveness:
     """The indices of every component, and of all together."""
-    section, years = agreement.settings.effectiveness, _years(agreement, until)
+    section, years = agreement.settings.effectiveness, list[str]()
+    if section is not None and len(agreement.baskets):
+        index = agreement.measures.loc[section.index]
+        first, due = measure_period(index, "baseline_period"), measure_period(index, "due")
+        assert first is not None  # the register was checked
+        last = due or agreement.settings.agreement.last
+        ends = [date(year, 3, 31) for year in range(first.end.year, last.end.year + 1)]
+        years = [period_containing(day, "financial_year").label for day in ends if day <= until]
     if section is None or not years:
         empty = pd.DataFrame(columns=["component", "year", "performance"])
         return CostEffectiveness((), empty, empty, empty)
-    figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)], agreement)
+    figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)])
     indicators = _indicators(figures, agreement, years)
     components = _components(figures, indicators, section)
     overall = _overall(components)
     area = agreement.settings.agreement.area
     overall["returned"] = _look_up(figures, section.index, area, overall["year"])["figure"]
-    return CostEffectiveness(years, indicators, components, overall)
+    apart = (overall["ratio"] - overall["returned"]).abs()
+    overall["differs"] = apart > AGREES_WITHIN + 1e-9
+    return CostEffectiveness(tuple(years), indicators, components, overall)
 
 
-def _years(agreement: Agreement, until: date) -> tuple[str, ...]:
-    """The baseline year and those that have ended since, none after the due one."""
-    section = agreement.settings.effectiveness
-    if section is None or agreement.baskets.empty:
-        return ()
-    index = agreement.measures.loc[section.index]
-    first, due = measure_period(index, "baseline_period"), measure_period(index, "due")
-    assert first is not None  # the register was checked
-    last = due or agreement.settings.agreement.last
-    ends = [date(year, 3, 31) for year in range(first.end.year, last.end.year + 1)]
-    return tuple(period_containing(end, "financial_year").label for end in ends if end <= until)
-
-
-def _by_year(readings: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
+def _by_year(readings: pd.DataFrame) -> pd.DataFrame:
     """The readings of financial and exam years, and of the quarters that end a financial year."""
-    frequency = readings["measure"].map(agreement.measures["frequency"])
-    march = (frequency == "quarterly") & (readings["period_end"].dt.month == 3)
-    year = readings["period"].copy()
-    ends = readings.loc[march, "period_end"]
-    year[march] = [period_containing(end.date(), "financial_year").label for end in ends]
+    year = readings["period"].str.replace(r"^(\d{4})-(\d\d) Q4$", r"\1/\2", regex=True)
     figures = readings.assign(year=year, figure=readings["reading"], definition="")
-    columns = ["measure", "area", "year", "figure", "missing", "definition", "flag", "illustrative"]
-    return figures.loc[march | frequency.isin(["annual", "exam_year"]), columns]
+    columns = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
+    return figures.loc[year.str.contains("/"), columns]
 
 
 def _look_up(
@@ -116,7 +104,7 @@ def _look_up(
     """The figures of measures, areas and years, row by row, those that are missing too."""
     keys = pd.DataFrame({"measure": measure, "area": area, "year": year})
     rows = keys.merge(figures, how="left").set_axis(keys.index)
-    none = {"missing": "no figure", "definition": "", "flag": "final", "illustrative": False}
+    none = {"missing": "no figure", "definition": "", "illustrative": False}
     return rows.fillna(none).astype({"illustrative": bool})
 
 
@@ -125,14 +113,12 @@ def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.D
     figure = _look_up(figures, rows["indicator"], rows["area"], rows["year"])
     baseline = _look_up(figures, rows["indicator"], rows["area"], first)
     no_base = (rows["change"] == "relative") & (baseline["figure"] <= 0)
-    needed = baseline["figure"].map("{:g}, where a figure above 0 is needed".format)
     why = (rows["year"] + ": " + figure["missing"]).where(figure["figure"].isna(), "")
-    why = why.mask(no_base, f"{first}: " + needed)
+    why = why.mask(no_base, f"{first}: a figure above 0 is needed")
     return rows.assign(
         figure=figure["figure"],
         baseline=baseline["figure"],
         definition=figure["definition"],
-        flag=[*map(weakest, zip(baseline["flag"], figure["flag"], strict=True))],
         illustrative=rows["illustrative"] | baseline["illustrative"] | figure["illustrative"],
         missing=why.mask(baseline["figure"].isna(), f"{first}: " + baseline["missing"]),
     )
@@ -158,21 +144,16 @@ def _later_years(
         why = f"counted as {name} now, and no year was counted both ways"
         return later.assign(figure=np.nan, missing=why)
     shift, both = shifts.mean(), list(shifts.index)
-    linking, known = pd.concat([old.loc[both], new.loc[both]]), later["figure"].notna()
-    way = "less" if shift > 0 else "more"
-    years = ", ".join(both)
-    later.loc[known, "definition"] = (
-        f"counted as {name}, which is {way} by {abs(shift):.4g} in the mean of {years}, and linked"
+    linked = f"counted as {name}, moved by {shift:+.4g}, the mean difference in {listed(both)}"
+    made_up = old.loc[both, "illustrative"].any() or new.loc[both, "illustrative"].any()
+    return later.assign(
+        figure=later["figure"] + shift,
+        definition=np.where(later["figure"].notna(), linked, ""),
+        illustrative=later["illustrative"] | made_up,
     )
-    later["figure"] += shift
-    later["flag"] = [weakest([flag, *linking["flag"]]) for flag in later["flag"]]
-    later["illustrative"] |= linking["illustrative"].any()
-    return later
 
 
-def _indicators(
-    figures: pd.DataFrame, agreement: Agreement, years: tuple[str, ...]
-) -> pd.DataFrame:
+def _indicators(figures: pd.DataFrame, agreement: Agreement, years: list[str]) -> pd.DataFrame:
     """What each indicator contributes in each year."""
     baskets, measures = agreement.baskets, agreement.measures
     newer = {older: str(name) for name, older in measures["continues"].items() if older}
@@ -205,17 +186,16 @@ def _components(
     price = each.assign(title="deflator", indicator=section.deflator, area=section.deflator_area)
     budget, price = (_with_figures(rows, money, first) for rows in (budget, price))
     parts = pd.concat([indicators, budget, price]).groupby(keys, sort=False)
-    rows = parts.agg(flag=("flag", weakest), illustrative=("illustrative", "any"))
-    rows["missing"] = parts[["title", "missing"]].apply(_lacking)
+    rows = parts[["title", "missing"]].apply(_lacking).rename("missing").to_frame()
+    rows["illustrative"] = parts["illustrative"].any()
     rows["performance"] = 100 + indicators.groupby(keys)["contribution"].sum(skipna=False)
     budget, price = budget.set_index(keys), price.set_index(keys)
-    weight = budget["baseline"] if section.components == "net budget" else rows["performance"] ** 0
+    by_budget = section.components == "net budget"
+    weight = budget["baseline"] if by_budget else pd.Series(1.0, rows.index)
     rows["share"] = weight / weight.groupby("year").transform("sum", skipna=False)
     rows["net_budget"] = budget["figure"]
-    rows["cost"] = (
-        100 * (budget["figure"] / budget["baseline"]) / (price["figure"] / price["baseline"])
-    )
-    rows["real_budget"] = budget["baseline"] * rows["cost"] / 100
+    growth, inflation = (each["figure"] / each["baseline"] for each in (budget, price))
+    rows["cost"] = 100 * growth / inflation
     return _with_ratio(rows.reset_index())
 
 
@@ -235,7 +215,6 @@ def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
         ratio=100 * performance / cost,
         from_performance=100 * (performance - 100) / cost,
         from_cost=(100 * (100 - cost) / cost).where(performance.notna()),
-        difference=performance - cost,
     )
 
 
@@ -246,7 +225,6 @@ def _overall(components: pd.DataFrame) -> pd.DataFrame:
     weighted = components[indices].mul(components["share"], axis=0)
     by_year = components.assign(lacking=lacking, **weighted).groupby("year", sort=False)
     rows = by_year[indices].sum(skipna=False)
-    rows["flag"] = by_year["flag"].agg(weakest)
     rows["illustrative"] = by_year["illustrative"].any()
     rows["missing"] = by_year["lacking"].sum().str.removesuffix("; ")
     return _with_ratio(rows.reset_index())
@@ -267,9 +245,26 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     due = measure_period(agreement.measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last
     indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
-    of_area = readings["area"] == agreement.settings.agreement.area
-    returned = readings[of_area & (readings["measure"] == section.index)]
-    return [*_gaps(indices), *_other_index(indices.overall, returned)]
+    returned = readings[
+        (readings["area"] == agreement.settings.agreement.area)
+        & (readings["measure"] == section.index)
+    ].merge(indices.overall, left_on="period", right_on="year")
+    others = [
+        Finding(
+            "warning",
+            row.file,
+            f"{row.ratio:.2f}, the index that the baskets give for {row.period}",
+            "Ask which is right: baskets, budgets, deflator or this figure.",
+            row=int(row.row),
+            column="value",
+            found=f"{row.reading:.10g}",
+            measure=row.measure,
+            sheet=row.sheet or None,
+            period=row.period,
+        )
+        for row in returned[returned["differs"]].itertuples()
+    ]
+    return [*_gaps(indices), *others]
 
 
 def _gaps(indices: CostEffectiveness) -> Iterator[Finding]:
@@ -292,23 +287,4 @@ def _gaps(indices: CostEffectiveness) -> Iterator[Finding]:
             found=gap.indicator,
             measure=gap.indicator,
             period=str(gap.year),
-        )
-
-
-def _other_index(overall: pd.DataFrame, returned: pd.DataFrame) -> Iterator[Finding]:
-    """Years whose returned index is not the one that the baskets give."""
-    differs = (overall["ratio"] - overall["returned"]).abs() > AGREES_WITHIN + 1e-9
-    ratios = overall[differs].set_index("year")["ratio"]
-    for row in returned[returned["period"].isin(ratios.index)].itertuples():
-        yield Finding(
-            "warning",
-            row.file,
-            f"{ratios[row.period]:.2f}, the index that the baskets give for {row.period}",
-            "Ask which is right: baskets, budgets, deflator or this figure.",
-            row=int(row.row),
-            column="value",
-            found=f"{row.reading:.10g}",
-            measure=row.measure,
-            sheet=row.sheet or None,
-            period=row.period,
         )
