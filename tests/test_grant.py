@@ -16,18 +16,10 @@ from builders import psa, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.grant import (
-    GRANT_COLUMNS,
-    paid,
-    partner_frame,
-    pot,
-    pot_shares,
-    proportion,
-    pump_priming,
-    simulate,
-)
+from psa_analysis.analysis.grant import paid, partner_frame, pot, pot_shares, pump_priming, simulate
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
+from psa_analysis.files import meanings
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import open_report
 from psa_analysis.register.agreement import Agreement
@@ -67,8 +59,8 @@ TRIGGER = Fraction(3, 5)
     ],
 )
 def test_what_an_outturn_pays(without: str, target: str, outturn: str, expected: str) -> None:
-    reached = proportion(exact(float(outturn)), exact(float(without)), exact(float(target)))
-    assert paid(reached, TRIGGER) == Fraction(expected)
+    figures = [exact(float(figure)) for figure in (outturn, without, target)]
+    assert paid(*figures, TRIGGER) == Fraction(expected)
 
 
 def test_floats_would_lose_some_of_these() -> None:
@@ -77,7 +69,7 @@ def test_floats_would_lose_some_of_these() -> None:
     naive = [(outturn - without) / (target - without) >= 0.6 for without, target, outturn in cases]
     assert not all(naive)
     for without, target, outturn in cases:
-        assert proportion(exact(outturn), exact(without), exact(target)) == TRIGGER
+        assert paid(exact(outturn), exact(without), exact(target), TRIGGER) == TRIGGER
 
 
 @given(st.integers(-9999, 9999), st.integers(1, 9999), st.booleans(), st.integers(1, 1000))
@@ -87,10 +79,10 @@ def test_exactly_at_the_trigger_pays_in_either_polarity(
     without = Fraction(tenths, 10)
     way = Fraction(stretch, 10) * (-1 if lower else 1)
     outturn = without + TRIGGER * way
-    as_float = proportion(exact(float(outturn)), exact(float(without)), exact(float(without + way)))
-    assert paid(as_float, TRIGGER) == TRIGGER
+    figures = [exact(float(figure)) for figure in (outturn, without, without + way)]
+    assert paid(*figures, TRIGGER) == TRIGGER
     short = without + (TRIGGER - Fraction(1, 1000 * scale)) * way
-    assert paid(proportion(short, without, without + way), TRIGGER) == 0
+    assert paid(short, without, without + way, TRIGGER) == 0
 
 
 # Rules 1 and 5: pot, shares, weights, pump priming, on account, instalments
@@ -145,7 +137,7 @@ def test_another_councils_grant_from_a_folder_and_a_command(tmp_path: Path) -> N
     assert f"2007/08, {payment.format(2)}" in result.output
     report = open_report("2006-07 Q2", str(folder))
     table = grants(report).set_index("measure")
-    assert list(grants(report)) == list(GRANT_COLUMNS)
+    assert list(grants(report)) == list(meanings("grant"))
     assert table["status"].tolist() == ["final"] * 3
     assert table["proportion"].tolist() == [0.6, 0.76, 0.5]
     assert table["least"].tolist() == table["most"].tolist() == [0.6, 0.76, 0]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,17 +41,10 @@ DRAWS = 100_000
 #: Draws of sums carry rounding errors in their last digits.
 SLACK = 1e-9
 
-#: Columns of the grants, one row per measure that counts. ``columns.csv`` describes them.
-GRANT_COLUMNS = meanings("grant")
 
-
-def proportion(outturn: Fraction, without: Fraction, target: Fraction) -> Fraction:
-    """How much of the stretch was reached: below 0 for an outturn worse than `without`."""
-    return (outturn - without) / (target - without)
-
-
-def paid(reached: Fraction, trigger: Fraction) -> Fraction:
+def paid(outturn: Fraction, without: Fraction, target: Fraction, trigger: Fraction) -> Fraction:
     """The proportion of the reward that is paid: nothing below the trigger, then p, at most 1."""
+    reached = (outturn - without) / (target - without)
     return min(reached, Fraction(1)) if reached >= trigger else Fraction(0)
 
 
@@ -93,8 +86,8 @@ class Reward:
     status: str  # final, forecast or not stated
     why: str
     #: Draws, at the least and at the most; a single one each where the outturn is final.
-    least: Floats = field(default_factory=lambda: np.empty(0))
-    most: Floats = field(default_factory=lambda: np.empty(0))
+    least: Floats = field(default_factory=lambda: np.array([np.nan]))
+    most: Floats = field(default_factory=lambda: np.array([np.nan]))
 
 
 def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
@@ -110,15 +103,14 @@ def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
     why = f"performance without the agreement: {row['without_status']}"
     if not final:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
-
     outturn, target = exact(row["latest"]), exact(row["target"])
-
-    def pays(start: float) -> Floats:
-        reached = proportion(outturn, exact(start), target)
-        return np.array([float(paid(reached, exact(trigger)))])
-
-    met = np.array([float(_reaches(outturn, row, "target"))])
-    return Reward("final", why, *_range(row, met, pays))
+    ends = _range(
+        row,
+        _reaches(outturn, row, "target"),
+        lambda start: paid(outturn, exact(start), target, exact(trigger)),
+    )
+    least, most = (np.array([float(end)]) for end in ends)
+    return Reward("final", why, least, most)
 
 
 def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
@@ -127,12 +119,11 @@ def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
     return short <= 0 if row["polarity"] == "higher" else short >= 0
 
 
-def _range(row: pd.Series, met: Floats, pays: Callable[[float], Floats]) -> tuple[Floats, Floats]:
+def _range(row: pd.Series, met: Any, pays: Callable[[float], Any]) -> tuple[Any, Any]:
     """What is paid at the least and at the most, where `pays` gives it for a start of the way."""
     if pd.notna(row["without"]):
-        stated = pays(row["without"])
-        return stated, stated
-    return met, np.ones(len(met)) if pd.isna(row["baseline"]) else pays(row["baseline"])
+        return pays(row["without"]), pays(row["without"])
+    return met, np.ones_like(met) if pd.isna(row["baseline"]) else pays(row["baseline"])
 
 
 def _forecast_range(row: pd.Series, outturns: Floats, trigger: float) -> tuple[Floats, Floats]:
@@ -146,27 +137,28 @@ def _forecast_range(row: pd.Series, outturns: Floats, trigger: float) -> tuple[F
 def grant_frame(
     rewards: Mapping[str, Reward], assessment: pd.DataFrame, agreement: Agreement
 ) -> pd.DataFrame:
-    """What each measure's reward has come to, or may come to (:data:`GRANT_COLUMNS`)."""
-    shares, pounds = pot_shares(agreement), pot(agreement.settings)
-    figures = []
-    for name, reward in rewards.items():
-        figure: dict[str, object] = {"measure": name, "status": reward.status, "why": reward.why}
-        figure["pot_share"] = float(shares[name])
-        if reward.status != "not stated":
-            figure |= {"least": reward.least.mean(), "most": reward.most.mean()}
-            figure["low_80"] = np.quantile(reward.least, 0.1)
-            figure["high_80"] = np.quantile(reward.most, 0.9)
-        figures.append(figure)
-    table = pd.DataFrame(figures, columns=list(GRANT_COLUMNS))
+    """What each measure's reward has come to, or may come to (``columns.csv``, grant)."""
+    each, shares = rewards.values(), pot_shares(agreement)
+    copied = ["measure", "reference", "theme", "title", "unit", "without", "without_status"]
+    rows = assessment.set_index("measure", drop=False).loc[list(rewards), [*copied, "target"]]
+    table = rows.assign(
+        pot_share=[float(shares[name]) for name in rewards],
+        status=[reward.status for reward in each],
+        why=[reward.why for reward in each],
+        least=[reward.least.mean() for reward in each],
+        most=[reward.most.mean() for reward in each],
+        low_80=[np.quantile(reward.least, 0.1) for reward in each],
+        high_80=[np.quantile(reward.most, 0.9) for reward in each],
+    ).reset_index(drop=True)
+    latest = assessment.set_index("measure").loc[list(rewards), "latest"]
+    table["outturn"] = latest.reset_index(drop=True).where(table["status"] == "final")
+    stretch = table["target"] - table["without"]
+    table["proportion"] = ((table["outturn"] - table["without"]) / stretch).round(9)
+    pounds = pot(agreement.settings)
     for end in ("least", "most"):
         part = np.nan if pounds is None else [float(pounds * shares[name]) for name in rewards]
         table[f"pounds_{end}"] = table[end] * part
-    copied = ["reference", "theme", "title", "unit", "without", "without_status", "target"]
-    rows = assessment.set_index("measure").loc[list(rewards)].reset_index()
-    table[copied] = rows[copied]
-    table["outturn"] = rows["latest"].where(table["status"] == "final")
-    reached = (table["outturn"] - table["without"]) / (table["target"] - table["without"])
-    return table.assign(proportion=reached.round(9))
+    return table[list(meanings("grant"))]
 
 
 def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]:
@@ -210,28 +202,6 @@ def reward_curve(
     return pd.DataFrame(points, columns=["step", "least", "most", "certain"], dtype=float)
 
 
-def gain_frame(
-    assessment: pd.DataFrame, outlooks: Mapping[str, Outlook], agreement: Agreement
-) -> pd.DataFrame:
-    """What a better outturn would bring, as shares of the pot: the measures that gain most first.
-
-    ``step`` is a tenth of the way in the measure's unit; ``least`` and ``most`` are what it adds,
-    ``half_least`` and ``half_most`` what half of the way adds.
-    """
-    trigger, shares = agreement.settings.grant.trigger, pot_shares(agreement)
-    table = []
-    for name, row in assessment.set_index("measure").loc[list(shares)].iterrows():
-        curve = reward_curve(row, outlooks[str(name)], trigger, (0.0, 0.1, 0.5))
-        if len(curve):
-            step = abs(float(row["target"]) - way_starts(row)) / 10
-            now, tenth, half = float(shares[str(name)]) * curve[["least", "most"]].to_numpy()
-            gains = [*(tenth - now), *(half - now)]
-            table.append((name, row["title"], row["unit"], step, *gains))
-    columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
-    frame = pd.DataFrame(table, columns=columns)
-    return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
-
-
 def payment_frame(
     rewards: Mapping[str, Reward], readings: pd.DataFrame, agreement: Agreement, period: Period
 ) -> pd.DataFrame:
@@ -247,9 +217,7 @@ def payment_frame(
         & (readings["period_end"] <= pd.Timestamp(period.end))
     ]
     levels = final.dropna(subset="reading").set_index(["measure", "period_end"])["reading"]
-    rows: list[tuple[int, str, float, float]] = []
-    known = any(reward.status != "not stated" for reward in rewards.values())
-    to_come = np.full(2, 0.0 if known else np.nan)
+    rows, to_come = [], np.full(2, np.nan)
     for name, reward in rewards.items():
         measure, share, advance = agreement.measures.loc[name], float(shares[name]), 0.0
         interim = measure_period(measure, "interim_period")
@@ -260,7 +228,7 @@ def payment_frame(
             rows.append((paid_in, f"on account for {name}", advance, advance))
         if reward.status != "not stated":
             draws = np.stack([reward.least, reward.most])
-            to_come += np.maximum(share * draws - advance, 0).mean(axis=1)
+            to_come = np.nan_to_num(to_come) + np.maximum(share * draws - advance, 0).mean(axis=1)
     last, number = settings.agreement.last.start.year, settings.grant.instalments
     for turn in range(1, number + 1):
         rows.append((last + turn, f"instalment {turn} of {number}", *(to_come / number)))
@@ -269,7 +237,7 @@ def payment_frame(
     pounds, capital = pot(settings), settings.grant.capital_share
     for end in ("least", "most"):
         table[f"pounds_{end}"] = table[end] * (np.nan if pounds is None else float(pounds))
-        split = np.nan if isinstance(capital, str) else float(capital)
+        split = np.nan if isinstance(capital, str) else capital
         table[f"capital_{end}"] = table[f"pounds_{end}"] * split
     return table
 

@@ -36,16 +36,29 @@ def grants(report: Report) -> pd.DataFrame:
     return grant.grant_frame(_rewards(report), report.assessment, report.agreement)
 
 
-@memoised
-def gains(report: Report) -> pd.DataFrame:
-    """What a better outturn would bring, measure by measure."""
-    return grant.gain_frame(report.assessment, report.outlooks, report.agreement)
-
-
 def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
     """The expected proportion of a measure's reward, were its due reading better by so much."""
     row, outlook = report.rows[measure], report.outlooks[measure]
     return grant.reward_curve(row, outlook, report.agreement.settings.grant.trigger, steps)
+
+
+@memoised
+def gains(report: Report) -> pd.DataFrame:
+    """What a better outturn would bring, as shares of the pot: the measures that gain most first.
+
+    ``step`` is a tenth of the way to the target in the measure's unit, ``least`` and ``most`` are
+    what it adds, and ``half_least`` and ``half_most`` what half of the way adds.
+    """
+    table = []
+    for name, share in grant.pot_shares(report.agreement).items():
+        row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1, 0.5))
+        if len(curve):
+            step = abs(float(row["target"]) - grant.way_starts(row)) / 10
+            now, tenth, half = float(share) * curve[["least", "most"]].to_numpy()
+            table.append([name, row["title"], row["unit"], step, *(tenth - now), *(half - now)])
+    columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
+    frame = pd.DataFrame(table, columns=columns)
+    return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
 def payment_rows(report: Report) -> pd.DataFrame:
@@ -210,7 +223,7 @@ def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
     if len(_unknown(report)) == len(grants(report)):
         return chart.only_words("Chart of the reward: nothing of it is known.")
-    draws, pounds = _draws(report), grant.pot(report.agreement.settings)
+    draws = _draws(report)
     unknown, shares = _unknown(report)["pot_share"].sum(), np.arange(101) / 100
     data = pd.DataFrame([(draws >= share - grant.SLACK).mean() for share in shares])
     data.insert(0, "share", shares)
@@ -231,9 +244,6 @@ def _grant_chart(report: Report) -> Chart:
         Column.chance("Chance at the least", "least"),
         Column.chance("Chance at the most", "most"),
     ]
-    if pounds is not None:
-        in_pounds = Column.number("In pounds", lambda row: f"£{float(pounds) * row['share']:,.0f}")
-        columns.insert(1, in_pounds)
     caption = "How likely each part of the pot is"
     numbers = rows_table(data.iloc[10::10], columns, caption, folded=True)
     alt = "Line chart of the chance that the reward comes to at least each share of the pot"
