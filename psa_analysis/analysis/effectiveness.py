@@ -1,10 +1,8 @@
 """Cost-effectiveness: an index of performance over an index of cost, from baskets of indicators.
 
-Each component, a council, has a basket of its own (``register/baskets.csv``). No published method
-says how the index is built, so this one is our own: ``docs/effectiveness.md`` gives the formulas
-and the reasons. The components together have the means of their indices of performance and of
-cost, weighted by net budget in the baseline year or equally. A missing figure is never made up and
-never left out: the index has no figure either, and says what it lacks.
+Each component, a council, has a basket of its own (``register/baskets.csv``). The method is our
+own: ``docs/effectiveness.md`` gives the formulas and the reasons. A missing figure is never made
+up and never left out: the index has no figure either, and says what it lacks.
 """
 
 from __future__ import annotations
@@ -60,7 +58,7 @@ def contribution(rows: pd.DataFrame) -> pd.Series:
     """
     better = (rows["figure"] - rows["baseline"]) * rows["polarity"].map({"higher": 1, "lower": -1})
     scale = rows["baseline"].where(rows["change"] == "relative", 100)
-    # Rounded, so that half a hundredth of a point is shown as it would be by hand.
+    # Half a hundredth of a point is shown as it would be by hand.
     return (100 * rows["share"] * better / scale).round(12)
 
 
@@ -145,7 +143,7 @@ def _later_years(
         return later.assign(figure=np.nan, missing=why)
     shift, both = shifts.mean(), list(shifts.index)
     linked = f"counted as {name}, moved by {shift:+.4g}, the mean difference in {listed(both)}"
-    made_up = old.loc[both, "illustrative"].any() or new.loc[both, "illustrative"].any()
+    made_up = pd.concat([old, new]).loc[both, "illustrative"].any()
     return later.assign(
         figure=later["figure"] + shift,
         definition=np.where(later["figure"].notna(), linked, ""),
@@ -221,12 +219,12 @@ def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
 def _overall(components: pd.DataFrame) -> pd.DataFrame:
     """The indices of all components together; none of them is left out."""
     indices = ["performance", "cost"]
-    lacking = (components["component"] + "; ").where(components["missing"] != "", "")
     weighted = components[indices].mul(components["share"], axis=0)
-    by_year = components.assign(lacking=lacking, **weighted).groupby("year", sort=False)
+    by_year = components.assign(**weighted).groupby("year", sort=False)
     rows = by_year[indices].sum(skipna=False)
     rows["illustrative"] = by_year["illustrative"].any()
-    rows["missing"] = by_year["lacking"].sum().str.removesuffix("; ")
+    lacking = components[components["missing"] != ""].groupby("year")["component"]
+    rows["missing"] = lacking.agg("; ".join).reindex(rows.index, fill_value="")
     return _with_ratio(rows.reset_index())
 
 
@@ -245,10 +243,9 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     due = measure_period(agreement.measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last
     indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
-    returned = readings[
-        (readings["area"] == agreement.settings.agreement.area)
-        & (readings["measure"] == section.index)
-    ].merge(indices.overall, left_on="period", right_on="year")
+    of_area = readings[readings["area"] == agreement.settings.agreement.area]
+    returned = of_area[of_area["measure"] == section.index]
+    returned = returned.merge(indices.overall, left_on="period", right_on="year")
     others = [
         Finding(
             "warning",
@@ -273,10 +270,10 @@ def _gaps(indices: CostEffectiveness) -> Iterator[Finding]:
     if rows["baseline"].isna().all():
         return  # the baseline year is still to come in
     begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
-    # What the baseline lacks was said of the baseline; nothing at all is late.
-    later = begun & ~rows["missing"].str.startswith(indices.years[0])
-    lacking = (rows["missing"] != "") & (later | (rows["year"] == indices.years[0]))
-    for gap in rows[lacking].itertuples():
+    needed = begun | (rows["year"] == indices.years[0])
+    # What the baseline lacks is said of the baseline alone.
+    lacks = rows["missing"].str.partition(":")[0] == rows["year"]
+    for gap in rows[needed & lacks].itertuples():
         yield Finding(
             "warning",
             "raw/register/baskets.csv",

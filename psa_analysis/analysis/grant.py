@@ -164,14 +164,12 @@ def grant_frame(
 def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]:
     """Joint draws of a weighted sum whose parts, each by itself, are given by their draws.
 
-    Ranks pick from a part's sorted draws, so the mean of the sum is the sum of the parts' means.
+    Each draw of a part is picked equally often, so the mean of the sum is the sum of the means.
     """
     least, most = np.zeros(DRAWS), np.zeros(DRAWS)
     generator = np.random.default_rng(0)
     for share, low, high in parts:
-        normal = generator.standard_normal(DRAWS, dtype=np.float32)
-        ranks = np.empty(DRAWS, dtype=np.int64)
-        ranks[np.argsort(normal)] = np.arange(DRAWS)
+        ranks = generator.permutation(DRAWS)
         least += share * np.sort(low)[ranks * len(low) // DRAWS]
         most += share * np.sort(high)[ranks * len(high) // DRAWS]
     return least, most
@@ -217,7 +215,7 @@ def payment_frame(
         & (readings["period_end"] <= pd.Timestamp(period.end))
     ]
     levels = final.dropna(subset="reading").set_index(["measure", "period_end"])["reading"]
-    rows, to_come = [], np.full(2, np.nan)
+    rows, parts = [], []
     for name, reward in rewards.items():
         measure, share, advance = agreement.measures.loc[name], float(shares[name]), 0.0
         interim = measure_period(measure, "interim_period")
@@ -228,7 +226,8 @@ def payment_frame(
             rows.append((paid_in, f"on account for {name}", advance, advance))
         if reward.status != "not stated":
             draws = np.stack([reward.least, reward.most])
-            to_come = np.nan_to_num(to_come) + np.maximum(share * draws - advance, 0).mean(axis=1)
+            parts.append(np.maximum(share * draws - advance, 0).mean(axis=1))
+    to_come = np.sum(parts, axis=0) if parts else np.full(2, np.nan)
     last, number = settings.agreement.last.start.year, settings.grant.instalments
     for turn in range(1, number + 1):
         rows.append((last + turn, f"instalment {turn} of {number}", *(to_come / number)))

@@ -10,7 +10,7 @@ from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, Chart
 from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import counted, figure_text, listed, signed
+from psa_analysis.words import counted, figure_text, listed, range_text, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +91,7 @@ def _effectiveness_table(report: Report) -> Html:
     columns = [
         Column("Component"),
         Column("Year"),
-        Column.number("Share", lambda row: "–" if pd.isna(row["share"]) else f"{row['share']:.1%}"),
+        Column.number("Share", lambda row: range_text(row["share"], row["share"], 1)),
         Column.figure(f"Net budget, {unit}", "net_budget"),
         Column.number("Performance", lambda row: _index_text(row["performance"])),
         Column.number("Real cost", lambda row: _index_text(row["cost"])),
