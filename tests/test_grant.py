@@ -240,7 +240,7 @@ def test_simulation_agrees_with_the_exact_distribution() -> None:
     """Three measures that pay all or nothing: the eight outcomes and their probabilities."""
     chances, shares = [0.2, 0.5, 0.7], [0.4, 0.3, 0.2]
     parts = [
-        (share, np.repeat([0.0, 1.0], [round(1000 * (1 - c)), round(1000 * c)]), np.zeros(1))
+        (share, np.repeat([0.0, 1.0], [round(1000 * (1 - c)), round(1000 * c)]), np.zeros(1000))
         for share, c in zip(shares, chances, strict=True)
     ]
     least, most = simulate(parts)

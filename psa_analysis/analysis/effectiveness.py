@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from psa_analysis.register.agreement import Agreement
     from psa_analysis.register.settings import EffectivenessSection
 
-#: An index returned to one decimal may differ by half a unit of it.
-AGREES_WITHIN = 0.05
-
 
 @dataclass(frozen=True)
 class CostEffectiveness:
@@ -83,8 +80,8 @@ def cost_effectiveness(
     overall = _overall(components)
     area = agreement.settings.agreement.area
     overall["returned"] = _look_up(figures, section.index, area, overall["year"])["figure"]
-    apart = (overall["ratio"] - overall["returned"]).abs()
-    overall["differs"] = apart > AGREES_WITHIN + 1e-9
+    # An index returned to one decimal may differ by half a unit of it.
+    overall["differs"] = (overall["ratio"] - overall["returned"]).abs() > 0.05 + 1e-9
     return CostEffectiveness(tuple(years), indicators, components, overall)
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.files import meanings
-from psa_analysis.periods import Period, period_containing
+from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import measure_period
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]
     least, most = np.zeros(DRAWS), np.zeros(DRAWS)
     generator = np.random.default_rng(0)
     for share, low, high in parts:
-        ranks = generator.permutation(DRAWS)
-        least += share * np.sort(low)[ranks * len(low) // DRAWS]
-        most += share * np.sort(high)[ranks * len(high) // DRAWS]
+        picked = generator.permutation(DRAWS) % len(low)
+        least += share * low[picked]
+        most += share * high[picked]
     return least, most
 
 
@@ -201,7 +201,7 @@ def reward_curve(
 
 
 def payment_frame(
-    rewards: Mapping[str, Reward], readings: pd.DataFrame, agreement: Agreement, period: Period
+    rewards: Mapping[str, Reward], readings: pd.DataFrame, agreement: Agreement
 ) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement.
 
@@ -209,11 +209,8 @@ def payment_frame(
     end has nothing to come: the rules do not say that anything is given back.
     """
     settings, shares = agreement.settings, pot_shares(agreement)
-    final = readings[
-        (readings["area"] == settings.agreement.area)
-        & readings["flag"].isin(["final", "revised"])
-        & (readings["period_end"] <= pd.Timestamp(period.end))
-    ]
+    of_area = readings[readings["area"] == settings.agreement.area]
+    final = of_area[of_area["flag"].isin(["final", "revised"])]
     levels = final.dropna(subset="reading").set_index(["measure", "period_end"])["reading"]
     rows, parts = [], []
     for name, reward in rewards.items():

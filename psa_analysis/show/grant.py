@@ -55,7 +55,8 @@ def gains(report: Report) -> pd.DataFrame:
         if len(curve):
             step = abs(float(row["target"]) - grant.way_starts(row)) / 10
             now, tenth, half = float(share) * curve[["least", "most"]].to_numpy()
-            table.append([name, row["title"], row["unit"], step, *(tenth - now), *(half - now)])
+            gains = [*sorted(tenth - now), *sorted(half - now)]
+            table.append([name, row["title"], row["unit"], step, *gains])
     columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
     frame = pd.DataFrame(table, columns=columns)
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
@@ -63,8 +64,7 @@ def gains(report: Report) -> pd.DataFrame:
 
 def payment_rows(report: Report) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    rewards = _rewards(report)
-    return grant.payment_frame(rewards, report.readings, report.agreement, report.period)
+    return grant.payment_frame(_rewards(report), report.readings, report.agreement)
 
 
 def reward(report: Report) -> View:
@@ -160,13 +160,8 @@ def grant_words(report: Report) -> Html:
 
 
 def _range_column(heading: str, low: str, high: str, decimals: int = 0) -> Column:
-    """A column of two shares as one text, the lesser of them first."""
-
-    def cell(row: pd.Series) -> str:
-        least, most = sorted([row[low], row[high]])
-        return words.range_text(least, most, decimals)
-
-    return Column.number(heading, cell)
+    """A column of two shares as one text."""
+    return Column.number(heading, lambda row: words.range_text(row[low], row[high], decimals))
 
 
 def _pounds_column(heading: str, kind: str) -> Column:
@@ -201,11 +196,8 @@ def _draws(report: Report) -> pd.DataFrame:
     No document says how measures go together, so each is drawn by itself.
     """
     shares = grant.pot_shares(report.agreement)
-    parts = [
-        (float(shares[name]), reward.least, reward.most)
-        for name, reward in _rewards(report).items()
-        if reward.status != "not stated"
-    ]
+    known = {name: each for name, each in _rewards(report).items() if each.status != "not stated"}
+    parts = [(float(shares[name]), each.least, each.most) for name, each in known.items()]
     least, most = grant.simulate(parts)
     return pd.DataFrame({"least": least, "most": most})
 
@@ -227,7 +219,6 @@ def _grant_chart(report: Report) -> Chart:
     unknown, shares = _unknown(report)["pot_share"].sum(), np.arange(101) / 100
     data = pd.DataFrame([(draws >= share - grant.SLACK).mean() for share in shares])
     data.insert(0, "share", shares)
-
     label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
 
     def draw(axes: Axes) -> None:
@@ -272,10 +263,7 @@ def _gains_chart(report: Report) -> Chart:
             panel.remove()
 
     data = pd.concat(curves, names=["measure"]).reset_index("measure").reset_index(drop=True)
-    alt = (
-        "Small line charts, one a measure, of the expected share of its reward if the due reading "
-        "were better or worse by part of the way to its target."
-    )
+    alt = "Line charts of the expected reward of each measure, if its result were better or worse."
     margins = (0.08, 0.98, 1 - 0.4 / height, 0.55 / height)
     columns = [
         Column("Measure"),
