@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
@@ -103,7 +102,6 @@ def test_one_component_worked_by_hand(agreement: Agreement) -> None:
     # 11.22 at prices that rose by 2 % is 11 at those of the first year.
     figures = blaby[["performance", "cost", "ratio"]].tolist()
     assert figures == near([111.75, 110, 11175 / 110])
-    assert blaby[["from_performance", "from_cost"]].tolist() == near([11.75 / 1.1, -10 / 1.1])
     start = row(indices.overall, "2002/03")
     assert start[["performance", "cost", "ratio"]].tolist() == [100, 100, 100]
 
@@ -154,8 +152,6 @@ def test_contributions_add_up(agreement: Agreement, drawn: tuple[Basket, Figures
     each = each.set_index(["component", "year"])
     added = indices.indicators.groupby(["component", "year"])["contribution"].sum()[each.index]
     assert (each["performance"] - 100).tolist() == near(added.tolist())
-    owed = each["from_performance"] + each["from_cost"]
-    assert owed.tolist() == near((each["ratio"] - 100).tolist())
     # And to the change of all together, by the components' shares.
     parts = (added * each["share"]).groupby("year").sum()
     together = indices.overall.set_index("year").loc[YEARS[:2]]
@@ -381,9 +377,7 @@ def test_every_period_can_be_shown(
     assert words in views[0].words.text
     if views[0].reason:
         return
-    assert "nan" not in views[0].table.text
-    assert "".join(ET.fromstring(views[1].chart.svg).itertext())
+    assert "nan" not in views[1].table.text
     if period == "2005-06 Q1":
-        lacking = library.cost_effectiveness(report).table.text
-        assert "Melton\t2003/04\t1.2%\t" in lacking
-        assert "\t101.7\t–\t–\tnet budget (2004/05: no figure)" in lacking
+        assert "Melton\t2003/04\t1.2%\t" in views[1].table.text
+        assert "\t101.7\t–\t–\tnet budget (2004/05: no figure)" in views[1].table.text

@@ -36,7 +36,7 @@ class CostEffectiveness:
     #: By component, indicator and year: what it contributes, and how a new definition was linked.
     indicators: pd.DataFrame
     #: By component and year: indices of performance and cost (100 in the baseline year), their
-    #: ratio, the points that are owed to each, and the net budget.
+    #: ratio, and the net budget.
     components: pd.DataFrame
     #: By year: all components together, beside the index that was returned.
     overall: pd.DataFrame
@@ -44,7 +44,8 @@ class CostEffectiveness:
     @property
     def latest(self) -> str:
         """The newest year in which any component has an index of performance; empty if none."""
-        return str(self.components.dropna(subset="performance")["year"].max() if self.years else "")
+        years = self.components.loc[self.components["performance"].notna(), "year"]
+        return str(max(years, default=""))
 
 
 def contribution(rows: pd.DataFrame) -> pd.Series:
@@ -191,7 +192,8 @@ def _components(
     rows["net_budget"] = budget["figure"]
     growth, inflation = (each["figure"] / each["baseline"] for each in (budget, price))
     rows["cost"] = 100 * growth / inflation
-    return _with_ratio(rows.reset_index())
+    rows["ratio"] = 100 * rows["performance"] / rows["cost"]
+    return rows.reset_index()
 
 
 def _lacking(parts: pd.DataFrame) -> str:
@@ -200,16 +202,6 @@ def _lacking(parts: pd.DataFrame) -> str:
     return "; ".join(
         f"{listed(names) if len(names) < 4 else f'{len(names)} figures'} ({reason})"
         for reason, names in titles.items()
-    )
-
-
-def _with_ratio(rows: pd.DataFrame) -> pd.DataFrame:
-    """With performance over cost, and how much of its distance from 100 is owed to each."""
-    performance, cost = rows["performance"], rows["cost"]
-    return rows.assign(
-        ratio=100 * performance / cost,
-        from_performance=100 * (performance - 100) / cost,
-        from_cost=(100 * (100 - cost) / cost).where(performance.notna()),
     )
 
 
@@ -222,7 +214,8 @@ def _overall(components: pd.DataFrame) -> pd.DataFrame:
     rows["illustrative"] = by_year["illustrative"].any()
     lacking = components[components["missing"] != ""].groupby("year")["component"]
     rows["missing"] = lacking.agg("; ".join).reindex(rows.index, fill_value="")
-    return _with_ratio(rows.reset_index())
+    rows["ratio"] = 100 * rows["performance"] / rows["cost"]
+    return rows.reset_index()
 
 
 def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:

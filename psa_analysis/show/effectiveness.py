@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, ORANGE, Chart
-from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence, table
+from psa_analysis.show.tables import Column, illustrative_mark, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import counted, figure_text, listed, range_text, signed
+from psa_analysis.words import counted, figure_text, listed, range_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from psa_analysis.analysis.effectiveness import CostEffectiveness
     from psa_analysis.report import Report
 
@@ -31,22 +27,36 @@ def _no_index(report: Report) -> str:
 
 
 def cost_effectiveness(report: Report) -> View:
-    """The index of cost-effectiveness as the baskets give it, of all components and each."""
-    if reason := _no_index(report):
-        return no_view(reason)
-    return View(
-        words=lambda: sentence(effectiveness_sentences(report.effectiveness)),
-        table=lambda: _effectiveness_table(report),
-        data=report.effectiveness.overall,
-    )
-
-
-def components(report: Report) -> View:
-    """What performance and cost brought to each component."""
+    """The index of cost-effectiveness as the baskets give it, of all components together."""
     if reason := _no_index(report):
         return no_view(reason)
     indices = report.effectiveness
-    return View(chart=lambda: _components_chart(indices), data=indices.components)
+    return View(words=lambda: sentence(effectiveness_sentences(indices)), data=indices.overall)
+
+
+def components(report: Report) -> View:
+    """The indices and net budgets of each component, year by year."""
+    if reason := _no_index(report):
+        return no_view(reason)
+    indices, section = report.effectiveness, report.agreement.settings.effectiveness
+    assert section is not None
+    unit = report.agreement.measures.at[section.net_budget, "unit"]
+    together = indices.overall.assign(component="All together")
+    rows = pd.concat([indices.components, together], ignore_index=True).assign(unit=unit)
+    columns = [
+        Column("Component"),
+        Column("Year"),
+        Column.number("Share", lambda row: range_text(row["share"], row["share"], 1)),
+        Column.figure(f"Net budget, {unit}", "net_budget"),
+        Column.number("Performance", lambda row: _index_text(row["performance"])),
+        Column.number("Real cost", lambda row: _index_text(row["cost"])),
+        Column.number("Cost-effectiveness", lambda row: _index_text(row["ratio"])),
+    ]
+    if (rows["missing"] != "").any():
+        columns.append(Column("What is lacking", "missing"))
+    caption = f"Performance, cost and cost-effectiveness, {indices.years[0]} = 100"
+    caption += illustrative_mark(rows)
+    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
 def effectiveness_sentences(indices: CostEffectiveness) -> str:
@@ -79,66 +89,3 @@ def effectiveness_sentences(indices: CostEffectiveness) -> str:
     if indices.overall["illustrative"].any():
         sentences.append("The figures are illustrative")
     return ". ".join(sentences) + "."
-
-
-def _effectiveness_table(report: Report) -> Html:
-    """The indices and net budgets of each component and of all together, year by year."""
-    indices, section = report.effectiveness, report.agreement.settings.effectiveness
-    assert section is not None
-    unit = report.agreement.measures.at[section.net_budget, "unit"]
-    together = indices.overall.assign(component="All together")
-    rows = pd.concat([indices.components, together], ignore_index=True).assign(unit=unit)
-    columns = [
-        Column("Component"),
-        Column("Year"),
-        Column.number("Share", lambda row: range_text(row["share"], row["share"], 1)),
-        Column.figure(f"Net budget, {unit}", "net_budget"),
-        Column.number("Performance", lambda row: _index_text(row["performance"])),
-        Column.number("Real cost", lambda row: _index_text(row["cost"])),
-        Column.number("Cost-effectiveness", lambda row: _index_text(row["ratio"])),
-    ]
-    if (rows["missing"] != "").any():
-        columns.append(Column("What is lacking", "missing"))
-    caption = f"Performance, cost and cost-effectiveness, {indices.years[0]} = 100"
-    return rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
-
-
-def _components_chart(indices: CostEffectiveness) -> Chart:
-    """What performance and cost brought to each component's cost-effectiveness, in points.
-
-    The two bars of a component add up to its distance from 100, which the diamond marks.
-    """
-    together = indices.overall.assign(component="All together")
-    rows = pd.concat([indices.components, together], ignore_index=True)
-    later = rows["ratio"].notna() & (rows["year"] != indices.years[0])
-    if not later.any():
-        text = "Bar chart of what performance and cost brought: no index can be made."
-        return chart.only_words(text)
-    year = rows.loc[later, "year"].max()
-    data = rows.loc[rows["year"] == year, ["component", "from_performance", "from_cost", "ratio"]]
-    headings = ["Component", "From performance", "From cost", "Both together"]
-    bars = data.assign(ratio=data["ratio"] - 100).set_axis(headings, axis=1)
-    height = 1.2 + 0.42 * len(data)
-
-    def draw(axes: Axes) -> None:
-        drawn = bars[::-1].set_index("Component")
-        colours = {"From performance": BLUE, "From cost": ORANGE}
-        drawn[[*colours]].plot.barh(stacked=True, color=colours, width=0.62, ax=axes)
-        for bar in axes.patches[len(drawn) :]:
-            bar.set_hatch("///")
-        net = drawn["Both together"]
-        axes.plot(net, range(len(net)), "D", color="black", label="Both together")
-        axes.axvline(0, color=GREY, linewidth=1.2)
-        axes.set_yticklabels([f"{name}  {signed(value)}" for name, value in net.items()])
-        axes.set_ylabel("")
-        axes.grid(axis="x")
-        axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_formatter(lambda value, _: _index_text(value))
-        axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, title=None)
-
-    shown = bars.assign(**bars[headings[1:]].map(signed))
-    mark = illustrative_mark(indices.overall)
-    what = f"Points that performance and cost brought to cost-effectiveness in {year}{mark}"
-    numbers = table(shown, what, headings[1:], folded=True)
-    margins = (0.36, 0.97, 1 - 0.6 / height, 0.5 / height)
-    return Chart(draw, f"Bar chart of the p{what[1:]}.", data, numbers, height, margins)
