@@ -54,8 +54,8 @@ def gains(report: Report) -> pd.DataFrame:
         row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1, 0.5))
         if len(curve):
             step = abs(float(row["target"]) - grant.way_starts(row)) / 10
-            now, tenth, half = float(share) * curve[["least", "most"]].to_numpy()
-            gains = [*sorted(tenth - now), *sorted(half - now)]
+            now, tenth, half = curve[["least", "most"]].to_numpy()
+            gains = float(share) * np.array([*sorted(tenth - now), *sorted(half - now)])
             table.append([name, row["title"], row["unit"], step, *gains])
     columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
     frame = pd.DataFrame(table, columns=columns)
