@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
@@ -18,7 +17,6 @@ from hypothesis import strategies as st
 
 import psa_analysis as library
 from psa_analysis.analysis.effectiveness import (
-    AGREES_WITHIN,
     CostEffectiveness,
     check_baskets,
     contribution,
@@ -102,9 +100,8 @@ def test_one_component_worked_by_hand(agreement: Agreement) -> None:
     assert added.tolist() == near([11.25, 0.5])
     blaby = row(indices.components, "2003/04", "Blaby")
     # 11.22 at prices that rose by 2 % is 11 at those of the first year.
-    figures = blaby[["performance", "real_budget", "cost", "ratio"]].tolist()
-    assert figures == near([111.75, 11, 110, 11175 / 110])
-    assert blaby[["from_performance", "from_cost"]].tolist() == near([11.75 / 1.1, -10 / 1.1])
+    figures = blaby[["performance", "cost", "ratio"]].tolist()
+    assert figures == near([111.75, 110, 11175 / 110])
     start = row(indices.overall, "2002/03")
     assert start[["performance", "cost", "ratio"]].tolist() == [100, 100, 100]
 
@@ -113,15 +110,14 @@ def test_all_together_by_net_budget_or_equally(agreement: Agreement) -> None:
     """10 and 30 million at the start, so a quarter and three quarters; or half and half."""
     # The real budgets together rise from 40 to 11 + 30 = 41.
     performance, cost = (111.75 + 3 * 93) / 4, 102.5
-    expected = [performance, cost, 100 * performance / cost, performance - cost]
+    expected = [performance, cost, 100 * performance / cost]
     # In thousands of pounds, another deflator's scale, and weights seven times as large.
     heavier = {key: (f"{int(weight) * 7}", *rest) for key, (weight, *rest) in TWO.items()}
     scaled: Figures = TWO_FIGURES | {DEFLATOR: [1, 1.02]}
     scaled |= {("N10-budget", "Blaby"): [10000, 11220], ("N10-budget", "Melton"): [30000, 30600]}
     for basket, figures in ((TWO, TWO_FIGURES), (heavier, scaled)):
         together = row(indices_of(agreement, basket, figures).overall, "2003/04")
-        columns = ["performance", "cost", "ratio", "difference"]
-        assert together[columns].tolist() == near(expected)
+        assert together[["performance", "cost", "ratio"]].tolist() == near(expected)
     equal = row(indices_of(agreement, TWO, TWO_FIGURES, "equal").overall, "2003/04")
     assert equal[["performance", "cost"]].tolist() == near([(111.75 + 93) / 2, 105])
 
@@ -156,8 +152,6 @@ def test_contributions_add_up(agreement: Agreement, drawn: tuple[Basket, Figures
     each = each.set_index(["component", "year"])
     added = indices.indicators.groupby(["component", "year"])["contribution"].sum()[each.index]
     assert (each["performance"] - 100).tolist() == near(added.tolist())
-    owed = each["from_performance"] + each["from_cost"]
-    assert owed.tolist() == near((each["ratio"] - 100).tolist())
     # And to the change of all together, by the components' shares.
     parts = (added * each["share"]).groupby("year").sum()
     together = indices.overall.set_index("year").loc[YEARS[:2]]
@@ -201,7 +195,7 @@ INVOICES, DAYS = ("N10-invoices", "Blaby"), ("N10-benefit-days", "Blaby")
     [
         (INVOICES, [90, None], False, "Invoices paid on time (2003/04: no fig"),
         (INVOICES, [None, 9], False, "Invoices paid on time (2002/03: no fig"),
-        (DAYS, [0, 34], False, "(2002/03: 0, where a figure above 0 is needed)"),
+        (DAYS, [0, 34], False, "(2002/03: a figure above 0 is needed)"),
         (("N10-budget", "Blaby"), [10, 0], True, "net budget (2003/04: a figure above 0 is "),
         (DEFLATOR, [100, None], True, "deflator (2003/04: no figure)"),
     ],
@@ -250,7 +244,7 @@ def test_a_new_definition_is_linked_by_the_years_that_have_both(
     rows = indices_of(changed, ROADS, figures).indicators.set_index("year")
     assert rows["figure"].tolist() == near(counted, nan_ok=True)
     assert (rows["definition"] != "").sum() == linked
-    words = "counted as N10-road-condition-new, which is more by 6.5 in the mean of 2003/04, 2004"
+    words = "counted as N10-road-condition-new, moved by -6.5, the mean difference in 2003/04 and"
     assert rows.at["2005/06", "definition"].startswith(words) == (15.5 in second)
 
 
@@ -282,18 +276,17 @@ def test_quarters_and_school_years_belong_to_their_financial_year(agreement: Agr
         ("N10-deflator", "2003/04", ["Blaby", "Melton"]),
     ],
 )
-def test_flags_and_illustrative_figures_are_passed_on(
+def test_illustrative_figures_are_passed_on(
     agreement: Agreement, measure: str, year: str, changed: list[str]
 ) -> None:
     register = with_basket(agreement, TWO)
     frame = yearly(register, TWO_FIGURES).reset_index(drop=True)
     weak = (frame["measure"] == measure) & (frame["period"] == year)
-    frame.loc[weak, ["flag", "illustrative"]] = "provisional", True
+    frame.loc[weak, "illustrative"] = True
     indices = cost_effectiveness(make_readings(frame, register), register, END)
     rows = indices.components[indices.components["year"] == "2003/04"]
-    assert rows.loc[rows["flag"] == "provisional", "component"].tolist() == changed
     assert rows.loc[rows["illustrative"], "component"].tolist() == changed
-    assert row(indices.overall, "2003/04")[["flag", "illustrative"]].tolist() == ["provisional", 1]
+    assert row(indices.overall, "2003/04")["illustrative"]
 
 
 def test_a_report_knows_only_what_had_come_in(report_of: Callable[[str], Report]) -> None:
@@ -303,7 +296,7 @@ def test_a_report_knows_only_what_had_come_in(report_of: Callable[[str], Report]
     assert row(before.overall, "2003/04")["missing"].count(";") == 7
     assert pd.isna(row(before.overall, "2003/04")["ratio"])
     after = report_of("2004-05 Q2").effectiveness
-    assert row(after.overall, "2003/04")["ratio"] == pytest.approx(101.7, abs=AGREES_WITHIN)
+    assert row(after.overall, "2003/04")["ratio"] == pytest.approx(101.7, abs=0.05)
     years = [report_of(period).effectiveness.years for period in ("2002-03 Q3", "2008-09 Q4")]
     assert years == [(), tuple(YEARS)]
 
@@ -314,7 +307,7 @@ def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
     assert (agreement.baskets["illustrative"] == "yes").all()
     overall = report_of("2006-07 Q3").effectiveness.overall
     assert overall["returned"].tolist() == [100, 101.7, 104.4, 106.9]
-    assert (overall["ratio"] - overall["returned"]).abs().max() < AGREES_WITHIN
+    assert (overall["ratio"] - overall["returned"]).abs().max() < 0.05
     assert overall["illustrative"].all()
     documented = (ROOT / "docs" / "effectiveness.md").read_text()
     indices = overall.iloc[-1][["performance", "cost", "ratio"]]
@@ -359,15 +352,13 @@ def test_gaps_and_another_returned_index_are_findings(
     assert all(words in each.expected for each in findings)
 
 
-def test_a_loss_is_called_one(agreement: Agreement) -> None:
+def test_another_index_that_was_returned_is_said(agreement: Agreement) -> None:
     figures = TWO_FIGURES | {("N10", "Leicestershire"): [100, 96]}
-    indices = indices_of(agreement, TWO, figures)
-    words = effectiveness_sentences(indices, agreement.measures.loc["N10"])
+    words = effectiveness_sentences(indices_of(agreement, TWO, figures))
     # 97.6875 over 102.5 is 95.3.
-    assert "Points lost: 4.7; the target asks for 7.5" in words
-    assert "performance less cost, it is −4.8." in words
-    assert "returned for 2003/04, 96, is another one" in words
-    assert "Highest stands Blaby 101.6, lowest Melton 93, and 1 component below 100." in words
+    assert "the 2 components together stood at 95.3 (2002/03 is 100)" in words
+    assert "Performance less cost is −4.8 points." in words
+    assert "The index that was returned is 96: the page on data quality" in words
 
 
 @pytest.mark.parametrize(
@@ -375,7 +366,7 @@ def test_a_loss_is_called_one(agreement: Agreement) -> None:
     [
         ("2002-03 Q1", "has not ended"),
         ("2002-03 Q4", "No year after 2002/03 has ended yet."),
-        ("2005-06 Q1", "For 2004/05 there is no index yet: 8 components lack"),
+        ("2005-06 Q1", "For 2004/05 there is no index yet, for want of figures of 8 components"),
     ],
 )
 def test_every_period_can_be_shown(
@@ -386,9 +377,7 @@ def test_every_period_can_be_shown(
     assert words in views[0].words.text
     if views[0].reason:
         return
-    assert "nan" not in "".join(view.table.text for view in views)
-    for view in views:
-        assert "".join(ET.fromstring(view.chart.svg).itertext())
+    assert "nan" not in views[1].table.text
     if period == "2005-06 Q1":
-        lacking = library.cost_effectiveness(report).table.text
-        assert "Melton\t1.2%\t101.1\t101.7\t100.8\t–\t100.4\t–\tnet budget (2004/05: no" in lacking
+        assert "Melton\t2003/04\t1.2%\t" in views[1].table.text
+        assert "\t101.7\t–\t–\tnet budget (2004/05: no figure)" in views[1].table.text

@@ -16,19 +16,10 @@ from builders import psa, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.grant import (
-    GRANT_COLUMNS,
-    on_account,
-    paid,
-    partner_frame,
-    pot,
-    pot_shares,
-    proportion,
-    pump_priming,
-    simulate,
-)
+from psa_analysis.analysis.grant import paid, partner_frame, pot, pot_shares, pump_priming, simulate
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
+from psa_analysis.files import meanings
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import open_report
 from psa_analysis.register.agreement import Agreement
@@ -40,8 +31,8 @@ from psa_analysis.show.grant import (
     grant_words,
     grants,
     payment_rows,
+    payments,
     reward,
-    whole_grant,
 )
 
 TRIGGER = Fraction(3, 5)
@@ -68,8 +59,8 @@ TRIGGER = Fraction(3, 5)
     ],
 )
 def test_what_an_outturn_pays(without: str, target: str, outturn: str, expected: str) -> None:
-    reached = proportion(exact(float(outturn)), exact(float(without)), exact(float(target)))
-    assert paid(reached, TRIGGER) == Fraction(expected)
+    figures = [exact(float(figure)) for figure in (outturn, without, target)]
+    assert paid(*figures, TRIGGER) == Fraction(expected)
 
 
 def test_floats_would_lose_some_of_these() -> None:
@@ -78,7 +69,7 @@ def test_floats_would_lose_some_of_these() -> None:
     naive = [(outturn - without) / (target - without) >= 0.6 for without, target, outturn in cases]
     assert not all(naive)
     for without, target, outturn in cases:
-        assert proportion(exact(outturn), exact(without), exact(target)) == TRIGGER
+        assert paid(exact(outturn), exact(without), exact(target), TRIGGER) == TRIGGER
 
 
 @given(st.integers(-9999, 9999), st.integers(1, 9999), st.booleans(), st.integers(1, 1000))
@@ -88,15 +79,10 @@ def test_exactly_at_the_trigger_pays_in_either_polarity(
     without = Fraction(tenths, 10)
     way = Fraction(stretch, 10) * (-1 if lower else 1)
     outturn = without + TRIGGER * way
-    as_float = proportion(exact(float(outturn)), exact(float(without)), exact(float(without + way)))
-    assert paid(as_float, TRIGGER) == TRIGGER
+    figures = [exact(float(figure)) for figure in (outturn, without, without + way)]
+    assert paid(*figures, TRIGGER) == TRIGGER
     short = without + (TRIGGER - Fraction(1, 1000 * scale)) * way
-    assert paid(proportion(short, without, without + way), TRIGGER) == 0
-
-
-def test_a_target_without_a_stretch_is_refused() -> None:
-    with pytest.raises(ValueError, match="no stretch"):
-        proportion(Fraction(1), Fraction(2), Fraction(2))
+    assert paid(short, without, without + way, TRIGGER) == 0
 
 
 # Rules 1 and 5: pot, shares, weights, pump priming, on account, instalments
@@ -151,45 +137,40 @@ def test_another_councils_grant_from_a_folder_and_a_command(tmp_path: Path) -> N
     assert f"2007/08, {payment.format(2)}" in result.output
     report = open_report("2006-07 Q2", str(folder))
     table = grants(report).set_index("measure")
-    assert list(grants(report)) == list(GRANT_COLUMNS)
+    assert list(grants(report)) == list(meanings("grant"))
     assert table["status"].tolist() == ["final"] * 3
     assert table["proportion"].tolist() == [0.6, 0.76, 0.5]
     assert table["least"].tolist() == table["most"].tolist() == [0.6, 0.76, 0]
     assert table["pounds_most"].tolist() == [1_500_000, 1_425_000, 0]
-    assert whole_grant(report).expected() == pytest.approx((0.585, 0.585))
+    assert "The reward comes to 58% of the pot" in grant_words(report).text
     again = psa("new", str(folder))
     assert again.exit_code == 2
     assert "is not empty" in again.output
 
 
 @pytest.mark.parametrize(
-    ("interim", "outturn", "period", "advance", "shares"),
+    ("interim", "outturn", "period", "shares"),
     [
         # 32.9 in 2004/05 was the interim level, so a fifth of A1's half is paid in the year after.
-        ("32.9", "34.2", "2006-07 Q2", Fraction(1, 10), [0.1, 0.2425, 0.2425]),
-        ("33", "34.2", "2006-07 Q2", Fraction(0), [0.2925, 0.2925]),
+        ("32.9", "34.2", "2006-07 Q2", [0.1, 0.2425, 0.2425]),
+        ("33", "34.2", "2006-07 Q2", [0.2925, 0.2925]),
         # Not final yet; what the instalments will be is another question.
-        ("32.9", "34.2", "2004-05 Q3", None, None),
+        ("32.9", "34.2", "2004-05 Q3", None),
         # A1 earned nothing in the end, and nothing is given back: half of A2-county each year.
-        ("32", "33.5", "2006-07 Q2", Fraction(1, 10), [0.1, 0.1425, 0.1425]),
+        ("32", "33.5", "2006-07 Q2", [0.1, 0.1425, 0.1425]),
     ],
 )
 def test_on_account_and_instalments(
-    tmp_path: Path,
-    interim: str,
-    outturn: str,
-    period: str,
-    advance: Fraction | None,
-    shares: list[float] | None,
+    tmp_path: Path, interim: str, outturn: str, period: str, shares: list[float] | None
 ) -> None:
     cells = {"interim": [interim, "", ""], "interim_period": ["2004/05", "", ""]}
     folder = starter(tmp_path / "other", "capital_share = 0.5", **cells)
     path = folder / "raw" / "returns" / "outturns.csv"
     path.write_text(path.read_text().replace("2005/06,34.2,", f"2005/06,{outturn},"))
-    report = open_report(period, str(folder))
-    assert on_account(report.readings, report.agreement, report.period) == {"A1": advance}
+    table = payment_rows(open_report(period, str(folder)))
+    on_account = table["what"] == "on account for A1"
+    assert on_account.sum() == (shares is not None and len(shares) == 3)
     if shares is not None:
-        table = payment_rows(report)
         assert table["year"].tolist() == ["2005/06", "2006/07", "2007/08"][-len(shares) :]
         assert table["least"].tolist() == table["most"].tolist() == pytest.approx(shares)
         pounds = pytest.approx([5_000_000 * share for share in shares])
@@ -228,8 +209,9 @@ def test_the_range_holds_what_any_without_would_pay(report: Report) -> None:
 
 def test_pages_say_what_is_assumed_and_what_is_not_known(report: Report) -> None:
     words = grant_words(report).text
-    assert "Nothing can be said of 4 measures with 27% of the pot" in words
+    assert "Another 27% of the pot is unknown: nothing can be said of L3, N9, L8 and N10." in words
     assert "£" not in words
+    assert "without the 27% of the pot that is unknown" in payments(report).table.text
     lines = reward(report).table.text.splitlines()
     assert next(line for line in lines if line.startswith("L7\t")).endswith("agreement: assumed")
 
@@ -238,20 +220,27 @@ def test_pages_say_what_is_assumed_and_what_is_not_known(report: Report) -> None
 
 
 def test_the_whole_is_the_sum_of_its_parts_on_average(report: Report) -> None:
-    """The closed form of the mean: shares times expected proportions, within 0.2 %."""
-    table, made = grants(report), whole_grant(report)
-    for end, mean in zip(("least", "most"), made.expected(), strict=True):
-        assert mean == pytest.approx((table["pot_share"] * table[end]).sum(), rel=2e-3)
-    assert made.unknown == pytest.approx(4 / 15)
-    low, high = made.interval()
-    assert 0 <= low <= made.expected()[0] <= made.expected()[1] <= high <= 1 - made.unknown + 1e-9
+    """The mean of the joint draws, from their chances: shares times expected proportions."""
+    table, chances = grants(report), reward(report).chart.data
+    for end in ("least", "most"):
+        mean = np.trapezoid(chances[end], chances["share"])
+        assert mean == pytest.approx((table["pot_share"] * table[end]).sum(), abs=2e-3)
+    assert chances.query("share > 1 - 4 / 15")["most"].max() == 0
+
+
+def test_a_pot_of_which_nothing_is_known_is_unknown_and_not_nothing(tmp_path: Path) -> None:
+    targets = {"target": ["not stated"] * 3, "without": ["not stated"] * 3}
+    report = open_report("2004-05 Q3", str(starter(tmp_path / "other", **targets)))
+    shown = [grant_words(report).text, reward(report).chart.alt, payments(report).table.text]
+    assert "The whole of the pot is unknown: nothing can be said of A1" in shown[0]
+    assert "0%" not in "".join(shown).replace("100%", "")
 
 
 def test_simulation_agrees_with_the_exact_distribution() -> None:
     """Three measures that pay all or nothing: the eight outcomes and their probabilities."""
     chances, shares = [0.2, 0.5, 0.7], [0.4, 0.3, 0.2]
     parts = [
-        (share, np.repeat([0.0, 1.0], [round(1000 * (1 - c)), round(1000 * c)]), np.zeros(1))
+        (share, np.repeat([0.0, 1.0], [round(1000 * (1 - c)), round(1000 * c)]), np.zeros(1000))
         for share, c in zip(shares, chances, strict=True)
     ]
     least, most = simulate(parts)
@@ -268,7 +257,7 @@ def test_simulation_agrees_with_the_exact_distribution() -> None:
 
 def test_a_better_outturn_never_brings_less(report: Report) -> None:
     table = gains(report)
-    assert (table[["least", "most", "unit_least", "unit_most"]] >= 0).all(axis=None)
+    assert (table[["least", "most", "half_least", "half_most"]] >= 0).all(axis=None)
     for name in table["measure"]:
         curve = gain_curve(report, name, steps=tuple(n / 10 for n in range(-10, 21)))
         for column in ("least", "most", "certain"):
@@ -291,8 +280,8 @@ def test_the_cliff(tmp_path: Path) -> None:
     # A step of a tenth is 0.2: 34.3 and 34.5 pay 65 and 75 %, of half of the pot.
     assert table.loc["A1", "step"] == pytest.approx(0.2)
     assert table.loc["A1", "least"] == pytest.approx(0.5 * (0.7 - 0.325))
-    # One unit takes both to the target.
-    assert table.loc["A1", "unit_most"] == pytest.approx(0.5 * (1 - 0.325))
+    # Half of the way, 1, takes both to the target.
+    assert table.loc["A1", "half_most"] == pytest.approx(0.5 * (1 - 0.325))
 
 
 def test_what_rests_on_a_partner(report: Report) -> None:
@@ -301,7 +290,9 @@ def test_what_rests_on_a_partner(report: Report) -> None:
     schools = table.loc["groups of schools by area"]
     assert schools["most"] == pytest.approx((rows["most"] * rows["pot_share"]).sum())
     assert schools["targets"] == ["N2"]
-    assert pd.isna(table.at["bus companies", "most"])  # N9 has no target figure
+    buses = table.loc["bus companies"]
+    assert pd.isna(buses["most"])  # N9 has no target figure
+    assert buses["unknown"] == buses["pot_share"]
     assert table["most"].dropna().is_monotonic_decreasing
 
 

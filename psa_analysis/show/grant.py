@@ -7,75 +7,64 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.grant import (
-    WholeGrant,
-    gain_frame,
-    grant_frame,
-    joint_grant,
-    measure_rewards,
-    on_account,
-    partner_frame,
-    payment_frame,
-    pot,
-    pump_priming,
-    reward_curve,
-)
-from psa_analysis.analysis.trajectory import exact
+from psa_analysis import words
+from psa_analysis.analysis import grant
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, GREY, TEAL, Chart
-from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
-from psa_analysis.show.views import View
-from psa_analysis.words import (
-    amount_text,
-    chance_text,
-    counted,
-    listed,
-    pounds_text,
-    range_text,
-    signed,
-    unit_of_difference,
-)
+from psa_analysis.show.tables import Column, Html, rows_table, sentence
+from psa_analysis.show.views import View, no_view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from psa_analysis.analysis.grant import Reward
 
-
-def _rewards(report: Report) -> dict[str, Reward]:
+@memoised
+def _rewards(report: Report) -> dict[str, grant.Reward]:
     """What the reward of each measure that counts may come to."""
-    return measure_rewards(report.assessment, report.outlooks, report.agreement)
+    trigger = report.agreement.settings.grant.trigger
+    return {
+        name: grant.measure_reward(row, report.outlooks[name], trigger)
+        for name, row in report.rows.items()
+        if row["role"] == "target"
+    }
 
 
 @memoised
 def grants(report: Report) -> pd.DataFrame:
     """What each measure's reward has come to, or may come to."""
-    return grant_frame(_rewards(report), report.assessment, report.agreement)
-
-
-@memoised
-def whole_grant(report: Report) -> WholeGrant:
-    """The reward of the whole agreement, simulated."""
-    return joint_grant(_rewards(report), report.agreement)
-
-
-@memoised
-def gains(report: Report) -> pd.DataFrame:
-    """What a better outturn would bring, measure by measure."""
-    return gain_frame(report.assessment, report.outlooks, report.agreement)
+    return grant.grant_frame(_rewards(report), report.assessment, report.agreement)
 
 
 def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
     """The expected proportion of a measure's reward, were its due reading better by so much."""
-    trigger = exact(report.agreement.settings.grant.trigger)
-    return reward_curve(report.rows[measure], report.outlooks[measure], trigger, steps)
+    row, outlook = report.rows[measure], report.outlooks[measure]
+    return grant.reward_curve(row, outlook, report.agreement.settings.grant.trigger, steps)
+
+
+@memoised
+def gains(report: Report) -> pd.DataFrame:
+    """What a better outturn would bring, as shares of the pot: the measures that gain most first.
+
+    ``step`` is a tenth of the way to the target in the measure's unit, ``least`` and ``most`` are
+    what it adds, and ``half_least`` and ``half_most`` what half of the way adds.
+    """
+    table = []
+    for name, share in grant.pot_shares(report.agreement).items():
+        row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1, 0.5))
+        if len(curve):
+            step = abs(float(row["target"]) - grant.way_starts(row)) / 10
+            now, tenth, half = curve[["least", "most"]].to_numpy()
+            gains = float(share) * np.array([*sorted(tenth - now), *sorted(half - now)])
+            table.append([name, row["title"], row["unit"], step, *gains])
+    columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
+    frame = pd.DataFrame(table, columns=columns)
+    return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
 def payment_rows(report: Report) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    advances = on_account(report.readings, report.agreement, report.period)
-    return payment_frame(_rewards(report), advances, report.agreement)
+    return grant.payment_frame(_rewards(report), report.readings, report.agreement)
 
 
 def reward(report: Report) -> View:
@@ -90,80 +79,95 @@ def reward(report: Report) -> View:
 
 def better_results(report: Report) -> View:
     """What a better outturn would bring, for the measures where it would bring most."""
-    chart, table = (lambda: _gains_chart(report)), (lambda: _gains_table(report))
-    return View(chart=chart, table=table, data=gains(report))
+    rows = gains(report)
+    if rows.empty:
+        return no_view("No reward is forecast, so there is none that a better result would raise.")
+    return View(chart=lambda: _gains_chart(report), data=rows)
 
 
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
     rows = payment_rows(report)
-    return View(table=lambda: _payments_table(rows), data=rows)
+    unknown = _unknown(report)["pot_share"].sum()
+    without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
+    columns = [
+        Column("Year"),
+        Column("Payment", "what"),
+        _range_column("Of the pot", "least", "most", 1),
+    ]
+    for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
+        if rows[f"{kind}_most"].notna().any():
+            columns.append(_pounds_column(heading, kind))
+    caption = f"When the reward is paid{without}"
+    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
 
 
 def partners(report: Report) -> View:
     """How much of the reward rests on each partner."""
-    rows = partner_frame(grants(report), report.agreement.targets)
-    return View(table=lambda: _partners_table(rows), data=rows)
+    rows = grant.partner_frame(grants(report), report.agreement.targets)
+    columns = [
+        Column("Partner"),
+        Column("Takes part in", lambda row: words.listed(row["targets"])),
+        Column.number("Share of the pot", lambda row: f"{row['pot_share']:.0%}"),
+        _range_column("Expected", "least", "most", 1),
+        _range_column("Unknown", "unknown", "unknown", 1),
+    ]
+    caption = "The reward that rests on each partner; shared targets count whole for each"
+    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
+
+
+def _unknown(report: Report) -> pd.DataFrame:
+    """The measures of whose reward nothing can be said."""
+    return grants(report).query("status == 'not stated'")
 
 
 def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
-    whole, rows, settings = whole_grant(report), grants(report), report.agreement.settings
-    unknown = rows.loc[rows["status"] == "not stated", "measure"].tolist()
-    expected, (low, high) = range_text(*whole.expected()), whole.interval()
-    sentences = [f"The reward comes to {expected} of the pot"]
-    if (rows["status"] == "forecast").any():
-        sentences = [
-            f"The reward is expected to come to {expected} of the pot; eight "
-            f"in ten chances lie between {low:.0%} and {high:.0%}",
-            f"The chance of half of the pot or more is {_chances_text(*whole.chance(0.5))}",
-        ]
-    if unknown:
+    rows, unknown, settings = grants(report), _unknown(report), report.agreement.settings
+    expected = rows[["least", "most"]].mul(rows["pot_share"], axis=0).sum()
+    forecast = (rows["status"] == "forecast").any()
+    sentences = []
+    if len(unknown) < len(rows):
+        comes = "is expected to come" if forecast else "comes"
+        sentences.append(f"The reward {comes} to {words.range_text(*expected)} of the pot")
+    if len(unknown):
+        rest = f"Another {unknown['pot_share'].sum():.0%}" if sentences else "The whole"
+        names = words.listed([*unknown["measure"]])
+        of = names if len(unknown) < 6 else words.counted(len(unknown), "measure")
+        sentences.append(f"{rest} of the pot is unknown: nothing can be said of {of}")
+    if forecast:
+        low, high = _draws(report)["least"].quantile(0.1), _draws(report)["most"].quantile(0.9)
         sentences.append(
-            f"Nothing can be said of {counted(len(unknown), 'measure')} with {whole.unknown:.0%} "
-            f"of the pot, and nothing is counted for them: {listed(unknown)}"
+            f"The chance is eight in ten that the reward lies between {low:.0%} and {high:.0%}"
         )
     if open_ends := int((rows["least"] < rows["most"]).sum()):
         sentences.append(
             "The figures are ranges because performance without the agreement is not stated for "
-            f"{counted(open_ends, 'measure')}: at the least only a target that is met pays, at the "
-            "most performance would have stayed at the baseline"
+            f"{words.counted(open_ends, 'measure')}. The lower figure counts only targets that are "
+            "met; the higher one measures progress from the baseline"
         )
-    pounds, start = pot(settings), pump_priming(settings)
+    pounds, start = grant.pot(settings), grant.pump_priming(settings)
     if pounds is None:
-        sentences.append(
-            "The net budget requirement is not stated, so the pot is not known in pounds: all "
-            "figures are shares of it"
-        )
+        sentences.append("The pot in pounds is not known: no net budget requirement is stated")
     else:
-        of_it = pounds_text(*(share * float(pounds) for share in whole.expected()))
-        sentences.append(f"The pot is £{float(pounds):,.0f}, and that much of it {of_it}")
+        in_pounds = words.pounds_text(*expected * float(pounds))
+        sentences.append(f"The pot is £{float(pounds):,.0f}, and the reward {in_pounds}")
     if start is not None:
-        sentences.append(f"The pump-priming grant at the start is £{float(start):,.0f}")
+        sentences.append(f"The pump-priming grant at the start is £{start:,.0f}")
     if report.assessment["illustrative"].any():
-        sentences.append("These figures are illustrative, since the outturns that they rest on are")
+        sentences.append("These figures are illustrative")
     return sentence(". ".join(sentences) + ".")
 
 
-def _chances_text(least: float, most: float) -> str:
-    """Two chances as one text: ``4%``, ``under 1% to 34%``."""
-    return " to ".join(dict.fromkeys([chance_text(least), chance_text(most)]))
-
-
 def _range_column(heading: str, low: str, high: str, decimals: int = 0) -> Column:
-    """A column of two shares as one text, the lesser of them first."""
-
-    def cell(row: pd.Series) -> str:
-        least, most = sorted([row[low], row[high]])
-        return range_text(least, most, decimals)
-
-    return Column.number(heading, cell)
+    """A column of two shares as one text."""
+    return Column.number(heading, lambda row: words.range_text(row[low], row[high], decimals))
 
 
 def _pounds_column(heading: str, kind: str) -> Column:
     """A column of two sums as one text."""
     ends = [f"{kind}_least", f"{kind}_most"]
-    return Column.number(heading, lambda row: pounds_text(*row[ends]))
+    return Column.number(heading, lambda row: words.pounds_text(*row[ends]))
 
 
 def _grant_table(report: Report) -> Html:
@@ -185,58 +189,17 @@ def _grant_table(report: Report) -> Html:
     return rows_table(rows, columns, f"The reward by measure, {report.period}", folded=True)
 
 
-def _chances_table(report: Report) -> Html:
-    """How likely at least so much of the pot is."""
-    whole, pounds = whole_grant(report), pot(report.agreement.settings)
-    columns = [
-        Column("At least", lambda row: f"{row['share']:.0%} of the pot"),
-        Column.number("Chance", lambda row: _chances_text(*whole.chance(row["share"]))),
-    ]
-    if pounds is not None:
-        in_pounds = Column.number("In pounds", lambda row: f"£{float(pounds) * row['share']:,.0f}")
-        columns.insert(1, in_pounds)
-    rows = pd.DataFrame({"share": np.arange(1, 11) / 10})
-    return rows_table(rows, columns, "How likely each part of the pot is", folded=True)
+@memoised
+def _draws(report: Report) -> pd.DataFrame:
+    """Joint draws of the share of the pot, at the least and at the most, without what is unknown.
 
-
-def _gains_table(report: Report) -> Html:
-    """Where a better outturn would bring most."""
-    columns = [
-        Column("Measure"),
-        Column("What is measured", "title"),
-        Column(
-            "A tenth of the way is",
-            lambda row: amount_text(row["step"], unit_of_difference(row["unit"])),
-        ),
-        _range_column("It adds, of the pot", "least", "most", 2),
-        _range_column("One unit adds", "unit_least", "unit_most", 2),
-    ]
-    caption = "What a due reading that is better by a tenth of the way to the target would bring"
-    return rows_table(gains(report), columns, caption, folded=True)
-
-
-def _payments_table(rows: pd.DataFrame) -> Html:
-    """When the reward is paid, and in which kind of money."""
-    columns = [
-        Column("Year"),
-        Column("Payment", "what"),
-        _range_column("Of the pot", "least", "most", 1),
-    ]
-    for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
-        if rows[f"{kind}_most"].notna().any():
-            columns.append(_pounds_column(heading, kind))
-    return rows_table(rows, columns, "When the reward is paid")
-
-
-def _partners_table(rows: pd.DataFrame) -> Html:
-    columns = [
-        Column("Partner"),
-        Column("Takes part in", lambda row: listed(row["targets"])),
-        Column.number("Share of the pot", lambda row: f"{row['pot_share']:.0%}"),
-        _range_column("Expected", "least", "most", 1),
-    ]
-    caption = "The reward that rests on each partner; one of several partners counts whole for each"
-    return rows_table(rows, columns, caption, folded=True)
+    No document says how measures go together, so each is drawn by itself.
+    """
+    shares = grant.pot_shares(report.agreement)
+    known = {name: each for name, each in _rewards(report).items() if each.status != "not stated"}
+    parts = [(float(shares[name]), each.least, each.most) for name, each in known.items()]
+    least, most = grant.simulate(parts)
+    return pd.DataFrame({"least": least, "most": most})
 
 
 def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
@@ -250,34 +213,33 @@ def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
 
 def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
-    whole = whole_grant(report)
-    shares = np.arange(101) / 100
-    data = pd.DataFrame(map(whole.chance, shares), columns=["least", "most"])
+    if len(_unknown(report)) == len(grants(report)):
+        return chart.only_words("Chart of the reward: nothing of it is known.")
+    draws = _draws(report)
+    unknown, shares = _unknown(report)["pot_share"].sum(), np.arange(101) / 100
+    data = pd.DataFrame([(draws >= share - grant.SLACK).mean() for share in shares])
     data.insert(0, "share", shares)
+    label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
 
     def draw(axes: Axes) -> None:
         _draw_range(axes, 100 * data["share"], data)
         if not np.allclose(data["least"], data["most"]):
             axes.legend(loc="upper right")
-        axes.set(xlim=(0, 100), ylim=(0, 102), xlabel="At least so much of the pot")
+        axes.set(xlim=(0, 100), ylim=(0, 102), xlabel=label)
         axes.set_title("Chance", loc="left", fontsize=12)
         axes.grid(axis="x")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
-    alt = (
-        "Line chart of the chance that the reward comes to at least each share of the pot. "
-        f"Expected: {range_text(*whole.expected())} of the pot."
-    )
-    return Chart(draw, alt, data, _chances_table(report), 3.6, (0.09, 0.97, 0.88, 0.16))
-
-
-#: Steps that the chart of gains names, as shares of the way to the target.
-_NAMED_STEPS = {
-    -0.5: "Half of the way less",
-    0.0: "As forecast",
-    0.5: "Half of the way more",
-    1.0: "The whole way more",
-}
+    columns = [
+        Column("At least", lambda row: f"{row['share']:.0%} of the pot"),
+        Column.chance("Chance at the least", "least"),
+        Column.chance("Chance at the most", "most"),
+    ]
+    caption = "How likely each part of the pot is"
+    numbers = rows_table(data.iloc[10::10], columns, caption, folded=True)
+    alt = "Line chart of the chance that the reward comes to at least each share of the pot"
+    expected = grant_words(report).text.partition(". ")[0]
+    return Chart(draw, f"{alt}. {expected}.", data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
 def _gains_chart(report: Report) -> Chart:
@@ -285,7 +247,7 @@ def _gains_chart(report: Report) -> Chart:
     names = gains(report)["measure"].head(6).tolist()
     steps = tuple(number / 50 for number in range(-25, 51))
     curves = {name: gain_curve(report, name, steps) for name in names}
-    rows = -(-max(len(names), 1) // 3)
+    rows = -(-len(names) // 3)
     height = 0.6 + 2.2 * rows
 
     def draw(axes: Axes) -> None:
@@ -296,26 +258,23 @@ def _gains_chart(report: Report) -> Chart:
             panel.step(across, 100 * curve["certain"], color=TEAL, linestyle=":", where="post")
             panel.axvline(0, color=GREY, linewidth=1)
             panel.set_title(name, loc="left", fontsize=12)
-            panel.set(ylim=(0, 103), xlim=(-50, 100), xticks=[0, 50])
-            panel.xaxis.set_major_formatter(
-                lambda value, _: f"{signed(value, 0)}%" if value else "0"
-            )
+            panel.set(ylim=(0, 103), xlim=(-50, 100), xticks=[0, 50], xticklabels=["0", "+50%"])
         for panel in panels[len(names) :]:
             panel.remove()
 
-    columns = ["measure", "step", "least", "most", "certain"]
-    data = pd.DataFrame(columns=columns)
-    if names:
-        data = pd.concat(curves, names=["measure"]).reset_index("measure")
-        data = data[columns].reset_index(drop=True)
-    shown = pd.DataFrame({"Measure": names})
-    for step, heading in _NAMED_STEPS.items():
-        ends = data.loc[data["step"] == step, ["least", "most"]]
-        shown[heading] = [range_text(*sorted(pair)) for pair in ends.to_numpy()]
-    alt = (
-        "Small line charts, one a measure, of the expected share of its reward if the due reading "
-        "were better or worse by part of the way to its target."
-    )
-    numbers = table(shown, "What a better result would bring", list(shown)[1:], folded=True)
+    data = pd.concat(curves, names=["measure"]).reset_index("measure").reset_index(drop=True)
+    alt = "Line charts of the expected reward of each measure, if its result were better or worse."
     margins = (0.08, 0.98, 1 - 0.4 / height, 0.55 / height)
+    columns = [
+        Column("Measure"),
+        Column("What is measured", "title"),
+        Column(
+            "A tenth of the way is",
+            lambda row: words.amount_text(row["step"], words.unit_of_difference(row["unit"])),
+        ),
+        _range_column("It adds, of the pot", "least", "most", 2),
+        _range_column("Half of the way adds", "half_least", "half_most", 2),
+    ]
+    caption = "What a better result would bring"
+    numbers = rows_table(gains(report), columns, caption, folded=True)
     return Chart(draw, alt, data, numbers, height, margins)
