@@ -270,7 +270,7 @@ def test_whatever_is_reported_each_commitment_has_one_state(
     # Never a silent green: what is on track or done shows a report or a figure.
     green = table["state"].isin(["on track", *COUNTED_DONE])
     assert table.loc[green, "reported"].notna().all()
-    assert (table["reason"].str.len() > 10).all()
+    assert (table["reason"].str.len() >= len("no report")).all()
 
 
 @settings(max_examples=20)
@@ -349,7 +349,7 @@ def test_done_and_then_not_done_is_a_contradiction_until_it_is_taken_back(
     assert "found 'at risk', expected done, as row 2 reported on 2003-08-01" in str(finding)
     states = follow(agreement, table, loaded[0], quarter("2003-04 Q2")).set_index("commitment")
     assert states.at["WP1a", "state"] == "no data"
-    reason = "reported as done on 1 August 2003; last report: at risk, 1 September 2003"
+    reason = "reported as done on 1 August 2003; lead's report: at risk, 1 September 2003"
     assert states.at["WP1a", "reason"] == reason
     taken_back = "WP1a,2003-09-02,not done,,,,no"
     assert not progress(*rows, taken_back)[1]
@@ -409,9 +409,8 @@ def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> 
     assert "illustrative" not in psa_.commitment_list(real, "transport").table.text
     single = dataclasses.replace(real, commitments=report.commitments.iloc[[0]])
     assert psa_.all_commitments(single).words.text.startswith(
-        "1 of 1 commitment is delivered. 0 are"
+        "1 of 1 commitment is delivered, 0 of them late. 0 are"
     )
-    assert "None changed state" in psa_.all_commitments(single).words.text
     with pytest.raises(KeyError, match="no commitments called 'saver'; there are exceptions"):
         psa_.commitment_list(report, "saver")
 

@@ -156,11 +156,10 @@ def _verdict(state: str, reason: str, **cells: Any) -> Row:
 
 
 def _lead_words(reports: Rows, silence: str = "") -> str:
-    """What its lead last reported, after what has not been reported since."""
+    """What its lead last reported, and since when there has been nothing more."""
     if not reports:
         return "no report"
-    last = f"last report: {reports[-1].status}, {day_text(reports[-1].reported)}"
-    return f"{silence}; {last}" if silence else last
+    return f"lead's report: {reports[-1].status}, {day_text(reports[-1].reported)}{silence}"
 
 
 def _milestone(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
@@ -179,7 +178,7 @@ def _milestone(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
         return _by_lead(due, reports, period)
     if reports and reports[-1].reported > due:
         return _verdict("overdue", words)
-    return _verdict("no data", _lead_words(reports, "no report since its date"))
+    return _verdict("no data", _lead_words(reports, "; none since its date"))
 
 
 def _by_lead(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
@@ -194,7 +193,7 @@ def _by_lead(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
         return _verdict("at risk", words)
     if not soon:
         return _verdict("not due", words)
-    return _verdict("no data", _lead_words(reports, "no report for two quarters"))
+    return _verdict("no data", _lead_words(reports, "; none for two quarters"))
 
 
 def _level(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period: Period) -> Row:
