@@ -75,11 +75,6 @@ def _quarter_before(period: Period) -> Period:
     return period_containing(period.start - timedelta(days=1), "quarter")
 
 
-def moved(table: pd.DataFrame) -> pd.DataFrame:
-    """The commitments whose state is another than in the report of the quarter before."""
-    return table[table["previous_state"].notna() & (table["previous_state"] != table["state"])]
-
-
 def _judge_all(
     agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
 ) -> pd.DataFrame:

@@ -190,11 +190,9 @@ _COMPARED = ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone")
 def measure_control(
     observed: pd.DataFrame, measure: pd.Series, unit: str, rebases: Mapping[str, str]
 ) -> Control:
-    """The control chart of one measure's quarters, or why there is none.
+    """The control chart of the figures observed in each quarter, or why there is none.
 
-    Charted is what was observed in each quarter. Rolling readings share three quarters with their
-    neighbours, so that they follow one another and break the rules. A rebase that has too few
-    figures yet is left out.
+    Readings over rolling years are no use here: neighbours share three quarters of four.
     """
     reason = ""
     if measure["frequency"] != "quarterly":
@@ -209,7 +207,10 @@ def measure_control(
     figures = points.set_index("period")["observed"]
     obstacles = rebase_obstacles(list(figures.dropna().index), rebases)
     applied = {period: why for period, why in rebases.items() if not obstacles[period]}
-    polarity, target = str(measure["polarity"]), quarterly_target(measure)
+    # The target of a sum of quarters, or of a change, is of another size than a quarter's figure.
+    comparable = measure["basis"] in ("point", "index") or rate_factor(measure["unit"]) is not None
+    target = float(measure["target"]) if comparable else float("nan")
+    polarity = str(measure["polarity"])
     chart = xmr(figures, polarity, applied)
     # Limits end where figures must.
     if unit not in NOT_SUMMED or unit == "percent":
@@ -231,18 +232,6 @@ def _every_quarter(observed: pd.DataFrame) -> pd.DataFrame:
     labels = [period_containing(end.date(), "quarter").label for end in own.index]
     own = own.assign(flag=own["flag"].fillna(""), illustrative=own["illustrative"].eq(True))
     return own.assign(period=labels).reset_index()
-
-
-def quarterly_target(measure: pd.Series) -> float:
-    """The target where it is of the size of one quarter's figure, else missing.
-
-    So is that of a quarter's own figure, and of a rate over several quarters.
-    """
-    pooled = measure["basis"] in ("annual", "year_to_date", "rolling_12m", "mean_of_years")
-    same = measure["basis"] in ("point", "index") or (
-        pooled and rate_factor(str(measure["unit"])) is not None
-    )
-    return float(measure["target"]) if same else float("nan")
 
 
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:

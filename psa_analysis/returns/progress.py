@@ -50,8 +50,8 @@ def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
 
 
 def _error(row: Mapping[str, Any], column: str, expected: str, remedy: str) -> Finding:
-    place = {"row": row["row"], "column": column, "found": str(row[column])}
-    return Finding("error", NAME, expected, remedy, **place, measure=row["commitment"])
+    place = row["row"], column, row[column], row["commitment"]
+    return Finding("error", NAME, expected, remedy, *place)
 
 
 def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -82,21 +82,19 @@ def _problem(
         # The figures of a linked commitment are readings, and nobody's word beside them.
         allowed = [*_OPEN] if measure else [*_OPEN, "figure"]
     if status not in allowed:
-        of_kind = f"It is of the kind {kind}" + (f", read from {measure}." if measure else ".")
-        return (
-            "status",
-            one_of(allowed),
-            of_kind if status in STATUSES else did_you_mean(status, allowed),
-        )
-    dated = status in ("done", "figure")
-    if dated and day is None:
-        return "day", A_DAY, "Give the day that it was done, or that the figure is of."
-    if dated and day > reported:
-        return "day", f"a day up to the one of the report, {reported}", "Correct one of the two."
-    if not dated and row["day"]:
+        remedy = did_you_mean(status, allowed)
+        if status in STATUSES:
+            remedy = f"Its kind is {kind}" + (f", read from {measure}." if measure else ".")
+        return "status", one_of(allowed), remedy
+    if status in ("done", "figure"):
+        if day is None:
+            return "day", A_DAY, "Give the day that it was done, or that the figure is of."
+        if day > reported:
+            return "day", f"a day up to that of the report, {reported}", mend
+        if not row["evidence"]:
+            return "evidence", "what shows it", "Name the minutes, the survey or the count."
+    elif row["day"]:
         return "day", "nothing, since only 'done' and 'figure' have a day", "Empty the cell."
-    if status != "figure" and row["value"]:
-        return "value", "nothing, since only 'figure' has a value", "Empty the cell."
     if status == "figure":
         if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", row["value"]):
             return "value", "a number such as 53.2", mend
@@ -104,8 +102,8 @@ def _problem(
             return "value", "1, 2, 3 or 4, 1 for the top quartile", mend
         if commitment["unit"] == "percent" and not 0 <= float(row["value"]) <= 100:
             return "value", "0 to 100 for a percentage", mend
-    if dated and not row["evidence"]:
-        return "evidence", "what shows it", "Name the minutes, the survey or the count."
+    elif row["value"]:
+        return "value", "nothing, since only 'figure' has a value", "Empty the cell."
     if row["illustrative"] not in ("yes", "no", ""):
         return "illustrative", "yes, no or nothing", mend
     return None
@@ -121,9 +119,10 @@ def _without_twins(progress: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]
     differing = distinct[keys.loc[distinct.index].duplicated(keep=False)]
     expected = "one report of a day, and another row says otherwise"
     remedy = "Ask which is right and remove the other; both are kept out."
+    values = differing["value"].map("{:.15g}".format)
     findings = [
         _error(row, "value" if row["status"] == "figure" else "status", expected, remedy)
-        for row in differing.to_dict("records")
+        for row in differing.assign(value=values).to_dict("records")
     ]
     return distinct.drop(differing.index).reset_index(drop=True), findings
 

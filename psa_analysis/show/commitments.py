@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, moved
-from psa_analysis.analysis.commitments import STATES as COMMITMENT_STATES
+from psa_analysis.analysis.commitments import COUNTED_DONE, EXCEPTIONS, STATES
 from psa_analysis.report import Report
-from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, Chart
+from psa_analysis.show.chart import BEHIND_WORDS, BLUE, DASHED, GREY, ORANGE, PINK, Chart
 from psa_analysis.show.tables import illustrative_mark, sentence, table
-from psa_analysis.show.views import View
+from psa_analysis.show.views import View, no_view
 from psa_analysis.words import NOT_STATED, are, counted, day_text, with_unit
 
 if TYPE_CHECKING:
@@ -20,29 +20,19 @@ if TYPE_CHECKING:
 
 def all_commitments(report: Report) -> View:
     """How many commitments are delivered, and each at the date it is due."""
-    return View(
-        words=lambda: sentence(commitment_text(report.commitments)),
-        chart=lambda: _commitments_chart(report),
-        data=report.commitments,
-    )
-
-
-def commitment_text(rows: pd.DataFrame) -> str:
-    """How many commitments are in each state."""
+    rows = report.commitments
     if rows.empty:
-        return "The register holds no commitments."
-    number = rows["state"].value_counts().reindex(list(COMMITMENT_STATES), fill_value=0)
+        return no_view("The register holds no commitments.")
+    number = rows["state"].value_counts().reindex(list(STATES), fill_value=0)
     delivered = number[list(COUNTED_DONE)].sum()
     text = (
-        f"{delivered} of {counted(len(rows), 'commitment')} {are(delivered)} delivered, "
-        f"{number['done late']} of them late. {number['overdue']} {are(number['overdue'])} "
-        f"overdue, {number['at risk']} at risk, and for {number['no data']} there is no report. "
-        f"{number['on track']} {are(number['on track'])} on track and {number['not due']} not due "
-        f"within a year. {number[NOT_STATED]} cannot be judged."
+        f"{delivered} of {counted(len(rows), 'commitment')} {are(delivered)} delivered. "
+        f"{number['overdue']} {are(number['overdue'])} overdue, {number['at risk']} at risk and "
+        f"{number['no data']} without data. {number[NOT_STATED]} cannot be judged. "
+        f"What was reported is illustrative for {rows['illustrative'].sum() or 'none'}."
     )
-    if made_up := rows["illustrative"].sum():
-        text += f" What was reported is illustrative for {made_up}."
-    return text
+    chart = partial(_commitments_chart, report)
+    return View(words=lambda: sentence(text), chart=chart, data=rows)
 
 
 def commitment_list(report: Report, which: str) -> View:
@@ -59,7 +49,8 @@ def commitment_list(report: Report, which: str) -> View:
         rows = rows.sort_values(["order", "due_date"], kind="stable")
         title = "Overdue, at risk or no data"
     elif which == "moved":
-        rows, title, columns = moved(rows), "Changed state", ["Before", "State"]
+        changed = rows["previous_state"].notna() & (rows["previous_state"] != rows["state"])
+        rows, title, columns = rows[changed], "Changed state", ["Before", "State"]
     elif which == "not judged":
         rows, title, columns = rows[rows["state"] == NOT_STATED], "Cannot be judged", columns[3:]
     elif which in objectives:
@@ -107,78 +98,48 @@ COMMITMENT_MARKS = {
     "not stated": (GREY, "*"),
 }
 
-#: A mark and its name take as much room as so many days.
-ROOM = 135
-
 
 def _commitments_chart(report: Report) -> Chart:
-    """Every commitment at the date it is due, objective by objective, with the shape of its state.
+    """Commitments in the quarter in which each is due, by objective, with the shape of its state.
 
     What is due after the year in which the agreement ends, or has no date, stands at the right.
     """
-    rows, objectives = report.commitments, report.agreement.settings.objectives
+    rows, quarter = report.commitments, pd.Timestamp(report.period.end)
     data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
-    quarter = pd.Timestamp(report.period.end)
-    alt = (
-        f"Timeline of {len(data)} commitments by the date they are due, a row of marks for each "
-        f"objective; the dashed line is {day_text(quarter)}{illustrative_mark(rows)}."
-    )
     end = pd.Timestamp(report.agreement.settings.agreement.last.end) + pd.offsets.YearEnd(0)
-    later, undated = end + pd.DateOffset(months=3), end + pd.DateOffset(months=10)
-    due = data["due_date"]
-    drawn = data.assign(at=due.where(due <= end, later).mask(due.isna(), undated))
-    drawn["height"], headings = lanes(drawn, list(objectives))
-    left = min(drawn["at"], default=end - pd.DateOffset(years=3)) - pd.DateOffset(months=1)
-    depth = 1 - min(drawn["height"], default=0)
-    inches = 1.5 + 0.27 * depth
-    white: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-    beside: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
+    later, undated = end + pd.DateOffset(months=4), end + pd.DateOffset(months=10)
+    due = data["due_date"] + pd.offsets.QuarterEnd(0)
+    data["at"] = due.where(due <= end, later).mask(due.isna(), undated)
+    # Those of one objective and quarter are stacked, below the name of the objective.
+    stack = data.groupby(["objective", "at"]).cumcount()
+    objectives = report.agreement.settings.objectives
+    present = [name for name in objectives if name in set(data["objective"])]
+    room = stack.groupby(data["objective"]).max()[present] + 2.5
+    tops = room[::-1].cumsum()
+    data["height"] = data["objective"].map(tops) - 1 - stack
+    left = data["at"].min() - pd.DateOffset(months=2)
+    inches = 1.5 + 0.2 * room.sum()
 
     def draw(axes: Axes) -> None:
+        axes.axvline(quarter, color=GREY, linestyle=DASHED, linewidth=1.2)
         for state, (colour, marker) in COMMITMENT_MARKS.items():
-            marks = drawn[drawn["state"] == state]
+            marks = data[data["state"] == state]
             if len(marks):
-                style = {"color": colour, "marker": marker, "markersize": 9, "linestyle": "none"}
-                axes.plot(marks["at"], marks["height"], label=state, clip_on=False, **style)
-        for row in drawn.itertuples():
-            place = (row.at, row.height)
-            name = axes.annotate(row.commitment, place, (7, 0), va="center", bbox=white, **beside)
-            name.set(annotation_clip=False, zorder=2.5)
-        for objective, height in headings.items():
-            style = {"va": "center", "fontweight": "bold", "fontsize": 11}
-            axes.text(left, height, f" {objectives[objective]}", bbox=white, **style)
-        # Beneath marks and names, which are easier to read unbroken than a line is.
-        axes.axvline(quarter, color=GREY, linestyle=DASHED, linewidth=1.2, zorder=1)
-        words = f"{day_text(quarter)}, this quarter's end"
-        axes.annotate(words, (quarter, -depth), (5, 4), color=GREY, **beside)
+                style = {"color": colour, "marker": marker, "markersize": 8, "linestyle": "none"}
+                axes.plot(marks["at"], marks["height"], label=state, **style)
+        for name, top in tops.items():
+            style = {"va": "center", "fontsize": 11, "weight": "bold", "bbox": BEHIND_WORDS}
+            axes.text(left, top, objectives[str(name)], **style)
         years = pd.date_range(left, end, freq="YS")
         labels = [*[f"Jan\n{day.year}" for day in years], "later", "no date"]
         axes.set_xticks([*years, later, undated], labels)
-        axes.set(xlim=(left, undated + pd.DateOffset(months=6)), ylim=(-depth, 0.6), yticks=[])
-        axes.grid(visible=False)
-        axes.grid(axis="x", linewidth=0.5)
-        if len(drawn):
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, handletextpad=0.3)
+        axes.set(xlim=(left, undated + pd.DateOffset(months=3)), yticks=[])
+        axes.set(ylim=(0, room.sum() + 1))
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, handletextpad=0.3)
 
+    alt = (
+        f"{counted(len(data), 'commitment')} by objective and the quarter in which each is due; "
+        f"the dashed line is {day_text(quarter)}{illustrative_mark(rows)}."
+    )
     margins = (0.02, 0.98, 1 - 0.95 / inches, 0.5 / inches)
     return Chart(draw, alt, data, height=inches, margins=margins)
-
-
-def lanes(drawn: pd.DataFrame, objectives: list[str]) -> tuple[pd.Series, dict[str, int]]:
-    """A height for each mark, so that none stands in another's room; and for each heading."""
-    heights = pd.Series(0, index=drawn.index)
-    headings: dict[str, int] = {}
-    top = 0
-    for objective in objectives:
-        marks = drawn[drawn["objective"] == objective].sort_values("at", kind="stable")
-        if marks.empty:
-            continue
-        headings[objective] = top
-        ends: list[pd.Timestamp] = []
-        for index, day in marks["at"].items():
-            free = [n for n, taken in enumerate(ends) if day - taken >= pd.Timedelta(days=ROOM)]
-            lane = free[0] if free else len(ends)
-            ends[lane : lane + 1] = [day]
-            heights.loc[index] = top - 1 - lane
-        top -= len(ends) + 2
-    return heights, headings
