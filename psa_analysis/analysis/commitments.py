@@ -27,12 +27,10 @@ from psa_analysis.words import NOT_STATED, counted, day_text, with_unit
 Row = dict[str, Any]
 Rows = Sequence[Any]
 
-#: Spans in whole calendar months. A lead's report is asked for so long before the date;
-ASKED_FROM = 12
-#: a figure stands for the present so long, a year until the next and half a year to come in;
-FIGURE_LASTS = 18
-#: and the figure that decides is of so many months up to the date.
-DECIDING = 12
+#: In whole calendar months:
+ASKED_FROM = 12  # before its date, a lead's report is asked for
+FIGURE_LASTS = 18  # a figure stands for the present
+DECIDING = 12  # up to the date, that the figure is of which decides
 
 #: The columns, in order. ``columns.csv`` describes them.
 COLUMNS = meanings("commitments")

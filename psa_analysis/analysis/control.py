@@ -21,21 +21,13 @@ from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period, period_containing
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
 
-#: Limits are so many mean moving ranges from the mean.
-LIMIT_FACTOR = 2.66
-#: Moving ranges above so many mean ranges are left out of the limits, once, so that one wild figure
-#: does not hide itself (L. S. Nelson, Journal of Quality Technology 14 (1982), 172-173).
-SCREEN_FACTOR = 3.267
-#: So many figures in a row on one side of the mean are a run; so many that rise, or fall, a trend.
-RUN = 7
-#: Limits need so many figures.
-FEWEST = 6
-#: Limits from fewer figures are trial limits.
-TRIAL_BELOW = 12
-#: Below this chance, season or not, quarters are said to differ by the time of year.
-SEASON_CHANCE = 0.05
-#: A figure is on a line if it is so near to it, as a share of the largest figure of the series.
-_TOLERANCE = 1e-12
+LIMIT_FACTOR = 2.66  # limits are so many mean moving ranges from the mean
+SCREEN_FACTOR = 3.267  # ranges above so many mean ranges are left out of the limits, once
+RUN = 7  # figures in a row on one side of the mean are a run; that rise, or fall, a trend
+FEWEST = 6  # figures that limits need
+TRIAL_BELOW = 12  # limits from fewer figures are trial limits
+SEASON_CHANCE = 0.05  # below this chance, quarters are said to differ by the time of year
+_TOLERANCE = 1e-12  # of the largest figure: what is so near to a line is on it
 
 #: Columns of the chart's points beside the value, one row per figure.
 POINT_COLUMNS = meanings("control points")
@@ -59,9 +51,10 @@ def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = 
 
     Mean and limits start anew at each rebase, with six figures on either side.
     """
-    obstacles = rebase_obstacles(list(values.dropna().index), rebases)
-    if any(obstacles.values()):
-        raise ValueError("; ".join(filter(None, obstacles.values())))
+    if short := rebases_too_early(list(values.dropna().index), rebases):
+        raise ValueError(
+            f"{', '.join(short)}: limits need {FEWEST} figures before it and from it on"
+        )
     phases = values.index.isin(list(rebases)).cumsum()
     charts = [
         _phase(values[phases == number].astype(float), polarity).assign(phase=number)
@@ -70,22 +63,16 @@ def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = 
     return pd.concat(charts)[list(POINT_COLUMNS)]
 
 
-def rebase_obstacles(known: Sequence[str], rebases: Collection[str]) -> dict[str, str]:
-    """What prevents each rebase in a series with figures for the `known` periods, or nothing."""
-    place = {period: number for number, period in enumerate(known)}
-    obstacles, start = {}, 0
-    for period in sorted(rebases, key=lambda period: place.get(period, -1)):
-        need = f"limits need {FEWEST} figures, and there are"
-        obstacles[period] = ""
-        if period not in place:
-            obstacles[period] = f"there is no figure for {period}"
-        elif (before := place[period] - start) < FEWEST:
-            obstacles[period] = f"{need} {before} before {period}"
-        elif (after := len(known) - place[period]) < FEWEST:
-            obstacles[period] = f"{need} {after} from {period} on"
-        else:
-            start = place[period]
-    return obstacles
+def rebases_too_early(known: Sequence[str], rebases: Collection[str]) -> list[str]:
+    """The rebases with too few figures since the one before, or from it on, of `known` periods."""
+    short, start = [period for period in rebases if period not in known], 0
+    for place, period in enumerate(known):
+        if period in rebases:
+            if min(place - start, len(known) - place) < FEWEST:
+                short.append(period)
+            else:
+                start = place
+    return short
 
 
 def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
@@ -203,10 +190,14 @@ def measure_control(
         reason = f"limits need {FEWEST} quarters, and there are {count}"
     if reason:
         return Control(pd.DataFrame(columns=list(POINT_COLUMNS)), unit, reason)
-    points = _every_quarter(observed)
+    # A quarter that never came is a gap.
+    points = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")
+    points["period"] = [period_containing(end.date(), "quarter").label for end in points.index]
+    points["flag"] = points["flag"].fillna("")
+    points["illustrative"] = points["illustrative"].eq(True)
     figures = points.set_index("period")["observed"]
-    obstacles = rebase_obstacles(list(figures.dropna().index), rebases)
-    applied = {period: why for period, why in rebases.items() if not obstacles[period]}
+    short = rebases_too_early(list(figures.dropna().index), rebases)
+    applied = {period: why for period, why in rebases.items() if period not in short}
     # The target of a sum of quarters, or of a change, is of another size than a quarter's figure.
     comparable = measure["basis"] in ("point", "index") or rate_factor(measure["unit"]) is not None
     target = float(measure["target"]) if comparable else float("nan")
@@ -217,7 +208,8 @@ def measure_control(
         chart["lower"] = chart["lower"].clip(lower=0)
     if unit == "percent":
         chart["upper"] = chart["upper"].clip(upper=100)
-    points = points.drop(columns="observed").merge(chart, left_on="period", right_index=True)
+    points = points.drop(columns="observed").reset_index()
+    points = points.merge(chart, left_on="period", right_index=True)
     seasons = points["period_end"].dt.quarter
     season, chance = season_share(points["value"], seasons, points["phase"])
     season = season if chance < SEASON_CHANCE else float("nan")
@@ -226,28 +218,18 @@ def measure_control(
     return Control(points, unit, "", target, outcome, season, applied)
 
 
-def _every_quarter(observed: pd.DataFrame) -> pd.DataFrame:
-    """A row for every quarter from the first to the newest; those without a figure are missing."""
-    own = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")
-    labels = [period_containing(end.date(), "quarter").label for end in own.index]
-    own = own.assign(flag=own["flag"].fillna(""), illustrative=own["illustrative"].eq(True))
-    return own.assign(period=labels).reset_index()
-
-
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Rebases that leave too few figures on one side, from all that has come in."""
     findings = []
     own = observations[observations["area"] == agreement.settings.agreement.area]
     own = own[own["value"].notna()].sort_values("period_end")
+    expected = f"a quarter with {FEWEST} figures before it and from it on"
     remedy = "Take another quarter, or remove the row until enough figures are there."
     for measure, rows in agreement.rebases.groupby("measure", sort=False):
-        name, file = str(measure), "raw/register/rebases.csv"
-        known = own.loc[own["measure"] == name, "period"].drop_duplicates()
+        known = own.loc[own["measure"] == measure, "period"].drop_duplicates()
         labels = rows["period"].map(lambda text: parse_period(text).label)
-        obstacles = rebase_obstacles(list(known), set(labels))
-        for row, period in labels.items():
-            if why := obstacles[period]:
-                expected = f"a quarter with {FEWEST} figures before it and from it on: {why}"
-                place = int(str(row)), "period", period, name
-                findings.append(Finding("error", file, expected, remedy, *place))
+        short = rebases_too_early(list(known), set(labels))
+        for row, period in labels[labels.isin(short)].items():
+            place = int(str(row)), "period", period, str(measure)
+            findings.append(Finding("error", "raw/register/rebases.csv", expected, remedy, *place))
     return findings

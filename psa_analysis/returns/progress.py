@@ -141,11 +141,8 @@ def _contradictions(progress: pd.DataFrame) -> list[Finding]:
 
 
 def contradicted(reports: Sequence[Any]) -> Any:
-    """The report of done, not taken back, that the newest report contradicts; None if none does.
-
-    Reports are rows of one commitment, without its figures, in order of the day reported.
-    """
-    if not reports or reports[-1].status not in _OPEN:
-        return None
+    """The report of done, not taken back, that the newest of a commitment's reports contradicts."""
     settled = [report for report in reports if report.status in ("done", "not done")]
-    return settled[-1] if settled and settled[-1].status == "done" else None
+    if settled and settled[-1].status == "done" and reports[-1].status in _OPEN:
+        return settled[-1]
+    return None
