@@ -52,9 +52,7 @@ def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = 
     Mean and limits start anew at each rebase, with six figures on either side.
     """
     if short := rebases_too_early(list(values.dropna().index), rebases):
-        raise ValueError(
-            f"{', '.join(short)}: limits need {FEWEST} figures before it and from it on"
-        )
+        raise ValueError(f"{', '.join(short)}: limits need {FEWEST} figures on either side")
     phases = values.index.isin(list(rebases)).cumsum()
     charts = [
         _phase(values[phases == number].astype(float), polarity).assign(phase=number)
@@ -170,10 +168,6 @@ def _residual(design: pd.DataFrame, figures: np.ndarray) -> tuple[float, int]:
     return float(((figures - matrix @ coefficients) ** 2).sum()), int(rank)
 
 
-#: Bases whose reading is no figure of its own period's alone.
-_COMPARED = ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone")
-
-
 def measure_control(
     observed: pd.DataFrame, measure: pd.Series, unit: str, rebases: Mapping[str, str]
 ) -> Control:
@@ -184,7 +178,7 @@ def measure_control(
     reason = ""
     if measure["frequency"] != "quarterly":
         reason = "it is not measured every quarter"
-    elif measure["basis"] in _COMPARED:
+    elif measure["basis"] in ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone"):
         reason = "the reading is not the figure of one quarter"
     elif (count := observed["observed"].count()) < FEWEST:
         reason = f"limits need {FEWEST} quarters, and there are {count}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,11 @@ def control_chart(report: Report, measure: str) -> View:
     result, title = control_of(report, measure), assessment_row(report, measure)["title"]
     if result.reason:
         return no_view(f"No control chart: {result.reason}.")
-    return View(
-        words=lambda: sentence(control_text(result)),
-        chart=lambda: _control_chart(result, title),
-        data=result.points,
+    words, picture = (
+        (lambda: sentence(control_text(result))),
+        partial(_control_chart, result, title),
     )
+    return View(words=words, chart=picture, data=result.points)
 
 
 def _control_chart(control: Control, title: str) -> Chart:
@@ -54,10 +55,9 @@ def _control_chart(control: Control, title: str) -> Chart:
         _draw_quarters(axes, points)
         axes.margins(x=0.03, y=0.12)
         chart.finish_time_axes(axes, labels, control.unit)
-        # A line before the first quarter of each new phase, with its name.
-        ends = points.set_index("period")["period_end"]
         for period in control.rebases:
-            day, style = ends[period] - pd.Timedelta(days=46), {"bbox": chart.BEHIND_WORDS}
+            first = points.loc[points["period"] == period, "period_end"].iloc[0]
+            day, style = first - pd.Timedelta(days=46), {"bbox": chart.BEHIND_WORDS}
             chart.mark_beginning(axes, day, f"From {period}", 0.8, fontsize=11, **style)
 
     marked = points[["outside", "run", "trend", "two_in_three"]].ne(0)
@@ -125,18 +125,14 @@ CONTROL_MARKS = {
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:
     """Mean, limits and target; gives the labels that belong at the right edge."""
-    points = control.points
-    for _, phase in points.groupby("phase"):
-        ends = phase["period_end"]
-        # Trial limits are dotted, others dashed.
-        style = (0, (1, 2)) if phase["trial"].iloc[0] else chart.DASHED
-        axes.plot(ends, phase["centre"], color=GREY, linewidth=1.5)
-        for limit in ("lower", "upper"):
-            axes.plot(ends, phase[limit], color=GREY, linestyle=style, linewidth=1.5)
-    last = points.iloc[-1]
+    last = control.points.iloc[-1]
+    for _, phase in control.points.groupby("phase"):
+        axes.plot(phase["period_end"], phase["centre"], color=GREY, linewidth=1.5)
+        limits = phase[["lower", "upper"]]
+        axes.plot(phase["period_end"], limits, color=GREY, linewidth=1.5, linestyle=chart.DASHED)
     kind = "trial limit" if last["trial"] else "limit"
-    names = {"centre": "Mean", "upper": f"Upper {kind}", "lower": f"Lower {kind}"}
-    lines = [(last[column], name, GREY) for column, name in names.items()]
+    lines = [(last["centre"], "Mean", GREY)]
+    lines += [(last["upper"], f"Upper {kind}", GREY), (last["lower"], f"Lower {kind}", GREY)]
     if pd.notna(control.target):
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
         lines.append((control.target, "Target", TEAL))
@@ -150,14 +146,14 @@ def _draw_quarters(axes: Axes, points: pd.DataFrame) -> None:
     """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
-    firm = points["flag"].isin(["final", "revised"])
     for kind, (colour, marker, size) in CONTROL_MARKS.items():
-        of_kind = points["kind"] == kind
-        shape: dict[str, Any] = {"marker": marker, "markersize": size, "color": colour}
-        shape["linestyle"] = "none"
-        for rows, style in ((of_kind & firm, shape), (of_kind & ~firm, shape | chart.HOLLOW)):
-            axes.plot(points["period_end"][rows], points["value"][rows], **style)
-        if of_kind.any():
-            axes.plot([], [], **shape, label=kind.capitalize())
+        of_kind = points[points["kind"] == kind]
+        firm = of_kind["flag"].isin(["final", "revised"])
+        style: dict[str, Any] = {"marker": marker, "markersize": size, "color": colour}
+        style["linestyle"] = "none"
+        for rows, more in ((of_kind[firm], {}), (of_kind[~firm], chart.HOLLOW)):
+            axes.plot(rows["period_end"], rows["value"], **style, **more)
+        if len(of_kind):
+            axes.plot([], [], **style, label=kind.capitalize())
     if (points["kind"] != "ordinary").any():
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
