@@ -40,11 +40,8 @@ def control_chart(report: Report, measure: str) -> View:
     result, title = control_of(report, measure), assessment_row(report, measure)["title"]
     if result.reason:
         return no_view(f"No control chart: {result.reason}.")
-    words, picture = (
-        (lambda: sentence(control_text(result))),
-        partial(_control_chart, result, title),
-    )
-    return View(words=words, chart=picture, data=result.points)
+    picture = partial(_control_chart, result, title)
+    return View(words=lambda: sentence(control_text(result)), chart=picture, data=result.points)
 
 
 def _control_chart(control: Control, title: str) -> Chart:
