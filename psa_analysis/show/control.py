@@ -103,7 +103,7 @@ def control_text(control: Control) -> str:
     if pd.notna(control.season):
         sentences.append(
             f"The time of year explains {control.season:.0%} of the variation: "
-            "it can hide or mimic a change"
+            "it can hide a change or look like one"
         )
     sentences += [
         f"Mean and limits start anew at {period}: {reason.rstrip('.')}"
