@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import psa_analysis as psa_
-from psa_analysis.analysis.commitments import COLUMNS, COUNTED_DONE, STATES, follow, moved
+from psa_analysis.analysis.commitments import COLUMNS, COUNTED_DONE, STATES, follow
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.progress import PROGRESS_COLUMNS, STATUSES, load_progress
-from psa_analysis.show.commitments import COMMITMENT_MARKS, ROOM, lanes
+from psa_analysis.show.commitments import COMMITMENT_MARKS
 
 HEADER = ",".join(PROGRESS_COLUMNS)
 Progress = Callable[..., tuple[pd.DataFrame, list]]
@@ -211,7 +211,6 @@ def test_what_was_taken_back_stays_in_the_reports_of_its_time(promises_of: Calla
     for before, now in pairwise(tables):
         assert now["previous_state"].tolist() == before["state"].tolist()
     assert first["previous_state"].isna().all()
-    assert moved(first).empty
 
 
 def test_a_linked_level_is_read_from_its_measure(promises_of: Callable) -> None:
@@ -270,7 +269,7 @@ def test_whatever_is_reported_each_commitment_has_one_state(
     # Never a silent green: what is on track or done shows a report or a figure.
     green = table["state"].isin(["on track", *COUNTED_DONE])
     assert table.loc[green, "reported"].notna().all()
-    assert (table["reason"].str.len() > 10).all()
+    assert (table["reason"].str.len() >= len("no report")).all()
 
 
 @settings(max_examples=20)
@@ -292,13 +291,13 @@ BROKEN = [
     ("WP1a,August 2003,on track,,,,no", "reported", "a day such as 2005-01-30"),
     ("WP1a,,on track,,,,no", "reported", "a day such as 2005-01-30"),
     ("WP1a,2003-08-01,on trak,,,,no", "status", "Did you mean 'on track'?"),
-    ("WP1a,2003-08-01,figure,2003-07-31,1,count,no", "status", "of the kind milestone"),
-    ("WP3a,2005-01-05,done,2004-12-31,,count,no", "status", "Report its figure instead"),
-    ("ED1a,2005-01-05,figure,2004-08-31,61,count,no", "status", "are the readings of N2"),
-    ("WP4a,2005-01-05,figure,2004-08-31,61,count,no", "status", "of the kind unquantified"),
+    ("WP1a,2003-08-01,figure,2003-07-31,1,count,no", "status", "Its kind is milestone."),
+    ("WP3a,2005-01-05,done,2004-12-31,,count,no", "status", "figure. Its kind is level."),
+    ("ED1a,2005-01-05,figure,2004-08-31,61,count,no", "status", "Its kind is level, read from N2."),
+    ("WP4a,2005-01-05,figure,2004-08-31,61,count,no", "status", "Its kind is unquantified."),
     ("WP1a,2003-08-01,done,,,minutes,no", "day", "Give the day that it was done"),
-    ("WP3b,2003-08-01,figure,2003,5000,count,no", "day", "Give the day that the figure is of"),
-    ("WP1a,2003-08-01,done,2003-08-02,,minutes,no", "day", "up to the one of the report"),
+    ("WP3b,2003-08-01,figure,2003,5000,count,no", "day", "or that the figure is of"),
+    ("WP1a,2003-08-01,done,2003-08-02,,minutes,no", "day", "up to that of the report"),
     ("WP1a,2003-08-01,at risk,2003-08-01,,,no", "day", "nothing, since only"),
     ("WP3b,2003-08-01,figure,2003-07-31,5k,count,no", "value", "a number such as 53.2"),
     ("WP3b,2003-08-01,figure,2003-07-31,nan,count,no", "value", "a number such as 53.2"),
@@ -349,7 +348,8 @@ def test_done_and_then_not_done_is_a_contradiction_until_it_is_taken_back(
     assert "found 'at risk', expected done, as row 2 reported on 2003-08-01" in str(finding)
     states = follow(agreement, table, loaded[0], quarter("2003-04 Q2")).set_index("commitment")
     assert states.at["WP1a", "state"] == "no data"
-    assert states.at["WP1a", "reason"].startswith("reported as done on 1 August 2003, and then")
+    reason = "reported as done on 1 August 2003; lead's report: at risk, 1 September 2003"
+    assert states.at["WP1a", "reason"] == reason
     taken_back = "WP1a,2003-09-02,not done,,,,no"
     assert not progress(*rows, taken_back)[1]
     assert not progress(*rows, taken_back, "WP1a,2003-10-02,on track,,,,no")[1]
@@ -399,7 +399,6 @@ def test_an_agreement_without_commitments_gives_plain_sentences(tmp_path: Path) 
     assert psa_.all_commitments(empty).words.text == "The register holds no commitments."
     for which in ("exceptions", "moved", "not judged"):
         assert psa_.commitment_list(empty, which).table.text.endswith(": none.")
-    assert psa_.all_commitments(empty).chart.svg
 
 
 def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> None:
@@ -410,33 +409,22 @@ def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> 
     assert psa_.all_commitments(single).words.text.startswith(
         "1 of 1 commitment is delivered. 0 are"
     )
-    assert "None changed state" in psa_.all_commitments(single).words.text
     with pytest.raises(KeyError, match="no commitments called 'saver'; there are exceptions"):
         psa_.commitment_list(report, "saver")
 
 
-def test_the_timeline_draws_every_commitment_with_the_shape_of_its_state(
+def test_the_timeline_gives_every_commitment_a_place_and_the_shape_of_its_state(
     report: Report, report_of: Callable[[str], Report]
 ) -> None:
     chart = psa_.all_commitments(report).chart
     assert not re.search(r"href=\"(?!#)", chart.svg)
-    assert set(report.commitments["commitment"]) <= set(ET.fromstring(chart.svg).itertext())
-    # The dashed line lies beneath all names.
-    line = chart.svg.index("stroke-dasharray: 6,3.6")
-    assert line < min(chart.svg.index(f">{name}</text>") for name in chart.data["commitment"])
+    assert set(report.commitments["state"]) <= set(ET.fromstring(chart.svg).itertext())
+    assert not chart.data[["at", "height"]].duplicated().any()
     colours, shapes = map(set, zip(*COMMITMENT_MARKS.values(), strict=True))
     assert set(COMMITMENT_MARKS) == set(STATES)
     assert (len(colours), len(shapes)) == (4, len(STATES))
     for period in ("2001-02 Q1", "2006-07 Q3"):
         ET.fromstring(psa_.all_commitments(report_of(period)).chart.svg)
-
-
-def test_no_two_marks_of_the_timeline_stand_in_each_others_room(report: Report) -> None:
-    dates = report.commitments["due_date"].fillna(pd.Timestamp(2004, 12, 31))
-    drawn = report.commitments.assign(at=dates)
-    heights, _ = lanes(drawn, list(report.agreement.settings.objectives))
-    for _, days in dates.sort_values().groupby(heights):
-        assert (days.diff().dropna() >= pd.Timedelta(days=ROOM)).all()
 
 
 def test_documentation_describes_every_column_state_and_status() -> None:

@@ -1,19 +1,14 @@
 """Control charts: whether a quarter is ordinary, or a sign that something has changed.
 
 Charts of single figures with limits from their moving ranges (XmR), read by the rules of the NHS's
-Making Data Count; docs/control.md says how other tools differ.
-
-Mean plus and minus 2.66 mean moving ranges: W. A. Shewhart, "Economic control of quality of
-manufactured product" (1931); D. J. Wheeler, "Understanding variation" (1993). 2.66 is 3 / d2 with
-d2 = 1.128, the mean range of two draws from a normal distribution in standard deviations; 3.267 is
-D4, the upper limit of such ranges in mean ranges. The rules for runs, trends and two in three:
-Western Electric, "Statistical quality control handbook" (1956); L. S. Nelson, Journal of Quality
-Technology 16 (1984), 237-239.
+Making Data Count. Limits: W. A. Shewhart, "Economic control of quality of manufactured product"
+(1931). Rules: Western Electric, "Statistical quality control handbook" (1956). ``docs/control.md``
+explains the numbers, and says how other tools differ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,27 +17,17 @@ from numpy.typing import ArrayLike
 from scipy.special import fdtrc
 
 from psa_analysis.files import meanings
-from psa_analysis.findings import Finding, one_of
+from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period, period_containing
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
 
-#: Limits are so many mean moving ranges from the mean.
-LIMIT_FACTOR = 2.66
-#: Moving ranges above so many mean ranges are left out of the limits, once, so that one wild figure
-#: does not hide itself (L. S. Nelson, Journal of Quality Technology 14 (1982), 172-173).
-SCREEN_FACTOR = 3.267
-#: So many figures in a row on one side of the mean are a run.
-RUN = 7
-#: So many figures in a row, each above or each below the one before, are a trend.
-TREND = 7
-#: Limits need so many figures.
-FEWEST = 6
-#: Limits from fewer figures are trial limits.
-TRIAL_BELOW = 12
-#: Below this chance, season or not, quarters are said to differ by the time of year.
-SEASON_CHANCE = 0.05
-#: A figure is on a line if it is so near to it, as a share of the largest figure of the series.
-_TOLERANCE = 1e-12
+LIMIT_FACTOR = 2.66  # limits are so many mean moving ranges from the mean
+SCREEN_FACTOR = 3.267  # ranges above so many mean ranges are left out of the limits, once
+RUN = 7  # figures in a row on one side of the mean are a run; that rise, or fall, a trend
+FEWEST = 6  # figures that limits need
+TRIAL_BELOW = 12  # limits from fewer figures are trial limits
+SEASON_CHANCE = 0.05  # below this chance, quarters are said to differ by the time of year
+_TOLERANCE = 1e-12  # of the largest figure: what is so near to a line is on it
 
 #: Columns of the chart's points beside the value, one row per figure.
 POINT_COLUMNS = meanings("control points")
@@ -59,31 +44,15 @@ class Control:
     assurance: str = ""  # As the function says it of the newest phase.
     season: float = float("nan")  # Share of the variation explained by it, if beyond chance.
     rebases: dict[str, str] = field(default_factory=dict)  # Their reasons, by period.
-    # Rebases that cannot be: the reason of each, and what prevents it.
-    refused: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def xmr(values: pd.Series, polarity: str = "", rebases: Collection[str] = ()) -> pd.DataFrame:
-    """Mean, limits and signs of a special cause for each figure of a series.
+def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = ()) -> pd.DataFrame:
+    """Mean, limits and signs of a special cause for each figure of a series, by period.
 
-    Parameters
-    ----------
-    values : pandas.Series
-        Figures in the order of time, by period; missing where a period has none.
-    polarity : {"higher", "lower", ""}
-        Which way is better.
-    rebases : collection of str
-        Periods at which mean and limits start anew, with six figures on either side.
+    Mean and limits start anew at each rebase, with six figures on either side.
     """
-    if polarity not in ("higher", "lower", ""):
-        raise KeyError(f"there is no polarity '{polarity}'; there are higher, lower and ''")
-    known = list(values.dropna().index)
-    for period in rebases:
-        if period not in known:
-            raise KeyError(f"there is no figure for {period}; expected {one_of(known)}")
-    obstacles = rebase_obstacles(known, rebases)
-    if any(obstacles.values()):
-        raise ValueError("; ".join(filter(None, obstacles.values())))
+    if short := rebases_too_early(list(values.dropna().index), rebases):
+        raise ValueError(f"{', '.join(short)}: limits need {FEWEST} figures on either side")
     phases = values.index.isin(list(rebases)).cumsum()
     charts = [
         _phase(values[phases == number].astype(float), polarity).assign(phase=number)
@@ -92,23 +61,16 @@ def xmr(values: pd.Series, polarity: str = "", rebases: Collection[str] = ()) ->
     return pd.concat(charts)[list(POINT_COLUMNS)]
 
 
-def rebase_obstacles(known: Sequence[str], rebases: Collection[str]) -> dict[str, str]:
-    """What prevents each rebase in a series with figures for the `known` periods, or nothing."""
-    place = {period: number for number, period in enumerate(known)}
-    obstacles, start = {}, 0
-    for period in sorted(rebases, key=lambda period: place.get(period, -1)):
-        if period not in place:
-            obstacles[period] = f"there is no figure for {period}"
-            continue
-        need = f"limits need {FEWEST} figures, and there are"
-        obstacles[period] = ""
-        if (before := place[period] - start) < FEWEST:
-            obstacles[period] = f"{need} {before} before {period}"
-        elif (after := len(known) - place[period]) < FEWEST:
-            obstacles[period] = f"{need} {after} from {period} on"
-        else:
-            start = place[period]
-    return obstacles
+def rebases_too_early(known: Sequence[str], rebases: Collection[str]) -> list[str]:
+    """The rebases with too few figures since the one before, or from it on, of `known` periods."""
+    short, start = [period for period in rebases if period not in known], 0
+    for place, period in enumerate(known):
+        if period in rebases:
+            if min(place - start, len(known) - place) < FEWEST:
+                short.append(period)
+            else:
+                start = place
+    return short
 
 
 def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
@@ -124,10 +86,10 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
     outside = side.where(distance > width + tolerance, 0)
     close = (distance > 2 / 3 * width + tolerance) & (outside == 0)
     run = in_runs(side, RUN)
-    trend = in_trends(values, TREND)
+    trend = in_trends(values, RUN)
     two = two_in_three(close, side).where(close, 0)
     signs = outside.where(outside != 0, run.where(run != 0, two.where(two != 0, trend)))
-    better = -1 if polarity == "lower" else 1
+    better = {"higher": 1, "lower": -1}[polarity]
     kinds = {0: "ordinary", better: "improvement", -better: "concern"}
     return pd.DataFrame(
         {
@@ -139,7 +101,7 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
             "run": run,
             "trend": trend,
             "two_in_three": two.astype(int),
-            "kind": signs.map(kinds if polarity else {0: "ordinary", 1: "neutral", -1: "neutral"}),
+            "kind": signs.map(kinds),
             "trial": values.count() < TRIAL_BELOW,
         }
     )
@@ -183,20 +145,15 @@ def assurance(lower: float, upper: float, target: float, polarity: str) -> str:
 def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> tuple[float, float]:
     """How much of the differences between figures the time of year explains, and by what chance.
 
-    Notes
-    -----
     F test of two nested regressions: on a line with a level for each phase, and on the seasons too.
     """
     figures = np.asarray(values, dtype=float)
     known = ~np.isnan(figures)
-    levels, quarters = (
-        pd.get_dummies(np.asarray(groups)[known]).to_numpy(dtype=float)
-        for groups in (phases, seasons)
-    )
-    line = np.column_stack([levels, np.flatnonzero(known)])
+    line = pd.get_dummies(np.asarray(phases)).assign(time=np.arange(len(figures)))
+    both = line.join(pd.get_dummies(np.asarray(seasons), prefix="season"))
     figures = figures[known]
-    without, few = _residual(line, figures)
-    within, many = _residual(np.column_stack([line, quarters]), figures)
+    without, few = _residual(line[known], figures)
+    within, many = _residual(both[known], figures)
     left, gained = len(figures) - many, many - few
     if left < 3 or not gained or without <= 1e-12 * float(figures @ figures):
         return float("nan"), float("nan")
@@ -204,108 +161,55 @@ def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> tu
     return share, float(fdtrc(gained, left, (share / gained) / max((1 - share) / left, 1e-300)))
 
 
-def _residual(design: np.ndarray, figures: np.ndarray) -> tuple[float, int]:
+def _residual(design: pd.DataFrame, figures: np.ndarray) -> tuple[float, int]:
     """Sum of squares that a regression leaves, and how many numbers it fits."""
-    coefficients, _, rank, _ = np.linalg.lstsq(design, figures, rcond=None)
-    return float(((figures - design @ coefficients) ** 2).sum()), int(rank)
-
-
-#: Bases whose reading is no figure of its own period's alone.
-_COMPARED = {
-    "ratio_to_comparator": "the reading compares two figures",
-    "gap_to_comparator": "the reading compares two figures",
-    "rank": "the reading is a place among others",
-    "milestone": "a milestone is done or not",
-}
-
-_YEARLY = {
-    "annual": "once a financial year",
-    "exam_year": "once a school year",
-    "calendar_year": "once a calendar year",
-}
+    matrix = design.to_numpy(dtype=float)
+    coefficients, _, rank, _ = np.linalg.lstsq(matrix, figures, rcond=None)
+    return float(((figures - matrix @ coefficients) ** 2).sum()), int(rank)
 
 
 def measure_control(
-    observed: pd.DataFrame, measure: pd.Series, unit: str, rebases: dict[str, str] | None = None
+    observed: pd.DataFrame, measure: pd.Series, unit: str, rebases: Mapping[str, str]
 ) -> Control:
-    """The control chart of one measure's quarters, or why there is none.
+    """The control chart of the figures observed in each quarter, or why there is none.
 
-    Charted is what was observed in each quarter. Rolling readings share three quarters with their
-    neighbours, so that they follow one another and break the rules.
+    Readings over rolling years are no use here: neighbours share three quarters of four.
     """
-    reason = _why_none(measure, observed["observed"].count())
+    reason = ""
+    if measure["frequency"] != "quarterly":
+        reason = "it is not measured every quarter"
+    elif measure["basis"] in ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone"):
+        reason = "the reading is not the figure of one quarter"
+    elif (count := observed["observed"].count()) < FEWEST:
+        reason = f"limits need {FEWEST} quarters, and there are {count}"
     if reason:
         return Control(pd.DataFrame(columns=list(POINT_COLUMNS)), unit, reason)
-    points = _every_quarter(observed)
-    newest = points["period_end"].iloc[-1]
-    reasons = {
-        period: why
-        for period, why in (rebases or {}).items()
-        if pd.Timestamp(parse_period(period).end) <= newest
-    }
+    # A quarter that never came is a gap.
+    points = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")
+    points["period"] = [period_containing(end.date(), "quarter").label for end in points.index]
+    points["flag"] = points["flag"].fillna("")
+    points["illustrative"] = points["illustrative"].eq(True)
     figures = points.set_index("period")["observed"]
-    obstacles = rebase_obstacles(list(figures.dropna().index), reasons)
-    applied = {period: reasons[period] for period, obstacle in obstacles.items() if not obstacle}
-    refused = {period: (reasons[period], why) for period, why in obstacles.items() if why}
-    polarity, target = str(measure["polarity"]), quarterly_target(measure)
+    short = rebases_too_early(list(figures.dropna().index), rebases)
+    applied = {period: why for period, why in rebases.items() if period not in short}
+    # The target of a sum of quarters, or of a change, is of another size than a quarter's figure.
+    comparable = measure["basis"] in ("point", "index") or rate_factor(measure["unit"]) is not None
+    target = float(measure["target"]) if comparable else float("nan")
+    polarity = str(measure["polarity"])
     chart = xmr(figures, polarity, applied)
     # Limits end where figures must.
     if unit not in NOT_SUMMED or unit == "percent":
         chart["lower"] = chart["lower"].clip(lower=0)
     if unit == "percent":
         chart["upper"] = chart["upper"].clip(upper=100)
-    points = points.drop(columns="observed").merge(chart, left_on="period", right_index=True)
+    points = points.drop(columns="observed").reset_index()
+    points = points.merge(chart, left_on="period", right_index=True)
     seasons = points["period_end"].dt.quarter
     season, chance = season_share(points["value"], seasons, points["phase"])
     season = season if chance < SEASON_CHANCE else float("nan")
     last = points.iloc[-1]
     outcome = assurance(last["lower"], last["upper"], target, polarity)
-    return Control(points, unit, "", target, outcome, season, applied, refused)
-
-
-def _why_none(measure: pd.Series, count: int) -> str:
-    """Why a measure has no control chart, or nothing."""
-    if measure["frequency"] in _YEARLY:
-        return (
-            f"it is measured {_YEARLY[measure['frequency']]}, and a control chart needs more "
-            "figures than that gives to tell a special cause from ordinary variation"
-        )
-    if measure["basis"] in _COMPARED:
-        return f"{_COMPARED[measure['basis']]}, and a control chart follows one figure"
-    if count < FEWEST:
-        are = {0: "there is none", 1: "there is 1"}.get(count, f"there are {count}")
-        return f"limits need {FEWEST} quarters, and {are}"
-    return ""
-
-
-def _every_quarter(observed: pd.DataFrame) -> pd.DataFrame:
-    """A row for every quarter from the first to the newest; those without a figure are missing."""
-    own = observed[["period", "period_end", "observed", "flag", "illustrative"]]
-    ends = pd.date_range(own["period_end"].min(), own["period_end"].max(), freq="QE")
-    labels = [period_containing(end.date(), "quarter").label for end in ends]
-    every = pd.DataFrame({"period": labels, "period_end": ends})
-    every = every.merge(own.drop(columns="period_end"), on="period", how="left")
-    return every.assign(flag=every["flag"].fillna(""), illustrative=every["illustrative"].eq(True))
-
-
-def quarterly_target(measure: pd.Series) -> float:
-    """The target where one quarter's figure can be set against it, else missing.
-
-    So it can where the reading is the quarter's own figure, and where it is a rate over several
-    quarters. The target of a sum of quarters, or of a change, is of another size.
-    """
-    pooled = measure["basis"] in ("annual", "year_to_date", "rolling_12m", "mean_of_years")
-    same = measure["basis"] in ("point", "index") or (
-        pooled and rate_factor(str(measure["unit"])) is not None
-    )
-    return float(measure["target"]) if same else float("nan")
-
-
-def register_rebases(agreement: Agreement, measure: str) -> dict[str, str]:
-    """The quarters at which the limits of a measure start anew by ``rebases.csv``, and why."""
-    rows = agreement.rebases[agreement.rebases["measure"] == measure]
-    labels = [parse_period(period, "quarter").label for period in rows["period"]]
-    return dict(zip(labels, rows["reason"], strict=True))
+    return Control(points, unit, "", target, outcome, season, applied)
 
 
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
@@ -313,22 +217,13 @@ def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     findings = []
     own = observations[observations["area"] == agreement.settings.agreement.area]
     own = own[own["value"].notna()].sort_values("period_end")
+    expected = f"a quarter with {FEWEST} figures before it and from it on"
+    remedy = "Take another quarter, or remove the row until enough figures are there."
     for measure, rows in agreement.rebases.groupby("measure", sort=False):
         known = own.loc[own["measure"] == measure, "period"].drop_duplicates()
         labels = rows["period"].map(lambda text: parse_period(text).label)
-        obstacles = rebase_obstacles(list(known), set(labels))
-        findings += [
-            Finding(
-                "error",
-                "raw/register/rebases.csv",
-                f"a quarter with {FEWEST} figures before it and from it on: {obstacles[period]}",
-                "Take another quarter, or remove the row until enough figures are there.",
-                row=int(row),
-                column="period",
-                found=period,
-                measure=str(measure),
-            )
-            for row, period in labels.items()
-            if obstacles[period]
-        ]
+        short = rebases_too_early(list(known), set(labels))
+        for row, period in labels[labels.isin(short)].items():
+            place = int(str(row)), "period", period, str(measure)
+            findings.append(Finding("error", "raw/register/rebases.csv", expected, remedy, *place))
     return findings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -25,6 +25,7 @@ STATUSES = {
     "not started": "nothing has been done yet",
     "figure": "the value of a level on the day given, or the quartile, 1 for the top",
 }
+A_DAY = "a day such as 2005-01-30"
 #: Statuses that say how an unfinished commitment is going.
 _OPEN = ("on track", "at risk", "not started")
 
@@ -38,22 +39,19 @@ def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
         return _typed([]), error.findings
     commitments = agreement.commitments.to_dict("index")
     rows, findings = [], []
-    for number, row in table.to_dict("index").items():
-        problem = next(_row_problems(row, commitments), None)
-        if problem is None:
-            rows.append(row | {"row": number})
+    for number, text in table.to_dict("index").items():
+        row = text | {"row": int(str(number))}
+        if problem := _problem(row, commitments):
+            findings.append(_error(row, *problem))
         else:
-            column, expected, remedy = problem
-            name, place = row["commitment"], int(str(number))
-            findings.append(_error(name, place, column, row[column], expected, remedy))
+            rows.append(row)
     progress, twins = _without_twins(_typed(rows))
     return progress, [*findings, *twins, *_contradictions(progress)]
 
 
-def _error(
-    commitment: str, row: int, column: str, found: str, expected: str, remedy: str
-) -> Finding:
-    return Finding("error", NAME, expected, remedy, row, column, found, measure=commitment)
+def _error(row: Mapping[str, Any], column: str, expected: str, remedy: str) -> Finding:
+    place = row["row"], column, row[column], row["commitment"]
+    return Finding("error", NAME, expected, remedy, *place)
 
 
 def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -68,80 +66,64 @@ def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
     return frame.sort_values("reported", kind="stable", ignore_index=True)
 
 
-def _row_problems(
-    row: Mapping[str, str], commitments: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with a row: the column, what was expected, and what to do."""
+def _problem(
+    row: Mapping[str, Any], commitments: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, str, str] | None:
+    """The first thing that is wrong with a row: the column, what was expected, what to do."""
     if row["commitment"] not in commitments:
-        yield "commitment", one_of(commitments), did_you_mean(row["commitment"], commitments)
-        return
+        return "commitment", one_of(commitments), did_you_mean(row["commitment"], commitments)
     commitment, status = commitments[row["commitment"]], row["status"]
+    kind, measure, mend = commitment["kind"], commitment["measure"], "Correct the cell."
     reported, day = read_day(row["reported"]), read_day(row["day"])
     if reported is None:
-        yield "reported", "a day such as 2005-01-30", "Give the day on which it was reported."
-    allowed = _allowed(commitment)
+        return "reported", A_DAY, "Give the day on which it was reported."
+    allowed = [*_OPEN, "done", "not done"]
+    if kind in ("level", "quartile"):
+        # The figures of a linked commitment are readings, and nobody's word beside them.
+        allowed = [*_OPEN] if measure else [*_OPEN, "figure"]
     if status not in allowed:
-        yield "status", one_of(allowed), _status_remedy(status, commitment, allowed)
-    dated = status in ("done", "figure")
-    if dated and day is None:
-        what = "it was done" if status == "done" else "the figure is of"
-        yield "day", "a day such as 2005-01-30", f"Give the day that {what}."
-    elif dated and day is not None and reported is not None and day > reported:
-        yield "day", f"a day up to the one of the report, {reported}", "Correct one of the two."
-    elif not dated and row["day"]:
-        yield "day", "nothing, since only 'done' and 'figure' have a day", "Empty the cell."
+        remedy = did_you_mean(status, allowed)
+        if status in STATUSES:
+            remedy = f"Its kind is {kind}" + (f", read from {measure}." if measure else ".")
+        return "status", one_of(allowed), remedy
+    if status in ("done", "figure"):
+        if day is None:
+            return "day", A_DAY, "Give the day that it was done, or that the figure is of."
+        if day > reported:
+            return "day", f"a day up to that of the report, {reported}", mend
+        if not row["evidence"]:
+            return "evidence", "what shows it", "Name the minutes, the survey or the count."
+    elif row["day"]:
+        return "day", "nothing, since only 'done' and 'figure' have a day", "Empty the cell."
     if status == "figure":
-        yield from _value_problems(row["value"], commitment)
+        if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", row["value"]):
+            return "value", "a number such as 53.2", mend
+        if kind == "quartile" and row["value"] not in ("1", "2", "3", "4"):
+            return "value", "1, 2, 3 or 4, 1 for the top quartile", mend
+        if commitment["unit"] == "percent" and not 0 <= float(row["value"]) <= 100:
+            return "value", "0 to 100 for a percentage", mend
     elif row["value"]:
-        yield "value", "nothing, since only 'figure' has a value", "Empty the cell."
-    if dated and not row["evidence"]:
-        yield "evidence", "what shows it", "Name the minutes, the survey or the count."
+        return "value", "nothing, since only 'figure' has a value", "Empty the cell."
     if row["illustrative"] not in ("yes", "no", ""):
-        yield "illustrative", "yes, no or nothing", "Correct the cell."
-
-
-def _allowed(commitment: Mapping[str, Any]) -> tuple[str, ...]:
-    if commitment["kind"] not in ("level", "quartile"):
-        return ("done", "not done", *_OPEN)
-    # The figures of a linked commitment are readings, and nobody's word beside them.
-    return _OPEN if commitment["measure"] else (*_OPEN, "figure")
-
-
-def _status_remedy(status: str, commitment: Mapping[str, Any], allowed: tuple[str, ...]) -> str:
-    if status == "figure" and commitment["measure"]:
-        return f"Remove the row: its figures are the readings of {commitment['measure']}."
-    if status in STATUSES and "figure" in allowed:
-        return "Report its figure instead: that decides whether it is reached."
-    if status in STATUSES:
-        return f"Correct the status: the commitment is of the kind {commitment['kind']}."
-    return did_you_mean(status, allowed)
-
-
-def _value_problems(text: str, commitment: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    if not re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", text):
-        yield "value", "a number such as 53.2", "Correct the cell."
-    elif commitment["kind"] == "quartile" and text not in ("1", "2", "3", "4"):
-        yield "value", "1, 2, 3 or 4, 1 for the top quartile", "Give the quartile, not the figure."
-    elif commitment["unit"] == "percent" and not 0 <= float(text) <= 100:
-        yield "value", "0 to 100 for a percentage", "Correct the cell."
+        return "illustrative", "yes, no or nothing", mend
+    return None
 
 
 def _without_twins(progress: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     """Two reports of one day that differ are both kept out; those that agree are one."""
     is_figure = progress["status"] == "figure"
     # A figure is of its day, a status of the day it was reported.
-    keys = progress[["commitment", "reported"]].assign(
-        figure=is_figure, of=progress["day"].where(is_figure)
-    )
+    of = progress["day"].where(is_figure)
+    keys = progress[["commitment", "reported"]].assign(figure=is_figure, of=of)
     distinct = progress[~keys.join(progress[["status", "day", "value"]]).duplicated()]
     differing = distinct[keys.loc[distinct.index].duplicated(keep=False)]
     expected = "one report of a day, and another row says otherwise"
     remedy = "Ask which is right and remove the other; both are kept out."
-    findings = []
-    for row in differing.itertuples():
-        column = "value" if row.status == "figure" else "status"
-        found = f"{row.value:.15g}" if row.status == "figure" else row.status
-        findings.append(_error(row.commitment, row.row, column, found, expected, remedy))
+    values = differing["value"].map("{:.15g}".format)
+    findings = [
+        _error(row, "value" if row["status"] == "figure" else "status", expected, remedy)
+        for row in differing.assign(value=values).to_dict("records")
+    ]
     return distinct.drop(differing.index).reset_index(drop=True), findings
 
 
@@ -150,21 +132,17 @@ def _contradictions(progress: pd.DataFrame) -> list[Finding]:
     findings = []
     remedy = "Ask its lead. If it was not done, add a row 'not done' that says so."
     statuses = progress[progress["status"] != "figure"]
-    for commitment, rows in statuses.groupby("commitment", sort=False):
+    for _, rows in statuses.groupby("commitment", sort=False):
         reports = [*rows.itertuples()]
         if done := contradicted(reports):
             expected = f"done, as row {done.row} reported on {done.reported.date()}"
-            name, last = str(commitment), reports[-1]
-            findings.append(_error(name, last.row, "status", last.status, expected, remedy))
+            findings.append(_error(rows.iloc[-1], "status", expected, remedy))
     return findings
 
 
 def contradicted(reports: Sequence[Any]) -> Any:
-    """The report of done, not taken back, that the newest report contradicts; None if none does.
-
-    Reports are rows of one commitment, without its figures, in order of the day reported.
-    """
-    if not reports or reports[-1].status not in _OPEN:
-        return None
+    """The report of done, not taken back, that the newest of a commitment's reports contradicts."""
     settled = [report for report in reports if report.status in ("done", "not done")]
-    return settled[-1] if settled and settled[-1].status == "done" else None
+    if settled and settled[-1].status == "done" and reports[-1].status in _OPEN:
+        return settled[-1]
+    return None
