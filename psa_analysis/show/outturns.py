@@ -1,18 +1,14 @@
-"""What a better or worse deciding reading would do to a target's chance and its reward.
+"""What a better or worse final result would do to a target's chance and its reward.
 
-The forecast of the deciding reading is moved as it stands, all of it by the same amount, towards
-the target or away from it; nothing is said of how that might be brought about. The amount is a
-share of the way from performance without the agreement to the target or, where that is not
-stated, from the baseline: the way that the grant is earned on (``docs/grant.md``).
+The whole forecast is moved by a share of the way to the target (``docs/grant.md``); nothing is said
+of how that might be brought about.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis.grant import pot_shares, way_starts
@@ -25,154 +21,111 @@ from psa_analysis.words import amount_text, chance_text, pot_text, unit_of_diffe
 STEPS = {0.0: "as forecast", 0.1: "a tenth better", 0.25: "a quarter better", 0.5: "half better"}
 
 
-@dataclass(frozen=True)
-class Outturn:
-    """What the forecast of one measure would say, were its deciding reading moved."""
-
-    amount: float  # by which it is moved, in the measure's unit and without a sign
-    middle: float  # of the forecast so moved
-    chance: float  # of the target
-    least: float  # expected share of the pot; missing for a measure that does not count
-    most: float
-
-    @property
-    def reward(self) -> str:
-        """The expected share of the pot in words."""
-        return "–" if pd.isna(self.least) else pot_text(self.least, self.most)
-
-
-def better_by(report: Report, measure: str) -> float | None:
-    """The whole way to the target in the measure's unit, without a sign.
-
-    None where nothing can be moved: no forecast, no target, or no start of the way is stated.
-    """
+def way_to_target(report: Report, measure: str) -> float | None:
+    """The way from its start to the target, with its sign; None where no forecast can be moved."""
     row = assessment_row(report, measure)
-    start = way_starts(row)
+    way, better = float(row["target"]) - way_starts(row), 1 if row["polarity"] == "higher" else -1
     # A public report holds some chances without the forecast behind them.
-    if report.outlooks[measure].reason or pd.isna(row["chance_target"]) or pd.isna(start):
-        return None
-    return abs(float(row["target"]) - start) or None
+    forecast = pd.notna(row["chance_target"]) and not report.outlooks[measure].reason
+    return way if forecast and way * better > 0 else None
 
 
-def outturn(report: Report, measure: str, step: float) -> Outturn:
-    """What would be said of a measure, were its deciding reading better by a share of the way."""
-    row, way = assessment_row(report, measure), better_by(report, measure)
+def outturns(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
+    """What would be forecast of a measure, were its final result better by shares of the way.
+
+    A row for each step: ``middle`` of the forecast, ``chance`` of the target, and the expected
+    share of the pot (``least``, ``most``), which is missing for a measure that does not count.
+    """
+    way, outlook = way_to_target(report, measure), report.outlooks[measure]
     if way is None:
         raise ValueError(f"there is no forecast of {measure} that could be moved")
-    outlook, polarity = report.outlooks[measure], str(row["polarity"])
-    amount = step * way * (1 if polarity == "higher" else -1)
-    moved = replace(outlook, draws=outlook.draws[:, -1:] + amount, periods=outlook.periods[-1:])
-    chance = moved.chance(float(row["target"]), polarity)
+    row = assessment_row(report, measure)
+    # To move the forecast by a step has the same chance as to move the target towards it.
+    targets = [float(row["target"]) - step * way for step in steps]
+    chances = [outlook.chance(target, str(row["polarity"])) for target in targets]
     pot_share = float(pot_shares(report.agreement).get(measure, float("nan")))
-    paid = gain_curve(report, measure, (step,)).iloc[0]
-    least, most = pot_share * paid["least"], pot_share * paid["most"]
-    return Outturn(abs(amount), moved.median, chance, least, most)
+    paid = gain_curve(report, measure, steps).set_index("step")[["least", "most"]] * pot_share
+    rows = pd.DataFrame({"step": steps, "chance": chances}).join(paid, on="step")
+    return rows.assign(middle=outlook.median + rows["step"] * way)
+
+
+def _reward_text(row: pd.Series) -> str:
+    return "–" if pd.isna(row["least"]) else pot_text(row["least"], row["most"])
 
 
 def outturn_words(report: Report, measure: str, step: float) -> Html:
-    """What would be said of a measure, were its deciding reading better or worse by so much."""
-    row = assessment_row(report, measure)
-    moved, before = outturn(report, measure, step), outturn(report, measure, 0.0)
-    unit = str(row["unit"])
-    middle, chance = with_unit(moved.middle, unit), chance_text(moved.chance)
-    if step:
-        amount = amount_text(moved.amount, unit_of_difference(unit))
-        text = (
-            f"if the reading of {row['due']} were {amount} {'better' if step > 0 else 'worse'} "
-            f"than forecast, around {middle}, the chance of the target would be {chance} instead "
-            f"of {chance_text(before.chance)}"
-        )
-        reward = f"would be {moved.reward} of the pot instead of {before.reward}"
-    else:
-        text = (
-            f"the reading of {row['due']} is forecast around {middle}, and the chance of the "
-            f"target is {chance}"
-        )
-        reward = f"is {moved.reward} of the pot"
-    if pd.notna(moved.least):
-        text += f". The expected reward {reward}"
-    return sentence(f"{row['title']}: {text}.")
+    """What would be said of a measure, were its final result better or worse by so much."""
+    row, moved = assessment_row(report, measure), outturns(report, measure, (0.0, step))
+    before, after, unit = moved.iloc[0], moved.iloc[1], str(row["unit"])
+    amount = amount_text(abs(after["middle"] - before["middle"]), unit_of_difference(unit))
+    side = f"{amount} {'better' if step > 0 else 'worse'} than forecast" if step else "as forecast"
+    text = (
+        f"{row['title']}, {side}: {with_unit(after['middle'], unit)} in {row['due']}. "
+        f"The chance of the target is {chance_text(after['chance'])} "
+        f"(forecast: {chance_text(before['chance'])})."
+    )
+    if pd.notna(after["least"]):
+        rewards = f"{_reward_text(after)} of the pot (forecast: {_reward_text(before)})"
+        text += f" The expected reward is {rewards}."
+    return sentence(text)
 
 
 def outturn_table(report: Report, theme: str | None = None) -> Html:
-    """What better deciding readings would do to the chance and the reward of each measure."""
+    """What better final results would do to the chance and the reward of each measure."""
     rows = []
     for _, row in of_theme(report, theme).iterrows():
-        measure, way = row["measure"], better_by(report, row["measure"])
+        measure, way = row["measure"], way_to_target(report, row["measure"])
         if way is None:
             continue
-        moved = {name: outturn(report, measure, step) for step, name in STEPS.items()}
-        tenth = amount_text(way / 10, unit_of_difference(row["unit"]))
+        moved = outturns(report, measure, tuple(STEPS)).set_axis(list(STEPS.values()))
+        tenth = amount_text(abs(way) / 10, unit_of_difference(row["unit"]))
         rows.append(
             {"Measure": measure, "What is measured": row["title"], "A tenth of the way": tenth}
-            | {f"Chance, {name}": chance_text(result.chance) for name, result in moved.items()}
-            | {f"Reward, {name}": result.reward for name, result in moved.items()}
+            | {f"Chance, {name}": chance_text(chance) for name, chance in moved["chance"].items()}
+            | {f"Reward, {name}": _reward_text(step) for name, step in moved.iterrows()}
         )
     if not rows:
-        return sentence(
-            "No deciding reading of these measures is forecast from a start that is stated, so "
-            "there is nothing to move."
-        )
-    caption = (
-        "What if the deciding readings were better by a part of the way to the target: the chance "
-        f"of the target, and the expected share of the pot, {report.period}"
-    )
+        return sentence("No measure here has a forecast that can be moved.")
     frame = pd.DataFrame(rows)
+    caption = f"Chance of the target and share of the pot, were results better, {report.period}"
     # Amounts in words of several units may break, so that the names beside them have room.
-    return table(frame, caption, numeric=list(frame.columns[3:]))
+    return table(frame, caption, numeric=list(frame.columns[3:]), folded=True)
 
 
 def sliders(report: Report, theme: str) -> Any:
-    """What a better or worse due reading would do to each measure of a theme: with a slider.
+    """What a better or worse final result would do to each measure of a theme: with a slider.
 
-    Wherever nobody can move it (papermill, nbconvert, no ``ipywidgets``): the table of outturns.
+    Wherever nobody can move it (papermill, nbconvert, no ``ipywidgets``): a table of such results.
     """
-    measures = of_theme(report, theme)["measure"]
-    ways = {name: way for name in measures if (way := better_by(report, name)) is not None}
-    if not ways or not _somebody_is_there():
+    rows = of_theme(report, theme)
+    rows = rows[[way_to_target(report, name) is not None for name in rows["measure"]]]
+    if rows.empty or not _somebody_is_there():
         return outturn_table(report, theme)
     try:
         import ipywidgets as widgets
     except ModuleNotFoundError:
         return outturn_table(report, theme)
-
-    titles = [f"{measure}: {assessment_row(report, measure)['title']}" for measure in ways]
-    which = widgets.Dropdown(options=list(zip(titles, ways, strict=True)), description="Measure")
-    slider = widgets.SelectionSlider(
-        options=[("as forecast", 0.0)], description="Due reading", layout={"width": "40rem"}
-    )
+    titles = rows["measure"] + ": " + rows["title"]
+    which = widgets.Dropdown(options=list(zip(titles, rows["measure"], strict=True)))
+    # From a whole way worse to a whole way better.
+    slider = widgets.FloatSlider(min=-1, max=1, step=0.05, readout_format="+.0%")
     words = widgets.HTML()
 
     def show(_: Any = None) -> None:
         words.value = outturn_words(report, which.value, slider.value).html
 
-    def reset(_: Any = None) -> None:
-        # Twentieths of the way, from a whole way worse to a whole way better.
-        unit = unit_of_difference(str(assessment_row(report, which.value)["unit"]))
-        steps = [float(step) for step in np.linspace(-1, 1, 41).round(2)]
-        amounts = [with_unit(abs(step) * ways[which.value], unit) for step in steps]
-        slider.options = [
-            (f"{amount} {'better' if step > 0 else 'worse'}" if step else "as forecast", step)
-            for amount, step in zip(amounts, steps, strict=True)
-        ]
-        slider.value = 0.0
-        show()
-
-    which.observe(reset, "value")
+    which.observe(show, "value")
     slider.observe(show, "value")
-    reset()
+    show()
     return widgets.VBox([which, slider, words])
 
 
 def _somebody_is_there() -> bool:
-    """Whether the cell was run from a notebook that somebody can answer in.
+    """Whether the cell was run by a front end that somebody sits at, and not by a program.
 
-    A front end that somebody sits at says with each cell that it may be asked for input; programs
-    that execute notebooks say that it may not.
+    The first say with each cell that it may ask for input; the second that it may not.
     """
-    interactive = sys.modules.get("IPython")
-    shell = interactive.get_ipython() if interactive else None
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if not hasattr(shell, "kernel"):
         return False
-    return bool(kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
+    return bool(shell.kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
