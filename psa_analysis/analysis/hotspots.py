@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Fewer parts than this say nothing of how far parts differ.
 FEWEST_PARTS = 3
-#: What is said of a part; better or worse where the whole is outside its 95% interval.
-VERDICTS = ["worse", "better", "may be chance"]
 #: Draws of the parts' rates; chances are then right to half a percentage point.
 _DRAWS = 10_000
 #: How many means and how many spreads are tried.
@@ -34,7 +32,8 @@ class Hotspots:
     unit: str = ""  # of every figure: the measure's, or ``percent change`` for counts
     whole: float = float("nan")
     # One row per part, worst first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
-    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole), ``verdict``.
+    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole) and
+    # ``verdict``: worse or better where the whole is outside the interval.
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     reason: str = ""  # why there is nothing to say, else empty
 
@@ -44,12 +43,8 @@ def shrunken_draws(
 ) -> NDArray[np.float64]:
     """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
 
-    The parts' rates are drawn from one distribution, whose mean and spread are not known: Beta with
-    binomial counts, or Gamma with Poisson ones (D. Clayton and J. Kaldor, Biometrics 43 (1987),
-    671-681; R. J. Marshall, Applied Statistics 40 (1991), 283-294). Both estimate the spread and
-    then take it as known, which makes intervals too narrow for a few parts. Here it is averaged
-    over, on a grid, by how well each spread explains the counts; before them every standard
-    deviation is as likely (A. Gelman, Bayesian Analysis 1 (2006), 515-534), and every mean.
+    The rates are drawn from one distribution (Beta with binomial counts; for events Gamma with
+    Poisson ones), averaged over its mean and spread on a grid by how well each explains the counts.
     """
     cases, size = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     pooled = cases.sum() / size.sum()
@@ -111,17 +106,9 @@ def compared_parts(decomposed: Decomposition) -> Hotspots:
     level = float(shown(whole["numerator"] / whole_denominator))
     lower, middle, upper = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
     worse = (better * draws < better * level).mean(axis=0)
-    table = pd.DataFrame(
-        {
-            "part": parts["part"],
-            "observed": shown(numerator / denominator),
-            "shrunken": middle,
-            "lower": lower,
-            "upper": upper,
-            "chance_worse": worse,
-            "verdict": np.select([worse >= 0.975, worse <= 0.025], VERDICTS[:2], VERDICTS[2]),
-        }
-    )
+    verdict = np.select([worse >= 0.975, worse <= 0.025], ["worse", "better"], "may be chance")
+    table = parts[["part"]].assign(observed=shown(numerator / denominator), shrunken=middle)
+    table = table.assign(lower=lower, upper=upper, chance_worse=worse, verdict=verdict)
     table = table.sort_values("shrunken", ascending=better == 1, ignore_index=True, kind="stable")
     return Hotspots(decomposed, decomposed.unit if factor else "percent change", level, table)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from psa_analysis.register.agreement import Agreement
 
 #: The row for what no part holds.
-REST = "not in any part"
+REST = "Not in any part"
 #: What :func:`scenario` may set a part to besides a figure: the whole's present rate.
 AVERAGE = "average"
 
@@ -80,11 +80,8 @@ class Decomposition:
 def contributions(parts: pd.DataFrame, target: float = float("nan")) -> pd.DataFrame:
     """Contributions that add up to the whole, from ``level`` and ``weight``, now and before.
 
-    E. M. Kitagawa, "Components of a difference between two rates", JASA 50 (1955), 1168-1194. Her
-    mix effect of a part is the change of its share times its mean rate. Here the mean of the whole
-    is taken off that rate: the shares' changes add up to nothing, so the sum stays the same, and
-    a part below the average that grows is seen to pull the whole down. A part that has no rate at
-    one of the periods has all of its change under mix.
+    After E. M. Kitagawa, JASA 50 (1955), 1168-1194. A part that has no rate at one of the periods
+    has all of its change under ``mix``.
     """
     level, weight = parts["level"], parts["weight"]
     level_before, weight_before = parts["level_before"], parts["weight_before"]
@@ -118,7 +115,10 @@ def decomposition(
     if basis != "change_from_baseline" and (basis not in _SUMMED or result.unit in NOT_SUMMED):
         reason = f"parts of a reading in {result.unit} ({basis}) do not add up"
         return replace(result, reason=reason)
-    parts = _parts(agreement, measure)
+    areas = agreement.areas.loc[agreement.areas["part_of"] == area, ["kind", "area"]]
+    names = list(definition["parts"] or ())
+    named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
+    parts = pd.concat([areas.assign(part=areas["area"], measure=measure), named])
     sent = parts.merge(observations[["measure", "area"]].drop_duplicates())
     if sent.empty:
         return replace(result, reason=f"no figures of {measure} by part have come in")
@@ -130,16 +130,6 @@ def decomposition(
         reason = f"no figures of {measure} by {kind} had come in by the cut-off"
         return replace(result, reason=reason)
     return _decomposed(result, agreement.measures, parts, sums)
-
-
-def _parts(agreement: Agreement, measure: str) -> pd.DataFrame:
-    """The parts that the register gives a measure, and whose figures they are."""
-    area, areas = agreement.settings.agreement.area, agreement.areas
-    within = areas.loc[areas["part_of"] == area, ["kind", "area"]]
-    within = within.assign(part=within["area"], measure=measure)
-    names = list(agreement.measures.at[measure, "parts"] or ())
-    named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
-    return pd.concat([within, named], ignore_index=True)
 
 
 def _sums(

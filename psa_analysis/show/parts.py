@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.hotspots import VERDICTS, Hotspots, compared_parts
+from psa_analysis.analysis.hotspots import Hotspots, compared_parts
 from psa_analysis.analysis.parts import REST, Decomposition, WhatIf, decomposition, scenario
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
@@ -21,8 +21,8 @@ from psa_analysis.show.views import View, no_view
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Colour and shape of a part that is worse, better, or may be either.
-_MARKS = [(PINK, "s"), (BLUE, "o"), (GREY, "D")]
+#: Colour and shape of a part by what is said of it.
+_VERDICT_MARKS = {"worse": (PINK, "s"), "better": (BLUE, "o"), "may be chance": (GREY, "D")}
 
 
 @memoised
@@ -40,9 +40,12 @@ def by_part(report: Report, measure: str) -> View:
     decomposed = decompose(report, measure)
     if decomposed.reason:
         return no_view(f"{measure} is not shown by part: {decomposed.reason}.")
+    numbers = _contributions_table(report, decomposed)
+    chart = None if np.isnan(decomposed.target) else (lambda: _gap_chart(decomposed, numbers))
     return View(
         words=lambda: sentence(_contributions_text(decomposed)),
-        chart=lambda: _contributions_chart(report, decomposed),
+        chart=chart,
+        table=None if chart else (lambda: numbers),
         data=decomposed.table,
     )
 
@@ -60,13 +63,7 @@ def hotspots(report: Report, measure: str) -> View:
 
 
 def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> View:
-    """What the reading and the chance of the target would be if these parts were elsewhere.
-
-    Notes
-    -----
-    Every draw of the due reading is moved by the same number of points, since what the parts gain
-    comes on top of whatever the others do; none goes beyond 0 or 100 per cent.
-    """
+    """What the reading and the chance of the target would be if these parts were elsewhere."""
     result = scenario(decompose(report, measure), changes, report.outlooks.get(measure))
     if result.reason:
         return no_view(f"{measure} is not shown by part: {result.reason}.")
@@ -75,10 +72,6 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
         table=lambda: _what_if_table(result),
         data=result.table,
     )
-
-
-def _part_name(name: str) -> str:
-    return name[:1].upper() + name[1:]
 
 
 def _illustrative(decomposed: Decomposition) -> str:
@@ -93,24 +86,19 @@ def _counts(heading: str, name: str) -> Column:
     return Column.number(heading, lambda row: words.figure_text(row[name], ""))
 
 
-_PART = Column("Part", lambda row: _part_name(row["part"]))
-
-
 def _contributions_text(decomposed: Decomposition) -> str:
     """How many parts are short of the target, and which of them most of the gap comes from."""
     parts, better, kind = decomposed.named, decomposed.better, decomposed.kind
     when = f"In {decomposed.period}{_illustrative(decomposed)},"
-    if pd.isna(decomposed.target):
-        text = f"{when} {words.counted(len(parts), kind)} made up the reading."
-    else:
-        short = parts[better * parts["gap"] < 0]
-        largest = short.loc[(better * short["gap"]).sort_values(kind="stable").index[:3], "part"]
+    text = f"{when} {words.counted(len(parts), kind)} made up the reading."
+    if pd.notna(decomposed.target):
+        short = parts[better * parts["gap"] < 0].assign(size=parts["gap"].abs())
+        largest = short.nlargest(3, "size")["part"].tolist()
         verb, target = words.are(len(short)), words.with_unit(decomposed.target, decomposed.unit)
         of_parts = f"{len(short)} of {words.counted(len(parts), kind)}"
         text = f"{when} {of_parts} {verb} short of the target of {target}."
-        if len(largest):
-            names = words.listed([*map(_part_name, largest)])
-            text += f" Most of the gap comes from {names}."
+        if largest:
+            text += f" The largest shares of the gap: {words.listed(largest)}."
     if missing := words.listed(list(decomposed.missing)):
         text += f" There is no figure for {missing}."
     return text
@@ -128,7 +116,7 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     sums |= {"part": decomposed.area, "rate": decomposed.level}
     rows = pd.concat([rows, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
     rows["part"] = rows["part"].replace(report.agreement.measures["title"].to_dict())
-    columns = [_PART, _counts("Counted", "numerator")]
+    columns = [Column("Part"), _counts("Counted", "numerator")]
     if rows["denominator"].notna().any():
         columns.append(_counts("Of" if rate else "In the base year", "denominator"))
         columns.append(Column.figure("Its reading", "rate"))
@@ -144,54 +132,45 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     return rows_table(rows, columns, f"{title}{_illustrative(decomposed)}", folded=True)
 
 
-def _contributions_chart(report: Report, decomposed: Decomposition) -> Chart:
-    """What each part adds to the gap to the target; to the reading where none is stated."""
-    unit, better, what = decomposed.unit, decomposed.better, "the gap to the target"
-    labels, adds = ["short of the target", "beyond the target"], decomposed.table["gap"]
-    if np.isnan(decomposed.target):
-        labels, adds, what = ["", "part of the reading"], decomposed.table["level"], "the reading"
-    short = (better * adds < 0) & (labels[0] != "")
-    data = decomposed.table[["part"]].assign(adds=adds, mark=np.where(short, *labels))
-    data = data.iloc[(better * adds).argsort(kind="stable")].reset_index(drop=True)
+def _gap_chart(decomposed: Decomposition, numbers: Html) -> Chart:
+    """What each part adds to the gap to the target."""
+    unit, better = decomposed.unit, decomposed.better
+    data = decomposed.table[["part", "gap"]]
+    data = data.iloc[(better * data["gap"]).argsort(kind="stable")].reset_index(drop=True)
+    short = better * data["gap"] < 0
+    sides = [("short of the target", PINK, data[short]), ("beyond the target", BLUE, data[~short])]
 
     def draw(axes: Axes) -> None:
         axes.axvline(0, color=GREY, linewidth=1.2)
-        axes.hlines(data.index, 0, data["adds"], color=GREY, linewidth=1.5)
-        _draw_parts(axes, data, "adds", labels)
-        for place, value in data["adds"].items():
-            text, side = words.difference_text(value, unit), "left" if value >= 0 else "right"
-            offset = (10 if value >= 0 else -10, 0)
-            axes.annotate(
-                text, (value, place), offset, textcoords="offset points", ha=side, va="center"
-            )
+        for label, colour, rows in sides:
+            bars = axes.barh(rows.index, rows["gap"], 0.6, color=colour, label=label)
+            texts = [words.difference_text(gap, unit) for gap in rows["gap"]]
+            axes.bar_label(bars, texts, padding=5, fontsize=11)
         axes.margins(x=0.2)
         axes.xaxis.set_major_formatter(lambda value, _: words.difference_text(value, unit))
 
-    total = words.difference_text(float(data["adds"].sum()), unit, named=True)
+    title, total = decomposed.definition["title"], float(data["gap"].sum())
     alt = (
-        f"Dot plot of what each {decomposed.kind} adds to {what} of "
-        f"{decomposed.definition['title']} in {decomposed.period}{_illustrative(decomposed)}, "
-        f"{total} in all."
+        f"Bars of what each {decomposed.kind} adds to the gap to the target of {title} in "
+        f"{decomposed.period}{_illustrative(decomposed)}, "
+        f"{words.difference_text(total, unit, named=True)} in all."
     )
-    return _parts_chart(draw, alt, data, _contributions_table(report, decomposed))
-
-
-def _draw_parts(axes: Axes, data: pd.DataFrame, values: str, labels: Sequence[str]) -> None:
-    """A dot for each part, the first at the top; what its mark means stands above."""
-    axes.set_yticks(data.index, [_part_name(shorten(str(name), 34)) for name in data["part"]])
-    axes.set_ylim(len(data) - 0.5, -0.5)
-    axes.grid(axis="x")
-    axes.grid(visible=False, axis="y")
-    for label, (colour, shape) in zip(labels, _MARKS, strict=False):
-        rows = data.loc[data["mark"] == label, values]
-        if len(rows):
-            axes.plot(rows, rows.index, shape, color=colour, markersize=8, label=label)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=2, title=None)
+    return _parts_chart(draw, alt, data, numbers)
 
 
 def _parts_chart(
-    draw: Callable[[Axes], None], alt: str, data: pd.DataFrame, numbers: Html
+    draw_values: Callable[[Axes], None], alt: str, data: pd.DataFrame, numbers: Html
 ) -> Chart:
+    """A chart with a row for each part, the first at the top."""
+
+    def draw(axes: Axes) -> None:
+        draw_values(axes)
+        axes.set_yticks(data.index, [shorten(str(name), 34) for name in data["part"]])
+        axes.set_ylim(len(data) - 0.5, -0.5)
+        axes.grid(axis="x")
+        axes.grid(visible=False, axis="y")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=3)
+
     height = 1.4 + 0.34 * len(data)
     return Chart(draw, alt, data, numbers, height, (0.36, 0.97, 1 - 0.7 / height, 0.4 / height))
 
@@ -199,15 +178,13 @@ def _parts_chart(
 def _hotspots_text(result: Hotspots) -> str:
     """Which parts are better or worse than the whole after allowing for chance."""
     decomposed, sentences = result.decomposition, []
-    parts = result.table.groupby("verdict")["part"].agg(list)
     for verdict in ("worse", "better"):
-        if names := [*map(_part_name, parts.get(verdict, []))]:
+        if names := result.table.loc[result.table["verdict"] == verdict, "part"].tolist():
             than = f"{verdict} than {decomposed.area} by more than chance"
-            sentences.append(f"{words.listed(names)} {words.are(len(names))} {than}")
-    if others := len(parts.get("may be chance", [])):
-        which = f"{'the other' if sentences else 'all'} {words.counted(others, decomposed.kind)}"
-        sentences.append(f"For {which} chance may explain the difference")
-    return f"{_compared(result)}: {'. '.join(sentences)}."
+            sentences.append(f"{words.listed(names)} {words.are(len(names))} {than}.")
+    parts = words.counted(len(result.table), decomposed.kind)
+    sentences = sentences or [f"chance may explain how the {parts} differ."]
+    return f"{_compared(result)}: {' '.join(sentences)}"
 
 
 def _compared(result: Hotspots) -> str:
@@ -217,40 +194,35 @@ def _compared(result: Hotspots) -> str:
     return f"{decomposed.period}{since}{_illustrative(decomposed)}"
 
 
-def _hotspots_title(result: Hotspots) -> str:
-    decomposed = result.decomposition
-    title = f"{decomposed.definition['title']} by {decomposed.kind} after allowing for chance"
-    return f"{title}, {_compared(result)}"
-
-
-def _hotspots_table(result: Hotspots) -> Html:
-    """Each part's figure after allowing for chance, with its interval."""
+def _hotspots_chart(result: Hotspots) -> Chart:
+    """Each part's figure after allowing for chance, with its interval, against the whole's."""
+    decomposed, data, unit = result.decomposition, result.table, result.unit
+    area, what = decomposed.area, f"{decomposed.definition['title']} by {decomposed.kind}"
+    title = f"{what} after allowing for chance, {_compared(result)}"
     columns = [
-        _PART,
+        Column("Part"),
         Column.figure("As observed", "observed"),
         Column.figure("Allowing for chance", "shrunken"),
         Column.between("95 in 100 chances", "lower", "upper"),
-        Column.chance(f"Chance that it is worse than {result.decomposition.area}", "chance_worse"),
+        Column.chance(f"Chance that it is worse than {area}", "chance_worse"),
     ]
-    rows = result.table.assign(unit=result.unit)
-    return rows_table(rows, columns, _hotspots_title(result), folded=True)
-
-
-def _hotspots_chart(result: Hotspots) -> Chart:
-    """Each part's figure after allowing for chance, with its interval, against the whole's."""
-    area, data, unit = result.decomposition.area, result.table, result.unit
+    numbers = rows_table(data.assign(unit=unit), columns, title, folded=True)
 
     def draw(axes: Axes) -> None:
         axes.axvline(result.whole, color=GREY, linestyle=DASHED, linewidth=1.5, label=area)
         axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
         axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
-        _draw_parts(axes, data.assign(mark=data["verdict"]), "shrunken", VERDICTS)
+        for verdict, rows in data.groupby("verdict"):
+            colour, shape = _VERDICT_MARKS[verdict]
+            axes.plot(
+                rows["shrunken"], rows.index, shape, color=colour, markersize=8, label=verdict
+            )
         axes.margins(x=0.05)
         axes.xaxis.set_major_formatter(lambda value, _: words.figure_text(value, unit))
 
     whole = words.figure_text(result.whole, unit)
-    alt = f"Dot plot of {_hotspots_title(result)}; the dashed line is {area}, {whole}."
-    return _parts_chart(draw, alt, data, _hotspots_table(result))
+    alt = f"Dot plot of {title}; the dashed line is {area}, {whole}."
+    return _parts_chart(draw, alt, data, numbers)
 
 
 def _what_if_text(result: WhatIf) -> str:
@@ -258,9 +230,7 @@ def _what_if_text(result: WhatIf) -> str:
     decomposed, unit = result.decomposition, result.decomposition.unit
     now, then = words.with_unit(decomposed.level, unit), words.with_unit(result.level, unit)
     pairs = result.table[["part", "then"]].itertuples(index=False)
-    settings = words.listed(
-        [f"{_part_name(part)} at {words.with_unit(to, unit)}" for part, to in pairs]
-    )
+    settings = words.listed([f"{part} at {words.with_unit(to, unit)}" for part, to in pairs])
     text = (
         f"With {settings}{_illustrative(decomposed)}, the reading of {decomposed.period} would be "
         f"{then} instead of {now}."
@@ -281,7 +251,7 @@ def _what_if_table(result: WhatIf) -> Html:
     whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}
     rows = pd.concat([rows, pd.DataFrame([whole])]).assign(unit=unit)
     columns = [
-        _PART,
+        Column("Part"),
         Column.figure("Now"),
         Column.figure("Set to", "then"),
         Column.number("More counted", lambda row: words.difference_text(row["more"], "")),
