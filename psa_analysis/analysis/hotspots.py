@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 #: Fewer parts than this say nothing of how far parts differ.
 FEWEST_PARTS = 3
-#: Draws of the parts' rates; chances are then right to half a percentage point.
-_DRAWS = 10_000
-#: How many means and how many spreads are tried.
-_GRID = (15, 40)
+_DRAWS = 10_000  # chances are then right to half a percentage point
+_GRID = (15, 40)  # how many means and how many spreads are tried
 
 
 @dataclass(frozen=True, eq=False)

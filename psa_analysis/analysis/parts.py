@@ -41,6 +41,9 @@ class Decomposition:
 
     definition: pd.Series = field(repr=False)  # the measure's row of the register
     area: str  # the whole
+    unit: str
+    better: int  # 1 where higher is better, else -1
+    target: float  # missing where none is stated
     kind: str = ""  # of its parts
     parts: tuple[str, ...] = ()  # all that the register has of this kind
     period: str = ""
@@ -55,21 +58,6 @@ class Decomposition:
     missing: tuple[str, ...] = ()  # parts that lack a figure
     illustrative: bool = False
     reason: str = ""  # why there is none, else empty
-
-    @property
-    def unit(self) -> str:
-        """The measure's unit."""
-        return str(self.definition["unit"])
-
-    @property
-    def better(self) -> int:
-        """1 where higher is better, else -1."""
-        return 1 if self.definition["polarity"] == "higher" else -1
-
-    @property
-    def target(self) -> float:
-        """The measure's target; missing where none is stated."""
-        return float(self.definition["target"])
 
     @property
     def named(self) -> pd.DataFrame:
@@ -111,9 +99,14 @@ def decomposition(
     taken that has ever sent a figure (`observations`), known yet or not.
     """
     definition, area = agreement.measures.loc[measure], agreement.settings.agreement.area
-    result, basis = Decomposition(definition, area), definition["basis"]
-    if basis != "change_from_baseline" and (basis not in _SUMMED or result.unit in NOT_SUMMED):
-        reason = f"parts of a reading in {result.unit} ({basis}) do not add up"
+    unit, basis, better = (
+        definition["unit"],
+        definition["basis"],
+        definition["polarity"] == "higher",
+    )
+    result = Decomposition(definition, area, unit, 1 if better else -1, float(definition["target"]))
+    if basis != "change_from_baseline" and (basis not in _SUMMED or unit in NOT_SUMMED):
+        reason = f"parts of a reading in {unit} ({basis}) do not add up"
         return replace(result, reason=reason)
     areas = agreement.areas.loc[agreement.areas["part_of"] == area, ["kind", "area"]]
     names = list(definition["parts"] or ())
@@ -256,11 +249,9 @@ class WhatIf:
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     level: float = float("nan")  # the whole's reading then
     effect: float = float("nan")  # the same less its reading now
-    # Share of the way from the reading to the target; missing if it is reached or not stated.
-    closed: float = float("nan")
-    # Chance of the target as forecast, and with the draws of the due reading moved by the effect.
-    chance_before: float = float("nan")
-    chance_after: float = float("nan")
+    closed: float = float("nan")  # share of the way to the target, missing if it is reached
+    chance_before: float = float("nan")  # of the target, as forecast
+    chance_after: float = float("nan")  # with the draws of the due reading moved by the effect
     reason: str = ""  # why nothing can be said, else empty
 
 
@@ -284,10 +275,8 @@ def scenario(
     now = rows["level" if counts else "rate"]
     figures = [_figure(name, value, decomposed, counts) for name, value in changes.items()]
     then = pd.Series(figures, rows.index, dtype=float)
-    effect = more = then - now
-    if not counts:
-        effect = rows["weight"] * (then - now)
-        more = effect * decomposed.whole["denominator"] / factor
+    effect = (then - now) * (1 if counts else rows["weight"])
+    more = effect if counts else effect * decomposed.whole["denominator"] / factor
     columns = {"now": now, "then": then, "more": more.round(6), "effect": effect.round(11)}
     table = pd.DataFrame(columns).reset_index()
     total, target = float(effect.sum()), decomposed.target
@@ -296,10 +285,10 @@ def scenario(
     result = WhatIf(decomposed, table, round(decomposed.level + total, 11), total, closed)
     if outlook is None or outlook.reason or np.isnan(target):
         return result
-    moved = np.clip(outlook.draws + total, *_RANGES.get(decomposed.unit, (0, np.inf)))
+    draws = np.clip(outlook.draws + total, *_RANGES.get(decomposed.unit, (0, np.inf)))
     before, after = (
-        possible.chance(target, str(decomposed.definition["polarity"]))
-        for possible in (outlook, replace(outlook, draws=moved))
+        forecast.chance(target, str(decomposed.definition["polarity"]))
+        for forecast in (outlook, replace(outlook, draws=draws))
     )
     return replace(result, chance_before=before, chance_after=after)
 

@@ -52,8 +52,7 @@ def outturn_table(
             continue
         moved = moved.set_axis(list(steps))
         tenth = amount_text(moved["way"].iloc[0] / 10, unit_of_difference(row["unit"]))
-        cells = {"Measure": row["measure"], "What is measured": row["title"]}
-        cells["A tenth of the way"] = tenth
+        cells = {"Measure": row["measure"], "What is measured": row["title"], "A tenth is": tenth}
         for name, step in moved.iterrows():
             cells[f"Chance, {name}"] = chance_text(step["chance"])
             reward = "–" if pd.isna(step["least"]) else pot_text(step["least"], step["most"])
@@ -97,7 +96,6 @@ def _somebody_is_there() -> bool:
 
     The first say with each cell that it may ask for input; the second that it may not.
     """
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if not hasattr(shell, "kernel"):
-        return False
-    return bool(shell.kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
+    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    kernel = getattr(shell, "kernel", None)
+    return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))

@@ -88,17 +88,16 @@ def _counts(heading: str, name: str) -> Column:
 
 def _contributions_text(decomposed: Decomposition) -> str:
     """How many parts are short of the target, and which of them most of the gap comes from."""
-    parts, better, kind = decomposed.named, decomposed.better, decomposed.kind
-    when = f"In {decomposed.period}{_illustrative(decomposed)},"
-    text = f"{when} {words.counted(len(parts), kind)} made up the reading."
-    if pd.notna(decomposed.target):
-        short = parts[better * parts["gap"] < 0].assign(size=parts["gap"].abs())
-        largest = short.nlargest(3, "size")["part"].tolist()
-        verb, target = words.are(len(short)), words.with_unit(decomposed.target, decomposed.unit)
-        of_parts = f"{len(short)} of {words.counted(len(parts), kind)}"
-        text = f"{when} {of_parts} {verb} short of the target of {target}."
-        if largest:
-            text += f" The largest shares of the gap: {words.listed(largest)}."
+    parts, when = decomposed.named, f"In {decomposed.period}{_illustrative(decomposed)}"
+    target = words.with_unit(decomposed.target, decomposed.unit)
+    short = parts[decomposed.better * parts["gap"] < 0]
+    of_parts, verb = words.counted(len(parts), decomposed.kind), words.are(len(short))
+    text = f"{when}, {len(short)} of {of_parts} {verb} short of the target of {target}."
+    if pd.isna(decomposed.target):
+        text = f"{when}, the reading was made up of {of_parts}."
+    if len(short):
+        largest = short.loc[short["gap"].abs().nlargest(3).index, "part"]
+        text += f" The largest shares of the gap: {words.listed(list(largest))}."
     if missing := words.listed(list(decomposed.missing)):
         text += f" There is no figure for {missing}."
     return text
@@ -108,13 +107,13 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     """What each part adds to the reading, its change and its gap; the whole stands last."""
     unit, since, whole = decomposed.unit, decomposed.since, decomposed.whole
     rate = rate_factor(unit) is not None
-    rows = decomposed.table.assign(last=decomposed.table["part"] == REST)
-    rows["order"] = decomposed.better * rows["level" if np.isnan(decomposed.target) else "gap"]
-    rows = rows.sort_values(["last", "order"], kind="stable")
+    rows, order = decomposed.table, "level" if np.isnan(decomposed.target) else "gap"
     sums = rows.loc[:, "level":"gap"].sum(skipna=False).round(11).to_dict()
     sums |= whole[["numerator", "denominator", "numerator_before"]].to_dict()
     sums |= {"part": decomposed.area, "rate": decomposed.level}
-    rows = pd.concat([rows, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
+    parts = decomposed.named.sort_values(order, ascending=decomposed.better == 1, kind="stable")
+    rest = rows[rows["part"] == REST]
+    rows = pd.concat([parts, rest, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
     rows["part"] = rows["part"].replace(report.agreement.measures["title"].to_dict())
     columns = [Column("Part"), _counts("Counted", "numerator")]
     if rows["denominator"].notna().any():
@@ -136,7 +135,7 @@ def _gap_chart(decomposed: Decomposition, numbers: Html) -> Chart:
     """What each part adds to the gap to the target."""
     unit, better = decomposed.unit, decomposed.better
     data = decomposed.table[["part", "gap"]]
-    data = data.iloc[(better * data["gap"]).argsort(kind="stable")].reset_index(drop=True)
+    data = data.sort_values("gap", ascending=better == 1, ignore_index=True, kind="stable")
     short = better * data["gap"] < 0
     sides = [("short of the target", PINK, data[short]), ("beyond the target", BLUE, data[~short])]
 
