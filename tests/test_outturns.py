@@ -95,3 +95,5 @@ def test_sliders_say_what_they_are_set_to(report: Report, monkeypatch: pytest.Mo
     assert shown.value == outturn_table(report, "safer", steps).html
     rows = rows_of(report, "safer")
     assert rows["N13"][7] in shown.value
+    slider.value = 0.0
+    assert shown.value == outturn_table(report, "safer", {"as forecast": 0.0}).html

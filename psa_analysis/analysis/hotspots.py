@@ -120,10 +120,10 @@ def _not_comparable(decomposed: Decomposition) -> str:
         return "the figures are not made of single cases"
     if len(decomposed.named) < FEWEST_PARTS:
         return f"it takes {FEWEST_PARTS} parts to see how far they differ"
-    if rate_factor(decomposed.unit) is None and not since:
+    if rate_factor(decomposed.unit) is not None:
+        return ""
+    if not since:
         return "there is no earlier period to compare with"
-    if rate_factor(decomposed.unit) is None and set(whole["periods"]) & set(
-        whole["periods_before"]
-    ):
+    if set(whole["periods"]) & set(whole["periods_before"]):
         return f"the readings of {since} and {decomposed.period} share some of their cases"
     return ""

@@ -78,10 +78,10 @@ def contributions(parts: pd.DataFrame, target: float = float("nan")) -> pd.DataF
     mean = (level.sum() + level_before.sum()) / 2
     # Counts that had nothing to take shares of before have no weights that could move.
     change = level - level_before - mean * (weight - weight_before).fillna(0)
-    within = ((weight + weight_before) / 2 * (rate - rate_before)).fillna(0)
-    within = within.where(change.notna())
-    columns = {"level": level, "change": change, "within": within, "mix": change - within}
-    columns = {"rate": rate, **columns, "gap": level - weight * target}
+    within = (weight + weight_before) / 2 * (rate - rate_before)
+    within = within.fillna(0).where(change.notna())
+    columns = {"rate": rate, "level": level, "change": change, "within": within}
+    columns |= {"mix": change - within, "gap": level - weight * target}
     # Sums of floats are off in their last digits, and 0.45 is shown as another figure then.
     return pd.DataFrame(columns, parts.index).round(11).assign(weight=weight)
 
@@ -99,12 +99,9 @@ def decomposition(
     taken that has ever sent a figure (`observations`), known yet or not.
     """
     definition, area = agreement.measures.loc[measure], agreement.settings.agreement.area
-    unit, basis, better = (
-        definition["unit"],
-        definition["basis"],
-        definition["polarity"] == "higher",
-    )
-    result = Decomposition(definition, area, unit, 1 if better else -1, float(definition["target"]))
+    unit, basis = definition["unit"], definition["basis"]
+    better = 1 if definition["polarity"] == "higher" else -1
+    result = Decomposition(definition, area, unit, better, float(definition["target"]))
     if basis != "change_from_baseline" and (basis not in _SUMMED or unit in NOT_SUMMED):
         reason = f"parts of a reading in {unit} ({basis}) do not add up"
         return replace(result, reason=reason)
@@ -135,12 +132,10 @@ def _sums(
     measure, area = str(decomposed.definition.name), decomposed.area
     whole = pd.DataFrame({"measure": measure, "area": area}, index=[_WHOLE])
     named = pd.concat([whole, parts[["measure", "area"]]]).rename_axis("part").reset_index()
-    figures, counted = named.merge(known, on=["measure", "area"]), ["numerator", "denominator"]
+    figures, needed = named.merge(known, on=["measure", "area"]), ["numerator", "denominator"]
     if rate_factor(decomposed.unit) is None:
-        figures, counted = (
-            figures.assign(numerator=figures["value"], denominator=np.nan),
-            counted[:1],
-        )
+        figures["numerator"], figures["denominator"] = figures["value"], np.nan
+        needed = ["numerator"]
     result: dict[pd.Timestamp, pd.DataFrame] = {}
     for reading in readings[readings["reading"].notna()].itertuples():
         used = figures[figures["period_end"].between(reading.used_from, reading.period_end)]
@@ -148,7 +143,7 @@ def _sums(
         rows = used[used["period"].isin(periods)].groupby("part")
         table = rows[["numerator", "denominator"]].sum(min_count=len(periods))
         table["illustrative"], table["periods"] = rows["illustrative"].any(), [periods] * len(table)
-        table = table.assign(period=reading.period).reindex(named["part"]).dropna(subset=counted)
+        table = table.assign(period=reading.period).reindex(named["part"]).dropna(subset=needed)
         if _WHOLE in table.index and len(table) > 1:
             result[reading.period_end] = table
     return result

@@ -1,8 +1,4 @@
-"""What a better or worse final result would do to a target's chance and its reward.
-
-The whole forecast is moved by a share of the way to the target (``docs/grant.md``); nothing is said
-of how that might be brought about.
-"""
+"""What a better or worse final result would do to a target's chance and its reward."""
 
 from __future__ import annotations
 
@@ -55,8 +51,8 @@ def outturn_table(
         cells = {"Measure": row["measure"], "What is measured": row["title"], "A tenth is": tenth}
         for name, step in moved.iterrows():
             cells[f"Chance, {name}"] = chance_text(step["chance"])
-            reward = "–" if pd.isna(step["least"]) else pot_text(step["least"], step["most"])
-            cells[f"Reward, {name}"] = reward
+            least, most = step["least"], step["most"]
+            cells[f"Reward, {name}"] = "–" if pd.isna(least) else pot_text(least, most)
         rows.append(cells)
     if not rows:
         return sentence("No measure here has a forecast that can be moved.")
@@ -79,11 +75,12 @@ def sliders(report: Report, theme: str) -> Any:
     except ModuleNotFoundError:
         return moved
     # From a whole way worse to a whole way better.
-    slider = widgets.FloatSlider(0.1, min=-1, max=1, step=0.05, readout_format="+.0%")
+    slider = widgets.FloatSlider(0.1, min=-1, max=1, step=0.05, description="Better by")
     shown = widgets.HTML()
 
     def show(_: Any = None) -> None:
-        steps = {"as forecast": 0.0, f"{slider.value:+.0%} of the way": slider.value}
+        step = slider.value
+        steps = {"as forecast": 0.0} | ({f"{step:+.0%} of the way": step} if step else {})
         shown.value = outturn_table(report, theme, steps).html
 
     slider.observe(show, "value")
