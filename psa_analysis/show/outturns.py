@@ -55,9 +55,10 @@ def outturn_table(
             cells[f"Reward, {name}"] = "–" if pd.isna(least) else pot_text(least, most)
         rows.append(cells)
     if not rows:
-        return sentence("No measure here has a forecast that can be moved.")
+        return sentence("No measure here has a forecast to work from.")
     frame = pd.DataFrame(rows)
-    caption = f"Chance of the target and share of the pot, were results better, {report.period}"
+    step = "better than forecast by part of the way to the target"
+    caption = f"If results were {step}: chance and share of the pot, {report.period}"
     # Amounts in words of several units may break, so that the names beside them have room.
     return table(frame, caption, numeric=list(frame.columns[3:]), folded=steps is STEPS)
 
