@@ -121,7 +121,10 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
         columns.append(Column.figure("Its reading", "rate"))
     elif since:
         columns.append(_counts(f"In {since}", "numerator_before"))
-    headings = {"level": "Adds to the reading", "change": f"Adds to the change since {since}"}
+    headings = {"level": "Adds to the reading"}
+    # Where a change was counted from nothing, it is the reading.
+    if rate or round(whole["level_before"], 11):
+        headings["change"] = f"Adds to the change since {since}"
     if rate:
         headings |= {"within": "of it by its own rate", "mix": "of it by its size"}
     headings["gap"] = "Adds to the gap to the target"
