@@ -16,8 +16,6 @@ from psa_analysis.register.agreement import rate_factor
 if TYPE_CHECKING:
     from psa_analysis.analysis.parts import Decomposition
 
-#: Fewer parts than this say nothing of how far parts differ.
-FEWEST_PARTS = 3
 _DRAWS = 10_000  # chances are then right to half a percentage point
 _GRID = (15, 40)  # how many means and how many spreads are tried
 
@@ -118,8 +116,8 @@ def _not_comparable(decomposed: Decomposition) -> str:
         return decomposed.reason
     if decomposed.definition["made_of"] != "cases":
         return "the figures are not made of single cases"
-    if len(decomposed.named) < FEWEST_PARTS:
-        return f"it takes {FEWEST_PARTS} parts to see how far they differ"
+    if len(decomposed.named) < 3:
+        return "it takes 3 parts to see how far they differ"
     if rate_factor(decomposed.unit) is not None:
         return ""
     if not since:
