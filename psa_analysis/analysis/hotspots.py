@@ -16,14 +16,8 @@ from psa_analysis.register.agreement import rate_factor
 if TYPE_CHECKING:
     from psa_analysis.analysis.parts import Decomposition
 
-#: Fewer parts than this say nothing of how far parts differ.
-FEWEST_PARTS = 3
-#: From this chance on a part is called better or worse: the whole is outside its 95% interval.
-SURE = 0.975
-#: Draws of the parts' rates; chances are then right to half a percentage point.
-_DRAWS = 10_000
-#: How many means and how many spreads are tried.
-_GRID = (15, 40)
+_DRAWS = 10_000  # chances are then right to half a percentage point
+_GRID = (15, 40)  # how many means and how many spreads are tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +27,9 @@ class Hotspots:
     decomposition: Decomposition
     unit: str = ""  # of every figure: the measure's, or ``percent change`` for counts
     whole: float = float("nan")
-    spread: float = float("nan")  # standard deviation between the parts, without chance
-    # One row per part, highest first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
-    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole), ``place_low``
-    # and ``place_high`` (places, 1 for the best, 95 in 100 chances).
+    # One row per part, worst first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
+    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole) and
+    # ``verdict``: worse or better where the whole is outside the interval.
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     reason: str = ""  # why there is nothing to say, else empty
 
@@ -46,21 +39,11 @@ def shrunken_draws(
 ) -> NDArray[np.float64]:
     """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
 
-    Notes
-    -----
-    The parts' rates are drawn from one distribution, whose mean and spread are not known: Beta with
-    binomial counts, or Gamma with Poisson ones (D. Clayton and J. Kaldor, Biometrics 43 (1987),
-    671-681; R. J. Marshall, Applied Statistics 40 (1991), 283-294). Both estimate the spread and
-    then take it as known, which makes intervals too narrow for a few parts. Here it is averaged
-    over, on a grid, by how well each spread explains the counts; before them every standard
-    deviation is as likely (A. Gelman, Bayesian Analysis 1 (2006), 515-534), and every mean.
+    The rates are drawn from one distribution (Beta with binomial counts; for events Gamma with
+    Poisson ones), averaged over its mean and spread on a grid by how well each explains the counts.
     """
     cases, size = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
-    if len(cases) < FEWEST_PARTS:
-        raise ValueError(f"there are {len(cases)} parts; expected at least {FEWEST_PARTS}")
     pooled = cases.sum() / size.sum()
-    if pooled <= 0 or (not events and pooled >= 1):
-        raise ValueError("all or none of the cases are counted")
     chance = pooled if events else pooled * (1 - pooled)
     variation = (size * (cases / size - pooled) ** 2).sum() + chance * len(size)
     typical = np.sqrt(variation / size.sum())
@@ -90,18 +73,21 @@ def shrunken_draws(
 
 
 def compared_parts(decomposed: Decomposition) -> Hotspots:
-    """Where parts are better or worse than the whole; see :func:`psa_analysis.hotspots`."""
+    """Where parts are better or worse than the whole after allowing for chance.
+
+    A count has nothing that it is of, so its change since another period is looked at: of all the
+    events of both periods, the share that fell into the later one.
+    """
     if reason := _not_comparable(decomposed):
         return Hotspots(decomposed, reason=reason)
-    parts, whole, unit = decomposed.named, decomposed.whole, decomposed.unit
-    factor = rate_factor(unit)
-    numerator, denominator = parts["numerator"], parts["denominator"]
-    whole_share = whole["numerator"] / whole["denominator"]
-    if factor is None:
-        unit, denominator = "percent change", numerator + parts["numerator_before"]
-        whole_share = whole["numerator"] / (whole["numerator"] + whole["numerator_before"])
+    parts, whole, better = decomposed.named, decomposed.whole, decomposed.better
+    factor = rate_factor(decomposed.unit)
+    denominator, whole_denominator = (
+        counted["denominator"] if factor else counted["numerator"] + counted["numerator_before"]
+        for counted in (parts, whole)
+    )
     events = factor not in (None, 100)
-    all_cases = np.inf if events else denominator.sum()
+    numerator, all_cases = parts["numerator"], np.inf if events else denominator.sum()
     if (denominator <= 0).any() or not 0 < numerator.sum() < all_cases:
         return Hotspots(decomposed, reason="all or none of the cases are counted")
 
@@ -109,41 +95,33 @@ def compared_parts(decomposed: Decomposition) -> Hotspots:
         """In the unit that readers see."""
         values = np.asarray(share, dtype=float)
         with np.errstate(divide="ignore"):
-            return 100 * (values / (1 - values) - 1) if factor is None else factor * values
+            return factor * values if factor else 100 * (values / (1 - values) - 1)
 
     seed = zlib.crc32(str(decomposed.definition.name).encode())
     draws = shown(shrunken_draws(numerator, denominator, events, seed))
-    level, better = float(shown(whole_share)), decomposed.better
+    level = float(shown(whole["numerator"] / whole_denominator))
     lower, middle, upper = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
-    places = (-better * draws).argsort(axis=1).argsort(axis=1) + 1
-    low, high = np.quantile(places, [0.025, 0.975], axis=0, method="inverted_cdf")
-    table = pd.DataFrame(
-        {
-            "part": parts["part"],
-            "observed": shown(numerator / denominator),
-            "shrunken": middle,
-            "lower": lower,
-            "upper": upper,
-            "chance_worse": (better * draws < better * level).mean(axis=0),
-            "place_low": low.astype(int),
-            "place_high": high.astype(int),
-        }
-    )
-    table = table.sort_values("shrunken", ascending=False, kind="stable").reset_index(drop=True)
-    return Hotspots(decomposed, unit, level, float(np.median(draws.std(axis=1))), table)
+    worse = (better * draws < better * level).mean(axis=0)
+    verdict = np.select([worse >= 0.975, worse <= 0.025], ["worse", "better"], "may be chance")
+    table = parts[["part"]].assign(observed=shown(numerator / denominator), shrunken=middle)
+    table = table.assign(lower=lower, upper=upper, chance_worse=worse, verdict=verdict)
+    table = table.sort_values("shrunken", ascending=better == 1, ignore_index=True, kind="stable")
+    return Hotspots(decomposed, decomposed.unit if factor else "percent change", level, table)
 
 
 def _not_comparable(decomposed: Decomposition) -> str:
     """Why nothing can be said of where parts differ, or nothing."""
+    whole, since = decomposed.whole, decomposed.since
     if decomposed.reason:
         return decomposed.reason
     if decomposed.definition["made_of"] != "cases":
         return "the figures are not made of single cases"
-    if len(decomposed.named) < FEWEST_PARTS:
-        return f"it takes {FEWEST_PARTS} parts to see how far they differ"
+    if len(decomposed.named) < 3:
+        return "it takes 3 parts to see how far they differ"
     if rate_factor(decomposed.unit) is not None:
         return ""
-    if not decomposed.since:
+    if not since:
         return "there is no earlier period to compare with"
-    periods = f"{decomposed.since} and {decomposed.period}"
-    return f"the readings of {periods} share some of their cases" if decomposed.overlap else ""
+    if set(whole["periods"]) & set(whole["periods_before"]):
+        return f"the readings of {since} and {decomposed.period} share some of their cases"
+    return ""

@@ -6,27 +6,24 @@ that add up to this one (``parts`` of ``measures.csv``). ``docs/places.md`` has 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.readings import observations_used, years_averaged
-from psa_analysis.analysis.trajectory import planned_path
+from psa_analysis.analysis.readings import years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
-from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
 from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from psa_analysis.analysis.outlook import Outlook
     from psa_analysis.register.agreement import Agreement
 
 #: The row for what no part holds.
-REST = "not in any part"
+REST = "Not in any part"
 #: What :func:`scenario` may set a part to besides a figure: the whole's present rate.
 AVERAGE = "average"
 
@@ -37,13 +34,6 @@ _RANGES = {"percent": (0.0, 100.0), "percent change": (-100.0, np.inf)}
 #: The name under which the whole stands among its parts.
 _WHOLE = ""
 
-#: Columns of the contributions, one row per part. ``denominator``: what a rate is of, or the base
-#: of a change; missing for counts. ``rate``: the part's own reading. ``weight``: its share of the
-#: whole, for counts at the period compared with. From ``level`` on: what it adds to the whole.
-CONTRIBUTION_COLUMNS = ["part", "numerator", "denominator"]
-CONTRIBUTION_COLUMNS += ["numerator_before", "denominator_before", "rate", "weight"]
-CONTRIBUTION_COLUMNS += ["level", "change", "within", "mix", "gap", "gap_to_path"]
-
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
@@ -51,33 +41,23 @@ class Decomposition:
 
     definition: pd.Series = field(repr=False)  # the measure's row of the register
     area: str  # the whole
+    unit: str
+    better: int  # 1 where higher is better, else -1
+    target: float  # missing where none is stated
     kind: str = ""  # of its parts
-    other_kinds: str = ""  # the other kinds of parts that have figures, in brackets
     parts: tuple[str, ...] = ()  # all that the register has of this kind
     period: str = ""
     since: str = ""  # the period that the change is counted from; empty if there is none
-    # The whole's reading at both, from numerators and denominators and not rounded.
-    level: float = float("nan")
-    before: float = float("nan")
-    target: float = float("nan")
-    path: float = float("nan")  # the planned path at the period
-    # The columns of CONTRIBUTION_COLUMNS, the parts in the register's order.
+    level: float = float("nan")  # from numerators and denominators, not rounded
+    # One row per part, in the register's order: ``part``, ``numerator`` and ``denominator`` (what a
+    # rate is of, or the base of a change), the same before, ``rate`` (the part's own reading),
+    # ``weight`` (its share of the whole), and what it adds to the whole: ``level``, ``change`` (by
+    # its own rate, ``within``, and by its size, ``mix``) and ``gap``.
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     whole: pd.Series = field(repr=False, default_factory=pd.Series)  # what was counted in it
-    overlap: bool = False  # the two readings share a period, as rolling years do
-    missing: tuple[str, ...] = ()  # parts without a figure, each with the period that it lacks
+    missing: tuple[str, ...] = ()  # parts that lack a figure
     illustrative: bool = False
     reason: str = ""  # why there is none, else empty
-
-    @property
-    def unit(self) -> str:
-        """The measure's unit."""
-        return str(self.definition["unit"])
-
-    @property
-    def better(self) -> int:
-        """1 where higher is better, else -1."""
-        return 1 if self.definition["polarity"] == "higher" else -1
 
     @property
     def named(self) -> pd.DataFrame:
@@ -85,18 +65,11 @@ class Decomposition:
         return self.table[self.table["part"] != REST]
 
 
-def contributions(
-    parts: pd.DataFrame, target: float = float("nan"), path: float = float("nan")
-) -> pd.DataFrame:
+def contributions(parts: pd.DataFrame, target: float = float("nan")) -> pd.DataFrame:
     """Contributions that add up to the whole, from ``level`` and ``weight``, now and before.
 
-    Notes
-    -----
-    E. M. Kitagawa, "Components of a difference between two rates", JASA 50 (1955), 1168-1194. Her
-    mix effect of a part is the change of its share times its mean rate. Here the mean of the whole
-    is taken off that rate: the shares' changes add up to nothing, so the sum stays the same, and
-    a part below the average that grows is seen to pull the whole down. A part that has no rate at
-    one of the periods has all of its change under mix.
+    After E. M. Kitagawa, JASA 50 (1955), 1168-1194. A part that has no rate at one of the periods
+    has all of its change under ``mix``.
     """
     level, weight = parts["level"], parts["weight"]
     level_before, weight_before = parts["level_before"], parts["weight_before"]
@@ -105,18 +78,10 @@ def contributions(
     mean = (level.sum() + level_before.sum()) / 2
     # Counts that had nothing to take shares of before have no weights that could move.
     change = level - level_before - mean * (weight - weight_before).fillna(0)
-    within = ((weight + weight_before) / 2 * (rate - rate_before)).fillna(0)
-    within = within.where(change.notna())
-    columns = {
-        "rate": rate,
-        "weight": weight,
-        "level": level,
-        "change": change,
-        "within": within,
-        "mix": change - within,
-        "gap": level - weight * target,
-        "gap_to_path": level - weight * path,
-    }
+    within = (weight + weight_before) / 2 * (rate - rate_before)
+    within = within.fillna(0).where(change.notna())
+    columns = {"rate": rate, "level": level, "change": change, "within": within}
+    columns |= {"mix": change - within, "gap": level - weight * target}
     # Sums of floats are off in their last digits, and 0.45 is shown as another figure then.
     return pd.DataFrame(columns, parts.index).round(11).assign(weight=weight)
 
@@ -134,119 +99,92 @@ def decomposition(
     taken that has ever sent a figure (`observations`), known yet or not.
     """
     definition, area = agreement.measures.loc[measure], agreement.settings.agreement.area
-    result, basis = Decomposition(definition, area), definition["basis"]
-    if basis != "change_from_baseline" and (basis not in _SUMMED or result.unit in NOT_SUMMED):
-        reason = f"parts of a reading in {result.unit} ({basis}) do not add up"
+    unit, basis = definition["unit"], definition["basis"]
+    better = 1 if definition["polarity"] == "higher" else -1
+    result = Decomposition(definition, area, unit, better, float(definition["target"]))
+    if basis != "change_from_baseline" and (basis not in _SUMMED or unit in NOT_SUMMED):
+        reason = f"parts of a reading in {unit} ({basis}) do not add up"
         return replace(result, reason=reason)
-    parts = _parts(agreement, measure)
+    areas = agreement.areas.loc[agreement.areas["part_of"] == area, ["kind", "area"]]
+    names = list(definition["parts"] or ())
+    named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
+    parts = pd.concat([areas.assign(part=areas["area"], measure=measure), named])
     sent = parts.merge(observations[["measure", "area"]].drop_duplicates())
     if sent.empty:
         return replace(result, reason=f"no figures of {measure} by part have come in")
     kind = sent["kind"].iloc[0]
-    others = parts.loc[parts["kind"] != kind].merge(known[["measure", "area"]])["kind"].unique()
     parts = parts[parts["kind"] == kind].set_index("part")
-    note = f" (there are figures by {listed(list(others))} as well)" if len(others) else ""
-    result = replace(result, kind=kind, other_kinds=note, parts=tuple(parts.index))
-    sums = _sums(parts, result, agreement, known, readings)
+    result = replace(result, kind=kind, parts=tuple(parts.index))
+    sums = _sums(parts, result, known, readings)
     if not sums:
-        reason = f"no figures of {measure} by {kind} had come in by the cut-off{note}"
+        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
         return replace(result, reason=reason)
-    return _decomposed(result, agreement, parts, sums)
-
-
-def _parts(agreement: Agreement, measure: str) -> pd.DataFrame:
-    """The parts that the register gives a measure, and whose figures they are."""
-    area, areas = agreement.settings.agreement.area, agreement.areas
-    within = areas.loc[areas["part_of"] == area, ["kind", "area"]]
-    within = within.assign(part=within["area"], measure=measure)
-    names = list(agreement.measures.at[measure, "parts"] or ())
-    named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
-    return pd.concat([within, named], ignore_index=True)
+    return _decomposed(result, agreement.measures, parts, sums)
 
 
 def _sums(
-    parts: pd.DataFrame,
-    decomposed: Decomposition,
-    agreement: Agreement,
-    known: pd.DataFrame,
-    readings: pd.DataFrame,
-) -> dict[str, pd.DataFrame]:
-    """What was counted in the whole and in its parts, for each reading that has both.
+    parts: pd.DataFrame, decomposed: Decomposition, known: pd.DataFrame, readings: pd.DataFrame
+) -> dict[pd.Timestamp, pd.DataFrame]:
+    """What was counted in the whole and in its parts, for each reading that has both, by its end.
 
     Summed over all the periods that go into the reading; a part that lacks one is left out.
     """
-    measure, own = str(decomposed.definition.name), decomposed.area
-    whole = known[(known["measure"] == measure) & (known["area"] == own)]
-    named = pd.concat([pd.DataFrame({"measure": measure, "area": own}, index=[_WHOLE]), parts])
-    named = named[["measure", "area"]].rename_axis("part").reset_index()
-    figures = named.merge(known, on=["measure", "area"])
+    measure, area = str(decomposed.definition.name), decomposed.area
+    whole = pd.DataFrame({"measure": measure, "area": area}, index=[_WHOLE])
+    named = pd.concat([whole, parts[["measure", "area"]]]).rename_axis("part").reset_index()
+    figures, needed = named.merge(known, on=["measure", "area"]), ["numerator", "denominator"]
     if rate_factor(decomposed.unit) is None:
-        figures = figures.assign(numerator=figures["value"], denominator=np.nan)
-        figures = figures.dropna(subset="numerator")
-    else:
-        figures = figures.dropna(subset=["numerator", "denominator"])
-    result: dict[str, pd.DataFrame] = {}
-    for label in readings.loc[readings["reading"].notna(), "period"]:
-        used = observations_used(whole, readings, agreement, measure, own, label)
-        periods = list(used.loc[used["part"] == "reading", "period"])
-        rows = figures[figures["period"].isin(periods)].groupby("part")
-        table = rows[["numerator", "denominator"]].sum(min_count=1)
+        figures["numerator"], figures["denominator"] = figures["value"], np.nan
+        needed = ["numerator"]
+    result: dict[pd.Timestamp, pd.DataFrame] = {}
+    for reading in readings[readings["reading"].notna()].itertuples():
+        used = figures[figures["period_end"].between(reading.used_from, reading.period_end)]
+        periods = list(used.loc[used["part"] == _WHOLE, "period"])
+        rows = used[used["period"].isin(periods)].groupby("part")
+        table = rows[["numerator", "denominator"]].sum(min_count=len(periods))
         table["illustrative"], table["periods"] = rows["illustrative"].any(), [periods] * len(table)
-        table = table[rows.size() == len(periods)].reindex(named["part"]).dropna(subset="numerator")
+        table = table.assign(period=reading.period).reindex(named["part"]).dropna(subset=needed)
         if _WHOLE in table.index and len(table) > 1:
-            result[label] = table
+            result[reading.period_end] = table
     return result
 
 
 def _decomposed(
-    result: Decomposition, agreement: Agreement, parts: pd.DataFrame, sums: dict[str, pd.DataFrame]
+    result: Decomposition,
+    measures: pd.DataFrame,
+    parts: pd.DataFrame,
+    sums: dict[pd.Timestamp, pd.DataFrame],
 ) -> Decomposition:
     definition = result.definition
-    kind = KIND_OF_FREQUENCY[definition["frequency"]]
-    ends = {parse_period(label, kind).end: label for label in sums}
     baseline = measure_period(definition, "baseline_period")
-    start = ends.get(baseline.end, "") if baseline else ""
-    *earlier, period = sums
-    now = sums[period]
+    start = pd.Timestamp(baseline.end) if baseline else None
+    *ends, newest = sums
+    now = sums[newest]
     # Compared only with a period that has a part in common with this one.
-    earlier = [label for label in earlier if len(now.index.intersection(sums[label].index)) > 1]
-    before = start if start in earlier else next(iter(earlier), "")
-    then = sums[before] if before else now.assign(numerator=np.nan, denominator=np.nan)
-    joined = now.join(then.add_suffix("_before"), how="inner")
-    needed = [(period, now.index), (before, then.index)]
+    earlier = [end for end in ends if len(now.index.intersection(sums[end].index)) > 1]
+    before = start if start in earlier else next(iter(earlier), None)
+    nothing = now.assign(numerator=np.nan, denominator=np.nan, period="")
+    joined = now.join(sums.get(before, nothing).add_suffix("_before"), how="inner")
     if definition["basis"] == "change_from_baseline":
-        base = _bases(definition, agreement.measures, parts, sums.get(start))
-        needed.append((start or str(definition["baseline_period"]), base.index))
+        base = _bases(definition, measures, parts, sums.get(start))
         joined = joined[joined.index.isin(base.index)]
         if _WHOLE not in joined.index or len(joined) < 2 or base[_WHOLE] <= 0:
             reason = f"the figure that {definition.name} is measured from is not known part by part"
             return replace(result, reason=reason)
-        joined["denominator"] = base
-        joined["denominator_before"] = base if before else np.nan
-    missing = tuple(
-        f"{name} ({next(label for label, names in needed if name not in names)})"
-        for name in result.parts
-        if name not in joined.index
-    )
+        joined = joined.assign(denominator=base, denominator_before=base)
     joined = _with_levels(joined, definition)
     whole, rows = joined.loc[_WHOLE], _with_rest(joined)
-    end = pd.Timestamp(parse_period(period, kind).end)
-    path = planned_path(definition, pd.Series([end])).iloc[0]
-    columns = contributions(rows, definition["target"], path)
-    table = rows.drop(columns=["level", "weight"]).join(columns).rename_axis("part").reset_index()
+    counted = rows.drop(columns=["level", "weight", "level_before", "weight_before"])
+    table = counted.join(contributions(rows, result.target)).rename_axis("part").reset_index()
     return replace(
         result,
-        period=period,
-        since=before,
+        period=whole["period"],
+        since=whole["period_before"],
         level=round(whole["level"], 11),
-        before=round(whole["level_before"], 11),
-        target=float(definition["target"]),
-        path=float(path),
-        table=table[CONTRIBUTION_COLUMNS],
+        table=table,
         whole=whole,
-        overlap=bool(before) and not set(whole["periods"]).isdisjoint(whole["periods_before"]),
-        missing=missing,
-        illustrative=bool(joined["illustrative"].any() or joined["illustrative_before"].any()),
+        missing=tuple(name for name in result.parts if name not in joined.index),
+        illustrative=bool(joined[["illustrative", "illustrative_before"]].any(axis=None)),
     )
 
 
@@ -254,17 +192,14 @@ def _bases(
     definition: pd.Series, measures: pd.DataFrame, parts: pd.DataFrame, start: pd.DataFrame | None
 ) -> pd.Series:
     """What the change of the whole and of each part is measured from, where it is known."""
-    base = {} if start is None else start["numerator"].to_dict()
+    base = pd.Series(dtype=float) if start is None else start["numerator"].copy()
     if pd.notna(definition["base"]):
         base[_WHOLE] = definition["base"]
-    for name, measure in parts.loc[parts["measure"] != definition.name, "measure"].items():
-        # A measure of its own has its own figure of the same years in the register.
-        row = measures.loc[measure]
-        figure = row["base"] if pd.notna(row["base"]) else row["baseline"]
-        same = row["baseline_period"] == definition["baseline_period"]
-        if same and row["unit"] not in NOT_SUMMED and pd.notna(figure):
-            base[name] = figure
-    return pd.Series(base, dtype=float)
+    # A measure of its own has its own figure of the same years in the register.
+    others = measures.loc[parts.loc[parts["measure"] != definition.name, "measure"]]
+    same = others["baseline_period"] == definition["baseline_period"]
+    others = others[same & ~others["unit"].isin(NOT_SUMMED)]
+    return others["base"].fillna(others["baseline"]).dropna().combine_first(base)
 
 
 def _with_levels(sums: pd.DataFrame, definition: pd.Series) -> pd.DataFrame:
@@ -281,7 +216,7 @@ def _with_levels(sums: pd.DataFrame, definition: pd.Series) -> pd.DataFrame:
         elif factor is not None:
             level = factor * numerator / denominator[_WHOLE]
         else:
-            level = numerator / (years_averaged(definition) if basis == "mean_of_years" else 1)
+            level = numerator / years_averaged(definition)
             # A count has no denominator: its target is shared out as it stood before.
             before = result["numerator_before"]
             weight = before / (before[_WHOLE] or np.nan)
@@ -309,11 +244,9 @@ class WhatIf:
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     level: float = float("nan")  # the whole's reading then
     effect: float = float("nan")  # the same less its reading now
-    # Share of the way from the reading to the target; missing if it is reached or not stated.
-    closed: float = float("nan")
-    # Chance of the target as forecast, and with the draws of the due reading moved by the effect.
-    chance_before: float = float("nan")
-    chance_after: float = float("nan")
+    closed: float = float("nan")  # share of the way to the target, missing if it is reached
+    chance_before: float = float("nan")  # of the target, as forecast
+    chance_after: float = float("nan")  # with the draws of the due reading moved by the effect
     reason: str = ""  # why nothing can be said, else empty
 
 
@@ -321,15 +254,14 @@ def scenario(
     decomposed: Decomposition, changes: Mapping[str, float | str], outlook: Outlook | None
 ) -> WhatIf:
     """What the whole's reading and the chance of its target would be if parts were elsewhere."""
-    for name in changes if decomposed.kind else ():
+    if decomposed.reason:
+        return WhatIf(decomposed, reason=decomposed.reason)
+    for name in changes:
         if name not in decomposed.parts:
             raise KeyError(
                 f"{decomposed.definition.name} has no part '{name}'. "
                 f"{did_you_mean(name, decomposed.parts)} There is {listed(list(decomposed.parts))}"
-                f"{decomposed.other_kinds}"
             )
-    if decomposed.reason:
-        return WhatIf(decomposed, reason=decomposed.reason)
     rows = decomposed.table.set_index("part")
     if absent := listed([name for name in changes if name not in rows.index]):
         return WhatIf(decomposed, reason=f"no figures of {absent} had come in by the cut-off")
@@ -338,10 +270,8 @@ def scenario(
     now = rows["level" if counts else "rate"]
     figures = [_figure(name, value, decomposed, counts) for name, value in changes.items()]
     then = pd.Series(figures, rows.index, dtype=float)
-    effect = more = then - now
-    if not counts:
-        effect = rows["weight"] * (then - now)
-        more = effect * decomposed.whole["denominator"] / factor
+    effect = (then - now) * (1 if counts else rows["weight"])
+    more = effect if counts else effect * decomposed.whole["denominator"] / factor
     columns = {"now": now, "then": then, "more": more.round(6), "effect": effect.round(11)}
     table = pd.DataFrame(columns).reset_index()
     total, target = float(effect.sum()), decomposed.target
@@ -350,10 +280,11 @@ def scenario(
     result = WhatIf(decomposed, table, round(decomposed.level + total, 11), total, closed)
     if outlook is None or outlook.reason or np.isnan(target):
         return result
-    low, high = _RANGES.get(decomposed.unit, (0, np.inf))
-    moved = replace(outlook, draws=np.clip(outlook.draws + total, low, high))
-    polarity = str(decomposed.definition["polarity"])
-    before, after = outlook.chance(target, polarity), moved.chance(target, polarity)
+    draws = np.clip(outlook.draws + total, *_RANGES.get(decomposed.unit, (0, np.inf)))
+    before, after = (
+        forecast.chance(target, str(decomposed.definition["polarity"]))
+        for forecast in (outlook, replace(outlook, draws=draws))
+    )
     return replace(result, chance_before=before, chance_after=after)
 
 
