@@ -59,15 +59,12 @@ class Constants:
     # Variances of each model relative to one another: level, drift, slope, noise, season and change
     # of season; and the slope's damping.
     models: tuple[tuple[float, ...], ...]
-    # How much each model is believed before any reading, as logarithms.
-    weights: tuple[float, ...]
-    # Prior guesses of the size of change: how firm, and how large relative to the level.
-    volatilities: tuple[tuple[float, float], ...]
-    volatility_weights: tuple[float, ...]  # As those of the models.
+    weights: tuple[float, ...]  # Logarithms of how much each is believed before any reading.
+    volatilities: tuple[tuple[float, float], ...]  # Guessed sizes of change: how firm, how large.
+    volatility_weights: tuple[float, ...]
     prior_series: float  # How many series of a group outweigh the weights above.
-    # Powers of the likelihood, below 1 since no model is right: for the group, for one series.
-    learning: float
-    trust: float
+    learning: float  # Powers of the likelihood, since no model is right: for the group ...
+    trust: float  # ... and for one series.
     drift: float  # Share of the group's common drift that is kept ...
     drift_series: float  # ... and the size of group that halves it.
     own_scale: float  # The same for the scale of the group's own errors.
@@ -177,11 +174,9 @@ def forecast_series(
 ) -> Forecast:
     """Forecasts of a panel of series, all from the same moment on.
 
-    Readings are series x periods in equal steps, the newest last, missing where a series has none;
-    only the newest 24 columns are looked at. Groups say which series are of one kind, such as one
-    measure in many places; without them all are. Those of fewer than ten series are taken together,
-    as a portfolio without a common drift. Denominators are of percentages: how many cases the next
-    reading will rest on. No forecast is narrower than their chance variation.
+    Readings are series x periods in equal steps, the newest last, missing where a series has none.
+    Groups say which series are of one kind, such as one measure in many places; without them all
+    are. Denominators are of percentages: how many cases the next reading will rest on.
     """
     values = np.array(readings, dtype=float, ndmin=2)[:, -LONGEST:]
     scales = np.broadcast_to(np.asarray(scale, dtype="U8"), len(values))
@@ -198,8 +193,13 @@ def forecast_series(
     if len(rows) and horizon:
         steady = (_steadied(values, scales) / level[:, None])[rows]
         group, portfolio = _grouped(groups, rows)
-        panel = _Panel(steady, group, portfolio, per_year, usual or constants(per_year))
+        usual = usual or constants(per_year)
+        drift = _common_drift(steady, group, portfolio, per_year, usual)[group, None]
+        still = np.nanmax(steady, axis=1) == np.nanmin(steady, axis=1)
+        without_drift = steady - drift * (np.arange(steady.shape[1]) - (steady.shape[1] - 1.0))
+        panel = _Panel(without_drift, still, group, per_year, usual)
         centre[rows], spread[rows], degrees[rows], correlation[rows] = panel.predict(horizon)
+        centre[rows] += drift * np.arange(1.0, horizon + 1)
     # No forecast is narrower than chance: Poisson for counts, binomial for percentages.
     cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
     binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
@@ -246,13 +246,34 @@ def _grouped(groups: Sequence[object] | None, rows: Numbers) -> tuple[Numbers, i
     return numbers, len(different) - 1 if small.any() else None
 
 
+def _common_drift(
+    values: Array, group: Numbers, portfolio: int | None, per_year: int, usual: Constants
+) -> Array:
+    """Each group's median change per period, shrunk by how few series have one."""
+    known = ~np.isnan(values)
+    row, columns = np.arange(len(known)), np.arange(known.shape[1])
+    last = columns[-1] - known[:, ::-1].argmax(axis=1)
+    distance = last[:, None] - columns
+    # From the oldest reading of the newest one's season, where there is one.
+    season = known & (distance > 0) & (distance % per_year == 0)
+    first = season.argmax(axis=1)
+    periods = np.where(season.any(axis=1), last - first, np.nan)
+    changes = pd.Series((values[row, last] - values[row, first]) / periods).groupby(group)
+    shrunk = changes.count() / (changes.count() + usual.drift_series)
+    drift = (usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
+    if portfolio is not None:
+        # Unlike measures move in unlike directions, so a portfolio has no common drift.
+        drift[portfolio] = 0
+    return drift
+
+
 @dataclass(frozen=True)
 class _Panel:
-    """Series on the steady scale, and the number of each one's group."""
+    """Series on the steady scale without their common drift, and the number of each one's group."""
 
     values: Array
+    still: NDArray[np.bool_]  # which of them never moved
     group: Numbers
-    portfolio: int | None
     per_year: int
     usual: Constants
 
@@ -261,18 +282,16 @@ class _Panel:
         series = len(self.values)
         centre, spread = np.empty((2, series, horizon))
         degrees, correlation = np.empty(series), np.empty((series, horizon, horizon))
-        drift = self.common_drift()
         groups = pd.Series(self.group).groupby(self.group)
         sample = groups.head(_LEARNT_FROM).sort_values(kind="stable").index.to_numpy()
-        weights = self.learnt_weights(drift, sample)
-        own = self.own_errors(drift, sample, weights)
+        weights = self.learnt_weights(sample)
+        own = self.own_errors(sample, weights)
         ahead = np.arange(1.0, horizon + 1)
-        for rows, time, readings in self.patterns(drift, np.arange(series)):
+        for rows, time, readings in self.patterns(np.arange(series)):
             group = self.group[rows]
-            middle, width, degrees[rows], correlation[rows] = self.fit(time, ahead).predict(
+            centre[rows], width, degrees[rows], correlation[rows] = self.fit(time, ahead).predict(
                 readings, weights[group], self.usual
             )
-            centre[rows] = middle + drift[group, None] * ahead
             # How far a forecast reaches counts from the newest reading, wherever the panel ends.
             reach = ahead - time[-1]
             held_out = np.minimum(reach.astype(int), self.per_year) - 1
@@ -284,43 +303,23 @@ class _Panel:
         """All models for readings and forecasts at these times."""
         return _fitted(tuple(time), tuple(ahead), self.per_year, self.usual.models)
 
-    def patterns(self, drift: Array, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
-        """Series with readings at the same times, up to 0: rows, times, readings without drift."""
+    def patterns(self, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
+        """Series with readings at the same times, up to 0: their rows, the times, the readings."""
         known = ~np.isnan(self.values[rows])
         pattern = known @ (2 ** np.arange(known.shape[1]))
         for places in pd.Series(pattern).groupby(pattern).indices.values():
             columns = np.flatnonzero(known[places[0]])
             time, some = columns - (known.shape[1] - 1.0), rows[places]
-            slope = drift[self.group[some], None]
-            yield some, time, self.values[np.ix_(some, columns)] - slope * time
+            yield some, time, self.values[np.ix_(some, columns)]
 
-    def common_drift(self) -> Array:
-        """Each group's median change per period, shrunk by how few series have one."""
-        known = ~np.isnan(self.values)
-        row, columns = np.arange(len(known)), np.arange(known.shape[1])
-        last = columns[-1] - known[:, ::-1].argmax(axis=1)
-        distance = last[:, None] - columns
-        # From the oldest reading of the newest one's season, where there is one.
-        season = known & (distance > 0) & (distance % self.per_year == 0)
-        first = season.argmax(axis=1)
-        periods = np.where(season.any(axis=1), last - first, np.nan)
-        change = pd.Series((self.values[row, last] - self.values[row, first]) / periods)
-        changes = change.groupby(self.group)
-        shrunk = changes.count() / (changes.count() + self.usual.drift_series)
-        drift = (self.usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
-        if self.portfolio is not None:
-            # Unlike measures move in unlike directions, so a portfolio has no common drift.
-            drift[self.portfolio] = 0
-        return drift
-
-    def learnt_weights(self, drift: Array, sample: Numbers) -> Array:
+    def learnt_weights(self, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""
         usual = self.usual
         models = np.log(_softmax(np.array(usual.weights)))
         volatilities = np.log(_softmax(np.array(usual.volatility_weights)))
         prior = (models[:, None] + volatilities).ravel()
         likelihood = np.empty((len(self.values), len(prior)))
-        for rows, time, readings in self.patterns(drift, sample):
+        for rows, time, readings in self.patterns(sample):
             likelihood[rows] = self.fit(time, np.array([])).likelihood(readings, usual)[1]
         likelihood, group = usual.learning * likelihood[sample], self.group[sample]
         size = np.bincount(group)
@@ -332,11 +331,11 @@ class _Panel:
             weights = np.log(total / (usual.prior_series + size)[:, None])
         return weights
 
-    def own_errors(self, drift: Array, sample: Numbers, weights: Array) -> Array:
+    def own_errors(self, sample: Numbers, weights: Array) -> Array:
         """The scale of each group's own errors by horizon, from readings that were held out."""
         usual = self.usual
         errors = np.full((len(self.values), self.per_year), np.nan)
-        for rows, time, readings in self.patterns(drift, sample):
+        for rows, time, readings in self.patterns(sample):
             # A year is held out where that leaves two, else the last reading.
             out = self.per_year if len(time) >= 3 * self.per_year else 1
             if len(time) - out < FEWEST:
@@ -348,8 +347,7 @@ class _Panel:
             width *= _spread_factor(len(past), ahead, usual)
             missed = np.abs(readings[:, -out:] - middle) / width / stdtrit(degrees, 0.9)[:, None]
             # A series that never moved has nothing to say of how far others miss.
-            still = np.nanmax(self.values[rows], axis=1) == np.nanmin(self.values[rows], axis=1)
-            errors[rows, :out] = np.where(still[:, None], np.nan, missed)
+            errors[rows, :out] = np.where(self.still[rows, None], np.nan, missed)
         groups = pd.DataFrame(errors).groupby(self.group)
         count = groups.count()
         shrunk = usual.own_scale * count / (count + usual.own_series)
