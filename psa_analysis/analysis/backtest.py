@@ -126,27 +126,27 @@ def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
         for percent in INTERVALS
     }
     history = pd.cut(forecasts["readings"], [FEWEST - 1, *HISTORIES.values()], labels=[*HISTORIES])
-    table = forecasts.assign(history=history, **inside)
-    return _mean_scores(table, ["history", "horizon"], [*inside, "scaled_crps"])
+    crps = forecasts["scaled_crps"]
+    scores = forecasts[["horizon"]].assign(history=history, **inside, scaled_crps=crps)
+    return _mean_scores(scores, ["history", "horizon"])
 
 
 def brier(targets: pd.DataFrame) -> pd.DataFrame:
     """Mean squared difference between chance and what happened, by distance of the target."""
-    usual = targets.groupby("distance")["happened"].transform("mean")
+    usual, happened = targets.groupby("distance")["happened"].transform("mean"), targets["happened"]
     scores = {
-        "brier": (targets["chance"] - targets["happened"]) ** 2,
-        "base_rate_brier": (usual - targets["happened"]) ** 2,
+        "brier": (targets["chance"] - happened) ** 2,
+        "base_rate_brier": (usual - happened) ** 2,
     }
-    return _mean_scores(targets.assign(**scores), ["distance"], list(scores))
+    return _mean_scores(targets[["distance"]].assign(**scores), ["distance"])
 
 
-def _mean_scores(table: pd.DataFrame, keys: list[str], columns: list[str]) -> pd.DataFrame:
-    """Number of forecasts and means of columns, over all rows and by keys."""
-    everything = table.assign(**dict.fromkeys(keys, "all"))
+def _mean_scores(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Number of forecasts and means of the other columns, over all rows and by keys."""
     parts = []
-    for rows in (everything, table):
+    for rows in (table.assign(**dict.fromkeys(keys, "all")), table):
         groups = rows.groupby(keys, observed=True)
-        means = groups[columns].mean()
+        means = groups.mean()
         means.insert(0, "forecasts", groups.size())
         parts.append(means.reset_index().astype(dict.fromkeys(keys, object)))
     return pd.concat(parts, ignore_index=True)

@@ -31,7 +31,6 @@ from psa_analysis.register.agreement import rate_factor
 #: What a figure can be: ``percent`` lies in 0 to 100, a ``count`` is a whole number, ``positive``
 #: is anything else from 0 up, ``real`` may be negative.
 Scale = Literal["percent", "count", "positive", "real"]
-SCALES: tuple[Scale, ...] = ("percent", "count", "positive", "real")
 #: Units whose figures may be negative.
 SIGNED_UNITS = ("percent change", "percentage points")
 
@@ -89,7 +88,7 @@ class Forecast:
     spread: Array
     degrees: Array  # Degrees of freedom of each series.
     level: Array  # What each series was divided by.
-    scale: NDArray[np.str_]  # Of each series, one of SCALES.
+    scale: NDArray[np.str_]  # Of each series, its Scale.
     readings: Numbers  # That each forecast rests on; fewer than FEWEST give none.
     correlation: Array  # Series x horizon x horizon: how the periods to come go together.
 

@@ -25,31 +25,18 @@ if TYPE_CHECKING:
 
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000
-#: A place in a family and a thing done or not are no figures that move on from where they are.
-_NOT_FORECAST = ("rank", "milestone")
-#: Flags of figures that may still be revised.
-_OPEN_FLAGS = ("provisional", "estimated")
-#: Fewer revisions than this say nothing of the next.
-_FEWEST_REVISIONS = 4
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Outlook:
     """What is to come of one measure."""
 
     # Draws x periods to come, in the measure's unit; the last period is the due one.
-    draws: Floats = field(default_factory=lambda: np.empty((0, 0)))
-    periods: tuple[Period, ...] = ()
+    draws: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    periods: tuple[Period, ...] = field(default=(), repr=False)
     reason: str = ""  # why there is no forecast
     readings: int = 0  # how many it rests on
     note: str = ""  # what else a reader should know of it
-
-    def __repr__(self) -> str:
-        if self.reason:
-            return f"no forecast: {self.reason}"
-        low, high = self.interval(80)
-        likely = f"eight in ten chances {low:,.4g} to {high:,.4g}"
-        return f"forecast for {self.periods[-1]}: middle {self.median:,.4g}, {likely}"
 
     def quantile(self, shares: float | list[float]) -> Floats:
         """What each reading to come falls below with these probabilities, in rows."""
@@ -106,8 +93,8 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
     first = own[provisional].groupby("period")["value"].first()
     last = own[~provisional].groupby("period")["value"].last()
     changes = (last / first).dropna() - 1
-    if len(changes) < _FEWEST_REVISIONS:
-        return Revision()
+    if len(changes) < 4:
+        return Revision()  # they say nothing of the next
     return Revision(float(changes.mean()), float(changes.std()))
 
 
@@ -151,11 +138,6 @@ class History:
     revised: float  # the spread of what provisional figures may become
     note: str
 
-    @property
-    def per_year(self) -> Literal[1, 4]:
-        """How many figures there are in a year."""
-        return 4 if self.last.kind == "quarter" else 1
-
 
 def history_of(
     measure: pd.Series, known: pd.DataFrame, until: date, usual: Revision
@@ -165,7 +147,8 @@ def history_of(
     basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
     if due is None:
         return "no document states when it is due"
-    if basis in _NOT_FORECAST:
+    # A place in a family and a thing done or not do not move on from where they are.
+    if basis in ("rank", "milestone"):
         return f"the basis {basis} is not forecast"
     if basis in readings.COMPARED and measure["compared_with"] is None:
         return "the comparator is not stated"
@@ -178,7 +161,7 @@ def history_of(
         return f"a forecast needs {forecast.FEWEST} readings, and there are {len(table)}"
     last = parse_period(table.index[-1], kind)
     horizon = step_of(period_containing(due.end, kind)) - step_of(last)
-    table["provisional"] = table["flag"].isin(_OPEN_FLAGS)
+    table["provisional"] = table["flag"].isin(["provisional", "estimated"])
     newest_is_open, is_revised = table["provisional"].iloc[-1], usual != Revision()
     if horizon <= 0 and not (newest_is_open and is_revised):
         may = " and may still be revised" if newest_is_open else ""
@@ -219,17 +202,11 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     known = known[known["value"].notna()].sort_values("period_end").set_index("period")
     columns = ["value", "denominator", "flag"]
     table = known.loc[known["measure"] == measure.name, columns]
-    baseline = measure_period(measure, "baseline_period")
-    if (
-        measure["basis"] in ("point", "index")
-        and measure["baseline_status"] == "stated"
-        and baseline is not None
-        and baseline.kind == kind
-        and baseline.end <= until
-        and baseline.label not in table.index
-    ):
-        # The baseline is a reading too, and often the only one before the agreement.
-        table.loc[baseline.label] = [float(measure["baseline"]), np.nan, "final"]
+    # A stated baseline is a reading too, and often the only one before the agreement.
+    stated = measure["basis"] in ("point", "index") and measure["baseline_status"] == "stated"
+    first = measure_period(measure, "baseline_period") if stated else None
+    if first and first.kind == kind and first.end <= until and first.label not in table.index:
+        table.loc[first.label] = [float(measure["baseline"]), np.nan, "final"]
     before = known.loc[known["measure"] == measure["continues"], "value"]
     if before.index.isin(table.index).any():
         top = 100.0 if measure["unit"] == "percent" else np.inf
@@ -253,7 +230,7 @@ def _forecast_together(
     together = {
         name: history
         for name, history in histories.items()
-        if isinstance(history, History) and history.per_year == per_year
+        if isinstance(history, History) and (history.last.kind == "quarter") == (per_year == 4)
     }
     if not together:
         return {}
@@ -305,11 +282,12 @@ def readings_of_draws(
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
     factor, counted_up = rate_factor(unit), basis == "cumulative"
+    per_year = 4 if history.last.kind == "quarter" else 1
     cases = history.figures["denominator"].tolist()
     newest = history.figures["denominator"].ffill().iloc[-1]
     while len(cases) < figures.shape[1]:
         # A quarter to come has the cases of the same quarter a year before.
-        cases.append(cases[-history.per_year] if len(cases) >= history.per_year else newest)
+        cases.append(cases[-per_year] if len(cases) >= per_year else newest)
     draws = np.full((len(figures), len(periods)), np.nan)
     ends = pd.Series(pd.to_datetime([period.end for period in periods]))
     part = "between the baseline and the latest" if counted_up else "that the reading is made from"
@@ -331,8 +309,7 @@ def readings_of_draws(
         else:
             draws[:, number] = figures[:, window].sum(axis=1) / readings.years_averaged(measure)
         # Only whole years are readings of these bases.
-        within_year = history.per_year == 4 and last.end.month != 3
-        if within_year and basis in ("annual", "mean_of_years"):
+        if basis in ("annual", "mean_of_years") and per_year == 4 and last.end.month != 3:
             draws[:, number] = np.nan
     if np.isnan(draws[:, -1]).any():
         return draws, lacking

@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
 
-#: Two figures nearer than this, or than this share of the planned improvement, are the same.
+#: Figures nearer than this, or than this share of the planned improvement, are the same.
 _NEAR = 1e-9
 
 
@@ -106,20 +106,19 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
     factors = measure["seasons"]
     if not factors:
         return pd.Series(np.nan, index=ends.index)
-    quarters = quarter_number(ends.dt.month) - 1
-    months = _month(ends.dt)
-    due = due_period(measure).end
+    quarters, months = quarter_number(ends.dt.month) - 1, _month(ends.dt)
+    due, start = due_period(measure).end, _month(baseline_end(measure))
     if measure["basis"] == "year_to_date":
         # Where the year will have come to, and what part of a year is usually done by then.
         months = months + 3 * (3 - quarters)
         usual = quarters.map(lambda number: sum(factors[: number + 1]) / 4)
     else:
         # The baseline and the target are figures of the quarter that is due.
-        due_factor = factors[quarter_number(due.month) - 1]
-        usual = quarters.map(lambda number: factors[number] / due_factor)
-    baseline, start = measure["baseline"], _month(baseline_end(measure))
+        usual = quarters.map(
+            lambda number: factors[number] / factors[quarter_number(due.month) - 1]
+        )
     share = ((months - start) / (_month(due) - start)).clip(0, 1)
-    return usual * (baseline + share * (goal - baseline))
+    return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
 
 
 def gap_months(measure: pd.Series, end: date, reading: float) -> float:
@@ -255,12 +254,10 @@ def _month(days: Any) -> Any:
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     """The agreement, with the seasons of each measure whose planned path has them."""
-    settings, measures = agreement.settings.agreement, agreement.measures
-    if not (measures["profile"] == "seasonal").any():
-        return agreement
+    settings, profiles = agreement.settings.agreement, agreement.measures["profile"]
     own = known[known["area"] == settings.area]
     seasons = [
         season_factors(own[own["measure"] == name], settings.begins) if way == "seasonal" else ()
-        for name, way in measures["profile"].items()
+        for name, way in profiles.items()
     ]
-    return replace(agreement, measures=measures.assign(seasons=seasons))
+    return replace(agreement, measures=agreement.measures.assign(seasons=seasons))
