@@ -44,6 +44,8 @@ FEWEST = 3
 SMALLEST_GROUP = 10
 #: Series of a group that it learns from; more change nothing that can be seen.
 _LEARNT_FROM = 2000
+#: Series that are worked on at once, so that a large panel does not fill the memory.
+_CHUNK = 4096
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -197,7 +199,9 @@ def forecast_series(
         still = np.nanmax(steady, axis=1) == np.nanmin(steady, axis=1)
         without_drift = steady - drift * (np.arange(steady.shape[1]) - (steady.shape[1] - 1.0))
         panel = _Panel(without_drift, still, group, per_year, usual)
-        centre[rows], spread[rows], degrees[rows], correlation[rows] = panel.predict(horizon)
+        for places, found in panel.predictions(horizon):
+            some = rows[places]
+            centre[some], spread[some], degrees[some], correlation[some] = found
         centre[rows] += drift * np.arange(1.0, horizon + 1)
     # No forecast is narrower than chance: Poisson for counts, binomial for percentages.
     cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
@@ -276,27 +280,22 @@ class _Panel:
     per_year: int
     usual: Constants
 
-    def predict(self, horizon: int) -> Moments:
-        """Predictions of every series' periods to come."""
-        series = len(self.values)
-        centre, spread = np.empty((2, series, horizon))
-        degrees, correlation = np.empty(series), np.empty((series, horizon, horizon))
+    def predictions(self, horizon: int) -> Iterator[tuple[Numbers, Moments]]:
+        """Predictions of the periods to come, of some series at a time."""
         groups = pd.Series(self.group).groupby(self.group)
         sample = groups.head(_LEARNT_FROM).sort_values(kind="stable").index.to_numpy()
         weights = self.learnt_weights(sample)
         own = self.own_errors(sample, weights)
         ahead = np.arange(1.0, horizon + 1)
-        for rows, time, readings in self.patterns(np.arange(series)):
-            group = self.group[rows]
-            centre[rows], width, degrees[rows], correlation[rows] = self.fit(time, ahead).predict(
-                readings, weights[group], self.usual
-            )
+        for rows, time, readings in self.patterns(np.arange(len(self.values))):
+            group, models = self.group[rows], self.fit(time, ahead)
+            found = models.predict(readings, weights[group], self.usual)
+            centre, width, degrees, correlation = found
             # How far a forecast reaches counts from the newest reading, wherever the panel ends.
             reach = ahead - time[-1]
             held_out = np.minimum(reach.astype(int), self.per_year) - 1
             width *= _spread_factor(len(time), reach, self.usual)
-            spread[rows] = width * own[group][:, held_out]
-        return centre, spread, degrees, correlation
+            yield rows, (centre, width * own[group][:, held_out], degrees, correlation)
 
     def fit(self, time: Array, ahead: Array) -> _Models:
         """All models for readings and forecasts at these times."""
@@ -308,8 +307,10 @@ class _Panel:
         pattern = known @ (2 ** np.arange(known.shape[1]))
         for places in pd.Series(pattern).groupby(pattern).indices.values():
             columns = np.flatnonzero(known[places[0]])
-            time, some = columns - (known.shape[1] - 1.0), rows[places]
-            yield some, time, self.values[np.ix_(some, columns)]
+            time = columns - (known.shape[1] - 1.0)
+            for start in range(0, len(places), _CHUNK):
+                some = rows[places[start : start + _CHUNK]]
+                yield some, time, self.values[np.ix_(some, columns)]
 
     def learnt_weights(self, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""

@@ -114,9 +114,8 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
         usual = quarters.map(lambda number: sum(factors[: number + 1]) / 4)
     else:
         # The baseline and the target are figures of the quarter that is due.
-        usual = quarters.map(
-            lambda number: factors[number] / factors[quarter_number(due.month) - 1]
-        )
+        due_factor = factors[quarter_number(due.month) - 1]
+        usual = quarters.map(lambda number: factors[number] / due_factor)
     share = ((months - start) / (_month(due) - start)).clip(0, 1)
     return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
 

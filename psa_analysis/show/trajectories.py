@@ -132,9 +132,10 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     axes.plot([due], [target], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(trajectory.baseline_end(measure))
-        # Month by month, or by quarters where each has its season.
+        straight = measure["profile"] in ("", "linear")
+        # A straight line needs its ends; another path is drawn month by month, or by quarters.
         step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
-        ends = pd.Series(pd.date_range(start, due, freq=step))
+        ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
         path = trajectory.planned_path(measure, ends)
         axes.plot(ends, path, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
         axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
@@ -195,25 +196,20 @@ def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit:
 
 def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
     """What the large chart shows, in words."""
-    target, planned, middle, low, high = (
-        figure_text(row[name], str(row["unit"]))
-        for name in ("target", "planned", "forecast", "low_80", "high_80")
-    )
+    unit = str(row["unit"])
     text = f"Line chart of {row['title']}: {words.counted(len(readings), 'reading')}"
-    if len(readings):
-        last = readings.iloc[-1]
-        text += f", the latest {figure_text(last['reading'], str(row['unit']))} in {last['period']}"
+    for last in readings[-1:].itertuples():
+        text += f", the latest {figure_text(last.reading, unit)} in {last.period}"
     if gaps:
         text += f"; {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
-    text += f". The target is {target} by {row['due']}"
+    text += f". The target is {figure_text(row['target'], unit)} by {row['due']}"
     if pd.notna(row["planned"]):
-        text += f"; the dashed planned path stands at {planned}"
+        text += f"; the dashed planned path stands at {figure_text(row['planned'], unit)}"
     if pd.notna(row["forecast"]):
-        text += f". The shaded forecast has its middle at {middle}"
-        text += f", with eight in ten chances from {low} to {high}"
-    return f"{text}. {words.state_text(row)}."
+        text += f". The shaded forecast has its middle at {figure_text(row['forecast'], unit)}"
+    return f"{text}."
 
 
 def sparkline(report: Report, row: pd.Series) -> Chart:
@@ -228,9 +224,8 @@ def sparkline(report: Report, row: pd.Series) -> Chart:
         if len(readings):
             colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
             axes.plot("period_end", "reading", data=readings, color=BLUE, linewidth=2)
-            axes.plot(
-                "period_end", "reading", marker, data=readings[-1:], color=colour, markersize=9
-            )
+            last = readings.iloc[-1]
+            axes.plot([last["period_end"]], [last["reading"]], marker, color=colour, markersize=9)
         axes.margins(x=0.06, y=0.18)
         axes.set_axis_off()
 
