@@ -79,7 +79,9 @@ def coverage_view(covered: pd.DataFrame, of_what: str) -> View:
         *(_shares(f"Within the {percent}% range", f"within_{percent}") for percent in INTERVALS),
     ]
     total = covered.iloc[0]
-    text = f"Of {total['forecasts']:,} readings {total['within_80']:.0%} fell into the 80% range."
+    text = (
+        f"Of {total['forecasts']:,} readings, {total['within_80']:.0%} fell within the 80% range."
+    )
     caption = f"Readings within the ranges: {of_what}"
     return View(
         words=lambda: sentence(text),
