@@ -21,7 +21,12 @@ from psa_analysis.analysis.backtest import (
 )
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
-from psa_analysis.show.reliability import backtest_agreement, coverage_table, reliability_view
+from psa_analysis.show.reliability import (
+    coverage_view,
+    reference_view,
+    reliability_table,
+    reliability_view,
+)
 
 LIMITS = ["median", "low_80", "high_80"]
 
@@ -133,10 +138,9 @@ def test_where_every_figure_is_made_up_pages_and_command_say_that_there_is_nothi
     council: Path, tmp_path: Path, report: Report
 ) -> None:
     forecasts, targets = backtest_panel(real_panel(report.observations.head(0), report.agreement))
-    assert coverage_table(coverage(forecasts), "x").text.endswith("x: none.")
-    view = reliability_view(reliability(targets), "x")
-    assert view.table.text.endswith("x: none.")
-    assert view.words.text == ""
+    view = coverage_view(coverage(forecasts), "published figures")
+    assert view.words.text == "No forecasts could be tried on published figures."
+    assert reliability_table(reliability(targets), "x").text.endswith("x: none.")
     shutil.rmtree(council / "raw" / "published")
     result = psa("backtest", "--data", str(council), "--outputs", str(tmp_path / "out"))
     assert result.exit_code == 1
@@ -173,8 +177,8 @@ def test_the_method_page_shows_what_was_measured(report_of: Callable[[str], Repo
     # What was said and what came true go together.
     assert np.abs(table["said"] - table["came_true"]).max() < 0.1
     assert reliability_view(table, "x").chart.alt.startswith("Dot plot")
+    assert f"{1 - alone.mean():.0%} below" in reference_view(scores).words.text
     # Of the agreement's own figures all are tried, whenever they came in.
-    early, late = (
-        backtest_agreement(report_of(period))[0] for period in ("2001-02 Q4", "2004-05 Q3")
-    )
+    reports = [report_of(period) for period in ("2001-02 Q4", "2004-05 Q3")]
+    early, late = (real_panel(report.observations, report.agreement) for report in reports)
     pd.testing.assert_frame_equal(early, late)

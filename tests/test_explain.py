@@ -72,7 +72,7 @@ def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     used = cells_used(report, "N7-treatment").iloc[0]
     assert (used["sheet"], used["cell"], used["text"]) == ("Treatment ", "C6", "1077")
     lines = explanation(report, "N7-treatment")
-    assert any("sheet Treatment , cell C6, which says '1077'" in line for line in lines)
+    assert any("sheet Treatment , cell C6: '1077'" in line for line in lines)
 
 
 #: Cells of measures.csv, the return's rows, the latest reading, and the parts of the chain: the
@@ -150,7 +150,7 @@ def test_each_basis_from_the_return_to_its_cells(
     assert named == [f"Comparator {text}" for key, text in cells.items() if key == "comparator"]
     for row in used[used["part"] == "comparator"].itertuples():
         start = f"  {row.measure}, {row.area}, 2003/04  {row.value:.10g} "
-        assert any(line.startswith(start) and f"cell {row.cell}," in line for line in printed)
+        assert any(line.startswith(start) and f"cell {row.cell}:" in line for line in printed)
     note = "Note       ranked among 5 of the 10 areas of the family"
     assert (note in printed) == (basis == "rank")
 
@@ -259,5 +259,5 @@ def test_a_correction_that_does_not_fit_is_refused(
 def test_a_correction_is_shown_in_the_chain(correct: Callable, council: Path) -> None:
     correct()
     output = psa("explain", "N13", "2004-05 Q3", "--data", str(council)).output
-    assert "which says '2222.0'" in output
+    assert "cell D90: '2222.0'" in output
     assert "corrected: override: offences found" in output

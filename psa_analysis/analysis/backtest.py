@@ -1,15 +1,13 @@
 """Back-tests: what forecasts would have said in the past, and what then came true.
 
 Every series is forecast from each moment at which it had a reading and two before, with what had
-happened up to it and no others, for each horizon, and compared with what was observed. Places of
-one measure learn from each other at the same moment; in a report a measure usually has one place,
-and learns from the portfolio alone.
+happened up to it and no others, and compared with what was observed.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,8 +35,6 @@ LIMITS = {
     for end, sign in (("low", -1), ("high", 1))
 }
 
-_PER_YEAR: dict[object, Literal[1, 4]] = {"quarter": 4}
-
 
 def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     """The newest vintage of every figure of an agreement that is not made up."""
@@ -51,28 +47,25 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
 def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecasts of every series from every moment of its past, and chances of targets then set.
 
-    A panel has the columns of :func:`real_panel`. Errors of forecasts are continuous ranked
-    probability scores (``crps``), in the measure's unit and over the mean step of the history.
+    A panel has the columns of :func:`real_panel`. Errors of forecasts (``scaled_crps``) are
+    continuous ranked probability scores over the mean step of the history.
     """
     table = panel[panel["value"].notna()]
-    periods = table["period"].map({text: parse_period(text) for text in table["period"].unique()})
-    table = table.assign(
-        kind=[period.kind for period in periods], step=[step_of(period) for period in periods]
-    )
-    columns = [*KEYS, "observed", "median", *LIMITS, "crps", "scaled_crps"]
-    forecasts = [pd.DataFrame(columns=columns)]
-    targets = [pd.DataFrame(columns=[*KEYS, "distance", "target", "chance", "happened"])]
-    for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind"):
-        for origin in sorted(rows["step"].unique()):
-            result = _from_one_moment(rows, int(origin), _PER_YEAR.get(kind, 1))
-            if result is not None:
-                forecasts.append(result[0])
-                targets.append(result[1])
-    # The empty frames stand for no result at all: they would spoil the types of others.
-    return (
-        pd.concat(forecasts[1:] or forecasts, ignore_index=True),
-        pd.concat(targets[1:] or targets, ignore_index=True),
-    )
+    periods = [parse_period(text) for text in table["period"]]
+    kinds, steps = [period.kind for period in periods], [step_of(period) for period in periods]
+    table = table.assign(kind=kinds, step=steps)
+    results = [
+        _from_one_moment(rows, origin, 4 if kind == "quarter" else 1)
+        for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind")
+        for origin in sorted(rows["step"].unique())
+    ]
+    found = [result for result in results if result is not None]
+    if not found:
+        columns = [*KEYS, "observed", "median", *LIMITS, "scaled_crps"]
+        targets = [*KEYS, "distance", "target", "chance", "happened"]
+        return pd.DataFrame(columns=columns), pd.DataFrame(columns=targets)
+    forecasts, chances = zip(*found, strict=True)
+    return pd.concat(forecasts, ignore_index=True), pd.concat(chances, ignore_index=True)
 
 
 def _from_one_moment(
@@ -80,92 +73,80 @@ def _from_one_moment(
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Every series that has a reading at one moment, forecast from there."""
     horizon = HORIZONS[per_year]
-    steps = range(rows["step"].min(), origin + horizon + 1)
-    wide = rows.pivot(index=["measure", "area"], columns="step", values="value")
-    wide = wide.reindex(columns=steps)
-    past, future = wide.loc[:, :origin], wide.loc[:, origin + 1 :]
+    wide = rows.pivot(index=["measure", "area", "unit", "made_of"], columns="step", values="value")
+    wide = wide.reindex(columns=range(rows["step"].min(), origin + horizon + 1))
     # Who is forecast together must not depend on who has a future.
-    usable = past[origin].notna() & (past.notna().sum(axis=1) >= FEWEST)
-    past, future = past[usable], future[usable]
-    if past.empty:
-        return None
+    past = wide.loc[:, :origin]
+    past = past[past[origin].notna() & (past.notna().sum(axis=1) >= FEWEST)]
     # Mean change between readings that follow each other; a series that never moved has no step to
     # measure errors by, and is not scored.
-    mean_step = past.apply(lambda row: row.dropna().diff().abs().mean(), axis=1).to_numpy()[:, None]
-    observed = np.where(mean_step > 0, future, np.nan)
-    if np.isnan(observed).all():
+    steps = [row.dropna().diff().abs().mean() for _, row in past.iterrows()]
+    mean_step = np.array(steps, dtype=float)[:, None]
+    observed = np.where(mean_step > 0, wide.loc[past.index, origin + 1 :], np.nan)
+    scored = series, ahead = np.nonzero(~np.isnan(observed))
+    if not len(series):
         return None
-    measures = rows.drop_duplicates("measure").set_index("measure")
     scales = [
-        scale_of(measures.at[measure, "unit"], readings, measures.at[measure, "made_of"])
-        for (measure, _), readings in past.iterrows()
+        scale_of(unit, readings, made_of) for (*_, unit, made_of), readings in past.iterrows()
     ]
-    groups = past.index.get_level_values("measure").tolist()
-    forecast = forecast_series(past.to_numpy(), horizon, scales, per_year, groups)
+    names = past.index.to_frame(index=False)[["measure", "area"]]
+    groups = names["measure"].tolist()
+    forecast = forecast_series(past, horizon, scales, per_year, groups)
     error = observed[..., None] - forecast.quantile(LEVELS)
     crps = 2 * np.where(error >= 0, LEVELS * error, (LEVELS - 1) * error).mean(axis=-1)
-    scored = np.nonzero(~np.isnan(observed))
-    series, ahead = scored
     periods = rows.drop_duplicates("step").set_index("step")["period"]
-    keys: dict[str, Any] = {
-        "measure": past.index.get_level_values("measure")[series],
-        "area": past.index.get_level_values("area")[series],
-        "origin": periods[origin],
-        "period": periods.reindex(origin + 1 + ahead).to_numpy(),
-        "readings": forecast.readings[series],
-        "horizon": ahead + 1,
-    }
-    limits = {name: forecast.quantile(share)[scored] for name, share in LIMITS.items()}
-    results = keys | {"observed": observed[scored], "median": forecast.quantile(0.5)[scored]}
-    errors = {"crps": crps[scored], "scaled_crps": (crps / mean_step)[scored]}
-    forecasts = pd.DataFrame(results | limits | errors)
+    keys = names.iloc[series].assign(
+        origin=periods[origin],
+        period=periods.reindex(origin + 1 + ahead).to_numpy(),
+        readings=forecast.readings[series],
+        horizon=ahead + 1,
+    )
+    forecasts = keys.assign(
+        observed=observed[scored],
+        median=forecast.quantile(0.5)[scored],
+        **{name: forecast.quantile(share)[scored] for name, share in LIMITS.items()},
+        scaled_crps=(crps / mean_step)[scored],
+    )
     targets = []
     last = past[[origin]].to_numpy()
     for distance in DISTANCES:
         target = last + distance * mean_step * np.sqrt(np.arange(1, horizon + 1))
-        scores = {
-            "distance": distance,
-            "target": target[scored],
-            "chance": forecast.probability(target, "higher")[scored],
-            "happened": (observed >= target)[scored],
-        }
-        targets.append(pd.DataFrame(keys | scores))
-    return forecasts, pd.concat(targets, ignore_index=True)
+        chance, happened = forecast.probability(target, "higher"), observed >= target
+        results = {"target": target[scored], "chance": chance[scored], "happened": happened[scored]}
+        targets.append(keys.assign(distance=distance, **results))
+    return forecasts, pd.concat(targets)
 
 
 def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
     """How often readings fell into the intervals, by length of history and horizon."""
     observed = forecasts["observed"]
     inside = {
-        f"within_{percent}": (
-            (observed >= forecasts[f"low_{percent}"]) & (observed <= forecasts[f"high_{percent}"])
-        )
+        f"within_{percent}": (observed >= forecasts[f"low_{percent}"])
+        & (observed <= forecasts[f"high_{percent}"])
         for percent in INTERVALS
     }
     history = pd.cut(forecasts["readings"], [FEWEST - 1, *HISTORIES.values()], labels=[*HISTORIES])
-    columns = [*inside, "scaled_crps"]
-    return _mean_scores(
-        forecasts.assign(history=history, **inside), ["history", "horizon"], columns
-    )
+    crps = forecasts["scaled_crps"]
+    scores = forecasts[["horizon"]].assign(history=history, **inside, scaled_crps=crps)
+    return _mean_scores(scores, ["history", "horizon"])
 
 
 def brier(targets: pd.DataFrame) -> pd.DataFrame:
     """Mean squared difference between chance and what happened, by distance of the target."""
-    usual = targets.groupby("distance")["happened"].transform("mean")
+    usual, happened = targets.groupby("distance")["happened"].transform("mean"), targets["happened"]
     scores = {
-        "brier": (targets["chance"] - targets["happened"]) ** 2,
-        "base_rate_brier": (usual - targets["happened"]) ** 2,
+        "brier": (targets["chance"] - happened) ** 2,
+        "base_rate_brier": (usual - happened) ** 2,
     }
-    return _mean_scores(targets.assign(**scores), ["distance"], list(scores))
+    return _mean_scores(targets[["distance"]].assign(**scores), ["distance"])
 
 
-def _mean_scores(table: pd.DataFrame, keys: list[str], columns: list[str]) -> pd.DataFrame:
-    """Number of forecasts and means of columns, over all rows and by keys."""
-    everything = table.assign(**dict.fromkeys(keys, "all"))
+def _mean_scores(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Number of forecasts and means of the other columns, over all rows and by keys."""
     parts = []
-    for rows in (everything, table):
+    for rows in (table.assign(**dict.fromkeys(keys, "all")), table):
         groups = rows.groupby(keys, observed=True)
-        means = groups[columns].mean()
+        means = groups.mean()
         means.insert(0, "forecasts", groups.size())
         parts.append(means.reset_index().astype(dict.fromkeys(keys, object)))
     return pd.concat(parts, ignore_index=True)

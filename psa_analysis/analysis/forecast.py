@@ -2,16 +2,13 @@
 
 1. Readings are put on a scale on which chance is about as large everywhere: the square root for
    counts and other positive figures, the arcsine of the root for percentages (Anscombe 1948).
-2. A few small models are fitted in closed form: a level that wanders, a drift, noise around the
-   level, and for quarters a seasonal pattern, in different proportions. Each is a Gaussian process
-   with an unknown variance, so that it predicts a Student t (Rasmussen and Williams 2006, ch. 2;
-   Gelman and others, Bayesian Data Analysis, ch. 14).
-3. They are averaged by how well each explains the history. Four readings cannot tell them apart, so
-   the weights begin at what is usual (``constants.json``, made by ``benchmarks/calibrate.py`` from
-   reference panels) and move with all series of the group: what measures of this kind do.
+2. A few small models are fitted in closed form: Gaussian processes with an unknown variance, which
+   predict a Student t (Rasmussen and Williams 2006, ch. 2; Gelman and others, Bayesian Data
+   Analysis, ch. 14).
+3. They are averaged by how well each explains the history, beginning at what is usual
+   (``constants.json``, made by ``benchmarks/calibrate.py``) and learning from the group.
 4. The group's common drift is taken out before and put back after, shrunk by the group's size.
-5. The spread is scaled by what such forecasts missed by: on the reference panels, by history and
-   horizon; and in the group itself, where every series' last reading is forecast from those before.
+5. The spread is scaled by what such forecasts missed by, on the reference panels and in the group.
 """
 
 from __future__ import annotations
@@ -34,7 +31,6 @@ from psa_analysis.register.agreement import rate_factor
 #: What a figure can be: ``percent`` lies in 0 to 100, a ``count`` is a whole number, ``positive``
 #: is anything else from 0 up, ``real`` may be negative.
 Scale = Literal["percent", "count", "positive", "real"]
-SCALES: tuple[Scale, ...] = ("percent", "count", "positive", "real")
 #: Units whose figures may be negative.
 SIGNED_UNITS = ("percent change", "percentage points")
 
@@ -44,9 +40,9 @@ INTERVALS = (50, 80, 95)
 LONGEST = 24
 #: Fewer readings than this are refused: two make a line, and nothing says how far it holds.
 FEWEST = 3
-#: A group of fewer series than this tells little of its own kind, and joins all other such series.
+#: A group of fewer series than this joins all other such series, as a portfolio.
 SMALLEST_GROUP = 10
-#: Series of a group that its weights are learnt from; more change nothing that can be seen.
+#: Series of a group that it learns from; more change nothing that can be seen.
 _LEARNT_FROM = 2000
 #: Series that are worked on at once, so that a large panel does not fill the memory.
 _CHUNK = 4096
@@ -64,15 +60,12 @@ class Constants:
     # Variances of each model relative to one another: level, drift, slope, noise, season and change
     # of season; and the slope's damping.
     models: tuple[tuple[float, ...], ...]
-    # How much each model is believed before any reading, as logarithms.
-    weights: tuple[float, ...]
-    # Prior guesses of the size of change: how firm, and how large relative to the level.
-    volatilities: tuple[tuple[float, float], ...]
-    volatility_weights: tuple[float, ...]  # As those of the models.
+    weights: tuple[float, ...]  # Logarithms of how much each is believed before any reading.
+    volatilities: tuple[tuple[float, float], ...]  # Guessed sizes of change: how firm, how large.
+    volatility_weights: tuple[float, ...]
     prior_series: float  # How many series of a group outweigh the weights above.
-    # Powers of the likelihood, below 1 since no model is right: for the group, for one series.
-    learning: float
-    trust: float
+    learning: float  # Powers of the likelihood, since no model is right: for the group ...
+    trust: float  # ... and for one series.
     drift: float  # Share of the group's common drift that is kept ...
     drift_series: float  # ... and the size of group that halves it.
     own_scale: float  # The same for the scale of the group's own errors.
@@ -97,39 +90,31 @@ class Forecast:
     spread: Array
     degrees: Array  # Degrees of freedom of each series.
     level: Array  # What each series was divided by.
-    scale: NDArray[np.str_]  # Of each series, one of SCALES.
+    scale: NDArray[np.str_]  # Of each series, its Scale.
     readings: Numbers  # That each forecast rests on; fewer than FEWEST give none.
     correlation: Array  # Series x horizon x horizon: how the periods to come go together.
 
     def quantile(self, share: ArrayLike) -> Array:
         """Values that the reading falls below with the given probabilities."""
-        shares = np.atleast_1d(np.asarray(share, dtype=float))
-        if not ((shares > 0) & (shares < 1)).all():
-            raise ValueError(f"probabilities lie between 0 and 1, not {shares}")
         # Degrees of freedom come in halves, so each is looked up once.
         different, place = np.unique(self.degrees, return_inverse=True)
-        deviates = stdtrit(different[:, None], shares[None, :])[place]
-        values = self.centre[..., None] + self.spread[..., None] * deviates[:, None, :]
-        values = _figures(values * self.level[:, None, None], self.scale)
+        deviates = stdtrit(different[:, None], np.atleast_1d(share))[place]
+        values = self._figures(deviates[:, None, :], self.centre[..., None], self.spread[..., None])
         return values if np.ndim(share) else values[..., 0]
 
     def probability(self, value: ArrayLike, polarity: Literal["higher", "lower"]) -> Array:
         """How likely the reading is to be `value` or better."""
-        if polarity not in ("higher", "lower"):
-            raise ValueError(f"polarity is higher or lower, not {polarity}")
         higher = polarity == "higher"
         target = np.asarray(value, dtype=float)
         if target.ndim < 2:
             target = np.broadcast_to(target, self.level.shape)[:, None]
         # A count of 277 stands for 276.5 to 277.5.
-        scale = self.scale[:, None]
         edge = np.ceil(target) - 0.5 if higher else np.floor(target) + 0.5
-        target = np.where(scale == "count", edge, target)
+        target = np.where(self.scale[:, None] == "count", edge, target)
         steady = _steadied(target, self.scale) / self.level[:, None]
         below = stdtr(self.degrees[:, None], (steady - self.centre) / self.spread)
         # Beyond the ends of the scale there is nothing; the ends themselves can be reached.
-        top = np.where(scale == "percent", 100.0, np.inf)
-        bottom = np.where(scale == "real", -np.inf, 0.0)
+        bottom, top = _ends(self.scale)
         below = np.where(target > top if higher else target >= top, 1.0, below)
         below = np.where(target <= bottom if higher else target < bottom, 0.0, below)
         chance = 1 - below if higher else below
@@ -137,16 +122,11 @@ class Forecast:
 
     def of_series(self, number: int, horizon: int) -> Forecast:
         """The forecast of one series alone, no further than a horizon."""
-        row = slice(number, number + 1)
-        return Forecast(
-            self.centre[row, :horizon],
-            self.spread[row, :horizon],
-            self.degrees[row],
-            self.level[row],
-            self.scale[row],
-            self.readings[row],
-            self.correlation[row, :horizon, :horizon],
-        )
+        own = {name: part[number : number + 1] for name, part in vars(self).items()}
+        for name in ("centre", "spread"):
+            own[name] = own[name][:, :horizon]
+        own["correlation"] = own["correlation"][:, :horizon, :horizon]
+        return Forecast(**own)
 
     def paths(self, number: int, seed: int) -> Array:
         """Draws of all periods to come together, for what is made of several of them."""
@@ -160,8 +140,16 @@ class Forecast:
         root = np.linalg.cholesky(self.correlation + 1e-9 * np.eye(horizon))
         deviates = np.einsum("shg,sng->snh", root, normal)
         deviates *= np.sqrt(self.degrees[:, None] / stretch)[..., None]
-        values = self.centre[:, None, :] + self.spread[:, None, :] * deviates
-        return _figures(values * self.level[:, None, None], self.scale)
+        return self._figures(deviates, self.centre[:, None, :], self.spread[:, None, :])
+
+    def _figures(self, deviates: Array, centre: Array, spread: Array) -> Array:
+        """The figures so many spreads from the centre; counts are whole."""
+        steady = (centre + spread * deviates) * self.level[:, None, None]
+        kind = self.scale[:, None, None]
+        share = 100 * np.sin(np.clip(steady, 0, np.pi / 2)) ** 2
+        square = np.maximum(steady, 0) ** 2
+        square = np.where(kind == "count", np.rint(square), square)
+        return np.select([kind == "percent", kind == "real"], [share, steady], square)
 
 
 def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
@@ -187,59 +175,54 @@ def forecast_series(
 ) -> Forecast:
     """Forecasts of a panel of series, all from the same moment on.
 
-    Readings are series x periods in equal steps, the newest last, missing where a series has none;
-    only the newest 24 columns are looked at. Groups say which series are of one kind, such as one
-    measure in many places; without them all are. Those of fewer than ten series are taken together,
-    as a portfolio without a common drift. Denominators are of percentages: how many cases the next
-    reading will rest on. No forecast is narrower than their chance variation.
+    Readings are series x periods in equal steps, the newest last, missing where a series has none.
+    Groups say which series are of one kind, such as one measure in many places; without them all
+    are. Denominators are of percentages: how many cases the next reading will rest on.
     """
     values = np.array(readings, dtype=float, ndmin=2)[:, -LONGEST:]
     scales = np.broadcast_to(np.asarray(scale, dtype="U8"), len(values))
-    _check(values, horizon, scales, per_year)
+    bottom, top = _ends(scales)
+    wrong = ((values < bottom) | (values > top) | np.isinf(values)).any(axis=1)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(f"series {first}: a reading is no figure of the scale {scales[first]}")
     count = (~np.isnan(values)).sum(axis=1)
-    rows = np.flatnonzero(count >= FEWEST)
     level = _levels(values, scales)
-    steady = _steadied(values, scales) / level[:, None]
-    group = _grouped(groups, len(values), rows)
-    panel = _Panel(steady, rows, *group, per_year, usual or constants(per_year))
-    centre, spread, degrees, correlation = panel.predict(horizon)
-    noise = _noise(scales, level, denominators) * (1 + 1 / np.maximum(count, 1))
-    spread = np.maximum(spread, np.sqrt(noise)[:, None])
+    centre, spread = np.full((2, len(values), horizon), np.nan)
+    degrees, correlation = np.full(len(values), 3.0), np.tile(np.eye(horizon), (len(values), 1, 1))
+    rows = np.flatnonzero(count >= FEWEST)
+    if len(rows) and horizon:
+        steady = (_steadied(values, scales) / level[:, None])[rows]
+        group, portfolio = _grouped(groups, rows)
+        usual = usual or constants(per_year)
+        drift = _common_drift(steady, group, portfolio, per_year, usual)[group, None]
+        still = np.nanmax(steady, axis=1) == np.nanmin(steady, axis=1)
+        without_drift = steady - drift * (np.arange(steady.shape[1]) - (steady.shape[1] - 1.0))
+        panel = _Panel(without_drift, still, group, per_year, usual)
+        for places, found in panel.predictions(horizon):
+            some = rows[places]
+            centre[some], spread[some], degrees[some], correlation[some] = found
+        centre[rows] += drift * np.arange(1.0, horizon + 1)
+    # No forecast is narrower than chance: Poisson for counts, binomial for percentages.
+    cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
+    binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
+    chance = np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0) / level**2
+    spread = np.maximum(spread, np.sqrt(chance * (1 + 1 / np.maximum(count, 1)))[:, None])
     return Forecast(centre, spread, degrees, level, scales, count, correlation)
 
 
-def _check(values: Array, horizon: int, scales: NDArray[np.str_], per_year: int) -> None:
-    if horizon < 0:
-        raise ValueError(f"the horizon is a number of periods, not {horizon}")
-    if per_year not in (1, 4):
-        raise ValueError(f"readings come once or four times a year, not {per_year} times")
-    if unknown := set(scales.tolist()) - set(SCALES):
-        raise ValueError(f"a scale is one of {', '.join(SCALES)}, not {', '.join(sorted(unknown))}")
-    if np.isinf(values).any():
-        raise ValueError("a reading is infinite")
-    below = (values < 0).any(axis=1) & (scales != "real")
-    above = (values > 100).any(axis=1) & (scales == "percent")
-    for wrong, words in ((below, "is negative"), (above, "is above 100")):
-        if wrong.any():
-            number = int(np.flatnonzero(wrong)[0])
-            raise ValueError(f"series {number}: a reading {words}, and its scale {scales[number]}")
+def _ends(scales: NDArray[np.str_]) -> tuple[Array, Array]:
+    """The lowest and the highest figure that there can be, as columns."""
+    bottom, top = np.where(scales == "real", -np.inf, 0), np.where(scales == "percent", 100, np.inf)
+    return bottom[:, None], top[:, None]
 
 
 def _steadied(values: Array, scales: NDArray[np.str_]) -> Array:
-    """Figures on the scale on which chance is about as large everywhere."""
-    kind = scales.reshape((-1,) + (1,) * (values.ndim - 1))
+    """Figures, series x periods, on the scale on which chance is about as large everywhere."""
+    kind = scales[:, None]
     share = np.arcsin(np.sqrt(np.clip(values / 100, 0, 1)))
     root = np.sqrt(np.maximum(values, 0))
     return np.select([kind == "percent", kind == "real"], [share, values], root)
-
-
-def _figures(steadied: Array, scales: NDArray[np.str_]) -> Array:
-    """The figures that :func:`_steadied` takes; counts are whole."""
-    kind = scales.reshape((-1,) + (1,) * (steadied.ndim - 1))
-    share = 100 * np.sin(np.clip(steadied, 0, np.pi / 2)) ** 2
-    square = np.maximum(steadied, 0) ** 2
-    square = np.where(kind == "count", np.rint(square), square)
-    return np.select([kind == "percent", kind == "real"], [share, steadied], square)
 
 
 def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
@@ -253,72 +236,73 @@ def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
     for row in np.flatnonzero(scales == "real"):
         steps = np.diff(values[row, known[row]])
         level[row] = 10 * np.sqrt((steps**2).mean()) if len(steps) else 0.0
-    return np.where((level > 0) & np.isfinite(level), level, 1.0)
+    return np.where(level > 0, level, 1.0)
 
 
-def _noise(scales: NDArray[np.str_], level: Array, denominators: ArrayLike | None) -> Array:
-    """Chance variation of a single reading on the steady scale: Poisson or binomial."""
-    cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
-    binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
-    return np.select([scales == "count", scales == "percent"], [0.25, binomial], 0.0) / level**2
-
-
-def _grouped(
-    groups: Sequence[object] | None, series: int, rows: Numbers
-) -> tuple[Numbers, int | None]:
-    """Numbers of the rows' groups, and which of them is the portfolio of all too small ones."""
-    numbers = np.zeros(series, dtype=np.int64)
+def _grouped(groups: Sequence[object] | None, rows: Numbers) -> tuple[Numbers, int | None]:
+    """The number of each series' group, and that of the portfolio of all too small ones."""
     if groups is None:
-        return numbers, None
-    if len(groups) != series:
-        raise ValueError(f"there are {series} series and {len(groups)} groups")
+        return np.zeros(len(rows), dtype=np.int64), None
     codes, _ = pd.factorize(pd.Series(list(groups), dtype=object)[rows], use_na_sentinel=False)
     small = np.bincount(codes)[codes] < SMALLEST_GROUP
-    different, numbers[rows] = np.unique(np.where(small, series, codes), return_inverse=True)
+    different, numbers = np.unique(np.where(small, len(rows), codes), return_inverse=True)
     return numbers, len(different) - 1 if small.any() else None
+
+
+def _common_drift(
+    values: Array, group: Numbers, portfolio: int | None, per_year: int, usual: Constants
+) -> Array:
+    """Each group's median change per period, shrunk by how few series have one."""
+    known = ~np.isnan(values)
+    row, columns = np.arange(len(known)), np.arange(known.shape[1])
+    last = columns[-1] - known[:, ::-1].argmax(axis=1)
+    distance = last[:, None] - columns
+    # From the oldest reading of the newest one's season, where there is one.
+    season = known & (distance > 0) & (distance % per_year == 0)
+    first = season.argmax(axis=1)
+    periods = np.where(season.any(axis=1), last - first, np.nan)
+    changes = pd.Series((values[row, last] - values[row, first]) / periods).groupby(group)
+    shrunk = changes.count() / (changes.count() + usual.drift_series)
+    drift = (usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
+    if portfolio is not None:
+        # Unlike measures move in unlike directions, so a portfolio has no common drift.
+        drift[portfolio] = 0
+    return drift
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """Series on the steady scale, those with enough readings to be forecast, and their groups."""
+    """Series on the steady scale without their common drift, and the number of each one's group."""
 
     values: Array
-    rows: Numbers
+    still: NDArray[np.bool_]  # which of them never moved
     group: Numbers
-    portfolio: int | None
     per_year: int
     usual: Constants
 
-    def predict(self, horizon: int) -> Moments:
-        """Predictions of every series' periods to come, missing where readings are too few."""
-        series = len(self.values)
-        centre, spread = np.full((2, series, horizon), np.nan)
-        degrees, correlation = np.full(series, 3.0), np.tile(np.eye(horizon), (series, 1, 1))
-        if not len(self.rows) or not horizon:
-            return centre, spread, degrees, correlation
-        drift, sample = self.common_drift(), self.sample()
-        weights = self.learnt_weights(drift, sample)
-        own = self.own_errors(drift, sample, weights)
+    def predictions(self, horizon: int) -> Iterator[tuple[Numbers, Moments]]:
+        """Predictions of the periods to come, of some series at a time."""
+        groups = pd.Series(self.group).groupby(self.group)
+        sample = groups.head(_LEARNT_FROM).sort_values(kind="stable").index.to_numpy()
+        weights = self.learnt_weights(sample)
+        own = self.own_errors(sample, weights)
         ahead = np.arange(1.0, horizon + 1)
-        for rows, time, readings in self.patterns(drift, self.rows):
-            group = self.group[rows]
-            middle, width, degrees[rows], correlation[rows] = self.fit(time, ahead).predict(
-                readings, weights[group], self.usual
-            )
-            centre[rows] = middle + drift[group, None] * ahead
+        for rows, time, readings in self.patterns(np.arange(len(self.values))):
+            group, models = self.group[rows], self.fit(time, ahead)
+            found = models.predict(readings, weights[group], self.usual)
+            centre, width, degrees, correlation = found
             # How far a forecast reaches counts from the newest reading, wherever the panel ends.
             reach = ahead - time[-1]
             held_out = np.minimum(reach.astype(int), self.per_year) - 1
             width *= _spread_factor(len(time), reach, self.usual)
-            spread[rows] = width * own[group][:, held_out]
-        return centre, spread, degrees, correlation
+            yield rows, (centre, width * own[group][:, held_out], degrees, correlation)
 
     def fit(self, time: Array, ahead: Array) -> _Models:
         """All models for readings and forecasts at these times."""
         return _fitted(tuple(time), tuple(ahead), self.per_year, self.usual.models)
 
-    def patterns(self, drift: Array, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
-        """Series with readings at the same times, up to 0: rows, times, readings without drift."""
+    def patterns(self, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
+        """Series with readings at the same times, up to 0: their rows, the times, the readings."""
         known = ~np.isnan(self.values[rows])
         pattern = known @ (2 ** np.arange(known.shape[1]))
         for places in pd.Series(pattern).groupby(pattern).indices.values():
@@ -326,44 +310,16 @@ class _Panel:
             time = columns - (known.shape[1] - 1.0)
             for start in range(0, len(places), _CHUNK):
                 some = rows[places[start : start + _CHUNK]]
-                slope = drift[self.group[some], None]
-                yield some, time, self.values[np.ix_(some, columns)] - slope * time
+                yield some, time, self.values[np.ix_(some, columns)]
 
-    def common_drift(self) -> Array:
-        """Each group's median change per period, shrunk by how few series have one."""
-        known = ~np.isnan(self.values)
-        row, columns = np.arange(len(known)), np.arange(known.shape[1])
-        last = columns[-1] - known[:, ::-1].argmax(axis=1)
-        distance = last[:, None] - columns
-        # From the oldest reading of the newest one's season.
-        season = known & (distance > 0) & (distance % self.per_year == 0)
-        first = season.argmax(axis=1)
-        # Where no two readings are of one season there is no change to speak of.
-        periods = np.where(season.any(axis=1), last - first, np.nan)
-        change = pd.Series((self.values[row, last] - self.values[row, first]) / periods)
-        changes = change.iloc[self.rows].groupby(self.group[self.rows])
-        shrunk = changes.count() / (changes.count() + self.usual.drift_series)
-        drift = (self.usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
-        if self.portfolio is not None:
-            # Unlike measures move in unlike directions, so a portfolio has no common drift.
-            drift[self.portfolio] = 0
-        return drift
-
-    def sample(self) -> Numbers:
-        """The rows that groups are learnt from, group by group, evenly spread over each."""
-        groups = pd.Series(self.rows).groupby(self.group[self.rows])
-        step = -(-groups.transform("size") // _LEARNT_FROM)
-        chosen = self.rows[groups.cumcount() % step == 0]
-        return chosen[np.argsort(self.group[chosen], kind="stable")]
-
-    def learnt_weights(self, drift: Array, sample: Numbers) -> Array:
+    def learnt_weights(self, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""
         usual = self.usual
         models = np.log(_softmax(np.array(usual.weights)))
         volatilities = np.log(_softmax(np.array(usual.volatility_weights)))
         prior = (models[:, None] + volatilities).ravel()
         likelihood = np.empty((len(self.values), len(prior)))
-        for rows, time, readings in self.patterns(drift, sample):
+        for rows, time, readings in self.patterns(sample):
             likelihood[rows] = self.fit(time, np.array([])).likelihood(readings, usual)[1]
         likelihood, group = usual.learning * likelihood[sample], self.group[sample]
         size = np.bincount(group)
@@ -375,11 +331,11 @@ class _Panel:
             weights = np.log(total / (usual.prior_series + size)[:, None])
         return weights
 
-    def own_errors(self, drift: Array, sample: Numbers, weights: Array) -> Array:
+    def own_errors(self, sample: Numbers, weights: Array) -> Array:
         """The scale of each group's own errors by horizon, from readings that were held out."""
         usual = self.usual
         errors = np.full((len(self.values), self.per_year), np.nan)
-        for rows, time, readings in self.patterns(drift, sample):
+        for rows, time, readings in self.patterns(sample):
             # A year is held out where that leaves two, else the last reading.
             out = self.per_year if len(time) >= 3 * self.per_year else 1
             if len(time) - out < FEWEST:
@@ -391,9 +347,8 @@ class _Panel:
             width *= _spread_factor(len(past), ahead, usual)
             missed = np.abs(readings[:, -out:] - middle) / width / stdtrit(degrees, 0.9)[:, None]
             # A series that never moved has nothing to say of how far others miss.
-            still = np.nanmax(self.values[rows], axis=1) == np.nanmin(self.values[rows], axis=1)
-            errors[rows, :out] = np.where(still[:, None], np.nan, missed)
-        groups = pd.DataFrame(errors[self.rows]).groupby(self.group[self.rows])
+            errors[rows, :out] = np.where(self.still[rows, None], np.nan, missed)
+        groups = pd.DataFrame(errors).groupby(self.group)
         count = groups.count()
         shrunk = usual.own_scale * count / (count + usual.own_series)
         scale = (groups.quantile(0.8).clip(0.4, 2.5) ** shrunk).where(count > 0)

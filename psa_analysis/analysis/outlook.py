@@ -1,8 +1,7 @@
 """Outlook: the reading that counts, at its due period, as a distribution.
 
-What is observed is forecast (``forecast``), and readings are made of the draws by each measure's
-basis, just as ``readings`` makes them of observations: four quarters to a rolling year, flows
-added to a count, a change from its base.
+What is observed is forecast, and readings are made of the draws by each measure's basis, just as
+``readings`` makes them of observations: four quarters to a rolling year, flows added to a count.
 """
 
 from __future__ import annotations
@@ -15,77 +14,41 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.forecast import (
-    FEWEST,
-    INTERVALS,
-    LONGEST,
-    SIGNED_UNITS,
-    forecast_series,
-    scale_of,
-)
-from psa_analysis.analysis.readings import (
-    COMPARED,
-    NO_DENOMINATORS,
-    NOT_ADDED_UP,
-    SUMS_OF_COUNTS,
-    change_from,
-    make_readings,
-    periods_used,
-    splice,
-    with_compared,
-    years_averaged,
-)
+from psa_analysis.analysis import forecast, readings
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
 
 if TYPE_CHECKING:
-    from psa_analysis.analysis.forecast import Forecast, Scale
     from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
 
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000
-#: Quantiles are draws, so that those of counts are whole.
-_DRAWN: Literal["inverted_cdf"] = "inverted_cdf"
-#: A place in a family and a thing done or not are no figures that move on from where they are.
-_NOT_FORECAST = ("rank", "milestone")
-#: Flags of figures that may still be revised.
-_OPEN_FLAGS = ("provisional", "estimated")
-#: Fewer revisions than this say nothing of the next.
-_FEWEST_REVISIONS = 4
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Outlook:
     """What is to come of one measure."""
 
     # Draws x periods to come, in the measure's unit; the last period is the due one.
-    draws: Floats = field(default_factory=lambda: np.empty((0, 0)))
-    periods: tuple[Period, ...] = ()
+    draws: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    periods: tuple[Period, ...] = field(default=(), repr=False)
     reason: str = ""  # why there is no forecast
     readings: int = 0  # how many it rests on
     note: str = ""  # what else a reader should know of it
 
-    def __repr__(self) -> str:
-        if self.reason:
-            return f"no forecast: {self.reason}"
-        low, high = self.interval(80)
-        return (
-            f"forecast for {self.periods[-1]}: middle {self.median:,.4g}, eight in ten chances "
-            f"{low:,.4g} to {high:,.4g}, from {self.readings} readings"
-        )
-
     def quantile(self, shares: float | list[float]) -> Floats:
         """What each reading to come falls below with these probabilities, in rows."""
-        return np.quantile(self.draws, shares, axis=0, method=_DRAWN)
+        # Quantiles are draws, so that those of counts are whole.
+        return np.quantile(self.draws, shares, axis=0, method="inverted_cdf")
 
     def fan(self) -> pd.DataFrame:
         """Every period to come, for charts."""
         ends = pd.to_datetime([period.end for period in self.periods])
         labels = [period.label for period in self.periods]
         table = pd.DataFrame({"period": labels, "period_end": ends, "median": self.quantile(0.5)})
-        for percent in INTERVALS:
+        for percent in forecast.INTERVALS:
             low, high = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])
             table[f"low_{percent}"], table[f"high_{percent}"] = low, high
         return table[table["median"].notna()].reset_index(drop=True)
@@ -130,8 +93,8 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
     first = own[provisional].groupby("period")["value"].first()
     last = own[~provisional].groupby("period")["value"].last()
     changes = (last / first).dropna() - 1
-    if len(changes) < _FEWEST_REVISIONS:
-        return Revision()
+    if len(changes) < 4:
+        return Revision()  # they say nothing of the next
     return Revision(float(changes.mean()), float(changes.std()))
 
 
@@ -142,27 +105,24 @@ def outlooks(
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
     figures = known[known["area"] == area]
-    comparators = followed["compared_with"].where(followed["basis"].isin(COMPARED))
-    compared = followed.index[comparators.notna()]
+    with_comparator = followed["compared_with"].notna()
+    compared = followed.index[with_comparator & followed["basis"].isin(readings.COMPARED)]
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
-        needed = known["measure"].isin(with_compared(compared, agreement))
-        readings = make_readings(known[needed], agreement)
-        readings = readings[readings["measure"].isin(compared) & (readings["area"] == area)]
-        readings = readings.assign(value=readings["reading"], denominator=np.nan)
-        figures = figures[~figures["measure"].isin(compared)]
-        figures = pd.concat([figures, readings], join="inner")
-    found: dict[str, Outlook] = {}
-    histories: dict[int, list[History]] = {1: [], 4: []}
+        needed = known["measure"].isin(readings.with_compared(compared, agreement))
+        made = readings.make_readings(known[needed], agreement)
+        made = made[made["measure"].isin(compared) & (made["area"] == area)]
+        made = made.assign(value=made["reading"], denominator=np.nan)
+        figures = pd.concat([figures[~figures["measure"].isin(compared)], made], join="inner")
+    histories = {}
     for name, measure in followed.iterrows():
         usual = Revision() if name in compared else revision(vintages, str(name), area)
-        history = history_of(measure, figures, until, usual)
-        if isinstance(history, str):
-            found[str(name)] = Outlook(reason=history)
-        else:
-            histories[history.per_year].append(history)
-    found |= _forecast_together(histories[1], 1) | _forecast_together(histories[4], 4)
-    return {str(name): found[str(name)] for name in followed.index}
+        histories[str(name)] = history_of(measure, figures, until, usual)
+    found = _forecast_together(histories, 1) | _forecast_together(histories, 4)
+    return {
+        name: Outlook(reason=history) if isinstance(history, str) else found[name]
+        for name, history in histories.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -173,19 +133,10 @@ class History:
     figures: pd.DataFrame  # by step of time: value, denominator, provisional; gaps are missing
     last: Period
     horizon: int
-    scale: Scale
+    scale: forecast.Scale
     base: float  # what a change is measured from; missing for other bases
     revised: float  # the spread of what provisional figures may become
     note: str
-
-    @property
-    def per_year(self) -> Literal[1, 4]:
-        """How many figures there are in a year."""
-        return 4 if self.last.kind == "quarter" else 1
-
-    def place(self, period: Period) -> int:
-        """Where the last figure of a period stands, counted from the first figure."""
-        return step_of(period_containing(period.end, self.last.kind)) - self.figures.index[0]
 
 
 def history_of(
@@ -196,21 +147,23 @@ def history_of(
     basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
     if due is None:
         return "no document states when it is due"
-    if basis in _NOT_FORECAST:
+    # A place in a family and a thing done or not do not move on from where they are.
+    if basis in ("rank", "milestone"):
         return f"the basis {basis} is not forecast"
-    if basis in COMPARED and measure["compared_with"] is None:
+    if basis in readings.COMPARED and measure["compared_with"] is None:
         return "the comparator is not stated"
     if baseline is not None and until < baseline.end:
         return "the baseline's period has not ended"
     if basis == "cumulative" and (baseline is None or pd.isna(measure["baseline"])):
         return "the baseline that is counted from is not stated"
     table = _figures(measure, known, until)
-    if len(table) < FEWEST:
-        return f"a forecast needs {FEWEST} readings, and there are {len(table)}"
+    if len(table) < forecast.FEWEST:
+        return f"a forecast needs {forecast.FEWEST} readings, and there are {len(table)}"
     last = parse_period(table.index[-1], kind)
     horizon = step_of(period_containing(due.end, kind)) - step_of(last)
-    newest_is_open = table["flag"].iloc[-1] in _OPEN_FLAGS
-    if horizon <= 0 and (not newest_is_open or usual == Revision()):
+    table["provisional"] = table["flag"].isin(["provisional", "estimated"])
+    newest_is_open, is_revised = table["provisional"].iloc[-1], usual != Revision()
+    if horizon <= 0 and not (newest_is_open and is_revised):
         may = " and may still be revised" if newest_is_open else ""
         return f"the period that decides has been observed{may}"
     if horizon > 0 and until > due.end + GRACE:
@@ -218,8 +171,7 @@ def history_of(
     # A change from the baseline is made of figures that are counted; a ratio may be above 100 %.
     counts = basis in ("change_from_baseline", "ratio_to_comparator")
     made_of = "amounts" if basis == "ratio_to_comparator" else measure["made_of"]
-    scale = scale_of("" if counts else measure["unit"], table["value"], made_of)
-    table["provisional"] = table["flag"].isin(_OPEN_FLAGS)
+    scale = forecast.scale_of("" if counts else measure["unit"], table["value"], made_of)
     revised = _on_scale(table["value"] * (1 + usual.mean), scale)
     table["value"] = table["value"].mask(table["provisional"], revised)
     steps = [step_of(parse_period(label, kind)) for label in table.index]
@@ -235,16 +187,13 @@ def history_of(
     if basis == "change_from_baseline" and (np.isnan(base) or base == 0):
         return "there is no figure for the baseline period"
     notes = []
-    if newest_is_open and usual != Revision():
+    if newest_is_open and is_revised:
         by = f"{100 * abs(usual.mean):.1f}% {'higher' if usual.mean >= 0 else 'lower'}"
-        notes.append(
-            f"the newest figure is provisional and was taken {by}, as first figures were revised "
-            "before"
-        )
+        notes.append(f"the newest figure is provisional, and taken {by} as usually revised")
     if step_of(period_containing(until, kind)) - step_of(last) > 1:
         notes.append(f"the newest reading is that of {last}")
-    note = "; ".join(notes)
-    return History(measure, figures, last, max(horizon, 0), scale, base, usual.spread, note)
+    horizon, note = max(horizon, 0), "; ".join(notes)
+    return History(measure, figures, last, horizon, scale, base, usual.spread, note)
 
 
 def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFrame:
@@ -253,61 +202,58 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     known = known[known["value"].notna()].sort_values("period_end").set_index("period")
     columns = ["value", "denominator", "flag"]
     table = known.loc[known["measure"] == measure.name, columns]
-    baseline = measure_period(measure, "baseline_period")
-    if (
-        measure["basis"] in ("point", "index")
-        and measure["baseline_status"] == "stated"
-        and baseline is not None
-        and baseline.kind == kind
-        and baseline.end <= until
-        and baseline.label not in table.index
-    ):
-        # The baseline is a reading too, and often the only one before the agreement.
-        table.loc[baseline.label] = [float(measure["baseline"]), np.nan, "final"]
+    # A stated baseline is a reading too, and often the only one before the agreement.
+    stated = measure["basis"] in ("point", "index") and measure["baseline_status"] == "stated"
+    first = measure_period(measure, "baseline_period") if stated else None
+    if first and first.kind == kind and first.end <= until and first.label not in table.index:
+        table.loc[first.label] = [float(measure["baseline"]), np.nan, "final"]
     before = known.loc[known["measure"] == measure["continues"], "value"]
     if before.index.isin(table.index).any():
         top = 100.0 if measure["unit"] == "percent" else np.inf
-        bottom = -np.inf if measure["unit"] in SIGNED_UNITS else 0.0
-        values = splice(before, table["value"])[0].clip(bottom, top)
+        bottom = -np.inf if measure["unit"] in forecast.SIGNED_UNITS else 0.0
+        values = readings.splice(before, table["value"])[0].clip(bottom, top)
         table = table.reindex(values.index).assign(value=values).fillna({"flag": "final"})
     return table.loc[sorted(table.index, key=lambda label: parse_period(label, kind))]
 
 
-def _on_scale(values: Floats, scale: Scale) -> Floats:
+def _on_scale(values: Floats, scale: forecast.Scale) -> Floats:
     """Figures as they can be: whole for counts, at most 100 for percentages, not below 0."""
     values = np.rint(values) if scale == "count" else values
     values = np.minimum(values, 100) if scale == "percent" else values
     return values if scale == "real" else np.maximum(values, 0)
 
 
-def _forecast_together(histories: list[History], per_year: Literal[1, 4]) -> dict[str, Outlook]:
-    """Outlooks of measures of one frequency: they are each other's portfolio."""
-    if not histories:
+def _forecast_together(
+    histories: dict[str, History | str], per_year: Literal[1, 4]
+) -> dict[str, Outlook]:
+    """Outlooks of all measures of one frequency: they are each other's portfolio."""
+    together = {
+        name: history
+        for name, history in histories.items()
+        if isinstance(history, History) and (history.last.kind == "quarter") == (per_year == 4)
+    }
+    if not together:
         return {}
-    longest = max(len(history.figures) for history in histories)
-    panel = np.full((len(histories), longest), np.nan)
-    for row, history in enumerate(histories):
+    longest = max(len(history.figures) for history in together.values())
+    panel = np.full((len(together), longest), np.nan)
+    for row, history in enumerate(together.values()):
         panel[row, longest - len(history.figures) :] = history.figures["value"]
-    names = [str(history.measure.name) for history in histories]
-    forecasts = forecast_series(
-        panel,
-        max(history.horizon for history in histories),
-        [history.scale for history in histories],
-        per_year,
-        groups=names,
-        denominators=[history.figures["denominator"].ffill().iloc[-1] for history in histories],
-    )
+    cases = [history.figures["denominator"].ffill().iloc[-1] for history in together.values()]
+    scales = [history.scale for history in together.values()]
+    horizon = max(history.horizon for history in together.values())
+    found = forecast.forecast_series(panel, horizon, scales, per_year, [*together], cases)
     return {
-        name: _outlook(history, forecasts.of_series(row, history.horizon))
-        for row, (name, history) in enumerate(zip(names, histories, strict=True))
+        name: _outlook(history, found.of_series(row, history.horizon))
+        for row, (name, history) in enumerate(together.items())
     }
 
 
-def _outlook(history: History, series: Forecast) -> Outlook:
+def _outlook(history: History, series: forecast.Forecast) -> Outlook:
     """The due reading's draws, from draws of what is to come and of what may be revised."""
     number = int(series.readings[0])
-    if number < FEWEST:
-        return Outlook(reason=f"a forecast needs {FEWEST} readings of the last {LONGEST} periods")
+    if number < forecast.FEWEST:
+        needs = f"{forecast.FEWEST} readings of the last {forecast.LONGEST} periods"
+        return Outlook(reason=f"a forecast needs {needs}")
     seed = zlib.crc32(str(history.measure.name).encode())
     to_come = series.paths(DRAWS, seed)[0]
     past = np.tile(history.figures["value"], (DRAWS, 1))
@@ -334,42 +280,41 @@ def readings_of_draws(
 ) -> tuple[Floats, str]:
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
-    unit = "" if basis in SUMS_OF_COUNTS else measure["unit"]
-    factor = rate_factor(unit)
+    unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
+    factor, counted_up = rate_factor(unit), basis == "cumulative"
+    per_year = 4 if history.last.kind == "quarter" else 1
     cases = history.figures["denominator"].tolist()
     newest = history.figures["denominator"].ffill().iloc[-1]
     while len(cases) < figures.shape[1]:
         # A quarter to come has the cases of the same quarter a year before.
-        cases.append(cases[-history.per_year] if len(cases) >= history.per_year else newest)
+        cases.append(cases[-per_year] if len(cases) >= per_year else newest)
     draws = np.full((len(figures), len(periods)), np.nan)
-    widths = periods_used(measure, pd.Series(pd.to_datetime([period.end for period in periods])))
-    counted_up = basis == "cumulative"
-    between = (
-        "between the baseline and the latest" if counted_up else "that the reading is made from"
-    )
-    lacking = f"a period {between} is missing"
-    for number, (period, width) in enumerate(zip(periods, widths, strict=True)):
-        window = slice(history.place(period) - width + 1, history.place(period) + 1)
+    ends = pd.Series(pd.to_datetime([period.end for period in periods]))
+    part = "between the baseline and the latest" if counted_up else "that the reading is made from"
+    lacking = f"a period {part} is missing"
+    for number, width in enumerate(readings.periods_used(measure, ends)):
+        last = period_containing(periods[number].end, history.last.kind)
+        stop = step_of(last) - history.figures.index[0] + 1
+        window = slice(stop - width, stop)
         if window.start < 0:
-            needed = f"{width} {'quarters' if history.per_year == 4 else 'years'} are needed"
-            return draws, lacking if counted_up else needed
+            return draws, lacking
         if width > 1 and unit in NOT_SUMMED:
-            return draws, NOT_ADDED_UP.format(unit)
+            return draws, readings.NOT_ADDED_UP.format(unit)
         if width > 1 and factor is not None:
             denominators = np.array(cases[window])
             if np.isnan(denominators).any():
-                return draws, NO_DENOMINATORS
+                return draws, readings.NO_DENOMINATORS
             numerators = figures[:, window] * denominators / factor
             draws[:, number] = factor * numerators.sum(axis=1) / denominators.sum()
         else:
-            draws[:, number] = figures[:, window].sum(axis=1) / years_averaged(measure)
+            draws[:, number] = figures[:, window].sum(axis=1) / readings.years_averaged(measure)
         # Only whole years are readings of these bases.
-        if basis in ("annual", "mean_of_years") and history.per_year == 4 and period.end.month != 3:
+        if basis in ("annual", "mean_of_years") and per_year == 4 and last.end.month != 3:
             draws[:, number] = np.nan
     if np.isnan(draws[:, -1]).any():
         return draws, lacking
     if counted_up:
         return draws + float(measure["baseline"]), ""
     if basis == "change_from_baseline":
-        return change_from(draws, history.base), ""
+        return readings.change_from(draws, history.base), ""
     return draws, ""

@@ -1,16 +1,9 @@
 """Trajectories: the planned path from the baseline to the target, and the grant's trigger.
 
-Each measure's ``profile`` says how its path runs:
-
-=================  ================================================================
-profile            planned path
-=================  ================================================================
-linear, or empty   straight from the baseline to the target: equal steps
-steps              each point of trajectories.csv holds until the next
-given              straight lines between the points; may fall first and rise later
-seasonal           equal steps from year to year, spread over the quarters of each as
-                   the measure's own years before the agreement ran
-=================  ================================================================
+A measure's ``profile`` says how its path runs: ``linear`` or empty, in equal steps; ``steps``, each
+point of trajectories.csv holding until the next; ``given``, in straight lines between the points;
+``seasonal``, in equal steps from year to year, spread over the quarters of each as in the measure's
+own years before the agreement.
 
 Time is counted in whole months, so that equal quarters are equal steps. A baseline that is a mean
 of years stands at the end of the middle one, where a reading of that year stands.
@@ -21,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,12 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.periods import Period, period_containing, quarter_number
-from psa_analysis.register.agreement import (
-    NOT_SUMMED,
-    PROFILES_WITH_POINTS,
-    measure_period,
-    rate_factor,
-)
+from psa_analysis.register import agreement as register
 
 if TYPE_CHECKING:
     from psa_analysis.register.agreement import Agreement
@@ -44,16 +31,15 @@ Floats = NDArray[np.float64]
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
 
-#: Two figures nearer than this, or than this share of the planned improvement, are the same.
+#: Figures nearer than this, or than this share of the planned improvement, are the same.
 _NEAR = 1e-9
 
 
 def exact(value: float) -> Fraction:
     """The simple fraction that a float stands for, so that ties are decided exactly.
 
-    A float holds 106.9, or 100 x (7320 - 9150) / 9150, only to the nearest of its binary
-    neighbours. Fractions with denominators up to a million lie further apart than that, so the
-    nearest of them is the figure that was meant.
+    Fractions with denominators up to a million lie further apart than floats, so the nearest of
+    them is the figure that was meant.
     """
     return Fraction(value).limit_denominator(1_000_000)
 
@@ -91,7 +77,7 @@ def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
         return _seasonal_path(measure, goal, ends)
     months, levels = _path_points(measure, goal)
     passed = _month(ends.dt) - _month(baseline_end(measure))
-    if measure["profile"] not in PROFILES_WITH_POINTS:
+    if measure["profile"] not in register.PROFILES_WITH_POINTS:
         share = (passed / months[-1]).clip(0, 1)
         if measure["basis"] == "milestone":
             share = np.floor(share)  # not done until it is due
@@ -105,7 +91,7 @@ def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
 def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
     """Months from the baseline, and levels, that a path runs through up to the goal."""
     baseline, target = measure["baseline"], measure["target"]
-    points = measure["points"] if measure["profile"] in PROFILES_WITH_POINTS else ()
+    points = measure["points"] if measure["profile"] in register.PROFILES_WITH_POINTS else ()
     start, due = baseline_end(measure), due_period(measure).end
     months = np.array([_month(day) for day in (start, *(day for day, _ in points), due)])
     levels = np.array([level for _, level in points])
@@ -120,9 +106,8 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
     factors = measure["seasons"]
     if not factors:
         return pd.Series(np.nan, index=ends.index)
-    quarters = quarter_number(ends.dt.month) - 1
-    months = _month(ends.dt)
-    due = due_period(measure).end
+    quarters, months = quarter_number(ends.dt.month) - 1, _month(ends.dt)
+    due, start = due_period(measure).end, _month(baseline_end(measure))
     if measure["basis"] == "year_to_date":
         # Where the year will have come to, and what part of a year is usually done by then.
         months = months + 3 * (3 - quarters)
@@ -131,22 +116,18 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
         # The baseline and the target are figures of the quarter that is due.
         due_factor = factors[quarter_number(due.month) - 1]
         usual = quarters.map(lambda number: factors[number] / due_factor)
-    baseline, start = measure["baseline"], _month(baseline_end(measure))
     share = ((months - start) / (_month(due) - start)).clip(0, 1)
-    return usual * (baseline + share * (goal - baseline))
+    return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
 
 
 def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     """How many months a reading is ahead of the planned path (behind: below 0); missing if unknown.
 
-    Notes
-    -----
-    Better and worse are the polarity's. Where a ``given`` path falls first and rises later it
-    takes a value more than once; looking only forward from a better reading and only back from a
-    worse one gives the months the sign of the gap. A path with seasons goes up and down within each
-    year, so that no month of it can be told from a value.
+    A path may take a value more than once: a better reading is looked for in the months to come
+    only, a worse one in those that have passed.
     """
     no_path = pd.isna(measure["baseline"]) or pd.isna(measure["target"])
+    # A path with seasons goes up and down, so that no month of it can be told from a value.
     if no_path or measure["profile"] == "seasonal":
         return float("nan")
     now = _month(end) - _month(baseline_end(measure))
@@ -156,23 +137,16 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     planned = planned_path(measure, pd.Series([pd.Timestamp(end)])).iloc[0]
     if abs(reading - planned) <= near:
         return 0.0
-    gaps = np.array(_months_at(measure, reading, near)) - now
-    better = _better(measure) * (reading - planned) > 0
-    gaps = gaps[gaps >= 0] if better else gaps[gaps <= 0]
-    return float(min(gaps, key=abs, default=float("nan")))
-
-
-def _months_at(measure: pd.Series, value: float, near: float) -> list[float]:
-    """Months from the baseline at which the path takes a value; both ends of a flat stretch."""
     months, levels = _path_points(measure, measure["target"])
-    found: list[float] = []
-    for (month, level), (next_month, next_level) in pairwise(zip(months, levels, strict=True)):
-        last = level if measure["profile"] == "steps" else next_level
-        found += [month] if abs(value - level) <= near else []
-        found += [next_month] if abs(value - last) <= near else []
-        if min(level, last) < value < max(level, last):
-            found.append(month + (value - level) / (last - level) * (next_month - month))
-    return [*found, months[-1]] if abs(value - levels[-1]) <= near else found
+    start, last = levels[:-1], levels[:-1] if measure["profile"] == "steps" else levels[1:]
+    on = np.flatnonzero((np.minimum(start, last) < reading) & (reading < np.maximum(start, last)))
+    between = months[on] + (reading - start[on]) / (last - start)[on] * np.diff(months)[on]
+    # Both ends of a flat stretch.
+    ends = [months[:-1][abs(reading - start) <= near], months[1:][abs(reading - last) <= near]]
+    due = months[-1:][abs(reading - levels[-1:]) <= near]
+    gaps = np.concatenate([between, *ends, due]) - now
+    gaps = gaps[gaps >= 0] if _better(measure) * (reading - planned) > 0 else gaps[gaps <= 0]
+    return float(min(gaps, key=abs, default=float("nan")))
 
 
 @dataclass(frozen=True)
@@ -216,12 +190,7 @@ def _quarters_by_year(figures: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def season_factors(history: pd.DataFrame, before: date) -> tuple[float, ...]:
-    """What each quarter usually is of its year's mean, from the complete years of the past.
-
-    Notes
-    -----
-    Each year counts the same, however large its figures.
-    """
+    """What each quarter usually is of its year's mean; each complete year counts the same."""
     years = _quarters_by_year(history, "value").dropna()
     years = years[[date(int(year), 3, 31) < before for year in years.index]]
     means = years.mean(axis=1)
@@ -240,15 +209,13 @@ class SameStage:
 
 
 def same_stage(readings: pd.DataFrame, period: Period, unit: str) -> SameStage:
-    """Compare a year-to-date reading with the same stage of earlier years."""
-    if period.kind != "quarter":
-        raise ValueError(f"'{period}' is not a quarter, so it is no stage of a year")
+    """Where earlier years stood when a quarter ended, beside a year-to-date reading."""
     years = _quarters_by_year(readings, "reading")
     year, number = period_containing(period.end, "financial_year").end.year, int(period.label[-1])
     earlier = years[years.index < year]
     # Of a year without anything no share was reached at any stage.
     shares = (earlier[number] / earlier[4].replace(0, np.nan)).dropna()
-    adds_up = rate_factor(unit) is None and unit not in NOT_SUMMED
+    adds_up = register.rate_factor(unit) is None and unit not in register.NOT_SUMMED
     share = float(shares.mean()) if adds_up else float("nan")
     labels = tuple(f"{last - 1}/{last % 100:02d}" for last in shares.index)
     return SameStage(float(years[number].get(year - 1, float("nan"))), share, labels)
@@ -269,7 +236,7 @@ def baseline_end(measure: pd.Series) -> date:
 
 
 def _stated(measure: pd.Series, column: str) -> Period:
-    period = measure_period(measure, column)
+    period = register.measure_period(measure, column)
     if period is None:
         raise ValueError(f"{measure.name} has no {column}: it is not stated")
     return period
@@ -286,12 +253,10 @@ def _month(days: Any) -> Any:
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     """The agreement, with the seasons of each measure whose planned path has them."""
-    settings, measures = agreement.settings.agreement, agreement.measures
-    if not (measures["profile"] == "seasonal").any():
-        return agreement
+    settings, profiles = agreement.settings.agreement, agreement.measures["profile"]
     own = known[known["area"] == settings.area]
     seasons = [
         season_factors(own[own["measure"] == name], settings.begins) if way == "seasonal" else ()
-        for name, way in measures["profile"].items()
+        for name, way in profiles.items()
     ]
-    return replace(agreement, measures=measures.assign(seasons=seasons))
+    return replace(agreement, measures=agreement.measures.assign(seasons=seasons))

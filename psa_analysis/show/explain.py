@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 
-from psa_analysis.analysis.explain import cells_behind
+from psa_analysis.analysis.readings import observations_used
 from psa_analysis.findings import ParameterError
 from psa_analysis.register.rows import FIGURES
-from psa_analysis.report import Report, assessment_row, own_readings, readings_with_path
+from psa_analysis.report import Report, assessment_row, readings_with_path
+from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.words import NOT_STATED, day_text, figure_text, state_text, with_unit
 
+_COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
 #: What a cell went into, in the order of the chain.
 _PARTS = {"base": "Base made from", "reading": "Latest made from", "comparator": "Compared with"}
 
 
 def cells_used(report: Report, measure: str) -> pd.DataFrame:
-    """The cells behind the latest reading of one measure."""
-    row = assessment_row(report, measure)
+    """The cells behind the latest reading of one measure, with the text of each.
+
+    ``part`` says what a cell went into: the reading, its base, or its comparator.
+    """
+    row, agreement = assessment_row(report, measure), report.agreement
     if report.audience == "public":
         raise ParameterError("cells of returns are for internal reports: open one of that audience")
-    period = None if pd.isna(row["latest"]) else row["latest_period"]
-    return cells_behind(report.known, report.readings, report.agreement, measure, period)
+    period = "" if pd.isna(row["latest"]) else row["latest_period"]
+    area = agreement.settings.agreement.area
+    used = observations_used(report.known, report.readings, agreement, measure, area, period)
+    texts = []
+    for cell in used.itertuples():
+        path = agreement.folder / cell.file
+        cells = _sheets(path, cell.file, path.stat().st_mtime_ns)[cell.sheet]
+        texts.append(cells.at[cell.row, column_number(cell.column)])
+    addresses = used["column"].astype(str) + used["row"].astype(str)
+    behind = used[[*_COLUMNS, "file", "sheet"]].assign(cell=addresses, text=texts)
+    return behind.reset_index(drop=True)
+
+
+@lru_cache(maxsize=16)
+def _sheets(path: Path, name: str, changed: int) -> dict[str, pd.DataFrame]:
+    """The cells of a file's sheets: read once for all measures, unless it has changed since."""
+    return {grid.sheet: grid.cells for grid in read_grids(path, name)[0]}
 
 
 def explanation(report: Report, measure: str) -> Iterator[str]:
-    """The chain behind one measure's state, a line at a time, ending in files and cells."""
+    """The chain behind one measure's latest figure, a line at a time, ending in files and cells."""
     row = assessment_row(report, measure)
     received = f"from figures received by {day_text(report.cut_off)}"
     yield f"{measure}: {row['title']}. Report of {report.period}, {received}."
-    for label, text in [*_assessment_lines(report, row), *_register_lines(report, row)]:
+    yield f"{'State':<10} {state_text(row)}"
+    for last in readings_with_path(report, measure).tail(1).itertuples():
+        latest = f"{with_unit(last.reading, row['unit'])} for {last.period}"
+        yield f"{'Latest':<10} {latest} ({last.flag}), made by the basis {row['basis']}"
+        if last.note:
+            yield f"{'Note':<10} {last.note}"
+        low, high = (figure_text(limit, row["unit"]) for limit in (last.lower, last.upper))
+        chance = f"{low} to {high}, 95 in 100 times ({last.interval})"
+        yield f"{'Chance':<10} {last.interval if pd.isna(last.lower) else chance}"
+    for label, text in _register_lines(report, row):
         yield f"{label:<10} {text}"
     cells = cells_used(report, measure)
     for part, title in _PARTS.items():
@@ -42,8 +73,7 @@ def explanation(report: Report, measure: str) -> Iterator[str]:
             other = f"{cell.measure}, {cell.area}, " if part == "comparator" else ""
             figure = f"{cell.value:,.10g} ({cell.flag}), received {cell.received:%Y-%m-%d}"
             place = f"{cell.file}, sheet {cell.sheet}" if cell.sheet else cell.file
-            place = f"{place}, cell {cell.cell}, which says {cell.text!r}"
-            yield f"  {other}{cell.period}  {figure}: {place}"
+            yield f"  {other}{cell.period}  {figure}: {place}, cell {cell.cell}: {cell.text!r}"
             if cell.correction:
                 yield f"    corrected: {cell.correction}"
     sources = report.sources[report.sources["file"].isin(cells["file"])]
@@ -51,54 +81,24 @@ def explanation(report: Report, measure: str) -> Iterator[str]:
         yield f"{'Source':<10} {source.file}: {source.title}; {source.producer}"
 
 
-def _assessment_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]:
-    """State, latest reading, planned path, chance and forecast, each with its label."""
-    measure, unit = row["measure"], row["unit"]
-    yield "State", state_text(row)
-    if pd.notna(row["latest"]):
-        readings = own_readings(report, measure).set_index("period")
-        latest = f"{with_unit(row['latest'], unit)} for {row['latest_period']}"
-        yield "Latest", f"{latest} ({row['latest_flag']}), made by the basis {row['basis']}"
-        if note := readings.at[row["latest_period"], "note"]:
-            yield "Note", note
-    if pd.notna(row["planned"]):
-        path = f"a straight line from {row['baseline_period']} to {row['due']}"
-        yield "Planned", f"{figure_text(row['planned'], unit)} by then, on {path}"
-    for last in readings_with_path(report, measure).tail(1).itertuples():
-        ends = f"{figure_text(last.lower, unit)} to {figure_text(last.upper, unit)}"
-        limits = f"{ends}, 95 in 100 times ({last.interval})"
-        yield "Chance", str(last.interval) if pd.isna(last.lower) else limits
-    if pd.notna(row["forecast"]):
-        outlook = report.outlooks[measure]
-        between = f"{figure_text(row['low_80'], unit)} and {figure_text(row['high_80'], unit)}"
-        note = f"; {outlook.note}" if outlook.note else ""
-        yield (
-            "Forecast",
-            f"{figure_text(row['forecast'], unit)} for {row['due']}, eight in ten chances between "
-            f"{between}, from {outlook.readings} readings{note}",
-        )
-    else:
-        yield "Forecast", f"none: {row['no_forecast']}"
-
-
 def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]:
     """Each figure of the register with its status, and why if no document states it."""
-    measure = row["measure"]
-    definition = report.agreement.measures.loc[measure]
+    definition = report.agreement.measures.loc[row["measure"]]
     yield "Documents", f"{definition['document']}: {definition['location']}"
-    reasons = report.agreement.assumptions.set_index(["item", "column"])["reason"].to_dict()
+    assumptions = report.agreement.assumptions
+    own = assumptions[assumptions["item"] == row["measure"]]
+    reasons = own.set_index("column")["reason"].to_dict()
     for figure in FIGURES:
         if status := definition[f"{figure}_status"]:
-            text = f"{figure_text(definition[figure], row['unit'])} ({status})"
-            why = reasons.get((measure, figure))
-            text = NOT_STATED if status == NOT_STATED else text
+            # The base is a level, whose change is the reading.
+            value = figure_text(definition[figure], "" if figure == "base" else row["unit"])
+            text = NOT_STATED if status == NOT_STATED else f"{value} ({status})"
+            why = reasons.get(figure)
             yield figure.capitalize(), f"{text}: {why}" if why else text
     if definition["comparator"]:
         yield "Comparator", definition["comparator"]
     for column in ("basis", "comparator", "definition", "baseline_period", "due"):
-        if why := reasons.get((measure, column)):
+        if why := reasons.get(column):
             yield "Assumed", f"{column.replace('_', ' ')}: {why}"
     if row["missing"]:
         yield "Missing", row["missing"]
-    if row["late"]:
-        yield "Late", f"the return for {row['expected_period']} had not come in"

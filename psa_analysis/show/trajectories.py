@@ -7,31 +7,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.trajectory import (
-    baseline_end,
-    due_period,
-    planned_path,
-    trigger_path,
-    trigger_value,
-)
+from psa_analysis import words
+from psa_analysis.analysis import trajectory
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, HOLLOW, STATE_MARKS, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, table
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import NOT_SHOWN, counted, day_text, figure_text, state_text, with_unit
+from psa_analysis.words import figure_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+#: Published figures older than this say little of today.
+_CONTEXT_YEARS = 10
 
 
 def readings_table(report: Report, measure: str) -> Html:
     """The readings of a measure and the forecasts of periods to come, each with its origin."""
     definition, outlook = report.agreement.measures.loc[measure], report.outlooks[measure]
-    internal = report.audience == "internal"
     rows = [readings_with_path(report, measure), readings_not_shown(report, measure)]
     rows = pd.concat(rows, ignore_index=True).sort_values("period_end", kind="stable")
-    hidden = rows["missing"] == NOT_SHOWN
+    hidden = rows["missing"] == words.NOT_SHOWN
     columns = [
         Column("Period"),
         Column.figure("Reading"),
@@ -39,11 +36,12 @@ def readings_table(report: Report, measure: str) -> Html:
         Column.figure("Planned"),
         Column.number("Observed in the period", lambda row: f"{row['observed']:,.10g}"),
         Column("Flag"),
-        *([Column("From", _origin)] if internal else []),
     ]
+    if report.audience == "internal":
+        columns.append(Column("From", _origin))
     frame = columns_frame(rows.assign(unit=definition["unit"]), columns)
     frame.loc[hidden, ["Reading", "Chance allows"]] = "[c]"
-    frame.loc[hidden, ["Planned", "Flag"]] = ["–", "–"]
+    frame.loc[hidden, ["Planned", "Flag"]] = "–"
     # A reading may be held back though the figure observed in its period is not small.
     frame.loc[hidden | rows["observed"].isna(), "Observed in the period"] = "[c]"
     if not outlook.reason:
@@ -64,30 +62,23 @@ def _origin(row: pd.Series) -> str:
     return f"{row['file']}{sheet} {row['column']}{row['row']}"
 
 
-#: Published figures older than this say little of today.
-_CONTEXT_YEARS = 10
-
-
 def context(report: Report, reference: str) -> View:
     """Published figures of other places that bear on a target, of the last ten years."""
     measures = report.agreement.measures
     others = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
-    rows = report.readings[report.readings["measure"].isin(others.index)]
     # What is made up was not published.
-    rows = rows[~rows["illustrative"].astype(bool)]
+    published = report.readings[~report.readings["illustrative"].astype(bool)]
     begin = pd.Timestamp(report.period.end) - pd.DateOffset(years=_CONTEXT_YEARS)
-    rows = rows[rows["period_end"] >= begin]
+    rows = published[published["measure"].isin(others.index) & (published["period_end"] >= begin)]
     if rows.empty:
-        day = day_text(report.cut_off)
-        which = f"of the last {_CONTEXT_YEARS} years that bear on {reference}"
-        return no_view(f"No published figures {which} were known by {day}.")
+        return no_view(f"No published figures of the last {_CONTEXT_YEARS} years were known.")
     addresses = report.sources.set_index("file")["address"]
     rows = rows.join(others[["title", "unit"]], on="measure")
     columns = [
         Column("Figure", "title"),
         Column("Area"),
         Column("Period"),
-        Column.number("Value", lambda row: with_unit(row["observed"], row["unit"])),
+        Column.number("Value", lambda row: words.with_unit(row["observed"], row["unit"])),
         Column("Source", lambda row: addresses.get(row["file"])),
     ]
     caption = f"Published figures that bear on {reference}"
@@ -99,14 +90,14 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     row, definition = assessment_row(report, measure), report.agreement.measures.loc[measure]
     readings, gaps = readings_with_path(report, measure), readings_not_shown(report, measure)
     unit, outlook = str(row["unit"]), report.outlooks[measure]
-    fan = outlook.fan() if not outlook.reason else None
+    fan = pd.DataFrame() if outlook.reason else outlook.fan()
 
     def draw(axes: Axes) -> None:
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
-        if fan is not None:
+        if len(fan):
             labels += _draw_fan(axes, fan, readings, unit)
         if len(readings):
-            labels += _draw_readings(axes, readings, gaps, unit, fan is not None)
+            _draw_readings(axes, readings, gaps, unit)
             if definition["continues"]:
                 begins = readings["period_end"].iloc[0]
                 chart.mark_beginning(axes, begins, "[b] new definition", fontsize=10)
@@ -124,11 +115,10 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     alt = _trajectory_alt(row, readings, len(gaps))
     if definition["continues"] and len(readings):
         alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
+    # Below the readings the forecasts of the periods to come.
     data = readings[["period", "reading", "flag", "planned"]]
-    if fan is not None:
-        # Below the readings the forecasts of the periods to come.
-        data = pd.concat([data, fan.drop(columns="period_end")], ignore_index=True)
-    numbers, margins = readings_table(report, measure), (0.1, 0.8, 0.95, 0.12)
+    data = pd.concat([data, fan.drop(columns="period_end", errors="ignore")], ignore_index=True)
+    numbers, margins = readings_table(report, measure), (0.1, 0.8, 0.92, 0.12)
     return Chart(draw, alt, data, numbers, margins=margins)
 
 
@@ -137,23 +127,23 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     target, unit = measure["target"], measure["unit"]
     if pd.isna(target):
         return []
-    due = pd.Timestamp(due_period(measure).end)
+    due = pd.Timestamp(trajectory.due_period(measure).end)
     labels: Labels = [(target, due, f"Target {figure_text(target, unit)}", GREY)]
     axes.plot([due], [target], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
-        start = pd.Timestamp(baseline_end(measure))
+        start = pd.Timestamp(trajectory.baseline_end(measure))
         straight = measure["profile"] in ("", "linear")
         # A straight line needs its ends; another path is drawn month by month, or by quarters.
         step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
         ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
-        path = planned_path(measure, ends)
+        path = trajectory.planned_path(measure, ends)
         axes.plot(ends, path, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
         axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
         # Where the grant begins, on the way; nothing where 'without' is not stated.
-        way = trigger_path(measure, ends, share)
+        way = trajectory.trigger_path(measure, ends, share)
         if way.notna().all():
             axes.plot(ends, way, color=TEAL, linestyle=(0, (1, 3)), linewidth=1.5)
-    trigger = trigger_value(measure, share)
+    trigger = trajectory.trigger_value(measure, share)
     if pd.notna(trigger):
         axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
         mark = " [a]" if measure["without_status"] == "assumed" else ""
@@ -180,9 +170,7 @@ def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, unit: str) 
     return [(due["median"], due["period_end"], text, BLUE)]
 
 
-def _draw_readings(
-    axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit: str, with_fan: bool
-) -> Labels:
+def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit: str) -> None:
     """The line of readings, with gaps where some are not shown; those not final are hollow."""
     ends, values = readings["period_end"], readings["reading"]
     # What chance alone allows around each reading, where that is known.
@@ -191,55 +179,37 @@ def _draw_readings(
     axes.plot(line["period_end"], line["reading"], color=BLUE)
     firm = readings["flag"].isin(["final", "revised"])
     axes.plot(ends[firm], values[firm], "o", color=BLUE, markersize=6)
-    axes.plot(ends[~firm], values[~firm], "o", markeredgecolor=BLUE, markersize=7, **HOLLOW)
+    axes.plot(ends[~firm], values[~firm], "o", markeredgecolor=BLUE, markersize=7, **chart.HOLLOW)
+    # Above the picture, where no line crosses it, and tied to its point.
     last = readings.iloc[-1]
-    text = f"{last['period']}: {figure_text(last['reading'], unit)}"
-    if not with_fan:
-        return [(last["reading"], last["period_end"], text, BLUE)]
-    # Above a rising line and below a falling one, to the left: line and fan are elsewhere.
-    falling = last["reading"] < values.mean()
     axes.annotate(
-        text,
+        f"{last['period']}: {figure_text(last['reading'], unit)}",
         (last["period_end"], last["reading"]),
-        (-10, -24 if falling else 24),
-        textcoords="offset points",
+        (last["period_end"], 1.02),
+        textcoords=("data", "axes fraction"),
         color=BLUE,
-        ha="right",
+        ha="center",
         fontsize=11,
-        va="top" if falling else "bottom",
-        bbox=chart.BEHIND_WORDS,
+        arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 1, "linestyle": ":"},
     )
-    return []
 
 
 def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
     """What the large chart shows, in words."""
-    unit, title = str(row["unit"]), row["title"]
-
-    def shown(name: str) -> str:
-        return figure_text(row[name], unit)
-
-    number = counted(len(readings), "reading") if gaps else f"{len(readings)} readings"
-    until = f"Line chart of {title}: {number} up to "
-    if readings.empty:
-        why = "the readings are not shown, since numbers are small" if gaps else "no readings"
-        text = f"Chart of {title}: {why}."
-    elif gaps:
-        small = f"{counted(gaps, 'gap')} where numbers are small"
-        text = f"{until}{readings['period'].iloc[-1]}, and {small}."
-    else:
-        text = f"{until}{row['latest_period']}, the latest {shown('latest')}."
+    unit = str(row["unit"])
+    text = f"Line chart of {row['title']}: {words.counted(len(readings), 'reading')}"
+    for last in readings[-1:].itertuples():
+        text += f", the latest {figure_text(last.reading, unit)} in {last.period}"
+    if gaps:
+        text += f"; {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
-        return f"{text} No target is stated, so no path is drawn."
-    text += f" The target is {shown('target')} by {row['due']}"
+        return f"{text}. No target is stated."
+    text += f". The target is {figure_text(row['target'], unit)} by {row['due']}"
     if pd.notna(row["planned"]):
-        text += f"; the dashed planned path stands at {shown('planned')} by then"
+        text += f"; the dashed planned path stands at {figure_text(row['planned'], unit)}"
     if pd.notna(row["forecast"]):
-        text += (
-            f". The shaded forecast for {row['due']} has its middle at {shown('forecast')}; "
-            f"eight in ten chances lie between {shown('low_80')} and {shown('high_80')}"
-        )
-    return f"{text}. {state_text(row)}."
+        text += f". The shaded forecast has its middle at {figure_text(row['forecast'], unit)}"
+    return f"{text}."
 
 
 def sparkline(report: Report, row: pd.Series) -> Chart:
@@ -254,9 +224,8 @@ def sparkline(report: Report, row: pd.Series) -> Chart:
         if len(readings):
             colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
             axes.plot("period_end", "reading", data=readings, color=BLUE, linewidth=2)
-            axes.plot(
-                "period_end", "reading", marker, data=readings[-1:], color=colour, markersize=9
-            )
+            last = readings.iloc[-1]
+            axes.plot([last["period_end"]], [last["reading"]], marker, color=colour, markersize=9)
         axes.margins(x=0.06, y=0.18)
         axes.set_axis_off()
 
