@@ -286,8 +286,8 @@ def explain(measure: str, period: str, data: Path) -> None:
         remedy = findings.did_you_mean(measure, measures)
         text = f"there is no measure '{measure}' in the assessment. {remedy}"
         raise findings.ParameterError(text)
-    for line in explanations.explanation(report, measure):
-        click.echo(line)
+    for label, text in explanations.explanation(report, measure):
+        click.echo(f"{label:<10} {text}")
 
 
 @main.command()

@@ -53,11 +53,12 @@ def test_ten_figures_of_the_pages_end_in_the_right_cells(report: Report, measure
 
 def test_the_command_prints_the_chain_that_the_pages_show(report: Report) -> None:
     result = psa("explain", "N13", "2004-05 Q3")
-    assert result.output.splitlines() == list(explanation(report, "N13"))
+    rows = [*explanation(report, "N13")]
+    assert result.output.splitlines() == [f"{label:<10} {text}" for label, text in rows]
     assert result.output.count("police.csv, cell D") == 8
-    without_a_figure = list(explanation(report, "L8"))
-    assert "State      Not stated: no document states a target" in without_a_figure
-    assert not any("cell" in line for line in without_a_figure)
+    without_a_figure = dict(explanation(report, "L8"))
+    assert without_a_figure["State"] == "Not stated: no document states a target"
+    assert "Made from" not in without_a_figure
     wrong = psa("explain", "N31", "2004-05 Q3")
     assert wrong.exit_code == 2
     assert "there is no measure 'N31' in the assessment. Did you mean 'N13'?" in wrong.output
@@ -71,8 +72,8 @@ def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     report = open_report("2004-05 Q3", str(council))
     used = cells_used(report, "N7-treatment").iloc[0]
     assert (used["sheet"], used["cell"], used["text"]) == ("Treatment ", "C6", "1077")
-    lines = explanation(report, "N7-treatment")
-    assert any("sheet Treatment , cell C6: '1077'" in line for line in lines)
+    rows = explanation(report, "N7-treatment")
+    assert any("sheet Treatment , cell C6: '1077'" in text for _, text in rows)
 
 
 #: Cells of measures.csv, the return's rows, the latest reading, and the parts of the chain: the
@@ -145,14 +146,14 @@ def test_each_basis_from_the_return_to_its_cells(
         (row.part, int(row.cell[1:]) if row.file.endswith("made_up.csv") else None, row.area)
         for row in used.itertuples()
     ] == [(*part, AREA)[:3] for part in chain]
-    printed = list(explanation(report, measure))
-    named = [line for line in printed if line.startswith("Comparator ")]
-    assert named == [f"Comparator {text}" for key, text in cells.items() if key == "comparator"]
+    rows = [*explanation(report, measure)]
+    named = [text for label, text in rows if label == "Comparator"]
+    assert named == [text for key, text in cells.items() if key == "comparator"]
     for row in used[used["part"] == "comparator"].itertuples():
-        start = f"  {row.measure}, {row.area}, 2003/04  {row.value:.10g} "
-        assert any(line.startswith(start) and f"cell {row.cell}:" in line for line in printed)
-    note = "Note       ranked among 5 of the 10 areas of the family"
-    assert (note in printed) == (basis == "rank")
+        start = f"{row.measure}, {row.area}, 2003/04: {row.value:.10g} "
+        assert any(text.startswith(start) and f"cell {row.cell}:" in text for _, text in rows)
+    remark = ("Remark", "ranked among 5 of the 10 areas of the family")
+    assert (remark in rows) == (basis == "rank")
 
 
 def test_a_comparator_that_no_document_names_is_said(council: Path) -> None:

@@ -39,9 +39,7 @@ def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
         psa.measure(report, "N133")
 
 
-def test_outlooks_and_charts_are_printed_in_words(report: Report) -> None:
-    assert repr(report.outlooks["N10"]).startswith("no forecast: a forecast needs 3 readings")
-    assert re.match(r"forecast for 2005-06 Q4: middle -[\d.]+, eight", repr(report.outlooks["N13"]))
+def test_a_chart_is_printed_in_words(report: Report) -> None:
     chart = psa.measure(report, "N13").chart
     assert repr(chart) == chart.alt
 

@@ -17,7 +17,7 @@ from psa_analysis.words import NOT_STATED, day_text, figure_text, state_text, wi
 
 _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
 #: What a cell went into, in the order of the chain.
-_PARTS = {"base": "Base made from", "reading": "Latest made from", "comparator": "Compared with"}
+_PARTS = {"base": "Base from", "reading": "Made from", "comparator": "Compared"}
 
 
 def cells_used(report: Report, measure: str) -> pd.DataFrame:
@@ -47,38 +47,34 @@ def _sheets(path: Path, name: str, changed: int) -> dict[str, pd.DataFrame]:
     return {grid.sheet: grid.cells for grid in read_grids(path, name)[0]}
 
 
-def explanation(report: Report, measure: str) -> Iterator[str]:
-    """The chain behind one measure's latest figure, a line at a time, ending in files and cells."""
+def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
+    """The chain behind one measure's latest figure, a label and a text at a time, to its cells."""
     row = assessment_row(report, measure)
-    received = f"from figures received by {day_text(report.cut_off)}"
-    yield f"{measure}: {row['title']}. Report of {report.period}, {received}."
-    yield f"{'State':<10} {state_text(row)}"
+    day = day_text(report.cut_off)
+    yield "Measure", f"{measure}: {row['title']}, {report.period}, figures received by {day}"
+    yield "State", state_text(row)
     for last in readings_with_path(report, measure).tail(1).itertuples():
         latest = f"{with_unit(last.reading, row['unit'])} for {last.period}"
-        yield f"{'Latest':<10} {latest} ({last.flag}), made by the basis {row['basis']}"
+        yield "Latest", f"{latest} ({last.flag}), made by the basis {row['basis']}"
         if last.note:
-            yield f"{'Note':<10} {last.note}"
+            yield "Remark", last.note
         low, high = (figure_text(limit, row["unit"]) for limit in (last.lower, last.upper))
         chance = f"{low} to {high}, 95 in 100 times ({last.interval})"
-        yield f"{'Chance':<10} {last.interval if pd.isna(last.lower) else chance}"
-    for label, text in _register_lines(report, row):
-        yield f"{label:<10} {text}"
+        yield "Chance", last.interval if pd.isna(last.lower) else chance
+    yield from _register_lines(report, row)
     cells = cells_used(report, measure)
-    for part, title in _PARTS.items():
-        of_part = cells[cells["part"] == part]
-        if len(of_part):
-            yield f"{title}:"
-        for cell in of_part.itertuples():
+    for part, label in _PARTS.items():
+        for cell in cells[cells["part"] == part].itertuples():
             # Other areas and measures stand in the same table, so those say which they are.
             other = f"{cell.measure}, {cell.area}, " if part == "comparator" else ""
             figure = f"{cell.value:,.10g} ({cell.flag}), received {cell.received:%Y-%m-%d}"
             place = f"{cell.file}, sheet {cell.sheet}" if cell.sheet else cell.file
-            yield f"  {other}{cell.period}  {figure}: {place}, cell {cell.cell}: {cell.text!r}"
-            if cell.correction:
-                yield f"    corrected: {cell.correction}"
+            corrected = f"; corrected: {cell.correction}" if cell.correction else ""
+            place = f"{place}, cell {cell.cell}: {cell.text!r}{corrected}"
+            yield label, f"{other}{cell.period}: {figure}, {place}"
     sources = report.sources[report.sources["file"].isin(cells["file"])]
     for source in sources.sort_values("file").itertuples():
-        yield f"{'Source':<10} {source.file}: {source.title}; {source.producer}"
+        yield "Source", f"{source.file}: {source.title}; {source.producer}"
 
 
 def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]:

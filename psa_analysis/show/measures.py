@@ -31,6 +31,9 @@ from psa_analysis.words import (
     with_unit,
 )
 
+#: What the words of a measure say already.
+_SAID = ("Measure", "State", "Latest")
+
 
 def measure(report: Report, name: str) -> View:
     """One measure: where it stands, its readings beside the planned path and the forecast."""
@@ -48,11 +51,11 @@ def measure(report: Report, name: str) -> View:
 
 def _origin(report: Report, measure: str) -> Html:
     """What is known of a measure, and the chain from its latest figure back to cells of returns."""
-    rows = facts(report, measure)
+    rows = [*facts(report, measure).items()]
     if report.audience == "internal":
-        chain = [line.partition("  ")[::2] for line in explanation(report, measure)]
-        rows = pd.concat([rows, pd.Series(dict(chain))])
-    frame = rows.rename_axis("About").reset_index(name="What is known")
+        # State and latest reading stand above.
+        rows += [row for row in explanation(report, measure) if row[0] not in _SAID]
+    frame = pd.DataFrame(rows, columns=["About", "What is known"])
     caption = f"{assessment_row(report, measure)['title']}: the facts, and where they come from"
     return table(frame, caption, folded=True)
 
