@@ -14,9 +14,8 @@ from .show.grant import better_results, partners, payments, reward
 from .show.measures import commentary, measure
 from .show.opening import banner, key
 from .show.outturns import sliders
-from .show.overview import decisions, forecasts, scorecard, standing
+from .show.overview import decisions, scorecard, standing
 from .show.parts import by_part, hotspots, what_if
-from .show.quality import late
 from .show.sections import further
 from .show.tables import table
 from .show.trajectories import context

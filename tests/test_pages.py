@@ -104,7 +104,7 @@ def test_text_stays_text_in_a_table(cells: list[str]) -> None:
 
 def test_tables_have_captions_and_scopes(report: Report) -> None:
     shown = [psa.key(report), psa.notes(report), psa.targets(report)]
-    views = (psa.scorecard, psa.standing, psa.forecasts, psa.decisions, psa.reward, psa.changes)
+    views = (psa.scorecard, psa.standing, psa.decisions, psa.reward, psa.changes)
     shown += [view(report).table for view in views]
     for each in [*shown, readings_table(report, "N13"), psa.context(report, "N13").table]:
         parsed = Tags(each.html)

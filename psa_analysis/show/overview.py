@@ -200,26 +200,3 @@ def _stated_figure(heading: str) -> Column:
 def latest_text(row: pd.Series) -> str:
     """The latest reading, or the sign for one that is not shown."""
     return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row["unit"])
-
-
-def forecasts(report: Report) -> View:
-    """How likely each target is to be met, or why nothing can be said."""
-    outlooks = [report.outlooks[measure] for measure in report.assessment["measure"]]
-    rows = report.assessment.assign(
-        readings=[outlook.readings or "–" for outlook in outlooks],
-        note=[outlook.reason or outlook.note for outlook in outlooks],
-    )
-    columns = [
-        Column("Measure"),
-        Column("What is measured", "title"),
-        Column("Due"),
-        Column.figure("Target"),
-        Column.figure("Middle of the forecast", "forecast"),
-        Column.between("Eight in ten chances", "low_80", "high_80"),
-        Column.chance("Chance of the target", "chance_target"),
-        Column.chance("Chance of the trigger", "chance_trigger"),
-        Column.number("Readings"),
-        Column("Note"),
-    ]
-    caption = f"How likely each target is to be met, {report.period}"
-    return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)

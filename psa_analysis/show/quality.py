@@ -14,31 +14,12 @@ from psa_analysis.findings import COLUMNS, to_frame
 from psa_analysis.periods import period_containing
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
-from psa_analysis.returns.partners import due
-from psa_analysis.show.tables import Column, rows_table
-from psa_analysis.show.views import View
-from psa_analysis.words import day_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from psa_analysis.findings import Finding
     from psa_analysis.register.agreement import Agreement
-
-
-def late(report: Report) -> View:
-    """Returns that were due and had not come in."""
-    rows = due(report.agreement, report.known, report.assessment)
-    partners = report.agreement.settings.partners
-    columns = [
-        Column("Partner", lambda row: partners[row["partner"]]),
-        Column("Measure"),
-        Column("What is measured", "title"),
-        Column("Period due", "period"),
-        Column("Last that came", "last_period"),
-    ]
-    rows, caption = rows[~rows["returned"]], f"Late on {day_text(report.cut_off)}"
-    return View(table=lambda: rows_table(rows, columns, caption), data=rows)
 
 
 def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd.DataFrame:
