@@ -33,8 +33,8 @@ notebooks: .venv/base  ## Execute the committed notebooks in place, after a chan
 benchmark: .venv/benchmark  ## Set up, then measure the forecasts beside other forecasters
 	$(BIN)/python benchmarks/forecast.py
 
-lab: .venv/lab  ## Set up, then open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+lab: .venv/lab  ## Set up, then open JupyterLab in the project folder
+	$(BIN)/jupyter lab
 
 # The test and lab locks keep to the versions of the base lock.
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

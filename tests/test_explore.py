@@ -31,12 +31,13 @@ def code_cells(path: Path) -> dict[str, dict]:
     return {cell["id"]: cell for cell in cells if cell["cell_type"] == "code"}
 
 
-def test_every_recipe_runs_and_prints_what_the_page_says(
+def test_every_recipe_runs_and_prints_what_its_page_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    text = (ROOT / "docs" / "explore.md").read_text()
+    pages = [ROOT / "README.md", ROOT / "docs" / "explore.md"]
+    text = "\n".join(path.read_text() for path in pages)
     blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", text, re.DOTALL)
     assert text.count("```python") == len(blocks)
     names: dict[str, object] = {}
