@@ -7,8 +7,6 @@ from typing import Any
 import pandas as pd
 
 from psa_analysis.analysis.disclosure import WITHHELD
-from psa_analysis.analysis.trajectory import same_stage
-from psa_analysis.periods import parse_period
 from psa_analysis.register.commentary import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.show.explain import explanation
@@ -103,7 +101,8 @@ def facts(report: Report, measure: str) -> pd.Series:
         found["Forecast"] = f"{middle} for {row['due']}; eight in ten chances: {low} to {high}"
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         found["Needed from here"] = required_text(row)
-    found |= _stage(report, measure)
+    if pd.notna(row["year_before"]):
+        found["A year before"] = with_unit(row["year_before"], unit)
     found["Reward"] = _reward(report, row)
     if definition["definition"] != NOT_STATED:
         found["What is counted"] = definition["definition"]
@@ -113,26 +112,6 @@ def facts(report: Report, measure: str) -> pd.Series:
     if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:
         found["Newest period"] = f"no reading: {row['missing']}"
     return pd.Series({label: text for label, text in found.items() if text})
-
-
-def _stage(report: Report, measure: str) -> dict[str, str]:
-    """Where a figure counted from April on stands beside the same stage of earlier years."""
-    definition = report.agreement.measures.loc[measure]
-    readings = readings_with_path(report, measure)
-    if definition["basis"] != "year_to_date" or readings.empty:
-        return {}
-    last, unit = readings.iloc[-1], str(definition["unit"])
-    period = parse_period(last["period"])
-    if period.kind != "quarter" or period.end.month == 3:
-        return {}
-    stage = same_stage(readings, period, unit)
-    text = f"{with_unit(last['reading'], unit)} from April to the end of {period}"
-    if pd.notna(stage.year_before):
-        text += f"; a year before {figure_text(stage.year_before, unit)}"
-    if pd.notna(stage.share):
-        years = counted(len(stage.years), "earlier year")
-        text += f"; in {years} this was {stage.share:.0%} of the whole year"
-    return {"Year so far": text}
 
 
 def standing_sentences(row: pd.Series) -> list[str]:

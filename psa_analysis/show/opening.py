@@ -35,22 +35,11 @@ def _withheld_words(report: Report) -> str:
     withheld = report.withheld
     if report.theme:
         withheld = withheld[withheld["measure"].isin(of_theme(report, report.theme)["measure"])]
-    if withheld.empty:
+    cells = withheld[withheld["reason"] != EARLIER].drop_duplicates(["measure", "area", "period"])
+    if cells.empty:
         return "Small numbers are not shown on public pages."
-    earlier = withheld["reason"] == EARLIER
-    cells = withheld[~earlier].drop_duplicates(["measure", "area", "period"])
-    parts = ["Small numbers are not shown"]
-    if len(cells):
-        parts.append(
-            f"{counted(len(cells), 'returned figure')} {are(len(cells))} held back, and what is "
-            "made from them; tables mark this [c]"
-        )
-    if number := int(earlier.sum()):
-        parts.append(
-            f"{counted(number, 'earlier version')} of figures {are(number)} held back too, "
-            "since the revision was small"
-        )
-    return ". ".join(parts) + "."
+    held_back = f"{counted(len(cells), 'figure')} {are(len(cells))} held back"
+    return f"Small numbers are not shown: {held_back}, and what is made from them, marked [c]."
 
 
 def key(report: Report) -> Html:

@@ -1,19 +1,14 @@
-"""Quality: what came in and from where, what is late or doubtful, corrected or revised."""
+"""Quality: what to ask the partners."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.comparison import revised_figures
 from psa_analysis.findings import COLUMNS, to_frame
-from psa_analysis.periods import period_containing
-from psa_analysis.report import Report
-from psa_analysis.returns.cleaning import as_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,11 +32,3 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
     order = {partner: number for number, partner in enumerate([*partners, ""])}
     rank = table["partner"].map(order)
     return table.iloc[np.lexsort([table.index, rank])].reset_index(drop=True)[["partner", *COLUMNS]]
-
-
-def revised_since(report: Report) -> pd.DataFrame:
-    """Figures of the agreement's area that have changed since the quarter before."""
-    earlier = period_containing(report.period.start - timedelta(days=1), "quarter")
-    days = timedelta(days=report.agreement.settings.calendar.cut_off_days)
-    known_before = as_of(report.observations, earlier.end + days)
-    return revised_figures(known_before, report.known, report.readings, report.agreement)

@@ -173,6 +173,6 @@ MARKS = {
 }
 
 
-def illustrative_mark(rows: pd.DataFrame, what: str = "") -> str:
+def illustrative_mark(rows: pd.DataFrame) -> str:
     """A mark for captions of tables in which something is made up."""
-    return f" ({what}illustrative)" if rows["illustrative"].any() else ""
+    return " (illustrative)" if rows["illustrative"].any() else ""
