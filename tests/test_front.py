@@ -77,7 +77,7 @@ def test_nothing_to_decide_is_no_section(report: Report) -> None:
 
 def test_the_first_words_say_what_is_met_at_stake_and_to_be_done(report: Report) -> None:
     text = scorecard(report).words.text
-    counts = re.search(r"Of (\d+) targets ([^.]*)\.", text)
+    counts = re.search(r"Of (\d+) targets: ([^.]*)\.", text)
     assert sum(map(int, re.findall(r"\d+", counts[2]))) == int(counts[1])
     assert int(counts[1]) == (report.assessment["role"] == "target").sum()
     assert "The reward expected is 15 to 37% of the pot; another 27% is unknown." in text

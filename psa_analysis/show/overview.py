@@ -15,7 +15,6 @@ from psa_analysis.show.views import View
 from psa_analysis.words import (
     NOT_STATED,
     STATE_SIGNS,
-    are,
     as_sentences,
     chance_text,
     counted,
@@ -59,17 +58,13 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
 
 
 def states_text(rows: pd.DataFrame) -> str:
-    """``Of 20 targets 1 is on track, 5 are at risk and 14 are off track``, in words."""
+    """``Of 20 targets: 1 on track, 5 at risk and 14 off track``."""
     unjudged = rows["state"].isin(["no target", "not stated"])
     number = rows.loc[~unjudged, "state"].value_counts()
-    parts = [
-        f"{number[state]} {are(number[state])} {state}"
-        for state in reversed(STATES)
-        if state in number
-    ]
+    parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
     if unjudged.any():
-        parts.append(f"{unjudged.sum()} cannot be judged")
-    return f"Of {counted(len(rows), 'target')} {listed(parts)}."
+        parts.append(f"{unjudged.sum()} not judged")
+    return f"Of {counted(len(rows), 'target')}: {listed(parts)}."
 
 
 def _stake_text(rewards: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -155,6 +150,8 @@ def _asked(report: Report, row: pd.Series) -> str:
     asked = [f"Send the return of {row['expected_period']}, which is late"] if row["late"] else []
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         asked.append(required_text(row))
+    elif row["is_forecast"] and row["latest_flag"] == "provisional":
+        asked.append(f"Confirm the figure of {row['latest_period']}, which is provisional")
     return as_sentences(asked or [str(row["reason"])])
 
 
