@@ -104,15 +104,47 @@ def test_a_page_says_what_it_is_and_its_pictures_show(
     # A chart has its numbers below it.
     bare = page.evaluate(
         """[...document.querySelectorAll('figure:has(> img)')]
-             .filter(one => !one.nextElementSibling?.matches('details'))
+             .filter(one => !one.nextElementSibling?.matches('details, .scroll'))
              .map(one => one.firstElementChild.alt)"""
     )
     assert bare == []
     levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])")
     assert all(after <= before + 1 for before, after in pairwise(levels))
     anchors = page.evaluate("[...document.querySelectorAll('.contents a')].map(a => a.hash)")
-    headings = page.evaluate("[...document.querySelectorAll('main > h2')].map(h => '#' + h.id)")
-    assert anchors == headings or len(headings) < 2
+    headings = page.evaluate(
+        "[...document.querySelectorAll('main h2[id]:not(nav *)')].map(h => '#' + h.id)"
+    )
+    assert anchors == ([] if name == "index" else headings)
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_a_pack_is_short_enough_to_be_read(opened: Callable[..., Page], audience: str) -> None:
+    """At most 10,000 words outside folded tables, 40 stops of the Tab key and 400 kB a page."""
+    words = 0
+    for name in NAMES:
+        page = opened(audience, name)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        measures = page.locator("main h3[id]").count()
+        if name == "00_overview":
+            assert height <= 6000
+        elif measures:
+            # What every theme begins and ends with is as high as a measure.
+            assert height <= 1300 * (measures + 1), name
+        stops = "[...document.querySelectorAll('a[href], summary, [tabindex]')]"
+        assert page.evaluate(f"{stops}.filter(one => one.checkVisibility()).length") <= 40, name
+        assert len(page.content().encode()) < 400_000, name
+        page.evaluate("document.querySelectorAll('details table').forEach(one => one.remove())")
+        unfold(page)
+        words += len(page.locator("body").inner_text().split())
+    assert words <= 10_000
+
+
+@pytest.mark.parametrize("name", ["00_overview", "index"])
+def test_sentences_for_the_board_are_short(opened: Callable[..., Page], name: str) -> None:
+    texts = opened("internal", name).locator("main :is(p, li, dd)").all_inner_texts()
+    sentences = [part for text in texts for part in re.split(r"(?<=[.!?:;])\s+", text)]
+    assert len(sentences) > 20
+    assert [sentence for sentence in sentences if len(sentence.split()) > 25] == []
 
 
 @EVERY_PAGE
