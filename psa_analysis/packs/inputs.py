@@ -42,19 +42,18 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def inputs_of(data: Path, notebooks: Path) -> dict[str, dict[str, str]]:
+def inputs_of(data: Path, notebooks: Path) -> dict[str, str]:
     """SHA-256 of every file that a pack may depend on: raw data, notebooks, modules beside them."""
     beside = [path for path in _files(notebooks) if path.suffix in (".ipynb", ".py")]
-    raw = checksums(_files(data / "raw"), data)
-    return {"data": raw, "notebooks": checksums(beside, notebooks)}
+    digests = checksums(beside, notebooks)
+    named = {f"notebooks/{name}": digest for name, digest in digests.items()}
+    return checksums(_files(data / "raw"), data) | named
 
 
 def _files(folder: Path) -> list[Path]:
     """The files below a folder."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return sorted(
-        path for path in files if not _IGNORED.search(f"/{path.relative_to(folder).as_posix()}")
-    )
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [folder / name for name in names if not _IGNORED.search(f"/{name.as_posix()}")]
 
 
 def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:

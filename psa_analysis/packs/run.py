@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 #: What the tables and the workbook are called among the pages; no notebook has such a name.
 _TABLES = "/tables"
 
-#: What runs no cell of a notebook takes a moment; so many seconds if the machine is very busy.
-_OURS_SECONDS = 600
+#: Tables and workbook take a moment; so many seconds if the machine is very busy.
+_TABLES_SECONDS = 600
 
 
 def make_packs(
@@ -103,7 +103,7 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     key = inputs.key_of(inputs.package_key(), task.code, made_from, str(task.data))
     record = place.read_record(task)
     if not task.force and record.get("key") == key and inputs.intact(task.pack, record["files"]):
-        return _outcome(task, "nothing has changed:", record["wrong"])
+        return _outcome(task, "nothing has changed:", record["problems"])
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
 
@@ -120,19 +120,18 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     finally:
         place.tidy_up(task)
     failed = [page.notebook for page in pages if page.status != "done"]
-    wrong = len(errors(report.findings))
-    # What failed may have failed by chance: such a pack is made anew by the next run.
-    place.write_record(task, {"key": None if failed else key, "wrong": wrong, "files": files})
-    return _outcome(task, "The pack is", wrong, failed)
-
-
-def _outcome(task: Task, begin: str, wrong: int, failed: Sequence[str] = ()) -> Outcome:
-    """What became of a pack that is there: errors in its returns, and notebooks that failed."""
     problems = [f"failed: {', '.join(failed)}"] if failed else []
-    if wrong:
+    if wrong := len(errors(report.findings)):
         problems.append(wrong_words(wrong))
+    # What failed may have failed by chance: such a pack is made anew by the next run.
+    record = {"key": None if failed else key, "problems": problems, "files": files}
+    place.write_record(task, record)
+    return _outcome(task, "The pack is", problems)
+
+
+def _outcome(task: Task, begin: str, problems: Sequence[str]) -> Outcome:
     text = f"{begin} {task.pack / 'index.html'}"
-    return Outcome(task, min(len(problems), 1), text, tuple(problems))
+    return Outcome(task, 1 if problems else 0, text, tuple(problems))
 
 
 def wrong_words(wrong: int) -> str:
@@ -163,15 +162,14 @@ def pages_of(
     (``psa.needs`` of their metadata) a measure without readings or a register file without rows.
     """
     themes = report.agreement.settings.themes
-    measures = set(report.readings.loc[report.readings["reading"].notna(), "measure"])
+    known = set(report.readings.loc[report.readings["reading"].notna(), "measure"])
     theme_of: dict[Path, str | None] = {}
-    for source in sources:
+    for source in sorted(sources, key=lambda source: source.stat().st_size, reverse=True):
         theme, needs = theme_and_needs(source)
-        if all(name in measures or len(getattr(report.agreement, name, ())) for name in needs):
+        if all(name in known or len(getattr(report.agreement, name, ())) for name in needs):
             theme_of[source] = theme
     pages: list[tuple[str, Path, dict[str, str], str]] = []
-    for source in sorted(theme_of, key=lambda source: source.stat().st_size, reverse=True):
-        theme = theme_of[source]
+    for source, theme in theme_of.items():
         if theme is None or theme in themes:
             pages.append((source.stem, source, {"theme": theme} if theme else {}, ""))
         elif not theme:
@@ -197,11 +195,12 @@ def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
 def folders_of(outputs: Path, data: Sequence[Path]) -> dict[Path, Path]:
     """Where the packs of each data folder go: several folders have one each, called like them."""
     names = [folder.name for folder in data]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise RunError(
-            f"two data folders are called {twice[0]}, as their folders of packs would be; "
-            "run them one by one, each with its own --outputs"
-        )
+    for name in names:
+        if names.count(name) > 1:
+            raise RunError(
+                f"two data folders are called {name}, as their folders of packs would be; "
+                "run them one by one, each with its own --outputs"
+            )
     return {folder: outputs / folder.name if len(data) > 1 else outputs for folder in data}
 
 
@@ -216,7 +215,7 @@ def _fill(
     # Several pages say these. They are kept with the report: made here once and not by each.
     changes_words(report)
     grant_words(report)
-    pages: dict[str, Page] = {}
+    pages: list[Page] = []
     # Nobody else may read or write the folder.
     with tempfile.TemporaryDirectory(prefix="psa-") as private:
         shared = Path(private) / "report"
@@ -226,32 +225,31 @@ def _fill(
             name: Job(source, folder, shared, given | more, task.code, name, title)
             for name, source, more, title in pages_of(sources, report)
         }
-        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}
+        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _TABLES_SECONDS)}
         work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
         started = time.monotonic()
         for name, result in run_children(work, task.workers):
-            if isinstance(result, ProcessDied) and name in jobs:
-                ended = (result.why, time.monotonic() - started)
-                finish = partial(_make_page, jobs[name], ended)
-                ((_, result),) = run_children({name: (finish, _OURS_SECONDS)}, 1)
+            if name == _TABLES:
+                if isinstance(result, ProcessDied):
+                    raise RunError(f"the workbook: {result.why}")
+                if result:
+                    on_event(task, "warning", result)
+                continue
             if isinstance(result, ProcessDied):
-                what = jobs[name].source.name if name in jobs else "the workbook"
-                raise RunError(f"{what}: {result.why}")
-            if name in jobs:
-                pages[name] = result
-                event = "failed page" if result.status == "failed" else "progress"
-                number = f"[{len(pages)}/{len(jobs)}]"
-                on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
-            elif result:
-                on_event(task, "warning", result)
-    return [pages[name] for name in sorted(pages)]
+                from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
+
+                result = finish_page(jobs[name], result.why, time.monotonic() - started)
+            pages.append(result)
+            event = "failed page" if result.status == "failed" else "progress"
+            number = f"[{len(pages)}/{len(jobs)}]"
+            on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
+    return sorted(pages, key=lambda page: page.notebook)
 
 
-def _make_page(job: Job, ended: tuple[str, float] | None = None) -> Page:
-    """Make a page, or finish the one whose process ended: why, and after how many seconds."""
-    from psa_analysis.packs import engine  # in children alone: the run need not import Jupyter
+def _make_page(job: Job) -> Page:
+    from psa_analysis.packs.engine import make_page  # in children alone: it imports Jupyter
 
-    return engine.finish_page(job, *ended) if ended else engine.make_page(job)
+    return make_page(job)
 
 
 def _make_tables(shared: Path, folder: Path) -> str:
@@ -270,7 +268,7 @@ def _make_tables(shared: Path, folder: Path) -> str:
 
 
 def _write_front(
-    folder: Path, report: Report, pages: list[Page], made_from: dict[str, dict[str, str]]
+    folder: Path, report: Report, pages: list[Page], made_from: dict[str, str]
 ) -> None:
     """Write the front page and the manifest of a pack."""
     from psa_analysis.packs.page import whole_page
@@ -283,13 +281,12 @@ def _write_front(
     }
     index = whole_page(title, front_page(report, title, pages, exported), report, front=True)
     write_bytes(folder / "index.html", index.encode())
-    given, data = parameters(report), made_from["data"]
+    given = parameters(report)
     if report.audience == "public":
         given["data"] = Path(given["data"]).name  # the public is not told of our folders
         # Whoever knows all but a few figures of a return could try numbers until its checksum fits.
-        shown = ("raw/published/", "raw/register/")
-        data = {name: digest for name, digest in data.items() if name.startswith(shown)}
-    notebooks = {f"notebooks/{name}": digest for name, digest in made_from["notebooks"].items()}
+        shown = ("raw/published/", "raw/register/", "notebooks/")
+        made_from = {name: made_from[name] for name in made_from if name.startswith(shown)}
     manifest = {
         "agreement": settings.name,
         "area": settings.area,
@@ -299,7 +296,7 @@ def _write_front(
         "parameters": given,
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
-        "inputs": data | notebooks,
+        "inputs": made_from,
         "versions": {"python": platform.python_version()} | inputs.versions(),
     }
     content = json.dumps(manifest, indent=2, ensure_ascii=False)
