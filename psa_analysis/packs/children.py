@@ -20,9 +20,6 @@ from multiprocessing import forkserver
 from threading import Thread
 from typing import Any
 
-#: How much longer a child may live whose parent, which would stop it, was killed.
-_GRACE_SECONDS = 60
-
 #: What is to be done, and how many seconds it may take.
 Work = tuple[Callable[[], Any], float]
 
@@ -72,8 +69,8 @@ def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, 
                 try:
                     result = future.result()
                 except TimeoutError:
-                    seconds = work[name][1]
-                    result = ProcessDied(f"it took longer than {seconds:g} seconds and was stopped")
+                    why = f"it took longer than {work[name][1]:g} seconds and was stopped"
+                    result = ProcessDied(why)
                 except ProcessExpired as error:
                     result = ProcessDied(_how_it_ended(error.exitcode))
                 yield name, result
@@ -84,8 +81,8 @@ def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, 
 
 def _work_in_child(function: Callable[[], Any], seconds: float) -> Any:
     Thread(target=_end_with_parent, daemon=True).start()
-    # A loop in C lets no thread of Python run; this one is none.
-    faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True)
+    # A loop in C lets no thread of Python run; this one, a minute after its time, is none.
+    faulthandler.dump_traceback_later(seconds + 60, exit=True)
     return function()
 
 
@@ -99,6 +96,5 @@ def _end_with_parent() -> None:
 def _how_it_ended(exit_code: int) -> str:
     if exit_code >= 0:
         return f"its process ended with {exit_code}"
-    name = signal.Signals(-exit_code).name
     memory = ", as happens when memory runs out" if -exit_code == signal.SIGKILL else ""
-    return f"its process was stopped by {name}{memory}"
+    return f"its process was stopped by {signal.Signals(-exit_code).name}{memory}"

@@ -28,9 +28,6 @@ from psa_analysis.pipeline import REPORT_OF_RUN, kept_report
 #: What a public page says in place of an error, which may quote a figure or a folder.
 NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
 
-#: The disk, not the notebook.
-_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
 
 def make_page(job: Job) -> Page:
     """Execute a notebook and export its page."""
@@ -42,8 +39,8 @@ def make_page(job: Job) -> Page:
     except PapermillExecutionError as failure:
         cell, error = failure.exec_count, f"{failure.ename}: {failure.evalue}"
     except Exception as failure:  # a broken notebook must not stop the others
-        if isinstance(failure, OSError) and failure.errno in _NOT_WRITTEN:
-            raise
+        if getattr(failure, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise  # the disk, not the notebook
         error = f"{type(failure).__name__}: {failure}"
     return _export(job, cell, error, time.monotonic() - started)
 

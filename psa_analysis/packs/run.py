@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
-from psa_analysis.packs import inputs, place
+from psa_analysis.packs import place
 from psa_analysis.packs.children import ProcessDied, Work, run_children, start_warm_process
 from psa_analysis.packs.place import OnEvent, Outcome, RunError, Task
 
@@ -99,10 +99,10 @@ def make_pack(task: Task, on_event: OnEvent) -> Outcome:
 
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     place.tidy_up(task)
-    made_from = inputs.inputs_of(task.data, task.notebooks)
-    key = inputs.key_of(inputs.package_key(), task.code, made_from, str(task.data))
+    made_from = place.inputs_of(task)
+    key = place.key_of(task, made_from)
     record = place.read_record(task)
-    if not task.force and record.get("key") == key and inputs.intact(task.pack, record["files"]):
+    if not task.force and record.get("key") == key and place.intact(task.pack, record["files"]):
         return _outcome(task, "nothing has changed:", record["problems"])
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
@@ -115,7 +115,7 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
         on_event(task, "progress", repr(report))
         pages = _fill(task, sources, report, folder, on_event)
         _write_front(folder, report, pages, made_from)
-        files = inputs.checksums(sorted(folder.iterdir()), folder)
+        files = place.checksums(sorted(folder.iterdir()), folder)
         place.put_in_place(task, folder)
     finally:
         place.tidy_up(task)
@@ -297,7 +297,7 @@ def _write_front(
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
         "inputs": made_from,
-        "versions": {"python": platform.python_version()} | inputs.versions(),
+        "versions": {"python": platform.python_version()} | place.versions(),
     }
     content = json.dumps(manifest, indent=2, ensure_ascii=False)
     write_bytes(folder / "manifest.json", content.encode())
