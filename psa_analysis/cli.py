@@ -330,8 +330,13 @@ def run(
     if bool(first) != bool(last):
         raise findings.ParameterError("--from and --to belong together")
     rest["workers"] = workers or os.cpu_count() or 1
-    tasks = []
-    for folder, packs_of in packs.folders_of(outputs, data).items():
+    tasks, names = [], [folder.name for folder in data]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise findings.ParameterError(
+            f"two data folders are called {twice[0]}, as their folders of packs would be; "
+            "run them one by one, each with its own --outputs"
+        )
+    for folder in data:
         if latest:
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
         elif period:
@@ -339,7 +344,8 @@ def run(
         else:
             ends = [periods.parse_period(text, "quarter") for text in (first, last)]
             quarters = pipeline.quarters_between(*ends)
-        tasks += [place.Task(one, folder, outputs=packs_of, **rest) for one in quarters]
+        into = outputs / folder.name if len(data) > 1 else outputs
+        tasks += [place.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     sys.exit(_make(tasks, dask))
 
 
@@ -394,13 +400,10 @@ def backtest(data: Path, outputs: Path) -> None:
         sys.exit(1)
     series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
     click.echo(f"{words.counted(len(forecasts), 'forecast')} of {series}")
-    inside, score = results["coverage"].iloc[0], results["brier"].iloc[0]
-    for percent in (50, 80, 95):
-        click.echo(f"  within the {percent}% interval: {inside[f'within_{percent}']:.0%}")
-    click.echo(
-        f"  Brier score of targets: {score['brier']:.3f}; "
-        f"always saying the usual: {score['base_rate_brier']:.3f}"
-    )
+    click.echo(reliability.coverage_view(results["coverage"], "these series").words.text)
+    score = results["brier"].iloc[0]
+    usual = f"always saying the usual: {score['base_rate_brier']:.3f}"
+    click.echo(f"Brier score of targets: {score['brier']:.3f}; {usual}")
     click.echo(reliability.reliability_words(results["reliability"]))
     click.echo(f"The results are in {outputs}")
 

@@ -14,7 +14,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import forkserver
 from threading import Thread
@@ -22,13 +21,6 @@ from typing import Any
 
 #: What is to be done, and how many seconds it may take.
 Work = tuple[Callable[[], Any], float]
-
-
-@dataclass(frozen=True)
-class ProcessDied:
-    """Why a child gave no result."""
-
-    why: str
 
 
 @lru_cache
@@ -50,8 +42,8 @@ def start_warm_process() -> Any:
     return context
 
 
-def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any]]:
-    """Do each piece of work in a child, so many at once; yields results, or a ProcessDied."""
+def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any, str]]:
+    """Do each piece of work in a child, so many at once; yields results, or why a child died."""
     from pebble import ProcessExpired, concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does
@@ -66,14 +58,14 @@ def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, 
                 running[start(function, seconds)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
+                result, died = None, ""
                 try:
                     result = future.result()
                 except TimeoutError:
-                    why = f"it took longer than {work[name][1]:g} seconds and was stopped"
-                    result = ProcessDied(why)
+                    died = f"it took longer than {work[name][1]:g} seconds and was stopped"
                 except ProcessExpired as error:
-                    result = ProcessDied(_how_it_ended(error.exitcode))
-                yield name, result
+                    died = _how_it_ended(error.exitcode)
+                yield name, result, died
     finally:
         for future in running:
             future.cancel()

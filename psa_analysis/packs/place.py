@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,14 +117,20 @@ def tidy_up(task: Task) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def put_in_place(task: Task, folder: Path) -> None:
-    """Put a complete pack in the place of an earlier one.
-
-    In between, for some microseconds, there is none; :func:`tidy_up` mends what stops just then.
-    """
-    if task.pack.exists():
-        task.pack.rename(task.beside / "old")
-    folder.rename(task.pack)
+@contextmanager
+def new_pack(task: Task) -> Iterator[Path]:
+    """A folder to make a pack in; if all goes well, it takes the place of the earlier pack."""
+    # Nobody else may read or write here, nor does a process that a killed run has left.
+    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
+    try:
+        folder.mkdir()
+        yield folder
+        # In between, for some microseconds, there is no pack; tidying up mends what stops there.
+        if task.pack.exists():
+            task.pack.rename(task.beside / "old")
+        folder.rename(task.pack)
+    finally:
+        tidy_up(task)
 
 
 def read_record(task: Task) -> dict[str, Any]:
@@ -132,11 +139,6 @@ def read_record(task: Task) -> dict[str, Any]:
         return json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def write_record(task: Task, record: dict[str, Any]) -> None:
-    """Keep what the pack was made from, for the next run."""
-    write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
 
 
 def key_of(task: Task, made_from: dict[str, str]) -> str:

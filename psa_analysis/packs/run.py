@@ -11,7 +11,6 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
 from psa_analysis.packs import place
-from psa_analysis.packs.children import ProcessDied, Work, run_children, start_warm_process
+from psa_analysis.packs.children import Work, run_children, start_warm_process
 from psa_analysis.packs.place import OnEvent, Outcome, RunError, Task
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 #: What the tables and the workbook are called among the pages; no notebook has such a name.
 _TABLES = "/tables"
-
-#: Tables and workbook take a moment; so many seconds if the machine is very busy.
-_TABLES_SECONDS = 600
 
 
 def make_packs(
@@ -69,8 +65,8 @@ def _make_elsewhere(task: Task) -> Outcome:
     command = [sys.executable, "-P", "-c", script]
     done = subprocess.run(command, input=pickle.dumps(task), capture_output=True, check=False)
     if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise RunError(f"it ended with {done.returncode}: {lines[-1]}")
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RunError(f"it ended with {done.returncode}: {said}")
     return pickle.loads(done.stdout)
 
 
@@ -107,25 +103,19 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
 
-    # Nobody else may write here: a process that a killed run has left writes into its own folder.
-    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
-    try:
-        folder.mkdir()
+    with place.new_pack(task) as folder:
         report = open_report(task.period.label, str(task.data), task.audience)
         on_event(task, "progress", repr(report))
         pages = _fill(task, sources, report, folder, on_event)
         _write_front(folder, report, pages, made_from)
         files = place.checksums(sorted(folder.iterdir()), folder)
-        place.put_in_place(task, folder)
-    finally:
-        place.tidy_up(task)
     failed = [page.notebook for page in pages if page.status != "done"]
     problems = [f"failed: {', '.join(failed)}"] if failed else []
     if wrong := len(errors(report.findings)):
         problems.append(wrong_words(wrong))
     # What failed may have failed by chance: such a pack is made anew by the next run.
     record = {"key": None if failed else key, "problems": problems, "files": files}
-    place.write_record(task, record)
+    write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
     return _outcome(task, "The pack is", problems)
 
 
@@ -183,25 +173,15 @@ def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
     try:
         notebook = json.loads(source.read_text(encoding="utf-8"))
         needs = notebook["metadata"].get("psa", {}).get("needs", "").split()
-        cells = notebook["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+        sources = [
+            "".join(cell["source"])
+            for cell in notebook["cells"]
+            if "parameters" in cell["metadata"].get("tags", [])
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, []  # what is wrong with it is said when it is executed
-    text = "".join(line for cell in tagged[:1] for line in cell["source"])
-    match = re.search(r"""^theme = ["'](.*)["']""", text, re.MULTILINE)
+    match = re.search(r"""^theme = ["'](.*)["']""", "".join(sources), re.MULTILINE)
     return match[1] if match else None, needs
-
-
-def folders_of(outputs: Path, data: Sequence[Path]) -> dict[Path, Path]:
-    """Where the packs of each data folder go: several folders have one each, called like them."""
-    names = [folder.name for folder in data]
-    for name in names:
-        if names.count(name) > 1:
-            raise RunError(
-                f"two data folders are called {name}, as their folders of packs would be; "
-                "run them one by one, each with its own --outputs"
-            )
-    return {folder: outputs / folder.name if len(data) > 1 else outputs for folder in data}
 
 
 def _fill(
@@ -215,34 +195,32 @@ def _fill(
     # Several pages say these. They are kept with the report: made here once and not by each.
     changes_words(report)
     grant_words(report)
+    shared = folder.with_name("report")
+    shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
+    jobs = {
+        name: Job(source, folder, shared, parameters(report) | more, task.code, name, title)
+        for name, source, more, title in pages_of(sources, report)
+    }
+    # Tables and workbook take a moment; so many seconds if the machine is very busy.
+    work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), 600)}
+    work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
     pages: list[Page] = []
-    # Nobody else may read or write the folder.
-    with tempfile.TemporaryDirectory(prefix="psa-") as private:
-        shared = Path(private) / "report"
-        shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-        given = parameters(report)
-        jobs = {
-            name: Job(source, folder, shared, given | more, task.code, name, title)
-            for name, source, more, title in pages_of(sources, report)
-        }
-        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _TABLES_SECONDS)}
-        work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
-        started = time.monotonic()
-        for name, result in run_children(work, task.workers):
-            if name == _TABLES:
-                if isinstance(result, ProcessDied):
-                    raise RunError(f"the workbook: {result.why}")
-                if result:
-                    on_event(task, "warning", result)
-                continue
-            if isinstance(result, ProcessDied):
-                from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
+    started = time.monotonic()
+    for name, result, died in run_children(work, task.workers):
+        if name == _TABLES:
+            if died:
+                raise RunError(f"the workbook: {died}")
+            if result:
+                on_event(task, "warning", result)
+            continue
+        if died:
+            from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
 
-                result = finish_page(jobs[name], result.why, time.monotonic() - started)
-            pages.append(result)
-            event = "failed page" if result.status == "failed" else "progress"
-            number = f"[{len(pages)}/{len(jobs)}]"
-            on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
+            result = finish_page(jobs[name], died, time.monotonic() - started)
+        pages.append(result)
+        event = "failed page" if result.status == "failed" else "progress"
+        number = f"[{len(pages)}/{len(jobs)}]"
+        on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
     return sorted(pages, key=lambda page: page.notebook)
 
 
@@ -254,14 +232,14 @@ def _make_page(job: Job) -> Page:
 
 def _make_tables(shared: Path, folder: Path) -> str:
     """Write tables and workbook, and the clean observations; says what could not be saved."""
-    from psa_analysis.packs.workbook import save_processed, write_tables
+    from psa_analysis.packs import workbook
     from psa_analysis.pipeline import kept_report
 
     report = kept_report(shared)
-    write_tables(report, folder)
+    workbook.write_tables(report, folder)
     if report.audience == "internal":  # a public report holds less than was returned
         try:
-            save_processed(report.agreement, report.observations, list(report.findings))
+            workbook.save_processed(report.agreement, report.observations, [*report.findings])
         except OSError as error:  # a data folder that is read-only still makes a pack
             return f"not saved: {error.strerror}: {error.filename}"
     return ""
@@ -277,7 +255,7 @@ def _write_front(
     settings = report.agreement.settings.agreement
     title = f"{settings.name}, {report.period}"
     exported = {
-        page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
+        path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.html"))
     }
     index = whole_page(title, front_page(report, title, pages, exported), report, front=True)
     write_bytes(folder / "index.html", index.encode())
@@ -299,8 +277,8 @@ def _write_front(
         "inputs": made_from,
         "versions": {"python": platform.python_version()} | place.versions(),
     }
-    content = json.dumps(manifest, indent=2, ensure_ascii=False)
-    write_bytes(folder / "manifest.json", content.encode())
+    content = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    write_bytes(folder / "manifest.json", content)
 
 
 def parameters(report: Report) -> dict[str, str]:

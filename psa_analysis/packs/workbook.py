@@ -171,10 +171,9 @@ def write_workbook(report: Report, path: Path) -> None:
         book.set_properties({"title": title, "created": created})
         look = cache(lambda **properties: book.add_format({"valign": "top", **properties}))
         _summary(book, look, report)
-        contents = [*(("sheet", *item) for item in SHEETS.items())]
-        contents += [("state", *item) for item in STATES.items()]
-        contents += [("to know", *item) for item in meanings("contents").items()]
-        table = pd.DataFrame(contents, columns=["kind", "name", "meaning"])
+        contents = {"sheet": SHEETS, "state": STATES, "to know": meanings("contents")}
+        rows = [(kind, *item) for kind, texts in contents.items() for item in texts.items()]
+        table = pd.DataFrame(rows, columns=["kind", "name", "meaning"])
         if report.audience == "internal":
             table = table[table["name"] != "left out"]
         _sheet(book, look, "contents", table)
