@@ -25,12 +25,12 @@ def _lazy(name: str) -> ModuleType:
     return module
 
 
-files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
+files, findings, words = map(_lazy, ("files", "findings", "words"))
 loading, partners = map(_lazy, ("register.loading", "returns.partners"))
-backtests, comparison = _lazy("analysis.backtest"), _lazy("analysis.comparison")
+backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
-overview, quality = _lazy("show.overview"), _lazy("show.quality")
-rewards, reliability = _lazy("show.grant"), _lazy("show.reliability")
+overview, quality, rewards = map(_lazy, ("show.overview", "show.quality", "show.grant"))
+reliability = _lazy("show.reliability")
 packs, place, workbook = map(_lazy, ("packs.run", "packs.place", "packs.workbook"))
 
 #: The project's folder.
@@ -51,8 +51,6 @@ class _Commands(click.Group):
             text, code = f"{wrong}; nothing was done", 1
         except (findings.ParameterError, place.RunError) as error:
             text, code = str(error), 2
-        except periods.PeriodError as error:
-            text, code = f"period: {error}, for example 2004-05 Q3", 2
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads has seen enough: psa check | head
             return None
@@ -222,8 +220,7 @@ def due(period: str, data: Path) -> None:
     """
     report = pipeline.open_report(period, str(data))
     table = partners.due(report.agreement, report.known, report.assessment)
-    missing = table[~table["returned"]]
-    names = report.agreement.settings.partners
+    missing, names = table[~table["returned"]], report.agreement.settings.partners
     for partner, rows in missing.groupby("partner", sort=False):
         click.echo(f"{names[str(partner)]} ({partner})")
         for row in rows.itertuples():
@@ -250,10 +247,8 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     report = pipeline.open_report(period, str(data))
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
-    known, rows = report.known, report.assessment
-    rows = partners.write_template(
-        path, partner, report.agreement, known, rows, report.period, report.cut_off
-    )
+    shown = (report.agreement, report.known, report.assessment, report.period, report.cut_off)
+    rows = partners.write_template(path, partner, *shown)
     click.echo(f"{path}: {words.counted(len(rows), 'figure')} to fill in")
 
 
@@ -327,7 +322,8 @@ def run(
         raise findings.ParameterError(
             'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
         )
-    if bool(first) != bool(last):
+    ends = [text for text in (first, last) if text]
+    if len(ends) == 1:
         raise findings.ParameterError("--from and --to belong together")
     rest["workers"] = workers or os.cpu_count() or 1
     tasks, names = [], [folder.name for folder in data]
@@ -340,10 +336,9 @@ def run(
         if latest:
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
         elif period:
-            quarters = [periods.parse_period(period, "quarter")]
+            quarters = [pipeline.parse_reporting_period(period)]
         else:
-            ends = [periods.parse_period(text, "quarter") for text in (first, last)]
-            quarters = pipeline.quarters_between(*ends)
+            quarters = pipeline.quarters_between(*map(pipeline.parse_reporting_period, ends))
         into = outputs / folder.name if len(data) > 1 else outputs
         tasks += [place.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     sys.exit(_make(tasks, dask))
@@ -354,11 +349,11 @@ def _make(tasks: list[Any], dask: str | None) -> int:
     several, code = len(tasks) > 1, 0
 
     def on_event(task: Any, what: str, text: str) -> None:
-        name = f"{task.name}: " if several else ""
+        line = f"{task.name}: {text}" if several else text
         if what == "warning":
-            click.echo(f"psa: {name}{text}", err=True)
+            click.echo(f"psa: {line}", err=True)
         elif not several or what == "failed page":
-            click.echo(f"{name}{text}")
+            click.echo(line)
 
     for number, outcome in enumerate(packs.make_packs(tasks, on_event, dask), start=1):
         name = f"{outcome.task.outputs.name}/{outcome.task.name}: " if several else ""

@@ -93,11 +93,8 @@ _FORMATS = {
     **dict.fromkeys(("pounds_least", "pounds_most"), "£#,##0"),
 }
 
-#: Gives the format of a look: of bold text, of figures in per cent.
+#: Gives the format of a cell from its properties.
 Look = Callable[..., xlsxwriter.format.Format]
-
-#: What a cell can hold, in characters.
-_CHARACTERS = 32_767
 
 
 def tables(report: Report) -> dict[str, pd.DataFrame]:
@@ -128,10 +125,9 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
 
 
 def _with_unit(table: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
-    """A table of figures with each one's unit beside its measure and area."""
-    exported = table.copy()
-    exported.insert(2, "unit", table["measure"].map(units).astype("str"))
-    return exported
+    table = table.copy()
+    table.insert(2, "unit", table["measure"].map(units).astype("str"))
+    return table
 
 
 def assessment_parquet(report: Report) -> bytes:
@@ -203,21 +199,20 @@ def _write(sheet: Worksheet, look: Look, row: int, column: int, value: Any, **fo
 
 def cell_text(text: str) -> str:
     """A text as a cell of a workbook can hold it: visible, and cut with a mark where too long."""
-    shown = visible(text)
-    return shown if len(shown) <= _CHARACTERS else f"{shown[: _CHARACTERS - 20]}… (cut here)"
+    shown, most = visible(text), 32_767
+    return shown if len(shown) <= most else f"{shown[: most - 20]}… (cut here)"
 
 
 def number_format(sheet: str, column: str, unit: str, value: Any) -> str:
     """The number format of a figure, by its column and the unit of its row."""
     if not isinstance(value, int | float | Fraction):
         return "General"
-    names = (f"{sheet} {column}", column)
-    for name in names:
-        if name in _FORMATS:
-            return _FORMATS[name]
-    if _OBSERVED.intersection(names):
+    names = {column, f"{sheet} {column}"}
+    if own := names & _FORMATS.keys():
+        return _FORMATS[own.pop()]
+    if names & _OBSERVED:
         return "#,##0" if float(value).is_integer() else "General"
-    if not _FIGURES.intersection(names):
+    if not names & _FIGURES:
         return "General"
     number = ("#,##0." + "0" * decimals(float(value), unit)).rstrip(".")
     if unit == "percent":
