@@ -25,7 +25,7 @@ def _lazy(name: str) -> ModuleType:
     return module
 
 
-files, findings, words = map(_lazy, ("files", "findings", "words"))
+files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
 loading, partners = map(_lazy, ("register.loading", "returns.partners"))
 backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
@@ -51,6 +51,8 @@ class _Commands(click.Group):
             text, code = f"{wrong}; nothing was done", 1
         except (findings.ParameterError, place.RunError) as error:
             text, code = str(error), 2
+        except periods.PeriodError as error:
+            text, code = f"period: {error}, for example 2004-05 Q3", 2
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads has seen enough: psa check | head
             return None
@@ -336,9 +338,10 @@ def run(
         if latest:
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
         elif period:
-            quarters = [pipeline.parse_reporting_period(period)]
+            quarters = [periods.parse_period(period, "quarter")]
         else:
-            quarters = pipeline.quarters_between(*map(pipeline.parse_reporting_period, ends))
+            parsed = [periods.parse_period(text, "quarter") for text in ends]
+            quarters = pipeline.quarters_between(*parsed)
         into = outputs / folder.name if len(data) > 1 else outputs
         tasks += [place.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     sys.exit(_make(tasks, dask))

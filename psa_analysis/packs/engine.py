@@ -128,7 +128,7 @@ def _remove_times(notebook: Any) -> None:
 
 
 def _remove_paths(notebook: Any, data: str) -> None:
-    """Remove the data folder's path, and what went wrong: warnings and errors quote figures."""
+    """Remove the data folder's path, warnings and errors: they quote figures and folders."""
     for cell in notebook.cells:
         if Path(data).is_absolute():
             cell.source = cell.source.replace(data, Path(data).name)
