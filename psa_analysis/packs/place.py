@@ -16,7 +16,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -133,12 +133,16 @@ def new_pack(task: Task) -> Iterator[Path]:
         tidy_up(task)
 
 
-def read_record(task: Task) -> dict[str, Any]:
-    """What the pack was made from; nothing if there is none, or that cannot be read."""
+def read_record(task: Task, key: str) -> dict[str, Any] | None:
+    """The record of the pack, if it was made from what has this key and is as it was made."""
     try:
-        return json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
+        record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
+        return None
+    paths = [task.pack / name for name in record["files"]]
+    whole = all(path.is_file() for path in paths)
+    same = record["key"] == key and whole and checksums(paths, task.pack) == record["files"]
+    return record if same else None
 
 
 def key_of(task: Task, made_from: dict[str, str]) -> str:
@@ -180,9 +184,3 @@ def _files(folder: Path) -> list[Path]:
 def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:
     """SHA-256 of each file, by its path from a folder."""
     return {path.relative_to(root).as_posix(): checksum(path) for path in paths}
-
-
-def intact(folder: Path, files: Mapping[str, str]) -> bool:
-    """Whether a folder holds files of these checksums."""
-    paths = [folder / name for name in files]
-    return all(path.is_file() for path in paths) and checksums(paths, folder) == files

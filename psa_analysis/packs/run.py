@@ -97,8 +97,7 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     place.tidy_up(task)
     made_from = place.inputs_of(task)
     key = place.key_of(task, made_from)
-    record = place.read_record(task)
-    if not task.force and record.get("key") == key and place.intact(task.pack, record["files"]):
+    if not task.force and (record := place.read_record(task, key)):
         return _outcome(task, "nothing has changed:", record["problems"])
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
@@ -254,9 +253,7 @@ def _write_front(
 
     settings = report.agreement.settings.agreement
     title = f"{settings.name}, {report.period}"
-    exported = {
-        path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.html"))
-    }
+    exported = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.html"))}
     index = whole_page(title, front_page(report, title, pages, exported), report, front=True)
     write_bytes(folder / "index.html", index.encode())
     given = parameters(report)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time
 from fractions import Fraction
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -187,6 +188,8 @@ def _write(sheet: Worksheet, look: Look, row: int, column: int, value: Any, **fo
     """Write one cell as what it is, in the form that is given; nothing where there is no value."""
     if isinstance(value, list):
         value = "; ".join(map(str, value))
+    elif isinstance(value, float) and not isfinite(value):
+        value = str(value)
     if isinstance(value, str):
         value = cell_text(value)
         # Excel would make it a formula once somebody edits the cell.
@@ -240,8 +243,7 @@ def _sheet(book: xlsxwriter.Workbook, look: Look, name: str, table: pd.DataFrame
         for place, value in enumerate(record):
             number = number_format(name, columns[place], unit, value)
             _write(sheet, look, row, place, value, num_format=number)
-    _for_paper(sheet)
-    sheet.repeat_rows(0)
+    _for_paper(sheet, 0)
 
 
 def _width(cell: object) -> int:
@@ -290,9 +292,8 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     sheet.freeze_panes(header + 1, 1)
     sheet.ignore_errors({"number_stored_as_text": f"A1:L{row + 1}"})
     sheet.print_area(0, 0, row, len(_SUMMARY) - 1)
-    _for_paper(sheet)
+    _for_paper(sheet, header)
     sheet.set_margins(left=0.4, right=0.4)
-    sheet.repeat_rows(header)
 
 
 def _note(row: pd.Series) -> str:
@@ -308,11 +309,12 @@ def _note(row: pd.Series) -> str:
     return ", ".join(text for text, applies in notes.items() if applies) or "–"
 
 
-def _for_paper(sheet: Worksheet) -> None:
+def _for_paper(sheet: Worksheet, header: int) -> None:
     sheet.set_paper(9)  # A4
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.set_footer("&L&A&RPage &P of &N")
+    sheet.repeat_rows(header)
 
 
 def save_processed(
