@@ -120,7 +120,7 @@ def tidy_up(task: Task) -> None:
 @contextmanager
 def new_pack(task: Task) -> Iterator[Path]:
     """A folder to make a pack in; if all goes well, it takes the place of the earlier pack."""
-    # Nobody else may read or write here, nor does a process that a killed run has left.
+    # Nobody else may write here: a process that a killed run has left writes into its own folder.
     folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
     try:
         folder.mkdir()

@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -194,32 +195,34 @@ def _fill(
     # Several pages say these. They are kept with the report: made here once and not by each.
     changes_words(report)
     grant_words(report)
-    shared = folder.with_name("report")
-    shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-    jobs = {
-        name: Job(source, folder, shared, parameters(report) | more, task.code, name, title)
-        for name, source, more, title in pages_of(sources, report)
-    }
-    # Tables and workbook take a moment; so many seconds if the machine is very busy.
-    work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), 600)}
-    work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
     pages: list[Page] = []
-    started = time.monotonic()
-    for name, result, died in run_children(work, task.workers):
-        if name == _TABLES:
+    # Nobody else may read or write the folder.
+    with tempfile.TemporaryDirectory(prefix="psa-") as private:
+        shared = Path(private) / "report"
+        shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
+        jobs = {
+            name: Job(source, folder, shared, parameters(report) | more, task.code, name, title)
+            for name, source, more, title in pages_of(sources, report)
+        }
+        # Tables and workbook take a moment; so many seconds if the machine is very busy.
+        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), 600)}
+        work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
+        started = time.monotonic()
+        for name, result, died in run_children(work, task.workers):
+            if name == _TABLES:
+                if died:
+                    raise RunError(f"the workbook: {died}")
+                if result:
+                    on_event(task, "warning", result)
+                continue
             if died:
-                raise RunError(f"the workbook: {died}")
-            if result:
-                on_event(task, "warning", result)
-            continue
-        if died:
-            from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
+                from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
 
-            result = finish_page(jobs[name], died, time.monotonic() - started)
-        pages.append(result)
-        event = "failed page" if result.status == "failed" else "progress"
-        number = f"[{len(pages)}/{len(jobs)}]"
-        on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
+                result = finish_page(jobs[name], died, time.monotonic() - started)
+            pages.append(result)
+            event = "failed page" if result.status == "failed" else "progress"
+            number = f"[{len(pages)}/{len(jobs)}]"
+            on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
     return sorted(pages, key=lambda page: page.notebook)
 
 
