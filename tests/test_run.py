@@ -86,7 +86,7 @@ def test_no_page_asks_anything_of_the_network_or_loses_its_alternative_text(pack
             if tag == "img":
                 # The small pictures of the scorecard repeat what their row says.
                 small = attributes["alt"] == "" and 'class="scorecard"' in html
-                assert small or len(attributes["alt"]) > 30, page.name
+                assert small or len(attributes["alt"]) > 40, page.name
                 svg = unquote(attributes["src"].removeprefix("data:image/svg+xml,"))
                 ET.fromstring(svg)
                 assert not re.search(r"(?i)<script|<image|href=\"(?!#)|url\((?!#)", svg)
