@@ -27,9 +27,10 @@ def _lazy(name: str) -> ModuleType:
 
 files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
 loading, partners = map(_lazy, ("register.loading", "returns.partners"))
-backtests, comparison = _lazy("analysis.backtest"), _lazy("analysis.comparison")
+backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
-reward_views, quality, reliability = map(_lazy, ("show.grant", "show.quality", "show.reliability"))
+overview, quality, rewards = map(_lazy, ("show.overview", "show.quality", "show.grant"))
+reliability = _lazy("show.reliability")
 packs, place, workbook = map(_lazy, ("packs.run", "packs.place", "packs.workbook"))
 
 #: The project's folder.
@@ -108,17 +109,14 @@ def check(data: Path) -> None:
         rows = rows.drop(columns="partner")
         for record in rows.astype(object).where(rows.notna(), None).to_dict("records"):
             click.echo(str(findings.Finding(**record)))
-    click.echo(f"{agreement}")
+    click.echo(str(agreement))
     wrong = len(findings.errors(problems))
-    counts = {
-        "observation": len(observations),
-        "measure": observations["measure"].nunique(),
-        "file": observations["file"].nunique(),
-        "error": wrong,
-        "warning": len(problems) - wrong,
-    }
-    texts = [words.counted(number, noun) for noun, number in counts.items()]
-    click.echo("{} of {} in {}; {}, {}".format(*texts))
+    click.echo(
+        f"{words.counted(len(observations), 'observation')} of "
+        f"{words.counted(observations['measure'].nunique(), 'measure')} in "
+        f"{words.counted(observations['file'].nunique(), 'file')}; "
+        f"{words.counted(wrong, 'error')}, {words.counted(len(problems) - wrong, 'warning')}"
+    )
     workbook.save_processed(agreement, observations, problems)
     sys.exit(1 if wrong else 0)
 
@@ -130,13 +128,9 @@ def check(data: Path) -> None:
 def assess(period: str, data: Path, as_csv: bool) -> None:
     """Print where each measure stands at PERIOD, a quarter such as "2004-05 Q3"."""
     report = pipeline.open_report(period, str(data))
-    table = report.assessment
-    shown = table[["measure", "latest", "latest_period", "planned", "target", "due"]].copy()
-    for column in ("latest", "planned", "target"):
-        shown[column] = [*map(words.figure_text, table[column], table["unit"])]
-    shown["chance"] = table["chance_target"].map(words.chance_text)
-    shown["state"] = table["state"]
-    _print_and_exit(report, table, as_csv, shown)
+    shown = overview.standing(report).table.frame.assign(Measure=[*report.rows])
+    shown = shown.drop(columns=["Baseline", "Since last reading", "On the year"], errors="ignore")
+    _print_and_exit(report, report.assessment, as_csv, shown)
 
 
 @main.command()
@@ -150,21 +144,12 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     docs/grant.md has the rules.
     """
     report = pipeline.open_report(period, str(data))
-    table = reward_views.grants(report)
-    shown = table[["measure", "status", "outturn", "without", "target"]].copy()
-    shown["p"] = table["proportion"]
-    shown["share of pot"] = [words.range_text(share, share, 1) for share in table["pot_share"]]
-    shown["paid of it"] = [*map(words.range_text, table["least"], table["most"])]
-    if table["pounds_most"].notna().any():
-        shown["pounds"] = [*map(words.pounds_text, table["pounds_least"], table["pounds_most"])]
-    lines = []
-    for row in reward_views.payment_rows(report).itertuples():
-        text = words.pounds_text(row.pounds_least, row.pounds_most)
-        if text == "–":  # the pot is not stated
-            text = f"{words.range_text(row.least, row.most, 1)} of the pot"
-        lines.append(f"  {row.year}, {row.what}: {text}")
-    lines.append(reward_views.grant_words(report).text)
-    _print_and_exit(report, table, as_csv, shown, lines)
+    reward, lines = rewards.reward(report), []
+    for year, what, share, *pounds in rewards.payments(report).table.frame.values:
+        lines.append(f"  {year}, {what}: {pounds[0] if pounds else f'{share} of the pot'}")
+    lines.append(reward.words.text)
+    shown = reward.table.frame.drop(columns=["What is measured", "Rests on"], errors="ignore")
+    _print_and_exit(report, reward.data, as_csv, shown, lines)
 
 
 @main.command()
@@ -178,10 +163,14 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    report, compared = None, []
+    report, compared, not_compared = None, [], []
     for text in (before, after):
         if Path(text).is_dir():
             compared.append(comparison.read_pack(Path(text)))
+            not_compared.append(
+                "Grants, revisions and commitments are not compared: "
+                f"a pack such as {text} keeps its assessment alone"
+            )
         else:
             report = pipeline.open_report(text, str(data))
             compared.append(changes.pack_of(report))
@@ -199,14 +188,8 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
         others = rows[rows["what"] != "figure"]
         reasons = (others if len(others) else rows)["why"].unique()
         lines += [f"  because: {why}" for why in reasons]
-    for text, pack in zip((before, after), compared, strict=True):
-        if pack.figures is None:
-            lines.append(
-                "Grants, revisions and commitments are not compared: "
-                f"a pack such as {text} keeps its assessment alone"
-            )
     first, last = (pack.period for pack in compared)
-    lines.append(f"{words.counted(len(table), 'change')} from {first} to {last}")
+    lines += [*not_compared, f"{words.counted(len(table), 'change')} from {first} to {last}"]
     _print_and_exit(report, table, as_csv, None, lines)
 
 
@@ -239,8 +222,7 @@ def due(period: str, data: Path) -> None:
     """
     report = pipeline.open_report(period, str(data))
     table = partners.due(report.agreement, report.known, report.assessment)
-    missing = table[~table["returned"]]
-    names = report.agreement.settings.partners
+    missing, names = table[~table["returned"]], report.agreement.settings.partners
     for partner, rows in missing.groupby("partner", sort=False):
         click.echo(f"{names[str(partner)]} ({partner})")
         for row in rows.itertuples():
@@ -267,10 +249,8 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     report = pipeline.open_report(period, str(data))
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
-    known, rows = report.known, report.assessment
-    rows = partners.write_template(
-        path, partner, report.agreement, known, rows, report.period, report.cut_off
-    )
+    shown = (report.agreement, report.known, report.assessment, report.period, report.cut_off)
+    rows = partners.write_template(path, partner, *shown)
     click.echo(f"{path}: {words.counted(len(rows), 'figure')} to fill in")
 
 
@@ -344,19 +324,26 @@ def run(
         raise findings.ParameterError(
             'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
         )
-    if bool(first) != bool(last):
+    ends = [text for text in (first, last) if text]
+    if len(ends) == 1:
         raise findings.ParameterError("--from and --to belong together")
     rest["workers"] = workers or os.cpu_count() or 1
-    tasks = []
-    for folder, packs_of in packs.folders_of(outputs, data).items():
+    tasks, names = [], [folder.name for folder in data]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise findings.ParameterError(
+            f"two data folders are called {twice[0]}, as their folders of packs would be; "
+            "run them one by one, each with its own --outputs"
+        )
+    for folder in data:
         if latest:
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
         elif period:
             quarters = [periods.parse_period(period, "quarter")]
         else:
-            ends = [periods.parse_period(text, "quarter") for text in (first, last)]
-            quarters = pipeline.quarters_between(*ends)
-        tasks += [place.Task(one, folder, outputs=packs_of, **rest) for one in quarters]
+            parsed = [periods.parse_period(text, "quarter") for text in ends]
+            quarters = pipeline.quarters_between(*parsed)
+        into = outputs / folder.name if len(data) > 1 else outputs
+        tasks += [place.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     sys.exit(_make(tasks, dask))
 
 
@@ -365,16 +352,17 @@ def _make(tasks: list[Any], dask: str | None) -> int:
     several, code = len(tasks) > 1, 0
 
     def on_event(task: Any, what: str, text: str) -> None:
-        name = f"{task.name}: " if several else ""
+        line = f"{task.name}: {text}" if several else text
         if what == "warning":
-            click.echo(f"psa: {name}{text}", err=True)
+            click.echo(f"psa: {line}", err=True)
         elif not several or what == "failed page":
-            click.echo(f"{name}{text}")
+            click.echo(line)
 
     for number, outcome in enumerate(packs.make_packs(tasks, on_event, dask), start=1):
         name = f"{outcome.task.outputs.name}/{outcome.task.name}: " if several else ""
         if outcome.text:
-            click.echo(f"[{number}/{len(tasks)}] {name}{outcome.text}" if several else outcome.text)
+            count = f"[{number}/{len(tasks)}] " if several else ""
+            click.echo(f"{count}{name}{outcome.text}")
         for problem in outcome.problems:
             click.echo(f"psa: {name}{problem}", err=True)
         code = max(code, outcome.code)
@@ -391,8 +379,9 @@ def backtest(data: Path, outputs: Path) -> None:
     forecasts.csv, targets.csv, coverage.csv, reliability.csv and brier.csv.
     """
     agreement = loading.load_agreement(data)
-    table = backtests.real_panel(pipeline.load_observations(agreement)[0], agreement)
-    forecasts, targets = backtests.backtest_panel(table)
+    observations, _ = pipeline.load_observations(agreement)
+    panel = backtests.real_panel(observations, agreement)
+    forecasts, targets = backtests.backtest_panel(panel)
     outputs.mkdir(parents=True, exist_ok=True)
     results = {
         "forecasts": forecasts,
@@ -409,13 +398,10 @@ def backtest(data: Path, outputs: Path) -> None:
         sys.exit(1)
     series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
     click.echo(f"{words.counted(len(forecasts), 'forecast')} of {series}")
-    inside, score = results["coverage"].iloc[0], results["brier"].iloc[0]
-    for percent in (50, 80, 95):
-        click.echo(f"  within the {percent}% interval: {inside[f'within_{percent}']:.0%}")
-    click.echo(
-        f"  Brier score of targets: {score['brier']:.3f}; "
-        f"always saying the usual: {score['base_rate_brier']:.3f}"
-    )
+    click.echo(reliability.coverage_view(results["coverage"], "these series").words.text)
+    score = results["brier"].iloc[0]
+    usual = f"always saying the usual: {score['base_rate_brier']:.3f}"
+    click.echo(f"Brier score of targets: {score['brier']:.3f}; {usual}")
     click.echo(reliability.reliability_words(results["reliability"]))
     click.echo(f"The results are in {outputs}")
 
@@ -424,15 +410,12 @@ def _print_and_exit(
     report: Any, table: Any, as_csv: bool, shown: Any, lines: Iterable[str] = ()
 ) -> NoReturn:
     """Print a table as CSV, or what is shown of it and lines below; 1 if figures were kept out."""
+    if shown is not None:
+        lines = [repr(report), shown.to_string(index=False), *lines]
     if as_csv:
         click.echo(files.csv_text(table), nl=False)
     else:
-        if shown is not None:
-            click.echo(repr(report))
-            shown = shown.astype(object).where(shown.notna(), "–")
-            click.echo(shown.to_string(index=False))
-        for line in lines:
-            click.echo(line)
+        click.echo("\n".join(lines))
     wrong = len(findings.errors(report.findings)) if report else 0
     if wrong:
         click.echo(f"psa: {packs.wrong_words(wrong)}", err=True)

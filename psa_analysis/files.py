@@ -74,17 +74,17 @@ def read_table(
     header = [cell.strip() for cell in rows[0]]
     added = {name: text for name, text in (left_out or {}).items() if name not in header}
     numbered = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
-    problems = []
-    for column in columns:
-        if column not in header and column not in added:
-            problems.append(wrong(f"a column '{column}'", "Add the column.", row=1, column=column))
-    for column in header:
+    problems = [
+        wrong(f"a column '{column}'", "Add the column.", row=1, column=column)
+        for column in columns
+        if column not in header and column not in added
+    ]
+    for column in dict.fromkeys(header):
+        where = {"row": 1, "column": column, "found": column}
         if column not in columns:
-            remedy, where = did_you_mean(column, columns), {"column": column, "found": column}
-            problems.append(wrong(one_of(columns), remedy, row=1, **where))
-    for column in sorted({column for column in header if header.count(column) > 1}):
-        where = {"column": column, "found": column}
-        problems.append(wrong("each column once", "Remove one.", row=1, **where))
+            problems.append(wrong(one_of(columns), did_you_mean(column, columns), **where))
+        if header.count(column) > 1:
+            problems.append(wrong("each column once", "Remove one.", **where))
     for number, row in numbered.items():
         if len(row) != len(header):
             remedy = "Complete the row; text that holds a comma goes in quotation marks."

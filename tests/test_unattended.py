@@ -169,8 +169,8 @@ def kernel_spec(folder: Path, script: str) -> dict[str, str]:
     return {**os.environ, "JUPYTER_PATH": str(folder / "jupyter")}
 
 
-def test_a_kernel_of_its_own_gives_the_same_outputs(tmp_path, where, pack: Path) -> None:
-    """Notebooks for another kernel get one; the others are executed without."""
+def test_an_ordinary_kernel_gives_the_same_outputs(tmp_path, where, pack: Path) -> None:
+    """As plain papermill starts one; a run executes without."""
     cells = [
         OPEN,
         TABLE,
@@ -190,12 +190,12 @@ def test_a_kernel_of_its_own_gives_the_same_outputs(tmp_path, where, pack: Path)
         "def wrong():\n    raise ValueError('no')\nwrong()",
         "print('never')",
     ]
-    notebook(tmp_path / "notebooks", "a.ipynb", *cells)
-    notebook(tmp_path / "notebooks", "b.ipynb", *cells, kernel="own")
-    environment = kernel_spec(tmp_path, f"exec '{sys.executable}' -m ipykernel_launcher -f \"$0\"")
-    done = finished([*PSA, "2004-05 Q3", *where], env=environment)
-    assert done.stdout.count("ValueError: no") == 2, done.stdout + done.stderr
-    ours, its = (json.loads((pack / name).read_text())["cells"] for name in ("a.ipynb", "b.ipynb"))
+    path = notebook(tmp_path / "notebooks", "a.ipynb", *cells, kernel="an analyst's own")
+    assert "ValueError: no" in psa_run("2004-05 Q3", *where).output
+    plain = [sys.executable, "-m", "papermill", str(path), "plain.ipynb", "-k", "python3"]
+    finished([*plain, "-p", "data", where[1]], cwd=tmp_path)
+    made = [json.loads(one.read_text()) for one in (pack / "a.ipynb", tmp_path / "plain.ipynb")]
+    ours, its = ([cell.get("outputs") for cell in one["cells"]] for one in made)
     assert ours == its
 
 

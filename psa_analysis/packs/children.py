@@ -14,24 +14,13 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import forkserver
 from threading import Thread
 from typing import Any
 
-#: How much longer a child may live whose parent, which would stop it, was killed.
-_GRACE_SECONDS = 60
-
 #: What is to be done, and how many seconds it may take.
 Work = tuple[Callable[[], Any], float]
-
-
-@dataclass(frozen=True)
-class ProcessDied:
-    """Why a child gave no result."""
-
-    why: str
 
 
 @lru_cache
@@ -53,8 +42,8 @@ def start_warm_process() -> Any:
     return context
 
 
-def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any]]:
-    """Do each piece of work in a child, so many at once; yields results, or a ProcessDied."""
+def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any, str]]:
+    """Do each piece of work in a child, so many at once; yields results, or why a child died."""
     from pebble import ProcessExpired, concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does
@@ -69,14 +58,14 @@ def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, 
                 running[start(function, seconds)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
+                result, died = None, ""
                 try:
                     result = future.result()
                 except TimeoutError:
-                    seconds = work[name][1]
-                    result = ProcessDied(f"it took longer than {seconds:g} seconds and was stopped")
+                    died = f"it took longer than {work[name][1]:g} seconds and was stopped"
                 except ProcessExpired as error:
-                    result = ProcessDied(_how_it_ended(error.exitcode))
-                yield name, result
+                    died = _how_it_ended(error.exitcode)
+                yield name, result, died
     finally:
         for future in running:
             future.cancel()
@@ -84,8 +73,8 @@ def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, 
 
 def _work_in_child(function: Callable[[], Any], seconds: float) -> Any:
     Thread(target=_end_with_parent, daemon=True).start()
-    # A loop in C lets no thread of Python run; this one is none.
-    faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True)
+    # A loop in C lets no thread of Python run; this one, a minute after its time, is none.
+    faulthandler.dump_traceback_later(seconds + 60, exit=True)
     return function()
 
 
@@ -99,6 +88,5 @@ def _end_with_parent() -> None:
 def _how_it_ended(exit_code: int) -> str:
     if exit_code >= 0:
         return f"its process ended with {exit_code}"
-    name = signal.Signals(-exit_code).name
     memory = ", as happens when memory runs out" if -exit_code == signal.SIGKILL else ""
-    return f"its process was stopped by {name}{memory}"
+    return f"its process was stopped by {signal.Signals(-exit_code).name}{memory}"

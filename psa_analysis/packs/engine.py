@@ -1,7 +1,6 @@
-"""One notebook: executed by papermill, and exported.
+"""One notebook: executed by papermill in the process that was forked for it, and exported.
 
-An ordinary kernel is a fresh interpreter that imports everything again. In a process that was
-forked for one notebook, Jupyter's in-process kernel gives the same outputs without that.
+An ordinary kernel, a fresh interpreter that imports everything again, gives the same outputs.
 """
 
 from __future__ import annotations
@@ -29,9 +28,6 @@ from psa_analysis.pipeline import REPORT_OF_RUN, kept_report
 #: What a public page says in place of an error, which may quote a figure or a folder.
 NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
 
-#: The disk, not the notebook.
-_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
 
 def make_page(job: Job) -> Page:
     """Execute a notebook and export its page."""
@@ -42,21 +38,24 @@ def make_page(job: Job) -> Page:
         _execute(job)
     except PapermillExecutionError as failure:
         cell, error = failure.exec_count, f"{failure.ename}: {failure.evalue}"
-    except Exception as failure:  # a dead kernel or broken notebook must not stop the others
-        if isinstance(failure, OSError) and failure.errno in _NOT_WRITTEN:
-            raise
+    except Exception as failure:  # a broken notebook must not stop the others
+        if getattr(failure, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise  # the disk, not the notebook
         error = f"{type(failure).__name__}: {failure}"
-        cell = _running_cell(job.executed)[2]
     return _export(job, cell, error, time.monotonic() - started)
 
 
 def finish_page(job: Job, why: str, seconds: float) -> Page:
     """Export what there is of a notebook whose process ended in the middle of it."""
-    notebook, cell, number = _running_cell(job.executed)
-    if cell is None:
+    number = None
+    try:
+        notebook = nbformat.read(job.executed, as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+        number = [cell.metadata.papermill.status for cell in code].index("running") + 1
+    except (OSError, ValueError):  # it was not saved, not to the end, or no cell was running
         job.executed.unlink(missing_ok=True)
     else:
-        cell.outputs = [
+        code[number - 1].outputs = [
             nbformat.v4.new_output("error", ename="The process died", evalue=why, traceback=[why])
         ]
         write_bytes(job.executed, nbformat.writes(notebook).encode())
@@ -67,38 +66,20 @@ def _execute(job: Job) -> None:
     notebook = nbformat.read(job.source, as_version=4)
     if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
         raise ValueError("no cell is tagged 'parameters', so it would show another period")
-    # A notebook that a program or a merge has made may name no kernel: it runs in the usual one.
-    named = notebook.metadata.get("kernelspec", {}).get("name")
-    in_process = named in (None, "python3")
-    chosen = {"engine_name": "in-process", "executed": job.executed} if in_process else {}
-    if not named:
-        chosen |= {"kernel_name": "python3", "language": "python"}
     # To papermill braces are a template's.
     paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (job.source, job.executed)]
     papermill.execute_notebook(
         *paths,
-        parameters=job.parameters,
+        job.parameters,
+        engine_name="in-process",
+        executed=job.executed,
+        # A notebook that a program or a merge has made may name no kernel.
+        kernel_name="python3",
+        language="python",
         progress_bar=False,
         log_output=False,
-        request_save_on_cell_execute=not in_process,
-        # Stopping a kernel interrupts it first, and it would say so on our terminal.
-        extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
-        **chosen,
+        request_save_on_cell_execute=False,
     )
-
-
-def _running_cell(executed: Path) -> tuple[Any, Any, int | None]:
-    """A notebook as it was saved last, the cell that was running, and its number in Jupyter."""
-    try:
-        notebook = nbformat.read(executed, as_version=4)
-    except (OSError, ValueError):  # it was never saved, or not to the end
-        return None, None, None
-    number = 0
-    for cell in notebook.cells:
-        number += cell.cell_type == "code" and bool(cell.source.strip())
-        if cell.metadata.get("papermill", {}).get("status") == "running":
-            return notebook, cell, number
-    return notebook, None, None
 
 
 def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Page:
@@ -109,12 +90,13 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
     html, title, about = None, job.name, ""
     if executed.exists():
         try:
-            notebook = _settled(nbformat.read(executed, as_version=4))
+            notebook = nbformat.read(executed, as_version=4)
+            _remove_times(notebook)
             if job.title:
                 below = notebook.cells[0].source.partition("\n")[2]
                 notebook.cells[0].source = f"# {job.title}\n{below}".rstrip()
             if public:
-                notebook = _without_paths(notebook, job.parameters["data"])
+                _remove_paths(notebook, job.parameters["data"])
             title, about = heading(notebook) or title, first_sentence(notebook)
             page = export(notebook, title, report, job.code).encode()
         except Exception as failure:  # one that cannot be exported must not stop the others
@@ -133,34 +115,29 @@ def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Pa
     return Page(executed.name, title, about, status, html, cell, error, seconds)
 
 
-def _settled(notebook: Any) -> Any:
-    """The executed notebook without what differs between equal runs: times, a drawn cell id."""
+def _remove_times(notebook: Any) -> None:
+    """Remove what differs between equal runs: times, and the ids that papermill draws."""
     notebook.metadata.pop("papermill", None)
     for position, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
         for tag in cell.metadata.get("tags", []):
             if tag == "injected-parameters":
                 cell["id"] = tag
             elif tag == "papermill-error-cell-tag":  # at the head, and where it failed
                 cell["id"] = f"{tag}-{position}"
-    return notebook
 
 
-def _without_paths(notebook: Any, data: str) -> Any:
-    """A public notebook without the data folder's path, and without what went wrong in it."""
+def _remove_paths(notebook: Any, data: str) -> None:
+    """Remove the data folder's path, warnings and errors: they quote figures and folders."""
     for cell in notebook.cells:
         if Path(data).is_absolute():
             cell.source = cell.source.replace(data, Path(data).name)
-        if cell.cell_type != "code":
-            continue
-        # Warnings and tracebacks quote figures and folders.
-        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-        for output in cell.outputs:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.get("outputs", []):
             if output.output_type == "error":
                 text = NOT_FOR_THE_PUBLIC
                 output.update(ename="Error", evalue=text, traceback=[text])
-    return notebook
 
 
 class InProcessEngine(Engine):

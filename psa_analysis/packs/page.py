@@ -58,8 +58,8 @@ class Page:
 
 def heading(notebook: Any) -> str | None:
     """The text of a notebook's first heading."""
-    found = re.search(r"^# (.*)", _text(notebook), re.MULTILINE)
-    return found[1].strip() if found else None
+    found = re.search(r"^# (.*\S)", _text(notebook), re.MULTILINE)
+    return found[1] if found else None
 
 
 def first_sentence(notebook: Any) -> str:
@@ -82,9 +82,8 @@ def export(notebook: Any, title: str, report: Report, code: bool = False) -> str
 
     # HTMLExporter's own way parses the page again, to describe pictures that have no description;
     # the template does so, in half the time.
-    body, _ = TemplateExporter.from_notebook_node(
-        exporter(), notebook, resources={"page": {"code": code}}
-    )
+    resources = {"page": {"code": code}}
+    body, _ = TemplateExporter.from_notebook_node(exporter(), notebook, resources=resources)
     name = report.agreement.settings.agreement.name
     return whole_page(f"{title}, {report.period}: {name}", str(body), report)
 
@@ -108,24 +107,19 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
     agreement = report.agreement.settings.agreement
     # The answer comes first: what stands below the first heading, then the list of contents.
     lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
-    return (
-        templates()
-        .get_template("page.html.j2")
-        .render(
-            title=title,
-            printed_title=css_text(title),
-            front=front,
-            style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
-            council=agreement.council,
-            agreement=agreement.name,
-            lead=lead + first,
-            contents=contents,
-            body="".join(rest),
-            footer=visible(
-                f"{agreement.council}. Figures received by {day_text(report.cut_off)}. "
-                f"Made with psa_analysis {version('psa_analysis')}."
-            ),
-        )
+    made = f"Figures received by {day_text(report.cut_off)}. Made with psa_analysis"
+    template = templates().get_template("page.html.j2")
+    return template.render(
+        title=title,
+        printed_title=css_text(title),
+        front=front,
+        style=(TEMPLATES / "style.css").read_text(encoding="utf-8").rstrip(),
+        council=agreement.council,
+        agreement=agreement.name,
+        lead=lead + first,
+        contents=contents,
+        body="".join(rest),
+        footer=visible(f"{agreement.council}. {made} {version('psa_analysis')}."),
     )
 
 
@@ -134,19 +128,16 @@ def _folded(body: str) -> str:
 
     A measure's section shows its words and its picture; what follows is folded as one.
     """
-    sections = []
-    for section in re.split(r"(?=<h[23])", body):
+    sections = re.split(r"(?=<h[23])", body)
+    for place, section in enumerate(sections):
         shown = re.match(r"<h3 id=.*?<figure><img.*?</figure>\s*", section, re.DOTALL)
         if shown and (rest := section[shown.end() :]):
             titles = [*re.findall("<h4>(.*?)</h4>", rest), "figures and sources"]
-            section = shown[0] + _details(f"More: {', '.join(titles)}", rest)
-        sections.append(section)
-    chapters = []
-    for chapter in re.split(r"(?=<h2)", "".join(sections)):
-        tagged = re.match('<h2 class="folded">(.*?)</h2>', chapter, re.DOTALL)
-        if tagged:
-            chapter = _details(f"<h2>{tagged[1]}</h2>", chapter[tagged.end() :])
-        chapters.append(chapter)
+            sections[place] = shown[0] + _details(f"More: {', '.join(titles)}", rest)
+    chapters = re.split(r"(?=<h2)", "".join(sections))
+    for place, chapter in enumerate(chapters):
+        if tagged := re.match('<h2 class="folded">(.*?)</h2>', chapter, re.DOTALL):
+            chapters[place] = _details(f"<h2>{tagged[1]}</h2>", chapter[tagged.end() :])
     return "".join(chapters)
 
 
@@ -170,21 +161,21 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
 
     An anchor is made of its heading's words, so that links from elsewhere outlast other changes.
     """
-    contents: dict[str, str] = {}
+    # The page has these two of its own.
+    taken = {"content": "", "contents": ""}
 
     def anchor(match: re.Match[str]) -> str:
         text = re.sub(r"<[^>]*>", "", match[1]).strip()
-        words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
-        name, number = words, 1
-        # The page has these two of its own.
-        while name in contents or name in ("content", "contents"):
+        name = words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
+        number = 1
+        while name in taken:
             number += 1
             name = f"{words}-{number}"
-        contents[name] = text
+        taken[name] = text
         return f'<h2 id="{name}">{match[1]}</h2>'
 
     body = re.sub(r"<h2>(.*?)</h2>", anchor, body, flags=re.DOTALL)
-    return body, list(contents.items())
+    return body, [*taken.items()][2:]
 
 
 def css_text(text: str) -> str:

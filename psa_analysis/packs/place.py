@@ -1,27 +1,39 @@
-"""Where a pack stands, and how it gets there whole or not at all.
+"""Where a pack stands, what it was made from, and how it gets there whole or not at all.
 
 Beside the packs, ``outputs/.psa`` keeps a folder for each: its ``lock``, and in ``holder`` who has
 it; the pack that is being made, ``new-...``; the one before, ``old``, while the new one takes its
 place; and in ``made.json`` what the pack was made from.
+
+Imports nothing heavy: an unchanged pack must be told at once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from psa_analysis.files import write_bytes
+from psa_analysis.files import checksum, write_bytes
 from psa_analysis.periods import Period
+
+#: What editors and interpreters leave behind, and what pytest alone reads.
+_IGNORED = re.compile(r"/\.|/__pycache__/|/conftest\.py$")
+
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class RunError(Exception):
@@ -79,23 +91,21 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
     holder = task.beside / "holder"
     try:
         task.beside.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         who = holder.read_text() if holder.exists() else "another run"
         on_event(task, "warning", f"waiting for {who}")
-        lock.acquire()
+        held = lock.acquire()
     except OSError as error:
         raise RunError(
             f"cannot write to {task.outputs}: {error.strerror}; name another folder with --outputs"
         ) from None
-    try:
+    with held:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         who = f"process {os.getpid()} on {socket.gethostname()}"
         write_bytes(holder, f"{who}, which has been making {task.name} since {since}".encode())
         yield
         holder.unlink(missing_ok=True)
-    finally:
-        lock.release()
 
 
 def tidy_up(task: Task) -> None:
@@ -107,24 +117,70 @@ def tidy_up(task: Task) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def put_in_place(task: Task, folder: Path) -> None:
-    """Put a complete pack in the place of an earlier one.
-
-    In between, for some microseconds, there is none; :func:`tidy_up` mends what stops just then.
-    """
-    if task.pack.exists():
-        task.pack.rename(task.beside / "old")
-    folder.rename(task.pack)
-
-
-def read_record(task: Task) -> dict[str, Any]:
-    """What the pack was made from; nothing if there is none, or that cannot be read."""
+@contextmanager
+def new_pack(task: Task) -> Iterator[Path]:
+    """A folder to make a pack in; if all goes well, it takes the place of the earlier pack."""
+    # Nobody else may write here: a process that a killed run has left writes into its own folder.
+    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
     try:
-        return json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
+        folder.mkdir()
+        yield folder
+        # In between, for some microseconds, there is no pack; tidying up mends what stops there.
+        if task.pack.exists():
+            task.pack.rename(task.beside / "old")
+        folder.rename(task.pack)
+    finally:
+        tidy_up(task)
+
+
+def read_record(task: Task, key: str) -> dict[str, Any] | None:
+    """The record of the pack, if it was made from what has this key and is as it was made."""
+    try:
+        record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
+        return None
+    paths = [task.pack / name for name in record["files"]]
+    whole = all(path.is_file() for path in paths)
+    same = record["key"] == key and whole and checksums(paths, task.pack) == record["files"]
+    return record if same else None
 
 
-def write_record(task: Task, record: dict[str, Any]) -> None:
-    """Keep what the pack was made from, for the next run."""
-    write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
+def key_of(task: Task, made_from: dict[str, str]) -> str:
+    """SHA-256 of all that a pack is made from."""
+    parts = [*_package(), made_from, task.code, str(task.data)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache
+def _package() -> tuple[dict[str, str], dict[str, str]]:
+    """SHA-256 of the package's own files, and the versions of its libraries."""
+    return checksums(_files(_PACKAGE), _PACKAGE), versions()
+
+
+def versions() -> dict[str, str]:
+    """The versions of the package and of the libraries that it is built on."""
+    names = ["psa_analysis", "nbclient", "nbformat", "ipython"]
+    # "pandas>=3,<4", 'dask; extra == "dask"'
+    for line in requires("psa_analysis") or ():
+        if "extra ==" not in line:
+            names.append(re.split(r"[^\w.-]", line)[0])
+    return {name: version(name) for name in names}
+
+
+def inputs_of(task: Task) -> dict[str, str]:
+    """SHA-256 of every file that a pack may depend on: raw data, notebooks, modules beside them."""
+    beside = [path for path in _files(task.notebooks) if path.suffix in (".ipynb", ".py")]
+    digests = checksums(beside, task.notebooks)
+    named = {f"notebooks/{name}": digest for name, digest in digests.items()}
+    return checksums(_files(task.data / "raw"), task.data) | named
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files below a folder."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [folder / name for name in names if not _IGNORED.search(f"/{name.as_posix()}")]
+
+
+def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:
+    """SHA-256 of each file, by its path from a folder."""
+    return {path.relative_to(root).as_posix(): checksum(path) for path in paths}

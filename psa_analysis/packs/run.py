@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
-from psa_analysis.packs import inputs, place
-from psa_analysis.packs.children import ProcessDied, Work, run_children, start_warm_process
+from psa_analysis.packs import place
+from psa_analysis.packs.children import Work, run_children, start_warm_process
 from psa_analysis.packs.place import OnEvent, Outcome, RunError, Task
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 #: What the tables and the workbook are called among the pages; no notebook has such a name.
 _TABLES = "/tables"
-
-#: What runs no cell of a notebook takes a moment; so many seconds if the machine is very busy.
-_OURS_SECONDS = 600
 
 
 def make_packs(
@@ -69,8 +66,8 @@ def _make_elsewhere(task: Task) -> Outcome:
     command = [sys.executable, "-P", "-c", script]
     done = subprocess.run(command, input=pickle.dumps(task), capture_output=True, check=False)
     if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise RunError(f"it ended with {done.returncode}: {lines[-1]}")
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RunError(f"it ended with {done.returncode}: {said}")
     return pickle.loads(done.stdout)
 
 
@@ -99,40 +96,32 @@ def make_pack(task: Task, on_event: OnEvent) -> Outcome:
 
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     place.tidy_up(task)
-    made_from = inputs.inputs_of(task.data, task.notebooks)
-    key = inputs.key_of(inputs.package_key(), task.code, made_from, str(task.data))
-    record = place.read_record(task)
-    if not task.force and record.get("key") == key and inputs.intact(task.pack, record["files"]):
-        return _outcome(task, "nothing has changed:", record["wrong"])
+    made_from = place.inputs_of(task)
+    key = place.key_of(task, made_from)
+    if not task.force and (record := place.read_record(task, key)):
+        return _outcome(task, "nothing has changed:", record["problems"])
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
 
-    # Nobody else may write here: a process that a killed run has left writes into its own folder.
-    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
-    try:
-        folder.mkdir()
+    with place.new_pack(task) as folder:
         report = open_report(task.period.label, str(task.data), task.audience)
         on_event(task, "progress", repr(report))
         pages = _fill(task, sources, report, folder, on_event)
         _write_front(folder, report, pages, made_from)
-        files = inputs.checksums(sorted(folder.iterdir()), folder)
-        place.put_in_place(task, folder)
-    finally:
-        place.tidy_up(task)
+        files = place.checksums(sorted(folder.iterdir()), folder)
     failed = [page.notebook for page in pages if page.status != "done"]
-    wrong = len(errors(report.findings))
-    # What failed may have failed by chance: such a pack is made anew by the next run.
-    place.write_record(task, {"key": None if failed else key, "wrong": wrong, "files": files})
-    return _outcome(task, "The pack is", wrong, failed)
-
-
-def _outcome(task: Task, begin: str, wrong: int, failed: Sequence[str] = ()) -> Outcome:
-    """What became of a pack that is there: errors in its returns, and notebooks that failed."""
     problems = [f"failed: {', '.join(failed)}"] if failed else []
-    if wrong:
+    if wrong := len(errors(report.findings)):
         problems.append(wrong_words(wrong))
+    # What failed may have failed by chance: such a pack is made anew by the next run.
+    record = {"key": None if failed else key, "problems": problems, "files": files}
+    write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
+    return _outcome(task, "The pack is", problems)
+
+
+def _outcome(task: Task, begin: str, problems: Sequence[str]) -> Outcome:
     text = f"{begin} {task.pack / 'index.html'}"
-    return Outcome(task, min(len(problems), 1), text, tuple(problems))
+    return Outcome(task, 1 if problems else 0, text, tuple(problems))
 
 
 def wrong_words(wrong: int) -> str:
@@ -163,15 +152,14 @@ def pages_of(
     (``psa.needs`` of their metadata) a measure without readings or a register file without rows.
     """
     themes = report.agreement.settings.themes
-    measures = set(report.readings.loc[report.readings["reading"].notna(), "measure"])
+    known = set(report.readings.loc[report.readings["reading"].notna(), "measure"])
     theme_of: dict[Path, str | None] = {}
-    for source in sources:
+    for source in sorted(sources, key=lambda source: source.stat().st_size, reverse=True):
         theme, needs = theme_and_needs(source)
-        if all(name in measures or len(getattr(report.agreement, name, ())) for name in needs):
+        if all(name in known or len(getattr(report.agreement, name, ())) for name in needs):
             theme_of[source] = theme
     pages: list[tuple[str, Path, dict[str, str], str]] = []
-    for source in sorted(theme_of, key=lambda source: source.stat().st_size, reverse=True):
-        theme = theme_of[source]
+    for source, theme in theme_of.items():
         if theme is None or theme in themes:
             pages.append((source.stem, source, {"theme": theme} if theme else {}, ""))
         elif not theme:
@@ -185,24 +173,15 @@ def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
     try:
         notebook = json.loads(source.read_text(encoding="utf-8"))
         needs = notebook["metadata"].get("psa", {}).get("needs", "").split()
-        cells = notebook["cells"]
-        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+        sources = [
+            "".join(cell["source"])
+            for cell in notebook["cells"]
+            if "parameters" in cell["metadata"].get("tags", [])
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, []  # what is wrong with it is said when it is executed
-    text = "".join(line for cell in tagged[:1] for line in cell["source"])
-    match = re.search(r"""^theme = ["'](.*)["']""", text, re.MULTILINE)
+    match = re.search(r"""^theme = ["'](.*)["']""", "".join(sources), re.MULTILINE)
     return match[1] if match else None, needs
-
-
-def folders_of(outputs: Path, data: Sequence[Path]) -> dict[Path, Path]:
-    """Where the packs of each data folder go: several folders have one each, called like them."""
-    names = [folder.name for folder in data]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise RunError(
-            f"two data folders are called {twice[0]}, as their folders of packs would be; "
-            "run them one by one, each with its own --outputs"
-        )
-    return {folder: outputs / folder.name if len(data) > 1 else outputs for folder in data}
 
 
 def _fill(
@@ -216,61 +195,60 @@ def _fill(
     # Several pages say these. They are kept with the report: made here once and not by each.
     changes_words(report)
     grant_words(report)
-    pages: dict[str, Page] = {}
+    pages: list[Page] = []
     # Nobody else may read or write the folder.
     with tempfile.TemporaryDirectory(prefix="psa-") as private:
         shared = Path(private) / "report"
         shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-        given = parameters(report)
         jobs = {
-            name: Job(source, folder, shared, given | more, task.code, name, title)
+            name: Job(source, folder, shared, parameters(report) | more, task.code, name, title)
             for name, source, more, title in pages_of(sources, report)
         }
-        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), _OURS_SECONDS)}
+        # Tables and workbook take a moment; so many seconds if the machine is very busy.
+        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), 600)}
         work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
         started = time.monotonic()
-        for name, result in run_children(work, task.workers):
-            if isinstance(result, ProcessDied) and name in jobs:
-                ended = (result.why, time.monotonic() - started)
-                finish = partial(_make_page, jobs[name], ended)
-                ((_, result),) = run_children({name: (finish, _OURS_SECONDS)}, 1)
-            if isinstance(result, ProcessDied):
-                what = jobs[name].source.name if name in jobs else "the workbook"
-                raise RunError(f"{what}: {result.why}")
-            if name in jobs:
-                pages[name] = result
-                event = "failed page" if result.status == "failed" else "progress"
-                number = f"[{len(pages)}/{len(jobs)}]"
-                on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
-            elif result:
-                on_event(task, "warning", result)
-    return [pages[name] for name in sorted(pages)]
+        for name, result, died in run_children(work, task.workers):
+            if name == _TABLES:
+                if died:
+                    raise RunError(f"the workbook: {died}")
+                if result:
+                    on_event(task, "warning", result)
+                continue
+            if died:
+                from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
+
+                result = finish_page(jobs[name], died, time.monotonic() - started)
+            pages.append(result)
+            event = "failed page" if result.status == "failed" else "progress"
+            number = f"[{len(pages)}/{len(jobs)}]"
+            on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
+    return sorted(pages, key=lambda page: page.notebook)
 
 
-def _make_page(job: Job, ended: tuple[str, float] | None = None) -> Page:
-    """Make a page, or finish the one whose process ended: why, and after how many seconds."""
-    from psa_analysis.packs import engine  # in children alone: the run need not import Jupyter
+def _make_page(job: Job) -> Page:
+    from psa_analysis.packs.engine import make_page  # in children alone: it imports Jupyter
 
-    return engine.finish_page(job, *ended) if ended else engine.make_page(job)
+    return make_page(job)
 
 
 def _make_tables(shared: Path, folder: Path) -> str:
     """Write tables and workbook, and the clean observations; says what could not be saved."""
-    from psa_analysis.packs.workbook import save_processed, write_tables
+    from psa_analysis.packs import workbook
     from psa_analysis.pipeline import kept_report
 
     report = kept_report(shared)
-    write_tables(report, folder)
+    workbook.write_tables(report, folder)
     if report.audience == "internal":  # a public report holds less than was returned
         try:
-            save_processed(report.agreement, report.observations, list(report.findings))
+            workbook.save_processed(report.agreement, report.observations, [*report.findings])
         except OSError as error:  # a data folder that is read-only still makes a pack
             return f"not saved: {error.strerror}: {error.filename}"
     return ""
 
 
 def _write_front(
-    folder: Path, report: Report, pages: list[Page], made_from: dict[str, dict[str, str]]
+    folder: Path, report: Report, pages: list[Page], made_from: dict[str, str]
 ) -> None:
     """Write the front page and the manifest of a pack."""
     from psa_analysis.packs.page import whole_page
@@ -278,18 +256,15 @@ def _write_front(
 
     settings = report.agreement.settings.agreement
     title = f"{settings.name}, {report.period}"
-    exported = {
-        page.html: (folder / page.html).read_text(encoding="utf-8") for page in pages if page.html
-    }
+    exported = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.html"))}
     index = whole_page(title, front_page(report, title, pages, exported), report, front=True)
     write_bytes(folder / "index.html", index.encode())
-    given, data = parameters(report), made_from["data"]
+    given = parameters(report)
     if report.audience == "public":
         given["data"] = Path(given["data"]).name  # the public is not told of our folders
         # Whoever knows all but a few figures of a return could try numbers until its checksum fits.
-        shown = ("raw/published/", "raw/register/")
-        data = {name: digest for name, digest in data.items() if name.startswith(shown)}
-    notebooks = {f"notebooks/{name}": digest for name, digest in made_from["notebooks"].items()}
+        shown = ("raw/published/", "raw/register/", "notebooks/")
+        made_from = {name: made_from[name] for name in made_from if name.startswith(shown)}
     manifest = {
         "agreement": settings.name,
         "area": settings.area,
@@ -299,11 +274,11 @@ def _write_front(
         "parameters": given,
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
-        "inputs": data | notebooks,
-        "versions": {"python": platform.python_version()} | inputs.versions(),
+        "inputs": made_from,
+        "versions": {"python": platform.python_version()} | place.versions(),
     }
-    content = json.dumps(manifest, indent=2, ensure_ascii=False)
-    write_bytes(folder / "manifest.json", content.encode())
+    content = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    write_bytes(folder / "manifest.json", content)
 
 
 def parameters(report: Report) -> dict[str, str]:

@@ -17,9 +17,8 @@ os.environ.pop("PYTHONSAFEPATH", None)
 # Or the kernel's debugger, which nobody uses here, would say so on the terminal.
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 
-kernel = ("ipykernel.debugger", "ipykernel.inprocess.ipkernel")
-pictures = ("matplotlib.backends.backend_agg", "seaborn")
-for name in (*kernel, *pictures, "psa_analysis.packs.engine", "psa_analysis.packs.workbook"):
+libraries = ("ipykernel.debugger", "matplotlib.backends.backend_agg", "seaborn")
+for name in (*libraries, "psa_analysis.packs.engine", "psa_analysis.packs.workbook"):
     import_module(name)
 for name in dir(psa_analysis):
     getattr(psa_analysis, name)

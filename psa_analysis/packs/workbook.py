@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 import xlsxwriter
+from xlsxwriter.worksheet import Worksheet
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
@@ -79,25 +80,22 @@ _FIGURES = {
     *(f"{end}_{share}" for end in ("low", "high") for share in (50, 80, 95)),
     *("baseline", "base", "without", "target", "trigger", "interim", "outturn", "reading"),
     *("latest", "planned", "previous", "year_before", "forecast", "lower", "upper"),
+    "commitments value",  # of one sheet alone
 }
-#: Shares from 0 to 1.
-_SHARES = {"progress", "chance_target", "chance_trigger", "expected_share"}
-_SHARES |= {"proportion", "least", "most"}
+#: Figures as they were observed.
+_OBSERVED = {"observations value", "numerator", "denominator", "observed"}
 #: Figures with a number format of their own. Differences in per cent are points, so without a sign.
 _FORMATS = {
-    "gap": "#,##0.0##",
-    "required": "#,##0.0##",
+    **dict.fromkeys(("progress", "chance_target", "chance_trigger", "expected_share"), "0%"),
+    **dict.fromkeys(("proportion", "least", "most", "grant low_80", "grant high_80"), "0%"),
+    **dict.fromkeys(("gap", "required"), "#,##0.0##"),
     "gap_months": "0.0",
     "pot_share": "0.0%",
-    "pounds_least": "£#,##0",
-    "pounds_most": "£#,##0",
+    **dict.fromkeys(("pounds_least", "pounds_most"), "£#,##0"),
 }
 
-#: Gives the format of a look: of bold text, of figures in per cent.
+#: Gives the format of a cell from its properties.
 Look = Callable[..., xlsxwriter.format.Format]
-
-#: What a cell can hold, in characters.
-_CHARACTERS = 32_767
 
 
 def tables(report: Report) -> dict[str, pd.DataFrame]:
@@ -128,16 +126,15 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
 
 
 def _with_unit(table: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
-    """A table of figures with each one's unit beside its measure and area."""
-    exported = table.copy()
-    exported.insert(2, "unit", table["measure"].map(units).astype("str"))
-    return exported
+    table = table.copy()
+    table.insert(2, "unit", table["measure"].map(units).astype("str"))
+    return table
 
 
 def assessment_parquet(report: Report) -> bytes:
     """The assessment as a Parquet file: the same columns and types in every pack."""
     table = tables(report)["assessment"]
-    numbers = _FIGURES | _SHARES | set(_FORMATS)
+    numbers = _FIGURES | set(_FORMATS)
     # A column in which nothing is known has no type of its own.
     open_ = [name for name in table.columns if table[name].dtype == "object"]
     typed = table.astype({name: "float64" if name in numbers else "str" for name in open_})
@@ -147,9 +144,8 @@ def assessment_parquet(report: Report) -> bytes:
 def write_tables(report: Report, folder: Path) -> None:
     """Write a report's tables and workbook."""
     exported = tables(report)
-    commitments = exported["commitments"]
-    # The workbook has the register's columns beside these; here they stand in the register.
-    commitments = commitments[[name for name in report.commitments if name in commitments]]
+    # The workbook has the register's columns beside these.
+    commitments = exported["commitments"].drop(columns=list(_AGREED))
     write_bytes(folder / "assessment.csv", csv_text(exported["assessment"]).encode())
     write_bytes(folder / "assessment.parquet", assessment_parquet(report))
     write_bytes(folder / "commitments.csv", csv_text(commitments).encode())
@@ -164,17 +160,17 @@ def write_workbook(report: Report, path: Path) -> None:
     """
     exported = tables(report)
     content = io.BytesIO()
-    with xlsxwriter.Workbook(content, {"constant_memory": True}) as book:
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(content, options) as book:
         title = f"{visible(report.agreement.settings.agreement.name)}, {report.period}"[:255]
         # Not the time of writing, which would differ from run to run.
         created = datetime.combine(report.cut_off, time())
         book.set_properties({"title": title, "created": created})
         look = cache(lambda **properties: book.add_format({"valign": "top", **properties}))
         _summary(book, look, report)
-        contents = [*(("sheet", *item) for item in SHEETS.items())]
-        contents += [("state", *item) for item in STATES.items()]
-        contents += [("to know", *item) for item in meanings("contents").items()]
-        table = pd.DataFrame(contents, columns=["kind", "name", "meaning"])
+        contents = {"sheet": SHEETS, "state": STATES, "to know": meanings("contents")}
+        rows = [(kind, *item) for kind, texts in contents.items() for item in texts.items()]
+        table = pd.DataFrame(rows, columns=["kind", "name", "meaning"])
         if report.audience == "internal":
             table = table[table["name"] != "left out"]
         _sheet(book, look, "contents", table)
@@ -188,50 +184,39 @@ def write_workbook(report: Report, path: Path) -> None:
     write_bytes(path, content.getvalue())
 
 
-def _write(
-    sheet: xlsxwriter.worksheet.Worksheet,
-    look: Look,
-    row: int,
-    column: int,
-    value: object,
-    number: str = "General",
-    **properties: object,
-) -> None:
-    """Write one cell as what it is; `number` is the number format of a number."""
+def _write(sheet: Worksheet, look: Look, row: int, column: int, value: Any, **form: Any) -> None:
+    """Write one cell as what it is, in the form that is given; nothing where there is no value."""
     if isinstance(value, list):
         value = "; ".join(map(str, value))
-    if isinstance(value, bool):
-        sheet.write_boolean(row, column, value, look(**properties))
+    elif isinstance(value, float) and not isfinite(value):
+        value = str(value)
+    if isinstance(value, str):
+        value = cell_text(value)
+        # Excel would make it a formula once somebody edits the cell.
+        form["quote_prefix"] = value.startswith(FORMULA_STARTS)
     elif isinstance(value, date):
-        day = value if isinstance(value, datetime) else datetime.combine(value, time())
-        sheet.write_datetime(row, column, day, look(num_format="yyyy-mm-dd", **properties))
-    elif isinstance(value, int | float | Fraction) and isfinite(value):
-        sheet.write_number(row, column, float(value), look(num_format=number, **properties))
-    elif value is not None and value != "":
-        text = cell_text(str(value))
-        if text.startswith(FORMULA_STARTS):
-            # Excel would make it a formula once somebody edits the cell.
-            properties["quote_prefix"] = True
-        sheet.write_string(row, column, text, look(**properties))
+        form["num_format"] = "yyyy-mm-dd"
+    if value is not None and value != "":
+        sheet.write(row, column, value, look(**form))
 
 
 def cell_text(text: str) -> str:
     """A text as a cell of a workbook can hold it: visible, and cut with a mark where too long."""
-    shown = visible(text)
-    return shown if len(shown) <= _CHARACTERS else f"{shown[: _CHARACTERS - 20]}… (cut here)"
+    shown, most = visible(text), 32_767
+    return shown if len(shown) <= most else f"{shown[: most - 20]}… (cut here)"
 
 
 def number_format(sheet: str, column: str, unit: str, value: Any) -> str:
     """The number format of a figure, by its column and the unit of its row."""
     if not isinstance(value, int | float | Fraction):
         return "General"
-    if column in _FORMATS:
-        return _FORMATS[column]
-    if column in _SHARES or (sheet == "grant" and column in ("low_80", "high_80")):
-        return "0%"
-    if column not in _FIGURES and (sheet, column) != ("commitments", "value"):
-        observed = column in ("value", "numerator", "denominator", "observed")
-        return "#,##0" if observed and float(value).is_integer() else "General"
+    names = {column, f"{sheet} {column}"}
+    if own := names & _FORMATS.keys():
+        return _FORMATS[own.pop()]
+    if names & _OBSERVED:
+        return "#,##0" if float(value).is_integer() else "General"
+    if not names & _FIGURES:
+        return "General"
     number = ("#,##0." + "0" * decimals(float(value), unit)).rstrip(".")
     if unit == "percent":
         return f'{number}"%"'
@@ -246,29 +231,26 @@ def _sheet(book: xlsxwriter.Workbook, look: Look, name: str, table: pd.DataFrame
     columns = list(table.columns)
     plain = table.astype(object).where(table.notna(), None)
     for place, column in enumerate(columns):
-        widths = [len(column) + 3, *(len(_plain(cell)) + 1 for cell in plain[column].head(500))]
+        widths = [len(column) + 3, *(_width(cell) + 1 for cell in plain[column].head(500))]
         sheet.set_column(place, place, min(max(*widths, 8), 48))
     # The name of what a row is about stays in sight too.
     sheet.freeze_panes(1, 2 if columns[:2] == ["period", "measure"] else 1)
     sheet.autofilter(0, 0, max(len(table), 1), len(columns) - 1)
-    for place, column in enumerate(columns):
-        _write(sheet, look, 0, place, column, bold=True, bottom=1)
+    sheet.write_row(0, 0, columns, look(bold=True, bottom=1))
     units = plain["unit"].fillna("") if "unit" in plain else [""] * len(plain)
     records = plain.itertuples(index=False, name=None)
     for row, (unit, record) in enumerate(zip(units, records, strict=True), start=1):
         for place, value in enumerate(record):
-            _write(sheet, look, row, place, value, number_format(name, columns[place], unit, value))
-    _for_paper(sheet)
-    sheet.repeat_rows(0)
+            number = number_format(name, columns[place], unit, value)
+            _write(sheet, look, row, place, value, num_format=number)
+    _for_paper(sheet, 0)
 
 
-def _plain(cell: object) -> str:
-    """About what a cell shows."""
-    if cell is None:
-        return ""
+def _width(cell: object) -> int:
+    """About how many characters a cell shows."""
     if isinstance(cell, float | Fraction):
-        return f"{float(cell):,.2f}%"
-    return "2004-12-31" if isinstance(cell, date) else str(cell)
+        return len(f"{float(cell):,.2f}%")
+    return len("2004-12-31") if isinstance(cell, date) else len(str(cell))
 
 
 def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
@@ -287,7 +269,7 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     shown["state"] = (signs.fillna("") + " " + rows.apply(state_cell, axis=1)).str.strip()
     shown = shown.astype(object).where(shown.notna(), "–")[list(_SUMMARY)]
     for place, (column, heading) in enumerate(_SUMMARY.items()):
-        widths = [*map(len, heading.split()), *(len(_plain(cell)) for cell in shown[column])]
+        widths = [*map(len, heading.split()), *map(_width, shown[column])]
         sheet.set_column(place, place, min(max(widths) + 2, 48 if column == "title" else 24))
     # The pages' own banner, so that both say the same.
     text = banner(report).text.replace("on this page", "in this workbook")
@@ -295,25 +277,23 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     for row, part in enumerate(part for line in lines for part in wrap(line, 150)):
         _write(sheet, look, row, 0, part, bold=row == 0)
     header = row = row + 1
-    for place, heading in enumerate(_SUMMARY.values()):
-        _write(sheet, look, row, place, heading, bold=True, bottom=1, text_wrap=True)
+    sheet.write_row(row, 0, _SUMMARY.values(), look(bold=True, bottom=1, text_wrap=True))
     for role, group in _GROUPS.items():
         row += 1
         _write(sheet, look, row, 0, group, bold=True)
         for index, record in rows[rows["role"] == role].iterrows():
             row += 1
             for place, (column, value) in enumerate(shown.loc[index].items()):
-                form = number_format("assessment", column, record["unit"], value)
-                style = {"align": "right"} if column in _RIGHT else {}
+                form = {"align": "right"} if column in _RIGHT else {}
                 if column == "state" and record["state"] in _COLOURS:
-                    style = {"bg_color": _COLOURS[record["state"]]}
-                _write(sheet, look, row, place, value, form, text_wrap=True, border=4, **style)
+                    form = {"bg_color": _COLOURS[record["state"]]}
+                form["num_format"] = number_format("assessment", column, record["unit"], value)
+                _write(sheet, look, row, place, value, text_wrap=True, border=4, **form)
     sheet.freeze_panes(header + 1, 1)
     sheet.ignore_errors({"number_stored_as_text": f"A1:L{row + 1}"})
     sheet.print_area(0, 0, row, len(_SUMMARY) - 1)
-    _for_paper(sheet)
+    _for_paper(sheet, header)
     sheet.set_margins(left=0.4, right=0.4)
-    sheet.repeat_rows(header)
 
 
 def _note(row: pd.Series) -> str:
@@ -329,11 +309,12 @@ def _note(row: pd.Series) -> str:
     return ", ".join(text for text, applies in notes.items() if applies) or "–"
 
 
-def _for_paper(sheet: xlsxwriter.worksheet.Worksheet) -> None:
+def _for_paper(sheet: Worksheet, header: int) -> None:
     sheet.set_paper(9)  # A4
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.set_footer("&L&A&RPage &P of &N")
+    sheet.repeat_rows(header)
 
 
 def save_processed(
