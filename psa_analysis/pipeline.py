@@ -127,12 +127,9 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
     affected = disclosure.affected_measures(
         seen[hidden], report.known, report.readings, series, full
     )
-    forecasts = {
-        name: Outlook(reason=outlook.reason or disclosure.NO_FORECAST)
-        if name in affected
-        else outlook
-        for name, outlook in report.outlooks.items()
-    }
+    forecasts = dict(report.outlooks)
+    for name in affected & forecasts.keys():
+        forecasts[name] = Outlook(reason=forecasts[name].reason or disclosure.NO_FORECAST)
     assessed = assess(series, agreement, period, errors(report.findings), forecasts)
     promises = follow(agreement, load_progress(agreement)[0], shown, period)
     threshold = agreement.settings.disclosure.threshold
@@ -158,8 +155,7 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
 def report_at(report: Report, period: Period) -> Report:
     """The report of another period, from the same data as known at that period's cut-off."""
     if report.audience != "public":
-        findings = list(report.findings)
-        return make_report(report.agreement, report.observations, findings, period)
+        return make_report(report.agreement, report.observations, [*report.findings], period)
     # States rest on all figures, which a public report does not hold. What it does not show, the
     # one beside it must not show either.
     full = make_report(report.agreement, *load_observations(report.agreement), period)
@@ -186,13 +182,11 @@ def open_report(
     if report is None or kept != (reporting_period, audience, folder):
         agreement = load_agreement(folder)
         report = make_report(agreement, *load_observations(agreement), reporting_period, audience)
-    if not theme:
-        return report
     themes = report.agreement.settings.themes
-    if theme not in themes:
+    if theme and theme not in themes:
         remedy = did_you_mean(theme, themes)
         raise ParameterError(f"theme is '{theme}'; expected {one_of(themes)}. {remedy}")
-    return replace(report, theme=theme)
+    return replace(report, theme=theme) if theme else report
 
 
 @lru_cache(maxsize=1)
@@ -204,14 +198,10 @@ def kept_report(path: Path) -> Report:
 
 
 def refuse_unknown_parameters() -> None:
-    """Refuse a name that papermill injected and no notebook has.
-
-    Papermill itself only warns, so a mistyped parameter would silently leave the default. It
-    writes its values in a cell that begins with ``# Parameters``, which the kernel remembers.
-    """
+    """Refuse a name that papermill injected and no notebook has: papermill itself only warns."""
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
-    # Papermill's cell follows the first one; an analyst's own may begin with the same words.
+    # Papermill's cell follows the first one and begins with these words.
     sources = shell.user_ns.get("In", [])[1:4] if shell else []
     injected = [source for source in sources if source.startswith("# Parameters\n")]
     nodes = ast.walk(ast.parse("\n".join(injected)))
@@ -225,10 +215,10 @@ def refuse_unknown_parameters() -> None:
 
 
 def latest_period(agreement: Agreement, today: date) -> Period:
-    """The newest quarter whose report is due: its cut-off has passed.
+    """The newest quarter whose cut-off has passed.
 
-    After the agreement the last one stays: the first that has the final reading of every target,
-    or, where one never comes, the last before the reward is paid in full.
+    After the agreement it stays the first that has every target's final reading, or, where one
+    never comes, the last before the reward is paid in full.
     """
     days = timedelta(days=agreement.settings.calendar.cut_off_days)
     settings, measures = agreement.settings.agreement, agreement.measures

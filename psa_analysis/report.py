@@ -89,7 +89,6 @@ class Report:
 
     @property
     def _readings(self) -> pd.DataFrame:
-        """The readings up to the period."""
         return self.readings[self.readings["period_end"] <= pd.Timestamp(self.period.end)]
 
     @cached_property
@@ -116,9 +115,9 @@ class Report:
                 fan = self.outlooks[name].fan().rename(columns={"median": "forecast"})
                 fan = fan.assign(measure=name, area=area, illustrative=row["illustrative"])
                 frames.append(fan[[*_TIDY, *forecast, "illustrative"]])
-        columns = [*frames[0], *forecast, "planned"]
         # A due reading that is still provisional has a forecast of what it will become.
-        table = pd.concat(frames).groupby(_TIDY, as_index=False).first().reindex(columns=columns)
+        table = pd.concat(frames).groupby(_TIDY, as_index=False).first()
+        table = table.reindex(columns=[*frames[0], *forecast, "planned"])
         table = table.join(measures[_OF_MEASURE], on="measure")
         table.insert(1, "theme", table["reference"].map(self.agreement.targets["theme"]))
         for name, group in table[table["area"] == area].groupby("measure"):

@@ -211,18 +211,16 @@ def _state(
     reached = _reaches(row, row["target"])
     decided = last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised"):
-        if reached:
-            return "achieved", f"the reading of {last['period']} reaches the target", False
-        return _short_of_target(row)
+        return _decided(row, reached)
     if not decided and period.end > due.end + trajectory.GRACE:
-        return "no data", f"the reading of {due}, which decides, {_why_not(row)}", True
+        return _no_data(row, f"the reading of {due}, which decides,")
     thresholds = agreement.settings.states
     if pd.notna(chance := row["chance_target"]):
         state = _by_thresholds(chance, thresholds.on_track, thresholds.at_risk)
         return state, f"the chance that the target is met is {chance_text(chance)}", True
+    if pd.isna(measure["baseline"]) and reached:
+        return "on track", "the latest reading already reaches the target", True
     if pd.isna(measure["baseline"]):
-        if reached:
-            return "on track", "the latest reading already reaches the target", True
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
     if pd.isna(row["planned"]):
         why = "the planned path has seasons, and there are not two years before it to show them"
@@ -259,17 +257,20 @@ def _nothing_yet(row: dict[str, Any], measure: pd.Series, agreement: Agreement) 
     first = _first_period(measure, agreement)
     if row["expected_period"] is None:
         return "not due", f"the first reading is that of {first}", True
-    return "no data", f"a reading from {first} on {_why_not(row)}", True
+    return _no_data(row, f"a reading from {first} on")
 
 
-def _why_not(row: dict[str, Any]) -> str:
-    if row["missing"]:
-        return f"cannot be made: {row['missing']}"
-    return "had not come in by the cut-off"
+def _no_data(row: dict[str, Any], reading: str) -> State:
+    why = (
+        f"cannot be made: {row['missing']}" if row["missing"] else "had not come in by the cut-off"
+    )
+    return "no data", f"{reading} {why}", True
 
 
-def _short_of_target(row: dict[str, Any]) -> State:
+def _decided(row: dict[str, Any], target_reached: bool) -> State:
     reading = f"the reading of {row['latest_period']}"
+    if target_reached:
+        return "achieved", f"{reading} reaches the target", False
     if pd.isna(row["trigger"]):
         reason = (
             f"{reading} falls short of the target; whether it reaches the trigger cannot be said, "

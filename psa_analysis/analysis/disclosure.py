@@ -1,17 +1,8 @@
 """Disclosure control: what a public report holds back, so that no small number can be found.
 
-One set of figures is decided on, and everything of a public report is made without them:
-
-1. Primary: counts of people or events below the threshold, rates of so few or of all but so few,
-   and rates of small groups; of every area and period, in any version received.
-2. Secondary: further figures, until no one can work out a primary one from totals, the smallest
-   first. A linear programme finds the least and the most that each figure can be, given all that
-   is shown; they must lie at least the threshold apart.
-3. Versions: where two versions of a figure differ by less than the threshold, only the newest is
-   shown.
-4. Whatever is made from a figure that is held back is held back too.
-
-``docs/disclosure.md`` gives the sources of these rules and what they do not protect against.
+Everything of a public report is made without the small figures, without those that would give
+them away, and without earlier versions that differ by little from a later one.
+``docs/disclosure.md`` gives the rules, their sources and what they do not protect against.
 """
 
 from __future__ import annotations

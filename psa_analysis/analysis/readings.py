@@ -1,25 +1,7 @@
 """Readings: the figure that counts, made from the observations by each measure's basis.
 
-=====================  ==============================================================
-basis                  reading
-=====================  ==============================================================
-point, index           the observation itself
-annual                 the financial year, complete: sum of its four quarters
-year_to_date           sum of the quarters of the financial year so far
-cumulative             the baseline plus all quarters or years after its period
-rolling_12m            the last four quarters
-mean_of_years          mean of the last complete years: as many as the baseline's period
-                       averages, or three
-change_from_baseline   100 x (level / base - 1), the level being the last four quarters
-                       or the year, the base stated or the level of the baseline period
-ratio_to_comparator    100 x the observation / the comparator's reading
-gap_to_comparator      the comparator's reading less the observation
-rank                   the place among a family of areas; equal figures share the better
-milestone              1 if done, 0 if not
-=====================  ==============================================================
-
-Sums and means of percentages are sums of their numerators over sums of their denominators. What
-lacks a quarter, a year or its comparator gives no reading; the row says what is missing.
+``docs/register.md`` lists the bases. Sums and means of rates are sums of their numerators over
+sums of their denominators. Where something is missing there is no reading; the row says what.
 """
 
 from __future__ import annotations
@@ -118,10 +100,7 @@ def periods_used(measure: pd.Series, ends: pd.Series) -> pd.Series:
 
 
 def years_averaged(measure: pd.Series) -> int:
-    """Over how many years a ``mean_of_years`` is averaged; 1 for every other basis.
-
-    As many as its baseline's period, 5 for ``1994-98``; 3 where that is no mean of years.
-    """
+    """Over how many years a ``mean_of_years`` is averaged, as its baseline; else 1."""
     baseline = measure["baseline_at"]
     if measure["basis"] != "mean_of_years":
         return 1
