@@ -6,7 +6,6 @@ import ast
 import os
 import pickle
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
@@ -24,7 +23,7 @@ from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import with_seasons
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import AUDIENCES, Report
@@ -102,7 +101,7 @@ def make_report(
         known=known,
         readings=series,
         outlooks=forecasts,
-        assessment=assess(series, agreement, period, _refused(findings), forecasts),
+        assessment=assess(series, agreement, period, errors(findings), forecasts),
         effectiveness=cost_effectiveness(series, agreement, period.end),
         commitments=follow(agreement, load_progress(agreement)[0], observations, period),
         sources=as_table(read_sidecars(agreement.folder)[0]),
@@ -111,15 +110,6 @@ def make_report(
         report_at=report_at,
     )
     return hide(report) if audience == "public" else report
-
-
-def _refused(findings: Iterable[Finding]) -> set[tuple[str, str]]:
-    """Measure and period of the figures that came in and could not be used."""
-    return {
-        (finding.measure, finding.period)
-        for finding in errors(findings)
-        if finding.measure and finding.period
-    }
 
 
 def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
@@ -137,13 +127,10 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
     affected = disclosure.affected_measures(
         seen[hidden], report.known, report.readings, series, full
     )
-    forecasts = {
-        name: Outlook(reason=outlook.reason or disclosure.NO_FORECAST)
-        if name in affected
-        else outlook
-        for name, outlook in report.outlooks.items()
-    }
-    assessed = assess(series, agreement, period, _refused(report.findings), forecasts)
+    forecasts = dict(report.outlooks)
+    for name in affected & forecasts.keys():
+        forecasts[name] = Outlook(reason=forecasts[name].reason or disclosure.NO_FORECAST)
+    assessed = assess(series, agreement, period, errors(report.findings), forecasts)
     promises = follow(agreement, load_progress(agreement)[0], shown, period)
     threshold = agreement.settings.disclosure.threshold
     return replace(
@@ -168,8 +155,7 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
 def report_at(report: Report, period: Period) -> Report:
     """The report of another period, from the same data as known at that period's cut-off."""
     if report.audience != "public":
-        findings = list(report.findings)
-        return make_report(report.agreement, report.observations, findings, period)
+        return make_report(report.agreement, report.observations, [*report.findings], period)
     # States rest on all figures, which a public report does not hold. What it does not show, the
     # one beside it must not show either.
     full = make_report(report.agreement, *load_observations(report.agreement), period)
@@ -181,39 +167,26 @@ def open_report(
 ) -> Report:
     """Everything that the pages of a period show: what a notebook starts with."""
     refuse_unknown_parameters()
-    reporting_period = parse_reporting_period(period)
+    try:
+        reporting_period = parse_period(str(period), "quarter")
+    except PeriodError as error:
+        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
     if audience not in AUDIENCES:
         raise ParameterError(f"audience is '{audience}'; expected one of {', '.join(AUDIENCES)}")
     folder = (ROOT / data).resolve()
     if not folder.exists():
         folder = Path(data).resolve()  # of somebody who started papermill beside it
-    report = _report_of_run()
+    path = os.environ.get(REPORT_OF_RUN)
+    report = kept_report(Path(path)) if path else None
     kept = report and (report.period, report.audience, report.agreement.folder.resolve())
     if report is None or kept != (reporting_period, audience, folder):
         agreement = load_agreement(folder)
-        observations, findings = load_observations(agreement)
-        report = make_report(agreement, observations, findings, reporting_period, audience)
-    if not theme:
-        return report
+        report = make_report(agreement, *load_observations(agreement), reporting_period, audience)
     themes = report.agreement.settings.themes
-    if theme not in themes:
+    if theme and theme not in themes:
         remedy = did_you_mean(theme, themes)
         raise ParameterError(f"theme is '{theme}'; expected {one_of(themes)}. {remedy}")
-    return replace(report, theme=theme)
-
-
-def parse_reporting_period(text: str) -> Period:
-    """A reporting period, which is a quarter."""
-    try:
-        return parse_period(str(text), "quarter")
-    except PeriodError as error:
-        raise ParameterError(f"period: {error}, for example 2004-05 Q3") from None
-
-
-def _report_of_run() -> Report | None:
-    """The report of the run that this notebook is part of; None outside a run."""
-    path = os.environ.get(REPORT_OF_RUN)
-    return kept_report(Path(path)) if path else None
+    return replace(report, theme=theme) if theme else report
 
 
 @lru_cache(maxsize=1)
@@ -225,42 +198,35 @@ def kept_report(path: Path) -> Report:
 
 
 def refuse_unknown_parameters() -> None:
-    """Refuse a name that papermill injected and no notebook has.
-
-    Papermill itself only warns, so a mistyped parameter would silently leave the default. It
-    writes its values in a cell that begins with ``# Parameters``, which the kernel remembers.
-    """
+    """Refuse a name that papermill injected and no notebook has: papermill itself only warns."""
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
-    # Papermill's cell follows the first one; an analyst's own may begin with the same words.
+    # Papermill's cell follows the first one and begins with these words.
     sources = shell.user_ns.get("In", [])[1:4] if shell else []
-    for source in sources:
-        if source.startswith("# Parameters\n"):
-            names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
-            for name in [node.id for node in names if isinstance(node.ctx, ast.Store)]:
-                if name not in PARAMETERS:
-                    raise ParameterError(
-                        f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. "
-                        + did_you_mean(name, PARAMETERS)
-                    )
+    injected = [source for source in sources if source.startswith("# Parameters\n")]
+    nodes = ast.walk(ast.parse("\n".join(injected)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    for name in [node.id for node in names if isinstance(node.ctx, ast.Store)]:
+        if name not in PARAMETERS:
+            remedy = did_you_mean(name, PARAMETERS)
+            raise ParameterError(
+                f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. {remedy}"
+            )
 
 
 def latest_period(agreement: Agreement, today: date) -> Period:
-    """The newest quarter whose report is due: its cut-off has passed.
+    """The newest quarter whose cut-off has passed.
 
-    After the agreement the last one stays: the first that has the final reading of every target,
-    or, where one never comes, the last before the reward is paid in full.
+    After the agreement it stays the first that has every target's final reading, or, where one
+    never comes, the last before the reward is paid in full.
     """
     days = timedelta(days=agreement.settings.calendar.cut_off_days)
-    settings = agreement.settings.agreement
+    settings, measures = agreement.settings.agreement, agreement.measures
     first = period_containing(settings.begins, "quarter")
-    targets = agreement.measures[agreement.measures["role"] == "target"]
-    dues = [measure_period(measure, "due") for _, measure in targets.iterrows()]
-    ends = [due.end for due in dues if due is not None]
-    last = period_containing(max([settings.last.end, *ends]), "quarter")
-    newest = period_containing(today - days, "quarter")
-    if newest.end + days > today:
-        newest = period_containing(newest.start - timedelta(days=1), "quarter")
+    dues = measures.loc[measures["role"] == "target", "due_at"].dropna()
+    last = period_containing(max([settings.last.end, *(due.end for due in dues)]), "quarter")
+    not_due = period_containing(today - days + timedelta(days=1), "quarter")
+    newest = period_containing(not_due.start - timedelta(days=1), "quarter")
     if newest.end < first.end:
         due = day_text(first.end + days)
         raise ParameterError(f"the first report, of {first}, is due on {due}")
@@ -269,22 +235,15 @@ def latest_period(agreement: Agreement, today: date) -> Period:
     years = agreement.settings.grant.instalments
     paid = period_containing(last.end.replace(year=last.end.year + years), "quarter")
     observations, _ = load_observations(agreement)
+    deciding = dues[measures.loc[dues.index, "target"].notna()]
     for quarter in quarters_between(last, min(newest, paid)):
-        if _decided(agreement, as_of(observations, quarter.end + days)):
+        readings = make_readings(as_of(observations, quarter.end + days), agreement)
+        final = readings["reading"].notna() & readings["flag"].isin(["final", "revised"])
+        own = readings[final & (readings["area"] == settings.area)]
+        reported = set(zip(own["measure"], own["period_end"], strict=True))
+        if all((name, pd.Timestamp(due.end)) in reported for name, due in deciding.items()):
             break
     return quarter
-
-
-def _decided(agreement: Agreement, known: pd.DataFrame) -> bool:
-    """Whether the final reading that decides has come in for every target."""
-    readings = make_readings(known, agreement)
-    final = readings["reading"].notna() & readings["flag"].isin(["final", "revised"])
-    own = readings[final & (readings["area"] == agreement.settings.agreement.area)]
-    reported = set(zip(own["measure"], own["period_end"], strict=True))
-    measures = agreement.measures
-    targets = measures[(measures["role"] == "target") & measures["target"].notna()]
-    dues = {name: measure_period(measure, "due") for name, measure in targets.iterrows()}
-    return all((name, pd.Timestamp(due.end)) in reported for name, due in dues.items() if due)
 
 
 def quarters_between(first: Period, last: Period) -> list[Period]:

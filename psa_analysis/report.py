@@ -49,8 +49,7 @@ def memoised(function: Callable[Concatenate[Report, P], T]) -> Callable[Concaten
 class Report:
     """Everything that the pages of one reporting period show; equal to itself alone.
 
-    Its frames are not to be changed, for results made from them are kept. A report with others
-    is made by ``dataclasses.replace``.
+    Do not change its frames: results made from them are kept. Use ``dataclasses.replace``.
     """
 
     agreement: Agreement
@@ -71,6 +70,7 @@ class Report:
     #: The figures that a public report does not hold, since they are small; else empty.
     withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
     theme: str | None = None  # that a page is about; None where it is about all of them
+    results: dict[Any, Any] = field(init=False, default_factory=dict)  # of memoised functions
 
     @cached_property
     def before(self) -> Report | None:
@@ -83,22 +83,18 @@ class Report:
     @cached_property
     def own_readings(self) -> dict[str, pd.DataFrame]:
         """The readings of the agreement's area up to the period, oldest first, by measure."""
-        readings = self.readings
-        own = readings["area"] == self.agreement.settings.agreement.area
-        own &= readings["period_end"] <= pd.Timestamp(self.period.end)
-        sorted_rows = readings[own].sort_values("period_end", kind="stable")
-        return {str(name): rows for name, rows in sorted_rows.groupby("measure", sort=False)}
+        own = self._readings[self._readings["area"] == self.agreement.settings.agreement.area]
+        by_measure = own.sort_values("period_end", kind="stable").groupby("measure", sort=False)
+        return {str(name): rows for name, rows in by_measure}
 
-    @cached_property
-    def results(self) -> dict[Any, Any]:
-        """What was worked out from it (:func:`memoised`)."""
-        return {}
+    @property
+    def _readings(self) -> pd.DataFrame:
+        return self.readings[self.readings["period_end"] <= pd.Timestamp(self.period.end)]
 
     @cached_property
     def rows(self) -> dict[str, pd.Series]:
         """The assessment's rows, by measure."""
-        names = self.assessment["measure"]
-        return {str(name): self.assessment.iloc[place] for place, name in enumerate(names)}
+        return {str(row["measure"]): row for _, row in self.assessment.iterrows()}
 
     def measures(self) -> list[str]:
         """The measures that are assessed, of the report's theme if it has one."""
@@ -107,31 +103,24 @@ class Report:
     def tidy(self) -> pd.DataFrame:
         """The readings and forecasts of every measure, area and period, with all that they need.
 
-        One row each, as known at the cut-off: ``reading`` with its limits of chance, ``planned``
-        for the agreement's own area, ``forecast`` with its range for periods to come and for a due
-        one that is provisional; and of the measure its title, theme, unit, polarity, baseline,
-        target and due period. Start here: ``observations`` holds every version of each figure, so
-        that a mean of it would mix first figures with revised ones.
+        One row each, as known at the cut-off; ``planned`` is of the agreement's own area alone.
+        Start here: ``observations`` holds every version of each figure, so that a mean of it would
+        mix first figures with revised ones.
         """
         area, measures = self.agreement.settings.agreement.area, self.agreement.measures
-        rows = self.readings[self.readings["period_end"] <= pd.Timestamp(self.period.end)]
-        frames = [rows[[*_TIDY, "reading", "lower", "upper", "flag", "illustrative"]]]
-        for name in self.rows:
-            outlook = self.outlooks[name]
-            if not outlook.reason:
-                fan = outlook.fan().rename(columns={"median": "forecast"})
-                fan = fan.assign(
-                    measure=name, area=area, illustrative=self.rows[name]["illustrative"]
-                )
-                frames.append(fan[[*_TIDY, "forecast", "low_80", "high_80", "illustrative"]])
-        columns = [*frames[0], "forecast", "low_80", "high_80", "planned"]
+        frames = [self._readings[[*_TIDY, "reading", "lower", "upper", "flag", "illustrative"]]]
+        forecast = ["forecast", "low_80", "high_80"]
+        for name, row in self.rows.items():
+            if not self.outlooks[name].reason:
+                fan = self.outlooks[name].fan().rename(columns={"median": "forecast"})
+                fan = fan.assign(measure=name, area=area, illustrative=row["illustrative"])
+                frames.append(fan[[*_TIDY, *forecast, "illustrative"]])
         # A due reading that is still provisional has a forecast of what it will become.
-        table = pd.concat(frames).groupby(_TIDY, as_index=False).first().reindex(columns=columns)
+        table = pd.concat(frames).groupby(_TIDY, as_index=False).first()
+        table = table.reindex(columns=[*frames[0], *forecast, "planned"])
         table = table.join(measures[_OF_MEASURE], on="measure")
-        themes = self.agreement.targets["theme"]
-        table.insert(1, "theme", table["reference"].map(themes))
-        own = table["area"] == area
-        for name, group in table[own].groupby("measure"):
+        table.insert(1, "theme", table["reference"].map(self.agreement.targets["theme"]))
+        for name, group in table[table["area"] == area].groupby("measure"):
             path = planned_path(measures.loc[name], group["period_end"])
             table.loc[group.index, "planned"] = path
         return table.sort_values(["measure", "area", "period_end"], ignore_index=True)
@@ -160,13 +149,10 @@ def of_theme(report: Report, theme: str | None) -> pd.DataFrame:
 
 def assessment_row(report: Report, measure: str) -> pd.Series:
     """The assessment of one measure; a KeyError names the nearest one if there is no such."""
-    if measure not in report.rows:
-        measures = list(report.rows)
-        raise KeyError(
-            f"there is no measure '{measure}'; the assessment has {', '.join(measures)}. "
-            + did_you_mean(str(measure), measures)
-        )
-    return report.rows[measure]
+    if measure in report.rows:
+        return report.rows[measure]
+    known, nearest = ", ".join(report.rows), did_you_mean(str(measure), list(report.rows))
+    raise KeyError(f"there is no measure '{measure}'; the assessment has {known}. {nearest}")
 
 
 def own_readings(report: Report, measure: str) -> pd.DataFrame:

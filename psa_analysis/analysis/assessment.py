@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.analysis.trajectory import (
-    GRACE,
-    baseline_end,
-    baseline_path,
-    due_period,
-    exact,
-    gap_months,
-    planned_path,
-    required_change,
-    trigger_value,
-)
+from psa_analysis.analysis import trajectory
+from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, measure_period
@@ -26,7 +17,7 @@ from psa_analysis.words import chance_text
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
-    from psa_analysis.register.settings import StatesSection
+    from psa_analysis.findings import Finding
 
 #: The columns, in order. ``columns.csv`` describes them.
 COLUMNS = meanings("assessment")
@@ -53,7 +44,7 @@ def assess(
     readings: pd.DataFrame,
     agreement: Agreement,
     period: Period,
-    refused: Collection[tuple[str, str]] = (),
+    refused: Iterable[Finding] = (),
     outlooks: Mapping[str, Outlook] | None = None,
 ) -> pd.DataFrame:
     """Put readings, trajectory and register together for one reporting period."""
@@ -61,12 +52,12 @@ def assess(
         (readings["area"] == agreement.settings.agreement.area)
         & (readings["period_end"] <= pd.Timestamp(period.end))
     ]
-    followed = agreement.measures[agreement.measures["role"] != "context"]
+    refused_figures = {(finding.measure, finding.period) for finding in refused}
     rows = []
-    for name, measure in followed.iterrows():
+    for name, measure in agreement.measures[agreement.measures["role"] != "context"].iterrows():
         series = local[local["measure"] == name].sort_values("period_end")
         outlook = (outlooks or {}).get(str(name))
-        rows.append(_assess_one(measure, series, agreement, period, refused, outlook))
+        rows.append(_assess_one(measure, series, agreement, period, refused_figures, outlook))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"late": bool, "is_forecast": bool, "illustrative": bool, "row": "Int64"})
 
@@ -76,7 +67,7 @@ def _assess_one(
     series: pd.DataFrame,
     agreement: Agreement,
     period: Period,
-    refused: Collection[tuple[str, str]],
+    refused: set[tuple[str | None, str | None]],
     outlook: Outlook | None,
 ) -> dict[str, Any]:
     if due := measure_period(measure, "due"):
@@ -87,47 +78,35 @@ def _assess_one(
         series = series[series["period_end"].dt.month == 3]
     with_reading = series[series["reading"].notna()]
     share = agreement.settings.grant.trigger
-    assumptions = agreement.assumptions
-    assumed = (assumptions["item"] == measure.name) & (assumptions["status"] == "assumed")
+    assumed = agreement.assumptions.query("item == @measure.name and status == 'assumed'")
+    expected = _expected_period(measure, agreement, period)
+    # What nobody ever measured and no document set a target for is not a late return.
+    late = expected is not None and (len(series) > 0 or pd.notna(measure["target"]))
+    late = late and expected not in set(series["period"])
     row: dict[str, Any] = dict.fromkeys(COLUMNS)
     row |= {column: measure[column] for column in COLUMNS if column in measure.index}
     row |= {
         "period": period.label,
         "measure": measure.name,
         "theme": agreement.targets.at[measure["reference"], "theme"],
-        "trigger": trigger_value(measure, share),
+        "trigger": trajectory.trigger_value(measure, share),
         "illustrative": False,
-        "assumed": "; ".join(assumptions.loc[assumed, "column"]),
+        "assumed": "; ".join(assumed["column"]),
+        "expected_period": expected,
+        "late": late,
+        "missing": series["missing"].iloc[-1] if len(series) else "",
     }
-    row |= _returned(series, measure, agreement, period, refused)
+    if late and (measure.name, expected) in refused:
+        row["late"] = False
+        row["missing"] = (
+            f"a figure for {expected} came in and could not be used; psa check and the page on "
+            "data quality say why"
+        )
     if len(with_reading):
         row |= _latest(with_reading, measure)
     row |= _forecast(outlook, row, float(exact(share)))
     state, reason, is_forecast = _state(row, measure, with_reading, agreement, period)
     return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
-
-
-def _returned(
-    series: pd.DataFrame,
-    measure: pd.Series,
-    agreement: Agreement,
-    period: Period,
-    refused: Collection[tuple[str, str]],
-) -> dict[str, Any]:
-    """Which return was due by now, whether it came, and why the newest one gives no reading."""
-    expected = _expected_period(measure, agreement, period)
-    label = expected.label if expected else None
-    missing = series["missing"].iloc[-1] if len(series) else ""
-    late = expected is not None and label not in set(series["period"])
-    # What nobody ever measured and no document set a target for is not a late return.
-    late = late and (len(series) > 0 or pd.notna(measure["target"]))
-    if late and (measure.name, label) in refused:
-        late = False
-        missing = (
-            f"a figure for {label} came in and could not be used; psa check and the page on data "
-            "quality say why"
-        )
-    return {"expected_period": label, "late": late, "missing": missing}
 
 
 def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
@@ -138,7 +117,7 @@ def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
 
 
-def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -> Period | None:
+def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -> str | None:
     """The newest period whose figure is due in this report; None before the first.
 
     A quarter's own figure is due with its report, a year's with the next quarter's.
@@ -150,23 +129,24 @@ def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -
     due = measure_period(measure, "due")
     if due is not None and expected.end > due.end:
         expected = period_containing(due.end, kind)
-    return expected if expected >= _first_period(measure, agreement) else None
+    return expected.label if expected >= _first_period(measure, agreement) else None
 
 
 def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, Any]:
     """What the newest reading is, where the path is by then, and which way things go."""
     last, polarity = series.iloc[-1], measure["polarity"]
-    planned = planned_path(measure, series["period_end"]).iloc[-1]
-    begun = baseline_path(measure, series["period_end"]).iloc[-1]
+    planned = trajectory.planned_path(measure, series["period_end"]).iloc[-1]
+    begun = trajectory.baseline_path(measure, series["period_end"]).iloc[-1]
     to_come = planned - begun
     # A path that falls first plans no improvement of which a share could be made.
     improves = (to_come > 0) == (polarity == "higher") and to_come != 0
+    years = series
     if measure["basis"] == "year_to_date":
         # Parts of a year compare with the same part of another, and what is left to do is years'.
-        required = required_change(measure, series[series["period_end"].dt.month == 3])
+        years = series[series["period_end"].dt.month == 3]
         series = series[series["period_end"].dt.month == last["period_end"].month]
-    else:
-        required = required_change(measure, series)
+    required = trajectory.required_change(measure, years)
+    never = None if pd.isna(required.best) else "never"
     row = {
         "latest": last["reading"],
         "latest_period": last["period"],
@@ -174,11 +154,10 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, Any]:
         "illustrative": last["illustrative"],
         "planned": planned,
         "gap": last["reading"] - planned,
-        "gap_months": gap_months(measure, last["period_end"], last["reading"]),
+        "gap_months": trajectory.gap_months(measure, last["period_end"], last["reading"]),
         "progress": (last["reading"] - begun) / to_come if improves else float("nan"),
         "required": required.per_period,
-        "required_done_before": required.done_before
-        or (None if pd.isna(required.best) else "never"),
+        "required_done_before": required.done_before or never,
         "file": last["file"],
         "row": last["row"],
     }
@@ -228,35 +207,37 @@ def _state(
         return ("no target" if len(series) else "not stated"), "no document states a target", False
     if not len(series):
         return _nothing_yet(row, measure, agreement)
-    due, last = due_period(measure), series.iloc[-1]
+    due, last = trajectory.due_period(measure), series.iloc[-1]
     reached = _reaches(row, row["target"])
     decided = last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised"):
-        if reached:
-            return "achieved", f"the reading of {last['period']} reaches the target", False
-        return _short_of_target(row)
-    if not decided and period.end > due.end + GRACE:
-        return "no data", f"the reading of {due}, which decides, {_why_not(row)}", True
+        return _decided(row, reached)
+    if not decided and period.end > due.end + trajectory.GRACE:
+        return _no_data(row, f"the reading of {due}, which decides,")
     thresholds = agreement.settings.states
     if pd.notna(chance := row["chance_target"]):
         state = _by_thresholds(chance, thresholds.on_track, thresholds.at_risk)
         return state, f"the chance that the target is met is {chance_text(chance)}", True
+    if pd.isna(measure["baseline"]) and reached:
+        return "on track", "the latest reading already reaches the target", True
     if pd.isna(measure["baseline"]):
-        if reached:
-            return "on track", "the latest reading already reaches the target", True
         return "not stated", "the baseline is not stated, so there is no path to compare with", True
     if pd.isna(row["planned"]):
         why = "the planned path has seasons, and there are not two years before it to show them"
         return "not stated", why, True
-    if pd.notna(row["progress"]):
-        return _against_path(row, thresholds)
+    if pd.notna(progress := row["progress"]):
+        state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
+        moved = f"made {progress:.0%} of the improvement planned by then"
+        if progress < 0:
+            moved = "moved the wrong way since the baseline"
+        return state, f"{moved}; no forecast: {row['no_forecast']}", True
     if last["period_end"].date() <= baseline_end(measure):
         return _nothing_yet(row, measure, agreement)
     # Where the plan is no better than the baseline, only the path itself can be reached.
+    reached = _reaches(row, row["planned"])
+    state, compared = ("on track", "reaches") if reached else ("at risk", "falls short of")
     plan = "a planned path that is no better than the baseline by then"
-    if _reaches(row, row["planned"]):
-        return "on track", f"the latest reading reaches {plan}", True
-    return "at risk", f"the latest reading falls short of {plan}", True
+    return state, f"the latest reading {compared} {plan}", True
 
 
 def _reaches(row: dict[str, Any], level: float) -> bool:
@@ -276,37 +257,29 @@ def _nothing_yet(row: dict[str, Any], measure: pd.Series, agreement: Agreement) 
     first = _first_period(measure, agreement)
     if row["expected_period"] is None:
         return "not due", f"the first reading is that of {first}", True
-    return "no data", f"a reading from {first} on {_why_not(row)}", True
+    return _no_data(row, f"a reading from {first} on")
 
 
-def _why_not(row: dict[str, Any]) -> str:
-    if row["missing"]:
-        return f"cannot be made: {row['missing']}"
-    return "had not come in by the cut-off"
+def _no_data(row: dict[str, Any], reading: str) -> State:
+    why = (
+        f"cannot be made: {row['missing']}" if row["missing"] else "had not come in by the cut-off"
+    )
+    return "no data", f"{reading} {why}", True
 
 
-def _short_of_target(row: dict[str, Any]) -> State:
+def _decided(row: dict[str, Any], target_reached: bool) -> State:
     reading = f"the reading of {row['latest_period']}"
+    if target_reached:
+        return "achieved", f"{reading} reaches the target", False
     if pd.isna(row["trigger"]):
         reason = (
             f"{reading} falls short of the target; whether it reaches the trigger cannot be said, "
             "since performance without the agreement is not stated"
         )
         return "missed", reason, False
+    reached = _reaches(row, row["trigger"])
+    state, compared = ("partly achieved", "reaches") if reached else ("missed", "falls short of")
     trigger = "the trigger"
     if row["without_status"] == "assumed":
         trigger += ", which rests on an assumed performance without the agreement"
-    if _reaches(row, row["trigger"]):
-        return "partly achieved", f"{reading} reaches {trigger}", False
-    return "missed", f"{reading} falls short of {trigger}", False
-
-
-def _against_path(row: dict[str, Any], thresholds: StatesSection) -> State:
-    """Where there is no forecast, the latest reading is held against the planned path."""
-    progress = row["progress"]
-    if progress < 0:
-        reason = "moved the wrong way since the baseline"
-    else:
-        reason = f"made {progress:.0%} of the improvement planned by then"
-    state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
-    return state, f"{reason}; no forecast: {row['no_forecast']}", True
+    return state, f"{reading} {compared} {trigger}", False

@@ -1,17 +1,8 @@
 """Disclosure control: what a public report holds back, so that no small number can be found.
 
-One set of figures is decided on, and everything of a public report is made without them:
-
-1. Primary: counts of people or events below the threshold, rates of so few or of all but so few,
-   and rates of small groups; of every area and period, in any version received.
-2. Secondary: further figures, until no one can work out a primary one from totals, the smallest
-   first. A linear programme finds the least and the most that each figure can be, given all that
-   is shown; they must lie at least the threshold apart.
-3. Versions: where two versions of a figure differ by less than the threshold, only the newest is
-   shown.
-4. Whatever is made from a figure that is held back is held back too.
-
-``docs/disclosure.md`` gives the sources of these rules and what they do not protect against.
+Everything of a public report is made without the small figures, without those that would give
+them away, and without earlier versions that differ by little from a later one.
+``docs/disclosure.md`` gives the rules, their sources and what they do not protect against.
 """
 
 from __future__ import annotations
@@ -44,8 +35,7 @@ _PUBLISHED = "raw/published/"
 _CELL = ["measure", "area", "period"]
 _FIGURES = ["value", "numerator", "denominator"]
 
-#: Columns of the figures held back, one row per observation. ``columns.csv`` describes them.
-WITHHELD_COLUMNS = meanings("withheld")
+#: Why a figure is held back.
 SMALL, GIVES_AWAY, EARLIER = "small", "would give away another", "earlier version"
 
 #: What a commitment's own figure counts, where it counts people.
@@ -82,8 +72,7 @@ def small(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
 
 def _factors(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
     """What the unit of each observation multiplies its rate by; missing for a count."""
-    units = agreement.measures["unit"].map(rate_factor)
-    return pd.to_numeric(observations["measure"].map(units), errors="coerce").astype(float)
+    return observations["measure"].map(agreement.measures["unit"].map(rate_factor)).astype(float)
 
 
 def feasible(relations: Floats, values: Floats, hidden: Flags) -> tuple[Floats, Floats]:
@@ -158,7 +147,7 @@ def withheld(observations: pd.DataFrame, agreement: Agreement, cut_off: date) ->
         [cells.isin(primary), cells.isin(secondary), earlier], [SMALL, GIVES_AWAY, EARLIER], ""
     )
     marks = seen.assign(reason=pd.Series(reasons, index=seen.index, dtype=object))
-    return marks.loc[reasons != "", list(WITHHELD_COLUMNS)]
+    return marks.loc[reasons != "", list(meanings("withheld"))]
 
 
 def _cells(rows: pd.DataFrame, *further: str) -> pd.MultiIndex:
@@ -168,24 +157,18 @@ def _cells(rows: pd.DataFrame, *further: str) -> pd.MultiIndex:
 
 def _secondary(known: pd.DataFrame, agreement: Agreement, primary: set[Any]) -> list[Any]:
     """The cells that would give a small one away, period by period."""
-    if not primary:
-        return []
     periods = {period for _, _, period in primary}
     known = known[known["period"].isin(periods) & known["value"].notna()]
     further: list[Any] = []
     for _, rows in known.groupby("period", sort=True, observed=True):
         cells = _cells(rows)
-        relations = _relations(agreement, cells)
-        if not len(relations):
-            continue
         is_rate = _factors(rows, agreement).notna().to_numpy()
         value, numerator, denominator = (rows[name].to_numpy(dtype=float) for name in _FIGURES)
         others = np.where(is_rate, denominator - numerator, np.nan)
         counts = np.c_[np.where(is_rate, numerator, value), others]
-        hidden = np.array([cell in primary for cell in cells])
-        fixed = ~at_risk(agreement, rows).to_numpy(dtype=bool)
-        threshold = agreement.settings.disclosure.threshold
-        further += list(cells[complement(relations, counts, hidden, fixed, threshold) & ~hidden])
+        hidden, fixed = cells.isin(primary), ~at_risk(agreement, rows).to_numpy(dtype=bool)
+        relations, width = _relations(agreement, cells), agreement.settings.disclosure.threshold
+        further += list(cells[complement(relations, counts, hidden, fixed, width) & ~hidden])
     return further
 
 
@@ -195,21 +178,18 @@ def _relations(agreement: Agreement, cells: pd.MultiIndex) -> Floats:
     Parts are the areas of one kind in an area, or the parts of a measure.
     """
     place = {cell: number for number, cell in enumerate(cells)}
-    areas_in: dict[str, list[list[str]]] = {}
-    groups = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"]
-    for (total, _), areas in groups.agg(list).items():
-        areas_in.setdefault(str(total), []).append(areas)
-    parts_of = agreement.measures["parts"].to_dict()
+    groups = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"].agg(list)
     rows = []
     for measure, area, period in cells:
-        sums = [[(measure, part, period) for part in areas] for areas in areas_in.get(area, [])]
-        sums.append([(part, area, period) for part in parts_of.get(measure) or []])
+        areas_in = [areas for (total, _), areas in groups.items() if total == area]
+        sums = [[(measure, part, period) for part in areas] for areas in areas_in]
+        sums.append([(part, area, period) for part in agreement.measures.at[measure, "parts"]])
         for parts in sums:
             if known := [place[part] for part in parts if part in place]:
                 row = np.zeros(len(cells))
                 row[known], row[place[measure, area, period]] = 1, -1
                 rows.append(row)
-    return np.array(rows)
+    return np.array(rows).reshape(-1, len(cells))
 
 
 def _earlier(seen: pd.DataFrame, cells: pd.MultiIndex, agreement: Agreement) -> pd.Series:
@@ -233,8 +213,6 @@ def _earlier(seen: pd.DataFrame, cells: pd.MultiIndex, agreement: Agreement) -> 
 
 def named_in(marks: pd.DataFrame, observations: pd.DataFrame) -> Flags:
     """Observations that another report holds back; of its small cells, every version."""
-    if marks.empty:
-        return np.zeros(len(observations), dtype=bool)
     versions = _cells(observations, "received").isin(_cells(marks, "received"))
     cells = _cells(observations).isin(_cells(marks[marks["reason"] != EARLIER]))
     return np.asarray(cells | versions, dtype=bool)
@@ -252,9 +230,8 @@ def masked_observations(
     # Words of senders, and of those who correct them, quote figures.
     risky = at_risk(agreement, observations) | hidden
     masked.loc[risky, "note"] = ""
-    masked.loc[risky & (observations["correction"] != ""), "correction"] = (
-        "corrected; what stood there is in the internal report"
-    )
+    corrected = "corrected; what stood there is in the internal report"
+    masked.loc[risky & (observations["correction"] != ""), "correction"] = corrected
     return masked
 
 
@@ -278,11 +255,11 @@ def affected_measures(
     # Forecasts correct first figures by what became of earlier ones: a mean of at least four.
     # So an earlier version alone tells nothing, and only hidden figures that are the newest count.
     newest = known.merge(hidden.loc[hidden["area"] == area, [*_CELL, "received"]])
-    names = set(newest["measure"])
-    names |= set(measures.index[measures["continues"].isin(names)])
+    names = {*newest["measure"]}
     both = full[full["area"] == area].merge(shown, on=_CELL, suffixes=("", "_shown"))
     changed = both["reading"].notna() & (both["reading"] != both["reading_shown"])
-    return names | set(both.loc[changed, "measure"])
+    continued = measures.index[measures["continues"].isin(names)]
+    return {*names, *continued, *both.loc[changed, "measure"]}
 
 
 #: Columns of the assessment that the latest reading goes into.
@@ -309,10 +286,9 @@ def masked_assessment(
     table = full.astype(object)
     table.loc[rows, changing] = shown.loc[rows, changing].astype(object)
     local = readings[readings["area"] == agreement.settings.agreement.area]
-    has_reading = pd.MultiIndex.from_frame(
-        local.loc[local["reading"].notna(), ["measure", "period"]]
-    )
-    latest = pd.MultiIndex.from_frame(full[["measure", "latest_period"]])
+    local = local[local["reading"].notna()]
+    has_reading = set(zip(local["measure"], local["period"], strict=True))
+    latest = pd.Series([*zip(full["measure"], full["latest_period"], strict=True)], full.index)
     hidden = rows & full["latest"].notna() & ~latest.isin(has_reading)
     table[_OF_LATEST] = table[_OF_LATEST].mask(hidden)
     seasonal = full["measure"].map(agreement.measures["profile"]) == "seasonal"
@@ -330,12 +306,11 @@ def masked_assessment(
 def _rounded_chance(chance: float, edges: tuple[float, ...]) -> float:
     """A chance in tenths, on the same side of the states' thresholds; 5 % and 95 % at the ends."""
     steps = [0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95]
-    same_side = [
-        step for step in steps if all((step >= edge) == (chance >= edge) for edge in edges)
-    ]
-    if pd.isna(chance) or not same_side:
+    for edge in edges:
+        steps = [step for step in steps if (step >= edge) == (chance >= edge)]
+    if pd.isna(chance) or not steps:
         return float("nan")
-    return min(same_side, key=lambda step: abs(step - chance))
+    return min(steps, key=lambda step: abs(step - chance))
 
 
 def _reasons(full: pd.DataFrame, shown: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
@@ -361,10 +336,9 @@ def masked_commitments(full: pd.DataFrame, shown: pd.DataFrame, threshold: float
     people = full["unit"].astype(str).str.contains(_PEOPLE) & (full["measure"] == "")
     hidden = differs | (people & (full["value"].abs() < threshold))
     masked = full.copy()
-    for column, text in (("reason", NOT_SHOWN), ("evidence", "")):
-        masked[column] = masked[column].mask(hidden, text)
     for column in ("value", "progress", "done_on"):
         masked[column] = masked[column].mask(hidden)
+    masked.loc[hidden, ["reason", "evidence"]] = NOT_SHOWN, ""
     return masked
 
 
@@ -376,14 +350,8 @@ def masked_sources(sources: pd.DataFrame) -> pd.DataFrame:
 
 def masked_finding(finding: Finding, agreement: Agreement) -> Finding:
     """A finding without what it quotes, unless what it quotes counts neither people nor events."""
-    made_of = agreement.measures["made_of"].get(finding.measure)
-    if made_of == "amounts" or finding.file.startswith(
-        (_PUBLISHED, "raw/register", "raw/agreement")
-    ):
+    amounts = agreement.measures["made_of"].get(finding.measure) == "amounts"
+    if amounts or finding.file.startswith((_PUBLISHED, "raw/register", "raw/agreement")):
         return finding
-    return replace(
-        finding,
-        found=None,
-        expected="something else; what stands there is in the internal report",
-        remedy="Ask the council.",
-    )
+    expected = "something else; what stands there is in the internal report"
+    return replace(finding, found=None, expected=expected, remedy="Ask the council.")

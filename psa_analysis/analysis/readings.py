@@ -1,30 +1,12 @@
 """Readings: the figure that counts, made from the observations by each measure's basis.
 
-=====================  ==============================================================
-basis                  reading
-=====================  ==============================================================
-point, index           the observation itself
-annual                 the financial year, complete: sum of its four quarters
-year_to_date           sum of the quarters of the financial year so far
-cumulative             the baseline plus all quarters or years after its period
-rolling_12m            the last four quarters
-mean_of_years          mean of the last complete years: as many as the baseline's period
-                       averages, or three
-change_from_baseline   100 x (level / base - 1), the level being the last four quarters
-                       or the year, the base stated or the level of the baseline period
-ratio_to_comparator    100 x the observation / the comparator's reading
-gap_to_comparator      the comparator's reading less the observation
-rank                   the place among a family of areas; equal figures share the better
-milestone              1 if done, 0 if not
-=====================  ==============================================================
-
-Sums and means of percentages are sums of their numerators over sums of their denominators. What
-lacks a quarter, a year or its comparator gives no reading; the row says what is missing.
+``docs/register.md`` lists the bases. Sums and means of rates are sums of their numerators over
+sums of their denominators. Where something is missing there is no reading; the row says what.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,27 +16,23 @@ from numpy.typing import NDArray
 from psa_analysis.analysis.intervals import reading_intervals
 from psa_analysis.files import meanings
 from psa_analysis.periods import quarter_number
-from psa_analysis.register.agreement import NOT_SUMMED, family_areas, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, family_areas, rate_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from psa_analysis.register.agreement import Agreement, Comparator
+    from psa_analysis.register.agreement import Agreement
 
 Floats = NDArray[np.float64]
-
-#: Columns of the readings, one row per measure, area and period.
-READING_COLUMNS = meanings("readings")
 
 #: From firm to weak; a reading is as weak as the weakest figure in it.
 _FLAGS = ["final", "revised", "estimated", "provisional", "suppressed"]
 
-#: What a series of observations is of.
 _SERIES = ["measure", "area"]
 #: What is known of every figure besides its value.
 _MARKS = ["weakness", "illustrative"]
 #: What of its definition a measure's readings are made by.
-_DEFINITION = ["basis", "frequency", "unit", "made_of", "baseline", "base"]
+_DEFINITION = ["basis", "frequency", "unit", "made_of", "baseline", "base", "compared_with"]
 #: Bases that set observations beside those of another measure or area.
 COMPARED = ("ratio_to_comparator", "gap_to_comparator")
 #: Why periods cannot be added up.
@@ -68,29 +46,26 @@ _COUNTED = ("point", "annual", "year_to_date", "rolling_12m", "cumulative", "cha
 
 def make_readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     """Make the reading that counts for every period that was observed."""
+    columns = list(meanings("readings"))
     if known.empty:
         # Typed, so that an agreement without a return yet can be assessed like any other.
-        empty = pd.DataFrame(columns=list(READING_COLUMNS))
+        empty = pd.DataFrame(columns=columns)
         return empty.astype({"period_end": "datetime64[ns]", "reading": float, "observed": float})
-    rows = _with_definitions(known, agreement.measures)
-    rows = _sums(rows)
-    rows = _changes(rows)
-    rows = _milestones(rows)
-    rows = _ranks(rows, agreement)
-    rows = _comparisons(rows, agreement.measures)
+    rows = _sums(_with_definitions(known, agreement.measures))
+    rows = _milestones(_changes(rows))
+    rows = _comparisons(_ranks(rows, agreement))
     rows = _with_limits(rows)
     rows["flag"] = rows["weakness"].map(dict(enumerate(_FLAGS)))
-    return rows[list(READING_COLUMNS)]
+    return rows[columns]
 
 
 def _with_definitions(known: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     """The observations, oldest first, each with what its reading is made by."""
     names = known["measure"].unique()
-    baselines = [measure_period(measures.loc[name], "baseline_period") for name in names]
     definitions = measures.loc[names, _DEFINITION].assign(
         order=range(len(names)),
         years=[years_averaged(measures.loc[name]) for name in names],
-        baseline_end=pd.to_datetime([period and period.end for period in baselines]),
+        baseline_end=pd.to_datetime([at and at.end for at in measures.loc[names, "baseline_at"]]),
     )
     rows = known.rename(columns={"value": "observed"}).assign(note="")
     rows = rows.join(definitions, on="measure").sort_values(["order", "area", "period_end"])
@@ -114,7 +89,7 @@ def _step(days: Any, quarterly: bool) -> Any:
 def periods_used(measure: pd.Series, ends: pd.Series) -> pd.Series:
     """How many periods, the last of them ending on each day, a reading is made of."""
     basis, quarterly = measure["basis"], measure["frequency"] == "quarterly"
-    baseline = measure_period(measure, "baseline_period")
+    baseline = measure["baseline_at"]
     if basis == "cumulative" and baseline is not None:
         return _step(ends.dt, quarterly) - _step(baseline.end, quarterly)
     if basis == "year_to_date" and quarterly:
@@ -125,23 +100,17 @@ def periods_used(measure: pd.Series, ends: pd.Series) -> pd.Series:
 
 
 def years_averaged(measure: pd.Series) -> int:
-    """Over how many years a ``mean_of_years`` is averaged; 1 for every other basis.
-
-    As many as its baseline's period, 5 for ``1994-98``; 3 where that is no mean of years.
-    """
+    """Over how many years a ``mean_of_years`` is averaged, as its baseline; else 1."""
+    baseline = measure["baseline_at"]
     if measure["basis"] != "mean_of_years":
         return 1
-    baseline = measure_period(measure, "baseline_period")
     if baseline is None or baseline.kind != "mean_of_years":
         return 3
     return baseline.end.year - baseline.start.year + 1
 
 
 def _windows(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row for each period that each reading is made of, oldest first, observed or not.
-
-    ``reading`` says which of the rows the reading stands in.
-    """
+    """A row for each period that each ``reading`` is made of, oldest first, observed or not."""
     windows = rows.loc[rows.index.repeat(rows["periods"]), [*_SERIES, "step", "periods"]]
     windows["step"] += 1 - windows["periods"] + windows.groupby(level=0).cumcount()
     windows = windows.drop(columns="periods").reset_index(names="reading")
@@ -150,10 +119,7 @@ def _windows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sums(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with sums, means or pooled rates of the periods that each reading is made of.
-
-    Where that is one period, the reading is the observation.
-    """
+    """The rows with sums, means or pooled rates of the periods that each reading is made of."""
     windows = _windows(rows)
     by_reading = windows.groupby("reading")
     sums = by_reading[["observed", "numerator", "denominator"]].sum(skipna=False)
@@ -167,10 +133,12 @@ def _sums(rows: pd.DataFrame) -> pd.DataFrame:
     # A suppressed figure is a return, but no part of a complete year.
     has = by_reading["weakness"].count().mask(mean, by_reading["observed"].count())
     lacks = has < rows["periods"]
+    alone = basis.isin([*COMPARED, "rank"]) & rows["compared_with"].isna()
     within_year = (rows["frequency"] == "quarterly") & (rows["period_end"].dt.month != 3)
     needs_years = "needs " + rows["years"].astype("str") + " complete years, lacks "
     needs_quarters = "needs " + rows["periods"].astype("str") + " quarters, has "
     missing = _first_reason(
+        (alone, "the comparator is not stated"),
         (counted_up & rows["baseline_end"].isna(), "the baseline's period is not stated"),
         (basis.isin(["annual", "mean_of_years"]) & within_year, "the year is not complete"),
         (counted_up & lacks, "a period between the baseline and this one is missing"),
@@ -204,12 +172,11 @@ def _years_lacking(windows: pd.DataFrame, means: pd.DataFrame) -> pd.Series:
     """The years that each mean lacks a figure of, as text."""
     lacking = windows[windows["observed"].isna()]
     lacking = lacking.join(means["frequency"], on="reading", how="inner")
-    of_quarters = lacking["frequency"] == "quarterly"
-    year = lacking["step"].mask(of_quarters, (lacking["step"] + 2) // 4)
-    label = year.astype("str")
-    two_years = (year - 1).astype("str") + "/" + label.str[-2:]
-    lacking["year"] = two_years.mask(lacking["frequency"] == "calendar_year", label)
-    return lacking.drop_duplicates(["reading", "year"]).groupby("reading")["year"].agg(", ".join)
+    step, frequency = lacking["step"], lacking["frequency"]
+    year = step.mask(frequency == "quarterly", (step + 2) // 4)
+    two_years = (year - 1).astype("str") + "/" + year.astype("str").str[-2:]
+    years = two_years.mask(frequency == "calendar_year", year.astype("str"))
+    return years.groupby(lacking["reading"]).agg(lambda labels: ", ".join(labels.unique()))
 
 
 def change_from(level: Any, base: Any) -> Any:
@@ -219,10 +186,7 @@ def change_from(level: Any, base: Any) -> Any:
 
 
 def _changes(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with changes from the base, which is stated or read off the baseline period.
-
-    ``level`` and ``base`` are what a change was made of.
-    """
+    """The rows with changes of a ``level`` from its ``base``, stated or of the baseline period."""
     change = rows["basis"] == "change_from_baseline"
     read_off = change & rows["base"].isna() & (rows["period_end"] == rows["baseline_end"])
     baselines = rows[read_off & rows["reading"].notna()]
@@ -246,57 +210,45 @@ def _changes(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _comparisons(rows: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+def _comparisons(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with percentages of the comparator's figure, or what that is above the own one."""
-    for name, own in rows[rows["basis"].isin(COMPARED)].groupby("measure", sort=False):
-        comparator = measures.at[name, "compared_with"]
-        if comparator is None:
-            rows.loc[own.index, ["reading", "missing"]] = np.nan, "the comparator is not stated"
-            continue
+    compared = rows[rows["basis"].isin(COMPARED) & rows["compared_with"].notna()]
+    for _, own in compared.groupby("measure", sort=False):
+        comparator, basis = own["compared_with"].iloc[0], own["basis"].iloc[0]
         if comparator.kind == "measure":
-            keys, other = ["area", "period"], rows[rows["measure"] == comparator.name]
+            keys, others = ["area", "period"], rows[rows["measure"] == comparator.name]
         else:
-            keys, other = ["period"], own[own["area"] == comparator.name]
-        other = other[[*keys, "reading", "missing", *_MARKS]]
-        both = own.merge(other, "left", on=keys, suffixes=("", "_other")).set_index(own.index)
-        results = [_comparison(row, comparator) for _, row in both.iterrows()]
-        rows.loc[own.index, "reading"] = [reading for reading, _ in results]
-        rows.loc[own.index, "missing"] = [reason for _, reason in results]
-        weakest_of_both = np.fmax(both["weakness"], both["weakness_other"])
-        rows.loc[own.index, "weakness"] = weakest_of_both.astype(int)
-        rows.loc[own.index, "illustrative"] |= both["illustrative_other"].eq(True)
+            keys, others = ["period"], own[own["area"] == comparator.name]
+        others = others[[*keys, "reading", "missing", *_MARKS]]
+        other = own[keys].merge(others, "left", on=keys).set_index(own.index)
+        figure = f"figure of {comparator.name} for " + own["period"].astype("str")
+        itself = (own["area"] == comparator.name) & (comparator.kind == "area")
+        zero = (other["reading"] == 0) & (basis == "ratio_to_comparator")
+        missing = _first_reason(
+            (itself, "this is the comparator itself"),
+            (other["weakness"].isna(), "no " + figure),
+            (other["reading"].isna(), "no " + figure + ": " + other["missing"]),
+            (own["reading"].isna(), own["missing"]),
+            (zero, "the " + figure + " is 0"),
+        )
+        # As their shortest decimals say, so that 74.1 less 47.9 is 26.2 and no less.
+        figures = [own["reading"], other["reading"].mask(zero)]
+        local, beside = (column.map(lambda value: Decimal(str(value))) for column in figures)
+        result = beside - local if basis == "gap_to_comparator" else 100 * local / beside
+        rows.loc[own.index, "reading"] = result.astype(float).mask(missing != "")
+        rows.loc[own.index, "missing"] = missing
+        rows.loc[own.index, "weakness"] = np.fmax(own["weakness"], other["weakness"]).astype(int)
+        rows.loc[own.index, "illustrative"] |= other["illustrative"].eq(True)
     return rows
-
-
-def _comparison(row: pd.Series, comparator: Comparator) -> tuple[float, str]:
-    """What one figure is beside its comparator's, or why that is not known."""
-    figure = f"figure of {comparator.name} for {row['period']}"
-    if comparator.kind == "area" and row["area"] == comparator.name:
-        return float("nan"), "this is the comparator itself"
-    if pd.isna(row["weakness_other"]):
-        return float("nan"), f"no {figure}"
-    if pd.isna(row["reading_other"]):
-        return float("nan"), f"no {figure}: {row['missing_other']}"
-    if pd.isna(row["reading"]):
-        return float("nan"), row["missing"]
-    # As their shortest decimals say, so that 74.1 less 47.9 is 26.2 and no less.
-    own, other = (Fraction(str(float(row[name]))) for name in ("reading", "reading_other"))
-    if row["basis"] == "gap_to_comparator":
-        return float(other - own), ""
-    if other == 0:
-        return float("nan"), f"the {figure} is 0"
-    return float(100 * own / other), ""
 
 
 def _ranks(rows: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     """The rows with the agreement's place among a family, 1 for the best; equals share it."""
     area = agreement.settings.agreement.area
-    for name, own in rows[rows["basis"] == "rank"].groupby("measure", sort=False):
-        rows.loc[own.index, "reading"] = np.nan
-        comparator = agreement.measures.at[name, "compared_with"]
-        if comparator is None:
-            rows.loc[own.index, "missing"] = "the comparator is not stated"
-            continue
+    ranked = rows[(rows["basis"] == "rank") & rows["compared_with"].notna()]
+    rows.loc[ranked.index, "reading"] = np.nan
+    for _, own in ranked.groupby("measure", sort=False):
+        comparator = own["compared_with"].iloc[0]
         rows.loc[own.index[own["area"] != area], "missing"] = f"only {area} is ranked"
         family = family_areas(agreement, comparator.name)
         figures = own[own["area"].isin(family) & own["reading"].notna()]
@@ -317,15 +269,13 @@ def _ranks(rows: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
 def _milestones(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with milestones done (1) or not (0); what was done once cannot be undone."""
     values = rows["reading"].where(rows["basis"] == "milestone")
-    done = rows["period"].where(values == 1)
-    series = [rows[column] for column in _SERIES]
-    first_done = done.groupby(series).transform("first")
-    undone = (values == 0) & done.groupby(series).ffill().notna()
+    done = rows["period"].where(values == 1).groupby([rows["measure"], rows["area"]])
+    undone = (values == 0) & done.ffill().notna()
     neither = values.notna() & ~values.isin([0, 1])
-    shown = values.map("{:.10g}".format)
+    found = "found " + values.map("{:.10g}".format)
     missing = _first_reason(
-        (undone, "found 0 (not done), where " + first_done + " says 1 (done)"),
-        (neither, "found " + shown + ", expected 1 (done) or 0 (not done)"),
+        (undone, "found 0 (not done), where " + done.transform("first") + " says 1 (done)"),
+        (neither, found + ", expected 1 (done) or 0 (not done)"),
         otherwise=rows["missing"],
     )
     return rows.assign(reading=rows["reading"].mask(undone | neither), missing=missing)
@@ -355,11 +305,6 @@ def with_compared(measures: Iterable[str], agreement: Agreement) -> set[str]:
     return names | {comparator.name for comparator in comparators}
 
 
-def weakest(flags: Iterable[str]) -> str:
-    """The weakest of several flags; a reading is as weak as the weakest figure in it."""
-    return max(flags, key=_FLAGS.index)
-
-
 def observations_used(
     known: pd.DataFrame,
     readings: pd.DataFrame,
@@ -370,13 +315,17 @@ def observations_used(
 ) -> pd.DataFrame:
     """The observations that one reading was made from; ``part`` says what they are in it."""
     rows = readings[(readings["measure"] == measure) & (readings["area"] == area)]
-    reading = rows[rows["period"] == period]
+    own = known[(known["measure"] == measure) & (known["area"] == area)].sort_values("period_end")
     definition = agreement.measures.loc[measure]
-    parts = [("reading", _within(known, reading))]
-    baseline = measure_period(definition, "baseline_period")
+    made_of = {"reading": rows[rows["period"] == period]}
+    baseline = definition["baseline_at"]
     if definition["basis"] == "change_from_baseline" and pd.isna(definition["base"]) and baseline:
         at_baseline = rows[rows["period_end"] == pd.Timestamp(baseline.end)]
-        parts.insert(0, ("base", _within(known, at_baseline)))
+        made_of = {"base": at_baseline, **made_of}
+    parts = [
+        (part, own[own["period_end"].between(row["used_from"].min(), row["period_end"].max())])
+        for part, row in made_of.items()
+    ]
     comparator = definition["compared_with"]
     if comparator is not None and comparator.kind == "measure":
         used = observations_used(known, readings, agreement, comparator.name, area, period)
@@ -389,16 +338,6 @@ def observations_used(
         others &= (known["measure"] == measure) & (known["period"] == period)
         parts.append(("comparator", known[others]))
     return pd.concat([used.assign(part=part) for part, used in parts])
-
-
-def _within(known: pd.DataFrame, reading: pd.DataFrame) -> pd.DataFrame:
-    """The observations of a reading's own measure and area that went into it, oldest first."""
-    if reading.empty:
-        return known.head(0)
-    row = reading.iloc[0]
-    own = known[(known["measure"] == row["measure"]) & (known["area"] == row["area"])]
-    used = own["period_end"].between(row["used_from"], row["period_end"])
-    return own[used].sort_values("period_end")
 
 
 def splice(old: pd.Series, new: pd.Series) -> tuple[pd.Series, str]:
