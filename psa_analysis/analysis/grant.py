@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,13 +105,9 @@ def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
     if not final:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
     outturn, target = exact(row["latest"]), exact(row["target"])
-    ends = _range(
-        row,
-        _reaches(outturn, row, "target"),
-        lambda start: paid(outturn, exact(start), target, exact(trigger)),
-    )
-    least, most = (np.array([float(end)]) for end in ends)
-    return Reward("final", why, least, most)
+    pays = partial(paid, outturn, target=target, trigger=exact(trigger))
+    ends = _range(row, _reaches(outturn, row, "target"), lambda start: pays(exact(start)))
+    return Reward("final", why, *(np.array([float(end)]) for end in ends))
 
 
 def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
@@ -139,9 +136,8 @@ def grant_frame(
 ) -> pd.DataFrame:
     """What each measure's reward has come to, or may come to (``columns.csv``, grant)."""
     each, shares = rewards.values(), pot_shares(agreement)
-    copied = ["measure", "reference", "theme", "title", "unit", "without", "without_status"]
-    rows = assessment.set_index("measure", drop=False).loc[list(rewards), [*copied, "target"]]
-    table = rows.assign(
+    table = assessment.set_index("measure", drop=False).loc[list(rewards)]
+    table = table.assign(
         pot_share=[float(shares[name]) for name in rewards],
         status=[reward.status for reward in each],
         why=[reward.why for reward in each],
@@ -149,16 +145,15 @@ def grant_frame(
         most=[reward.most.mean() for reward in each],
         low_80=[np.quantile(reward.least, 0.1) for reward in each],
         high_80=[np.quantile(reward.most, 0.9) for reward in each],
-    ).reset_index(drop=True)
-    latest = assessment.set_index("measure").loc[list(rewards), "latest"]
-    table["outturn"] = latest.reset_index(drop=True).where(table["status"] == "final")
+    )
+    table["outturn"] = table["latest"].where(table["status"] == "final")
     stretch = table["target"] - table["without"]
     table["proportion"] = ((table["outturn"] - table["without"]) / stretch).round(9)
     pounds = pot(agreement.settings)
     for end in ("least", "most"):
         part = np.nan if pounds is None else [float(pounds * shares[name]) for name in rewards]
         table[f"pounds_{end}"] = table[end] * part
-    return table[list(meanings("grant"))]
+    return table[list(meanings("grant"))].reset_index(drop=True)
 
 
 def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]:
@@ -185,8 +180,7 @@ def reward_curve(
 ) -> pd.DataFrame:
     """The expected proportion of a measure's reward, were its due reading better by each step.
 
-    A step is a share of the way to the target; ``certain`` is what would be paid if the middle of
-    the forecast were sure to come. Empty where the reward is not forecast.
+    A step is a share of the way to the target. Empty where the reward is not forecast.
     """
     start, target = way_starts(row), float(row["target"])
     points = []
@@ -194,10 +188,8 @@ def reward_curve(
         for step in steps:
             outturns = outlook.draws[:, -1] + step * (target - start)
             least, most = _forecast_range(row, outturns, trigger)
-            middle = np.quantile(outturns, [0.5], method="inverted_cdf")
-            certain = paid_of_draws(middle, start, target, trigger)[0]
-            points.append((step, least.mean(), most.mean(), certain))
-    return pd.DataFrame(points, columns=["step", "least", "most", "certain"], dtype=float)
+            points.append((step, least.mean(), most.mean()))
+    return pd.DataFrame(points, columns=["step", "least", "most"], dtype=float)
 
 
 def payment_frame(
@@ -209,9 +201,9 @@ def payment_frame(
     end has nothing to come: the rules do not say that anything is given back.
     """
     settings, shares = agreement.settings, pot_shares(agreement)
-    of_area = readings[readings["area"] == settings.agreement.area]
-    final = of_area[of_area["flag"].isin(["final", "revised"])]
-    levels = final.dropna(subset="reading").set_index(["measure", "period_end"])["reading"]
+    final = readings["flag"].isin(["final", "revised"]) & readings["reading"].notna()
+    final &= readings["area"] == settings.agreement.area
+    levels = readings[final].set_index(["measure", "period_end"])["reading"]
     rows, parts = [], []
     for name, reward in rewards.items():
         measure, share, advance = agreement.measures.loc[name], float(shares[name]), 0.0
@@ -248,5 +240,4 @@ def partner_frame(grants: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     by_partner = of_pot.join(takes_part, on="reference", how="inner").groupby("partner", sort=False)
     sums = by_partner[shares].sum(min_count=1)
     sums.insert(0, "targets", by_partner["reference"].unique().map(list))
-    sums = sums.sort_values(["most", "least"], ascending=False, kind="stable")
-    return sums.reset_index()
+    return sums.sort_values(["most", "least"], ascending=False, kind="stable").reset_index()

@@ -9,7 +9,7 @@ import pandas as pd
 from psa_analysis.analysis import comparison
 from psa_analysis.analysis.comparison import Pack
 from psa_analysis.report import Report, memoised
-from psa_analysis.show.grant import grants
+from psa_analysis.show.grant import expected_text, grants
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
@@ -95,11 +95,8 @@ def changes_words(report: Report) -> Html:
     parts = [f"{ways[way]} {way}" for way in ("better", "worse", "same") if way in ways]
     text += f" ({listed(parts)})." if parts else "."
     text += f" Earlier figures revised: {len(revised)}."
-    was, now = (
-        range_text(*grants(which)[["least", "most"]].mul(grants(which)["pot_share"], axis=0).sum())
-        for which in (before, report)
-    )
-    return sentence(f"{text} The expected reward is {now} of the pot; before, it was {was}.")
+    now, was = expected_text(report), expected_text(before)
+    return sentence(f"{text} The expected reward is {now}; before, it was {was}.")
 
 
 def change_text(value: Any, what: str, unit: str) -> str:
