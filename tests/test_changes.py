@@ -286,5 +286,5 @@ def test_a_quarter_in_which_nothing_came(report: Report) -> None:
     words = changes_words(still).text
     assert "no measure changed state. New readings: 0. Earlier figures revised: 0." in words
     reward = "15 to 37% of the pot, with 27% unknown"
-    assert words.endswith(f"The expected reward is {reward}; before, it was {reward}.")
+    assert words.endswith(f"The expected reward is {reward}. Before, it was {reward}.")
     assert changes_table(still).text == "What has changed since 2004-05 Q3: none."

@@ -203,9 +203,9 @@ def _level(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period:
         return _pending(row, reports, newest, agreement, period)
     shown = _cells(newest, _FIGURE) if newest else {}
     latest = f"latest figure: {_of(newest, row)}" if newest else "no figure"
+    if pd.isna(due) and newest and reaching(newest):
+        return done(figures)
     if pd.isna(due):
-        if newest and reaching(newest):
-            return done(figures)
         return shown | _verdict(NOT_STATED, f"no document gives a date; {latest}")
     by_then = [figure for figure in figures if figure.day <= due]
     after = figures[len(by_then) :]

@@ -184,11 +184,7 @@ def _commitments(earlier: Pack, later: Pack) -> list[dict[str, Any]]:
 
 
 def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Observed figures that are another in the later pack, are gone, or came in after the earlier.
-
-    What came in is looked at up to the earlier period, and for the agreement's own area: the
-    figures of new periods are new readings, not changes.
-    """
+    """Observed figures that were revised, are gone, or came in late."""
     if earlier.figures is None or later.figures is None:
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     key = ["measure", "area", "period", "period_end"]
@@ -197,6 +193,7 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
     both = both.rename(columns=names).assign(what="figure")
     own = (both["area"] == later.area) & both["measure"].isin(after.index)
     revised = both["before"].notna() & both["after"].notna()
+    # Figures of new periods are new readings, not changes.
     in_time = both["period_end"] <= pd.Timestamp(min(earlier.period.end, later.period.end))
     for table in (before, after):
         in_time &= both["period_after"] != both["measure"].map(table["latest_period"])

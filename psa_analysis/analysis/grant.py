@@ -8,8 +8,7 @@ The rules are those of first-generation agreements (``docs/grant.md`` lists each
   nothing is paid, from it on p, and never more than 1. Each measure stands alone.
 
 Where performance without the agreement is not stated, the reward is a range. At the least, only a
-target that is met pays. At the most, performance without would have been the baseline; with no
-baseline stated, the whole is paid.
+target that is met pays. At the most, the way begins at the baseline; without one, all is paid.
 """
 
 from __future__ import annotations
@@ -157,13 +156,11 @@ def grant_frame(
 
 
 def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Joint draws of a weighted sum whose parts, each by itself, are given by their draws.
-
-    Each draw of a part is picked equally often, so the mean of the sum is the sum of the means.
-    """
+    """Joint draws of a weighted sum of parts, each drawn by itself."""
     least, most = np.zeros(DRAWS), np.zeros(DRAWS)
     generator = np.random.default_rng(0)
     for share, low, high in parts:
+        # Each draw is picked equally often, so the mean of the sum is the sum of the means.
         picked = generator.permutation(DRAWS) % len(low)
         least += share * low[picked]
         most += share * high[picked]
@@ -178,10 +175,7 @@ def way_starts(row: pd.Series) -> float:
 def reward_curve(
     row: pd.Series, outlook: Outlook, trigger: float, steps: tuple[float, ...]
 ) -> pd.DataFrame:
-    """The expected proportion of a measure's reward, were its due reading better by each step.
-
-    A step is a share of the way to the target. Empty where the reward is not forecast.
-    """
+    """The expected proportion of a measure's reward, were its due reading better by each step."""
     start, target = way_starts(row), float(row["target"])
     points = []
     if not np.isnan(start) and measure_reward(row, outlook, trigger).status == "forecast":
@@ -197,8 +191,7 @@ def payment_frame(
 ) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement.
 
-    What was paid on account is taken off the instalments. An agreement that earned less in the
-    end has nothing to come: the rules do not say that anything is given back.
+    What was paid on account is taken off the instalments, and never given back.
     """
     settings, shares = agreement.settings, pot_shares(agreement)
     final = readings["flag"].isin(["final", "revised"]) & readings["reading"].notna()

@@ -65,6 +65,8 @@ def commitment_list(report: Report, which: str) -> View:
 
 def _listing(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Some columns of commitments as every table of them words them."""
+    if rows.empty:
+        return rows
     figures = [
         f": {with_unit(row.target, row.unit)}" if row.kind == "level" else ""
         for row in rows.itertuples()

@@ -117,8 +117,8 @@ def _family_table(members: Family) -> Html:
     columns = [Column("Authority", "area"), Column("Place"), Column.figure("Figure")]
     if ranked["lower"].notna().any():
         columns.append(Column.between("Chance allows", "lower", "upper"))
-    columns.append(Column("Quartile"))
-    columns.append(Column.number("Inside the edge", lambda row: signed(row["inside"])))
+    inside = Column.number("Inside the edge", lambda row: signed(row["inside"]))
+    columns += [Column("Quartile"), inside]
     rows = pd.concat(parts, ignore_index=True).assign(unit=members.unit)
     return rows_table(rows, columns, _caption(members, "place and quartile"))
 

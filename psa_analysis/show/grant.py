@@ -44,16 +44,15 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
 
 @memoised
 def gains(report: Report) -> pd.DataFrame:
-    """What a tenth (``step``) and half of the way to the target add to each reward, of the pot."""
+    """What a tenth of the way to the target (``step``) would add to each reward, of the pot."""
     table = []
     for name, share in grant.pot_shares(report.agreement).items():
-        row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1, 0.5))
+        row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1))
         if len(curve):
             step = abs(float(row["target"]) - grant.way_starts(row)) / 10
-            now, tenth, half = curve[["least", "most"]].to_numpy()
-            gains = float(share) * np.array([*sorted(tenth - now), *sorted(half - now)])
-            table.append([name, row["title"], row["unit"], step, *gains])
-    columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
+            added = float(share) * curve[["least", "most"]].diff().iloc[-1]
+            table.append([name, row["title"], row["unit"], step, added.min(), added.max()])
+    columns = ["measure", "title", "unit", "step", "least", "most"]
     frame = pd.DataFrame(table, columns=columns)
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
@@ -77,7 +76,7 @@ def better_results(report: Report) -> View:
     """What a better outturn would bring, for the measures where it would bring most."""
     rows = gains(report)
     if rows.empty:
-        return no_view("No reward is forecast, so there is none that a better result would raise.")
+        return no_view("No reward is forecast.")
     return View(chart=lambda: _gains_chart(report), data=rows)
 
 
@@ -85,11 +84,8 @@ def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
     rows, unknown = payment_rows(report), _unknown_share(report)
     without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
-    columns = [
-        Column("Year"),
-        Column("Payment", "what"),
-        _range_column("Of the pot", "least", "most", 1),
-    ]
+    columns = [Column("Year"), Column("Payment", "what")]
+    columns.append(_range_column("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
         if rows[f"{kind}_most"].notna().any():
             columns.append(_pounds_column(heading, kind))
@@ -189,10 +185,7 @@ def _grant_table(report: Report) -> Html:
 
 @memoised
 def _draws(report: Report) -> pd.DataFrame:
-    """Joint draws of the share of the pot, at the least and at the most, without what is unknown.
-
-    No document says how measures go together, so each is drawn by itself.
-    """
+    """Joint draws of the known share of the pot, at the least and at the most."""
     shares = grant.pot_shares(report.agreement)
     parts = [
         (float(shares[name]), each.least, each.most)
@@ -217,8 +210,8 @@ def _grant_chart(report: Report) -> Chart:
     if expected_text(report) == "unknown":
         return chart.only_words("Chart of the reward: nothing of it is known.")
     draws, unknown, shares = _draws(report), _unknown_share(report), np.arange(101) / 100
-    data = pd.DataFrame([(draws >= share - grant.SLACK).mean() for share in shares])
-    data.insert(0, "share", shares)
+    chances = [(draws >= share - grant.SLACK).mean() for share in shares]
+    data = pd.DataFrame(chances).assign(share=shares)
     label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
 
     def draw(axes: Axes) -> None:
@@ -235,12 +228,9 @@ def _grant_chart(report: Report) -> Chart:
         Column.chance("Chance at the least", "least"),
         Column.chance("Chance at the most", "most"),
     ]
-    caption = "How likely each part of the pot is"
-    numbers = rows_table(data.iloc[10::10], columns, caption, folded=True)
-    alt = (
-        "Line chart of the chance that the reward comes to at least each share of the pot. "
-        f"The expected reward is {expected_text(report)}."
-    )
+    numbers = rows_table(data.iloc[10::10], columns, "How likely each part is", folded=True)
+    alt = "Line chart of the chance that the reward comes to at least each share of the pot. "
+    alt += f"The expected reward is {expected_text(report)}."
     return Chart(draw, alt, data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
@@ -262,19 +252,17 @@ def _gains_chart(report: Report) -> Chart:
         for panel in panels[len(names) :]:
             panel.remove()
 
+    def tenth(row: pd.Series) -> str:
+        return words.amount_text(row["step"], words.unit_of_difference(row["unit"]))
+
     data = pd.concat(curves, names=["measure"]).reset_index("measure").reset_index(drop=True)
     alt = "Line charts of the expected reward of each measure, if its result were better or worse."
     margins = (0.08, 0.98, 1 - 0.4 / height, 0.55 / height)
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
-        Column(
-            "A tenth of the way is",
-            lambda row: words.amount_text(row["step"], words.unit_of_difference(row["unit"])),
-        ),
+        Column("A tenth of the way is", tenth),
         _range_column("It adds, of the pot", "least", "most", 2),
-        _range_column("Half of the way adds", "half_least", "half_most", 2),
     ]
-    caption = "What a better result would bring"
-    numbers = rows_table(gains(report), columns, caption, folded=True)
+    numbers = rows_table(gains(report), columns, "What a better result would bring", folded=True)
     return Chart(draw, alt, data, numbers, height, margins)
