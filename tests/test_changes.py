@@ -285,5 +285,6 @@ def test_a_quarter_in_which_nothing_came(report: Report) -> None:
     still = dataclasses.replace(report, report_at=lambda *_: report)
     words = changes_words(still).text
     assert "no measure changed state. New readings: 0. Earlier figures revised: 0." in words
-    assert words.endswith("is 15 to 37% of the pot; before, it was 15 to 37%.")
+    reward = "15 to 37% of the pot, with 27% unknown"
+    assert words.endswith(f"The expected reward is {reward}. Before, it was {reward}.")
     assert changes_table(still).text == "What has changed since 2004-05 Q3: none."

@@ -260,7 +260,7 @@ def test_the_chance_is_that_of_an_independent_simulation(family: MakeFamily, mon
     # Of nine the third best: at least six of the others are no better.
     chance = ((drawn[0] >= drawn).sum(axis=0) >= 7).mean()
     assert 0.5 < chance < 0.95
-    assert outlook.chance == pytest.approx([chance], abs=0.02)
+    assert outlook.chance == pytest.approx(chance, abs=0.02)
     third = np.sort(drawn, axis=0)[6]
     assert outlook.edge.median == pytest.approx(np.median(third), abs=0.1)
     assert outlook.edge.interval(80) == pytest.approx(np.quantile(third, [0.1, 0.9]), abs=0.2)
@@ -271,7 +271,7 @@ def test_the_best_stays_in_and_the_worst_stays_out(family, start: float, measure
     for first, chance in ((start, 1), (85 - start, 0)):
         readings = sent(measure, CLIMBERS | {AREAS[0]: climbing(first)})
         outlook = edge_outlook(family(readings), AGREED_UNTIL)
-        assert outlook.chance == pytest.approx([chance], abs=0.01)
+        assert outlook.chance == pytest.approx(chance, abs=0.01)
         # The others reach 36 to 43: the edge is near their better end.
         assert (outlook.edge.median > 40) == (measure == "L7-family")
 

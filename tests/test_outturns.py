@@ -59,7 +59,7 @@ def test_the_table_and_the_words(report: Report, report_of: Callable[[str], Repo
         outturn_table(report, "safr")
     # Nothing is left to move once all is decided.
     decided = outturn_table(report_of("2006-07 Q3"), "safer").text
-    assert decided == "No measure here has a forecast to work from."
+    assert decided == "Nothing here is forecast."
 
 
 def test_a_public_report_moves_no_forecast_that_it_does_not_hold() -> None:

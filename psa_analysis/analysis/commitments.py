@@ -1,8 +1,7 @@
 """Commitments: where each promise of the strategy that is no target stands at a period.
 
-A milestone is judged by the day it was done, a level or a quartile by its figures: those of the
-measure that it is linked to, or of ``progress.csv``. Before its date, and without figures, its
-lead's report speaks while it is fresh. ``docs/commitments.md`` has the rules.
+A milestone is judged by the day it was done, a level or a quartile by its figures, and before its
+date by its lead's report while that is fresh. ``docs/commitments.md`` has the rules.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ ASKED_FROM = 12  # before its date, a lead's report is asked for
 FIGURE_LASTS = 18  # a figure stands for the present
 DECIDING = 12  # up to the date, that the figure is of which decides
 
-#: The columns, in order. ``columns.csv`` describes them.
 COLUMNS = meanings("commitments")
 
 #: What a state means, in the order in which a board should see them.
@@ -62,8 +60,7 @@ def follow(
     agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
 ) -> pd.DataFrame:
     """Where every commitment stands at one reporting period, and stood in the report before."""
-    table = _judge_all(agreement, progress, observations, period)
-    earlier = _quarter_before(period)
+    table, earlier = _judge_all(agreement, progress, observations, period), _quarter_before(period)
     if earlier.end > agreement.settings.agreement.begins:
         table["previous_state"] = _judge_all(agreement, progress, observations, earlier)["state"]
     return table
@@ -111,16 +108,17 @@ def _linked_figures(
     needed = observations["measure"].isin(with_compared(links["measure"], agreement))
     known = as_of(observations[needed], cut_off)
     rows = make_readings(known, agreement)
-    rows = rows[rows["area"] == agreement.settings.agreement.area]
-    rows = rows[rows["reading"].notna() & (rows["period_end"] <= pd.Timestamp(period.end))]
+    counts = (rows["area"] == agreement.settings.agreement.area) & rows["reading"].notna()
+    counts &= rows["period_end"] <= pd.Timestamp(period.end)
     # Part of a year is no figure of the year.
     partial_years = rows["measure"].map(agreement.measures["basis"]) == "year_to_date"
-    rows = rows[~partial_years | (rows["period_end"].dt.month == 3)]
+    rows = rows[counts & (~partial_years | (rows["period_end"].dt.month == 3))]
     received = known[["measure", "area", "period", "received"]]
     rows = rows.merge(received, on=["measure", "area", "period"]).merge(links, on="measure")
     names = {"received": "reported", "period_end": "day", "reading": "value"}
+    names["period"] = "value_period"
     evidence = "reading of " + rows["measure"] + " for " + rows["period"]
-    return rows.rename(columns=names).assign(value_period=rows["period"], evidence=evidence)
+    return rows.rename(columns=names).assign(evidence=evidence)
 
 
 def _judge(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period: Period) -> Row:
@@ -205,9 +203,9 @@ def _level(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period:
         return _pending(row, reports, newest, agreement, period)
     shown = _cells(newest, _FIGURE) if newest else {}
     latest = f"latest figure: {_of(newest, row)}" if newest else "no figure"
+    if pd.isna(due) and newest and reaching(newest):
+        return done(figures)
     if pd.isna(due):
-        if newest and reaching(newest):
-            return done(figures)
         return shown | _verdict(NOT_STATED, f"no document gives a date; {latest}")
     by_then = [figure for figure in figures if figure.day <= due]
     after = figures[len(by_then) :]
@@ -232,7 +230,7 @@ def _pending(row: Row, reports: Rows, figure: Any, agreement: Agreement, period:
     shown, latest = _cells(figure, _FIGURE), f"latest figure: {_of(figure, row)}"
     lasts = _months(figure.day, period.end) <= FIGURE_LASTS
     if lasts and _reaches(row, figure):
-        return shown | _verdict("on track", f"{latest}; the figure at its date decides")
+        return shown | _verdict("on track", latest)
     share = _share_of_line(row, figure, agreement) if lasts else None
     if share is None:
         # The state rests on the lead's word, where there is one; the figure is only shown.
@@ -240,8 +238,8 @@ def _pending(row: Row, reports: Rows, figure: Any, agreement: Agreement, period:
             shown = _cells(figure, ["value", "value_period", "illustrative"])
         verdict = _by_lead(row["due_date"], reports, period)
         return shown | verdict | {"reason": f"{verdict['reason']}; {latest}"}
-    of_planned = f"{share:.0%} of the improvement planned by then"
-    reason = f"{latest}, {of_planned if share >= 0 else 'worse than the baseline'}"
+    made = f"{share:.0%} of the planned improvement" if share >= 0 else "worse than the baseline"
+    reason = f"{latest}, {made}"
     on_track = exact(share) >= exact(agreement.settings.states.path_on_track)
     state = "on track" if on_track else "at risk"
     if reports and reports[-1].status != state:
@@ -250,10 +248,7 @@ def _pending(row: Row, reports: Rows, figure: Any, agreement: Agreement, period:
 
 
 def _share_of_line(row: Row, figure: Any, agreement: Agreement) -> float | None:
-    """Share made of the improvement that equal monthly steps plan by a figure's day.
-
-    The baseline is the commitment's own, or that of its measure; None where neither is stated.
-    """
+    """Share made of the improvement that equal monthly steps from the baseline plan by its day."""
     baseline, start = row["baseline"], None
     if pd.notna(baseline) and row["baseline_period"] not in ("", NOT_STATED):
         start = parse_period(row["baseline_period"]).end

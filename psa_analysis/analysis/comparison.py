@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from psa_analysis.register.agreement import Agreement
 
-#: Columns of the changes, one row per thing that changed. ``columns.csv`` describes them.
+#: One row per thing that changed.
 CHANGE_COLUMNS = meanings("changes")
 
 #: The register's columns that the assessment repeats.
@@ -41,7 +41,7 @@ _FROM_WORST = [
 
 @dataclass(frozen=True)
 class Pack:
-    """What one pack says; one that was made keeps its assessment alone."""
+    """What one pack says; the folder of a pack keeps its assessment alone."""
 
     period: Period
     assessment: pd.DataFrame
@@ -74,19 +74,16 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
         raise ParameterError("the two packs have no measure in common: they are of two agreements")
     figures, rows = _figures(earlier, later, before, after), []
     for name in names:
-        of_measure = figures[figures["measure"] == name]
         if name in before.index and name in after.index:
-            own = of_measure[of_measure["area"] == later.area]
-            rows += _of_measure(before.loc[name], after.loc[name], own["why"].tolist())
-        else:
-            gone = name in before.index
-            title = (before if gone else after).at[name, "title"]
-            row = {"measure": name, "title": title, "what": "measure"}
-            row["why"] = f"the {'later' if gone else 'earlier'} pack does not follow it"
-            rows.append(row | {"before" if gone else "after": title})
-        rows += of_measure.to_dict("records")
-    rows += figures[~figures["measure"].isin(names)].to_dict("records")
-    rows += _commitments(earlier, later)
+            own = (figures["measure"] == name) & (figures["area"] == later.area)
+            rows += _of_measure(before.loc[name], after.loc[name], figures.loc[own, "why"].tolist())
+            continue
+        gone = name in before.index
+        title = (before if gone else after).at[name, "title"]
+        row = {"measure": name, "title": title, "what": "measure"}
+        row["why"] = f"the {'later' if gone else 'earlier'} pack does not follow it"
+        rows.append(row | {"before" if gone else "after": title})
+    rows += figures.to_dict("records") + _commitments(earlier, later)
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS), dtype=object)
     words = table.columns.difference(["before", "after"])
     table[words] = table[words].fillna("")
@@ -133,7 +130,7 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     alike = "" if {"unit", "polarity", "basis"} & set(register) else polarity
     same_stage = after["basis"] != "year_to_date" or old[-2:] == new[-2:]
     # Name, column, unit, and which way is better.
-    compared: list[tuple[str, str, str, str]] = [
+    compared = [
         ("state", "state", "", "higher"),
         ("reading", "latest", unit, alike if same_stage else ""),
         ("forecast", "forecast", unit, alike),
@@ -145,7 +142,7 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
         is_figure = column in ("baseline", "without", "target")
         compared.append((column.replace("_", " "), column, unit if is_figure else "", ""))
     why = _why(old, new, register, figures)
-    rows: list[dict[str, Any]] = []
+    rows = []
     for what, column, unit_of_value, better in compared:
         then, now = before[column], after[column]
         periods = {"period_before": old, "period_after": new} if what == "reading" else {}
@@ -187,11 +184,7 @@ def _commitments(earlier: Pack, later: Pack) -> list[dict[str, Any]]:
 
 
 def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """Observed figures that are another in the later pack, are gone, or came in after the earlier.
-
-    What came in is looked at up to the earlier period, and for the agreement's own area: the
-    figures of new periods are new readings, not changes.
-    """
+    """Observed figures that were revised, are gone, or came in late."""
     if earlier.figures is None or later.figures is None:
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     key = ["measure", "area", "period", "period_end"]
@@ -200,6 +193,7 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
     both = both.rename(columns=names).assign(what="figure")
     own = (both["area"] == later.area) & both["measure"].isin(after.index)
     revised = both["before"].notna() & both["after"].notna()
+    # Figures of new periods are new readings, not changes.
     in_time = both["period_end"] <= pd.Timestamp(min(earlier.period.end, later.period.end))
     for table in (before, after):
         in_time &= both["period_after"] != both["measure"].map(table["latest_period"])

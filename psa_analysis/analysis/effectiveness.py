@@ -1,8 +1,7 @@
 """Cost-effectiveness: an index of performance over an index of cost, from baskets of indicators.
 
 Each component, a council, has a basket of its own (``register/baskets.csv``). The method is our
-own: ``docs/effectiveness.md`` gives the formulas and the reasons. A missing figure is never made
-up and never left out: the index has no figure either, and says what it lacks.
+own (``docs/effectiveness.md``). Where a figure is missing, the index has none either.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from psa_analysis.register.agreement import measure_period
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from psa_analysis.register.agreement import Agreement
     from psa_analysis.register.settings import EffectivenessSection
@@ -31,15 +30,10 @@ if TYPE_CHECKING:
 class CostEffectiveness:
     """The index of cost-effectiveness, and what it is made of; ``missing`` says what it lacks."""
 
-    #: The baseline year and those that have ended since; empty before, or without a basket.
-    years: tuple[str, ...]
-    #: By component, indicator and year: what it contributes, and how a new definition was linked.
-    indicators: pd.DataFrame
-    #: By component and year: indices of performance and cost (100 in the baseline year), their
-    #: ratio, and the net budget.
-    components: pd.DataFrame
-    #: By year: all components together, beside the index that was returned.
-    overall: pd.DataFrame
+    years: tuple[str, ...]  # the baseline year and those that have ended since
+    indicators: pd.DataFrame  # by component, indicator and year: what it contributes
+    components: pd.DataFrame  # by component and year: the indices, 100 in the baseline year
+    overall: pd.DataFrame  # by year: all together, beside the index that was returned
 
     @property
     def latest(self) -> str:
@@ -49,12 +43,9 @@ class CostEffectiveness:
 
 
 def contribution(rows: pd.DataFrame) -> pd.Series:
-    """The points that each indicator adds to its component's index of performance.
-
-    100 x share x (figure - baseline) / scale, the sign turned where lower is better; the scale is
-    the baseline's figure (``relative``) or the whole of 100 % (``points``).
-    """
+    """The points that each indicator adds to its component's index of performance."""
     better = (rows["figure"] - rows["baseline"]) * rows["polarity"].map({"higher": 1, "lower": -1})
+    # Of the baseline's figure, or in points of 100 %.
     scale = rows["baseline"].where(rows["change"] == "relative", 100)
     # Half a hundredth of a point is shown as it would be by hand.
     return (100 * rows["share"] * better / scale).round(12)
@@ -123,25 +114,24 @@ def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.D
 def _later_years(
     figures: pd.DataFrame, measure: str, area: str, newer: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Figures of an indicator for the years after its last, from the measure that continues it.
+    """Figures for the years after an indicator's last, from the measure that continues it.
 
-    They are moved by the mean difference of the two in the years that have both; without such a
-    year there is none.
+    They are moved by the mean difference of the two in the years that have both.
     """
     name = newer[measure]
     here = figures[figures["area"] == area]
     old, new = here[here["measure"] == measure], here[here["measure"] == name]
     if name in newer:
         new = pd.concat([new, _later_years(figures, name, area, newer)])
-    later = new[new["year"] > max(old["year"], default="")].assign(measure=measure, definition="")
-    old, new = (each.dropna(subset="figure").set_index("year") for each in (old, new))
-    shifts = (old["figure"] - new["figure"]).dropna()
-    if shifts.empty:
+    later = new[new["year"] > max(old["year"], default="")].assign(measure=measure)
+    both = old.merge(new, on="year", suffixes=("_old", "_new"))
+    both = both.dropna(subset=["figure_old", "figure_new"])
+    if both.empty:
         why = f"counted as {name} now, and no year was counted both ways"
-        return later.assign(figure=np.nan, missing=why)
-    shift, both = shifts.mean(), list(shifts.index)
-    linked = f"counted as {name}, moved by {shift:+.4g}, the mean difference in {listed(both)}"
-    made_up = pd.concat([old, new]).loc[both, "illustrative"].any()
+        return later.assign(figure=np.nan, missing=why, definition="")
+    shift, years = (both["figure_old"] - both["figure_new"]).mean(), listed(both["year"].tolist())
+    linked = f"counted as {name}, moved by {shift:+.4g}, the mean difference in {years}"
+    made_up = both[["illustrative_old", "illustrative_new"]].any(axis=None)
     return later.assign(
         figure=later["figure"] + shift,
         definition=np.where(later["figure"].notna(), linked, ""),
@@ -186,12 +176,12 @@ def _components(
     rows["illustrative"] = parts["illustrative"].any()
     rows["performance"] = 100 + indicators.groupby(keys)["contribution"].sum(skipna=False)
     budget, price = budget.set_index(keys), price.set_index(keys)
-    by_budget = section.components == "net budget"
-    weight = budget["baseline"] if by_budget else pd.Series(1.0, rows.index)
+    equal = pd.Series(1.0, rows.index)
+    weight = budget["baseline"] if section.components == "net budget" else equal
     rows["share"] = weight / weight.groupby("year").transform("sum", skipna=False)
     rows["net_budget"] = budget["figure"]
-    growth, inflation = (each["figure"] / each["baseline"] for each in (budget, price))
-    rows["cost"] = 100 * growth / inflation
+    inflation = price["figure"] / price["baseline"]
+    rows["cost"] = 100 * budget["figure"] / budget["baseline"] / inflation
     rows["ratio"] = 100 * rows["performance"] / rows["cost"]
     return rows.reset_index()
 
@@ -199,10 +189,8 @@ def _components(
 def _lacking(parts: pd.DataFrame) -> str:
     """What a component lacks in a year, with the reasons."""
     titles = parts[parts["missing"] != ""].groupby("missing", sort=False)["title"].agg(list)
-    return "; ".join(
-        f"{listed(names) if len(names) < 4 else f'{len(names)} figures'} ({reason})"
-        for reason, names in titles.items()
-    )
+    names = [listed(each) if len(each) < 4 else f"{len(each)} figures" for each in titles]
+    return "; ".join(f"{each} ({why})" for each, why in zip(names, titles.index, strict=True))
 
 
 def _overall(components: pd.DataFrame) -> pd.DataFrame:
@@ -219,11 +207,7 @@ def _overall(components: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
-    """What the baskets lack, and where the index that was returned is another than theirs.
-
-    Of each figure the newest vintage is looked at. A component of which nothing has come in for a
-    year is only late, which is no finding.
-    """
+    """What the baskets lack, and where the index that was returned is another than theirs."""
     section = agreement.settings.effectiveness
     if section is None or agreement.baskets.empty:
         return []
@@ -233,8 +217,8 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     due = measure_period(agreement.measures.loc[section.index], "due")
     due = due or agreement.settings.agreement.last
     indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
-    of_area = readings[readings["area"] == agreement.settings.agreement.area]
-    returned = of_area[of_area["measure"] == section.index]
+    own = readings["area"] == agreement.settings.agreement.area
+    returned = readings[own & (readings["measure"] == section.index)]
     returned = returned.merge(indices.overall, left_on="period", right_on="year")
     others = [
         Finding(
@@ -251,20 +235,16 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
         )
         for row in returned[returned["differs"]].itertuples()
     ]
-    return [*_gaps(indices), *others]
-
-
-def _gaps(indices: CostEffectiveness) -> Iterator[Finding]:
-    """Indicators that keep their component from an index."""
     rows = indices.indicators
     if rows["baseline"].isna().all():
-        return  # the baseline year is still to come in
+        return others  # the baseline year is still to come in
+    # A component of which nothing has come in for a year is only late.
     begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
     needed = begun | (rows["year"] == indices.years[0])
     # What the baseline lacks is said of the baseline alone.
     lacks = rows["missing"].str.partition(":")[0] == rows["year"]
-    for gap in rows[needed & lacks].itertuples():
-        yield Finding(
+    gaps = [
+        Finding(
             "warning",
             "raw/register/baskets.csv",
             f"a figure of {gap.component} that can be used in its index ({gap.missing})",
@@ -275,3 +255,6 @@ def _gaps(indices: CostEffectiveness) -> Iterator[Finding]:
             measure=gap.indicator,
             period=str(gap.year),
         )
+        for gap in rows[needed & lacks].itertuples()
+    ]
+    return gaps + others

@@ -1,7 +1,6 @@
 """Families: place, quartile and its edge among comparable authorities; what chance alone allows.
 
-``docs/families.md`` gives each convention its name: which authorities count, which figures are left
-out, where a quartile begins, how ties are placed, when too few have sent a figure.
+``docs/families.md`` names each convention and its source.
 """
 
 from __future__ import annotations
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
     from psa_analysis.analysis.intervals import Limits
 
+Floats = NDArray[np.float64]
+
 #: Flags of figures that are not ranked: they say little, or nothing, of the authority.
 DOUBTFUL = ("estimated", "suppressed")
 #: Correlation of any two authorities' years to come. Drawn independently, the edge's 80 % interval
@@ -36,13 +37,7 @@ _QUARTERS = (0.25, 0.5, 0.75)
 
 
 def quartile_edges(figures: ArrayLike, higher: bool) -> tuple[float, ...]:
-    """Where the first, second and third quartile end, the first being the best.
-
-    Notes
-    -----
-    Definition 7 of R. J. Hyndman and Y. Fan, "Sample quantiles in statistical packages", The
-    American Statistician 50 (1996), 361-365, which is spreadsheets' QUARTILE.
-    """
+    """Where the first, second and third quartile end, the best first, as spreadsheets' QUARTILE."""
     shares = _QUARTERS[::-1] if higher else _QUARTERS
     return tuple(np.quantile(np.asarray(figures, dtype=float), shares))
 
@@ -108,11 +103,7 @@ class Family:
 
     @cached_property
     def standings(self) -> pd.DataFrame:
-        """A row for each period with quartiles: the edge, and the agreement's own figure and place.
-
-        ``ranked``: how many figures count. ``lower`` and ``upper``: what chance allows around the
-        own figure. ``inside``: how far it is inside the top quartile.
-        """
+        """For each period with quartiles: the edge, and the agreement's own figure and place."""
         periods = self.ranked.groupby("period_end")
         rows = periods[["period", "edge"]].first().assign(ranked=periods.size())
         own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
@@ -129,10 +120,7 @@ class Family:
 def family_figures(
     readings: pd.DataFrame, measure: pd.Series, areas: list[str], until: date
 ) -> pd.DataFrame:
-    """What each of these areas has sent of a measure, of periods that had ended by a day.
-
-    ``left_out`` says why a figure does not count, else it is empty.
-    """
+    """What each area has sent of a measure by a day; ``left_out`` says why one does not count."""
     rows = readings[(readings["measure"] == measure.name) & readings["area"].isin(areas)]
     rows = rows[rows["period_end"] <= pd.Timestamp(until)]
     ranked = measure["basis"] == "rank"
@@ -149,17 +137,13 @@ class FamilyOutlook:
 
     edge: Outlook = field(default_factory=Outlook)
     own: Outlook = field(default_factory=Outlook)
-    # By year: how likely, 0 to 1, the own figure is in the top quartile.
-    chance: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    chance: float = float("nan")  # that the own figure is in the top quartile in the last year
     left_out: tuple[str, ...] = ()  # with too few figures: the edge is made without them
     reason: str = ""  # why there is no forecast, else empty
 
 
 def edge_outlook(family: Family, until: date) -> FamilyOutlook:
-    """Forecast where the top quartile will begin, up to a day, from yearly figures.
-
-    In each of 10,000 draws of all authorities the edge is worked out anew.
-    """
+    """Forecast where the top quartile will begin: in each draw of all authorities anew."""
     kind = KIND_OF_FREQUENCY[family.measure["frequency"]]
     if kind == "quarter":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
@@ -183,24 +167,14 @@ def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
     draws = correlate_draws(result.paths(DRAWS, seed), CORRELATION, seed + 1)
     edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
-    return FamilyOutlook(
-        Outlook(edges, periods, readings=int(counts[areas].min())),
-        Outlook(draws[0], periods, readings=int(counts[family.area])),
-        (_inside(draws[0], edges, family.higher) >= 0).mean(axis=0),
-        tuple(counts.index[counts < FEWEST]),
-    )
+    chance = float((_inside(draws[0], edges, family.higher)[:, -1] >= 0).mean())
+    left_out = tuple(counts.index[counts < FEWEST])
+    return FamilyOutlook(Outlook(edges, periods), Outlook(draws[0], periods), chance, left_out)
 
 
-def correlate_draws(
-    draws: NDArray[np.float64], correlation: float, seed: int
-) -> NDArray[np.float64]:
-    """Order each authority's draws so that authorities correlate; no distribution changes.
-
-    Notes
-    -----
-    By ranks of the last year, as R. L. Iman and W. J. Conover, Communications in Statistics B11
-    (1982), 311-334; the ranks are those of normal scores with one common part.
-    """
+def correlate_draws(draws: Floats, correlation: float, seed: int) -> Floats:
+    """Order each authority's draws so that authorities correlate; no distribution changes."""
+    # By ranks of the last year, as Iman and Conover: of normal scores with one common part.
     generator = np.random.default_rng(seed)
     common = generator.standard_normal(draws.shape[1])
     ordered = np.empty_like(draws)
@@ -213,15 +187,7 @@ def correlate_draws(
 
 
 def funnel_limits(mean: float, denominator: ArrayLike, confidence: float, share: bool) -> Limits:
-    """Control limits of a share or rate: what so many cases may show where all have the mean.
-
-    Notes
-    -----
-    A number of cases is beyond a limit exactly if the binomial (Poisson) chance of it or a more
-    extreme one is less than half of the rest; between whole numbers the limits follow the
-    incomplete beta (gamma) function. Funnel plots with exact limits: D. J. Spiegelhalter,
-    Statistics in Medicine 24 (2005), 1185-1202, who adjusts for whole numbers in another way.
-    """
+    """Control limits of a share or rate: exact binomial or Poisson limits around the mean."""
     tail, cases = (1 - confidence) / 2, np.asarray(denominator, dtype=float)
     if share:
         return bdtrik(tail, cases, mean) / cases, 1 - bdtrik(tail, cases, 1 - mean) / cases
@@ -234,8 +200,7 @@ def funnel_limits(mean: float, denominator: ArrayLike, confidence: float, share:
 class Funnel:
     """A family's newest figures against what chance allows around their common mean."""
 
-    # ``area``, ``numerator``, ``denominator``, ``figure``, ``low_95``, ``high_95``, ``low_99.8``,
-    # ``high_99.8``, and ``outside``: the widest limits that the figure is beyond (``below 95%``).
+    # A row an authority; ``outside``: the widest limits that its figure is beyond (``below 95%``).
     units: pd.DataFrame = field(default_factory=pd.DataFrame)
     curve: pd.DataFrame = field(default_factory=pd.DataFrame)  # the limits by ``denominator``
     mean: float = float("nan")  # all that was counted over all that it was counted among
@@ -247,11 +212,11 @@ def family_funnel(family: Family) -> Funnel:
     factor = rate_factor(family.unit)
     if family.measure["made_of"] != "cases" or factor is None:
         return Funnel(reason="its figures are not shares or rates of single cases")
-    units = family.ranked[family.ranked["period_end"] == family.ranked["period_end"].max()]
-    units = units[units["numerator"].notna() & (units["denominator"] > 0)]
+    newest = family.ranked["period_end"] == family.ranked["period_end"].max()
+    units = family.ranked.loc[newest, ["area", "numerator", "denominator", "figure"]]
+    units = units[units["numerator"].notna() & (units["denominator"] > 0)].reset_index(drop=True)
     if len(units) < family.fewest:
         return Funnel(reason="too few figures with numerator and denominator were known")
-    units = units[["area", "numerator", "denominator", "figure"]].reset_index(drop=True)
     rate = units["numerator"].sum() / units["denominator"].sum()
     cases = np.linspace(units["denominator"].min(), units["denominator"].max(), 200)
     curve = pd.DataFrame({"denominator": cases})

@@ -8,14 +8,14 @@ The rules are those of first-generation agreements (``docs/grant.md`` lists each
   nothing is paid, from it on p, and never more than 1. Each measure stands alone.
 
 Where performance without the agreement is not stated, the reward is a range. At the least, only a
-target that is met pays. At the most, performance without would have been the baseline; with no
-baseline stated, the whole is paid.
+target that is met pays. At the most, the way begins at the baseline; without one, all is paid.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,13 +104,9 @@ def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
     if not final:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
     outturn, target = exact(row["latest"]), exact(row["target"])
-    ends = _range(
-        row,
-        _reaches(outturn, row, "target"),
-        lambda start: paid(outturn, exact(start), target, exact(trigger)),
-    )
-    least, most = (np.array([float(end)]) for end in ends)
-    return Reward("final", why, least, most)
+    pays = partial(paid, outturn, target=target, trigger=exact(trigger))
+    ends = _range(row, _reaches(outturn, row, "target"), lambda start: pays(exact(start)))
+    return Reward("final", why, *(np.array([float(end)]) for end in ends))
 
 
 def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
@@ -139,9 +135,8 @@ def grant_frame(
 ) -> pd.DataFrame:
     """What each measure's reward has come to, or may come to (``columns.csv``, grant)."""
     each, shares = rewards.values(), pot_shares(agreement)
-    copied = ["measure", "reference", "theme", "title", "unit", "without", "without_status"]
-    rows = assessment.set_index("measure", drop=False).loc[list(rewards), [*copied, "target"]]
-    table = rows.assign(
+    table = assessment.set_index("measure", drop=False).loc[list(rewards)]
+    table = table.assign(
         pot_share=[float(shares[name]) for name in rewards],
         status=[reward.status for reward in each],
         why=[reward.why for reward in each],
@@ -149,26 +144,23 @@ def grant_frame(
         most=[reward.most.mean() for reward in each],
         low_80=[np.quantile(reward.least, 0.1) for reward in each],
         high_80=[np.quantile(reward.most, 0.9) for reward in each],
-    ).reset_index(drop=True)
-    latest = assessment.set_index("measure").loc[list(rewards), "latest"]
-    table["outturn"] = latest.reset_index(drop=True).where(table["status"] == "final")
+    )
+    table["outturn"] = table["latest"].where(table["status"] == "final")
     stretch = table["target"] - table["without"]
     table["proportion"] = ((table["outturn"] - table["without"]) / stretch).round(9)
     pounds = pot(agreement.settings)
     for end in ("least", "most"):
         part = np.nan if pounds is None else [float(pounds * shares[name]) for name in rewards]
         table[f"pounds_{end}"] = table[end] * part
-    return table[list(meanings("grant"))]
+    return table[list(meanings("grant"))].reset_index(drop=True)
 
 
 def simulate(parts: list[tuple[float, Floats, Floats]]) -> tuple[Floats, Floats]:
-    """Joint draws of a weighted sum whose parts, each by itself, are given by their draws.
-
-    Each draw of a part is picked equally often, so the mean of the sum is the sum of the means.
-    """
+    """Joint draws of a weighted sum of parts, each drawn by itself."""
     least, most = np.zeros(DRAWS), np.zeros(DRAWS)
     generator = np.random.default_rng(0)
     for share, low, high in parts:
+        # Each draw is picked equally often, so the mean of the sum is the sum of the means.
         picked = generator.permutation(DRAWS) % len(low)
         least += share * low[picked]
         most += share * high[picked]
@@ -183,21 +175,15 @@ def way_starts(row: pd.Series) -> float:
 def reward_curve(
     row: pd.Series, outlook: Outlook, trigger: float, steps: tuple[float, ...]
 ) -> pd.DataFrame:
-    """The expected proportion of a measure's reward, were its due reading better by each step.
-
-    A step is a share of the way to the target; ``certain`` is what would be paid if the middle of
-    the forecast were sure to come. Empty where the reward is not forecast.
-    """
+    """The expected proportion of a measure's reward, were its due reading better by each step."""
     start, target = way_starts(row), float(row["target"])
     points = []
     if not np.isnan(start) and measure_reward(row, outlook, trigger).status == "forecast":
         for step in steps:
             outturns = outlook.draws[:, -1] + step * (target - start)
             least, most = _forecast_range(row, outturns, trigger)
-            middle = np.quantile(outturns, [0.5], method="inverted_cdf")
-            certain = paid_of_draws(middle, start, target, trigger)[0]
-            points.append((step, least.mean(), most.mean(), certain))
-    return pd.DataFrame(points, columns=["step", "least", "most", "certain"], dtype=float)
+            points.append((step, least.mean(), most.mean()))
+    return pd.DataFrame(points, columns=["step", "least", "most"], dtype=float)
 
 
 def payment_frame(
@@ -205,13 +191,12 @@ def payment_frame(
 ) -> pd.DataFrame:
     """When the reward is paid: on account, and in equal instalments after the agreement.
 
-    What was paid on account is taken off the instalments. An agreement that earned less in the
-    end has nothing to come: the rules do not say that anything is given back.
+    What was paid on account is taken off the instalments, and never given back.
     """
     settings, shares = agreement.settings, pot_shares(agreement)
-    of_area = readings[readings["area"] == settings.agreement.area]
-    final = of_area[of_area["flag"].isin(["final", "revised"])]
-    levels = final.dropna(subset="reading").set_index(["measure", "period_end"])["reading"]
+    final = readings["flag"].isin(["final", "revised"]) & readings["reading"].notna()
+    final &= readings["area"] == settings.agreement.area
+    levels = readings[final].set_index(["measure", "period_end"])["reading"]
     rows, parts = [], []
     for name, reward in rewards.items():
         measure, share, advance = agreement.measures.loc[name], float(shares[name]), 0.0
@@ -248,5 +233,4 @@ def partner_frame(grants: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     by_partner = of_pot.join(takes_part, on="reference", how="inner").groupby("partner", sort=False)
     sums = by_partner[shares].sum(min_count=1)
     sums.insert(0, "targets", by_partner["reference"].unique().map(list))
-    sums = sums.sort_values(["most", "least"], ascending=False, kind="stable")
-    return sums.reset_index()
+    return sums.sort_values(["most", "least"], ascending=False, kind="stable").reset_index()

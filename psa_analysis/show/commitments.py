@@ -29,7 +29,7 @@ def all_commitments(report: Report) -> View:
         f"{delivered} of {counted(len(rows), 'commitment')} {are(delivered)} delivered. "
         f"{number['overdue']} {are(number['overdue'])} overdue, {number['at risk']} at risk and "
         f"{number['no data']} without data. {number[NOT_STATED]} cannot be judged. "
-        f"What was reported is illustrative for {rows['illustrative'].sum() or 'none'}."
+        f"Reports on {rows['illustrative'].sum() or 'none'} are illustrative."
     )
     chart = partial(_commitments_chart, report)
     return View(words=lambda: sentence(text), chart=chart, data=rows)
@@ -38,21 +38,20 @@ def all_commitments(report: Report) -> View:
 def commitment_list(report: Report, which: str) -> View:
     """Some commitments: "exceptions", "moved", "not judged", or the others of an objective.
 
-    Exceptions are overdue, at risk or without data, the worst first; moved are those whose state
-    is another than in the report of the quarter before.
+    Exceptions are overdue, at risk or without data; moved are those whose state has changed.
     """
     rows, objectives = report.commitments, report.agreement.settings.objectives
-    columns = ["Due", "As worded", "State", "Why", "Evidence"]
+    columns = ["Due", "State", "Why", "Evidence"]
     if which == "exceptions":
         rows = rows[rows["state"].isin(EXCEPTIONS)]
         rows = rows.assign(order=rows["state"].map(EXCEPTIONS.index))
-        rows = rows.sort_values(["order", "due_date"], kind="stable")
+        rows = rows.sort_values(["order", "due_date"])
         title = "Overdue, at risk or no data"
     elif which == "moved":
         changed = rows["previous_state"].notna() & (rows["previous_state"] != rows["state"])
         rows, title, columns = rows[changed], "Changed state", ["Before", "State"]
     elif which == "not judged":
-        rows, title, columns = rows[rows["state"] == NOT_STATED], "Cannot be judged", columns[3:]
+        rows, title, columns = rows[rows["state"] == NOT_STATED], "Cannot be judged", columns[2:]
     elif which in objectives:
         others = (rows["objective"] == which) & ~rows["state"].isin([*EXCEPTIONS, NOT_STATED])
         rows, title = rows[others], objectives[which]
@@ -77,7 +76,6 @@ def _listing(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         "Commitment": rows["commitment"],
         "What is promised": rows["promise"] + figures,
         "Due": rows["due_date"].astype(object).map(day_text, "ignore"),
-        "As worded": rows["due"],
         "Before": rows["previous_state"],
         "State": rows["state"],
         "Why": why + rows["illustrative"].map({True: " (illustrative)", False: ""}),

@@ -9,7 +9,7 @@ import pandas as pd
 from psa_analysis.analysis import comparison
 from psa_analysis.analysis.comparison import Pack
 from psa_analysis.report import Report, memoised
-from psa_analysis.show.grant import grants
+from psa_analysis.show.grant import expected_text, grants
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import CHANCE_MOVED, chance_text, counted, figure_text, listed, range_text
@@ -58,8 +58,6 @@ def changes_table(report: Report) -> Html:
     readings = rows[rows["what"] == "reading"].set_index("measure")
     table = table.join(before).assign(why=rows.groupby("measure")["why"].first())
     table = table.assign(direction=readings["direction"])[table.index.isin(rows["measure"])]
-    # What changed state comes first, and stays in the register's order otherwise.
-    still = table["state"] == table["state_before"]
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
@@ -73,7 +71,7 @@ def changes_table(report: Report) -> Html:
         Column("Why"),
     ]
     caption = f"What has changed since {report.before.period}"
-    return rows_table(pd.concat([table[~still], table[still]]), columns, caption, folded=True)
+    return rows_table(table, columns, caption, folded=True)
 
 
 def changes_words(report: Report) -> Html:
@@ -89,17 +87,15 @@ def changes_words(report: Report) -> Html:
     count = counted(len(states), "measure") if len(states) else "no measure"
     text = f"Since {before.period}, {count} changed state."
     for (was, now), group in states.groupby(["before", "after"], sort=False):
-        text += f" From {was} to {now}: {listed(group['measure'].tolist())}."
+        names = listed(group["measure"].tolist())
+        text += f" From {was} to {now}: {names if len(group) < 9 else len(group)}."
     text += f" New readings: {len(readings)}"
     ways = readings["direction"].value_counts()
     parts = [f"{ways[way]} {way}" for way in ("better", "worse", "same") if way in ways]
     text += f" ({listed(parts)})." if parts else "."
     text += f" Earlier figures revised: {len(revised)}."
-    was, now = (
-        range_text(*grants(which)[["least", "most"]].mul(grants(which)["pot_share"], axis=0).sum())
-        for which in (before, report)
-    )
-    return sentence(f"{text} The expected reward is {now} of the pot; before, it was {was}.")
+    now, was = expected_text(report), expected_text(before)
+    return sentence(f"{text} The expected reward is {now}. Before, it was {was}.")
 
 
 def change_text(value: Any, what: str, unit: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from psa_analysis.analysis import families
 from psa_analysis.analysis.families import Family, FamilyOutlook, Funnel
+from psa_analysis.findings import did_you_mean
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
@@ -32,8 +33,7 @@ def family_of(report: Report, measure: str, family: str) -> Family:
     """The figures of a family as known at the report's cut-off."""
     measures = report.agreement.measures
     if measure not in measures.index:
-        known = ", ".join(measures.index)
-        raise KeyError(f"there is no measure '{measure}'; the register has {known}")
+        raise KeyError(f"there is no measure '{measure}'. {did_you_mean(measure, measures.index)}")
     definition, areas = measures.loc[measure], family_areas(report.agreement, family)
     figures = families.family_figures(report.readings, definition, areas, report.period.end)
     return Family(family, areas, definition, figures)
@@ -77,8 +77,7 @@ def _caption(members: Family, what: str) -> str:
 
 def _family_text(members: Family, outlook: FamilyOutlook) -> str:
     """Where the area stands, where the top quartile begins, and where it is heading."""
-    area, unit = members.area, members.unit
-    first, newest = members.standings.iloc[0], members.standings.iloc[-1]
+    area, unit, newest = members.area, members.unit, members.standings.iloc[-1]
     text = f"{_mark(members)}{area} has no figure for {newest['period']} that counts."
     if pd.notna(newest["place"]):
         text = (
@@ -89,15 +88,13 @@ def _family_text(members: Family, outlook: FamilyOutlook) -> str:
     text += f" The top quartile begins at {figure_text(newest['edge'], unit)}."
     if newest["lower"] <= newest["edge"] <= newest["upper"]:
         text += f" Chance alone could put {area} on either side of that."
-    if first["period"] != newest["period"]:
-        text += f" In {first['period']} it began at {figure_text(first['edge'], unit)}."
     if outlook.reason:
         return f"{text} No forecast: {outlook.reason}."
     low, high = (figure_text(end, unit) for end in outlook.edge.interval(80))
     text += (
         f" By {outlook.edge.periods[-1]} it is forecast to begin at "
         f"{figure_text(outlook.edge.median, unit)} (80% range {low} to {high}). "
-        f"The chance that {area} is then in it is {chance_text(float(outlook.chance[-1]))}."
+        f"The chance that {area} is then in it is {chance_text(outlook.chance)}."
     )
     if outlook.left_out:
         text += f" Too few figures to be in the forecast: {listed(list(outlook.left_out))}."
@@ -107,22 +104,21 @@ def _family_text(members: Family, outlook: FamilyOutlook) -> str:
 def _family_table(members: Family) -> Html:
     """The newest figures of a family in order, best first; those that do not count at the end."""
     period = members.standings["period"].iloc[-1]
-    ranked = members.ranked[members.ranked["period"] == period].sort_values(["place", "area"])
+    ranked = members.ranked.query("period == @period").sort_values(["place", "area"])
     tied = ranked["place"].duplicated(keep=False).map({True: " =", False: ""})
     places = ranked["place"].astype(int).astype(str) + tied
-    sent = members.figures[members.figures["period"] == period]
-    left_out = sent.loc[sent["left_out"] != "", ["area", "figure", "left_out"]]
-    missing = [area for area in members.areas if area not in set(sent["area"])]
+    sent = members.figures[members.figures["period"] == period].set_index("area")
+    others = sent.reindex([area for area in members.areas if area not in set(ranked["area"])])
+    why = ("left out: " + others["left_out"]).fillna("no figure")
     parts = [
         ranked.assign(place=places, quartile=ranked["quartile"].map(_QUARTILES)),
-        left_out.assign(place="left out: " + left_out["left_out"]),
-        pd.DataFrame({"area": missing, "place": "no figure"}),
+        others[["figure"]].assign(place=why).reset_index(),
     ]
     columns = [Column("Authority", "area"), Column("Place"), Column.figure("Figure")]
     if ranked["lower"].notna().any():
         columns.append(Column.between("Chance allows", "lower", "upper"))
-    columns.append(Column("Quartile"))
-    columns.append(Column.number("Inside the edge", lambda row: signed(row["inside"])))
+    inside = Column.number("Inside the edge", lambda row: signed(row["inside"]))
+    columns += [Column("Quartile"), inside]
     rows = pd.concat(parts, ignore_index=True).assign(unit=members.unit)
     return rows_table(rows, columns, _caption(members, "place and quartile"))
 
@@ -154,8 +150,8 @@ def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
 
     alt = _caption(
         members,
-        f"line chart of the {members.name}; dashed is where the top quartile begins, heavy is "
-        f"{area}, shaded is the 80% range of forecasts.",
+        f"line chart of the {members.name}; dashed: where the top quartile begins; heavy: {area}; "
+        "shaded: the 80% range of forecasts.",
     )
     return Chart(draw, alt, data, _family_numbers(data, members), 4.6, (0.1, 0.76, 0.95, 0.12))
 
@@ -204,9 +200,9 @@ def _funnel_text(members: Family, result: Funnel) -> str:
     mean = with_unit(result.mean, members.unit)
     text = f"{_mark(members)}The family's mean in {period} is {mean}."
     if members.area in rows.index:
-        outside, figure = rows.loc[members.area, ["outside", "figure"]]
+        outside = rows.at[members.area, "outside"]
         where = outside.replace(" ", " the ") if outside else "within the 95%"
-        text += f" {members.area}, at {figure_text(figure, members.unit)}, is {where} limits."
+        text += f" {members.area} is {where} limits."
     text += (
         f" {(rows['outside'] != '').sum()} of {len(rows)} authorities are beyond the 95% limits; "
         "chance alone puts about one in twenty there."
@@ -239,8 +235,7 @@ def _funnel_chart(members: Family, result: Funnel) -> Chart:
         for _, row in units[beyond.isin(["own", "99.8%"])].iterrows():
             above, right = row["figure"] > result.mean, row["denominator"] > cases.mean()
             style = {"ha": "right" if right else "left", "va": "bottom" if above else "top"}
-            style |= {"textcoords": "offset points", "fontsize": 11, "bbox": chart.BEHIND_WORDS}
-            style["color"] = BLUE if row["area"] == area else PINK
+            style |= {"textcoords": "offset points", "bbox": chart.BEHIND_WORDS}
             point, offset = (row["denominator"], row["figure"]), (0, 9 if above else -9)
             axes.annotate(row["area"], point, offset, **style)
         axes.margins(x=0.03, y=0.06)

@@ -11,7 +11,7 @@ from psa_analysis import words
 from psa_analysis.analysis import grant
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, DASHED, GREY, TEAL, Chart
+from psa_analysis.show.chart import BLUE, DASHED, GREY, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 
@@ -44,20 +44,15 @@ def gain_curve(report: Report, measure: str, steps: tuple[float, ...]) -> pd.Dat
 
 @memoised
 def gains(report: Report) -> pd.DataFrame:
-    """What a better outturn would bring, as shares of the pot: the measures that gain most first.
-
-    ``step`` is a tenth of the way to the target in the measure's unit, ``least`` and ``most`` are
-    what it adds, and ``half_least`` and ``half_most`` what half of the way adds.
-    """
+    """What a tenth of the way to the target (``step``) would add to each reward, of the pot."""
     table = []
     for name, share in grant.pot_shares(report.agreement).items():
-        row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1, 0.5))
+        row, curve = report.rows[name], gain_curve(report, name, (0.0, 0.1))
         if len(curve):
             step = abs(float(row["target"]) - grant.way_starts(row)) / 10
-            now, tenth, half = curve[["least", "most"]].to_numpy()
-            gains = float(share) * np.array([*sorted(tenth - now), *sorted(half - now)])
-            table.append([name, row["title"], row["unit"], step, *gains])
-    columns = ["measure", "title", "unit", "step", "least", "most", "half_least", "half_most"]
+            added = float(share) * curve[["least", "most"]].diff().iloc[-1]
+            table.append([name, row["title"], row["unit"], step, added.min(), added.max()])
+    columns = ["measure", "title", "unit", "step", "least", "most"]
     frame = pd.DataFrame(table, columns=columns)
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
@@ -81,20 +76,16 @@ def better_results(report: Report) -> View:
     """What a better outturn would bring, for the measures where it would bring most."""
     rows = gains(report)
     if rows.empty:
-        return no_view("No reward is forecast, so there is none that a better result would raise.")
+        return no_view("No reward is forecast.")
     return View(chart=lambda: _gains_chart(report), data=rows)
 
 
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    rows = payment_rows(report)
-    unknown = _unknown(report)["pot_share"].sum()
+    rows, unknown = payment_rows(report), _unknown_share(report)
     without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
-    columns = [
-        Column("Year"),
-        Column("Payment", "what"),
-        _range_column("Of the pot", "least", "most", 1),
-    ]
+    columns = [Column("Year"), Column("Payment", "what")]
+    columns.append(_range_column("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
         if rows[f"{kind}_most"].notna().any():
             columns.append(_pounds_column(heading, kind))
@@ -116,42 +107,45 @@ def partners(report: Report) -> View:
     return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
-def _unknown(report: Report) -> pd.DataFrame:
-    """The measures of whose reward nothing can be said."""
-    return grants(report).query("status == 'not stated'")
+def _unknown_share(report: Report) -> float:
+    """The share of the pot of which nothing can be said."""
+    rows = grants(report)
+    return float(rows.loc[rows["status"] == "not stated", "pot_share"].sum())
+
+
+def expected_text(report: Report) -> str:
+    """``15 to 37% of the pot, with 27% unknown``; in pounds too where the pot is stated."""
+    rows, unknown = grants(report), _unknown_share(report)
+    if (rows["status"] == "not stated").all():
+        return "unknown"
+    ends = rows[["least", "most"]].mul(rows["pot_share"], axis=0).sum()
+    text = f"{words.range_text(*ends)} of the pot"
+    if rows["pounds_most"].notna().any():
+        text += f" ({words.pounds_text(*rows[['pounds_least', 'pounds_most']].sum())})"
+    return f"{text}, with {unknown:.0%} unknown" if unknown else text
 
 
 def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
-    rows, unknown, settings = grants(report), _unknown(report), report.agreement.settings
-    expected = rows[["least", "most"]].mul(rows["pot_share"], axis=0).sum()
+    rows, settings = grants(report), report.agreement.settings
+    unknown = rows.loc[rows["status"] == "not stated", "measure"].tolist()
     forecast = (rows["status"] == "forecast").any()
-    sentences = []
-    if len(unknown) < len(rows):
-        comes = "is expected to come" if forecast else "comes"
-        sentences.append(f"The reward {comes} to {words.range_text(*expected)} of the pot")
-    if len(unknown):
-        rest = f"Another {unknown['pot_share'].sum():.0%}" if sentences else "The whole"
-        names = words.listed([*unknown["measure"]])
-        of = names if len(unknown) < 6 else words.counted(len(unknown), "measure")
-        sentences.append(f"{rest} of the pot is unknown: nothing can be said of {of}")
+    sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(report)}"]
+    if unknown:
+        names = words.listed(unknown) if len(unknown) < 6 else f"{len(unknown)} measures"
+        sentences.append(f"Nothing can be said of {names}")
     if forecast:
         low, high = _draws(report)["least"].quantile(0.1), _draws(report)["most"].quantile(0.9)
-        sentences.append(
-            f"The chance is eight in ten that the reward lies between {low:.0%} and {high:.0%}"
-        )
+        sentences.append(f"The chance is 80% that it lies between {low:.0%} and {high:.0%}")
     if open_ends := int((rows["least"] < rows["most"]).sum()):
-        sentences.append(
-            "The figures are ranges because performance without the agreement is not stated for "
-            f"{words.counted(open_ends, 'measure')}. The lower figure counts only targets that are "
-            "met; the higher one measures progress from the baseline"
-        )
+        measures = words.counted(open_ends, "measure")
+        sentences += [
+            f"Performance without the agreement is not stated for {measures}, so there is a range",
+            "The lower figure counts only targets that are met",
+            "The higher figure measures progress from the baseline",
+        ]
     pounds, start = grant.pot(settings), grant.pump_priming(settings)
-    if pounds is None:
-        sentences.append("The pot in pounds is not known: no net budget requirement is stated")
-    else:
-        in_pounds = words.pounds_text(*expected * float(pounds))
-        sentences.append(f"The pot is £{float(pounds):,.0f}, and the reward {in_pounds}")
+    sentences.append(f"The pot is {'not stated' if pounds is None else f'£{float(pounds):,.0f}'}")
     if start is not None:
         sentences.append(f"The pump-priming grant at the start is £{start:,.0f}")
     if report.assessment["illustrative"].any():
@@ -191,13 +185,13 @@ def _grant_table(report: Report) -> Html:
 
 @memoised
 def _draws(report: Report) -> pd.DataFrame:
-    """Joint draws of the share of the pot, at the least and at the most, without what is unknown.
-
-    No document says how measures go together, so each is drawn by itself.
-    """
+    """Joint draws of the known share of the pot, at the least and at the most."""
     shares = grant.pot_shares(report.agreement)
-    known = {name: each for name, each in _rewards(report).items() if each.status != "not stated"}
-    parts = [(float(shares[name]), each.least, each.most) for name, each in known.items()]
+    parts = [
+        (float(shares[name]), each.least, each.most)
+        for name, each in _rewards(report).items()
+        if each.status != "not stated"
+    ]
     least, most = grant.simulate(parts)
     return pd.DataFrame({"least": least, "most": most})
 
@@ -213,12 +207,11 @@ def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
 
 def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
-    if len(_unknown(report)) == len(grants(report)):
+    if expected_text(report) == "unknown":
         return chart.only_words("Chart of the reward: nothing of it is known.")
-    draws = _draws(report)
-    unknown, shares = _unknown(report)["pot_share"].sum(), np.arange(101) / 100
-    data = pd.DataFrame([(draws >= share - grant.SLACK).mean() for share in shares])
-    data.insert(0, "share", shares)
+    draws, unknown, shares = _draws(report), _unknown_share(report), np.arange(101) / 100
+    chances = [(draws >= share - grant.SLACK).mean() for share in shares]
+    data = pd.DataFrame(chances).assign(share=shares)
     label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
 
     def draw(axes: Axes) -> None:
@@ -235,11 +228,10 @@ def _grant_chart(report: Report) -> Chart:
         Column.chance("Chance at the least", "least"),
         Column.chance("Chance at the most", "most"),
     ]
-    caption = "How likely each part of the pot is"
-    numbers = rows_table(data.iloc[10::10], columns, caption, folded=True)
-    alt = "Line chart of the chance that the reward comes to at least each share of the pot"
-    expected = grant_words(report).text.partition(". ")[0]
-    return Chart(draw, f"{alt}. {expected}.", data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
+    numbers = rows_table(data.iloc[10::10], columns, "How likely each part is", folded=True)
+    alt = "Line chart of the chance that the reward comes to at least each share of the pot. "
+    alt += f"The expected reward is {expected_text(report)}."
+    return Chart(draw, alt, data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
 def _gains_chart(report: Report) -> Chart:
@@ -253,14 +245,15 @@ def _gains_chart(report: Report) -> Chart:
     def draw(axes: Axes) -> None:
         panels = chart.panels(axes, rows, 0.5, shared=True)
         for panel, (name, curve) in zip(panels, curves.items(), strict=False):
-            across = 100 * curve["step"]
-            _draw_range(panel, across, curve)
-            panel.step(across, 100 * curve["certain"], color=TEAL, linestyle=":", where="post")
+            _draw_range(panel, 100 * curve["step"], curve)
             panel.axvline(0, color=GREY, linewidth=1)
             panel.set_title(name, loc="left", fontsize=12)
             panel.set(ylim=(0, 103), xlim=(-50, 100), xticks=[0, 50], xticklabels=["0", "+50%"])
         for panel in panels[len(names) :]:
             panel.remove()
+
+    def tenth(row: pd.Series) -> str:
+        return words.amount_text(row["step"], words.unit_of_difference(row["unit"]))
 
     data = pd.concat(curves, names=["measure"]).reset_index("measure").reset_index(drop=True)
     alt = "Line charts of the expected reward of each measure, if its result were better or worse."
@@ -268,13 +261,8 @@ def _gains_chart(report: Report) -> Chart:
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
-        Column(
-            "A tenth of the way is",
-            lambda row: words.amount_text(row["step"], words.unit_of_difference(row["unit"])),
-        ),
+        Column("A tenth of the way is", tenth),
         _range_column("It adds, of the pot", "least", "most", 2),
-        _range_column("Half of the way adds", "half_least", "half_most", 2),
     ]
-    caption = "What a better result would bring"
-    numbers = rows_table(gains(report), columns, caption, folded=True)
+    numbers = rows_table(gains(report), columns, "What a better result would bring", folded=True)
     return Chart(draw, alt, data, numbers, height, margins)

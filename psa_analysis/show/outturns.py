@@ -19,11 +19,9 @@ STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "h
 
 
 def outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.DataFrame:
-    """The chance of a measure's target and its reward, were its result better by shares of the way.
+    """The chance of a measure's target and its share of the pot, were its result better by steps.
 
-    A row for each step: the whole ``way`` in the measure's unit, the ``chance``, and the expected
-    share of the pot, ``least`` and ``most``, missing for a measure that does not count. Empty where
-    no forecast can be moved.
+    Steps are shares of the whole ``way`` to the target. Empty where no forecast can be moved.
     """
     row, outlook, steps = report.rows[measure], report.outlooks[measure], list(steps)
     way, better = float(row["target"]) - way_starts(row), 1 if row["polarity"] == "higher" else -1
@@ -55,10 +53,9 @@ def outturn_table(
             cells[f"Reward, {name}"] = "–" if pd.isna(least) else pot_text(least, most)
         rows.append(cells)
     if not rows:
-        return sentence("No measure here has a forecast to work from.")
+        return sentence("Nothing here is forecast.")
     frame = pd.DataFrame(rows)
-    step = "better than forecast by part of the way to the target"
-    caption = f"If results were {step}: chance and share of the pot, {report.period}"
+    caption = f"Chance and share of the pot if results were better than forecast, {report.period}"
     # Amounts in words of several units may break, so that the names beside them have room.
     return table(frame, caption, numeric=list(frame.columns[3:]), folded=steps is STEPS)
 
@@ -90,10 +87,7 @@ def sliders(report: Report, theme: str) -> Any:
 
 
 def _somebody_is_there() -> bool:
-    """Whether the cell was run by a front end that somebody sits at, and not by a program.
-
-    The first say with each cell that it may ask for input; the second that it may not.
-    """
+    """Whether a front end that somebody sits at ran the cell: it says that it may ask for input."""
     shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     kernel = getattr(shell, "kernel", None)
     return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))

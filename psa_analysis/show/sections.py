@@ -8,7 +8,7 @@ import pandas as pd
 
 from psa_analysis.report import Report
 from psa_analysis.show.control import control_chart
-from psa_analysis.show.effectiveness import components, cost_effectiveness
+from psa_analysis.show.effectiveness import cost_effectiveness
 from psa_analysis.show.families import family, family_of, funnel
 from psa_analysis.show.parts import by_part, hotspots
 from psa_analysis.show.trajectories import context
@@ -26,7 +26,6 @@ def further(report: Report, measure: str) -> list[View]:
     section = report.agreement.settings.effectiveness
     if section and section.index == measure:
         views.append((cost_effectiveness(report), "What the index is made of"))
-        views.append((components(report), "Component by component"))
     reference = report.agreement.measures.at[measure, "reference"]
     of_target = [row for row in report.measures() if report.rows[row]["reference"] == reference]
     if of_target[-1:] == [measure]:
