@@ -1,14 +1,7 @@
 """Forecasts: how likely each reading to come is, from three to twenty-four that have come.
 
-1. Readings are put on a scale on which chance is about as large everywhere: the square root for
-   counts and other positive figures, the arcsine of the root for percentages (Anscombe 1948).
-2. A few small models are fitted in closed form: Gaussian processes with an unknown variance, which
-   predict a Student t (Rasmussen and Williams 2006, ch. 2; Gelman and others, Bayesian Data
-   Analysis, ch. 14).
-3. They are averaged by how well each explains the history, beginning at what is usual
-   (``constants.json``, made by ``benchmarks/calibrate.py``) and learning from the group.
-4. The group's common drift is taken out before and put back after, shrunk by the group's size.
-5. The spread is scaled by what such forecasts missed by, on the reference panels and in the group.
+Gaussian processes with an unknown variance predict a Student t (Rasmussen and Williams 2006, ch. 2;
+Gelman and others, Bayesian Data Analysis, ch. 14). ``docs/forecast.md`` explains the five steps.
 """
 
 from __future__ import annotations
@@ -24,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
-from scipy.special import gammaln, stdtr, stdtrit
+from scipy.special import gammaln, softmax, stdtr, stdtrit
 
 from psa_analysis.register.agreement import rate_factor
 
@@ -57,8 +50,7 @@ Moments = tuple[Array, Array, Array, Array]
 class Constants:
     """What is usual: for years or for quarters, from the reference panels."""
 
-    # Variances of each model relative to one another: level, drift, slope, noise, season and change
-    # of season; and the slope's damping.
+    # Of each model: variances of level, drift, slope, noise, season and its change; the damping.
     models: tuple[tuple[float, ...], ...]
     weights: tuple[float, ...]  # Logarithms of how much each is believed before any reading.
     volatilities: tuple[tuple[float, float], ...]  # Guessed sizes of change: how firm, how large.
@@ -289,8 +281,9 @@ class _Panel:
         ahead = np.arange(1.0, horizon + 1)
         for rows, time, readings in self.patterns(np.arange(len(self.values))):
             group, models = self.group[rows], self.fit(time, ahead)
-            found = models.predict(readings, weights[group], self.usual)
-            centre, width, degrees, correlation = found
+            centre, width, degrees, correlation = models.predict(
+                readings, weights[group], self.usual
+            )
             # How far a forecast reaches counts from the newest reading, wherever the panel ends.
             reach = ahead - time[-1]
             held_out = np.minimum(reach.astype(int), self.per_year) - 1
@@ -315,8 +308,8 @@ class _Panel:
     def learnt_weights(self, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""
         usual = self.usual
-        models = np.log(_softmax(np.array(usual.weights)))
-        volatilities = np.log(_softmax(np.array(usual.volatility_weights)))
+        models = np.log(softmax(usual.weights))
+        volatilities = np.log(softmax(usual.volatility_weights))
         prior = (models[:, None] + volatilities).ravel()
         likelihood = np.empty((len(self.values), len(prior)))
         for rows, time, readings in self.patterns(sample):
@@ -326,7 +319,7 @@ class _Panel:
         begins = np.cumsum(size) - size
         weights = np.tile(prior, (len(size), 1))
         for _ in range(8):
-            share = _softmax(weights[group] + likelihood)
+            share = softmax(weights[group] + likelihood, axis=1)
             total = usual.prior_series * np.exp(prior) + np.add.reduceat(share, begins, axis=0)
             weights = np.log(total / (usual.prior_series + size)[:, None])
         return weights
@@ -358,14 +351,8 @@ class _Panel:
 def _spread_factor(readings: int, ahead: Array, usual: Constants) -> Array:
     """How much wider forecasts are than the models say, by history and horizon."""
     constant, per_reading, per_log, both = usual.spread
-    # It was calibrated for histories of four readings and more.
-    log, readings = np.log(ahead), max(readings, 4)
+    log, readings = np.log(ahead), max(readings, 4)  # calibrated from four readings on
     return np.asarray(np.exp(constant + per_reading / readings + log * (per_log + both / readings)))
-
-
-def _softmax(values: Array) -> Array:
-    shares = np.exp(values - values.max(axis=-1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -392,7 +379,7 @@ class _Models:
     def predict(self, readings: Array, weights: Array, usual: Constants) -> Moments:
         """Predictions by the average of all models."""
         rate, likelihood = self.likelihood(readings, usual)
-        share = _softmax(weights + usual.trust * likelihood).reshape(rate.shape)
+        share = softmax(weights + usual.trust * likelihood, axis=1).reshape(rate.shape)
         degrees = 2 * np.array(usual.volatilities)[:, 0] + readings.shape[1] - 1
         variance = np.einsum("skv,skv,v->sk", share, rate, 2 / degrees)
         models, horizon = self.covariances.shape[:2]
