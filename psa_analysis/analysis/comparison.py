@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,6 @@ from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from psa_analysis.register.agreement import Agreement
 
 #: One row per thing that changed.

@@ -6,6 +6,7 @@ own (``docs/effectiveness.md``). Where a figure is missing, the index has none e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -20,8 +21,6 @@ from psa_analysis.register.agreement import measure_period
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from psa_analysis.register.agreement import Agreement
     from psa_analysis.register.settings import EffectivenessSection
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,6 @@ from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, period_contain
 from psa_analysis.register.agreement import rate_factor
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from psa_analysis.analysis.intervals import Limits
 
 Floats = NDArray[np.float64]

@@ -13,6 +13,7 @@ target that is met pays. At the most, the way begins at the baseline; without on
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -28,8 +29,6 @@ from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import measure_period
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from psa_analysis.analysis.outlook import Outlook
     from psa_analysis.register.agreement import Agreement
     from psa_analysis.register.settings import Settings

@@ -6,6 +6,7 @@ sums of their denominators. Where something is missing there is no reading; the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,6 @@ from psa_analysis.periods import quarter_number
 from psa_analysis.register.agreement import NOT_SUMMED, family_areas, rate_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from psa_analysis.register.agreement import Agreement
 
 Floats = NDArray[np.float64]

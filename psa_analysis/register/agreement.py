@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,8 +14,6 @@ from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from psa_analysis.register.settings import Settings
 
 #: What a cell holds that gives nothing.

@@ -18,7 +18,7 @@ from psa_analysis.words import amount_text, chance_text, pot_text, unit_of_diffe
 STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
 
 
-def outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.DataFrame:
+def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.DataFrame:
     """The chance of a measure's target and its share of the pot, were its result better by steps.
 
     Steps are shares of the whole ``way`` to the target. Empty where no forecast can be moved.
@@ -41,7 +41,7 @@ def outturn_table(
     """What better final results would do to the chance and the reward of each measure."""
     rows = []
     for _, row in of_theme(report, theme).iterrows():
-        moved = outturns(report, row["measure"], steps.values())
+        moved = better_outturns(report, row["measure"], steps.values())
         if moved.empty:
             continue
         moved = moved.set_axis(list(steps))

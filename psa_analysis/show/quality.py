@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ import pandas as pd
 from psa_analysis.findings import COLUMNS, to_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from psa_analysis.findings import Finding
     from psa_analysis.register.agreement import Agreement
 
