@@ -67,8 +67,9 @@ def errors(findings: Iterable[Finding]) -> list[Finding]:
 
 def did_you_mean(text: str, names: Iterable[str]) -> str:
     """A remedy for a name that is not known: the nearest one, or how to add it."""
-    by_folded = {name.casefold(): name for name in names}
-    near = difflib.get_close_matches(text.casefold(), list(by_folded), n=1)
+    by_folded, folded = {name.casefold(): name for name in names}, text.casefold()
+    longer = [name for name in by_folded if folded and name.startswith(f"{folded}-")]
+    near = longer or difflib.get_close_matches(folded, list(by_folded), n=1)
     return f"Did you mean '{by_folded[near[0]]}'?" if near else "Correct the name."
 
 

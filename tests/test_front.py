@@ -80,12 +80,12 @@ def test_the_first_words_say_what_is_met_at_stake_and_to_be_done(report: Report)
     counts = re.search(r"Of (\d+) targets: ([^.]*)\.", text)
     assert sum(map(int, re.findall(r"\d+", counts[2]))) == int(counts[1])
     assert int(counts[1]) == (report.assessment["role"] == "target").sum()
-    assert "The reward expected is 15 to 37% of the pot; another 27% is unknown." in text
+    assert "The expected reward is 15 to 37% of the pot, with 27% unknown." in text
     assert "16 targets need a decision: Education department (4), Social serv" in text
     assert text.endswith("(3), Leicestershire Constabulary (3) and others.")
     # N10, the only target of its theme, has no forecast.
     theme = scorecard(report, "efficiency").words.text
-    assert "7% of the reward pot; how much of it to expect is unknown." in theme
+    assert "The expected reward is unknown, out of 7%." in theme
 
 
 def test_the_scorecard_has_a_row_a_picture_and_a_chance_for_each_measure(report: Report) -> None:

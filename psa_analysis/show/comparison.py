@@ -87,14 +87,14 @@ def changes_words(report: Report) -> Html:
     count = counted(len(states), "measure") if len(states) else "no measure"
     text = f"Since {before.period}, {count} changed state."
     for (was, now), group in states.groupby(["before", "after"], sort=False):
-        names = listed(group["measure"].tolist())
-        text += f" From {was} to {now}: {names if len(group) < 9 else len(group)}."
+        titles = [report.rows[measure]["title"] for measure in group["measure"]]
+        text += f" From {was} to {now}: {'; '.join(titles) if len(group) < 4 else len(group)}."
     text += f" New readings: {len(readings)}"
     ways = readings["direction"].value_counts()
     parts = [f"{ways[way]} {way}" for way in ("better", "worse", "same") if way in ways]
     text += f" ({listed(parts)})." if parts else "."
     text += f" Earlier figures revised: {len(revised)}."
-    now, was = expected_text(report), expected_text(before)
+    now, was = expected_text(grants(report)), expected_text(grants(before))
     return sentence(f"{text} The expected reward is {now}. Before, it was {was}.")
 
 

@@ -113,27 +113,28 @@ def _unknown_share(report: Report) -> float:
     return float(rows.loc[rows["status"] == "not stated", "pot_share"].sum())
 
 
-def expected_text(report: Report) -> str:
+def expected_text(rows: pd.DataFrame) -> str:
     """``15 to 37% of the pot, with 27% unknown``; in pounds too where the pot is stated."""
-    rows, unknown = grants(report), _unknown_share(report)
-    if (rows["status"] == "not stated").all():
+    unknown = rows["status"] == "not stated"
+    if unknown.all():
         return "unknown"
     ends = rows[["least", "most"]].mul(rows["pot_share"], axis=0).sum()
     text = f"{words.range_text(*ends)} of the pot"
     if rows["pounds_most"].notna().any():
         text += f" ({words.pounds_text(*rows[['pounds_least', 'pounds_most']].sum())})"
-    return f"{text}, with {unknown:.0%} unknown" if unknown else text
+    share = rows.loc[unknown, "pot_share"].sum()
+    return f"{text}, with {share:.0%} unknown" if share else text
 
 
 def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
     rows, settings = grants(report), report.agreement.settings
-    unknown = rows.loc[rows["status"] == "not stated", "measure"].tolist()
+    unknown = rows.loc[rows["status"] == "not stated", "title"].tolist()
     forecast = (rows["status"] == "forecast").any()
-    sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(report)}"]
+    sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
     if unknown:
-        names = words.listed(unknown) if len(unknown) < 6 else f"{len(unknown)} measures"
-        sentences.append(f"Nothing can be said of {names}")
+        titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
+        sentences.append(f"Nothing can be said of: {titles}")
     if forecast:
         low, high = _draws(report)["least"].quantile(0.1), _draws(report)["most"].quantile(0.9)
         sentences.append(f"The chance is 80% that it lies between {low:.0%} and {high:.0%}")

@@ -8,7 +8,7 @@ from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.grant import gains, grants
+from psa_analysis.show.grant import expected_text, gains, grants
 from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
@@ -20,7 +20,6 @@ from psa_analysis.words import (
     counted,
     figure_text,
     listed,
-    pounds_text,
     range_text,
     required_text,
     with_unit,
@@ -70,18 +69,9 @@ def states_text(rows: pd.DataFrame) -> str:
 def _stake_text(rewards: pd.DataFrame, rows: pd.DataFrame) -> str:
     """How much of the reward is expected from some measures, and of how much nothing is known."""
     rewards = rewards[rewards["measure"].isin(rows["measure"])]
-    known = rewards["status"] != "not stated"
-    share = rewards["pot_share"].sum()
-    if not known.any():
-        return f"{share:.0%} of the reward pot; how much of it to expect is unknown."
-    ends = rewards[["least", "most"]].mul(rewards["pot_share"], axis=0).sum()
-    verb = "expected" if (rewards["status"] == "forecast").any() else "earned"
-    text = f"The reward {verb} is {range_text(*ends)} of the pot"
-    if rewards["pounds_least"].notna().any():
-        text += f" ({pounds_text(*rewards[['pounds_least', 'pounds_most']].sum())})"
-    text += "" if share > 0.999 else f", out of {share:.0%}"
-    unknown = rewards.loc[~known, "pot_share"].sum()
-    return f"{text}; another {unknown:.0%} is unknown." if unknown else f"{text}."
+    share, expected = rewards["pot_share"].sum(), expected_text(rewards)
+    verb = "expected " if (rewards["status"] != "final").any() else ""
+    return f"The {verb}reward is {expected}{f', out of {share:.0%}' if share < 0.999 else ''}."
 
 
 def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
