@@ -113,10 +113,7 @@ def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.D
 def _later_years(
     figures: pd.DataFrame, measure: str, area: str, newer: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Figures for the years after an indicator's last, from the measure that continues it.
-
-    They are moved by the mean difference of the two in the years that have both.
-    """
+    """Figures for the years after an indicator's last, from the measure that continues it."""
     name = newer[measure]
     here = figures[figures["area"] == area]
     old, new = here[here["measure"] == measure], here[here["measure"] == name]
@@ -128,6 +125,7 @@ def _later_years(
     if both.empty:
         why = f"counted as {name} now, and no year was counted both ways"
         return later.assign(figure=np.nan, missing=why, definition="")
+    # They are moved by the mean difference of the two in the years that have both.
     shift, years = (both["figure_old"] - both["figure_new"]).mean(), listed(both["year"].tolist())
     linked = f"counted as {name}, moved by {shift:+.4g}, the mean difference in {years}"
     made_up = both[["illustrative_old", "illustrative_new"]].any(axis=None)

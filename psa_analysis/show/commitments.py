@@ -98,12 +98,10 @@ COMMITMENT_MARKS = {
 
 
 def _commitments_chart(report: Report) -> Chart:
-    """Commitments in the quarter in which each is due, by objective, with the shape of its state.
-
-    What is due after the year in which the agreement ends, or has no date, stands at the right.
-    """
+    """Commitments in the quarter in which each is due, by objective, shaped by its state."""
     rows, quarter = report.commitments, pd.Timestamp(report.period.end)
     data = rows[["commitment", "objective", "due_date", "state"]].reset_index(drop=True)
+    # What is due after the year in which the agreement ends, or has no date, stands at the right.
     end = pd.Timestamp(report.agreement.settings.agreement.last.end) + pd.offsets.YearEnd(0)
     later, undated = end + pd.DateOffset(months=4), end + pd.DateOffset(months=10)
     due = data["due_date"] + pd.offsets.QuarterEnd(0)

@@ -19,10 +19,7 @@ STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "h
 
 
 def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.DataFrame:
-    """The chance of a measure's target and its share of the pot, were its result better by steps.
-
-    Steps are shares of the whole ``way`` to the target. Empty where no forecast can be moved.
-    """
+    """The chance and share of the pot of a target, were its result better by parts of the way."""
     row, outlook, steps = report.rows[measure], report.outlooks[measure], list(steps)
     way, better = float(row["target"]) - way_starts(row), 1 if row["polarity"] == "higher" else -1
     # A public report holds some chances without the forecast behind them.
