@@ -208,7 +208,7 @@ def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
 
 def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
-    if expected_text(report) == "unknown":
+    if expected_text(grants(report)) == "unknown":
         return chart.only_words("Chart of the reward: nothing of it is known.")
     draws, unknown, shares = _draws(report), _unknown_share(report), np.arange(101) / 100
     chances = [(draws >= share - grant.SLACK).mean() for share in shares]
@@ -231,7 +231,7 @@ def _grant_chart(report: Report) -> Chart:
     ]
     numbers = rows_table(data.iloc[10::10], columns, "How likely each part is", folded=True)
     alt = "Line chart of the chance that the reward comes to at least each share of the pot. "
-    alt += f"The expected reward is {expected_text(report)}."
+    alt += f"The expected reward is {expected_text(grants(report))}."
     return Chart(draw, alt, data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
