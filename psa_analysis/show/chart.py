@@ -191,11 +191,9 @@ def finish_time_axes(axes: Axes, labels: Labels, unit: str) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
 
 
-def mark_beginning(
-    axes: Axes, day: pd.Timestamp, text: str, linewidth: float = 1, **style: Any
-) -> None:
+def mark_beginning(axes: Axes, day: pd.Timestamp, text: str, **style: Any) -> None:
     """A line across a picture of time from where something new begins, with its name."""
-    axes.axvline(day, color=GREY, linewidth=linewidth)
+    axes.axvline(day, color=GREY, linewidth=1)
     beside: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     axes.annotate(text, (day, 1), (4, -4), color=GREY, va="top", **beside, **style)
 
