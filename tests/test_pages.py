@@ -169,7 +169,7 @@ def test_a_chart_carries_its_words_and_numbers(report: Report) -> None:
     forecast = chart.data.iloc[len(readings) :]
     assert forecast["period"].tolist() == ["2004-05 Q4", *(f"2005-06 Q{n}" for n in range(1, 5))]
     assert (forecast["low_80"] < forecast["median"]).all()
-    assert f"middle at {figure_text(forecast['median'].iloc[-1], 'percent change')}" in chart.alt
+    assert f"Forecast: {figure_text(forecast['median'].iloc[-1], 'percent change')}" in chart.alt
     assert "2004-05 Q3: −8.3%" in drawn_text(chart)
     assert "Target −20%" in drawn_text(chart)
     assert "Trigger 34.2%" in drawn_text(trajectory_chart(report, "L7"))

@@ -1,8 +1,4 @@
-"""Back-tests: what forecasts would have said in the past, and what then came true.
-
-Every series is forecast from each moment at which it had a reading and two before, with what had
-happened up to it and no others, and compared with what was observed.
-"""
+"""Back-tests: what forecasts would have said in the past, and what then came true."""
 
 from __future__ import annotations
 
@@ -25,8 +21,7 @@ LEVELS = (np.arange(39) + 0.5) / 39
 #: Lengths of history that are told apart: up to so many readings.
 HISTORIES = {"3 to 5": 5, "6 to 8": 8, "9 to 12": 12, "13 to 24": 24}
 
-#: What a forecast is of: a row for each series, moment and horizon. The origin is the period of the
-#: newest of the readings that it rests on.
+#: What a forecast is of; its origin is the period of the newest reading that it rests on.
 KEYS = ["measure", "area", "origin", "period", "readings", "horizon"]
 #: Limits of the intervals, and the share of readings that fall below each.
 LIMITS = {
@@ -47,13 +42,12 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
 def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Forecasts of every series from every moment of its past, and chances of targets then set.
 
-    A panel has the columns of :func:`real_panel`. Errors of forecasts (``scaled_crps``) are
-    continuous ranked probability scores over the mean step of the history.
+    Errors are continuous ranked probability scores over the mean step of the history.
     """
     table = panel[panel["value"].notna()]
-    periods = [parse_period(text) for text in table["period"]]
-    kinds, steps = [period.kind for period in periods], [step_of(period) for period in periods]
-    table = table.assign(kind=kinds, step=steps)
+    periods = table["period"].map(parse_period)
+    kinds = periods.map(lambda period: period.kind)
+    table = table.assign(kind=kinds, step=periods.map(step_of))
     results = [
         _from_one_moment(rows, origin, 4 if kind == "quarter" else 1)
         for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind")

@@ -1,9 +1,7 @@
 """Control charts: whether a quarter is ordinary, or a sign that something has changed.
 
 Charts of single figures with limits from their moving ranges (XmR), read by the rules of the NHS's
-Making Data Count. Limits: W. A. Shewhart, "Economic control of quality of manufactured product"
-(1931). Rules: Western Electric, "Statistical quality control handbook" (1956). ``docs/control.md``
-explains the numbers, and says how other tools differ.
+Making Data Count; ``docs/control.md`` explains the numbers.
 """
 
 from __future__ import annotations
@@ -47,12 +45,7 @@ class Control:
 
 
 def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = ()) -> pd.DataFrame:
-    """Mean, limits and signs of a special cause for each figure of a series, by period.
-
-    Mean and limits start anew at each rebase, with six figures on either side.
-    """
-    if short := rebases_too_early(list(values.dropna().index), rebases):
-        raise ValueError(f"{', '.join(short)}: limits need {FEWEST} figures on either side")
+    """Mean, limits and signs of a special cause for each figure of a series, by period."""
     phases = values.index.isin(list(rebases)).cumsum()
     charts = [
         _phase(values[phases == number].astype(float), polarity).assign(phase=number)
@@ -108,10 +101,7 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
 
 
 def in_runs(signs: pd.Series, length: int) -> pd.Series:
-    """The sign of each figure that is one of so many in a row with the same sign, else 0.
-
-    Missing signs, and signs of 0, end a run.
-    """
+    """The sign of each figure that is one of so many in a row with the same sign, else 0."""
     stretch = (signs != signs.shift()).cumsum()
     size = signs.groupby(stretch).transform("size")
     return signs.where(size >= length, 0).fillna(0).astype(int)
@@ -127,9 +117,8 @@ def in_trends(values: pd.Series, length: int) -> pd.Series:
 def two_in_three(close: pd.Series, side: pd.Series) -> pd.Series:
     """The side of all threes in a row on one side of the mean with two close to a limit, else 0."""
     ends = (close.astype(int).rolling(3).sum() >= 2) & (side.rolling(3).sum().abs() == 3)
-    one_later = ends.shift(-1, fill_value=False)
-    two_later = ends.shift(-2, fill_value=False)
-    return side.where(ends | one_later | two_later, 0)
+    later = ends.shift(-1, fill_value=False) | ends.shift(-2, fill_value=False)
+    return side.where(ends | later, 0)
 
 
 def assurance(lower: float, upper: float, target: float, polarity: str) -> str:
@@ -149,11 +138,11 @@ def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> tu
     """
     figures = np.asarray(values, dtype=float)
     known = ~np.isnan(figures)
-    line = pd.get_dummies(np.asarray(phases)).assign(time=np.arange(len(figures)))
+    line = pd.get_dummies(np.asarray(phases)).assign(time=np.arange(len(figures)))[known]
     both = line.join(pd.get_dummies(np.asarray(seasons), prefix="season"))
     figures = figures[known]
-    without, few = _residual(line[known], figures)
-    within, many = _residual(both[known], figures)
+    without, few = _residual(line, figures)
+    within, many = _residual(both, figures)
     left, gained = len(figures) - many, many - few
     if left < 3 or not gained or without <= 1e-12 * float(figures @ figures):
         return float("nan"), float("nan")
@@ -171,10 +160,7 @@ def _residual(design: pd.DataFrame, figures: np.ndarray) -> tuple[float, int]:
 def measure_control(
     observed: pd.DataFrame, measure: pd.Series, unit: str, rebases: Mapping[str, str]
 ) -> Control:
-    """The control chart of the figures observed in each quarter, or why there is none.
-
-    Readings over rolling years are no use here: neighbours share three quarters of four.
-    """
+    """The control chart of the figures observed in each quarter, or why there is none."""
     reason = ""
     if measure["frequency"] != "quarterly":
         reason = "it is not measured every quarter"
@@ -187,36 +173,33 @@ def measure_control(
     # A quarter that never came is a gap.
     points = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")
     points["period"] = [period_containing(end.date(), "quarter").label for end in points.index]
-    points["flag"] = points["flag"].fillna("")
-    points["illustrative"] = points["illustrative"].eq(True)
+    points = points.fillna({"flag": "", "illustrative": False})
     figures = points.set_index("period")["observed"]
     short = rebases_too_early(list(figures.dropna().index), rebases)
     applied = {period: why for period, why in rebases.items() if period not in short}
     # The target of a sum of quarters, or of a change, is of another size than a quarter's figure.
     comparable = measure["basis"] in ("point", "index") or rate_factor(measure["unit"]) is not None
     target = float(measure["target"]) if comparable else float("nan")
-    polarity = str(measure["polarity"])
-    chart = xmr(figures, polarity, applied)
+    chart = xmr(figures, measure["polarity"], applied)
     # Limits end where figures must.
     if unit not in NOT_SUMMED or unit == "percent":
         chart["lower"] = chart["lower"].clip(lower=0)
     if unit == "percent":
         chart["upper"] = chart["upper"].clip(upper=100)
-    points = points.drop(columns="observed").reset_index()
-    points = points.merge(chart, left_on="period", right_index=True)
+    points = points.drop(columns="observed").reset_index().join(chart, on="period")
     seasons = points["period_end"].dt.quarter
     season, chance = season_share(points["value"], seasons, points["phase"])
     season = season if chance < SEASON_CHANCE else float("nan")
     last = points.iloc[-1]
-    outcome = assurance(last["lower"], last["upper"], target, polarity)
+    outcome = assurance(last["lower"], last["upper"], target, measure["polarity"])
     return Control(points, unit, "", target, outcome, season, applied)
 
 
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Rebases that leave too few figures on one side, from all that has come in."""
     findings = []
-    own = observations[observations["area"] == agreement.settings.agreement.area]
-    own = own[own["value"].notna()].sort_values("period_end")
+    own = observations["area"] == agreement.settings.agreement.area
+    own = observations[own & observations["value"].notna()].sort_values("period_end")
     expected = f"a quarter with {FEWEST} figures before it and from it on"
     remedy = "Take another quarter, or remove the row until enough figures are there."
     for measure, rows in agreement.rebases.groupby("measure", sort=False):

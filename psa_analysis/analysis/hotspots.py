@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -39,8 +39,7 @@ def shrunken_draws(
 ) -> NDArray[np.float64]:
     """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
 
-    The rates are drawn from one distribution (Beta with binomial counts; for events Gamma with
-    Poisson ones), averaged over its mean and spread on a grid by how well each explains the counts.
+    They come from one Beta (for events Gamma), averaged over its mean and spread on a grid.
     """
     cases, size = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     pooled = cases.sum() / size.sum()
@@ -91,11 +90,10 @@ def compared_parts(decomposed: Decomposition) -> Hotspots:
     if (denominator <= 0).any() or not 0 < numerator.sum() < all_cases:
         return Hotspots(decomposed, reason="all or none of the cases are counted")
 
-    def shown(share: ArrayLike) -> NDArray[np.float64]:
+    def shown(share: Any) -> Any:
         """In the unit that readers see."""
-        values = np.asarray(share, dtype=float)
         with np.errstate(divide="ignore"):
-            return factor * values if factor else 100 * (values / (1 - values) - 1)
+            return factor * share if factor else 100 * (share / (1 - share) - 1)
 
     seed = zlib.crc32(str(decomposed.definition.name).encode())
     draws = shown(shrunken_draws(numerator, denominator, events, seed))

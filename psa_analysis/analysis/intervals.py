@@ -27,7 +27,7 @@ _Z = -ndtri(_TAIL)
 
 def wilson(numerator: ArrayLike, denominator: ArrayLike) -> Limits:
     """Wilson's score limits of a share (R. G. Newcombe, Statistics in Medicine 17, 1998, 857)."""
-    cases, all_cases = np.broadcast_arrays(_floats(numerator), _floats(denominator))
+    cases, all_cases = np.asarray(numerator, float), np.asarray(denominator, float)
     fits = (all_cases > 0) & (cases >= 0) & (cases <= all_cases)
     cases, all_cases = np.where(fits, cases, np.nan), np.where(fits, all_cases, np.nan)
     middle = cases + _Z**2 / 2
@@ -40,7 +40,7 @@ def wilson(numerator: ArrayLike, denominator: ArrayLike) -> Limits:
 
 def exact_poisson(count: ArrayLike) -> Limits:
     """Exact limits of the mean that a count was drawn from (F. Garwood, Biometrika 28, 1936)."""
-    events = _floats(count)
+    events = np.asarray(count, float)
     events = np.where(events >= 0, events, np.nan)
     # At a shape of 0 the quantile is 0, and undefined for the function.
     lower = np.where(events == 0, 0.0, gammaincinv(np.where(events == 0, 1, events), _TAIL))
@@ -48,11 +48,8 @@ def exact_poisson(count: ArrayLike) -> Limits:
 
 
 def byar(count: ArrayLike) -> Limits:
-    """Byar's limits of the mean that a count was drawn from; the exact ones below 10.
-
-    N. E. Breslow and N. E. Day, "Statistical methods in cancer research", volume II (1987), 69.
-    """
-    events = _floats(count)
+    """Byar's limits of the mean that a count was drawn from; the exact ones below 10."""
+    events = np.asarray(count, float)
     exact_lower, exact_upper = exact_poisson(events)
     many = events >= BYAR_FROM
     x = np.where(many, events, np.nan)
@@ -63,10 +60,7 @@ def byar(count: ArrayLike) -> Limits:
 
 
 def reading_intervals(figures: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
-    """``lower``, ``upper`` and ``method`` of each reading, by the method that its unit asks for.
-
-    `figures` has the columns ``reading``, ``numerator`` and ``denominator``.
-    """
+    """``lower``, ``upper`` and ``method`` of each reading, by the method that its unit asks for."""
     columns = ["reading", "numerator", "denominator"]
     reading, numerator, denominator = figures[columns].to_numpy(dtype=float).T
     factor = units.map(rate_factor).to_numpy(dtype=float)
@@ -91,7 +85,3 @@ def reading_intervals(figures: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
     shares, counts = wilson(cases, denominator), byar(cases)
     lower, upper = (np.where(percent, 100 * shares[end], counts[end] * per) for end in (0, 1))
     return pd.DataFrame({"lower": lower, "upper": upper, "method": method}, figures.index)
-
-
-def _floats(values: ArrayLike) -> NDArray[np.float64]:
-    return np.asarray(values, dtype=float)

@@ -77,16 +77,12 @@ class Outlook:
         return float(np.where(share >= trigger - 1e-9, np.minimum(share, 1), 0).mean())
 
 
-@dataclass(frozen=True)
-class Revision:
-    """What first figures of a measure became: their mean relative change, and its spread."""
-
-    mean: float = 0.0
-    spread: float = 0.0
+#: Mean and spread of the changes of first figures, where too few of them were revised.
+NOT_REVISED = (0.0, 0.0)
 
 
-def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
-    """How far first figures of a measure are from what they became."""
+def revision(vintages: pd.DataFrame, measure: str, area: str) -> tuple[float, float]:
+    """Mean and spread of the relative changes from first figures to what they became."""
     own = vintages[(vintages["measure"] == measure) & (vintages["area"] == area)]
     own = own[own["value"].notna() & (own["value"] != 0)].sort_values("received")
     provisional = own["flag"] == "provisional"
@@ -94,8 +90,8 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> Revision:
     last = own[~provisional].groupby("period")["value"].last()
     changes = (last / first).dropna() - 1
     if len(changes) < 4:
-        return Revision()  # they say nothing of the next
-    return Revision(float(changes.mean()), float(changes.std()))
+        return NOT_REVISED
+    return float(changes.mean()), float(changes.std())
 
 
 def outlooks(
@@ -116,7 +112,7 @@ def outlooks(
         figures = pd.concat([figures[~figures["measure"].isin(compared)], made], join="inner")
     histories = {}
     for name, measure in followed.iterrows():
-        usual = Revision() if name in compared else revision(vintages, str(name), area)
+        usual = NOT_REVISED if name in compared else revision(vintages, str(name), area)
         histories[str(name)] = history_of(measure, figures, until, usual)
     found = _forecast_together(histories, 1) | _forecast_together(histories, 4)
     return {
@@ -140,7 +136,7 @@ class History:
 
 
 def history_of(
-    measure: pd.Series, known: pd.DataFrame, until: date, usual: Revision
+    measure: pd.Series, known: pd.DataFrame, until: date, usual: tuple[float, float]
 ) -> History | str:
     """The figures to forecast from, or why there is no forecast."""
     due, baseline = measure_period(measure, "due"), measure_period(measure, "baseline_period")
@@ -162,7 +158,7 @@ def history_of(
     last = parse_period(table.index[-1], kind)
     horizon = step_of(period_containing(due.end, kind)) - step_of(last)
     table["provisional"] = table["flag"].isin(["provisional", "estimated"])
-    newest_is_open, is_revised = table["provisional"].iloc[-1], usual != Revision()
+    newest_is_open, is_revised = table["provisional"].iloc[-1], usual != NOT_REVISED
     if horizon <= 0 and not (newest_is_open and is_revised):
         may = " and may still be revised" if newest_is_open else ""
         return f"the period that decides has been observed{may}"
@@ -172,15 +168,14 @@ def history_of(
     counts = basis in ("change_from_baseline", "ratio_to_comparator")
     made_of = "amounts" if basis == "ratio_to_comparator" else measure["made_of"]
     scale = forecast.scale_of("" if counts else measure["unit"], table["value"], made_of)
-    revised = _on_scale(table["value"] * (1 + usual.mean), scale)
+    change, spread = usual
+    revised = _on_scale(table["value"] * (1 + change), scale)
     table["value"] = table["value"].mask(table["provisional"], revised)
     steps = [step_of(parse_period(label, kind)) for label in table.index]
     figures = table.set_axis(steps).reindex(range(steps[0], steps[-1] + 1))
     figures["provisional"] = figures["provisional"].eq(True)
     base = float(measure["base"])
-    if basis == "change_from_baseline" and np.isnan(base):
-        if baseline is None:
-            return "the baseline's period is not stated"
+    if basis == "change_from_baseline" and np.isnan(base) and baseline is not None:
         end = step_of(period_containing(baseline.end, kind))
         year = range(end - 3, end + 1) if kind == "quarter" else [end]
         base = figures["value"].reindex(year).sum(skipna=False)
@@ -188,12 +183,12 @@ def history_of(
         return "there is no figure for the baseline period"
     notes = []
     if newest_is_open and is_revised:
-        by = f"{100 * abs(usual.mean):.1f}% {'higher' if usual.mean >= 0 else 'lower'}"
+        by = f"{100 * abs(change):.1f}% {'higher' if change >= 0 else 'lower'}"
         notes.append(f"the newest figure is provisional, and taken {by} as usually revised")
     if step_of(period_containing(until, kind)) - step_of(last) > 1:
         notes.append(f"the newest reading is that of {last}")
-    horizon, note = max(horizon, 0), "; ".join(notes)
-    return History(measure, figures, last, horizon, scale, base, usual.spread, note)
+    note = "; ".join(notes)
+    return History(measure, figures, last, max(horizon, 0), scale, base, spread, note)
 
 
 def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFrame:
@@ -252,8 +247,8 @@ def _outlook(history: History, series: forecast.Forecast) -> Outlook:
     """The due reading's draws, from draws of what is to come and of what may be revised."""
     number = int(series.readings[0])
     if number < forecast.FEWEST:
-        needs = f"{forecast.FEWEST} readings of the last {forecast.LONGEST} periods"
-        return Outlook(reason=f"a forecast needs {needs}")
+        within = f"of the last {forecast.LONGEST} periods"
+        return Outlook(reason=f"a forecast needs {forecast.FEWEST} readings {within}")
     seed = zlib.crc32(str(history.measure.name).encode())
     to_come = series.paths(DRAWS, seed)[0]
     past = np.tile(history.figures["value"], (DRAWS, 1))
@@ -281,7 +276,7 @@ def readings_of_draws(
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
-    factor, counted_up = rate_factor(unit), basis == "cumulative"
+    factor = rate_factor(unit)
     per_year = 4 if history.last.kind == "quarter" else 1
     cases = history.figures["denominator"].tolist()
     newest = history.figures["denominator"].ffill().iloc[-1]
@@ -290,8 +285,7 @@ def readings_of_draws(
         cases.append(cases[-per_year] if len(cases) >= per_year else newest)
     draws = np.full((len(figures), len(periods)), np.nan)
     ends = pd.Series(pd.to_datetime([period.end for period in periods]))
-    part = "between the baseline and the latest" if counted_up else "that the reading is made from"
-    lacking = f"a period {part} is missing"
+    lacking = "a period that the reading is made from is missing"
     for number, width in enumerate(readings.periods_used(measure, ends)):
         last = period_containing(periods[number].end, history.last.kind)
         stop = step_of(last) - history.figures.index[0] + 1
@@ -313,7 +307,7 @@ def readings_of_draws(
             draws[:, number] = np.nan
     if np.isnan(draws[:, -1]).any():
         return draws, lacking
-    if counted_up:
+    if basis == "cumulative":
         return draws + float(measure["baseline"]), ""
     if basis == "change_from_baseline":
         return readings.change_from(draws, history.base), ""

@@ -66,10 +66,9 @@ class Decomposition:
 
 
 def contributions(parts: pd.DataFrame, target: float = float("nan")) -> pd.DataFrame:
-    """Contributions that add up to the whole, from ``level`` and ``weight``, now and before.
+    """Contributions that add up to the whole, after E. M. Kitagawa, JASA 50 (1955), 1168-1194.
 
-    After E. M. Kitagawa, JASA 50 (1955), 1168-1194. A part that has no rate at one of the periods
-    has all of its change under ``mix``.
+    A part that has no rate at one of the periods has all of its change under ``mix``.
     """
     level, weight = parts["level"], parts["weight"]
     level_before, weight_before = parts["level_before"], parts["weight_before"]
@@ -93,18 +92,13 @@ def decomposition(
     known: pd.DataFrame,
     readings: pd.DataFrame,
 ) -> Decomposition:
-    """Take a measure apart at the newest period whose parts are known.
-
-    `readings` are the whole's, oldest first. Of several kinds of parts the first in the register is
-    taken that has ever sent a figure (`observations`), known yet or not.
-    """
+    """Take a measure apart, by the first kind of parts of the register that ever sent a figure."""
     definition, area = agreement.measures.loc[measure], agreement.settings.agreement.area
     unit, basis = definition["unit"], definition["basis"]
     better = 1 if definition["polarity"] == "higher" else -1
     result = Decomposition(definition, area, unit, better, float(definition["target"]))
     if basis != "change_from_baseline" and (basis not in _SUMMED or unit in NOT_SUMMED):
-        reason = f"parts of a reading in {unit} ({basis}) do not add up"
-        return replace(result, reason=reason)
+        return replace(result, reason=f"parts of a reading in {unit} ({basis}) do not add up")
     areas = agreement.areas.loc[agreement.areas["part_of"] == area, ["kind", "area"]]
     names = list(definition["parts"] or ())
     named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
@@ -125,10 +119,7 @@ def decomposition(
 def _sums(
     parts: pd.DataFrame, decomposed: Decomposition, known: pd.DataFrame, readings: pd.DataFrame
 ) -> dict[pd.Timestamp, pd.DataFrame]:
-    """What was counted in the whole and in its parts, for each reading that has both, by its end.
-
-    Summed over all the periods that go into the reading; a part that lacks one is left out.
-    """
+    """What was counted in the whole and its parts, over all the periods of each reading."""
     measure, area = str(decomposed.definition.name), decomposed.area
     whole = pd.DataFrame({"measure": measure, "area": area}, index=[_WHOLE])
     named = pd.concat([whole, parts[["measure", "area"]]]).rename_axis("part").reset_index()
@@ -206,7 +197,7 @@ def _with_levels(sums: pd.DataFrame, definition: pd.Series) -> pd.DataFrame:
     """Levels and weights, now and before, of the whole and of each part."""
     basis, factor = definition["basis"], rate_factor(definition["unit"])
     result = sums.copy()
-    if factor is None and basis == "cumulative":
+    if basis == "cumulative" and factor is None:
         result.loc[_WHOLE, ["numerator", "numerator_before"]] += definition["baseline"]
     for when in ("", "_before"):
         numerator, denominator = result[f"numerator{when}"], result[f"denominator{when}"]
@@ -258,10 +249,9 @@ def scenario(
         return WhatIf(decomposed, reason=decomposed.reason)
     for name in changes:
         if name not in decomposed.parts:
-            raise KeyError(
-                f"{decomposed.definition.name} has no part '{name}'. "
-                f"{did_you_mean(name, decomposed.parts)} There is {listed(list(decomposed.parts))}"
-            )
+            there = f"There is {listed(list(decomposed.parts))}"
+            remedy = did_you_mean(name, decomposed.parts)
+            raise KeyError(f"{decomposed.definition.name} has no part '{name}'. {remedy} {there}")
     rows = decomposed.table.set_index("part")
     if absent := listed([name for name in changes if name not in rows.index]):
         return WhatIf(decomposed, reason=f"no figures of {absent} had come in by the cut-off")
@@ -281,10 +271,8 @@ def scenario(
     if outlook is None or outlook.reason or np.isnan(target):
         return result
     draws = np.clip(outlook.draws + total, *_RANGES.get(decomposed.unit, (0, np.inf)))
-    before, after = (
-        forecast.chance(target, str(decomposed.definition["polarity"]))
-        for forecast in (outlook, replace(outlook, draws=draws))
-    )
+    moved, polarity = replace(outlook, draws=draws), decomposed.definition["polarity"]
+    before, after = outlook.chance(target, polarity), moved.chance(target, polarity)
     return replace(result, chance_before=before, chance_after=after)
 
 

@@ -1,12 +1,7 @@
 """Trajectories: the planned path from the baseline to the target, and the grant's trigger.
 
-A measure's ``profile`` says how its path runs: ``linear`` or empty, in equal steps; ``steps``, each
-point of trajectories.csv holding until the next; ``given``, in straight lines between the points;
-``seasonal``, in equal steps from year to year, spread over the quarters of each as in the measure's
-own years before the agreement.
-
-Time is counted in whole months, so that equal quarters are equal steps. A baseline that is a mean
-of years stands at the end of the middle one, where a reading of that year stands.
+A measure's ``profile`` (docs/register.md) says how its path runs. Time is counted in whole months,
+so that equal quarters are equal steps.
 """
 
 from __future__ import annotations
@@ -36,11 +31,7 @@ _NEAR = 1e-9
 
 
 def exact(value: float) -> Fraction:
-    """The simple fraction that a float stands for, so that ties are decided exactly.
-
-    Fractions with denominators up to a million lie further apart than floats, so the nearest of
-    them is the figure that was meant.
-    """
+    """The simple fraction that a float stands for, so that ties are decided exactly."""
     return Fraction(value).limit_denominator(1_000_000)
 
 

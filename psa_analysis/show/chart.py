@@ -72,13 +72,14 @@ class Chart:
 
             figure = Figure(figsize=(self.width, self.height))
             axes = figure.add_subplot()
-            figure.subplots_adjust(**dict(zip(_SIDES, self.margins, strict=True)))
+            left, right, top, bottom = self.margins
+            figure.subplots_adjust(left, bottom, right, top)
             self.draw(axes)
             return _as_svg(figure)
 
     @property
     def address(self) -> str:
-        """An address that holds the picture itself, without what no reader sees."""
+        """An address that holds the picture itself."""
         return picture_address(self.svg)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -106,13 +107,11 @@ def figure(axes: Axes, alt: str, data: pd.DataFrame | None = None) -> Chart:
     import matplotlib.pyplot as plt
 
     drawn: Any = axes.get_figure()
-    numbers = None
-    if data is not None:
-        named = data.index.name is not None or data.index.nlevels > 1
-        frame = data.reset_index() if named else data
-        numeric = list(frame.select_dtypes("number"))
-        numbers = table(frame, f"{alt.rstrip('.')}: the numbers", numeric, folded=True)
-    picture = Chart(lambda _: None, alt, pd.DataFrame() if data is None else data, numbers)
+    data = pd.DataFrame() if data is None else data
+    frame = data.reset_index() if any(data.index.names) else data
+    caption, numeric = f"{alt.rstrip('.')}: the numbers", list(frame.select_dtypes("number"))
+    numbers = None if data.empty else table(frame, caption, numeric, folded=True)
+    picture = Chart(lambda _: None, alt, data, numbers)
     with house_style():
         picture.__dict__["svg"] = _as_svg(drawn)
     plt.close(drawn)  # or the notebook would show it a second time
@@ -128,9 +127,6 @@ def _as_svg(figure: Any) -> str:
     return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
 
 
-_SIDES = ("left", "right", "top", "bottom")
-
-
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw in the house style, and leave no global state behind."""
@@ -138,11 +134,10 @@ def house_style() -> Iterator[None]:
     import matplotlib as mpl
     import matplotlib.style
 
-    with warnings.catch_warnings(), mpl.rc_context(), mpl.style.context("afcharts.afcharts"):
-        # Text stays text and ids stay the same, so equal numbers give equal bytes.
-        mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12})
-        # A price is no mathematics, and it is the reader's fonts that draw the text.
-        mpl.rcParams["text.parse_math"] = False
+    # Text stays text and ids stay the same, so equal numbers give equal bytes; £ and $ are no maths.
+    own = {"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12, "text.parse_math": False}
+    with warnings.catch_warnings(), mpl.style.context(["afcharts.afcharts", own]):
+        # It is the reader's fonts that draw the text.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
         yield
 
@@ -154,8 +149,7 @@ def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
 
 def panels(axes: Axes, rows: int, hspace: float, shared: bool = False) -> list[Axes]:
     """Rows of three small pictures in the place of some axes."""
-    place = axes.get_subplotspec()
-    assert place is not None
+    place: Any = axes.get_subplotspec()
     axes.remove()
     grid = place.subgridspec(rows, 3, hspace=hspace, wspace=0.12)
     return list(grid.subplots(squeeze=False, sharex=shared, sharey=shared).ravel())
@@ -177,50 +171,29 @@ Labels = list[tuple[float, pd.Timestamp, str, str]]
 
 def label_ends(axes: Axes, labels: Labels) -> None:
     """Labels at the right edge, moved apart where they would overlap."""
-    low, high = axes.get_ylim()
-    room = (high - low) * 0.09
-    height = -np.inf
+    room, height = 0.09 * np.ptp(axes.get_ylim()), -np.inf
+    style: dict[str, Any] = {"textcoords": ("axes fraction", "data"), "annotation_clip": False}
+    style |= {"va": "center", "fontsize": 11}
     for value, end, text, colour in sorted(labels):
         height = max(value, height + room)
-        axes.annotate(
-            text,
-            (end, value),
-            (1.02, height),
-            textcoords=("axes fraction", "data"),
-            color=colour,
-            va="center",
-            annotation_clip=False,
-            fontsize=11,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkB": 8},
-        )
-
-
-def mark_years(axes: Axes, step: int) -> None:
-    """The ends of financial years along a picture of time."""
-    from matplotlib.dates import DateFormatter, YearLocator
-
-    axes.xaxis.set_major_locator(YearLocator(step, month=3, day=31))
-    axes.xaxis.set_major_formatter(DateFormatter("Mar\n%Y"))
-
-
-def year_step(axes: Axes) -> int:
-    """Years from one mark to the next: two where there are many."""
-    left, right = axes.get_xlim()
-    return 2 if right - left > 365 * 7 else 1
+        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkB": 8}
+        axes.annotate(text, (end, value), (1.02, height), color=colour, arrowprops=line, **style)
 
 
 def finish_time_axes(axes: Axes, labels: Labels, unit: str) -> None:
-    """Labels at the right edge, years below, and figures of the unit at the left."""
+    """Labels at the right edge, ends of financial years below, figures of the unit at the left."""
+    from matplotlib.dates import DateFormatter, YearLocator
+
     label_ends(axes, labels)
-    mark_years(axes, year_step(axes))
+    step = 2 if np.ptp(axes.get_xlim()) > 365 * 7 else 1
+    axes.xaxis.set_major_locator(YearLocator(step, month=3, day=31))
+    axes.xaxis.set_major_formatter(DateFormatter("Mar\n%Y"))
     axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
 
 
-def mark_beginning(
-    axes: Axes, day: pd.Timestamp, text: str, linewidth: float = 1, **style: Any
-) -> None:
+def mark_beginning(axes: Axes, day: pd.Timestamp, text: str, **style: Any) -> None:
     """A line across a picture of time from where something new begins, with its name."""
-    axes.axvline(day, color=GREY, linewidth=linewidth)
+    axes.axvline(day, color=GREY, linewidth=1)
     beside: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     axes.annotate(text, (day, 1), (4, -4), color=GREY, va="top", **beside, **style)
 
@@ -229,11 +202,7 @@ _FONTS = "Arial, Liberation Sans, Helvetica, sans-serif"
 
 
 def picture_address(svg: str) -> str:
-    """The address of a picture that holds the picture itself, without what no reader sees.
-
-    Coordinates keep a hundredth of a point, finer than screens and printers show; fonts are named
-    once, and only what is referred to keeps its name.
-    """
+    """An address that holds the picture itself, half as long: without what no reader sees."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Not where a scale stands: its digits matter.
     svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)

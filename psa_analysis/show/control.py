@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from psa_analysis import words
 from psa_analysis.analysis.control import Control, measure_control
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import observed_units
@@ -16,7 +16,6 @@ from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart, Labels
 from psa_analysis.show.tables import Column, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import counted, figure_text, listed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +44,7 @@ def control_chart(report: Report, measure: str) -> View:
 
 
 def _control_chart(control: Control, title: str) -> Chart:
+    """The quarters of a measure, their mean and limits, and what stands out."""
     points = control.points
 
     def draw(axes: Axes) -> None:
@@ -53,27 +53,31 @@ def _control_chart(control: Control, title: str) -> Chart:
         axes.margins(x=0.03, y=0.12)
         chart.finish_time_axes(axes, labels, control.unit)
         for period in control.rebases:
-            first = points.loc[points["period"] == period, "period_end"].iloc[0]
-            day, style = first - pd.Timedelta(days=46), {"bbox": chart.BEHIND_WORDS}
-            chart.mark_beginning(axes, day, f"From {period}", 0.8, fontsize=11, **style)
+            begins = pd.Timestamp(parse_period(period).start)
+            style = {"fontsize": 11, "bbox": chart.BEHIND_WORDS}
+            chart.mark_beginning(axes, begins, f"From {period}", **style)
 
-    marked = points[["outside", "run", "trend", "two_in_three"]].ne(0)
-    rules = ["beyond a limit", "run", "trend", "two in three"]
-    rows = points.assign(
-        unit=control.unit,
-        because=[listed([*compress(rules, row)]) or "–" for row in marked.to_numpy()],
-    )
     columns = [
         Column("Quarter", "period"),
         Column.figure("Figure", "value"),
         Column.figure("Mean", "centre"),
         Column.figure("Lower limit", "lower"),
         Column.figure("Upper limit", "upper"),
-        *(Column(heading) for heading in ("Kind", "Because", "Flag")),
+        Column("Kind"),
+        Column("Because", _rules),
+        Column("Flag"),
     ]
-    table = rows_table(rows, columns, f"{title}, quarter by quarter", folded=True)
+    rows, caption = points.assign(unit=control.unit), f"{title}, quarter by quarter"
+    table = rows_table(rows, columns, caption, folded=True)
     alt = f"Control chart of {title}. {control_text(control)}"
     return Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
+
+
+def _rules(point: pd.Series) -> str:
+    """The rules that mark one quarter."""
+    rules = {"outside": "beyond a limit", "run": "run", "trend": "trend"}
+    rules["two_in_three"] = "two in three"
+    return words.listed([rule for name, rule in rules.items() if point[name]]) or "–"
 
 
 #: What an assurance says of the target.
@@ -91,25 +95,20 @@ def control_text(control: Control) -> str:
     signs = []
     stretches = points[["kind", "phase"]].ne(points[["kind", "phase"]].shift()).any(axis=1).cumsum()
     for _, stretch in points[points["kind"] != "ordinary"].groupby(stretches):
-        first, last = stretch["period"].iloc[0], stretch["period"].iloc[-1]
-        quarters = first if first == last else f"{first} to {last}"
+        quarters = " to ".join(stretch["period"].iloc[[0, -1]].unique())
         signs.append(f"{stretch['kind'].iloc[0]}, {quarters}")
-    text = f"No sign of change in {counted(points['value'].count(), 'quarter')}"
+    text = f"No sign of change in {words.counted(points['value'].count(), 'quarter')}"
     if signs:
         text = f"Signs of change: {'; '.join(signs)}"
     if points["trial"].iloc[-1]:
         text += " (trial limits)"
-    sentences = [text + _ASSURANCE_TEXTS[control.assurance]]
+    text += f"{_ASSURANCE_TEXTS[control.assurance]}."
     if pd.notna(control.season):
-        sentences.append(
-            f"The time of year explains {control.season:.0%} of the variation: "
-            "it can hide a change or look like one"
-        )
-    sentences += [
-        f"Mean and limits start anew at {period}: {reason.rstrip('.')}"
-        for period, reason in control.rebases.items()
-    ]
-    return ". ".join(sentences) + "."
+        text += f" The time of year explains {control.season:.0%} of the variation:"
+        text += " it can hide a change or look like one."
+    for period, reason in control.rebases.items():
+        text += f" Mean and limits start anew at {period}: {reason.rstrip('.')}."
+    return text
 
 
 #: Colour, marker and size of each kind of figure in a control chart.
@@ -134,7 +133,7 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
         lines.append((control.target, "Target", TEAL))
     return [
-        (value, last["period_end"], f"{name} {figure_text(value, control.unit)}", colour)
+        (value, last["period_end"], f"{name} {words.figure_text(value, control.unit)}", colour)
         for value, name, colour in lines
     ]
 

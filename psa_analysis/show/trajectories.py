@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from psa_analysis import words
@@ -108,14 +107,10 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
             chart.note(axes, "No readings and no path")
         axes.margins(x=0.02, y=0.12)
         chart.finish_time_axes(axes, labels, unit)
-        if not np.ptp(axes.dataLim.intervaly) > 0 and pd.notna(row["target"]):
-            # One level has no scale.
-            axes.set_yticks([row["target"]])
 
-    alt = _trajectory_alt(row, readings, len(gaps))
+    alt = _trajectory_alt(row, readings)
     if definition["continues"] and len(readings):
         alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
-    # Below the readings the forecasts of the periods to come.
     data = readings[["period", "reading", "flag", "planned"]]
     data = pd.concat([data, fan.drop(columns="period_end", errors="ignore")], ignore_index=True)
     numbers, margins = readings_table(report, measure), (0.1, 0.8, 0.92, 0.12)
@@ -154,18 +149,15 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
 def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, unit: str) -> Labels:
     """Where the readings to come are likely to be: half, and eight in ten, of the chances."""
     # From the latest reading on, so that the fan opens where the line ends.
-    if len(readings):
-        last = readings.iloc[-1]
-        levels = fan.columns.difference(["period", "period_end"])
-        begin = {"period_end": last["period_end"]} | dict.fromkeys(levels, last["reading"])
-        fan = pd.concat([pd.DataFrame([begin]), fan], ignore_index=True)
+    begin = readings[["period_end"]].tail(1)
+    levels = dict.fromkeys(fan.columns.difference(["period", "period_end"]), readings["reading"])
+    fan = pd.concat([begin.assign(**levels), fan], ignore_index=True)
     for percent, shade in ((80, 0.15), (50, 0.25)):
         low, high = fan[f"low_{percent}"], fan[f"high_{percent}"]
         axes.fill_between(fan["period_end"], low, high, color=BLUE, alpha=shade, linewidth=0)
     axes.plot(fan["period_end"], fan["median"], color=BLUE, linestyle=":", linewidth=2)
     due = fan.iloc[-1]
-    for end in ("low_80", "high_80"):
-        axes.plot([due["period_end"]], [due[end]], marker="_", color=BLUE, markersize=10)
+    axes.plot([due["period_end"]] * 2, due[["low_80", "high_80"]], "_", color=BLUE, markersize=10)
     text = f"Forecast {figure_text(due['median'], unit)}"
     return [(due["median"], due["period_end"], text, BLUE)]
 
@@ -182,34 +174,25 @@ def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit:
     axes.plot(ends[~firm], values[~firm], "o", markeredgecolor=BLUE, markersize=7, **chart.HOLLOW)
     # Above the picture, where no line crosses it, and tied to its point.
     last = readings.iloc[-1]
-    axes.annotate(
-        f"{last['period']}: {figure_text(last['reading'], unit)}",
-        (last["period_end"], last["reading"]),
-        (last["period_end"], 1.02),
-        textcoords=("data", "axes fraction"),
-        color=BLUE,
-        ha="center",
-        fontsize=11,
-        arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 1, "linestyle": ":"},
-    )
+    text, end = f"{last['period']}: {figure_text(last['reading'], unit)}", last["period_end"]
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 1, "linestyle": ":"}
+    style: dict[str, Any] = {"textcoords": ("data", "axes fraction"), "ha": "center"}
+    style |= {"color": BLUE, "fontsize": 11, "arrowprops": line}
+    axes.annotate(text, (end, last["reading"]), (end, 1.02), **style)
 
 
-def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
+def _trajectory_alt(row: pd.Series, readings: pd.DataFrame) -> str:
     """What the large chart shows, in words."""
     unit = str(row["unit"])
     text = f"Line chart of {row['title']}: {words.counted(len(readings), 'reading')}"
     for last in readings[-1:].itertuples():
         text += f", the latest {figure_text(last.reading, unit)} in {last.period}"
-    if gaps:
-        text += f"; {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
-    text += f". The target is {figure_text(row['target'], unit)} by {row['due']}"
-    if pd.notna(row["planned"]):
-        text += f"; the dashed planned path stands at {figure_text(row['planned'], unit)}"
+    text += f". Target: {figure_text(row['target'], unit)} by {row['due']}."
     if pd.notna(row["forecast"]):
-        text += f". The shaded forecast has its middle at {figure_text(row['forecast'], unit)}"
-    return f"{text}."
+        text += f" Forecast: {figure_text(row['forecast'], unit)}."
+    return text
 
 
 def sparkline(report: Report, row: pd.Series) -> Chart:
