@@ -129,7 +129,7 @@ def _whole_months(start: date, months: int, kind: Kind, label: str) -> Period:
 
 def quarter(first_year: int, number: int) -> Period:
     """Quarter `number` (1 is April to June) of the financial year that begins in `first_year`."""
-    start = date(first_year, 3 * number + 1, 1) if number < 4 else date(first_year + 1, 1, 1)
+    start = date(first_year + number // 4, 3 * number % 12 + 1, 1)
     label = f"{first_year}-{(first_year + 1) % 100:02d} Q{number}"
     return _whole_months(start, 3, "quarter", label)
 
@@ -242,9 +242,9 @@ def _span(match: re.Match[str]) -> tuple[int, int]:
 def _century(year: str) -> int:
     """A year of four digits, or of two between 1970 and 2069."""
     number = int(year)
-    if number >= 100:
-        return number
-    return number + (1900 if number >= 70 else 2000)
+    if number < 100:
+        number += 1900 if number >= 70 else 2000
+    return number
 
 
 def step_of(period: Period) -> int:

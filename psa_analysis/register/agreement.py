@@ -78,12 +78,6 @@ class Agreement:
         )
 
 
-def linked(link: pd.Series, topics: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """The pairs of references that a row of ``links.csv`` joins: a topic stands for several."""
-    others = topics.get(link["linked_to"], [link["linked_to"]])
-    return [(link["reference"], other) for other in others if other != link["reference"]]
-
-
 def family_areas(agreement: Agreement, family: str) -> list[str]:
     """The areas of a family, the agreement's own first, which belongs to every family."""
     areas, families = agreement.areas, agreement.families
@@ -113,7 +107,10 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
     """The measures with their periods and comparators parsed, None where not stated."""
     parsed = measures.copy()
     for text, column in PARSED_PERIODS.items():
-        periods = [*map(stated_period, measures[text], measures["frequency"])]
+        periods = [
+            None if period in BLANK else period_of(period, frequency)
+            for period, frequency in zip(measures[text], measures["frequency"], strict=True)
+        ]
         parsed[column] = pd.Series(periods, measures.index, object)
     comparators = [*map(parse_comparator, measures["comparator"])]
     parsed["compared_with"] = pd.Series(comparators, measures.index, object)
@@ -126,17 +123,11 @@ def measure_period(measure: pd.Series, column: str) -> Period | None:
     return period
 
 
-def stated_period(text: str, frequency: str) -> Period | None:
-    """The period of a text, or None where it is not stated."""
-    return None if text in BLANK else period_of(text, frequency)
-
-
 def period_of(text: str, frequency: str) -> Period:
     """The period of a text; 2001/02 is a school year for a measure of examinations."""
     period = parse_period(text)
-    if frequency == "exam_year" and period.kind == "financial_year":
-        return parse_period(text, "exam_year")
-    return period
+    is_school_year = frequency == "exam_year" and period.kind == "financial_year"
+    return parse_period(text, "exam_year") if is_school_year else period
 
 
 #: Units in which four quarters do not add up to a year.
@@ -153,10 +144,11 @@ def rate_factor(unit: str) -> int | None:
 
 def observed_units(measures: pd.DataFrame) -> pd.Series:
     """The unit of the figures that returns hold, which need not be that of the reading."""
-    units = measures["basis"].map(OBSERVED_WORDS).fillna(measures["unit"])
-    gaps = (measures["basis"] == "gap_to_comparator") & (units == "percentage points")
+    basis = measures["basis"]
+    units = basis.map(OBSERVED_WORDS).fillna(measures["unit"])
+    gaps = (basis == "gap_to_comparator") & (units == "percentage points")
     units = units.mask(gaps, "percent")
-    for name in measures.index[measures["basis"] == "ratio_to_comparator"]:
+    for name in measures.index[basis == "ratio_to_comparator"]:
         comparator = measures.at[name, "compared_with"]
         if comparator is not None and comparator.kind == "measure":
             units[name] = measures.at[comparator.name, "unit"]

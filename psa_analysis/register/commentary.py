@@ -11,11 +11,11 @@ from datetime import date
 
 import pandas as pd
 
-from psa_analysis.files import meanings, read_table
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.files import meanings
+from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period, read_day
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.rows import Reader, choice, filled, typed
+from psa_analysis.register.rows import Reader, choice, filled, read_rows, typed
 
 NAME = "raw/commentary.csv"
 
@@ -35,13 +35,7 @@ def _day(text: str) -> date:
 
 def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Read and check the commentary."""
-    columns = list(meanings("commentary"))
-    text, findings = pd.DataFrame(columns=columns, dtype=str), []
-    if (agreement.folder / NAME).exists():
-        try:
-            text = read_table(agreement.folder / NAME, NAME, columns, _LEFT_OUT)
-        except DataError as error:
-            findings = error.findings
+    text, findings = read_rows(agreement.folder, NAME, list(meanings("commentary")), _LEFT_OUT)
     text = text.apply(lambda cells: cells.str.strip())
     known = [WHOLE, *agreement.measures.index]
 
@@ -71,7 +65,6 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
 
 def entries(commentary: pd.DataFrame, about: str, period: str, audience: str) -> pd.DataFrame:
     """What was said about one thing for one report, the oldest first."""
-    rows = commentary[(commentary["about"] == about) & (commentary["period"] == period)]
-    if audience == "public":
-        rows = rows[rows["audience"] == "public"]
-    return rows.reset_index(drop=True)
+    shown = commentary["audience"].isin(["public", audience])
+    rows = (commentary["about"] == about) & (commentary["period"] == period) & shown
+    return commentary[rows].reset_index(drop=True)

@@ -14,12 +14,11 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from psa_analysis.files import read_table
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.register.agreement import BLANK, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
 from psa_analysis.register.measure_checks import MEASURE_CHECKS
-from psa_analysis.register.rows import FIGURES, TABLES, Register, typed
+from psa_analysis.register.rows import FIGURES, TABLES, Register, read_rows, typed
 from psa_analysis.register.settings import Settings
 
 
@@ -31,25 +30,19 @@ def load_agreement(folder: Path) -> Agreement:
     texts: dict[str, pd.DataFrame] = {}
     for key, columns in TABLES.items():
         file = f"raw/register/{key}.csv"
-        text = pd.DataFrame(columns=list(columns), dtype=str)
+        left_out = {
+            name: column.left_out for name, column in columns.items() if column.left_out is not None
+        }
         # Of the other files no row says the same as no file.
-        if key in ("targets", "measures") or (folder / file).exists():
-            left_out = {
-                name: column.left_out
-                for name, column in columns.items()
-                if column.left_out is not None
-            }
-            try:
-                text = read_table(folder / file, file, list(columns), left_out)
-            except DataError as error:
-                problems += error.findings
-        elif key == "areas":
+        needed = key in ("targets", "measures")
+        text, unread = read_rows(folder, file, list(columns), left_out, needed)
+        if key == "areas" and not (folder / file).exists():
             # An agreement of one place needs no list of them.
             text.loc[0] = [settings.agreement.area, "council", ""]
         readers = {name: column.read for name, column in columns.items()}
         tables[key], findings = typed(text, readers, f"register/{key}")
         texts[key] = text
-        problems += findings
+        problems += [*unread, *findings]
     # The cross-checks need every file; with one of them unreadable they would only add noise.
     if not problems:
         tables["measures"] = with_parsed(tables["measures"])

@@ -12,11 +12,13 @@ from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from math import nan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.findings import Finding
+from psa_analysis.files import read_table
+from psa_analysis.findings import DataError, Finding
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import BLANK, parse_comparator
 from psa_analysis.words import NOT_STATED
@@ -41,7 +43,7 @@ def parse_figure(text: str) -> float:
     if text in BLANK:
         return nan
     match = re.fullmatch(rf"({_NUMBER})(?:\s*/\s*({_NUMBER}))?", text)
-    if match is None or (match[2] and Fraction(match[2]) == 0):
+    if match is None or Fraction(match[2] or 1) == 0:
         raise ValueError("a number such as 53.2, a division such as 235 / 0.72, or 'not stated'")
     return float(Fraction(match[1]) / Fraction(match[2] or 1))
 
@@ -222,6 +224,23 @@ TABLES: dict[str, dict[str, Column]] = {
 }
 
 
+def read_rows(
+    folder: Path,
+    file: str,
+    columns: list[str],
+    left_out: Mapping[str, str] | None = None,
+    needed: bool = False,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """The rows of a file as text; none, with the findings, where it cannot be read."""
+    none = pd.DataFrame(columns=columns, dtype=str).rename_axis("row")
+    if not needed and not (folder / file).exists():
+        return none, []
+    try:
+        return read_table(folder / file, file, columns, left_out), []
+    except DataError as error:
+        return none, error.findings
+
+
 def typed(
     table: pd.DataFrame, readers: Mapping[str, Reader], file: str
 ) -> tuple[pd.DataFrame, list[Finding]]:
@@ -249,16 +268,9 @@ def cell_error(
     file: str, text: pd.Series, column: str, expected: str, remedy: str = _REMEDY
 ) -> Finding:
     """An error in one cell of a file; `text` is its row as it stands there, named by its number."""
-    return Finding(
-        "error",
-        f"raw/{file}.csv",
-        expected,
-        remedy,
-        row=int(str(text.name)),
-        column=column,
-        found=text[column],
-        measure=text.get("measure", text.get("indicator")),
-    )
+    measure = text.get("measure", text.get("indicator"))
+    place = (int(str(text.name)), column, text[column], measure)
+    return Finding("error", f"raw/{file}.csv", expected, remedy, *place)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ and nothing is guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -93,16 +92,14 @@ def clean_returns(
 
 
 def _resolve(
-    cells: pd.DataFrame, column: str, names: list[str], other: Mapping[str, str], doubts: _Doubts
+    cells: pd.DataFrame, column: str, names: list[str], other: dict[str, str], doubts: _Doubts
 ) -> pd.DataFrame:
     """Replace each spelling, in capitals or not, by the register's; `other` may be titles."""
-    spelled = [*other.items(), *zip(names, names, strict=True)]
-    known = {text.casefold(): name for text, name in spelled}
-    spellings = {text: known.get(text.casefold()) for text in cells[column].unique()}
-    resolved = cells[column].map(spellings)
+    known = other | {name: name for name in names}
+    resolved = cells[column].str.casefold().map({text.casefold(): known[text] for text in known})
     unknown = cells[resolved.isna()]
-    remedies = {text: did_you_mean(text, names) for text in unknown[column].unique()}
-    doubts.add(unknown, column, one_of(names), unknown[column].map(remedies))
+    remedies = unknown[column].map(lambda text: did_you_mean(text, names))
+    doubts.add(unknown, column, one_of(names), remedies)
     return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
 
 
@@ -114,10 +111,8 @@ def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
 
 def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) -> pd.DataFrame:
     kinds = cells["measure"].map(frequencies.map(KIND_OF_FREQUENCY).to_dict())
-    asked = list(zip(cells["period"], kinds, strict=True))
-    # Each different text once, and so below: a long table repeats its cells.
-    parsed = {pair: _period_or_expected(*pair) for pair in set(asked)}
-    periods = pd.Series([parsed[pair] for pair in asked], cells.index, dtype=object)
+    read = [*map(_period_or_expected, cells["period"], kinds)]
+    periods = pd.Series(read, cells.index, dtype=object)
     broken = periods.map(lambda period: isinstance(period, str)).astype(bool)
     doubts.add(cells[broken], "period", periods, "Correct the period.")
     cells, periods = doubts.sound(cells), periods[~broken]
@@ -281,16 +276,15 @@ def _without_duplicates(observations: pd.DataFrame, doubts: _Doubts) -> pd.DataF
     figure = ["value", "numerator", "denominator", "flag", "illustrative"]
     distinct = observations.drop_duplicates([*_KEY, *figure])
     twins = distinct[distinct.duplicated(_KEY, keep=False)]
-    found = {row.Index: _figure_text(row) for row in twins.itertuples()}
+    twins = twins.assign(text=[_figure_text(row) for row in twins.itertuples()])
     expected = {}
     for _, rows in twins.groupby(_KEY, sort=False):
         for index in rows.index:
-            other = rows.loc[rows.index[rows.index != index][0]]
+            other = rows.drop(index).iloc[0]
             place = f"{other['file']} row {other['row']}"
-            expected[index] = f"one figure, but {place} says {found[other.name]}"
+            expected[index] = f"one figure, but {place} says {other['text']}"
     remedy = "Ask the sender which is right and remove the other; both are kept out."
-    words = pd.Series(expected, dtype=str)
-    doubts.add(twins, "value", words, remedy, found=pd.Series(found, dtype=str))
+    doubts.add(twins, "value", pd.Series(expected, dtype=str), remedy, found=twins["text"])
     return doubts.sound(distinct)
 
 

@@ -12,7 +12,7 @@ import xlsxwriter
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import ParameterError, did_you_mean, one_of
 from psa_analysis.periods import Period
-from psa_analysis.register.agreement import Agreement, observed_units, rate_factor
+from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cells import FLAGS
 from psa_analysis.words import day_text
 
@@ -22,6 +22,14 @@ _PRINTED |= {"Area": 18, "Period": 14, "Last period": 14, "Last value": 12}
 _TO_FILL = {"Value": 12, "Numerator": 12, "Denominator": 12, "Flag": 12, "Note": 34}
 TEMPLATE_COLUMNS = _PRINTED | _TO_FILL
 _HEADER_ROW = 4
+
+#: What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures.
+_NUMBER = {"validate": "decimal", "criteria": "between", "minimum": -1e12, "maximum": 1e12}
+_NUMBER |= {"error_type": "warning", "error_message": "Expected a number, or [x] or [c]."}
+_RULES: dict[str, dict[str, object]] = {
+    **dict.fromkeys(("Value", "Numerator", "Denominator"), _NUMBER),
+    "Flag": {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."},
+}
 
 
 def due(agreement: Agreement, known: pd.DataFrame, assessment: pd.DataFrame) -> pd.DataFrame:
@@ -107,26 +115,16 @@ def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame
     for column, (heading, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(_HEADER_ROW, column, heading, head)
-        cells = zip(rows[heading], rows["Unit"], strict=True)
-        for number, (text, unit) in enumerate(cells, start=_HEADER_ROW + 1):
+        for number, text in enumerate(rows[heading], start=_HEADER_ROW + 1):
             if heading in _PRINTED:
                 # As text, so that no cell can be taken for a formula or a date.
                 sheet.write_string(number, column, text, printed)
-                continue
-            sheet.write_blank(number, column, None, yellow)
-            if heading != "Note":
-                sheet.data_validation(number, column, number, column, _rule(heading, unit))
+            else:
+                sheet.write_blank(number, column, None, yellow)
+        if heading in _RULES:
+            place = (_HEADER_ROW + 1, column, _HEADER_ROW + len(rows), column)
+            sheet.data_validation(*place, _RULES[heading])
     sheet.freeze_panes(_HEADER_ROW + 1, 2)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(_HEADER_ROW)
-
-
-def _rule(heading: str, unit: str) -> dict[str, object]:
-    """What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures."""
-    if heading == "Flag":
-        return {"validate": "list", "source": FLAGS, "error_message": "Choose one of the list."}
-    most = 100 if heading == "Value" and rate_factor(unit) == 100 else 1e12
-    number = {"validate": "decimal", "criteria": "between", "minimum": -1e12, "maximum": most}
-    words = f"Expected a number in {unit}, or [x] or [c]."
-    return {**number, "error_type": "warning", "error_message": words}

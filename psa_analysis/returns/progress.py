@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.files import read_table
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import read_day
 from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.rows import read_rows
 
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
@@ -25,22 +25,17 @@ STATUSES = {
     "not started": "nothing has been done yet",
     "figure": "the value of a level on the day given, or the quartile, 1 for the top",
 }
-A_DAY = "a day such as 2005-01-30"
+_A_DAY = "a day such as 2005-01-30"
 #: Statuses that say how an unfinished commitment is going.
 _OPEN = ("on track", "at risk", "not started")
 
 
 def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Read and check what was reported about the commitments."""
-    path = agreement.folder / NAME
-    try:
-        table = read_table(path, NAME, PROGRESS_COLUMNS) if path.exists() else pd.DataFrame()
-    except DataError as error:
-        return _typed([]), error.findings
+    table, findings = read_rows(agreement.folder, NAME, PROGRESS_COLUMNS)
     commitments = agreement.commitments.to_dict("index")
-    rows, findings = [], []
-    for number, text in table.to_dict("index").items():
-        row = text | {"row": int(str(number))}
+    rows = []
+    for row in table.reset_index().to_dict("records"):
         if problem := _problem(row, commitments):
             findings.append(_error(row, *problem))
         else:
@@ -49,17 +44,16 @@ def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     return progress, [*findings, *twins, *_contradictions(progress)]
 
 
-def _error(row: Mapping[str, Any], column: str, expected: str, remedy: str) -> Finding:
-    place = row["row"], column, row[column], row["commitment"]
+def _error(row: Mapping[Any, Any], column: str, expected: str, remedy: str) -> Finding:
+    place = (row["row"], column, row[column], row["commitment"])
     return Finding("error", NAME, expected, remedy, *place)
 
 
-def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
+def _typed(rows: list[dict[Any, Any]]) -> pd.DataFrame:
     """Rows of text that were checked, as days and numbers, in order of the day reported."""
     frame = pd.DataFrame(rows, columns=[*PROGRESS_COLUMNS, "row"])
     for column in ("reported", "day"):
-        days = [read_day(text) if text else None for text in frame[column]]
-        frame[column] = pd.Series(days, index=frame.index, dtype="datetime64[ns]")
+        frame[column] = pd.to_datetime(frame[column].map(read_day)).astype("datetime64[ns]")
     frame["value"] = pd.to_numeric(frame["value"].replace("", None)).astype(float)
     frame["illustrative"] = frame["illustrative"] == "yes"
     frame["row"] = frame["row"].astype(int)
@@ -67,7 +61,7 @@ def _typed(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def _problem(
-    row: Mapping[str, Any], commitments: Mapping[str, Mapping[str, Any]]
+    row: Mapping[Any, Any], commitments: Mapping[Any, Mapping[Any, Any]]
 ) -> tuple[str, str, str] | None:
     """The first thing that is wrong with a row: the column, what was expected, what to do."""
     if row["commitment"] not in commitments:
@@ -76,19 +70,18 @@ def _problem(
     kind, measure, mend = commitment["kind"], commitment["measure"], "Correct the cell."
     reported, day = read_day(row["reported"]), read_day(row["day"])
     if reported is None:
-        return "reported", A_DAY, "Give the day on which it was reported."
+        return "reported", _A_DAY, "Give the day on which it was reported."
     allowed = [*_OPEN, "done", "not done"]
     if kind in ("level", "quartile"):
         # The figures of a linked commitment are readings, and nobody's word beside them.
         allowed = [*_OPEN] if measure else [*_OPEN, "figure"]
     if status not in allowed:
-        remedy = did_you_mean(status, allowed)
-        if status in STATUSES:
-            remedy = f"Its kind is {kind}" + (f", read from {measure}." if measure else ".")
+        read = f"Its kind is {kind}" + (f", read from {measure}." if measure else ".")
+        remedy = read if status in STATUSES else did_you_mean(status, allowed)
         return "status", one_of(allowed), remedy
     if status in ("done", "figure"):
         if day is None:
-            return "day", A_DAY, "Give the day that it was done, or that the figure is of."
+            return "day", _A_DAY, "Give the day that it was done, or that the figure is of."
         if day > reported:
             return "day", f"a day up to that of the report, {reported}", mend
         if not row["evidence"]:

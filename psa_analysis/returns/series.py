@@ -17,10 +17,10 @@ def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Findi
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     newest = newest[newest["value"].notna()]
     findings: list[Finding] = []
-    for total, parts in agreement.measures["parts"].items():
+    areas, measures = agreement.areas, agreement.measures
+    for total, parts in measures["parts"].items():
         if parts:
             findings += _wrong_sums(newest, "measure", str(total), list(parts), ", ".join(parts))
-    areas, measures = agreement.areas, agreement.measures
     # What is of councils does not add up: the county council's is not that of its districts.
     of_councils = {*agreement.baskets["indicator"]}
     if agreement.settings.effectiveness:
@@ -36,13 +36,8 @@ def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Findi
 
 def _warning(row: pd.Series, expected: str, remedy: str) -> Finding:
     """A doubt about the value of an observation."""
-    place = (
-        int(row["row"]),
-        "value",
-        f"{row['value']:,.15g}",
-        row["measure"],
-        row["sheet"] or None,
-    )
+    found, sheet = f"{row['value']:,.15g}", row["sheet"] or None
+    place = (int(row["row"]), "value", found, row["measure"], sheet)
     return Finding("warning", row["file"], expected, remedy, *place)
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from psa_analysis.files import RETURN_FOLDERS, checksum, read_table, write_bytes
-from psa_analysis.findings import DataError, Finding, one_of
+from psa_analysis.files import RETURN_FOLDERS, checksum, write_bytes
+from psa_analysis.findings import Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
+from psa_analysis.register.rows import read_rows
 from psa_analysis.returns.cells import FLAGS, plain_number
 
 ENDING = ".toml"
@@ -137,13 +138,8 @@ def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
 
 def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
     """Read the corrections of an agreement; none if there is no such file."""
-    none = pd.DataFrame(columns=["row", *_COLUMNS])
-    if not (folder / CORRECTIONS).exists():
-        return none, []
-    try:
-        return read_table(folder / CORRECTIONS, CORRECTIONS, _COLUMNS).reset_index(), []
-    except DataError as error:
-        return none, error.findings
+    table, findings = read_rows(folder, CORRECTIONS, _COLUMNS)
+    return table.reset_index(), findings
 
 
 def apply_corrections(

@@ -43,7 +43,7 @@ def load_returns(
     folder: Path, sidecars: Mapping[str, Sidecar], known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Read every return and published file of an agreement."""
-    tables, findings = [], []
+    tables, findings = [_NO_ROWS.assign(file="")], []
     needed = f"raw/{RETURN_FOLDERS[0]}"
     if not (folder / needed).is_dir():
         findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
@@ -63,8 +63,7 @@ def load_returns(
             rows, doubts = _lay_out(grid, name, known, defaults)
             findings += doubts
             tables.append(rows.assign(file=name))
-    filled = [table for table in tables if len(table)]
-    return pd.concat(filled or [_NO_ROWS.assign(file="")], ignore_index=True), findings
+    return pd.concat(tables, ignore_index=True), findings
 
 
 @dataclass
