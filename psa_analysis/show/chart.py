@@ -134,7 +134,7 @@ def house_style() -> Iterator[None]:
     import matplotlib as mpl
     import matplotlib.style
 
-    # Text stays text and ids stay the same, so equal numbers give equal bytes; £ and $ are no maths.
+    # Text stays text, ids stay the same and $ is no formula: equal numbers give equal bytes.
     own = {"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12, "text.parse_math": False}
     with warnings.catch_warnings(), mpl.style.context(["afcharts.afcharts", own]):
         # It is the reader's fonts that draw the text.
