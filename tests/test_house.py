@@ -14,9 +14,9 @@ import pytest
 import psa_analysis
 from psa_analysis.pipeline import ROOT
 
-#: They only go down: whoever makes the house smaller lowers them. Asked of this round are 16,000
-#: lines of package and 9,000 of tests.
-BUDGETS = {"package": 16_000, "module": 500, "tests": 9_830, "floors": 9}
+#: They only go down: whoever makes the house smaller lowers them. Asked are 12,000 lines of package
+#: and 9,000 of tests.
+BUDGETS = {"package": 12_681, "module": 460, "tests": 9_816, "floors": 9}
 
 PACKAGE = ROOT / "psa_analysis"
 MODULES = sorted(PACKAGE.rglob("*.py"))
