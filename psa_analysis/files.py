@@ -114,3 +114,22 @@ def csv_text(table: pd.DataFrame) -> str:
 
     texts = table.select_dtypes(["object", "str"])
     return table.assign(**texts.map(harmless)).to_csv(index=False)
+
+
+def read_rows(
+    folder: Path,
+    file: str,
+    columns: list[str],
+    left_out: Mapping[str, str] | None = None,
+    needed: bool = False,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """The rows of a file as text; none, with the findings, where it cannot be read."""
+    import pandas as pd
+
+    none = pd.DataFrame(columns=columns, dtype=str).rename_axis("row")
+    if not needed and not (folder / file).exists():
+        return none, []
+    try:
+        return read_table(folder / file, file, columns, left_out), []
+    except DataError as error:
+        return none, error.findings

@@ -83,8 +83,7 @@ def test_the_example_makes_a_whole_pack_at_once(example: Path, audience: str) ->
     assert "[5/5]" in result.output
     assert_whole(out / ("2005-06-Q4" if audience == "internal" else "2005-06-Q4-public"))
     front = next(out.glob("2005-06-Q4*/index.html")).read_text()
-    assert "Highways and transport" in front  # who is asked for a decision
-    assert "for most measures" not in front
+    assert "Will the targets be met?" in front
 
 
 def test_several_agreements_in_one_run(example: Path) -> None:
@@ -152,7 +151,7 @@ def test_what_cannot_be_read_gets_no_sidecar(example: Path, unreadable: str) -> 
     assert "received today: raw/returns/late.csv" in mended.output
 
 
-def test_a_notebook_without_a_kernel_runs_and_one_with_a_wrong_one_says_so(example: Path) -> None:
+def test_a_notebook_without_a_kernel_or_with_an_unknown_one_runs_as_python(example: Path) -> None:
     folder, out = example.parent / "notebooks", example.parent / "out"
     code = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience)"
     path = notebook(folder, "a.ipynb", code, "report")
@@ -163,8 +162,8 @@ def test_a_notebook_without_a_kernel_runs_and_one_with_a_wrong_one_says_so(examp
     options = ["--data", str(example), "--notebooks", str(folder), "--outputs", str(out)]
     result = psa_run("2004-05 Q3", *options)
     assert "a.ipynb: done" in result.output
-    assert "b.ipynb: failed: NoSuchKernel: No such kernel named nonesuch" in result.output
-    assert result.exit_code == 1
+    assert "b.ipynb: done" in result.output
+    assert result.exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from datetime import date
 
 import pandas as pd
 
-from psa_analysis.files import meanings
+from psa_analysis.files import meanings, read_rows
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import parse_period, read_day
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.rows import Reader, choice, filled, read_rows, typed
+from psa_analysis.register.rows import Reader, choice, filled, typed
 
 NAME = "raw/commentary.csv"
 

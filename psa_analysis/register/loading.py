@@ -14,11 +14,12 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
+from psa_analysis.files import read_rows
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.register.agreement import BLANK, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
 from psa_analysis.register.measure_checks import MEASURE_CHECKS
-from psa_analysis.register.rows import FIGURES, TABLES, Register, read_rows, typed
+from psa_analysis.register.rows import FIGURES, TABLES, Register, typed
 from psa_analysis.register.settings import Settings
 
 

@@ -12,13 +12,11 @@ from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from math import nan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from psa_analysis.files import read_table
-from psa_analysis.findings import DataError, Finding
+from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import BLANK, parse_comparator
 from psa_analysis.words import NOT_STATED
@@ -222,23 +220,6 @@ TABLES: dict[str, dict[str, Column]] = {
     },
     "notes": {"about": Column(names=("measures.csv", "[themes]")), "text": _FILLED},
 }
-
-
-def read_rows(
-    folder: Path,
-    file: str,
-    columns: list[str],
-    left_out: Mapping[str, str] | None = None,
-    needed: bool = False,
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """The rows of a file as text; none, with the findings, where it cannot be read."""
-    none = pd.DataFrame(columns=columns, dtype=str).rename_axis("row")
-    if not needed and not (folder / file).exists():
-        return none, []
-    try:
-        return read_table(folder / file, file, columns, left_out), []
-    except DataError as error:
-        return none, error.findings
 
 
 def typed(

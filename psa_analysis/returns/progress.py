@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from psa_analysis.files import read_rows
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import read_day
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.rows import read_rows
 
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]

@@ -16,10 +16,9 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from psa_analysis.files import RETURN_FOLDERS, checksum, write_bytes
+from psa_analysis.files import RETURN_FOLDERS, checksum, read_rows, write_bytes
 from psa_analysis.findings import Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
-from psa_analysis.register.rows import read_rows
 from psa_analysis.returns.cells import FLAGS, plain_number
 
 ENDING = ".toml"

@@ -108,7 +108,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
         axes.margins(x=0.02, y=0.12)
         chart.finish_time_axes(axes, labels, unit)
 
-    alt = _trajectory_alt(row, readings)
+    alt = _trajectory_alt(row, readings, len(gaps))
     if definition["continues"] and len(readings):
         alt += f" From {readings['period'].iloc[0]} on by a new definition, marked [b]."
     data = readings[["period", "reading", "flag", "planned"]]
@@ -181,12 +181,14 @@ def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit:
     axes.annotate(text, (end, last["reading"]), (end, 1.02), **style)
 
 
-def _trajectory_alt(row: pd.Series, readings: pd.DataFrame) -> str:
+def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
     """What the large chart shows, in words."""
     unit = str(row["unit"])
     text = f"Line chart of {row['title']}: {words.counted(len(readings), 'reading')}"
     for last in readings[-1:].itertuples():
         text += f", the latest {figure_text(last.reading, unit)} in {last.period}"
+    if gaps:
+        text += f", with {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
     text += f". Target: {figure_text(row['target'], unit)} by {row['due']}."
