@@ -46,15 +46,12 @@ def _duplicates(register: Register) -> Iterator[Finding]:
         cells = text[columns]
         if "period" in columns:
             # 2004/05 and its last quarter end on one day.
-            ends = [
-                period_of(row.period, frequencies.get(row.measure, "")).end
-                for row in text.itertuples()
-            ]
-            cells = cells.assign(period=ends)
-        for number in text.index[cells.duplicated()]:
+            of = text["measure"].map(frequencies)
+            cells = cells.assign(period=[*map(period_of, text["period"], of)])
+            cells["period"] = cells["period"].map(lambda period: period.end)
+        for number, row in text[cells.duplicated()].iterrows():
             first = text.index[(cells == cells.loc[number]).all(axis=1)][0]
             remedy = f"Row {first} has it already: remove or rename one."
-            row = text.loc[number]
             yield cell_error(f"register/{key}", row, columns[-1], "each only once", remedy)
 
 
@@ -80,11 +77,9 @@ def _settings_names(register: Register) -> Iterator[Finding]:
             for name in ("net_budget", "deflator")
         ]
     elif len(register.tables["baskets"]):
-        yield _settings_error(
-            "the section to be there, since there is a basket",
-            "Add it; docs/register.md describes it.",
-            column="effectiveness",
-        )
+        expected = "the section to be there, since there is a basket"
+        remedy = "Add it; docs/register.md describes it."
+        yield _settings_error(expected, remedy, column="effectiveness")
     for column, name, expected, known in named:
         if name not in known:
             yield _settings_error(expected, did_you_mean(name, known), column=column, found=name)
@@ -140,15 +135,13 @@ def _commitments(register: Register) -> Iterator[Finding]:
         for day, text in zip(rows["due_date"], due, strict=True)
     ]
     yield from refuse("due_date", pd.Series(year_differs, rows.index), "a day that fits '{due}'")
-
-    measures = register.measures[["unit", "polarity"]].add_suffix("_read")
+    measures = register.measures
     linked = rows["measure"].isin(measures.index)
-    measured = rows.join(measures, on="measure")
     yield from refuse("measure", linked & ~level, "nothing, since a {kind} has no readings")
-    other_unit = linked & level & (measured["unit"] != measured["unit_read"])
-    yield from refuse("measure", other_unit, "a measure in {unit}")
-    other_way = linked & level & (measured["polarity"] != measured["polarity_read"])
-    yield from refuse("measure", other_way, "a measure of which {polarity} is better")
+    read = {"unit": "a measure in {unit}", "polarity": "a measure of which {polarity} is better"}
+    for column, expected in read.items():
+        differs = rows[column] != rows["measure"].map(measures[column])
+        yield from refuse("measure", linked & level & differs, expected)
 
 
 def _assumptions(register: Register) -> Iterator[Finding]:

@@ -1,8 +1,4 @@
-"""Commentary: what people say about a measure or the agreement, beside what the numbers say.
-
-Nothing but a person ever writes it. Each entry names the report that it is about: that report
-shows it whenever it is made again, and no later one does (``docs/register.md``).
-"""
+"""Commentary: what people say about a measure or the agreement, for one report each."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Loading an agreement: its settings and register are read, typed and checked.
-
-An agreement is a folder of plain files; nothing here is known about any one council.
-"""
+"""Loading an agreement: its settings and register are read, typed and checked."""
 
 from __future__ import annotations
 

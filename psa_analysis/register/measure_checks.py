@@ -82,8 +82,8 @@ def _each_measure(register: Register) -> Iterator[Finding]:
             yield problem("base", "a stated base, since the baseline is a mean of years")
         others = set(register.measures.index) - {row["measure"]}
         for part in set(row["parts"]) - others:
-            remedy = did_you_mean(part, others)
-            yield problem("parts", "other measures, with ; between them", remedy)
+            expected = "other measures, with ; between them"
+            yield problem("parts", expected, did_you_mean(part, others))
         if row["continues"] in register.measures.index and (wrong := _unfit_older(row, register)):
             yield problem("continues", wrong)
         if unfit := _unfit_comparator(row, register):
@@ -151,9 +151,8 @@ def _profiles(register: Register) -> Iterator[Finding]:
     yield from refuse(no_path, "nothing, since a path needs a baseline and a target")
     pointless = rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
     pointless &= ~rows["measure"].isin(register.tables["trajectories"]["measure"])
-    yield from refuse(
-        pointless, "at least one row in trajectories.csv", "Add it, or empty the cell."
-    )
+    expected = "at least one row in trajectories.csv"
+    yield from refuse(pointless, expected, "Add it, or empty the cell.")
     unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
     expected = "seasonal only for a quarterly measure between figures for the same time of the year"
     remedy = "docs/register.md says which measures have seasons."

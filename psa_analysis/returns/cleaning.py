@@ -1,8 +1,4 @@
-"""Cleaning: from cells as given to observations, with a finding for every doubt.
-
-An error keeps the row out and names it; a warning lets it in. Nothing is dropped silently
-and nothing is guessed.
-"""
+"""Cleaning: from cells as given to observations, with a finding for every doubt."""
 
 from __future__ import annotations
 

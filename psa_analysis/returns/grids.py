@@ -1,8 +1,4 @@
-"""Grids: any file that a partner sends, as text with the row and column of each cell.
-
-A grid per sheet: CSV in any common encoding and delimiter, and the workbooks that python-calamine
-reads. What stands where is found out later, in :mod:`psa_analysis.returns.table`.
-"""
+"""Grids: any file that a partner sends, sheet by sheet as text."""
 
 from __future__ import annotations
 
@@ -107,8 +103,8 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     expected = f"{len(header)} cells"
     remedy = "Complete the row; text that holds a comma goes in quotation marks."
     for row, width in uneven.items():
-        place = {"row": row, "found": f"{width} cells"}
-        findings.append(Finding("error", name, expected, remedy, **place))
+        found = f"{width} cells"
+        findings.append(Finding("error", name, expected, remedy, int(str(row)), found=found))
     return [Grid("", cells.drop(index=uneven.index).iloc[:, : len(header)])], findings
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pandas as pd
 
@@ -64,8 +63,8 @@ def _coverage(newest: pd.DataFrame) -> Iterator[Finding]:
         if len(areas[0]) >= 3 and gone:
             row = series[series["period_end"] == ends[-1]].iloc[0]
             expected = f"a figure for {', '.join(gone)} too, as the period before"
-            doubt = _warning(row, expected, "Ask who has not sent theirs.")
-            yield replace(doubt, row=None, column="area", found=f"{len(areas[-1])} areas")
+            place = (None, "area", f"{len(areas[-1])} areas", row["measure"], row["sheet"] or None)
+            yield Finding("warning", row["file"], expected, "Ask who has not sent theirs.", *place)
 
 
 def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:

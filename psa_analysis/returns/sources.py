@@ -1,7 +1,6 @@
 """Sources: where each raw file came from, and which of its figures are known to be wrong.
 
-``police.csv`` has ``police.csv.toml``, which ``psa check`` makes for a new file; the day that the
-file came in decides which reports may use it. A correction names one figure and, in ``expect``,
+``police.csv`` has a sidecar ``police.csv.toml``. A correction names one figure and, in ``expect``,
 what stands there: once the source has been mended the correction is refused.
 """
 
@@ -21,7 +20,7 @@ from psa_analysis.findings import Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
 
-ENDING = ".toml"
+_ENDING = ".toml"
 _UNKNOWN = "not stated"
 
 CORRECTIONS = "raw/corrections.csv"
@@ -46,31 +45,22 @@ class Sidecar(BaseModel):
     defaults: dict[str, str] = {}  # fields that the file does not give, such as its measure
 
 
-def raw_files(raw: Path) -> Iterator[Path]:
-    """The files of figures in an agreement's raw folder, sidecars and editors' files left out."""
-    for folder in [raw / name for name in RETURN_FOLDERS if (raw / name).is_dir()]:
+def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
+    """The files of figures, but no editors' files: path, name to print, and path of the sidecar."""
+    for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
         # A missing permission must be heard of, so this is not a glob.
-        for path in sorted(folder.iterdir()):
-            if path.name[0] not in ".~" and path.suffix != ENDING:
-                yield path
-
-
-def shown(path: Path, folder: Path) -> str:
-    """A file's path from the data folder, printable even where its name is not UTF-8."""
-    return str(path.relative_to(folder)).encode("utf-8", "backslashreplace").decode()
-
-
-def sidecar_of(path: Path) -> Path:
-    """Where the sidecar of a file stands."""
-    return path.with_name(path.name + ENDING)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name[0] not in ".~" and path.suffix != _ENDING:
+                # Printable even where the file's name is not UTF-8.
+                name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
+                yield path, name, path.with_name(path.name + _ENDING)
 
 
 def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     """Read and check the sidecar of every raw file."""
     sidecars: dict[str, Sidecar] = {}
     findings: list[Finding] = []
-    for path in raw_files(folder / "raw"):
-        name, beside = shown(path, folder), sidecar_of(path)
+    for path, name, beside in raw_files(folder):
         if not beside.exists():
             remedy = "Run psa check, which makes one for a file that can be read, and complete it."
             findings.append(Finding("warning", name, f"a sidecar {beside.name}", remedy))
@@ -78,7 +68,7 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
         try:
             sidecar = Sidecar.model_validate(tomllib.loads(beside.read_text(encoding="utf-8-sig")))
         except ValueError as error:
-            findings.append(_unreadable(f"{name}{ENDING}", error))
+            findings.append(_unreadable(f"{name}{_ENDING}", error))
             continue
         if path.is_file() and checksum(path) != sidecar.checksum:
             expected = f"the file as it came in on {sidecar.received}"
@@ -89,9 +79,8 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
         fields = ("title", "producer", "licence")
         blank = ", ".join(field for field in fields if getattr(sidecar, field) == _UNKNOWN)
         if blank:
-            place = (f"{name}{ENDING}", "who made the file, what it is, on which terms")
-            doubt = Finding("warning", *place, "Complete the sidecar.", None, blank, _UNKNOWN)
-            findings.append(doubt)
+            about = ("who made the file, what it is, on which terms", "Complete the sidecar.")
+            findings.append(Finding("warning", f"{name}{_ENDING}", *about, None, blank, _UNKNOWN))
     return sidecars, findings
 
 
@@ -107,8 +96,7 @@ def _unreadable(name: str, error: ValueError) -> Finding:
 def make_sidecars(folder: Path, today: date, unreadable: Collection[str] = ()) -> list[str]:
     """Make a sidecar for every raw file that has none and can be read; gives the files."""
     new = []
-    for path in raw_files(folder / "raw"):
-        name, beside = shown(path, folder), sidecar_of(path)
+    for path, name, beside in raw_files(folder):
         # One with a checksum of its faults would refuse the file once it is mended.
         if path.is_file() and not beside.exists() and name not in unreadable:
             write_sidecar(beside, Sidecar(received=today, checksum=checksum(path)))
@@ -150,17 +138,25 @@ def apply_corrections(
     dropped: list[object] = []
     for _, row in () if corrections is None else corrections.iterrows():
         figures = _figures(row, observations)
+        where, number = figures.index, plain_number(row["value"]) or 0.0
         if misfit := _misfit(row, figures["value"].tolist()):
             column, expected, remedy = misfit
             place = (int(row["row"]), column, row[column], row["measure"])
             findings.append(Finding("error", CORRECTIONS, expected, remedy, *place))
             continue
+        # The parts of a rate belong to the figure that they gave, not to its correction; and what
+        # is suppressed must not be left beside its mark.
+        if row["action"] == "override" or row["value"] == "suppressed":
+            observations.loc[where, ["value", "numerator", "denominator"]] = float("nan")
         if row["action"] == "drop":
-            dropped += [*figures.index]
+            dropped += [*where]
+        elif row["action"] == "flag":
+            observations.loc[where, "flag"] = row["value"]
+        else:
+            times = figures["value"] if row["action"] == "scale" else 1
+            observations.loc[where, "value"] = times * number
         reason = f"{row['action']}: {row['reason']} ({row['said_by']}, {row['said_on']})"
-        for column, value in _changes(row, figures["value"].iat[0]).items():
-            observations.loc[figures.index, column] = value
-        observations.loc[figures.index, "correction"] = reason
+        observations.loc[where, "correction"] = reason
     return observations.drop(dropped), findings
 
 
@@ -199,18 +195,3 @@ def _misfit(row: pd.Series, values: list[float]) -> tuple[str, str, str] | None:
     if row["action"] in ("override", "scale") and plain_number(row["value"]) is None:
         return "value", "a number", "Correct the cell."
     return None
-
-
-def _changes(row: pd.Series, value: float) -> dict[str, object]:
-    """The columns of an observation that a correction changes, with what they become."""
-    number = plain_number(row["value"]) or 0.0
-    without: dict[str, object] = dict.fromkeys(("value", "numerator", "denominator"), float("nan"))
-    changes: dict[str, dict[str, object]] = {
-        "drop": {},
-        # What is suppressed must not be left beside its mark.
-        "flag": {"flag": row["value"], **(without if row["value"] == "suppressed" else {})},
-        "scale": {"value": value * number},
-        # The parts of a rate belong to the figure that they gave, not to its correction.
-        "override": {**without, "value": number},
-    }
-    return changes[row["action"]]

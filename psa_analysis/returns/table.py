@@ -1,8 +1,4 @@
-"""Table: the table in each grid, as rows of figures with the cell of each.
-
-The header is found below title rows, periods may run across the top, total rows are checked and
-left out. What a cell means is decided later, in :mod:`psa_analysis.returns.cleaning`.
-"""
+"""Table: the table in each grid, as rows of figures as text, with the cell of each."""
 
 from __future__ import annotations
 
@@ -22,7 +18,7 @@ from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import read_cell
 from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
-from psa_analysis.returns.sources import Sidecar, raw_files, shown, sidecar_of
+from psa_analysis.returns.sources import Sidecar, raw_files
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
 _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
@@ -47,10 +43,9 @@ def load_returns(
     needed = f"raw/{RETURN_FOLDERS[0]}"
     if not (folder / needed).is_dir():
         findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
-    for path in raw_files(folder / "raw"):
-        name = shown(path, folder)
+    for path, name, beside in raw_files(folder):
         sidecar = sidecars.get(name)
-        if path.is_file() and sidecar is None and sidecar_of(path).exists():
+        if path.is_file() and sidecar is None and beside.exists():
             continue  # its sidecar was refused, and that finding says why
         defaults = {"received": sidecar.received.isoformat()} | sidecar.defaults if sidecar else {}
         try:
