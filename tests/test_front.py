@@ -67,6 +67,12 @@ def test_who_is_asked_what(report: Report) -> None:
     assert incidents["What a tenth of the way is worth, of the pot"] == "0.16 to 0.30%"
 
 
+def test_a_deciding_figure_that_is_provisional_is_to_be_confirmed(report_of) -> None:
+    rows = decisions(report_of("2005-06 Q4")).table.frame.set_index("Measure")
+    asked = "Confirm the figure of 2005-06 Q4, which is provisional."
+    assert rows.at["Vehicle crime (N13)", "What is asked"] == asked
+
+
 def test_nothing_to_decide_is_no_section(report: Report) -> None:
     calm = dataclasses.replace(
         report, assessment=report.assessment.assign(state="on track", late=False)

@@ -37,6 +37,9 @@ def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
     assert view.data["reading"].iloc[-1] == pytest.approx(-8.3497, abs=1e-4)
     with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
         psa.measure(report, "N133")
+    # The part before the hyphen is nearer than a code of another target.
+    with pytest.raises(KeyError, match=r"Did you mean 'N26-county'"):
+        psa.measure(report, "N26")
 
 
 def test_a_chart_is_printed_in_words(report: Report) -> None:

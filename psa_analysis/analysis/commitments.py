@@ -238,8 +238,8 @@ def _pending(row: Row, reports: Rows, figure: Any, agreement: Agreement, period:
             shown = _cells(figure, ["value", "value_period", "illustrative"])
         verdict = _by_lead(row["due_date"], reports, period)
         return shown | verdict | {"reason": f"{verdict['reason']}; {latest}"}
-    made = f"{share:.0%} of the planned improvement" if share >= 0 else "worse than the baseline"
-    reason = f"{latest}, {made}"
+    moved = f"{share:.0%} of the planned improvement" if share >= 0 else "worse than the baseline"
+    reason = f"{latest}, {moved}"
     on_track = exact(share) >= exact(agreement.settings.states.path_on_track)
     state = "on track" if on_track else "at risk"
     if reports and reports[-1].status != state:

@@ -231,8 +231,8 @@ def revised_figures(
     table = both.loc[changed, [*key, "before", "now", "flag"]]
     needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
     readings_before = make_readings(known_before[needed], agreement)
-    for name, made in (("before", readings_before), ("now", readings)):
-        reading = made[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
+    for name, rows in (("before", readings_before), ("now", readings)):
+        reading = rows[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
         table = table.merge(reading, on=key, how="left")
     return table.drop(columns="area").reset_index(drop=True)
 

@@ -115,8 +115,8 @@ def _later_years(
 ) -> pd.DataFrame:
     """Figures for the years after an indicator's last, from the measure that continues it."""
     name = newer[measure]
-    here = figures[figures["area"] == area]
-    old, new = here[here["measure"] == measure], here[here["measure"] == name]
+    of_area = figures[figures["area"] == area]
+    old, new = (of_area[of_area["measure"] == each] for each in (measure, name))
     if name in newer:
         new = pd.concat([new, _later_years(figures, name, area, newer)])
     later = new[new["year"] > max(old["year"], default="")].assign(measure=measure)

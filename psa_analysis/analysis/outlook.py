@@ -106,10 +106,10 @@ def outlooks(
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
         needed = known["measure"].isin(readings.with_compared(compared, agreement))
-        made = readings.make_readings(known[needed], agreement)
-        made = made[made["measure"].isin(compared) & (made["area"] == area)]
-        made = made.assign(value=made["reading"], denominator=np.nan)
-        figures = pd.concat([figures[~figures["measure"].isin(compared)], made], join="inner")
+        series = readings.make_readings(known[needed], agreement)
+        series = series[series["measure"].isin(compared) & (series["area"] == area)]
+        series = series.assign(value=series["reading"], denominator=np.nan)
+        figures = pd.concat([figures[~figures["measure"].isin(compared)], series], join="inner")
     histories = {}
     for name, measure in followed.iterrows():
         usual = NOT_REVISED if name in compared else revision(vintages, str(name), area)

@@ -249,9 +249,9 @@ def scenario(
         return WhatIf(decomposed, reason=decomposed.reason)
     for name in changes:
         if name not in decomposed.parts:
-            there = f"There is {listed(list(decomposed.parts))}"
+            known = f"There is {listed(list(decomposed.parts))}"
             remedy = did_you_mean(name, decomposed.parts)
-            raise KeyError(f"{decomposed.definition.name} has no part '{name}'. {remedy} {there}")
+            raise KeyError(f"{decomposed.definition.name} has no part '{name}'. {remedy} {known}")
     rows = decomposed.table.set_index("part")
     if absent := listed([name for name in changes if name not in rows.index]):
         return WhatIf(decomposed, reason=f"no figures of {absent} had come in by the cut-off")

@@ -94,11 +94,11 @@ def exporter() -> Any:
     # Here, since the front page needs none, and the library is a large one.
     from nbconvert import HTMLExporter
 
-    made = HTMLExporter(
+    html_exporter = HTMLExporter(
         template_name="pack", extra_template_basedirs=[str(TEMPLATES)], exclude_anchor_links=True
     )
-    made.register_filter("picture", picture_address)
-    return made
+    html_exporter.register_filter("picture", picture_address)
+    return html_exporter
 
 
 def whole_page(title: str, body: str, report: Report, front: bool = False) -> str:
@@ -107,7 +107,7 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
     agreement = report.agreement.settings.agreement
     # The answer comes first: what stands below the first heading, then the list of contents.
     lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
-    made = f"Figures received by {day_text(report.cut_off)}. Made with psa_analysis"
+    imprint = f"Figures received by {day_text(report.cut_off)}. Made with psa_analysis"
     template = templates().get_template("page.html.j2")
     return template.render(
         title=title,
@@ -119,7 +119,7 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
         lead=lead + first,
         contents=contents,
         body="".join(rest),
-        footer=visible(f"{agreement.council}. {made} {version('psa_analysis')}."),
+        footer=visible(f"{agreement.council}. {imprint} {version('psa_analysis')}."),
     )
 
 

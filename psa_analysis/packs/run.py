@@ -66,8 +66,8 @@ def _make_elsewhere(task: Task) -> Outcome:
     command = [sys.executable, "-P", "-c", script]
     done = subprocess.run(command, input=pickle.dumps(task), capture_output=True, check=False)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RunError(f"it ended with {done.returncode}: {said}")
+        last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RunError(f"it ended with {done.returncode}: {last_line}")
     return pickle.loads(done.stdout)
 
 

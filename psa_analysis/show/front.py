@@ -8,6 +8,8 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from psa_analysis.analysis.backtest import reference
 from psa_analysis.findings import errors
 from psa_analysis.report import Report
@@ -86,8 +88,8 @@ def table_address(exported: dict[str, str], caption: str) -> str | None:
 def _reliability_text() -> str:
     """How often the outcome lay within the range of the forecast, in tests."""
     scores = reference("scores")
-    ours = scores[scores["method"] == "psa_analysis, portfolio"]
-    inside = (ours["within_80"] * ours["readings"]).sum() / ours["readings"].sum()
+    portfolio = scores[scores["method"] == "psa_analysis, portfolio"]
+    inside = np.average(portfolio["within_80"], weights=portfolio["readings"])
     return (
         f"In tests on series whose outcome is known, {inside:.0%} of outcomes lay within the "
         "range meant for 80%."

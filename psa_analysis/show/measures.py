@@ -29,8 +29,8 @@ from psa_analysis.words import (
     with_unit,
 )
 
-#: What the words of a measure say already.
-_SAID = ("Measure", "State", "Latest")
+#: Labels of the chain whose texts the words of a measure state.
+_STATED_ABOVE = ("Measure", "State", "Latest")
 
 
 def measure(report: Report, name: str) -> View:
@@ -52,7 +52,7 @@ def _origin(report: Report, measure: str) -> Html:
     rows = [*facts(report, measure).items()]
     if report.audience == "internal":
         # State and latest reading stand above.
-        rows += [row for row in explanation(report, measure) if row[0] not in _SAID]
+        rows += [row for row in explanation(report, measure) if row[0] not in _STATED_ABOVE]
     frame = pd.DataFrame(rows, columns=["About", "What is known"])
     caption = f"{assessment_row(report, measure)['title']}: the facts, and where they come from"
     return table(frame, caption, folded=True)
@@ -155,9 +155,11 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
         changes.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
     latest, earlier = (figure_text(each["latest"], str(row["unit"])) for each in (row, before))
     if pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]:
-        way = row["direction"]
-        first = pd.isna(way)
-        changes.append("a first reading has come in" if first else f"the new reading is {way}")
+        if pd.isna(row["direction"]):
+            changes.append("a first reading has come in")
+        else:
+            way = row["direction"].replace("same", "the same")
+            changes.append(f"the new reading is {way}")
     elif pd.notna(row["latest"]) and latest != earlier:
         period = row["latest_period"]
         changes.append(f"the reading of {period} was revised from {earlier} to {latest}")

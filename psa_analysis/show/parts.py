@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,13 +42,10 @@ def by_part(report: Report, measure: str) -> View:
     if decomposed.reason:
         return no_view(f"{measure} is not shown by part: {decomposed.reason}.")
     numbers = _contributions_table(report, decomposed)
-    chart = None if np.isnan(decomposed.target) else (lambda: _gap_chart(decomposed, numbers))
-    return View(
-        words=lambda: sentence(_contributions_text(decomposed)),
-        chart=chart,
-        table=None if chart else (lambda: numbers),
-        data=decomposed.table,
-    )
+    text, data = partial(sentence, _contributions_text(decomposed)), decomposed.table
+    if np.isnan(decomposed.target):
+        return View(words=text, table=lambda: numbers, data=data)
+    return View(words=text, chart=lambda: _gap_chart(decomposed, numbers), data=data)
 
 
 def hotspots(report: Report, measure: str) -> View:
@@ -55,11 +53,8 @@ def hotspots(report: Report, measure: str) -> View:
     result = compared_parts(decompose(report, measure))
     if result.reason:
         return no_view(f"The parts of {measure} are not compared: {result.reason}.")
-    return View(
-        words=lambda: sentence(_hotspots_text(result)),
-        chart=lambda: _hotspots_chart(result),
-        data=result.table,
-    )
+    text = partial(sentence, _hotspots_text(result))
+    return View(words=text, chart=partial(_hotspots_chart, result), data=result.table)
 
 
 def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> View:
@@ -67,11 +62,8 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
     result = scenario(decompose(report, measure), changes, report.outlooks.get(measure))
     if result.reason:
         return no_view(f"{measure} is not shown by part: {result.reason}.")
-    return View(
-        words=lambda: sentence(_what_if_text(result)),
-        table=lambda: _what_if_table(result),
-        data=result.table,
-    )
+    text = partial(sentence, _what_if_text(result))
+    return View(words=text, table=partial(_what_if_table, result), data=result.table)
 
 
 def _illustrative(decomposed: Decomposition) -> str:
@@ -151,11 +143,9 @@ def _gap_chart(decomposed: Decomposition, numbers: Html) -> Chart:
         axes.margins(x=0.2)
         axes.xaxis.set_major_formatter(lambda value, _: words.difference_text(value, unit))
 
-    title, total = decomposed.definition["title"], float(data["gap"].sum())
     alt = (
-        f"Bars of what each {decomposed.kind} adds to the gap to the target of {title} in "
-        f"{decomposed.period}{_illustrative(decomposed)}, "
-        f"{words.difference_text(total, unit, named=True)} in all."
+        f"Bars of what each {decomposed.kind} adds to the gap to the target of "
+        f"{decomposed.definition['title']}. {_contributions_text(decomposed)}"
     )
     return _parts_chart(draw, alt, data, numbers)
 
@@ -186,12 +176,11 @@ def _hotspots_text(result: Hotspots) -> str:
             sentences.append(f"{words.listed(names)} {words.are(len(names))} {than}.")
     parts = words.counted(len(result.table), decomposed.kind)
     sentences = sentences or [f"chance may explain how the {parts} differ."]
-    return f"{_compared(result)}: {' '.join(sentences)}"
+    return f"{_compared(decomposed)}: {' '.join(sentences)}"
 
 
-def _compared(result: Hotspots) -> str:
+def _compared(decomposed: Decomposition) -> str:
     """Of when the figures are that are compared, and whether they are made up."""
-    decomposed = result.decomposition
     since = "" if rate_factor(decomposed.unit) else f" against {decomposed.since}"
     return f"{decomposed.period}{since}{_illustrative(decomposed)}"
 
@@ -200,7 +189,7 @@ def _hotspots_chart(result: Hotspots) -> Chart:
     """Each part's figure after allowing for chance, with its interval, against the whole's."""
     decomposed, data, unit = result.decomposition, result.table, result.unit
     area, what = decomposed.area, f"{decomposed.definition['title']} by {decomposed.kind}"
-    title = f"{what} after allowing for chance, {_compared(result)}"
+    title = f"{what} after allowing for chance, {_compared(decomposed)}"
     columns = [
         Column("Part"),
         Column.figure("As observed", "observed"),
@@ -216,14 +205,12 @@ def _hotspots_chart(result: Hotspots) -> Chart:
         axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
         for verdict, rows in data.groupby("verdict"):
             colour, shape = _VERDICT_MARKS[verdict]
-            axes.plot(
-                rows["shrunken"], rows.index, shape, color=colour, markersize=8, label=verdict
-            )
+            style = {"color": colour, "markersize": 8, "label": verdict}
+            axes.plot(rows["shrunken"], rows.index, shape, **style)
         axes.margins(x=0.05)
         axes.xaxis.set_major_formatter(lambda value, _: words.figure_text(value, unit))
 
-    whole = words.figure_text(result.whole, unit)
-    alt = f"Dot plot of {title}; the dashed line is {area}, {whole}."
+    alt = f"Dot plot of {what}. {_hotspots_text(result)}"
     return _parts_chart(draw, alt, data, numbers)
 
 
@@ -231,12 +218,8 @@ def _what_if_text(result: WhatIf) -> str:
     """What the reading and the chance of the target would be if these parts were elsewhere."""
     decomposed, unit = result.decomposition, result.decomposition.unit
     now, then = words.with_unit(decomposed.level, unit), words.with_unit(result.level, unit)
-    pairs = result.table[["part", "then"]].itertuples(index=False)
-    settings = words.listed([f"{part} at {words.with_unit(to, unit)}" for part, to in pairs])
-    text = (
-        f"With {settings}{_illustrative(decomposed)}, the reading of {decomposed.period} would be "
-        f"{then} instead of {now}."
-    )
+    when = f"{decomposed.period}{_illustrative(decomposed)}"
+    text = f"With these settings, the reading of {when} would be {then} instead of {now}."
     if result.closed > 0:
         target = words.with_unit(decomposed.target, unit)
         text += f" That is {result.closed:.0%} of the way from there to the target of {target}."
