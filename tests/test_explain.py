@@ -56,6 +56,8 @@ def test_the_command_prints_the_chain_that_the_pages_show(report: Report) -> Non
     rows = [*explanation(report, "N13")]
     assert result.output.splitlines() == [f"{label:<10} {text}" for label, text in rows]
     assert result.output.count("police.csv, cell D") == 8
+    source = dict(rows)["Source"]
+    assert source.startswith("raw/returns/police.csv: Illustrative returns, made by ")
     without_a_figure = dict(explanation(report, "L8"))
     assert without_a_figure["State"] == "Not stated: no document states a target"
     assert "Made from" not in without_a_figure

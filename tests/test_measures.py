@@ -37,7 +37,6 @@ def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
     assert view.data["reading"].iloc[-1] == pytest.approx(-8.3497, abs=1e-4)
     with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
         psa.measure(report, "N133")
-    # The part before the hyphen is nearer than a code of another target.
     with pytest.raises(KeyError, match=r"Did you mean 'N26-county'"):
         psa.measure(report, "N26")
 
@@ -59,6 +58,9 @@ def test_what_has_changed_since_the_quarter_before(report: Report) -> None:
     start = "since 2004-05 Q2 it has gone from at risk to on track, the chance has risen from 57%"
     assert moved.startswith(start)
     assert moved.endswith("to 62% and the new reading is better")
+    still = row.copy()
+    still["direction"] = "same"
+    assert change_sentences(still, before)[0].endswith("and the new reading is the same")
     before["chance_target"] = row["chance_target"] - 0.049
     assert "the chance has" not in change_sentences(row, before)[0]
     before = row.copy()
