@@ -83,7 +83,7 @@ def test_the_example_makes_a_whole_pack_at_once(example: Path, audience: str) ->
     assert "[5/5]" in result.output
     assert_whole(out / ("2005-06-Q4" if audience == "internal" else "2005-06-Q4-public"))
     front = next(out.glob("2005-06-Q4*/index.html")).read_text()
-    assert re.search(r'<a href="theme-[\w-]+.html#A1">Household waste recycled</a>', front), front
+    assert '<a href="theme_places.html#A1">Household waste recycled</a>' in front
 
 
 def test_several_agreements_in_one_run(example: Path) -> None:
