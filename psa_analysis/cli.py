@@ -33,6 +33,9 @@ overview, quality, rewards = map(_lazy, ("show.overview", "show.quality", "show.
 reliability = _lazy("show.reliability")
 packs, place, workbook = map(_lazy, ("packs.run", "packs.place", "packs.workbook"))
 
+#: How many findings `psa check` prints; findings.csv has all.
+LINES_SHOWN = 20
+
 #: The project's folder.
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -103,12 +106,14 @@ def check(data: Path) -> None:
         click.echo(f"received today: {file}; its sidecar is {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
-    table = quality.findings_by_partner(problems, agreement)
+    table, left = quality.findings_by_partner(problems, agreement), LINES_SHOWN
     for partner, rows in table.groupby("partner", sort=False):
         click.echo(f"To ask {names[str(partner)]}:" if partner else "For ourselves:")
-        rows = rows.drop(columns="partner")
-        for record in rows.astype(object).where(rows.notna(), None).to_dict("records"):
-            click.echo(str(findings.Finding(**record)))
+        for number in rows.index:
+            if (left := left - 1) >= 0:
+                click.echo(str(problems[number]))
+    if left < 0:
+        click.echo(f"… and {-left:,} more: see {data / 'processed' / 'findings.csv'}")
     click.echo(str(agreement))
     wrong = len(findings.errors(problems))
     click.echo(

@@ -27,10 +27,14 @@ class Finding:
     found: str | None = None  # what stands there, unchanged
     measure: str | None = None
     sheet: str | None = None  # of workbooks
-    period: str | None = None  # that the figure is of
+    periods: tuple[str, ...] = ()  # that the figures are of
+    count: int = 1  # how many cells of the file have it; the place is the first one's
+    also: tuple[int, ...] = ()  # the rows of the next ones
 
     def __str__(self) -> str:
-        parts = {"sheet": self.sheet, "row": self.row, "column": self.column}
+        more = ", ".join(map(str, self.also)) + (", …" if self.count > 1 + len(self.also) else "")
+        row = f"{self.row} and {self.count - 1:,} more ({more})" if self.count > 1 else self.row
+        parts = {"sheet": self.sheet, "row": row, "column": self.column}
         named = [f"{name} {part}" for name, part in parts.items() if part is not None]
         place = ", ".join([self.file, *named])
         found = "" if self.found is None else f"found {shorten(self.found)!r}, "
@@ -49,7 +53,10 @@ class DataError(Exception):
         super().__init__("\n".join(map(str, self.findings)))
 
 
-COLUMNS = ["severity", "measure", "file", "sheet", "row", "column", "found", "expected", "remedy"]
+COLUMNS = [
+    *("severity", "measure", "file", "sheet", "row", "count", "column", "found", "expected"),
+    "remedy",
+]
 
 
 def to_frame(findings: Iterable[Finding]) -> pd.DataFrame:

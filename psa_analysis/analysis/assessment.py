@@ -52,7 +52,9 @@ def assess(
         (readings["area"] == agreement.settings.agreement.area)
         & (readings["period_end"] <= pd.Timestamp(period.end))
     ]
-    refused_figures = {(finding.measure, finding.period) for finding in refused}
+    refused_figures: set[tuple[str | None, str | None]] = {
+        (finding.measure, period) for finding in refused for period in finding.periods
+    }
     rows = []
     for name, measure in agreement.measures[agreement.measures["role"] != "context"].iterrows():
         series = local[local["measure"] == name].sort_values("period_end")

@@ -228,7 +228,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
             found=f"{row.reading:.10g}",
             measure=row.measure,
             sheet=row.sheet or None,
-            period=row.period,
+            periods=(row.period,),
         )
         for row in returned[returned["differs"]].itertuples()
     ]
@@ -250,7 +250,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
             column="indicator",
             found=gap.indicator,
             measure=gap.indicator,
-            period=str(gap.year),
+            periods=(str(gap.year),),
         )
         for gap in rows[needed & lacks].itertuples()
     ]

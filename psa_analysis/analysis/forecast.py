@@ -19,13 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 from scipy.special import gammaln, softmax, stdtr, stdtrit
 
-from psa_analysis.register.agreement import rate_factor
+from psa_analysis.register.agreement import SIGNED_UNITS, rate_factor
 
 #: What a figure can be: ``percent`` lies in 0 to 100, a ``count`` is a whole number, ``positive``
 #: is anything else from 0 up, ``real`` may be negative.
 Scale = Literal["percent", "count", "positive", "real"]
-#: Units whose figures may be negative.
-SIGNED_UNITS = ("percent change", "percentage points")
 
 #: Intervals that are shown, in per cent.
 INTERVALS = (50, 80, 95)
@@ -144,13 +142,13 @@ class Forecast:
         return np.select([kind == "percent", kind == "real"], [share, steady], square)
 
 
-def scale_of(unit: str, values: ArrayLike, made_of: str = "") -> Scale:
-    """What figures of a unit are, to a forecast."""
+def scale_of(unit: str, values: ArrayLike, made_of: str = "", negative: bool = False) -> Scale:
+    """What figures of a unit are, to a forecast; `negative` where they may be below 0."""
+    figures = pd.Series(values, dtype=float).dropna()
+    if unit in SIGNED_UNITS or negative or (figures < 0).any():
+        return "real"
     if unit == "percent":
         return "percent"
-    if unit in SIGNED_UNITS:
-        return "real"
-    figures = pd.Series(values, dtype=float).dropna()
     whole = bool((figures == figures.round()).all()) and rate_factor(unit) is None
     amounts = made_of == "amounts" or unit == "index" or unit.startswith("million ")
     return "count" if whole and not amounts else "positive"

@@ -167,7 +167,8 @@ def history_of(
     # A change from the baseline is made of figures that are counted; a ratio may be above 100 %.
     counts = basis in ("change_from_baseline", "ratio_to_comparator")
     made_of = "amounts" if basis == "ratio_to_comparator" else measure["made_of"]
-    scale = forecast.scale_of("" if counts else measure["unit"], table["value"], made_of)
+    negative = basis not in (*readings.COMPARED, "change_from_baseline") and measure["lowest"] < 0
+    scale = forecast.scale_of("" if counts else measure["unit"], table["value"], made_of, negative)
     change, spread = usual
     revised = _on_scale(table["value"] * (1 + change), scale)
     table["value"] = table["value"].mask(table["provisional"], revised)
@@ -204,9 +205,8 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
         table.loc[first.label] = [float(measure["baseline"]), np.nan, "final"]
     before = known.loc[known["measure"] == measure["continues"], "value"]
     if before.index.isin(table.index).any():
-        top = 100.0 if measure["unit"] == "percent" else np.inf
-        bottom = -np.inf if measure["unit"] in forecast.SIGNED_UNITS else 0.0
-        values = readings.splice(before, table["value"])[0].clip(bottom, top)
+        values = readings.splice(before, table["value"])[0]
+        values = values.clip(measure["lowest"], measure["highest"])
         table = table.reindex(values.index).assign(value=values).fillna({"flag": "final"})
     return table.loc[sorted(table.index, key=lambda label: parse_period(label, kind))]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pandas as pd
 
 from psa_analysis.periods import Period, parse_period
@@ -103,7 +104,7 @@ PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons")
 
 
 def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
-    """The measures with their periods and comparators parsed, None where not stated."""
+    """The measures with periods and comparators parsed, None where not stated, and with ranges."""
     parsed = measures.copy()
     for text, column in PARSED_PERIODS.items():
         periods = [
@@ -113,7 +114,15 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
         parsed[column] = pd.Series(periods, measures.index, object)
     comparators = [*map(parse_comparator, measures["comparator"])]
     parsed["compared_with"] = pd.Series(comparators, measures.index, object)
-    return parsed
+    units = observed_units(parsed)
+    # What is stated is of the reading, which need not be what returns hold.
+    as_returned = ~measures["basis"].isin([*OBSERVED_WORDS, "ratio_to_comparator"])
+    as_returned &= measures["basis"] != "gap_to_comparator"
+    negative = (measures[["baseline", "without", "target"]].min(axis=1) < 0) & as_returned
+    negative |= units.isin([*SIGNED_UNITS, OBSERVED_WORDS["rank"]])
+    lowest = pd.Series(np.where(negative, -np.inf, 0.0), measures.index)
+    highest = pd.Series(np.where(units == "percent", 100.0, np.inf), measures.index)
+    return parsed.fillna({"lowest": lowest, "highest": highest})
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:
@@ -129,8 +138,10 @@ def period_of(text: str, frequency: str) -> Period:
     return parse_period(text, "exam_year") if is_school_year else period
 
 
+#: Units whose figures may be negative.
+SIGNED_UNITS = ("percent change", "percentage points")
 #: Units in which four quarters do not add up to a year.
-NOT_SUMMED = {"percent change", "percentage points", "index"}
+NOT_SUMMED = {*SIGNED_UNITS, "index"}
 
 
 def rate_factor(unit: str) -> int | None:

@@ -149,7 +149,8 @@ TABLES: dict[str, dict[str, Column]] = {
         "due": Column(_stated_period),
         # How the planned path runs to the target: see analysis/trajectory.py.
         "profile": Column(choice("", "linear", "steps", "given", "seasonal"), ""),
-        **dict.fromkeys(("weight", "interim"), Column(parse_figure, "")),
+        # The least and the most that a return may hold, where it is not what is usual of the unit.
+        **dict.fromkeys(("weight", "interim", "lowest", "highest"), Column(parse_figure, "")),
         "interim_period": Column(_stated_period, ""),
         "parts": Column(_list, ""),
         "continues": Column(str, "", ("measures.csv", "")),

@@ -7,8 +7,10 @@ in their place (``77(r)``, ``TBC``). What has no certain meaning is a problem; n
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import inf, isfinite
 
 FLAGS = ["final", "provisional", "revised", "estimated", "suppressed"]
 
@@ -54,30 +56,46 @@ _AWAITED = re.compile(
 _UNREADABLE = {
     r"-|--|—|–|nil|none": "0 for none or [x] for not available: this may mean either",
     r"=.*": "the formula's value: open the workbook, let it calculate, save it",
-    r"#.*": "a figure: this is a spreadsheet's error",
+    r"#merged.*": "a figure for each cell: one stands over several",
+    r"#.*|err:\d+": "a figure: this is a spreadsheet's error",
+    r"-?0,\d+": "a figure whose comma is clear: write 0.5, or 1,500",
 }
 
-_PLAIN = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+#: A number as people and programs write it: 12, 9.3699999999999992, 4.798E-2.
+_PLAIN = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,3})?")
 _FIGURE = re.compile(
-    r"""\(?\s*-?\s*£?\s*-?\s*(?P<number>(?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?|\.\d{1,15})
+    r"""\(?\s*-?\s*£?\s*-?\s*(?P<number>(?:[1-9]\d{0,2}(?:,\d{3})+|\d{1,25})(?:\.\d{1,25})?|\.\d{1,25})
         \s*%?\s*(?P<times>k|thousand|mn|million|m|bn|billion)?\s*%?\s*\)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 _LETTER = re.compile(r"\(([a-z])\)|\[([a-z])\]|([a-z])")
 _IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
+#: Footnotes' numbers after a figure or name; workbooks' superscripts are read as these too.
+FOOTNOTES = re.compile(r"\s*[⁰¹²³⁴⁵⁶⁷⁸⁹]+$")
+#: Numbers that may stand in words about a figure: years, quarters, numbers of notes.
+_NO_FIGURE = re.compile(
+    r"\b(?:(?:19|20)\d\d(?:[-/]\d\d)?|q[1-4]|(?:foot)?notes? \d+)\b", re.IGNORECASE
+)
 
 _EXPECTED = "a figure such as 1234.5, or a symbol such as [x] for none"
 
 
 def plain_number(text: str) -> float | None:
-    """The number of a text that is nothing else: no 1e5, nan or inf."""
-    return float(text) if _PLAIN.fullmatch(text) else None
+    """The number of a text that is nothing else: no nan or inf."""
+    number = float(text) if _PLAIN.fullmatch(text) else inf
+    return number if isfinite(number) else None
 
 
 @lru_cache(maxsize=65536)
 def read_cell(text: str) -> Cell:
     """Read one cell."""
     clean = " ".join(text.replace("\u00a0", " ").replace("−", "-").split())
+    if (footnote := FOOTNOTES.search(clean)) and footnote.start():
+        cell = read_cell(clean[: footnote.start()])
+        words = f"footnote {unicodedata.normalize('NFKC', footnote[0].strip())}"
+        return replace(cell, note="; ".join(filter(None, [cell.note, words])))
+    if (number := plain_number(clean)) is not None:
+        return Cell(number)
     if not clean:
         return Cell()
     if _SUPPRESSED.fullmatch(clean):
@@ -119,6 +137,8 @@ def _with_rest(figure: Cell, rest: str) -> Cell:
     words = match[1].strip() if match else rest
     if re.fullmatch(r"[0-9]+", words):
         return Cell(problem="the figure without a footnote's number")
+    if re.search("[0-9]", _NO_FIGURE.sub("", words)):
+        return Cell(problem="one figure: this cell holds two")
     if re.search(r"forecast|projected|target", words, re.IGNORECASE):
         return Cell(problem="what was observed, not a forecast or target")
     flags = {_FLAG_OF.get(word) for word in re.findall(r"[a-z]{2,}", words.casefold())} - {None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,14 @@ import pandas as pd
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, PeriodError, parse_period, read_day
-from psa_analysis.register.agreement import OBSERVED_WORDS, Agreement, observed_units, rate_factor
-from psa_analysis.returns.cells import FLAGS, plain_number, read_cell
+from psa_analysis.register.agreement import (
+    OBSERVED_WORDS,
+    SIGNED_UNITS,
+    Agreement,
+    observed_units,
+    rate_factor,
+)
+from psa_analysis.returns.cells import FLAGS, FOOTNOTES, plain_number, read_cell
 from psa_analysis.returns.sources import apply_corrections
 
 #: Columns of the observations, one row per measure, area, period and date received.
@@ -22,8 +29,6 @@ OBSERVATION_COLUMNS = meanings("observations")
 
 _KEY = ["measure", "area", "period", "received"]
 
-#: Percentages, rates and counts cannot be negative; changes and gaps can.
-SIGNED_UNITS = {"percent change", "percentage points"}
 #: Units in which a cell may say percent.
 _PERCENT_UNITS = {"percent", *SIGNED_UNITS, OBSERVED_WORDS["rank"]}
 
@@ -43,9 +48,14 @@ class _Doubts:
         if rows.empty:
             return
         about = {"severity": "error", "found": self.texts[column]} | more
-        for row in rows.assign(expected=expected, remedy=remedy, **about).itertuples():
-            place = (int(row.row), column, row.found, row.measure, row.sheet or None, row.period)
-            self.findings.append(Finding(row.severity, row.file, row.expected, row.remedy, *place))
+        rows = rows.assign(expected=expected, remedy=remedy, **about)
+        kind = ["file", "sheet"] if column == "measure" else ["file", "sheet", "measure"]
+        for _, alike in rows.groupby(kind, sort=False):
+            row, numbers = alike.iloc[0], alike["row"].tolist()
+            place = (numbers[0], column, row["found"], row["measure"], row["sheet"] or None)
+            also = (tuple(alike["period"].unique()), len(alike), tuple(numbers[1:3]))
+            words = (row["severity"], row["file"], row["expected"], row["remedy"])
+            self.findings.append(Finding(*words, *place, *also))
         if about["severity"] == "error":
             self.refused.update(rows.index)
 
@@ -65,6 +75,8 @@ def clean_returns(
     # The names of files and sheets are theirs to the last space.
     for column in cells.columns.drop(["file", "sheet", "row", "column"]):
         cells[column] = cells[column].str.strip()
+    for column in ("measure", "area", "period"):
+        cells[column] = cells[column].str.replace(FOOTNOTES, "", regex=True)
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
@@ -78,7 +90,7 @@ def clean_returns(
     cells = _read_numbers(cells, measures, doubts)
     observations, misfits = apply_corrections(cells, corrections)
     doubts.findings.extend(misfits)
-    observations = _check_values(observations, observed_units(measures), doubts)
+    observations = _check_values(observations, measures, doubts)
     observations = _check_scale(observations, measures, doubts)
     observations = _without_duplicates(observations, doubts)
     observations["small"] = _small(observations, agreement)
@@ -202,12 +214,18 @@ def _read_marked(
     return pd.DataFrame({"value": value, "flag": flags.mask(clash, rows["flag"]), "note": notes})
 
 
-def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts) -> pd.DataFrame:
-    """Without the figures that their unit or their own parts rule out."""
-    unit = _of_measure(observations, units)
-    percent = unit == "percent"
-    signed = unit.isin([*SIGNED_UNITS, OBSERVED_WORDS["rank"]])
+def _check_values(
+    observations: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
+) -> pd.DataFrame:
+    """Without the figures that the measure's range or their own parts rule out."""
+    units = observed_units(measures)
+    percent = _of_measure(observations, units) == "percent"
     value = observations["value"]
+    lowest, highest = (_of_measure(observations, measures[end]) for end in ("lowest", "highest"))
+    ranges = [
+        f"{low:,.10g} to {high:,.10g}" if isfinite(high) else f"{low:,.10g} or more"
+        for low, high in zip(lowest, highest, strict=True)
+    ]
     numerator, denominator = observations["numerator"], observations["denominator"]
     # A value printed to d decimals may differ from its parts by half a unit of the last.
     texts = doubts.texts["value"].reindex(observations.index)
@@ -218,13 +236,17 @@ def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts)
     rate = _of_measure(observations, factors) * numerator / denominator.where(denominator != 0)
     differs = (rate - value).abs() > 0.5 * 10.0**-decimals + 1e-9
     differs &= observations["correction"] == ""
-    beyond = percent & ((value < 0) | (value > 100))
     unpaired = numerator.notna() != denominator.notna()
-    ask, slip = "Ask the sender.", "Ask the sender; a factor of 100 is a common slip."
+    ask = "Ask the sender."
+    range_remedy = "Ask the sender; or state the measure's lowest and highest in measures.csv."
     which = "Ask the sender which of the three is wrong."
     rules = [
-        (beyond, "value", "0 to 100 for a percentage", slip),
-        (~signed & ~percent & (value < 0), "value", "0 or more", ask),
+        (
+            (value < lowest) | (value > highest),
+            "value",
+            pd.Series(ranges, value.index),
+            range_remedy,
+        ),
         (denominator <= 0, "denominator", "more than 0", ask),
         (unpaired, "numerator", "numerator and denominator together", "Give both or neither."),
         (percent & (numerator > denominator), "numerator", "no more than the denominator", ask),
@@ -238,30 +260,32 @@ def _check_values(observations: pd.DataFrame, units: pd.Series, doubts: _Doubts)
 def _check_scale(
     observations: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
 ) -> pd.DataFrame:
-    """Without the figures that are a hundred or a thousand times, or a part, of the usual."""
-    other = measures["basis"].isin([*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"])
-    # A spreadsheet shows 0.55 as 55%: a percentage of 1 or so where more is usual.
-    percentages = measures["target"].fillna(measures["baseline"]).astype(float)
-    percentages = percentages.where((measures["unit"] == "percent") & ~other)
-    few = observations["value"].between(0, 1.5, inclusive="right")
-    few &= (_of_measure(observations, percentages) >= 5) & observations["denominator"].isna()
-    meant = (100 * observations["value"]).map(
-        "Ask whether {:.10g} was meant; if not, give its parts.".format
-    )
-    expected = "a percentage, 0 to 100: this looks like a fraction"
-    doubts.add(observations[few], "value", expected, meant)
-    known = observations[observations["value"] > 0]
-    values = known.groupby(["measure", "area"])["value"]
-    usual = values.transform("median").where(values.transform("count") >= 4)
+    """Without a file's figures of a measure where all are a hundred or so times the usual.
+
+    One figure that stands out is kept: low areas are low. What is usual is what other files say of
+    the same area, or else what the register states.
+    """
+    other = [*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
     # Elsewhere the register's figures are of what is worked out and not of what is returned.
-    stated = measures["baseline"].fillna(measures["target"]).astype(float)
-    stated = stated.mask(other | (measures["frequency"] == "quarterly"))
-    usual = usual.fillna(_of_measure(known, stated))
+    stated = measures[["baseline", "target"]].astype(float).abs().max(axis=1)
+    stated = stated.mask(measures["basis"].isin(other) | (measures["frequency"] == "quarterly"))
+    known = observations[observations["value"] > 0]
+    known = known.assign(stated=_of_measure(known, stated), source=known["file"] + known["sheet"])
+    medians = known.groupby(["measure", "area", "source"])["value"].median().reset_index()
+    pairs = medians.merge(medians, on=["measure", "area"], suffixes=("", "_usual"))
+    pairs = pairs[pairs["source"] != pairs["source_usual"]]
+    usual = pairs.groupby(["measure", "area", "source"])["value_usual"].median().rename("usual")
+    known = known.join(usual, on=["measure", "area", "source"])
+    usual = known["usual"].fillna(known["stated"])
     magnitude = np.log10(known["value"] / usual.where(usual > 0))
+    of_file = magnitude.groupby([known["measure"], known["source"]])
+    least, most = of_file.transform("min"), of_file.transform("max")
     for power in (2, 3, 6, -2, -3, -6):
         size = f"{10**power:,} times" if power > 0 else f"a {10**-power:,}th of"
-        off = known[((magnitude - power).abs() < 0.15) & ~few.loc[known.index]]
-        expected = usual.map(f"about {{:,.4g}}: this is {size} the usual".format)
+        # A scale shifts all alike: none may lie nearer to what is usual.
+        nearest = pd.concat([least.abs(), most.abs()], axis=1).min(axis=1)
+        off = known[((least + most) / 2 - power).abs().lt(0.3) & (nearest > 1.3)]
+        expected = usual.map(f"about {{:,.4g}}: all figures are about {size} the usual".format)
         meant = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
         doubts.add(off, "value", expected, meant)
     return doubts.sound(observations)

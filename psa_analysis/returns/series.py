@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from psa_analysis.findings import Finding
-from psa_analysis.register.agreement import Agreement, observed_units
-from psa_analysis.returns.cleaning import SIGNED_UNITS, counted_measures
+from psa_analysis.register.agreement import Agreement
+from psa_analysis.returns.cleaning import counted_measures
 
 
 def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
@@ -24,7 +24,7 @@ def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Findi
     of_councils = {*agreement.baskets["indicator"]}
     if agreement.settings.effectiveness:
         of_councils.add(agreement.settings.effectiveness.net_budget)
-    signed = measures.index[observed_units(measures).isin(SIGNED_UNITS)]
+    signed = measures.index[measures["lowest"] < 0]
     summed = newest["measure"].isin(counted_measures(measures).difference([*of_councils, *signed]))
     # Districts make a county, and so do its schools: each kind of part by itself.
     for (whole, _), parts in areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]:

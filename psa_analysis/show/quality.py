@@ -20,7 +20,7 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
     """The findings with the partner whom each is for, sorted so that each can be sent its own.
 
     The partner is the one who returns the measure, or else the one that the file is named for;
-    empty where neither says.
+    empty where neither says. Each row is indexed by the finding's place among those given.
     """
     table = to_frame(findings)
     partners = agreement.settings.partners
@@ -30,4 +30,4 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
     table.insert(0, "partner", by_measure.where(by_measure != "", by_file))
     order = {partner: number for number, partner in enumerate([*partners, ""])}
     rank = table["partner"].map(order)
-    return table.iloc[np.lexsort([table.index, rank])].reset_index(drop=True)[["partner", *COLUMNS]]
+    return table.iloc[np.lexsort([table.index, rank])][["partner", *COLUMNS]]
