@@ -28,12 +28,11 @@ class Finding:
     measure: str | None = None
     sheet: str | None = None  # of workbooks
     periods: tuple[str, ...] = ()  # that the figures are of
-    count: int = 1  # how many cells of the file have it; the place is the first one's
-    also: tuple[int, ...] = ()  # the rows of the next ones
+    also: tuple[int, ...] = ()  # the rows of the file that have it too
 
     def __str__(self) -> str:
-        more = ", ".join(map(str, self.also)) + (", …" if self.count > 1 + len(self.also) else "")
-        row = f"{self.row} and {self.count - 1:,} more ({more})" if self.count > 1 else self.row
+        more = ", ".join(map(str, self.also[:2])) + (", …" if len(self.also) > 2 else "")
+        row = f"{self.row} and {len(self.also):,} more ({more})" if more else self.row
         parts = {"sheet": self.sheet, "row": row, "column": self.column}
         named = [f"{name} {part}" for name, part in parts.items() if part is not None]
         place = ", ".join([self.file, *named])
@@ -53,6 +52,7 @@ class DataError(Exception):
         super().__init__("\n".join(map(str, self.findings)))
 
 
+#: Of the findings as a table; ``count`` is of the cells of a file that have the same fault.
 COLUMNS = [
     *("severity", "measure", "file", "sheet", "row", "count", "column", "found", "expected"),
     "remedy",
@@ -63,7 +63,8 @@ def to_frame(findings: Iterable[Finding]) -> pd.DataFrame:
     """The findings as a table, one row each, in the order of :data:`COLUMNS`."""
     import pandas as pd  # here, since commands name errors before they need anything heavy
 
-    frame = pd.DataFrame([asdict(finding) for finding in findings], columns=COLUMNS)
+    records = [asdict(finding) | {"count": 1 + len(finding.also)} for finding in findings]
+    frame = pd.DataFrame(records, columns=COLUMNS)
     return frame.astype({"row": "Int64"})
 
 

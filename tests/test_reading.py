@@ -27,7 +27,8 @@ from psa_analysis.returns.table import load_returns
 #: Cells that say the same, with their value and flag.
 CELLS = [
     (["55", "55.0", " 55 ", "55%", "55 %"], 55, None),
-    (["-3", "−3"], -3, None),
+    (["-3", "−3", "-3.0E+0", "-3e0"], -3, None),
+    (["9.3699999999999992", "9.37", "9.37²", "0.937E1"], 9.37, None),
     ([".5", "0.5"], 0.5, None),
     (["1,234", "£1,234"], 1234, None),
     (["1,234,567.8"], 1234567.8, None),
@@ -47,7 +48,7 @@ AWAITED = (
     "|not yet available|pending|to follow|No data|not available|due in May 2005"
 )
 UNREADABLE = (
-    "99.43%100% A|F&M|-|—|nil|?|See notes|1991 1Q1|12 34|1,23|5e3|#DIV/0!|#REF!|=B3/B4|(12|12)|£(3)"
+    "99.43%100% A|F&M|-|—|nil|?|See notes|1991 1Q1|12 34|1,23|0,5|#DIV/0!|#REF!|=B3/B4|(12|12)|£(3)"
     "|5 (forecast)|5(f)|77(q)|77(2)|3 4|12.5%m|5 (provisional, revised)|c. 50|~50|50+|٣|９|1_000|nan"
     "|inf|0x1F|1.2.3|--5|5-6|5/6|<script>5</script>|12 (target)|1 234|" + "9" * 400
 )
@@ -193,14 +194,14 @@ REFUSED = {
     "two in a cell": (HEADER + f"L4-repeat,Blaby,{Q3},99.43%100% A\n", "one plain figure"),
     "a percentage for a count": (LONG.replace("2300", "23%"), "not a percentage"),
     "a fraction": (HEADER + "N2,Blaby,summer 2004,0.554\n", "whether 55.4 was meant"),
-    "a bare fraction": (HEADER + "L5,Blaby,2004-05 Q1,.62\n", "looks like a fraction"),
+    "a bare fraction": (HEADER + "L5,Blaby,2004-05 Q1,.62\n", "a 100th of the usual"),
     "a footnote in the period": (LONG.replace("Q3", "Q31"), "without a footnote"),
     "FY04": (HEADER + "N6-eet,Blaby,FY04,56\n", "FY04 may begin"),
     "zero bytes": (LONG.replace("N13,", "N1\0003,"), "column measure: found 'N1"),
     "markup": (LONG.replace("N13", "<b>N13</b>"), "found '<b>N13</b>'"),
     "an American date": (with_column("Received", "01/05/2005"), "the day it came in"),
     "flag twice": (with_column("Flag", "provisional", "2300(r)"), "the same flag in cell and"),
-    "twins that differ": (LONG + f"N13,Blaby,{Q3},9\n", "says 2300 final", "says 9 final"),
+    "twins that differ": (LONG + f"N13,Blaby,{Q3},9\n", "row 2 and 1 more (3)"),
     "a year against its quarter": (YEARS + "2003/04,2004-05 Q1,9\n", "found '2003/04 2004-05 Q1'"),
     "a quarter without its year": (YEARS + ",Q1,2300\n", "found 'Q1'"),
     "two headers": (f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n", "a header row"),
@@ -424,7 +425,7 @@ def test_every_figure_is_loaded_unchanged_or_named(
     text += [[measure, "Leicestershire", period, value] for measure, period, value in lines]
     content = "\n".join(delimiter.join(line) for line in text)
     observations, findings = load("any.csv", content.encode())
-    named = {finding.row for finding in findings}
+    named = {row for finding in findings for row in (finding.row, *finding.also)}
     taken = dict(zip(observations["row"], observations["value"], strict=True))
     # A twin that agrees with an earlier row is that row.
     accounted = {tuple(line) for row, line in enumerate(text, 1) if row in taken or row in named}

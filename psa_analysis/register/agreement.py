@@ -160,7 +160,7 @@ def observed_units(measures: pd.DataFrame) -> pd.Series:
     units = units.mask(gaps, "percent")
     for name in measures.index[basis == "ratio_to_comparator"]:
         comparator = measures.at[name, "compared_with"]
-        if comparator is not None and comparator.kind == "measure":
+        if comparator is not None and comparator.name in measures.index:
             units[name] = measures.at[comparator.name, "unit"]
     return units
 

@@ -53,7 +53,7 @@ class _Doubts:
         for _, alike in rows.groupby(kind, sort=False):
             row, numbers = alike.iloc[0], alike["row"].tolist()
             place = (numbers[0], column, row["found"], row["measure"], row["sheet"] or None)
-            also = (tuple(alike["period"].unique()), len(alike), tuple(numbers[1:3]))
+            also = (tuple(alike["period"].unique()), tuple(numbers[1:]))
             words = (row["severity"], row["file"], row["expected"], row["remedy"])
             self.findings.append(Finding(*words, *place, *also))
         if about["severity"] == "error":
@@ -268,24 +268,29 @@ def _check_scale(
     other = [*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
     # Elsewhere the register's figures are of what is worked out and not of what is returned.
     stated = measures[["baseline", "target"]].astype(float).abs().max(axis=1)
-    stated = stated.mask(measures["basis"].isin(other) | (measures["frequency"] == "quarterly"))
+    summed = (measures["frequency"] == "quarterly") & (measures["unit"] != "percent")
+    stated = stated.mask(measures["basis"].isin(other) | summed)
     known = observations[observations["value"] > 0]
+    if known.empty:
+        return observations
     known = known.assign(stated=_of_measure(known, stated), source=known["file"] + known["sheet"])
     medians = known.groupby(["measure", "area", "source"])["value"].median().reset_index()
     pairs = medians.merge(medians, on=["measure", "area"], suffixes=("", "_usual"))
     pairs = pairs[pairs["source"] != pairs["source_usual"]]
     usual = pairs.groupby(["measure", "area", "source"])["value_usual"].median().rename("usual")
     known = known.join(usual, on=["measure", "area", "source"])
-    usual = known["usual"].fillna(known["stated"])
+    own = known.groupby(["measure", "area"])["value"].transform("median")
+    usual = known["usual"].fillna(known["stated"]).fillna(own)
     magnitude = np.log10(known["value"] / usual.where(usual > 0))
     of_file = magnitude.groupby([known["measure"], known["source"]])
     least, most = of_file.transform("min"), of_file.transform("max")
+    nearest = pd.concat([least.abs(), most.abs()], axis=1).min(axis=1)
     for power in (2, 3, 6, -2, -3, -6):
         size = f"{10**power:,} times" if power > 0 else f"a {10**-power:,}th of"
         # A scale shifts all alike: none may lie nearer to what is usual.
-        nearest = pd.concat([least.abs(), most.abs()], axis=1).min(axis=1)
-        off = known[((least + most) / 2 - power).abs().lt(0.3) & (nearest > 1.3)]
-        expected = usual.map(f"about {{:,.4g}}: all figures are about {size} the usual".format)
+        all_off = ((least + most) / 2 - power).abs().lt(0.3) & (nearest > 1.3)
+        off = known[all_off | ((magnitude - power).abs().lt(0.15) & (power == 6))]
+        expected = usual.map(f"about {{:,.4g}}: this is {size} the usual".format)
         meant = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
         doubts.add(off, "value", expected, meant)
     return doubts.sound(observations)
