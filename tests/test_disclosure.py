@@ -168,7 +168,7 @@ def test_a_public_pack_names_no_folder_of_ours(pack: Path, risky: Path) -> None:
 
 
 def sheet_of(folder: Path, sheet: str) -> pd.DataFrame:
-    return pd.read_excel(next(folder.glob("*.xlsx")), sheet, engine="calamine")
+    return pd.read_excel(next(folder.glob("*.xlsx")), sheet, engine="openpyxl")
 
 
 def window(period: str) -> list[str]:

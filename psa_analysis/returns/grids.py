@@ -5,24 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-from xlsxwriter.utility import xl_cell_to_rowcol
+from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
 
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import read_cell
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet.worksheet import Worksheet
+from psa_analysis.returns.workbooks import read_sheets
 
 #: Fields of a return, with the headings that stand for each. The first five must be known.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -50,6 +44,8 @@ class Grid:
 
     sheet: str  # its name; empty for a text file
     cells: pd.DataFrame  # rows as a spreadsheet counts them, columns counted from 0
+    # Last row and column of each figure that is merged over several cells, by its first.
+    merged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
 
 def plain_heading(text: str) -> str:
@@ -143,75 +139,44 @@ def _as_cells(rows: list[list[str]]) -> pd.DataFrame:
 
 
 def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        shown = _open_twice(path) if path.suffix.lower() in (".xlsx", ".xlsm") else {}
-    except Exception as error:  # openpyxl raises whatever the library below it meets
-        remedy = "Open it, take any password off and save it."
-        raise _refusal(name, "a workbook that opens", remedy, str(error) or "nothing") from None
     grids: list[Grid] = []
     findings: list[Finding] = []
-    for number, about in enumerate(book.sheets_metadata):
-        place: dict[str, Any] = {"sheet": about.name}
-        try:
-            sheet = book.get_sheet_by_index(number)
-            rows = sheet.to_python(skip_empty_area=False)
-        except (CalamineError, ValueError, OSError, OverflowError) as error:
-            place["found"] = str(error)
-            remedy = "Ask for the workbook again."
-            findings.append(Finding("error", name, "a sheet that can be read", remedy, **place))
+    try:
+        sheets = [*read_sheets(path.read_bytes())]
+    except Exception as error:  # the libraries raise whatever those below them meet
+        remedy = "Open it, take off any password and stray cells, and save it as .xlsx."
+        raise _refusal(name, "a workbook that opens", remedy, str(error) or "nothing") from None
+    for sheet in sheets:
+        if not any(text.strip() for text in sheet.cells.values()):
             continue
-        if not any(cell != "" for row in rows for cell in row):
-            continue
-        if about.visible != SheetVisibleEnum.Visible:
+        if not sheet.visible:
             remedy = "The sheet is hidden and was not read: unhide it if it counts."
-            findings.append(Finding("warning", name, "figures on visible sheets", remedy, **place))
+            expected = "figures on visible sheets"
+            findings.append(Finding("warning", name, expected, remedy, sheet=sheet.name))
             continue
-        text = [[_text(cell) for cell in row] for row in rows]
-        if about.name in shown:
-            _write_as_shown(text, *shown[about.name])
-        for (top, left), (bottom, _) in sheet.merged_cell_ranges or []:
-            inside = top < len(text) and left < len(text[top])
-            # A name merged over several rows is the name of each; a figure is not.
-            if inside and read_cell(text[top][left]).value is None:
-                for row in text[top + 1 : bottom + 1]:
-                    row[left] = text[top][left]
-        grids.append(Grid(about.name, _as_cells(text)))
+        rows = sorted({row for row, _ in sheet.cells} & sheet.hidden_rows)
+        columns = sorted({column for _, column in sheet.cells} & sheet.hidden_columns)
+        if rows or columns:
+            places = [*map(str, rows), *map(xl_col_to_name, columns)]
+            found = f"hidden: {', '.join(places[:8])}{' …' if len(places) > 8 else ''}"
+            remedy = "What is hidden or filtered away was not read: unhide it if it counts."
+            place: dict[str, Any] = {"sheet": sheet.name, "found": found}
+            findings.append(Finding("warning", name, "visible rows and columns", remedy, **place))
+        merged = {}
+        for top, bottom, left, right in sheet.merged:
+            text = sheet.cells.get((top, left), "")
+            if read_cell(text).value is None:
+                # A name merged over several rows is the name of each.
+                for row in range(top, bottom + 1) if text else ():
+                    sheet.cells[row, left] = text
+            else:
+                merged[top, left] = (bottom, right)
+        shown = {
+            (row, column): text
+            for (row, column), text in sheet.cells.items()
+            if row not in sheet.hidden_rows and column not in sheet.hidden_columns
+        }
+        if shown:
+            table = pd.Series(shown, dtype=str).unstack(fill_value="").rename_axis(index="row")
+            grids.append(Grid(sheet.name, table, merged))
     return grids, findings
-
-
-def _text(cell: object) -> str:
-    """A workbook's cell as it would be typed: 55 and not 55.0, days as 2004-12-31."""
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
-        return str(int(cell))
-    if isinstance(cell, datetime) and cell.time() == datetime.min.time():
-        return cell.date().isoformat()
-    return cell.isoformat() if isinstance(cell, date) else str(cell)
-
-
-def _open_twice(path: Path) -> dict[str, tuple[Worksheet, Worksheet]]:
-    """Each sheet by its name, with formulas and with their results."""
-    from openpyxl import load_workbook  # here, since few returns are workbooks
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about drawings and the like, which hold no figures
-        books = [load_workbook(path, data_only=results) for results in (False, True)]
-    return {sheet.title: (sheet, books[1][sheet.title]) for sheet in books[0].worksheets}
-
-
-def _write_as_shown(text: list[list[str]], formulas: Worksheet, results: Worksheet) -> None:
-    """Put in what python-calamine reads as empty or as a fraction: broken formulas, percentages."""
-    area = {"max_row": len(text), "max_col": len(text[0])}
-    for row, *both in zip(text, formulas.iter_rows(**area), results.iter_rows(**area), strict=True):
-        for column, (formula, result) in enumerate(zip(*both, strict=True)):
-            if result.data_type == "e":
-                row[column] = "#error"
-            elif result.data_type == "n" and result.value is not None:
-                # Without what the format only prints, or that keeps a space.
-                if "%" in re.sub(r'"[^"]*"|[\\_*].', "", result.number_format):
-                    row[column] = f"{(100 * Decimal(str(result.value))).normalize():f}%"
-            # A result of the type str that is empty is a text of no letters.
-            elif formula.data_type == "f" and result.value is None and result.data_type != "str":
-                row[column] = "=formula"

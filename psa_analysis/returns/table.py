@@ -121,7 +121,7 @@ def _lay_out(
 def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str]]]:
     """Rows that may be the header, from the top; a year over four quarters is written into each."""
     top = cells.head(_TITLE_ROWS + 1)
-    rows = [dict(enumerate(map(str.strip, row))) for row in top.itertuples(index=False, name=None)]
+    rows = [dict(zip(top.columns, map(str.strip, row), strict=True)) for row in top.to_numpy()]
     above: dict[int, str] = {}
     for number, row, following in zip(top.index[:_TITLE_ROWS], rows, [*rows[1:], {}], strict=False):
         headings = sum(plain_heading(text) in FIELD_OF for text in row.values())
