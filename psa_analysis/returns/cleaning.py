@@ -86,7 +86,8 @@ def clean_returns(
     cells = _resolve(cells, "illustrative", ["yes", "no"], {"": "no"}, doubts)
     cells["illustrative"] = cells["illustrative"] == "yes"
     cells = _read_periods(cells, measures["frequency"], doubts)
-    cells = _read_received(cells, measures["frequency"], today or date.today(), doubts)
+    begins = agreement.settings.agreement.begins
+    cells = _read_received(cells, measures["frequency"], begins, today or date.today(), doubts)
     cells = _read_numbers(cells, measures, doubts)
     observations, misfits = apply_corrections(cells, corrections)
     doubts.findings.extend(misfits)
@@ -137,12 +138,15 @@ def _period_or_expected(text: str, kind: Any) -> Period | str:
 
 
 def _read_received(
-    cells: pd.DataFrame, frequencies: pd.Series, today: date, doubts: _Doubts
+    cells: pd.DataFrame, frequencies: pd.Series, begins: date, today: date, doubts: _Doubts
 ) -> pd.DataFrame:
+    after_period = cells["received"].str.extract(r"^(\d{1,3}) days after the period$")[0]
     days = {text: read_day(text) for text in cells["received"].unique()}
     # Within two centuries, so that a mistyped one is a finding and not an overflow.
     known = {text: day for text, day in days.items() if day and 1900 <= day.year <= 2200}
     received = pd.to_datetime(cells["received"].map(known)).astype("datetime64[ns]")
+    counted = cells["period_end"] + pd.to_timedelta(after_period.astype(float), unit="D")
+    received = received.fillna(counted)
     # Examination results come in July and August, before their school year ends.
     exams = _of_measure(cells, frequencies == "exam_year")
     after = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
@@ -155,6 +159,15 @@ def _read_received(
     ]
     for broken, expected, remedy in rules:
         doubts.add(cells[broken], "received", expected, remedy)
+    # Figures of the agreement's years that came together, long after, are in no report until then.
+    together = cells.groupby("file")["received"].transform("nunique") == 1
+    late = together & (received > cells["period_end"] + pd.Timedelta(days=550))
+    late &= cells["period_end"] > pd.Timestamp(begins)
+    expected = "days of receipt: no report of a quarter before this day will know these figures"
+    remedy = (
+        'Write received = "45 days after the period", or the day of publication, in its sidecar.'
+    )
+    doubts.add(cells[late], "received", expected, remedy, severity="warning")
     return doubts.sound(cells.assign(received=received))
 
 

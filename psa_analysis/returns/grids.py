@@ -20,10 +20,16 @@ from psa_analysis.returns.workbooks import read_sheets
 
 #: Fields of a return, with the headings that stand for each. The first five must be known.
 FIELDS: dict[str, tuple[str, ...]] = {
-    "measure": ("measure", "indicator", "pi", "reference", "ref", "measure id"),
-    "area": ("area", "district", "authority", "local authority", "council"),
-    "period": ("period", "quarter", "year", "financial year", "reporting period"),
-    "value": ("value", "figure", "actual", "result", "outturn"),
+    "measure": (
+        *("measure", "indicator", "pi", "reference", "ref", "measure id"),
+        *("measure name", "indicator name"),
+    ),
+    "area": (
+        *("area", "district", "authority", "local authority", "council"),
+        *("area name", "la name", "authority name", "local authority name"),
+    ),
+    "period": ("period", "quarter", "year", "financial year", "reporting period", "time period"),
+    "value": ("value", "figure", "actual", "result", "outturn", "indicator value"),
     "received": ("received", "date received"),
     "numerator": ("numerator", "number", "top"),
     "denominator": ("denominator", "out of", "base"),
@@ -60,14 +66,14 @@ def column_number(letters: str) -> int:
 
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     """Read a file's sheets as text."""
-    if not path.is_file():
-        raise _refusal(name, "a file", "Take the folder or link away.")
     ending = path.suffix.lower()
+    if ending == ".parquet":
+        return _read_parquet(path, name)
     if ending in TEXT_FILES:
         return _read_text(path.read_bytes(), name)
     if ending in WORKBOOKS:
         return _read_workbook(path, name)
-    expected = f"a file ending in {', '.join(sorted(TEXT_FILES | WORKBOOKS))}"
+    expected = f"a file ending in {', '.join(sorted(TEXT_FILES | WORKBOOKS))} or .parquet"
     raise _refusal(name, expected, "Ask for it in one of these forms.", ending or "no ending")
 
 
@@ -91,9 +97,12 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     cells = _as_cells(rows)
     if not headed:
         return [Grid("", cells)], findings
-    if any("\n" in cell and delimiter in cell for row in rows for cell in row):
-        remedy = "One cell holds the rows below it: look for a quotation mark left open."
-        raise _refusal(name, "each quotation mark closed in its own cell", remedy)
+    # A note may have lines; a line that is itself a whole row was swallowed by a quotation mark.
+    long_cells = (cell for row in rows for cell in row if "\n" in cell and delimiter in cell)
+    for line in (line for cell in long_cells for line in cell.split("\n")[1:]):
+        if len(next(_csv_rows(line, delimiter), [])) == len(header):
+            remedy = "One cell holds the rows below it: look for a quotation mark left open."
+            raise _refusal(name, "each quotation mark closed in its own cell", remedy)
     widths = pd.Series(map(len, rows), cells.index)
     uneven = widths[~widths.isin([0, len(header)])]
     expected = f"{len(header)} cells"
@@ -136,6 +145,16 @@ def _as_cells(rows: list[list[str]]) -> pd.DataFrame:
     index = pd.RangeIndex(1, len(rows) + 1, name="row")
     columns = dict(enumerate(zip_longest(*rows, fillvalue="")))
     return pd.DataFrame(columns, index, dtype=str)
+
+
+def _read_parquet(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
+    try:
+        table = pd.read_parquet(path)
+    except Exception as error:  # pyarrow raises its own kinds, and those of the system
+        remedy = "Ask for the file again."
+        raise _refusal(name, "a Parquet file", remedy, str(error) or "nothing") from None
+    text = table.astype(object).map(str, na_action="ignore").fillna("")
+    return [Grid("", _as_cells([[str(column) for column in text], *text.to_numpy().tolist()]))], []
 
 
 def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:

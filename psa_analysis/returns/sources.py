@@ -7,13 +7,16 @@ what stands there: once the source has been mended the correction is refused.
 from __future__ import annotations
 
 import json
+import os
+import re
 import tomllib
 from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 
 from psa_analysis.files import RETURN_FOLDERS, checksum, read_rows, write_bytes
 from psa_analysis.findings import Finding, one_of
@@ -21,12 +24,21 @@ from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
 
 _ENDING = ".toml"
+#: When figures are taken to have come in that came with no date of their own.
+AFTER_PERIOD = r"^\d{1,3} days after the period$"
 _UNKNOWN = "not stated"
 
 CORRECTIONS = "raw/corrections.csv"
 _WHY = ["reason", "said_by", "said_on"]
 _COLUMNS = ["measure", "area", "period", "received", "action", "value", "expect", *_WHY]
 _ACTIONS = ("drop", "override", "scale", "flag")
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Texts = Annotated[list[str], BeforeValidator(_listed)]
 
 
 class Sidecar(BaseModel):
@@ -39,10 +51,22 @@ class Sidecar(BaseModel):
     address: str = _UNKNOWN  # where it was found
     licence: str = _UNKNOWN
     published: str = _UNKNOWN
-    received: date  # for every row that does not say its own
+    # For every row that does not say its own: a day, or "45 days after the period".
+    received: date | Annotated[str, StringConstraints(pattern=AFTER_PERIOD)]
     checksum: str  # SHA-256 of the file as it came
     note: str = ""
+    draft: bool = False  # whether somebody has still to complete what follows
     defaults: dict[str, str] = {}  # fields that the file does not give, such as its measure
+    # How a table that is not on our template is to be read.
+    sheet: Texts = []  # the sheets that count, where not all do
+    header_row: Annotated[list[int], BeforeValidator(_listed)] = []  # several are read as one
+    columns: dict[str, str] = {}  # the heading of each field
+    measures: dict[str, str] = {}  # our measure for each name in the file, or each column's heading
+    areas: dict[str, str] = {}
+    periods: dict[str, str] = {}
+    year: Literal["", "begins", "ends"] = ""  # which of the two years a bare "2019" names
+    keep: dict[str, Texts] = {}  # what a column must say in the rows that count
+    dash: Literal["", "0", "[x]"] = ""  # what a dash means
 
 
 def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
@@ -51,9 +75,21 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
         # A missing permission must be heard of, so this is not a glob.
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.name[0] not in ".~" and path.suffix != _ENDING:
-                # Printable even where the file's name is not UTF-8.
+                # One printable line, even where the file's name is not UTF-8 or has line breaks.
                 name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
+                name = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
                 yield path, name, path.with_name(path.name + _ENDING)
+
+
+def problem_of(path: Path, beside: Path) -> tuple[str, str] | None:
+    """Why a file is not opened: what is expected instead, and the remedy."""
+    if not path.is_file():
+        return "a file", "Take the folder, link or device away."
+    if len(os.fsencode(beside.name)) > 255:
+        return "a name of at most 250 letters", "Give it a shorter name."
+    if os.path.lexists(beside) and not beside.is_file():
+        return f"a file {beside.name}", "Take away what stands in its place; psa check makes one."
+    return None
 
 
 def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
@@ -61,16 +97,19 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     sidecars: dict[str, Sidecar] = {}
     findings: list[Finding] = []
     for path, name, beside in raw_files(folder):
+        if problem := problem_of(path, beside):
+            findings.append(Finding("error", name, *problem))
+            continue
         if not beside.exists():
             remedy = "Run psa check, which makes one for a file that can be read, and complete it."
-            findings.append(Finding("warning", name, f"a sidecar {beside.name}", remedy))
+            findings.append(Finding("warning", name, "a sidecar beside it", remedy))
             continue
         try:
             sidecar = Sidecar.model_validate(tomllib.loads(beside.read_text(encoding="utf-8-sig")))
         except ValueError as error:
             findings.append(_unreadable(f"{name}{_ENDING}", error))
             continue
-        if path.is_file() and checksum(path) != sidecar.checksum:
+        if checksum(path) != sidecar.checksum:
             expected = f"the file as it came in on {sidecar.received}"
             remedy = "Save it under a new name, or delete the sidecar to take it in anew."
             findings.append(Finding("error", name, expected, remedy, found="another checksum"))
@@ -98,29 +137,54 @@ def make_sidecars(folder: Path, today: date, unreadable: Collection[str] = ()) -
     new = []
     for path, name, beside in raw_files(folder):
         # One with a checksum of its faults would refuse the file once it is mended.
-        if path.is_file() and not beside.exists() and name not in unreadable:
+        sound = problem_of(path, beside) is None and name not in unreadable
+        if sound and not beside.exists():
             write_sidecar(beside, Sidecar(received=today, checksum=checksum(path)))
             new.append(name)
     return new
 
 
+def _key(name: str) -> str:
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:
     """Write a sidecar, all of it or nothing."""
 
-    def entries(texts: dict[str, str]) -> list[str]:
-        # JSON's strings are TOML's basic strings.
-        return [f"{name} = {json.dumps(text, ensure_ascii=False)}" for name, text in texts.items()]
+    def entries(values: dict[str, Any]) -> list[str]:
+        # JSON's strings, lists and truths are TOML's too.
+        return [
+            f"{_key(name)} = {json.dumps(value, ensure_ascii=False)}"
+            for name, value in values.items()
+        ]
 
-    lines = entries(sidecar.model_dump(exclude={"received", "defaults"}))
-    lines += [f"received = {sidecar.received}", "", "[defaults]", *entries(sidecar.defaults)]
+    always = (
+        "title",
+        "producer",
+        "address",
+        "licence",
+        "published",
+        "checksum",
+        "note",
+        "defaults",
+    )
+    values = sidecar.model_dump(exclude_defaults=True)
+    values = {name: getattr(sidecar, name) for name in always} | values
+    del values["received"]
+    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
+    lines = entries({name: value for name, value in values.items() if name not in tables})
+    received = sidecar.received
+    lines.append(f"received = {json.dumps(received) if isinstance(received, str) else received}")
+    for name, value in tables.items():
+        lines += ["", f"[{name}]", *entries(value)]
     write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
     """The sidecars as a data log: one row per file."""
     rows = [{"file": name, **dict(sidecar)} for name, sidecar in sidecars.items()]
-    columns = ["file", *Sidecar.model_fields]
-    return pd.DataFrame(rows, columns=columns).drop(columns="defaults")
+    of_the_file = [*Sidecar.model_fields][: [*Sidecar.model_fields].index("draft")]
+    return pd.DataFrame(rows, columns=["file", *of_the_file])
 
 
 def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
