@@ -167,7 +167,7 @@ def history_of(
     # A change from the baseline is made of figures that are counted; a ratio may be above 100 %.
     counts = basis in ("change_from_baseline", "ratio_to_comparator")
     made_of = "amounts" if basis == "ratio_to_comparator" else measure["made_of"]
-    negative = basis not in (*readings.COMPARED, "change_from_baseline") and measure["lowest"] < 0
+    negative = basis not in (*readings.COMPARED, "change_from_baseline") and measure["floor"] < 0
     scale = forecast.scale_of("" if counts else measure["unit"], table["value"], made_of, negative)
     change, spread = usual
     revised = _on_scale(table["value"] * (1 + change), scale)
@@ -206,7 +206,7 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     before = known.loc[known["measure"] == measure["continues"], "value"]
     if before.index.isin(table.index).any():
         values = readings.splice(before, table["value"])[0]
-        values = values.clip(measure["lowest"], measure["highest"])
+        values = values.clip(measure["floor"], measure["ceiling"])
         table = table.reindex(values.index).assign(value=values).fillna({"flag": "final"})
     return table.loc[sorted(table.index, key=lambda label: parse_period(label, kind))]
 

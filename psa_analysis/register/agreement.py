@@ -100,7 +100,7 @@ def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[
 PARSED_PERIODS = {"baseline_period": "baseline_at", "due": "due_at", "interim_period": "interim_at"}
 
 #: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
-PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons")
+PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons", "floor", "ceiling")
 
 
 def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +122,9 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
     negative |= units.isin([*SIGNED_UNITS, OBSERVED_WORDS["rank"]])
     lowest = pd.Series(np.where(negative, -np.inf, 0.0), measures.index)
     highest = pd.Series(np.where(units == "percent", 100.0, np.inf), measures.index)
-    return parsed.fillna({"lowest": lowest, "highest": highest})
+    parsed["floor"] = measures["lowest"].fillna(lowest)
+    parsed["ceiling"] = measures["highest"].fillna(highest)
+    return parsed
 
 
 def measure_period(measure: pd.Series, column: str) -> Period | None:

@@ -163,6 +163,7 @@ def _read_received(
     together = cells.groupby("file")["received"].transform("nunique") == 1
     late = together & (received > cells["period_end"] + pd.Timedelta(days=550))
     late &= cells["period_end"] > pd.Timestamp(begins)
+    late &= cells["period"].where(late).groupby(cells["file"]).transform("nunique") > 1
     expected = "days of receipt: no report of a quarter before this day will know these figures"
     remedy = (
         'Write received = "45 days after the period", or the day of publication, in its sidecar.'
@@ -234,7 +235,7 @@ def _check_values(
     units = observed_units(measures)
     percent = _of_measure(observations, units) == "percent"
     value = observations["value"]
-    lowest, highest = (_of_measure(observations, measures[end]) for end in ("lowest", "highest"))
+    lowest, highest = (_of_measure(observations, measures[end]) for end in ("floor", "ceiling"))
     ranges = [
         f"{low:,.10g} to {high:,.10g}" if isfinite(high) else f"{low:,.10g} or more"
         for low, high in zip(lowest, highest, strict=True)

@@ -24,7 +24,7 @@ def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Findi
     of_councils = {*agreement.baskets["indicator"]}
     if agreement.settings.effectiveness:
         of_councils.add(agreement.settings.effectiveness.net_budget)
-    signed = measures.index[measures["lowest"] < 0]
+    signed = measures.index[measures["floor"] < 0]
     summed = newest["measure"].isin(counted_measures(measures).difference([*of_councils, *signed]))
     # Districts make a county, and so do its schools: each kind of part by itself.
     for (whole, _), parts in areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]:
