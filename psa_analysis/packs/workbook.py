@@ -277,14 +277,18 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     for row, part in enumerate(part for line in lines for part in wrap(line, 150)):
         _write(sheet, look, row, 0, part, bold=row == 0)
     header = row = row + 1
+    # Only Excel finds by itself how high a row of wrapped texts is.
+    sheet.set_row(row, 45)
     sheet.write_row(row, 0, _SUMMARY.values(), look(bold=True, bottom=1, text_wrap=True))
     for role, group in _GROUPS.items():
         row += 1
         _write(sheet, look, row, 0, group, bold=True)
         for index, record in rows[rows["role"] == role].iterrows():
             row += 1
+            title, note = shown.loc[index, ["title", "note"]]
+            sheet.set_row(row, 15 * max(len(wrap(title, 48)), len(wrap(note, 24))))
             for place, (column, value) in enumerate(shown.loc[index].items()):
-                form = {"align": "right"} if column in _RIGHT else {}
+                form = {"align": "right", "indent": 1} if column in _RIGHT else {}
                 if column == "state" and record["state"] in _COLOURS:
                     form = {"bg_color": _COLOURS[record["state"]]}
                 form["num_format"] = number_format("assessment", column, record["unit"], value)
