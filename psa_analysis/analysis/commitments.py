@@ -86,10 +86,9 @@ def _judge_all(
     commitments["target"] = commitments["target"].mask(commitments["kind"] == "quartile", 1.0)
     commitments["due_date"] = commitments["due_date"].astype("datetime64[ns]")
     for name, commitment in commitments.to_dict("index").items():
-        own = (
-            [*rows_of[rows_of["commitment"] == name].itertuples()] for rows_of in (reports, figures)
-        )
-        cells = _judge(commitment, *own, agreement, period)
+        own_reports = [*reports[reports["commitment"] == name].itertuples()]
+        own_figures = [*figures[figures["commitment"] == name].itertuples()]
+        cells = _judge(commitment, own_reports, own_figures, agreement, period)
         names = {"period": period.label, "commitment": name}
         rows.append(dict.fromkeys(COLUMNS) | commitment | names | cells)
     types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(_FLOATS, "float64")
