@@ -57,15 +57,12 @@ def small(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
     """Which observations are small by the settings of ``[disclosure]``."""
     settings, factor = agreement.settings.disclosure, _factors(observations, agreement)
     value, numerator, denominator = (observations[name].astype(float) for name in _FIGURES)
-
-    def few(counted: pd.Series) -> pd.Series:
-        return (counted < settings.threshold) & ((counted != 0) | (not settings.show_zeros))
-
+    others = (denominator - numerator).where(factor == 100)
+    counts = pd.concat([value.where(factor.isna()), numerator, others], axis=1)
+    few = (counts < settings.threshold) & ((counts != 0) | (not settings.show_zeros))
     bare = factor.notna() & (numerator.isna() | denominator.isna())
     extreme = (value == 0) & (not settings.show_zeros) | (value == factor)
-    is_small = factor.isna() & few(value)
-    is_small |= few(numerator) | (few(denominator - numerator) & (factor == 100))
-    is_small |= denominator < settings.smallest_denominator
+    is_small = few.any(axis=1) | (denominator < settings.smallest_denominator)
     is_small |= bare & extreme & (settings.threshold > 0)
     return is_small & at_risk(agreement, observations)
 
@@ -281,23 +278,19 @@ def masked_assessment(
 ) -> pd.DataFrame:
     """The assessment with the states of all figures, and figures of what is shown."""
     rows = full["measure"].isin(affected)
-    changing = full.columns.difference(_KEPT)
-    # A column of figures holds objects where all of them are missing: types come back at the end.
-    table = full.astype(object)
-    table.loc[rows, changing] = shown.loc[rows, changing].astype(object)
-    local = readings[readings["area"] == agreement.settings.agreement.area]
-    local = local[local["reading"].notna()]
-    has_reading = set(zip(local["measure"], local["period"], strict=True))
-    latest = pd.Series([*zip(full["measure"], full["latest_period"], strict=True)], full.index)
-    hidden = rows & full["latest"].notna() & ~latest.isin(has_reading)
+    table = pd.concat([full[~rows], shown[rows]]).sort_index()
+    table[_KEPT] = full[_KEPT]
+    area = agreement.settings.agreement.area
+    latest = _cells(full.assign(area=area, period=full["latest_period"]))
+    has_reading = latest.isin(_cells(readings[readings["reading"].notna()]))
+    hidden = rows & full["latest"].notna() & ~has_reading
     table[_OF_LATEST] = table[_OF_LATEST].mask(hidden)
     seasonal = full["measure"].map(agreement.measures["profile"]) == "seasonal"
     table["planned"] = table["planned"].mask(hidden, full["planned"].mask(seasonal))
     table.loc[hidden, ["latest_flag", "missing"]] = WITHHELD, NOT_SHOWN
-    states = agreement.settings.states
-    thresholds = {"chance_target": (states.at_risk, states.on_track), "chance_trigger": ()}
-    for column, edges in thresholds.items():
-        rounded = [_rounded_chance(chance, edges) for chance in full[column].astype(float)]
+    edges = agreement.settings.states.at_risk, agreement.settings.states.on_track
+    for column, kept_apart in (("chance_target", edges), ("chance_trigger", ())):
+        rounded = [_rounded_chance(chance, kept_apart) for chance in full[column].astype(float)]
         table[column] = table[column].astype(float).mask(rows, pd.Series(rounded, full.index))
     table["reason"] = table["reason"].mask(rows, _reasons(full, shown, table))
     return table.astype(full.dtypes.to_dict())
