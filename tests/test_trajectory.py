@@ -240,7 +240,7 @@ def test_a_path_with_seasons_counts_up_within_each_year() -> None:
     assert planned_path(seasonal(), ends).tolist() == pytest.approx(
         [10, 30, 60, 100, 12, 36, 72, 120, 16, 48, 96, 160]
     )
-    level = trajectory.baseline_path(seasonal(), ends).tolist()
+    level = planned_path(seasonal(), ends, 100.0).tolist()
     assert level == pytest.approx([10, 30, 60, 100] * 3)
     # The trigger at 60 % of a stretch from 110: 140.
     row = seasonal(without=110.0)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.readings import make_readings, with_compared
+from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import baseline_end, exact, month_number
 from psa_analysis.files import meanings
 from psa_analysis.periods import Period, parse_period, period_containing
@@ -49,8 +49,9 @@ STATES = {
 COUNTED_DONE = ("done", "done late")
 EXCEPTIONS = ("overdue", "at risk", "no data")
 
-_DATES = ["due_date", "done_on", "lead_reported", "reported"]
-_FLOATS = ["target", "value", "progress"]
+_TYPES = {"illustrative": bool, "row": "Int64"}
+_TYPES |= dict.fromkeys(["due_date", "done_on", "lead_reported", "reported"], "datetime64[ns]")
+_TYPES |= dict.fromkeys(["target", "value", "progress"], "float64")
 #: Where a lead's report or a figure comes from.
 _SOURCE = ["evidence", "reported", "illustrative", "file", "row"]
 _FIGURE = ["value", "value_period", *_SOURCE]
@@ -82,18 +83,16 @@ def _judge_all(
     figures = figures.assign(value_period=[day_text(day) for day in figures["day"]])
     linked = _linked_figures(agreement, observations, period, cut_off)
     figures, rows = pd.concat([figures, linked]).sort_values("day"), []
-    commitments = agreement.commitments.astype({"target": float, "baseline": float})
+    types = {"target": float, "baseline": float, "due_date": "datetime64[ns]"}
+    commitments = agreement.commitments.astype(types)
     commitments["target"] = commitments["target"].mask(commitments["kind"] == "quartile", 1.0)
-    commitments["due_date"] = commitments["due_date"].astype("datetime64[ns]")
     for name, commitment in commitments.to_dict("index").items():
         own_reports = [*reports[reports["commitment"] == name].itertuples()]
         own_figures = [*figures[figures["commitment"] == name].itertuples()]
         cells = _judge(commitment, own_reports, own_figures, agreement, period)
         names = {"period": period.label, "commitment": name}
         rows.append(dict.fromkeys(COLUMNS) | commitment | names | cells)
-    types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(_FLOATS, "float64")
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype(types | {"illustrative": bool, "row": "Int64"})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
 
 
 def _linked_figures(
@@ -102,8 +101,7 @@ def _linked_figures(
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
     links = links[links != ""].rename_axis("commitment").reset_index()
-    needed = observations["measure"].isin(with_compared(links["measure"], agreement))
-    known = as_of(observations[needed], cut_off)
+    known = as_of(observations, cut_off)
     rows = make_readings(known, agreement)
     counts = (rows["area"] == agreement.settings.agreement.area) & rows["reading"].notna()
     counts &= rows["period_end"] <= pd.Timestamp(period.end)

@@ -46,11 +46,8 @@ class Control:
 
 def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = ()) -> pd.DataFrame:
     """Mean, limits and signs of a special cause for each figure of a series, by period."""
-    phases = values.index.isin(list(rebases)).cumsum()
-    charts = [
-        _phase(values[phases == number].astype(float), polarity).assign(phase=number)
-        for number in range(phases.max(initial=0) + 1)
-    ]
+    phases = values.astype(float).groupby(values.index.isin(list(rebases)).cumsum())
+    charts = [_phase(rows, polarity).assign(phase=number) for number, rows in phases]
     return pd.concat(charts)[list(POINT_COLUMNS)]
 
 
@@ -84,20 +81,10 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
     signs = outside.where(outside != 0, run.where(run != 0, two.where(two != 0, trend)))
     better = {"higher": 1, "lower": -1}[polarity]
     kinds = {0: "ordinary", better: "improvement", -better: "concern"}
-    return pd.DataFrame(
-        {
-            "value": values,
-            "centre": centre,
-            "lower": centre - width,
-            "upper": centre + width,
-            "outside": outside.astype(int),
-            "run": run,
-            "trend": trend,
-            "two_in_three": two.astype(int),
-            "kind": signs.map(kinds),
-            "trial": values.count() < TRIAL_BELOW,
-        }
-    )
+    lines = {"centre": centre, "lower": centre - width, "upper": centre + width}
+    points = values.to_frame("value").assign(**lines, trial=values.count() < TRIAL_BELOW)
+    rules = {"outside": outside.astype(int), "run": run, "trend": trend}
+    return points.assign(**rules, two_in_three=two.astype(int), kind=signs.map(kinds))
 
 
 def in_runs(signs: pd.Series, length: int) -> pd.Series:

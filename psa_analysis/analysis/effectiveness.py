@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from psa_analysis.register.settings import EffectivenessSection
 
 
+#: What is asked of a reading of a year.
+_FIGURES = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
+
+
 @dataclass(frozen=True)
 class CostEffectiveness:
     """The index of cost-effectiveness, and what it is made of; ``missing`` says what it lacks."""
@@ -57,14 +61,17 @@ def cost_effectiveness(
     if section is not None and len(agreement.baskets):
         index = agreement.measures.loc[section.index]
         last = index["due_at"] or agreement.settings.agreement.last
-        ends = [
-            date(year, 3, 31) for year in range(index["baseline_at"].end.year, last.end.year + 1)
-        ]
+        numbers = range(index["baseline_at"].end.year, last.end.year + 1)
+        ends = [date(year, 3, 31) for year in numbers]
         years = [period_containing(day, "financial_year").label for day in ends if day <= until]
     if section is None or not years:
         empty = pd.DataFrame(columns=["component", "year", "performance"])
         return CostEffectiveness((), empty, empty, empty)
-    figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)])
+    # Of financial and exam years, and of the quarters that end a financial year.
+    year = readings["period"].str.replace(r"^(\d{4})-(\d\d) Q4$", r"\1/\2", regex=True)
+    ended = (readings["period_end"] <= pd.Timestamp(until)) & year.str.contains("/")
+    figures = readings.assign(year=year, figure=readings["reading"], definition="")
+    figures = figures.loc[ended, _FIGURES]
     indicators = _indicators(figures, agreement, years)
     components = _components(figures, indicators, section)
     overall = _overall(components)
@@ -74,14 +81,6 @@ def cost_effectiveness(
     # An index returned to one decimal may differ by half a unit of it.
     overall["differs"] = (overall["ratio"] - overall["returned"]).abs() > 0.05 + 1e-9
     return CostEffectiveness(tuple(years), indicators, components, overall)
-
-
-def _by_year(readings: pd.DataFrame) -> pd.DataFrame:
-    """The readings of financial and exam years, and of the quarters that end a financial year."""
-    year = readings["period"].str.replace(r"^(\d{4})-(\d\d) Q4$", r"\1/\2", regex=True)
-    figures = readings.assign(year=year, figure=readings["reading"], definition="")
-    columns = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
-    return figures.loc[year.str.contains("/"), columns]
 
 
 def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.DataFrame:
@@ -210,12 +209,10 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     findings, rows = [], indices.indicators
     # A component of which nothing has come in for a year is only late.
     begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
-    needed = begun | (rows["year"] == indices.years[0])
     # What the baseline lacks is said of the baseline alone, once any of it has come in.
-    needed &= (rows["missing"].str.partition(":")[0] == rows["year"]) & rows[
-        "baseline"
-    ].notna().any()
-    for gap in rows[needed].itertuples():
+    lacks = rows["missing"].str.partition(":")[0] == rows["year"]
+    lacks &= (begun | (rows["year"] == indices.years[0])) & rows["baseline"].notna().any()
+    for gap in rows[lacks].itertuples():
         expected = f"a figure of {gap.component} that can be used in its index ({gap.missing})"
         remedy = "Ask for it, or agree what replaces it: until then that index has no figure."
         place = int(gap.row), "indicator", gap.indicator, gap.indicator, None, gap.year

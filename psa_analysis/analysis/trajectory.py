@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from psa_analysis.periods import quarter_number
 from psa_analysis.register.agreement import PROFILES_WITH_POINTS
 
 if TYPE_CHECKING:
+    from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
-
-Floats = NDArray[np.float64]
 
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
@@ -41,13 +39,6 @@ def trigger_value(measure: pd.Series, share: float) -> float:
         return float("nan")
     without, target = exact(measure["without"]), exact(measure["target"])
     return float(without + exact(share) * (target - without))
-
-
-def baseline_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
-    """Where the baseline would stand: the baseline itself, but for a path with seasons."""
-    if measure["profile"] == "seasonal":
-        return planned_path(measure, ends, measure["baseline"])
-    return pd.Series(measure["baseline"], index=ends.index)
 
 
 def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None) -> pd.Series:
