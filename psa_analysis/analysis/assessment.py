@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
-from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement
@@ -100,7 +99,7 @@ def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     """The first period after the baseline's: the first that says anything of the agreement."""
     start = agreement.settings.agreement.begins
     if measure["baseline_at"] is not None:
-        start = baseline_end(measure) + timedelta(days=1)
+        start = trajectory.baseline_end(measure) + timedelta(days=1)
     return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
 
 
@@ -205,7 +204,7 @@ def _state(row: Row, series: pd.DataFrame, agreement: Agreement, period: Period)
         if progress < 0:
             moved = "moved the wrong way since the baseline"
         return state, f"{moved}; no forecast: {row['no_forecast']}", True
-    if last["period_end"].date() <= baseline_end(measure):
+    if last["period_end"].date() <= trajectory.baseline_end(measure):
         return _nothing_yet(row, measure, agreement)
     # Where the plan is no better than the baseline, only the path itself can be reached.
     reached = _reaches(row, row["planned"])
@@ -216,14 +215,14 @@ def _state(row: Row, series: pd.DataFrame, agreement: Agreement, period: Period)
 
 def _reaches(row: Row, level: float) -> bool:
     """Whether the latest reading is as good as a level; ties are decided exactly."""
-    difference = exact(row["latest"]) - exact(level)
+    difference = trajectory.exact(row["latest"]) - trajectory.exact(level)
     return difference >= 0 if row["polarity"] == "higher" else difference <= 0
 
 
 def _by_thresholds(value: float, on_track: float, at_risk: float) -> str:
-    if exact(value) >= exact(on_track):
+    if trajectory.exact(value) >= trajectory.exact(on_track):
         return "on track"
-    return "at risk" if exact(value) >= exact(at_risk) else "off track"
+    return "at risk" if trajectory.exact(value) >= trajectory.exact(at_risk) else "off track"
 
 
 def _nothing_yet(row: Row, measure: pd.Series, agreement: Agreement) -> State:

@@ -81,7 +81,7 @@ def _judge_all(
     reports, figures = known[known["status"] != "figure"], known[known["status"] == "figure"]
     figures = figures.drop_duplicates(["commitment", "day"], keep="last")
     figures = figures.assign(value_period=[day_text(day) for day in figures["day"]])
-    linked = _linked_figures(agreement, observations, period, cut_off)
+    linked = _linked_figures(agreement, as_of(observations, cut_off), period)
     figures, rows = pd.concat([figures, linked]).sort_values("day"), []
     types = {"target": float, "baseline": float, "due_date": "datetime64[ns]"}
     commitments = agreement.commitments.astype(types)
@@ -95,13 +95,10 @@ def _judge_all(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
 
 
-def _linked_figures(
-    agreement: Agreement, observations: pd.DataFrame, period: Period, cut_off: date
-) -> pd.DataFrame:
+def _linked_figures(agreement: Agreement, known: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
     links = links[links != ""].rename_axis("commitment").reset_index()
-    known = as_of(observations, cut_off)
     rows = make_readings(known, agreement)
     counts = (rows["area"] == agreement.settings.agreement.area) & rows["reading"].notna()
     counts &= rows["period_end"] <= pd.Timestamp(period.end)
@@ -110,10 +107,9 @@ def _linked_figures(
     rows = rows[counts & (~partial_years | (rows["period_end"].dt.month == 3))]
     received = known[["measure", "area", "period", "received"]]
     rows = rows.merge(received, on=["measure", "area", "period"]).merge(links, on="measure")
+    rows["evidence"] = "reading of " + rows["measure"] + " for " + rows["period"]
     names = {"received": "reported", "period_end": "day", "reading": "value"}
-    names["period"] = "value_period"
-    evidence = "reading of " + rows["measure"] + " for " + rows["period"]
-    return rows.rename(columns=names).assign(evidence=evidence)
+    return rows.rename(columns=names | {"period": "value_period"})
 
 
 def _judge(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period: Period) -> Row:

@@ -208,20 +208,18 @@ def named_in(marks: pd.DataFrame, observations: pd.DataFrame) -> Flags:
     return np.asarray(cells | versions, dtype=bool)
 
 
-def masked_observations(
-    observations: pd.DataFrame, hidden: Flags, agreement: Agreement
-) -> pd.DataFrame:
+def masked_observations(seen: pd.DataFrame, hidden: Flags, agreement: Agreement) -> pd.DataFrame:
     """The observations, those held back without figure, and none with what was typed beside it."""
-    masked = observations.copy()
+    masked = seen.copy()
     masked.loc[hidden, _FIGURES] = np.nan
     masked.loc[hidden, "flag"] = "suppressed"
     # All alike, or this would tell those that are small from those that go with them.
     masked["small"] = hidden
     # Words of senders, and of those who correct them, quote figures.
-    risky = at_risk(agreement, observations) | hidden
+    risky = at_risk(agreement, seen) | hidden
     masked.loc[risky, "note"] = ""
     corrected = "corrected; what stood there is in the internal report"
-    masked.loc[risky & (observations["correction"] != ""), "correction"] = corrected
+    masked.loc[risky & (seen["correction"] != ""), "correction"] = corrected
     return masked
 
 

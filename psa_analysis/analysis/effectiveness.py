@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from psa_analysis.register.settings import EffectivenessSection
 
 
-#: What is asked of a reading of a year.
-_FIGURES = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
-
-
 @dataclass(frozen=True)
 class CostEffectiveness:
     """The index of cost-effectiveness, and what it is made of; ``missing`` says what it lacks."""
@@ -61,17 +57,17 @@ def cost_effectiveness(
     if section is not None and len(agreement.baskets):
         index = agreement.measures.loc[section.index]
         last = index["due_at"] or agreement.settings.agreement.last
-        numbers = range(index["baseline_at"].end.year, last.end.year + 1)
-        ends = [date(year, 3, 31) for year in numbers]
-        years = [period_containing(day, "financial_year").label for day in ends if day <= until]
+        ends = pd.date_range(index["baseline_at"].end, min(last.end, until), freq="YE-MAR")
+        years = [period_containing(day.date(), "financial_year").label for day in ends]
     if section is None or not years:
         empty = pd.DataFrame(columns=["component", "year", "performance"])
         return CostEffectiveness((), empty, empty, empty)
     # Of financial and exam years, and of the quarters that end a financial year.
     year = readings["period"].str.replace(r"^(\d{4})-(\d\d) Q4$", r"\1/\2", regex=True)
     ended = (readings["period_end"] <= pd.Timestamp(until)) & year.str.contains("/")
+    columns = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
     figures = readings.assign(year=year, figure=readings["reading"], definition="")
-    figures = figures.loc[ended, _FIGURES]
+    figures = figures.loc[ended, columns]
     indicators = _indicators(figures, agreement, years)
     components = _components(figures, indicators, section)
     overall = _overall(components)
@@ -103,15 +99,12 @@ def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.D
     )
 
 
-def _later_years(
-    figures: pd.DataFrame, measure: str, area: str, newer: Mapping[str, str]
-) -> pd.DataFrame:
+def _later_years(figures: pd.DataFrame, measure: str, newer: Mapping[str, str]) -> pd.DataFrame:
     """Figures for the years after an indicator's last, from the measure that continues it."""
     name = newer[measure]
-    of_area = figures[figures["area"] == area]
-    old, new = (of_area[of_area["measure"] == each] for each in (measure, name))
+    old, new = (figures[figures["measure"] == each] for each in (measure, name))
     if name in newer:
-        new = pd.concat([new, _later_years(figures, name, area, newer)])
+        new = pd.concat([new, _later_years(figures, name, newer)])
     later = new[new["year"] > max(old["year"], default="")].assign(measure=measure)
     both = old.merge(new, on="year", suffixes=("_old", "_new"))
     both = both.dropna(subset=["figure_old", "figure_new"])
@@ -134,7 +127,7 @@ def _indicators(figures: pd.DataFrame, agreement: Agreement, years: list[str]) -
     baskets, measures = agreement.baskets, agreement.measures
     newer = {older: str(name) for name, older in measures["continues"].items() if older}
     later = [
-        _later_years(figures, row.indicator, row.component, newer)
+        _later_years(figures[figures["area"] == row.component], row.indicator, newer)
         for row in baskets[baskets["indicator"].isin(list(newer))].itertuples()
     ]
     figures = pd.concat([figures, *later])

@@ -270,7 +270,6 @@ def readings_of_draws(
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
-    factor = rate_factor(unit)
     per_year = 4 if history.last.kind == "quarter" else 1
     denominators = history.figures["denominator"]
     cases, newest = denominators.tolist(), denominators.ffill().iloc[-1]
@@ -287,7 +286,7 @@ def readings_of_draws(
             return draws, lacking
         if width > 1 and unit in NOT_SUMMED:
             return draws, readings.NOT_ADDED_UP.format(unit)
-        if width > 1 and factor is not None:
+        if width > 1 and rate_factor(unit) is not None:
             weights = np.array(cases[window])
             if np.isnan(weights).any():
                 return draws, readings.NO_DENOMINATORS

@@ -35,6 +35,8 @@ AVERAGE = "average"
 _SUMMED = {"point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years"}
 #: Lowest and highest figure of a unit; 0 and no limit for any other.
 _RANGES = {"percent": (0.0, 100.0), "percent change": (-100.0, np.inf)}
+#: What was counted in the whole and its parts, by the last day of each reading.
+Sums = dict[pd.Timestamp, pd.DataFrame]
 #: The name under which the whole stands among its parts.
 _WHOLE = ""
 _DRAWS = 10_000  # chances of hot spots are then right to half a percentage point
@@ -117,14 +119,16 @@ def decomposition(
     result = replace(result, kind=kind, parts=tuple(parts.index))
     sums = _sums(parts, result, known, readings)
     if not sums:
-        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
-        return replace(result, reason=reason)
-    return _decomposed(result, agreement.measures, parts, sums)
+        return replace(
+            result, reason=f"no figures of {measure} by {kind} had come in by the cut-off"
+        )
+    others = parts.loc[parts["measure"] != measure, "measure"]
+    return _decomposed(result, agreement.measures.loc[others], sums)
 
 
 def _sums(
     parts: pd.DataFrame, decomposed: Decomposition, known: pd.DataFrame, readings: pd.DataFrame
-) -> dict[pd.Timestamp, pd.DataFrame]:
+) -> Sums:
     """What was counted in the whole and its parts, over all the periods of each reading."""
     measure, area = str(decomposed.definition.name), decomposed.area
     whole = pd.DataFrame({"measure": measure, "area": area}, index=[_WHOLE])
@@ -133,7 +137,7 @@ def _sums(
     if rate_factor(decomposed.unit) is None:
         figures["numerator"], figures["denominator"] = figures["value"], np.nan
         needed = ["numerator"]
-    result: dict[pd.Timestamp, pd.DataFrame] = {}
+    result: Sums = {}
     for reading in readings[readings["reading"].notna()].itertuples():
         used = figures[figures["period_end"].between(reading.used_from, reading.period_end)]
         periods = list(used.loc[used["part"] == _WHOLE, "period"])
@@ -146,12 +150,8 @@ def _sums(
     return result
 
 
-def _decomposed(
-    result: Decomposition,
-    measures: pd.DataFrame,
-    parts: pd.DataFrame,
-    sums: dict[pd.Timestamp, pd.DataFrame],
-) -> Decomposition:
+def _decomposed(result: Decomposition, others: pd.DataFrame, sums: Sums) -> Decomposition:
+    """The same with its table; `others` are the measures that are its parts."""
     definition = result.definition
     start = pd.to_datetime(definition["baseline_at"] and definition["baseline_at"].end)
     *ends, newest = sums
@@ -162,7 +162,7 @@ def _decomposed(
     nothing = now.assign(numerator=np.nan, denominator=np.nan, period="")
     joined = now.join(sums.get(before, nothing).add_suffix("_before"), how="inner")
     if definition["basis"] == "change_from_baseline":
-        base = _bases(definition, measures, parts, sums.get(start))
+        base = _bases(definition, others, sums.get(start))
         joined = joined[joined.index.isin(base.index)]
         if _WHOLE not in joined.index or len(joined) < 2 or base[_WHOLE] <= 0:
             reason = f"the figure that {definition.name} is measured from is not known part by part"
@@ -184,15 +184,12 @@ def _decomposed(
     )
 
 
-def _bases(
-    definition: pd.Series, measures: pd.DataFrame, parts: pd.DataFrame, start: pd.DataFrame | None
-) -> pd.Series:
+def _bases(definition: pd.Series, others: pd.DataFrame, start: pd.DataFrame | None) -> pd.Series:
     """What the change of the whole and of each part is measured from, where it is known."""
     base = pd.Series(dtype=float) if start is None else start["numerator"].copy()
     if pd.notna(definition["base"]):
         base[_WHOLE] = definition["base"]
     # A measure of its own has its own figure of the same years in the register.
-    others = measures.loc[parts.loc[parts["measure"] != definition.name, "measure"]]
     same = others["baseline_period"] == definition["baseline_period"]
     others = others[same & ~others["unit"].isin(NOT_SUMMED)]
     return others["base"].fillna(others["baseline"]).dropna().combine_first(base)

@@ -51,8 +51,7 @@ def make_readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
         return empty.astype({"period_end": "datetime64[ns]", "reading": float, "observed": float})
     rows = _sums(_with_definitions(known, agreement.measures))
     rows = _milestones(_changes(rows))
-    rows = _comparisons(_ranks(rows, agreement))
-    rows = _with_limits(rows)
+    rows = _with_limits(_comparisons(_ranks(rows, agreement)))
     rows["flag"] = rows["weakness"].map(dict(enumerate(_FLAGS)))
     return rows[columns]
 
@@ -297,10 +296,7 @@ def _with_limits(rows: pd.DataFrame) -> pd.DataFrame:
 def observations_used(
     known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement, key: tuple[str, str, str]
 ) -> pd.DataFrame:
-    """The observations that a reading was made from, and as what ``part`` of it.
-
-    Its key is its measure, area and period.
-    """
+    """The observations that the reading of a measure, area and period was made from, by part."""
     measure, area, period = key
     rows = readings[(readings["measure"] == measure) & (readings["area"] == area)]
     own = known[(known["measure"] == measure) & (known["area"] == area)].sort_values("period_end")

@@ -118,22 +118,21 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     ends = [months[:-1][abs(reading - start) <= near], months[1:][abs(reading - last) <= near]]
     due = months[-1:][abs(reading - levels[-1:]) <= near]
     gaps = np.concatenate([between, *ends, due]) - now
-    gaps = gaps[gaps >= 0] if _better(measure) * (reading - planned) > 0 else gaps[gaps <= 0]
+    ahead = (reading > planned) == (measure["polarity"] == "higher")
+    gaps = gaps[gaps >= 0] if ahead else gaps[gaps <= 0]
     return float(min(gaps, key=abs, default=float("nan")))
 
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:
-    """The change that each period has to bring from the latest reading to the target.
-
-    And the period that ended such a change over as many periods: ``never``, or None if unknown.
-    """
+    """The change in each period that leads to the target, and up to when as much was ever done."""
     if pd.isna(measure["target"]) or history.empty:
         return float("nan"), None
     months = month_number(history["period_end"].dt)
     left = month_number(measure["due_at"].end) - months.iloc[-1]
     if left <= 0:
         return float("nan"), None
-    readings, better = history["reading"].set_axis(months), _better(measure)
+    readings = history["reading"].set_axis(months)
+    better = 1 if measure["polarity"] == "higher" else -1
     # As the figures are written: 63 less 55.4 is 7.6.
     to_do = float(exact(measure["target"]) - exact(readings.iloc[-1]))
     if better * to_do <= _NEAR:
@@ -169,10 +168,6 @@ def baseline_end(measure: pd.Series) -> date:
     if period.kind != "mean_of_years" or measure["basis"] == "mean_of_years":
         return period.end
     return date((period.start.year + period.end.year) // 2, 12, 31)
-
-
-def _better(measure: pd.Series) -> int:
-    return 1 if measure["polarity"] == "higher" else -1
 
 
 def month_number(days: Any) -> Any:
