@@ -290,7 +290,7 @@ def readings_of_draws(
             weights = np.array(cases[window])
             if np.isnan(weights).any():
                 return draws, readings.NO_DENOMINATORS
-            draws[:, number] = figures[:, window] @ weights / weights.sum()
+            draws[:, number] = (figures[:, window] * weights).sum(axis=1) / weights.sum()
         else:
             draws[:, number] = figures[:, window].sum(axis=1) / readings.years_averaged(measure)
     if basis in ("annual", "mean_of_years") and per_year == 4:
