@@ -16,7 +16,6 @@ from scipy.integrate import dblquad
 from scipy.special import betaln
 
 import psa_analysis as psa
-from psa_analysis.analysis.hotspots import shrunken_draws
 from psa_analysis.analysis.parts import (
     REST,
     Decomposition,
@@ -24,6 +23,7 @@ from psa_analysis.analysis.parts import (
     contributions,
     decomposition,
     scenario,
+    shrunken_draws,
 )
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import ParameterError

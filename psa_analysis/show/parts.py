@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.hotspots import Hotspots, compared_parts
-from psa_analysis.analysis.parts import REST, Decomposition, WhatIf, decomposition, scenario
+from psa_analysis.analysis.parts import REST, compared_parts, decomposition, scenario
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
@@ -21,6 +20,8 @@ from psa_analysis.show.views import View, no_view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from psa_analysis.analysis.parts import Decomposition, Hotspots, WhatIf
 
 #: Colour and shape of a part by what is said of it.
 _VERDICT_MARKS = {"worse": (PINK, "s"), "better": (BLUE, "o"), "may be chance": (GREY, "D")}
