@@ -195,21 +195,19 @@ def test_every_measure_can_be_drawn(report_of: Callable[[str], Report], period: 
         trajectory_chart(report, "N99")
 
 
-@pytest.mark.parametrize("show", [psa.reward, psa.better_results, psa.all_commitments])
-def test_a_chart_is_the_same_bytes_every_time(report: Report, show: Callable) -> None:
-    first, second = show(report).chart.svg, show(report).chart.svg
+def test_a_chart_is_the_same_bytes_every_time(report: Report) -> None:
+    first, second = psa.reward(report).chart.svg, psa.reward(report).chart.svg
     assert first == second
     assert "<!DOCTYPE" not in first
     assert not re.search(r"href=\"(?!#)", first)
 
 
-@pytest.mark.parametrize("show", [psa.reward, psa.better_results, psa.all_commitments])
-def test_a_chart_can_be_drawn_into_an_analysts_own_axes(report: Report, show: Callable) -> None:
+def test_a_chart_can_be_drawn_into_an_analysts_own_axes(report: Report) -> None:
     figure = Figure()
     left, right = figure.subplots(1, 2)
-    show(report).chart.draw(right)
-    assert left in figure.axes
-    assert len(figure.axes) > 2 or right.has_data() or right.texts
+    psa.reward(report).chart.draw(right)
+    assert right.has_data()
+    assert not left.has_data()
 
 
 def test_a_view_shows_its_parts_and_says_what_it_has_not(report: Report) -> None:

@@ -148,14 +148,6 @@ def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
     axes.text(0.5, height, text, transform=axes.transAxes, ha="center", **style)
 
 
-def panels(axes: Axes, rows: int, hspace: float, shared: bool = False) -> list[Axes]:
-    """Rows of three small pictures in the place of some axes."""
-    place: Any = axes.get_subplotspec()
-    axes.remove()
-    grid = place.subgridspec(rows, 3, hspace=hspace, wspace=0.12)
-    return list(grid.subplots(squeeze=False, sharex=shared, sharey=shared).ravel())
-
-
 def only_words(text: str) -> Chart:
     """Instead of a picture of nothing."""
 
