@@ -27,7 +27,6 @@ from psa_analysis.words import (
     figure_text,
     listed,
     of_one,
-    pot_text,
     range_text,
     with_unit,
 )
@@ -75,10 +74,9 @@ def test_a_figure_reads_back_to_its_decimals(value: float, unit: str) -> None:
         (amount_text(2, "percentage points"), "2 percentage points"),
         (amount_text(1, "people"), "1 person"),
         (range_text(0.00003, 0.0001, decimals=2), "under 0.01 to 0.01%"),
-        (range_text(0, 0.0001, decimals=2), "0.00 to 0.01%"),
-        (pot_text(1 / 15, 1 / 15), "6.7%"),
-        (pot_text(0.0001, 0.02), "under 0.1 to 2%"),
-        (pot_text(0, 0), "0%"),
+        (range_text(0, 0.0001, decimals=2), "0 to 0.01%"),
+        (range_text(1 / 15, 1 / 15, decimals=1), "6.7%"),
+        (range_text(0.00001, 0.0001, decimals=1), "under 0.1%"),
     ],
 )
 def test_small_words(text: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""What two packs of one agreement say differently, and why; and the figures that were revised."""
+"""What two packs of one agreement say differently, and why."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis.assessment import direction
-from psa_analysis.analysis.readings import make_readings, splice, with_compared
+from psa_analysis.analysis.readings import splice
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import listed
-
-if TYPE_CHECKING:
-    from psa_analysis.register.agreement import Agreement
 
 #: One row per thing that changed.
 CHANGE_COLUMNS = meanings("changes")
@@ -218,23 +215,6 @@ def _figure_why(period: str, before: float, after: float) -> str:
     if pd.isna(after):
         return f"{period} is gone"
     return f"{period} revised from {before:,.10g} to {after:,.10g}"
-
-
-def revised_figures(
-    known_before: pd.DataFrame, known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
-    """Figures of the agreement's area that have changed since, and the readings of both times."""
-    key = ["measure", "area", "period"]
-    both = known_before.rename(columns={"value": "before"})[[*key, "before"]].merge(known, on=key)
-    both = both[both["area"] == agreement.settings.agreement.area].rename(columns={"value": "now"})
-    changed = both["before"].notna() & (both["before"] != both["now"])
-    table = both.loc[changed, [*key, "before", "now", "flag"]]
-    needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
-    readings_before = make_readings(known_before[needed], agreement)
-    for name, rows in (("before", readings_before), ("now", readings)):
-        reading = rows[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
-        table = table.merge(reading, on=key, how="left")
-    return table.drop(columns="area").reset_index(drop=True)
 
 
 def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:

@@ -57,11 +57,6 @@ def gains(report: Report) -> pd.DataFrame:
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
-def payment_rows(report: Report) -> pd.DataFrame:
-    """When the reward is paid: on account, and in equal instalments after the agreement."""
-    return grant.payment_frame(_rewards(report), report.readings, report.agreement)
-
-
 def reward(report: Report) -> View:
     """What the reward of the whole agreement may come to, and each measure's part of it."""
     return View(
@@ -74,7 +69,8 @@ def reward(report: Report) -> View:
 
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    rows, unknown = payment_rows(report), _unknown_share(report)
+    rows = grant.payment_frame(_rewards(report), report.readings, report.agreement)
+    unknown = _unknown_share(report)
     without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
     columns = [Column("Year"), Column("Payment", "what")]
     columns.append(_range_column("Of the pot", "least", "most", 1))
