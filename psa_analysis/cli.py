@@ -30,7 +30,6 @@ loading, partners = map(_lazy, ("register.loading", "returns.partners"))
 backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
 overview, quality, rewards = map(_lazy, ("show.overview", "show.quality", "show.grant"))
-reliability = _lazy("show.reliability")
 packs, place, workbook = map(_lazy, ("packs.run", "packs.place", "packs.workbook"))
 
 #: The project's folder.
@@ -398,11 +397,16 @@ def backtest(data: Path, outputs: Path) -> None:
         sys.exit(1)
     series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
     click.echo(f"{words.counted(len(forecasts), 'forecast')} of {series}")
-    click.echo(reliability.coverage_view(results["coverage"], "these series").words.text)
+    covered = results["coverage"].iloc[0]
+    inside = f"{covered['within_80']:.0%} fell within the 80% range"
+    click.echo(f"Of {covered['forecasts']:,} readings, {inside}.")
     score = results["brier"].iloc[0]
     usual = f"always saying the usual: {score['base_rate_brier']:.3f}"
     click.echo(f"Brier score of targets: {score['brier']:.3f}; {usual}")
-    click.echo(reliability.reliability_words(results["reliability"]))
+    for row in results["reliability"].itertuples():
+        said = f"{100 * row.said_from:.0f} to {row.said_to:.0%}"
+        said = f"Of the {row.forecasts:,} forecasts that said {said}"
+        click.echo(f"{said}, {row.came_true:.0%} came true.")
     click.echo(f"The results are in {outputs}")
 
 

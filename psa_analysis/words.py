@@ -126,17 +126,6 @@ def state_text(row: pd.Series) -> str:
 CHANCE_MOVED = 0.05
 
 
-def pot_text(least: float, most: float) -> str:
-    """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 1.2%``."""
-
-    def share(value: float) -> str:
-        text = f"{100 * value:.1f}"
-        return "under 0.1" if value > 0 and text == "0.0" else text.removesuffix(".0")
-
-    low, high = share(least), share(most)
-    return f"{low}%" if low == high else f"{low} to {high}%"
-
-
 def chance_text(chance: float) -> str:
     """A chance in whole per cent, or ``under 1%`` or ``over 99%``."""
     if pd.isna(chance):
@@ -153,9 +142,13 @@ def range_text(least: float, most: float, decimals: int = 0) -> str:
     """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
     if pd.isna(least):
         return "–"
-    low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
-    if decimals and least > 0 and not low.strip("0."):
-        low = f"under {10**-decimals:.{decimals}f}"
+
+    def share(value: float) -> str:
+        text = f"{100 * value:.{decimals}f}"
+        hidden = decimals and value > 0 and not text.strip("0.")
+        return f"under {10**-decimals:.{decimals}f}" if hidden else text if value else "0"
+
+    low, high = share(least), share(most)
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 

@@ -27,15 +27,7 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
-from psa_analysis.show.grant import (
-    gain_curve,
-    gains,
-    grant_words,
-    grants,
-    payment_rows,
-    payments,
-    reward,
-)
+from psa_analysis.show.grant import gain_curve, gains, grant_words, grants, payments, reward
 
 TRIGGER = Fraction(3, 5)
 
@@ -169,7 +161,7 @@ def test_on_account_and_instalments(
     folder = starter(tmp_path / "other", "capital_share = 0.5", **cells)
     path = folder / "raw" / "returns" / "outturns.csv"
     path.write_text(path.read_text().replace("2005/06,34.2,", f"2005/06,{outturn},"))
-    table = payment_rows(open_report(period, str(folder)))
+    table = payments(open_report(period, str(folder))).data
     on_account = table["what"] == "on account for A1"
     assert on_account.sum() == (shares is not None and len(shares) == 3)
     if shares is not None:

@@ -1,4 +1,4 @@
-"""What two packs of one agreement say differently, and why; and the figures that were revised."""
+"""What two packs of one agreement say differently, and why."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis.assessment import COLUMNS, direction
-from psa_analysis.analysis.readings import make_readings, splice
+from psa_analysis.analysis.readings import splice
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import listed
-
-if TYPE_CHECKING:
-    from psa_analysis.register.agreement import Agreement
 
 #: One row per thing that changed.
 CHANGE_COLUMNS = meanings("changes")
@@ -206,21 +203,6 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
         direction=[*map(_way, both["before"], both["after"], polarity)],
         why=both["period_after"].astype("str") + why,
     )
-
-
-def revised_figures(
-    known_before: pd.DataFrame, known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
-    """Figures of the agreement's area that have changed since, and the readings of both times."""
-    key = ["measure", "area", "period"]
-    both = known_before.rename(columns={"value": "before"})[[*key, "before"]].merge(known, on=key)
-    both = both[both["area"] == agreement.settings.agreement.area].rename(columns={"value": "now"})
-    changed = both["before"].notna() & (both["before"] != both["now"])
-    table = both.loc[changed, [*key, "before", "now", "flag"]]
-    for name, rows in (("before", make_readings(known_before, agreement)), ("now", readings)):
-        reading = rows[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
-        table = table.merge(reading, on=key, how="left")
-    return table.drop(columns="area").reset_index(drop=True)
 
 
 def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:

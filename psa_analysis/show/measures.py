@@ -23,8 +23,8 @@ from psa_analysis.words import (
     day_text,
     figure_text,
     listed,
-    pot_text,
     pounds_text,
+    range_text,
     required_text,
     with_unit,
 )
@@ -186,8 +186,9 @@ def _reward(report: Report, row: pd.Series) -> str:
         return "does not count for it"
     reward = grants(report).set_index("measure").loc[row["measure"]]
     pot_share = reward["pot_share"]
-    stake = pot_text(pot_share, pot_share)
-    part = pot_text(*(pot_share * reward[["least", "most"]]))
+    stake = range_text(pot_share, pot_share, 1)
+    least, most = pot_share * reward[["least", "most"]]
+    part = range_text(least, most, 1)
     pounds = pounds_text(reward["pounds_least"], reward["pounds_most"])
     money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
     without = row["without_status"]

@@ -82,7 +82,9 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "picture": sparkline(report, row).address,
             "latest": latest_text(row),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": _target_text(row),
+            "target": NOT_STATED
+            if pd.isna(row["target"])
+            else with_unit(row["target"], row["unit"]),
             "due": row["due"] if pd.notna(row["target"]) else "",
             "chance": None if pd.isna(row["chance_target"]) else chance_text(row["chance_target"]),
             "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
@@ -96,10 +98,6 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
     frame = pd.DataFrame(shown, columns=columns)
     return Html(html, table(frame, caption).text, frame)
-
-
-def _target_text(row: pd.Series) -> str:
-    return NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row["unit"])
 
 
 def decisions(report: Report, theme: str | None = None) -> View:
