@@ -12,7 +12,7 @@ from psa_analysis.analysis import trajectory
 from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.words import chance_text
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _assess_one(
     refused: set[tuple[str | None, str | None]],
     outlook: Outlook | None,
 ) -> dict[str, Any]:
-    if due := measure_period(measure, "due"):
+    if due := measure["due_at"]:
         # What comes after the period that decides changes nothing.
         series = series[series["period_end"] <= pd.Timestamp(due.end)]
     if measure["basis"] == "year_to_date" and not measure["seasons"]:
@@ -112,7 +112,7 @@ def _assess_one(
 def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     """The first period after the baseline's: the first that says anything of the agreement."""
     start = agreement.settings.agreement.begins
-    if measure_period(measure, "baseline_period"):
+    if measure["baseline_at"]:
         start = baseline_end(measure) + timedelta(days=1)
     return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
 
@@ -126,7 +126,7 @@ def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -
     expected = period_containing(period.end, kind)
     if kind != "quarter" and expected.end >= period.end:
         expected = expected.years_before(1)
-    due = measure_period(measure, "due")
+    due = measure["due_at"]
     if due is not None and expected.end > due.end:
         expected = period_containing(due.end, kind)
     return expected.label if expected >= _first_period(measure, agreement) else None

@@ -18,7 +18,7 @@ from psa_analysis.analysis.readings import make_readings, with_compared
 from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import Period, parse_period, period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.progress import NAME, contradicted
 from psa_analysis.words import NOT_STATED, counted, day_text, with_unit
@@ -255,7 +255,7 @@ def _share_of_line(row: Row, figure: Any, agreement: Agreement) -> float | None:
     elif row["measure"]:
         measure = agreement.measures.loc[row["measure"]]
         baseline = measure["baseline"]
-        if pd.notna(baseline) and measure_period(measure, "baseline_period") is not None:
+        if pd.notna(baseline) and measure["baseline_at"] is not None:
             start = baseline_end(measure)
     if start is None or (passed := _months(start, figure.day)) <= 0:
         return None

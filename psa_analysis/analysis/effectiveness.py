@@ -17,7 +17,6 @@ import pandas as pd
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
-from psa_analysis.register.agreement import measure_period
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def cost_effectiveness(
     section, years = agreement.settings.effectiveness, list[str]()
     if section is not None and len(agreement.baskets):
         index = agreement.measures.loc[section.index]
-        first, due = measure_period(index, "baseline_period"), measure_period(index, "due")
+        first, due = index["baseline_at"], index["due_at"]
         assert first is not None  # the register was checked
         last = due or agreement.settings.agreement.last
         ends = [date(year, 3, 31) for year in range(first.end.year, last.end.year + 1)]
@@ -211,7 +210,7 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     readings = make_readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
-    due = measure_period(agreement.measures.loc[section.index], "due")
+    due = agreement.measures.loc[section.index]["due_at"]
     due = due or agreement.settings.agreement.last
     indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
     own = readings["area"] == agreement.settings.agreement.area

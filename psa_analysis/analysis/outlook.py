@@ -17,7 +17,7 @@ import pandas as pd
 from psa_analysis.analysis import forecast, readings
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
-from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.readings import Floats
@@ -139,7 +139,7 @@ def history_of(
     measure: pd.Series, known: pd.DataFrame, until: date, usual: tuple[float, float]
 ) -> History | str:
     """The figures to forecast from, or why there is no forecast."""
-    due, baseline = measure_period(measure, "due"), measure_period(measure, "baseline_period")
+    due, baseline = measure["due_at"], measure["baseline_at"]
     basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
     if due is None:
         return "no document states when it is due"
@@ -199,7 +199,7 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     table = known.loc[known["measure"] == measure.name, columns]
     # A stated baseline is a reading too, and often the only one before the agreement.
     stated = measure["basis"] in ("point", "index") and measure["baseline_status"] == "stated"
-    first = measure_period(measure, "baseline_period") if stated else None
+    first = measure["baseline_at"] if stated else None
     if first and first.kind == kind and first.end <= until and first.label not in table.index:
         table.loc[first.label] = [float(measure["baseline"]), np.nan, "final"]
     before = known.loc[known["measure"] == measure["continues"], "value"]

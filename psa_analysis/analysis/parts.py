@@ -15,7 +15,7 @@ import pandas as pd
 
 from psa_analysis.analysis.readings import years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
-from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _decomposed(
     sums: dict[pd.Timestamp, pd.DataFrame],
 ) -> Decomposition:
     definition = result.definition
-    baseline = measure_period(definition, "baseline_period")
+    baseline = definition["baseline_at"]
     start = pd.Timestamp(baseline.end) if baseline else None
     *ends, newest = sums
     now = sums[newest]

@@ -227,7 +227,7 @@ def baseline_end(measure: pd.Series) -> date:
 
 
 def _stated(measure: pd.Series, column: str) -> Period:
-    period = register.measure_period(measure, column)
+    period: Period | None = measure[register.PARSED_PERIODS[column]]
     if period is None:
         raise ValueError(f"{measure.name} has no {column}: it is not stated")
     return period
