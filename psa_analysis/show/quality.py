@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.findings import COLUMNS, to_frame
+from psa_analysis.findings import COLUMNS
 
 if TYPE_CHECKING:
     from psa_analysis.findings import Finding
@@ -22,7 +22,7 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
     The partner is the one who returns the measure, or else the one that the file is named for;
     empty where neither says.
     """
-    table = to_frame(findings)
+    table = pd.DataFrame([*findings], columns=COLUMNS).astype({"row": "Int64"})
     partners = agreement.settings.partners
     by_measure = table["measure"].map(agreement.measures["partner"]).fillna("")
     stems = table["file"].map(lambda name: PurePosixPath(name).name.casefold().replace("_", "-"))
