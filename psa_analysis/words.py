@@ -106,7 +106,7 @@ def unit_of_difference(unit: str) -> str:
 
 
 def state_text(row: pd.Series) -> str:
-    """``At risk (forecast): made 72% of the improvement planned by then``."""
+    """``At risk (forecast): 72% of the improvement planned by then has been made``."""
     forecast = " (forecast)" if row["is_forecast"] and row["state"] in STATE_SIGNS else ""
     return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
 

@@ -200,10 +200,10 @@ def _state(row: Row, series: pd.DataFrame, agreement: Agreement, period: Period)
         return "not stated", why, True
     if pd.notna(progress := row["progress"]):
         state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
-        moved = f"made {progress:.0%} of the improvement planned by then"
+        moved = f"{progress:.0%} of the improvement planned by then has been made"
         if progress < 0:
-            moved = "moved the wrong way since the baseline"
-        return state, f"{moved}; no forecast: {row['no_forecast']}", True
+            moved = "it has moved the wrong way since the baseline"
+        return state, f"{moved}; there is no forecast: {row['no_forecast']}", True
     if last["period_end"].date() <= trajectory.baseline_end(measure):
         return _nothing_yet(row, measure, agreement)
     # Where the plan is no better than the baseline, only the path itself can be reached.

@@ -91,7 +91,7 @@ def partners(report: Report) -> View:
         _range_column("Expected", "least", "most", 1),
         _range_column("Unknown", "unknown", "unknown", 1),
     ]
-    caption = "The reward that rests on each partner; shared targets count whole for each"
+    caption = "The reward that rests on each partner; shared targets count in full for each"
     return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
@@ -122,10 +122,10 @@ def grant_words(report: Report) -> Html:
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
-        sentences.append(f"Nothing can be said of: {titles}")
+        sentences.append(f"Nothing can be said about: {titles}")
     if forecast:
         low, high = _draws(report)["least"].quantile(0.1), _draws(report)["most"].quantile(0.9)
-        sentences.append(f"The chance is 80% that it lies between {low:.0%} and {high:.0%}")
+        sentences.append(f"There is an 80% chance that it lies between {low:.0%} and {high:.0%}")
     if open_ends := int((rows["least"] < rows["most"]).sum()):
         measures = words.counted(open_ends, "measure")
         sentences += [
@@ -163,7 +163,7 @@ def _grant_table(report: Report) -> Html:
         Column("What is measured", "title"),
         Column.number("Share of the pot", lambda row: f"{row['pot_share']:.1%}"),
         _range_column("Paid or expected of it", "least", "most"),
-        _range_column("Eight in ten chances", "low_80", "high_80"),
+        _range_column("80% range", "low_80", "high_80"),
         Column("Status"),
         Column("Rests on", "why"),
     ]

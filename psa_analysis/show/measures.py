@@ -124,10 +124,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
         chance = chance_text(row["chance_target"])
         texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
     else:
-        # Where states are those of a path, it has moved so and so far.
-        reason = str(row["reason"])
-        moved = state in ("on track", "at risk", "off track") and reason.startswith("m")
-        texts = [f"{state}: it has {reason}" if moved else f"{state}: {reason}"]
+        texts = [f"{state}: {row['reason']}"]
     if row["latest_flag"] == WITHHELD:
         texts.append(f"the latest reading, for {row['latest_period']}, is {row['missing']}")
     elif pd.notna(row["latest"]):

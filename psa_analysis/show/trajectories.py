@@ -47,7 +47,7 @@ def readings_table(report: Report, measure: str) -> Html:
         columns = [
             Column("Period"),
             Column.figure("Forecast", "median"),
-            Column.between("Eight in ten chances", "low_80", "high_80"),
+            Column.between("80% range", "low_80", "high_80"),
         ]
         forecasts = columns_frame(outlook.fan().assign(unit=definition["unit"]), columns)
         frame = pd.concat([frame, forecasts], ignore_index=True)
