@@ -4,13 +4,12 @@ from .pipeline import open_report
 from .register.loading import load_agreement
 from .show.agreement import notes, targets
 from .show.chart import figure
-from .show.commitments import all_commitments, commitment_list
 from .show.comparison import changes
 from .show.control import control_chart
 from .show.effectiveness import cost_effectiveness
 from .show.explain import cells_used
 from .show.families import family, funnel
-from .show.grant import better_results, partners, payments, reward
+from .show.grant import partners, payments, reward
 from .show.measures import commentary, measure
 from .show.opening import banner, key
 from .show.outturns import sliders

@@ -6,10 +6,9 @@ Exit codes: 0 all well; 1 the data has errors, or a notebook failed; 2 the comma
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 import lazy_loader
+from click.decorators import FC
 
 
 def _lazy(name: str) -> ModuleType:
@@ -30,8 +30,7 @@ loading, partners = map(_lazy, ("register.loading", "returns.partners"))
 backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
 overview, quality, rewards = map(_lazy, ("show.overview", "show.quality", "show.grant"))
-reliability = _lazy("show.reliability")
-packs, place, workbook = map(_lazy, ("packs.run", "packs.place", "packs.workbook"))
+packs, workbook = map(_lazy, ("packs.run", "packs.workbook"))
 
 #: How many findings `psa check` prints; findings.csv has all.
 LINES_SHOWN = 20
@@ -52,7 +51,7 @@ class _Commands(click.Group):
                 click.echo(str(finding), err=True)
             wrong = words.counted(len(error.findings), "error")
             text, code = f"{wrong}; nothing was done", 1
-        except (findings.ParameterError, place.RunError) as error:
+        except findings.ParameterError as error:
             text, code = str(error), 2
         except periods.PeriodError as error:
             text, code = f"period: {error}, for example 2004-05 Q3", 2
@@ -65,9 +64,7 @@ class _Commands(click.Group):
         sys.exit(code)
 
 
-def _folder(
-    name: str, default: str, help: str, **more: Any
-) -> Callable[[click.decorators.FC], click.decorators.FC]:
+def _folder(name: str, default: str, help: str, **more: Any) -> Callable[[FC], FC]:
     """An option for a folder of the project."""
     path = click.Path(path_type=Path, file_okay=False, resolve_path=True)
     values = [_ROOT / default] if more else _ROOT / default
@@ -135,7 +132,8 @@ def assess(period: str, data: Path, as_csv: bool) -> None:
     report = pipeline.open_report(period, str(data))
     shown = overview.standing(report).table.frame.assign(Measure=[*report.rows])
     shown = shown.drop(columns=["Baseline", "Since last reading", "On the year"], errors="ignore")
-    _print_and_exit(report, report.assessment, as_csv, shown)
+    lines = [repr(report), shown.to_string(index=False)]
+    _print_and_exit(report.findings, report.assessment, as_csv, lines)
 
 
 @main.command()
@@ -149,12 +147,13 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     docs/grant.md has the rules.
     """
     report = pipeline.open_report(period, str(data))
-    reward, lines = rewards.reward(report), []
+    reward = rewards.reward(report)
+    shown = reward.table.frame.drop(columns=["What is measured", "Rests on"], errors="ignore")
+    lines = [repr(report), shown.to_string(index=False)]
     for year, what, share, *pounds in rewards.payments(report).table.frame.values:
         lines.append(f"  {year}, {what}: {pounds[0] if pounds else f'{share} of the pot'}")
     lines.append(reward.words.text)
-    shown = reward.table.frame.drop(columns=["What is measured", "Rests on"], errors="ignore")
-    _print_and_exit(report, reward.data, as_csv, shown, lines)
+    _print_and_exit(report.findings, reward.data, as_csv, lines)
 
 
 @main.command()
@@ -168,7 +167,7 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
     Each is a quarter such as "2004-05 Q2", reported anew as of its own cut-off, or the folder of a
     pack, which keeps what was said when it was made.
     """
-    report, compared, not_compared = None, [], []
+    compared, not_compared, problems = [], [], ()
     for text in (before, after):
         if Path(text).is_dir():
             compared.append(comparison.read_pack(Path(text)))
@@ -178,14 +177,15 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
             )
         else:
             report = pipeline.open_report(text, str(data))
+            problems = report.findings
             compared.append(changes.pack_of(report))
     table = comparison.changes(*compared)
     lines = []
     for (measure, title), rows in table.groupby(["measure", "title"], sort=False):
         lines.append(f"{measure}: {title}" if title else measure)
         for row in rows.itertuples():
-            was = changes.change_text(row.before, row.what, row.unit)
-            now = changes.change_text(row.after, row.what, row.unit)
+            values = (row.before, row.after)
+            was, now = (changes.change_text(value, row.what, row.unit) for value in values)
             what = f"{row.area}, {row.period_after}" if row.what == "figure" else row.what
             way = f" ({row.direction})" if row.direction else ""
             lines.append(f"  {what}: {was} -> {now}{way}")
@@ -195,7 +195,7 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
         lines += [f"  because: {why}" for why in reasons]
     first, last = (pack.period for pack in compared)
     lines += [*not_compared, f"{words.counted(len(table), 'change')} from {first} to {last}"]
-    _print_and_exit(report, table, as_csv, None, lines)
+    _print_and_exit(problems, table, as_csv, lines)
 
 
 @main.command()
@@ -268,9 +268,8 @@ def explain(measure: str, period: str, data: Path) -> None:
     report = pipeline.open_report(period, str(data))
     measures = report.assessment["measure"].tolist()
     if measure not in measures:
-        remedy = findings.did_you_mean(measure, measures)
-        text = f"there is no measure '{measure}' in the assessment. {remedy}"
-        raise findings.ParameterError(text)
+        text = f"there is no measure '{measure}' in the assessment."
+        raise findings.ParameterError(f"{text} {findings.did_you_mean(measure, measures)}")
     for label, text in explanations.explanation(report, measure):
         click.echo(f"{label:<10} {text}")
 
@@ -295,7 +294,6 @@ def explain(measure: str, period: str, data: Path) -> None:
 )
 @_folder("--outputs", "outputs", "Folder for the packs.")
 @_folder("--notebooks", "notebooks", "Folder of the notebooks.")
-@click.option("--code", is_flag=True, help="Pages with the code of every cell, folded.")
 @click.option("--force", is_flag=True, help="Make everything anew, whatever is unchanged.")
 @click.option("--workers", type=_number, help="Processes at once.  [default: one per core]")
 @click.option(
@@ -314,7 +312,6 @@ def run(
     data: tuple[Path, ...],
     outputs: Path,
     dask: str | None,
-    workers: int | None,
     **rest: Any,
 ) -> None:
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3", or several packs.
@@ -325,30 +322,26 @@ def run(
     Exits with 0 if all is well, 1 if a notebook failed or the data has errors, 2 if no pack could
     be made or the command is wrong.
     """
-    if bool(period) + latest + bool(first or last) != 1:
+    if bool(period) + latest + bool(first or last) != 1 or bool(first) != bool(last):
         raise findings.ParameterError(
-            'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of the three'
+            'name a quarter such as "2004-05 Q3", or --latest, or --from and --to; one of '
+            "the three, and --from and --to belong together"
         )
-    ends = [text for text in (first, last) if text]
-    if len(ends) == 1:
-        raise findings.ParameterError("--from and --to belong together")
-    rest["workers"] = workers or os.cpu_count() or 1
+    named = [text for text in (period, first, last) if text]
+    quarters = [periods.parse_period(text, "quarter") for text in named]
+    if first:
+        quarters = pipeline.quarters_between(*quarters)
     tasks, names = [], [folder.name for folder in data]
-    if twice := [name for name in names if names.count(name) > 1]:
+    if len(set(names)) < len(names):
         raise findings.ParameterError(
-            f"two data folders are called {twice[0]}, as their folders of packs would be; "
-            "run them one by one, each with its own --outputs"
+            f"two data folders are called the same ({', '.join(names)}), as their folders of packs "
+            "would be; run them one by one, each with its own --outputs"
         )
     for folder in data:
         if latest:
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
-        elif period:
-            quarters = [periods.parse_period(period, "quarter")]
-        else:
-            parsed = [periods.parse_period(text, "quarter") for text in ends]
-            quarters = pipeline.quarters_between(*parsed)
         into = outputs / folder.name if len(data) > 1 else outputs
-        tasks += [place.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
+        tasks += [packs.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     sys.exit(_make(tasks, dask))
 
 
@@ -364,9 +357,9 @@ def _make(tasks: list[Any], dask: str | None) -> int:
             click.echo(line)
 
     for number, outcome in enumerate(packs.make_packs(tasks, on_event, dask), start=1):
-        name = f"{outcome.task.outputs.name}/{outcome.task.name}: " if several else ""
+        task, count = outcome.task, f"[{number}/{len(tasks)}] " if several else ""
+        name = f"{task.outputs.name}/{task.name}: " if several else ""
         if outcome.text:
-            count = f"[{number}/{len(tasks)}] " if several else ""
             click.echo(f"{count}{name}{outcome.text}")
         for problem in outcome.problems:
             click.echo(f"psa: {name}{problem}", err=True)
@@ -403,26 +396,23 @@ def backtest(data: Path, outputs: Path) -> None:
         sys.exit(1)
     series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
     click.echo(f"{words.counted(len(forecasts), 'forecast')} of {series}")
-    click.echo(reliability.coverage_view(results["coverage"], "these series").words.text)
+    covered = results["coverage"].iloc[0]
+    inside = f"{covered['within_80']:.0%} fell within the 80% range"
+    click.echo(f"Of {covered['forecasts']:,} readings, {inside}.")
     score = results["brier"].iloc[0]
     usual = f"always saying the usual: {score['base_rate_brier']:.3f}"
     click.echo(f"Brier score of targets: {score['brier']:.3f}; {usual}")
-    click.echo(reliability.reliability_words(results["reliability"]))
+    for row in results["reliability"].itertuples():
+        said = f"{100 * row.said_from:.0f} to {row.said_to:.0%}"
+        said = f"Of the {row.forecasts:,} forecasts that said {said}"
+        click.echo(f"{said}, {row.came_true:.0%} came true.")
     click.echo(f"The results are in {outputs}")
 
 
-def _print_and_exit(
-    report: Any, table: Any, as_csv: bool, shown: Any, lines: Iterable[str] = ()
-) -> NoReturn:
-    """Print a table as CSV, or what is shown of it and lines below; 1 if figures were kept out."""
-    if shown is not None:
-        lines = [repr(report), shown.to_string(index=False), *lines]
-    if as_csv:
-        click.echo(files.csv_text(table), nl=False)
-    else:
-        click.echo("\n".join(lines))
-    wrong = len(findings.errors(report.findings)) if report else 0
-    if wrong:
+def _print_and_exit(problems: Any, table: Any, as_csv: bool, lines: list[str]) -> NoReturn:
+    """Print a table as CSV, or lines that say the same; exits with 1 if figures were kept out."""
+    click.echo(files.csv_text(table) if as_csv else "\n".join(lines), nl=not as_csv)
+    if wrong := len(findings.errors(problems)):
         click.echo(f"psa: {packs.wrong_words(wrong)}", err=True)
     sys.exit(1 if wrong else 0)
 

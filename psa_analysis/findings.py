@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    import pandas as pd
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 Severity = Literal["error", "warning"]
 
@@ -47,25 +43,9 @@ class ParameterError(ValueError):
 class DataError(Exception):
     """Data that cannot be used; holds the findings that say why."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = list(findings)
         super().__init__("\n".join(map(str, self.findings)))
-
-
-#: Of the findings as a table; ``count`` is of the cells of a file that have the same fault.
-COLUMNS = [
-    *("severity", "measure", "file", "sheet", "row", "count", "column", "found", "expected"),
-    "remedy",
-]
-
-
-def to_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """The findings as a table, one row each, in the order of :data:`COLUMNS`."""
-    import pandas as pd  # here, since commands name errors before they need anything heavy
-
-    records = [asdict(finding) | {"count": 1 + len(finding.also)} for finding in findings]
-    frame = pd.DataFrame(records, columns=COLUMNS)
-    return frame.astype({"row": "Int64"})
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
@@ -93,17 +73,14 @@ def shorten(text: str, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-#: Control characters, and those that turn the direction of all that follows.
-_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+#: Control characters have pictures of their own; the last ones turn the direction of what follows.
+_UNSEEN: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
+    **{0x7F: 0x2421, 0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD},
+    **{code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
+}
 
 
 def visible(text: str) -> str:
     """A text in which nothing is hidden: what XML cannot hold, or would turn the rest around."""
-    return _UNSEEN.sub(_shown, text)
-
-
-def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:
-        return chr(0x2400 + code)  # control characters have pictures of their own
-    return {0x7F: "\u2421", 0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}.get(code, f"[U+{code:04X}]")
+    return text.translate(_UNSEEN)

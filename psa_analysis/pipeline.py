@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
-import os
-import pickle
+import re
 import sys
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -37,8 +34,8 @@ from psa_analysis.words import day_text
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
 
-#: Names the file in which a run keeps its report for its notebooks, while it runs.
-REPORT_OF_RUN = "PSA_ANALYSIS_REPORT_OF_RUN"
+#: The report that a run has made for its notebooks, in the processes that execute them.
+report_of_run: Report | None = None
 #: What the cell tagged "parameters" of every notebook sets.
 PARAMETERS = ("period", "data", "audience", "theme")
 
@@ -176,8 +173,7 @@ def open_report(
     folder = (ROOT / data).resolve()
     if not folder.exists():
         folder = Path(data).resolve()  # of somebody who started papermill beside it
-    path = os.environ.get(REPORT_OF_RUN)
-    report = kept_report(Path(path)) if path else None
+    report = report_of_run
     kept = report and (report.period, report.audience, report.agreement.folder.resolve())
     if report is None or kept != (reporting_period, audience, folder):
         agreement = load_agreement(folder)
@@ -189,14 +185,6 @@ def open_report(
     return replace(report, theme=theme) if theme else report
 
 
-@lru_cache(maxsize=1)
-def kept_report(path: Path) -> Report:
-    """The report that a run keeps for its notebooks: read once by each process."""
-    report = pickle.loads(path.read_bytes())
-    assert isinstance(report, Report)
-    return report
-
-
 def refuse_unknown_parameters() -> None:
     """Refuse a name that papermill injected and no notebook has: papermill itself only warns."""
     interactive = sys.modules.get("IPython")
@@ -204,14 +192,11 @@ def refuse_unknown_parameters() -> None:
     # Papermill's cell follows the first one and begins with these words.
     sources = shell.user_ns.get("In", [])[1:4] if shell else []
     injected = [source for source in sources if source.startswith("# Parameters\n")]
-    nodes = ast.walk(ast.parse("\n".join(injected)))
-    names = [node for node in nodes if isinstance(node, ast.Name)]
-    for name in [node.id for node in names if isinstance(node.ctx, ast.Store)]:
+    # It writes a parameter to a line.
+    for name in re.findall(r"^(\w+) = ", "\n".join(injected), re.MULTILINE):
         if name not in PARAMETERS:
-            remedy = did_you_mean(name, PARAMETERS)
-            raise ParameterError(
-                f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}. {remedy}"
-            )
+            wrong = f"there is no parameter '{name}'; expected {one_of(PARAMETERS)}."
+            raise ParameterError(f"{wrong} {did_you_mean(name, PARAMETERS)}")
 
 
 def latest_period(agreement: Agreement, today: date) -> Period:

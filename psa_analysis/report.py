@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
 
@@ -26,23 +26,22 @@ AUDIENCES = ("internal", "public")
 _TIDY = ["measure", "area", "period", "period_end"]
 _OF_MEASURE = ["reference", "title", "unit", "polarity", "baseline", "target", "due"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def memoised(function: Callable[Concatenate[Report, P], T]) -> Callable[Concatenate[Report, P], T]:
+def memoised(function: F) -> F:
     """The same function, whose results are kept with the report that they were worked out from."""
 
     @wraps(function)
-    def wrapper(report: Report, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapper(report: Report, /, *args: Any, **kwargs: Any) -> Any:
         key = (f"{function.__module__}.{function.__qualname__}", args, tuple(kwargs.items()))
         if key not in report.results:
             report.results[key] = function(report, *args, **kwargs)
-        result: T = report.results[key]
+        result = report.results[key]
         # Whoever changes a frame changes their own; nothing is copied until then.
         return result.copy(deep=False) if isinstance(result, pd.DataFrame) else result
 
-    return wrapper
+    return cast("F", wrapper)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -81,17 +80,6 @@ class Report:
         return self.report_at(self, period_containing(day_before, "quarter"))
 
     @cached_property
-    def own_readings(self) -> dict[str, pd.DataFrame]:
-        """The readings of the agreement's area up to the period, oldest first, by measure."""
-        own = self._readings[self._readings["area"] == self.agreement.settings.agreement.area]
-        by_measure = own.sort_values("period_end", kind="stable").groupby("measure", sort=False)
-        return {str(name): rows for name, rows in by_measure}
-
-    @property
-    def _readings(self) -> pd.DataFrame:
-        return self.readings[self.readings["period_end"] <= pd.Timestamp(self.period.end)]
-
-    @cached_property
     def rows(self) -> dict[str, pd.Series]:
         """The assessment's rows, by measure."""
         return {str(row["measure"]): row for _, row in self.assessment.iterrows()}
@@ -108,7 +96,9 @@ class Report:
         mix first figures with revised ones.
         """
         area, measures = self.agreement.settings.agreement.area, self.agreement.measures
-        frames = [self._readings[[*_TIDY, "reading", "lower", "upper", "flag", "illustrative"]]]
+        columns = [*_TIDY, "reading", "lower", "upper", "flag", "illustrative"]
+        ended = self.readings["period_end"] <= pd.Timestamp(self.period.end)
+        frames = [self.readings.loc[ended, columns]]
         forecast = ["forecast", "low_80", "high_80"]
         for name, row in self.rows.items():
             if not self.outlooks[name].reason:
@@ -124,11 +114,6 @@ class Report:
             path = planned_path(measures.loc[name], group["period_end"])
             table.loc[group.index, "planned"] = path
         return table.sort_values(["measure", "area", "period_end"], ignore_index=True)
-
-    @property
-    def workbook_name(self) -> str:
-        """File name of the workbook in the report's pack."""
-        return f"{self.period.slug}.xlsx"
 
     def __repr__(self) -> str:
         return (
@@ -156,8 +141,11 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
 
 
 def own_readings(report: Report, measure: str) -> pd.DataFrame:
-    """The readings of one measure up to the reporting period, oldest first."""
-    return report.own_readings.get(measure, report.readings.head(0))
+    """The agreement's own readings of one measure up to the reporting period, oldest first."""
+    readings, area = report.readings, report.agreement.settings.agreement.area
+    own = readings[(readings["measure"] == measure) & (readings["area"] == area)]
+    ended = own["period_end"] <= pd.Timestamp(report.period.end)
+    return own[ended].sort_values("period_end", kind="stable")
 
 
 def readings_with_path(report: Report, measure: str) -> pd.DataFrame:

@@ -25,14 +25,10 @@ STATE_SIGNS = {
     "overdue": "■",
 }
 
+#: Decimals of units whose figures have them even where they are whole.
 _DECIMALS = {
-    "percent": 1,
-    "percent change": 1,
-    "percentage points": 1,
-    "index": 1,
-    "million journeys": 2,
-    "million pounds": 1,
-    "per 1,000 residents": 1,
+    **dict.fromkeys(("percent", "percent change", "percentage points", "index"), 1),
+    **{"million journeys": 2, "million pounds": 1, "per 1,000 residents": 1},
 }
 
 
@@ -53,12 +49,11 @@ def figure_text(value: float, unit: str) -> str:
     if pd.isna(value):
         return "–"
     text = f"{abs(value):,.{decimals(value, unit)}f}"
-    if unit in ("percent", "percent change", "index") and text.endswith(".0"):
-        text = text[:-2]
+    if unit in ("percent", "percent change", "index"):
+        text = text.removesuffix(".0")
+    sign = "−" if value < 0 else "+" if unit == "percent change" else ""
     # A value that rounds to nothing has no sign.
-    sign = "−" if value < 0 and text.strip("0.") else ""
-    if unit == "percent change" and value > 0 and text.strip("0."):
-        sign = "+"
+    sign = sign if text.strip("0.") else ""
     return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
 
 
@@ -70,16 +65,11 @@ def signed(value: float, decimals: int = 1) -> str:
     return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
 
 
-def difference_text(value: float, unit: str, signed: bool = True, named: bool = False) -> str:
-    """A difference in a unit: ``−0.24`` or, named, ``0.24 percentage points``."""
-    if pd.isna(value):
-        return "–"
-    points = unit in ("percent", "percent change", "percentage points")
-    decimals = 2 if points and not named else 0 if float(value).is_integer() and not points else 1
-    text = f"{abs(value):,.{decimals}f}"
-    if signed and text.strip("0.,"):
-        text = ("−" if value < 0 else "+") + text
-    return f"{text} {'percentage points' if points else unit}" if named else text
+def difference_text(value: float, unit: str) -> str:
+    """A difference with its sign and its unit's decimals: ``−0.24`` percentage points, ``+12``."""
+    if unit_of_difference(unit) == "percentage points":
+        return signed(value, 2)
+    return signed(value, 0 if float(value).is_integer() else 1)
 
 
 def with_unit(value: float, unit: str) -> str:
@@ -116,7 +106,7 @@ def unit_of_difference(unit: str) -> str:
 
 
 def state_text(row: pd.Series) -> str:
-    """``At risk (forecast): made 72% of the improvement planned by then``."""
+    """``At risk (forecast): 72% of the improvement planned by then has been made``."""
     forecast = " (forecast)" if row["is_forecast"] and row["state"] in STATE_SIGNS else ""
     return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
 
@@ -124,17 +114,6 @@ def state_text(row: pd.Series) -> str:
 #: A chance that moved by less since the last report is not worth a reader's time: smaller moves
 #: come with every simulation and with the figures of other measures.
 CHANCE_MOVED = 0.05
-
-
-def pot_text(least: float, most: float) -> str:
-    """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 1.2%``."""
-
-    def share(value: float) -> str:
-        text = f"{100 * value:.1f}"
-        return "under 0.1" if value > 0 and text == "0.0" else text.removesuffix(".0")
-
-    low, high = share(least), share(most)
-    return f"{low}%" if low == high else f"{low} to {high}%"
 
 
 def chance_text(chance: float) -> str:
@@ -151,12 +130,21 @@ def chance_text(chance: float) -> str:
 
 def range_text(least: float, most: float, decimals: int = 0) -> str:
     """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
+
+    def text(share: float) -> str:
+        rounded = f"{100 * share:.{decimals}f}"
+        under = decimals and share > 0 and not rounded.strip("0.")
+        return f"under {10**-decimals:.{decimals}f}" if under else rounded if share else "0"
+
     if pd.isna(least):
         return "–"
-    low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
-    if decimals and least > 0 and not low.strip("0."):
-        low = f"under {10**-decimals:.{decimals}f}"
+    low, high = text(least), text(most)
     return f"{low}%" if low == high else f"{low} to {high}%"
+
+
+def pot_text(least: float, most: float) -> str:
+    """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 2%``."""
+    return range_text(least, most, 1).replace(".0", "")
 
 
 def pounds_text(least: float, most: float) -> str:

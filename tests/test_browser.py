@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -72,19 +72,19 @@ def unfold(page: Page) -> None:
 def test_no_rule_of_accessibility_is_broken(
     opened: Callable[..., Page], audience: str, name: str
 ) -> None:
-    # A page has one style for both audiences: each of the two is tried in one of the two looks.
-    wide = (NAMES.index(name) + AUDIENCES.index(audience)) % 2
-    page = opened(audience, name, *((1280, "light") if wide else (320, "dark")))
+    page = opened(audience, name)
     unfold(page)
-    # Of what passes the first node will do: to describe all of them takes as long as the rules.
-    # What stands out from its ground is asked of one audience's pages, as the style is the same:
-    # the answer takes longer than those of all other rules.
-    contrast = {"color-contrast": {"enabled": audience == AUDIENCES[0]}}
-    options = {"runOnly": WCAG, "resultTypes": ["violations"], "rules": contrast}
-    result = Axe().run(page, options=options).response
-    assert len(result["passes"]) > 10, "the rules did not run"
-    broken = [(one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"]]
-    assert broken == []
+    # Both audiences have one style: one's pages are tried in all looks, the other's in one.
+    looks = [*product((320, 1280), ("dark", "light"))]
+    for width, scheme in looks if audience == AUDIENCES[0] else looks[:1]:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        # Of what passes the first node will do: to describe all takes as long as the rules.
+        options = {"runOnly": WCAG, "resultTypes": ["violations"]}
+        result = Axe().run(page, options=options).response
+        assert len(result["passes"]) > 10, "the rules did not run"
+        broken = [(one["id"], one["nodes"][0]["html"][:200]) for one in result["violations"]]
+        assert broken == [], f"{width} pixels, {scheme}"
 
 
 @EVERY_PAGE

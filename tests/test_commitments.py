@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -16,14 +14,12 @@ from builders import EXPECTED, psa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import psa_analysis as psa_
 from psa_analysis.analysis.commitments import COLUMNS, COUNTED_DONE, STATES, follow
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.progress import PROGRESS_COLUMNS, STATUSES, load_progress
-from psa_analysis.show.commitments import COMMITMENT_MARKS
 
 HEADER = ",".join(PROGRESS_COLUMNS)
 Progress = Callable[..., tuple[pd.DataFrame, list]]
@@ -392,39 +388,11 @@ def test_without_reports_little_is_known(agreement: Agreement, loaded: tuple) ->
     assert states.isin(["no data", "not due", "not stated"]).sum() == 50
 
 
-def test_an_agreement_without_commitments_gives_plain_sentences(tmp_path: Path) -> None:
+def test_an_agreement_without_commitments_has_an_empty_frame(tmp_path: Path) -> None:
     psa("new", str(tmp_path / "other"))
     empty = open_report("2005-06 Q3", str(tmp_path / "other"))
     assert list(empty.commitments) == list(COLUMNS)
-    assert psa_.all_commitments(empty).words.text == "The register holds no commitments."
-    for which in ("exceptions", "moved", "not judged"):
-        assert psa_.commitment_list(empty, which).table.text.endswith(": none.")
-
-
-def test_one_commitment_that_is_no_illustration_is_worded_so(report: Report) -> None:
-    rows = report.commitments[report.commitments["objective"] == "transport"]
-    real = dataclasses.replace(report, commitments=rows.assign(illustrative=False))
-    assert "illustrative" not in psa_.commitment_list(real, "transport").table.text
-    single = dataclasses.replace(real, commitments=report.commitments.iloc[[0]])
-    assert psa_.all_commitments(single).words.text.startswith(
-        "1 of 1 commitment is delivered. 0 are"
-    )
-    with pytest.raises(KeyError, match="no commitments called 'saver'; there are exceptions"):
-        psa_.commitment_list(report, "saver")
-
-
-def test_the_timeline_gives_every_commitment_a_place_and_the_shape_of_its_state(
-    report: Report, report_of: Callable[[str], Report]
-) -> None:
-    chart = psa_.all_commitments(report).chart
-    assert not re.search(r"href=\"(?!#)", chart.svg)
-    assert set(report.commitments["state"]) <= set(ET.fromstring(chart.svg).itertext())
-    assert not chart.data[["at", "height"]].duplicated().any()
-    colours, shapes = map(set, zip(*COMMITMENT_MARKS.values(), strict=True))
-    assert set(COMMITMENT_MARKS) == set(STATES)
-    assert (len(colours), len(shapes)) == (4, len(STATES))
-    for period in ("2001-02 Q1", "2006-07 Q3"):
-        ET.fromstring(psa_.all_commitments(report_of(period)).chart.svg)
+    assert empty.commitments.empty
 
 
 def test_documentation_describes_every_column_state_and_status() -> None:

@@ -64,7 +64,7 @@ def test_who_is_asked_what(report: Report) -> None:
     incidents = rows.loc["Domestic violence incidents reported (L4-incidents)"]
     asked = "A rise of 48.4 incidents a quarter, last achieved up to 2004-05 Q2."
     assert incidents[["What is asked", "By"]].tolist() == [asked, "2005/06"]
-    assert incidents["What a tenth of the way is worth, of the pot"] == "0.16 to 0.30%"
+    assert incidents["Share of the pot gained by a tenth more progress"] == "0.16 to 0.30%"
 
 
 def test_a_deciding_figure_that_is_provisional_is_to_be_confirmed(report_of) -> None:

@@ -27,15 +27,7 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
-from psa_analysis.show.grant import (
-    gain_curve,
-    gains,
-    grant_words,
-    grants,
-    payment_rows,
-    payments,
-    reward,
-)
+from psa_analysis.show.grant import gain_curve, gains, grant_words, grants, payments, reward
 
 TRIGGER = Fraction(3, 5)
 
@@ -169,7 +161,7 @@ def test_on_account_and_instalments(
     folder = starter(tmp_path / "other", "capital_share = 0.5", **cells)
     path = folder / "raw" / "returns" / "outturns.csv"
     path.write_text(path.read_text().replace("2005/06,34.2,", f"2005/06,{outturn},"))
-    table = payment_rows(open_report(period, str(folder)))
+    table = payments(open_report(period, str(folder))).data
     on_account = table["what"] == "on account for A1"
     assert on_account.sum() == (shares is not None and len(shares) == 3)
     if shares is not None:
@@ -211,7 +203,7 @@ def test_the_range_holds_what_any_without_would_pay(report: Report) -> None:
 
 def test_pages_say_what_is_assumed_and_what_is_not_known(report: Report) -> None:
     words = grant_words(report).text
-    assert "15 to 37% of the pot, with 27% unknown. Nothing can be said of: Progress of" in words
+    assert "15 to 37% of the pot, with 27% unknown. Nothing can be said about: Progress of" in words
     assert "£" not in words
     assert "without the 27% of the pot that is unknown" in payments(report).table.text
     lines = reward(report).table.text.splitlines()
@@ -234,7 +226,7 @@ def test_a_pot_of_which_nothing_is_known_is_unknown_and_not_nothing(tmp_path: Pa
     targets = {"target": ["not stated"] * 3, "without": ["not stated"] * 3}
     report = open_report("2004-05 Q3", str(starter(tmp_path / "other", **targets)))
     shown = [grant_words(report).text, reward(report).chart.alt, payments(report).table.text]
-    assert "The reward is unknown. Nothing can be said of: Household waste" in shown[0]
+    assert "The reward is unknown. Nothing can be said about: Household waste" in shown[0]
     before = open_report("2004-05 Q2", str(tmp_path / "other"))
     shown.append(changes_words(dataclasses.replace(report, report_at=lambda *_: before)).text)
     assert shown[-1].endswith("The expected reward is unknown. Before, it was unknown.")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from builders import psa, returned
 
-from psa_analysis.analysis.comparison import definition_breaks, revised_figures
+from psa_analysis.analysis.comparison import definition_breaks
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
@@ -37,21 +37,6 @@ def test_check_groups_what_it_prints(council) -> None:
     assert "raw/returns/new.csv, row 2, column value: found 'F&M'" in asked
     saved = pd.read_csv(council / "processed" / "findings.csv")
     assert saved["partner"].fillna("").tolist() == ["police", "", ""]
-
-
-def test_revisions_are_those_between_two_cut_offs(report_of: Callable[[str], Report]) -> None:
-    report = report_of("2004-05 Q3")
-    known_before, now = report.before.known, (report.known, report.readings, report.agreement)
-    table = revised_figures(known_before, *now)
-    # The police revise a quarter in the next; examination results become final in January.
-    assert set(table["period"]) <= {"2004-05 Q2", "2003/04"}
-    assert set(table["measure"]) <= {"N13", "L4-incidents", "N2", "L1-english", "L1-maths", "L2"}
-    police = table[table["period"] == "2004-05 Q2"]
-    assert set(police["measure"]) == {"N13", "L4-incidents"}
-    assert (police["now"] > police["before"]).all()  # first figures are a little low
-    incidents = police.set_index("measure").loc["L4-incidents"]
-    change = incidents["now"] - incidents["before"]
-    assert incidents["reading_now"] - incidents["reading_before"] == change
 
 
 def test_changes_of_definition_say_how_they_are_joined(report_of: Callable[[str], Report]) -> None:

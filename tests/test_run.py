@@ -192,19 +192,9 @@ def test_pictures_and_texts_that_are_an_analysts_own_are_on_the_page(report: Rep
     assert "<em>By hand</em>" in html
 
 
-def test_code_shows_only_when_asked_for_and_folded(report: Report, tmp_path: Path) -> None:
+def test_a_page_shows_no_code(report: Report) -> None:
     page = small("figure = 1 < 2", "# A page\n\nWhat it is about. And more.")
     assert "&lt; 2" not in export(page, "A page", report)
-    shown = export(page, "A page", report, code=True)
-    assert re.search(
-        r'<details class="code"><summary>Code.*?<pre>figure = 1 &lt; 2</pre>', shown, re.S
-    )
-    assert "open" not in dict(Tags(shown).tags)["details"]
-    notebook(tmp_path / "notebooks", "00_small.ipynb", "1 + 1")
-    psa_run(
-        "2004-05 Q3", "--notebooks", f"{tmp_path}/notebooks", "--outputs", f"{tmp_path}", "--code"
-    )
-    assert "<pre>1 + 1</pre>" in (tmp_path / "2004-05-Q3" / "00_small.html").read_text()
 
 
 def test_contents_lead_to_the_second_headings(report: Report) -> None:

@@ -123,7 +123,7 @@ def test_the_first_sheet_is_for_managers(report: Report, book: Workbook, tmp_pat
     assert [*rows] == [*counting, *assessed.index.difference(counting, sort=False)]
     text = "\n".join(str(row[0].value) for row in sheet.iter_rows(max_row=header - 1))
     assert "2004-05 Q3, from figures received by 14 February 2005. Internal report." in text
-    assert "Of 20 targets: 1 on track, 5 at risk" in text
+    assert "Of 20 measures: 1 on track, 5 at risk" in text
     shown = {head: cell.value for head, cell in rows["N13"].items()}
     assert shown["Latest"] == pytest.approx(-8.3497, abs=1e-4)
     assert (shown["State"], shown["Chance of the target"]) == ("✖ off track (forecast)", "1%")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
-from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.agreement import Agreement
 from psa_analysis.words import chance_text
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ STATES = {
     "not stated": "no document states enough to judge it",
 }
 
+Row = dict[str, Any]
 #: A state, why it is so, and whether it is a forecast.
 State = tuple[str, str, bool]
 
@@ -48,74 +48,58 @@ def assess(
     outlooks: Mapping[str, Outlook] | None = None,
 ) -> pd.DataFrame:
     """Put readings, trajectory and register together for one reporting period."""
-    local = readings[
-        (readings["area"] == agreement.settings.agreement.area)
-        & (readings["period_end"] <= pd.Timestamp(period.end))
-    ]
-    refused_figures: set[tuple[str | None, str | None]] = {
-        (finding.measure, period) for finding in refused for period in finding.periods
-    }
-    rows = []
+    own = readings["area"] == agreement.settings.agreement.area
+    local = readings[own & (readings["period_end"] <= pd.Timestamp(period.end))]
+    refused_figures, rows = {(it.measure, label) for it in refused for label in it.periods}, []
     for name, measure in agreement.measures[agreement.measures["role"] != "context"].iterrows():
         series = local[local["measure"] == name].sort_values("period_end")
-        outlook = (outlooks or {}).get(str(name))
-        rows.append(_assess_one(measure, series, agreement, period, refused_figures, outlook))
+        if measure["due_at"] is not None:
+            # What comes after the period that decides changes nothing.
+            series = series[series["period_end"] <= pd.Timestamp(measure["due_at"].end)]
+        if measure["basis"] == "year_to_date" and not measure["seasons"]:
+            # Part of a year says nothing against a path from year to year.
+            series = series[series["period_end"].dt.month == 3]
+        row = _begun(measure, series, agreement, period)
+        if row["late"] and (name, row["expected_period"]) in refused_figures:
+            why = f"a figure for {row['expected_period']} came in and could not be used; "
+            why += "psa check and the page on data quality say why"
+            row |= {"late": False, "missing": why}
+        series = series[series["reading"].notna()]
+        if len(series):
+            row |= _latest(series, measure)
+        row |= _forecast((outlooks or {}).get(str(name)), row, agreement.settings.grant.trigger)
+        state, reason, is_forecast = _state(row, series, agreement, period)
+        rows.append(row | {"state": state, "reason": reason, "is_forecast": is_forecast})
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"late": bool, "is_forecast": bool, "illustrative": bool, "row": "Int64"})
 
 
-def _assess_one(
-    measure: pd.Series,
-    series: pd.DataFrame,
-    agreement: Agreement,
-    period: Period,
-    refused: set[tuple[str | None, str | None]],
-    outlook: Outlook | None,
-) -> dict[str, Any]:
-    if due := measure_period(measure, "due"):
-        # What comes after the period that decides changes nothing.
-        series = series[series["period_end"] <= pd.Timestamp(due.end)]
-    if measure["basis"] == "year_to_date" and not measure["seasons"]:
-        # Part of a year says nothing against a path from year to year.
-        series = series[series["period_end"].dt.month == 3]
-    with_reading = series[series["reading"].notna()]
-    share = agreement.settings.grant.trigger
+def _begun(measure: pd.Series, series: pd.DataFrame, agreement: Agreement, period: Period) -> Row:
+    """What the register says, and what reading was to come in and has not."""
     assumed = agreement.assumptions.query("item == @measure.name and status == 'assumed'")
     expected = _expected_period(measure, agreement, period)
     # What nobody ever measured and no document set a target for is not a late return.
     late = expected is not None and (len(series) > 0 or pd.notna(measure["target"]))
-    late = late and expected not in set(series["period"])
-    row: dict[str, Any] = dict.fromkeys(COLUMNS)
+    row: Row = dict.fromkeys(COLUMNS)
     row |= {column: measure[column] for column in COLUMNS if column in measure.index}
-    row |= {
+    return row | {
         "period": period.label,
         "measure": measure.name,
         "theme": agreement.targets.at[measure["reference"], "theme"],
-        "trigger": trajectory.trigger_value(measure, share),
+        "trigger": trajectory.trigger_value(measure, agreement.settings.grant.trigger),
         "illustrative": False,
         "assumed": "; ".join(assumed["column"]),
         "expected_period": expected,
-        "late": late,
+        "late": late and expected not in set(series["period"]),
         "missing": series["missing"].iloc[-1] if len(series) else "",
     }
-    if late and (measure.name, expected) in refused:
-        row["late"] = False
-        row["missing"] = (
-            f"a figure for {expected} came in and could not be used; psa check and the page on "
-            "data quality say why"
-        )
-    if len(with_reading):
-        row |= _latest(with_reading, measure)
-    row |= _forecast(outlook, row, float(exact(share)))
-    state, reason, is_forecast = _state(row, measure, with_reading, agreement, period)
-    return row | {"state": state, "reason": reason, "is_forecast": is_forecast}
 
 
 def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     """The first period after the baseline's: the first that says anything of the agreement."""
     start = agreement.settings.agreement.begins
-    if measure_period(measure, "baseline_period"):
-        start = baseline_end(measure) + timedelta(days=1)
+    if measure["baseline_at"] is not None:
+        start = trajectory.baseline_end(measure) + timedelta(days=1)
     return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
 
 
@@ -128,17 +112,19 @@ def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -
     expected = period_containing(period.end, kind)
     if kind != "quarter" and expected.end >= period.end:
         expected = expected.years_before(1)
-    due = measure_period(measure, "due")
+    due = measure["due_at"]
     if due is not None and expected.end > due.end:
         expected = period_containing(due.end, kind)
     return expected.label if expected >= _first_period(measure, agreement) else None
 
 
-def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, Any]:
+def _latest(series: pd.DataFrame, measure: pd.Series) -> Row:
     """What the newest reading is, where the path is by then, and which way things go."""
     last, polarity = series.iloc[-1], measure["polarity"]
     planned = trajectory.planned_path(measure, series["period_end"]).iloc[-1]
-    begun = trajectory.baseline_path(measure, series["period_end"]).iloc[-1]
+    begun = measure["baseline"]
+    if measure["profile"] == "seasonal":
+        begun = trajectory.planned_path(measure, series["period_end"], begun).iloc[-1]
     to_come = planned - begun
     # A path that falls first plans no improvement of which a share could be made.
     improves = (to_come > 0) == (polarity == "higher") and to_come != 0
@@ -147,29 +133,20 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> dict[str, Any]:
         # Parts of a year compare with the same part of another, and what is left to do is years'.
         years = series[series["period_end"].dt.month == 3]
         series = series[series["period_end"].dt.month == last["period_end"].month]
-    required = trajectory.required_change(measure, years)
-    never = None if pd.isna(required.best) else "never"
-    row = {
-        "latest": last["reading"],
-        "latest_period": last["period"],
-        "latest_flag": last["flag"],
-        "illustrative": last["illustrative"],
-        "planned": planned,
-        "gap": last["reading"] - planned,
-        "gap_months": trajectory.gap_months(measure, last["period_end"], last["reading"]),
-        "progress": (last["reading"] - begun) / to_come if improves else float("nan"),
-        "required": required.per_period,
-        "required_done_before": required.done_before or never,
-        "file": last["file"],
-        "row": last["row"],
-    }
+    required, done_before = trajectory.required_change(measure, years)
+    names = {"reading": "latest", "period": "latest_period", "flag": "latest_flag"}
+    row: Row = last[[*names, "illustrative", "file", "row"]].rename(names).to_dict()
+    row |= {"planned": planned, "gap": last["reading"] - planned}
+    row["gap_months"] = trajectory.gap_months(measure, last["period_end"], last["reading"])
+    row["progress"] = (last["reading"] - begun) / to_come if improves else float("nan")
+    row |= {"required": required, "required_done_before": done_before}
     if len(series) > 1:
         before = series.iloc[-2]
         row |= {"previous": before["reading"], "previous_period": before["period"]}
         row["direction"] = direction(last["reading"], before["reading"], polarity)
     if measure["frequency"] == "quarterly":
         label = parse_period(last["period"]).years_before(1).label
-        for year_before in series.loc[series["period"] == label, "reading"].head(1):
+        for year_before in series.loc[series["period"] == label, "reading"]:
             row["year_before"] = year_before
             row["direction_on_year"] = direction(last["reading"], year_before, polarity)
     return row
@@ -182,13 +159,12 @@ def direction(now: float, before: float, polarity: str) -> str:
     return "better" if (now > before) == (polarity == "higher") else "worse"
 
 
-def _forecast(outlook: Outlook | None, row: dict[str, Any], share: float) -> dict[str, Any]:
+def _forecast(outlook: Outlook | None, row: Row, share: float) -> Row:
     """What is forecast of the reading that decides, or why nothing is."""
     if outlook is None or outlook.reason:
         return {"no_forecast": outlook.reason if outlook else "none was made"}
-    cells: dict[str, Any] = {"no_forecast": "", "forecast": outlook.median}
-    for percent in (50, 80, 95):
-        cells[f"low_{percent}"], cells[f"high_{percent}"] = outlook.interval(percent)
+    due = outlook.due.rename({"median": "forecast"}).drop(["period", "period_end"])
+    cells: Row = {"no_forecast": "", **due}
     if pd.notna(row["target"]):
         cells["chance_target"] = outlook.chance(row["target"], row["polarity"])
     if pd.notna(row["trigger"]):
@@ -197,19 +173,14 @@ def _forecast(outlook: Outlook | None, row: dict[str, Any], share: float) -> dic
     return cells
 
 
-def _state(
-    row: dict[str, Any],
-    measure: pd.Series,
-    series: pd.DataFrame,
-    agreement: Agreement,
-    period: Period,
-) -> State:
+def _state(row: Row, series: pd.DataFrame, agreement: Agreement, period: Period) -> State:
     """The state, why, and whether it is a forecast."""
+    measure = agreement.measures.loc[row["measure"]]
     if pd.isna(row["target"]):
         return ("no target" if len(series) else "not stated"), "no document states a target", False
     if not len(series):
         return _nothing_yet(row, measure, agreement)
-    due, last = trajectory.due_period(measure), series.iloc[-1]
+    due, last = measure["due_at"], series.iloc[-1]
     reached = _reaches(row, row["target"])
     decided = last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised"):
@@ -229,11 +200,11 @@ def _state(
         return "not stated", why, True
     if pd.notna(progress := row["progress"]):
         state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
-        moved = f"made {progress:.0%} of the improvement planned by then"
+        moved = f"{progress:.0%} of the improvement planned by then has been made"
         if progress < 0:
-            moved = "moved the wrong way since the baseline"
-        return state, f"{moved}; no forecast: {row['no_forecast']}", True
-    if last["period_end"].date() <= baseline_end(measure):
+            moved = "it has moved the wrong way since the baseline"
+        return state, f"{moved}; there is no forecast: {row['no_forecast']}", True
+    if last["period_end"].date() <= trajectory.baseline_end(measure):
         return _nothing_yet(row, measure, agreement)
     # Where the plan is no better than the baseline, only the path itself can be reached.
     reached = _reaches(row, row["planned"])
@@ -242,19 +213,19 @@ def _state(
     return state, f"the latest reading {compared} {plan}", True
 
 
-def _reaches(row: dict[str, Any], level: float) -> bool:
+def _reaches(row: Row, level: float) -> bool:
     """Whether the latest reading is as good as a level; ties are decided exactly."""
-    difference = exact(row["latest"]) - exact(level)
+    difference = trajectory.exact(row["latest"]) - trajectory.exact(level)
     return difference >= 0 if row["polarity"] == "higher" else difference <= 0
 
 
 def _by_thresholds(value: float, on_track: float, at_risk: float) -> str:
-    if exact(value) >= exact(on_track):
+    if trajectory.exact(value) >= trajectory.exact(on_track):
         return "on track"
-    return "at risk" if exact(value) >= exact(at_risk) else "off track"
+    return "at risk" if trajectory.exact(value) >= trajectory.exact(at_risk) else "off track"
 
 
-def _nothing_yet(row: dict[str, Any], measure: pd.Series, agreement: Agreement) -> State:
+def _nothing_yet(row: Row, measure: pd.Series, agreement: Agreement) -> State:
     """No reading after the baseline: because none was due, or because one is missing."""
     first = _first_period(measure, agreement)
     if row["expected_period"] is None:
@@ -262,14 +233,12 @@ def _nothing_yet(row: dict[str, Any], measure: pd.Series, agreement: Agreement) 
     return _no_data(row, f"a reading from {first} on")
 
 
-def _no_data(row: dict[str, Any], reading: str) -> State:
-    why = (
-        f"cannot be made: {row['missing']}" if row["missing"] else "had not come in by the cut-off"
-    )
-    return "no data", f"{reading} {why}", True
+def _no_data(row: Row, reading: str) -> State:
+    why = f"cannot be made: {row['missing']}" if row["missing"] else ""
+    return "no data", f"{reading} {why or 'had not come in by the cut-off'}", True
 
 
-def _decided(row: dict[str, Any], target_reached: bool) -> State:
+def _decided(row: Row, target_reached: bool) -> State:
     reading = f"the reading of {row['latest_period']}"
     if target_reached:
         return "achieved", f"{reading} reaches the target", False

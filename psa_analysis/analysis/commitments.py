@@ -14,11 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.analysis.readings import make_readings, with_compared
-from psa_analysis.analysis.trajectory import baseline_end, exact
+from psa_analysis.analysis.readings import make_readings
+from psa_analysis.analysis.trajectory import baseline_end, exact, month_number
 from psa_analysis.files import meanings
 from psa_analysis.periods import Period, parse_period, period_containing
-from psa_analysis.register.agreement import Agreement, measure_period
+from psa_analysis.register.agreement import BLANK, Agreement
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.progress import NAME, contradicted
 from psa_analysis.words import NOT_STATED, counted, day_text, with_unit
@@ -49,8 +49,9 @@ STATES = {
 COUNTED_DONE = ("done", "done late")
 EXCEPTIONS = ("overdue", "at risk", "no data")
 
-_DATES = ["due_date", "done_on", "lead_reported", "reported"]
-_FLOATS = ["target", "value", "progress"]
+_TYPES = {"illustrative": bool, "row": "Int64"}
+_TYPES |= dict.fromkeys(["due_date", "done_on", "lead_reported", "reported"], "datetime64[ns]")
+_TYPES |= dict.fromkeys(["target", "value", "progress"], "float64")
 #: Where a lead's report or a figure comes from.
 _SOURCE = ["evidence", "reported", "illustrative", "file", "row"]
 _FIGURE = ["value", "value_period", *_SOURCE]
@@ -77,36 +78,27 @@ def _judge_all(
     known = progress[progress["reported"] <= pd.Timestamp(cut_off)]
     # What happened after the period's end belongs to the next report.
     known = known[~(known["day"] > pd.Timestamp(period.end))].assign(flag="", file=NAME)
-    is_figure = known["status"] == "figure"
-    figures = known[is_figure].drop_duplicates(["commitment", "day"], keep="last")
+    reports, figures = known[known["status"] != "figure"], known[known["status"] == "figure"]
+    figures = figures.drop_duplicates(["commitment", "day"], keep="last")
     figures = figures.assign(value_period=[day_text(day) for day in figures["day"]])
-    linked = _linked_figures(agreement, observations, period, cut_off)
-    reports_of, figures_of = (
-        {name: [*rows.itertuples()] for name, rows in table.groupby("commitment")}
-        for table in (known[~is_figure], pd.concat([figures, linked]).sort_values("day"))
-    )
-    rows = []
-    commitments = agreement.commitments.astype({"target": float, "baseline": float})
+    linked = _linked_figures(agreement, as_of(observations, cut_off), period)
+    figures, rows = pd.concat([figures, linked]).sort_values("day"), []
+    types = {"target": float, "baseline": float, "due_date": "datetime64[ns]"}
+    commitments = agreement.commitments.astype(types)
     commitments["target"] = commitments["target"].mask(commitments["kind"] == "quartile", 1.0)
-    commitments["due_date"] = commitments["due_date"].astype("datetime64[ns]")
     for name, commitment in commitments.to_dict("index").items():
-        reports, own_figures = reports_of.get(name, []), figures_of.get(name, [])
-        cells = _judge(commitment, reports, own_figures, agreement, period)
+        own_reports = [*reports[reports["commitment"] == name].itertuples()]
+        own_figures = [*figures[figures["commitment"] == name].itertuples()]
+        cells = _judge(commitment, own_reports, own_figures, agreement, period)
         names = {"period": period.label, "commitment": name}
         rows.append(dict.fromkeys(COLUMNS) | commitment | names | cells)
-    types = dict.fromkeys(_DATES, "datetime64[ns]") | dict.fromkeys(_FLOATS, "float64")
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype(types | {"illustrative": bool, "row": "Int64"})
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
 
 
-def _linked_figures(
-    agreement: Agreement, observations: pd.DataFrame, period: Period, cut_off: date
-) -> pd.DataFrame:
+def _linked_figures(agreement: Agreement, known: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
     links = links[links != ""].rename_axis("commitment").reset_index()
-    needed = observations["measure"].isin(with_compared(links["measure"], agreement))
-    known = as_of(observations[needed], cut_off)
     rows = make_readings(known, agreement)
     counts = (rows["area"] == agreement.settings.agreement.area) & rows["reading"].notna()
     counts &= rows["period_end"] <= pd.Timestamp(period.end)
@@ -115,10 +107,9 @@ def _linked_figures(
     rows = rows[counts & (~partial_years | (rows["period_end"].dt.month == 3))]
     received = known[["measure", "area", "period", "received"]]
     rows = rows.merge(received, on=["measure", "area", "period"]).merge(links, on="measure")
+    rows["evidence"] = "reading of " + rows["measure"] + " for " + rows["period"]
     names = {"received": "reported", "period_end": "day", "reading": "value"}
-    names["period"] = "value_period"
-    evidence = "reading of " + rows["measure"] + " for " + rows["period"]
-    return rows.rename(columns=names).assign(evidence=evidence)
+    return rows.rename(columns=names | {"period": "value_period"})
 
 
 def _judge(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period: Period) -> Row:
@@ -158,11 +149,10 @@ def _milestone(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
     if done := contradicted(reports):
         return _verdict("no data", f"reported as done on {day_text(done.reported)}; {words}")
     if reports and reports[-1].status == "done":
-        day = reports[-1].day
-        if not day > due:
-            return _verdict("done", f"done on {day_text(day)}", done_on=day)
-        late = counted((day - due).days, "day")
-        return _verdict("done late", f"done on {day_text(day)}, {late} late", done_on=day)
+        day, reason = reports[-1].day, f"done on {day_text(reports[-1].day)}"
+        if day > due:
+            reason += f", {counted((day - due).days, 'day')} late"
+        return _verdict("done late" if day > due else "done", reason, done_on=day)
     if pd.isna(due):
         return _verdict(NOT_STATED, f"no document gives a date; {words}")
     if due > pd.Timestamp(period.end):
@@ -190,28 +180,24 @@ def _by_lead(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
 def _level(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period: Period) -> Row:
     """A level or a quartile, by its figures, the oldest first."""
     due, newest = row["due_date"], figures[-1] if figures else None
-    reaching = partial(_reaches, row)
-
-    def done(run: Rows) -> Row:
-        # Since the first of the unbroken run of figures, up to the last, that reach the level.
-        since = [*takewhile(reaching, reversed(run))][-1].day
-        return _cells(run[-1], _FIGURE) | _verdict("done", _of(run[-1], row), done_on=since)
-
     if due > pd.Timestamp(period.end):
         if newest is None:
             return _by_lead(due, reports, period)
         return _pending(row, reports, newest, agreement, period)
+    reaching = partial(_reaches, row)
+    # All of them, where there is no date.
+    by_then = [figure for figure in figures if not figure.day > due]
+    in_time = bool(by_then) and not _months(by_then[-1].day, due) >= DECIDING
+    if in_time and reaching(by_then[-1]):
+        # Since the first of the unbroken run of figures, up to the last, that reach the level.
+        since = [*takewhile(reaching, reversed(by_then))][-1].day
+        verdict = _verdict("done", _of(by_then[-1], row), done_on=since)
+        return _cells(by_then[-1], _FIGURE) | verdict
     shown = _cells(newest, _FIGURE) if newest else {}
     latest = f"latest figure: {_of(newest, row)}" if newest else "no figure"
-    if pd.isna(due) and newest and reaching(newest):
-        return done(figures)
     if pd.isna(due):
         return shown | _verdict(NOT_STATED, f"no document gives a date; {latest}")
-    by_then = [figure for figure in figures if figure.day <= due]
     after = figures[len(by_then) :]
-    in_time = bool(by_then) and _months(by_then[-1].day, due) < DECIDING
-    if in_time and reaching(by_then[-1]):
-        return done(by_then)
     if first := next(filter(reaching, after), None):
         reason = f"reached after its date: {_of(first, row)}"
         return _cells(first, _FIGURE) | _verdict("done late", reason, done_on=first.day)
@@ -231,7 +217,7 @@ def _pending(row: Row, reports: Rows, figure: Any, agreement: Agreement, period:
     lasts = _months(figure.day, period.end) <= FIGURE_LASTS
     if lasts and _reaches(row, figure):
         return shown | _verdict("on track", latest)
-    share = _share_of_line(row, figure, agreement) if lasts else None
+    share = _share_of_line(row, figure, agreement.measures) if lasts else None
     if share is None:
         # The state rests on the lead's word, where there is one; the figure is only shown.
         if reports:
@@ -247,16 +233,13 @@ def _pending(row: Row, reports: Rows, figure: Any, agreement: Agreement, period:
     return shown | _verdict(state, reason, progress=share)
 
 
-def _share_of_line(row: Row, figure: Any, agreement: Agreement) -> float | None:
+def _share_of_line(row: Row, figure: Any, measures: pd.DataFrame) -> float | None:
     """Share made of the improvement that equal monthly steps from the baseline plan by its day."""
     baseline, start = row["baseline"], None
-    if pd.notna(baseline) and row["baseline_period"] not in ("", NOT_STATED):
+    if pd.notna(baseline) and row["baseline_period"] not in BLANK:
         start = parse_period(row["baseline_period"]).end
-    elif row["measure"]:
-        measure = agreement.measures.loc[row["measure"]]
-        baseline = measure["baseline"]
-        if pd.notna(baseline) and measure_period(measure, "baseline_period") is not None:
-            start = baseline_end(measure)
+    elif row["measure"] and pd.notna(baseline := measures.at[row["measure"], "baseline"]):
+        start = baseline_end(measures.loc[row["measure"]])
     if start is None or (passed := _months(start, figure.day)) <= 0:
         return None
     planned = (row["target"] - baseline) * passed / _months(start, row["due_date"])
@@ -265,7 +248,7 @@ def _share_of_line(row: Row, figure: Any, agreement: Agreement) -> float | None:
 
 def _months(first: date, last: date) -> int:
     """Whole calendar months from one day's month to another's."""
-    return (last.year - first.year) * 12 + last.month - first.month
+    return month_number(last) - month_number(first)
 
 
 def _of(figure: Any, row: Row) -> str:

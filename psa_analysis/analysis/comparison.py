@@ -1,35 +1,29 @@
-"""What two packs of one agreement say differently, and why; and the figures that were revised."""
+"""What two packs of one agreement say differently, and why."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.assessment import direction
-from psa_analysis.analysis.readings import make_readings, splice, with_compared
+from psa_analysis.analysis.assessment import COLUMNS, direction
+from psa_analysis.analysis.readings import splice
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import listed
 
-if TYPE_CHECKING:
-    from psa_analysis.register.agreement import Agreement
-
 #: One row per thing that changed.
 CHANGE_COLUMNS = meanings("changes")
 
+_OF_ASSESSMENT = [*COLUMNS]
 #: The register's columns that the assessment repeats.
-_REGISTER = [
-    *["role", "title", "unit", "polarity", "basis", "frequency"],
-    *["baseline", "baseline_status", "baseline_period", "without", "without_status"],
-    *["target", "target_status", "due"],
-]
+_REGISTER = _OF_ASSESSMENT[_OF_ASSESSMENT.index("role") : _OF_ASSESSMENT.index("due") + 1]
 
 #: States of measures and of commitments, from worst to best; others are neither.
 _FROM_WORST = [
@@ -44,10 +38,10 @@ class Pack:
 
     period: Period
     assessment: pd.DataFrame
-    area: str = ""  # that the targets are set for
-    figures: pd.DataFrame | None = None  # measure, area, period, period_end, observed, flag
-    grants: pd.DataFrame | None = None  # measure, pot_share, least, most
-    commitments: pd.DataFrame | None = None  # commitment, promise, state, reason
+    area: str = ""  # that the targets are set for; empty where the assessment is all there is
+    figures: pd.DataFrame = field(default_factory=pd.DataFrame)
+    grants: pd.DataFrame = field(default_factory=pd.DataFrame)
+    commitments: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def read_pack(folder: Path) -> Pack:
@@ -65,13 +59,13 @@ def read_pack(folder: Path) -> Pack:
 
 def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
     """What the later of two packs says differently, and why."""
-    if earlier.figures is None or later.figures is None:
-        earlier, later = (Pack(pack.period, pack.assessment) for pack in (earlier, later))
-    before, after = _measures(earlier), _measures(later)
+    complete = bool(earlier.area and later.area)
+    before, after = _measures(earlier, complete), _measures(later, complete)
     names = after.index.append(before.index).unique()
     if len(before) > 1 and len(after) > 1 and len(names) == len(before) + len(after) - 1:
         raise ParameterError("the two packs have no measure in common: they are of two agreements")
-    figures, rows = _figures(earlier, later, before, after), []
+    none = pd.DataFrame(columns=list(CHANGE_COLUMNS))
+    figures, rows = _figures(earlier, later, before, after) if complete else none, []
     for name in names:
         if name in before.index and name in after.index:
             own = (figures["measure"] == name) & (figures["area"] == later.area)
@@ -82,7 +76,9 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
         row = {"measure": name, "title": title, "what": "measure"}
         row["why"] = f"the {'later' if gone else 'earlier'} pack does not follow it"
         rows.append(row | {"before" if gone else "after": title})
-    rows += figures.to_dict("records") + _commitments(earlier, later)
+    rows += figures.to_dict("records")
+    if complete:
+        rows += _commitments(earlier.commitments, later.commitments)
     table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS), dtype=object)
     words = table.columns.difference(["before", "after"])
     table[words] = table[words].fillna("")
@@ -90,11 +86,11 @@ def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
     return table
 
 
-def _measures(pack: Pack) -> pd.DataFrame:
+def _measures(pack: Pack, complete: bool) -> pd.DataFrame:
     """The assessment and expected grant of each measure, after those of the whole agreement."""
     table = pack.assessment.set_index("measure", drop=False)
     grants = pd.DataFrame(columns=["least", "most"], dtype=float)
-    if pack.grants is not None:
+    if complete:
         grants = pack.grants.set_index("measure")
         grants = grants[["least", "most"]].mul(grants["pot_share"], axis=0)
     whole = grants.sum(min_count=1).rename("agreement").to_frame().T
@@ -137,9 +133,8 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
         ("grant at least", "least", "share of the pot", "higher"),
         ("grant at most", "most", "share of the pot", "higher"),
     ]
-    for column in register:
-        is_figure = column in ("baseline", "without", "target")
-        compared.append((column.replace("_", " "), column, unit if is_figure else "", ""))
+    units = dict.fromkeys(["baseline", "without", "target"], unit)
+    compared += [(name.replace("_", " "), name, units.get(name, ""), "") for name in register]
     why = _why(old, new, register, figures)
     rows = []
     for what, column, unit_of_value, better in compared:
@@ -166,12 +161,9 @@ def _why(old: str, new: str, register: list[str], figures: list[str]) -> str:
     return "; ".join(reasons) or "no new figure; time, settings or other measures moved it"
 
 
-def _commitments(earlier: Pack, later: Pack) -> list[dict[str, Any]]:
+def _commitments(earlier: pd.DataFrame, later: pd.DataFrame) -> list[dict[str, Any]]:
     """Commitments that stand elsewhere, or that one pack only has."""
-    if earlier.commitments is None or later.commitments is None:
-        return []
-    before = earlier.commitments.set_index("commitment")
-    after = later.commitments.set_index("commitment")
+    before, after = (table.set_index("commitment") for table in (earlier, later))
     names = after.index.append(before.index).unique()
     before, after = before.reindex(names), after.reindex(names)
     table = after.assign(measure=names, what="commitment", before=before["state"])
@@ -184,8 +176,6 @@ def _commitments(earlier: Pack, later: Pack) -> list[dict[str, Any]]:
 
 def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Observed figures that were revised, are gone, or came in late."""
-    if earlier.figures is None or later.figures is None:
-        return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     key = ["measure", "area", "period", "period_end"]
     both = earlier.figures.merge(later.figures, "outer", key, suffixes=("_before", "_after"))
     names = {"observed_before": "before", "observed_after": "after", "period": "period_after"}
@@ -204,37 +194,15 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
     # The observed figures of these are not better the way their readings are.
     polarity = after["polarity"].mask(after["basis"].isin(["gap_to_comparator", "rank"]), "")
     polarity = both["measure"].map(polarity).where(own, "").fillna("")
+    texts = both[["before", "after"]].map("{:,.10g}".format).astype("str")
+    why = " revised from " + texts["before"] + " to " + texts["after"]
+    why = why.mask(both["before"].isna(), " came in late").mask(both["after"].isna(), " is gone")
     return both.assign(
         title=both["measure"].map(after["title"]),
         period_before=both["period_after"],
         direction=[*map(_way, both["before"], both["after"], polarity)],
-        why=[*map(_figure_why, both["period_after"], both["before"], both["after"])],
+        why=both["period_after"].astype("str") + why,
     )
-
-
-def _figure_why(period: str, before: float, after: float) -> str:
-    if pd.isna(before):
-        return f"{period} came in late"
-    if pd.isna(after):
-        return f"{period} is gone"
-    return f"{period} revised from {before:,.10g} to {after:,.10g}"
-
-
-def revised_figures(
-    known_before: pd.DataFrame, known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement
-) -> pd.DataFrame:
-    """Figures of the agreement's area that have changed since, and the readings of both times."""
-    key = ["measure", "area", "period"]
-    both = known_before.rename(columns={"value": "before"})[[*key, "before"]].merge(known, on=key)
-    both = both[both["area"] == agreement.settings.agreement.area].rename(columns={"value": "now"})
-    changed = both["before"].notna() & (both["before"] != both["now"])
-    table = both.loc[changed, [*key, "before", "now", "flag"]]
-    needed = known_before["measure"].isin(with_compared(table["measure"], agreement))
-    readings_before = make_readings(known_before[needed], agreement)
-    for name, rows in (("before", readings_before), ("now", readings)):
-        reading = rows[[*key, "reading"]].rename(columns={"reading": f"reading_{name}"})
-        table = table.merge(reading, on=key, how="left")
-    return table.drop(columns="area").reset_index(drop=True)
 
 
 def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
@@ -245,9 +213,5 @@ def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.Data
     for (measure, area), newer in series.items():
         older = measures.at[measure, "continues"]
         if (older, area) in series:
-            try:
-                _, method = splice(series[older, area], newer)
-            except ValueError as error:
-                method = f"{str(error).capitalize()}."
-            rows.append((measure, older, area, method))
+            rows.append((measure, older, area, splice(series[older, area], newer)[1]))
     return pd.DataFrame(rows, columns=["measure", "continues", "area", "method"])

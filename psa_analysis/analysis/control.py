@@ -46,11 +46,8 @@ class Control:
 
 def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = ()) -> pd.DataFrame:
     """Mean, limits and signs of a special cause for each figure of a series, by period."""
-    phases = values.index.isin(list(rebases)).cumsum()
-    charts = [
-        _phase(values[phases == number].astype(float), polarity).assign(phase=number)
-        for number in range(phases.max(initial=0) + 1)
-    ]
+    phases = values.astype(float).groupby(values.index.isin(list(rebases)).cumsum())
+    charts = [_phase(rows, polarity).assign(phase=number) for number, rows in phases]
     return pd.concat(charts)[list(POINT_COLUMNS)]
 
 
@@ -78,26 +75,15 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
     side = np.sign(values - centre).mask(distance <= tolerance, 0)
     outside = side.where(distance > width + tolerance, 0)
     close = (distance > 2 / 3 * width + tolerance) & (outside == 0)
-    run = in_runs(side, RUN)
-    trend = in_trends(values, RUN)
+    run, trend = in_runs(side, RUN), in_trends(values, RUN)
     two = two_in_three(close, side).where(close, 0)
     signs = outside.where(outside != 0, run.where(run != 0, two.where(two != 0, trend)))
     better = {"higher": 1, "lower": -1}[polarity]
     kinds = {0: "ordinary", better: "improvement", -better: "concern"}
-    return pd.DataFrame(
-        {
-            "value": values,
-            "centre": centre,
-            "lower": centre - width,
-            "upper": centre + width,
-            "outside": outside.astype(int),
-            "run": run,
-            "trend": trend,
-            "two_in_three": two.astype(int),
-            "kind": signs.map(kinds),
-            "trial": values.count() < TRIAL_BELOW,
-        }
-    )
+    lines = {"centre": centre, "lower": centre - width, "upper": centre + width}
+    points = values.to_frame("value").assign(**lines, trial=values.count() < TRIAL_BELOW)
+    rules = {"outside": outside.astype(int), "run": run, "trend": trend}
+    return points.assign(**rules, two_in_three=two.astype(int), kind=signs.map(kinds))
 
 
 def in_runs(signs: pd.Series, length: int) -> pd.Series:
@@ -182,13 +168,11 @@ def measure_control(
     target = float(measure["target"]) if comparable else float("nan")
     chart = xmr(figures, measure["polarity"], applied)
     # Limits end where figures must.
-    if unit not in NOT_SUMMED or unit == "percent":
-        chart["lower"] = chart["lower"].clip(lower=0)
-    if unit == "percent":
-        chart["upper"] = chart["upper"].clip(upper=100)
+    chart["lower"] = chart["lower"].clip(lower=-np.inf if unit in NOT_SUMMED else 0)
+    chart["upper"] = chart["upper"].clip(upper=100 if unit == "percent" else np.inf)
     points = points.drop(columns="observed").reset_index().join(chart, on="period")
-    seasons = points["period_end"].dt.quarter
-    season, chance = season_share(points["value"], seasons, points["phase"])
+    quarters = points["period_end"].dt.quarter
+    season, chance = season_share(points["value"], quarters, points["phase"])
     season = season if chance < SEASON_CHANCE else float("nan")
     last = points.iloc[-1]
     outcome = assurance(last["lower"], last["upper"], target, measure["polarity"])

@@ -57,15 +57,12 @@ def small(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
     """Which observations are small by the settings of ``[disclosure]``."""
     settings, factor = agreement.settings.disclosure, _factors(observations, agreement)
     value, numerator, denominator = (observations[name].astype(float) for name in _FIGURES)
-
-    def few(counted: pd.Series) -> pd.Series:
-        return (counted < settings.threshold) & ((counted != 0) | (not settings.show_zeros))
-
+    others = (denominator - numerator).where(factor == 100)
+    counts = pd.concat([value.where(factor.isna()), numerator, others], axis=1)
+    few = (counts < settings.threshold) & ((counts != 0) | (not settings.show_zeros))
     bare = factor.notna() & (numerator.isna() | denominator.isna())
     extreme = (value == 0) & (not settings.show_zeros) | (value == factor)
-    is_small = factor.isna() & few(value)
-    is_small |= few(numerator) | (few(denominator - numerator) & (factor == 100))
-    is_small |= denominator < settings.smallest_denominator
+    is_small = few.any(axis=1) | (denominator < settings.smallest_denominator)
     is_small |= bare & extreme & (settings.threshold > 0)
     return is_small & at_risk(agreement, observations)
 
@@ -79,18 +76,12 @@ def feasible(relations: Floats, values: Floats, hidden: Flags) -> tuple[Floats, 
     """The least and the most that each hidden count can be, given all that is shown."""
     from scipy.optimize import linprog
 
-    low, high = values.astype(float).copy(), values.astype(float).copy()
+    low, high = values.astype(float), values.astype(float)
     places = np.flatnonzero(hidden)
     bound = relations[:, places]
-    bound = bound[np.any(bound != 0, axis=1)]
-    for number, place in enumerate(places):
-        if not len(bound) or not bound[:, number].any():
-            low[place], high[place] = 0.0, np.inf
-            continue
-        aim = np.zeros(len(places))
+    for place, aim in zip(places, np.eye(len(places)), strict=True):
         for sign, ends in ((1, low), (-1, high)):
-            aim[number] = sign
-            solved = linprog(aim, A_eq=bound, b_eq=bound @ values[places], method="highs")
+            solved = linprog(sign * aim, A_eq=bound, b_eq=bound @ values[places], method="highs")
             # Anything but an optimum or no bound is treated as if the figure were known.
             if solved.status == 0:
                 ends[place] = sign * solved.fun
@@ -143,9 +134,8 @@ def withheld(observations: pd.DataFrame, agreement: Agreement, cut_off: date) ->
     # Only now: of a figure that is held back no version is shown.
     secondary = _secondary(as_of(seen, cut_off), agreement, set(primary))
     earlier = _earlier(seen, cells, agreement).to_numpy()
-    reasons = np.select(
-        [cells.isin(primary), cells.isin(secondary), earlier], [SMALL, GIVES_AWAY, EARLIER], ""
-    )
+    held = [cells.isin(primary), cells.isin(secondary), earlier]
+    reasons = np.select(held, [SMALL, GIVES_AWAY, EARLIER], "")
     marks = seen.assign(reason=pd.Series(reasons, index=seen.index, dtype=object))
     return marks.loc[reasons != "", list(meanings("withheld"))]
 
@@ -178,11 +168,11 @@ def _relations(agreement: Agreement, cells: pd.MultiIndex) -> Floats:
     Parts are the areas of one kind in an area, or the parts of a measure.
     """
     place = {cell: number for number, cell in enumerate(cells)}
-    groups = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"].agg(list)
     rows = []
     for measure, area, period in cells:
-        areas_in = [areas for (total, _), areas in groups.items() if total == area]
-        sums = [[(measure, part, period) for part in areas] for areas in areas_in]
+        areas = agreement.areas[agreement.areas["part_of"] == area]
+        kinds = areas.groupby("kind", sort=False)["area"]
+        sums = [[(measure, part, period) for part in of_kind] for _, of_kind in kinds]
         sums.append([(part, area, period) for part in agreement.measures.at[measure, "parts"]])
         for parts in sums:
             if known := [place[part] for part in parts if part in place]:
@@ -218,20 +208,18 @@ def named_in(marks: pd.DataFrame, observations: pd.DataFrame) -> Flags:
     return np.asarray(cells | versions, dtype=bool)
 
 
-def masked_observations(
-    observations: pd.DataFrame, hidden: Flags, agreement: Agreement
-) -> pd.DataFrame:
+def masked_observations(seen: pd.DataFrame, hidden: Flags, agreement: Agreement) -> pd.DataFrame:
     """The observations, those held back without figure, and none with what was typed beside it."""
-    masked = observations.copy()
+    masked = seen.copy()
     masked.loc[hidden, _FIGURES] = np.nan
     masked.loc[hidden, "flag"] = "suppressed"
     # All alike, or this would tell those that are small from those that go with them.
     masked["small"] = hidden
     # Words of senders, and of those who correct them, quote figures.
-    risky = at_risk(agreement, observations) | hidden
+    risky = at_risk(agreement, seen) | hidden
     masked.loc[risky, "note"] = ""
     corrected = "corrected; what stood there is in the internal report"
-    masked.loc[risky & (observations["correction"] != ""), "correction"] = corrected
+    masked.loc[risky & (seen["correction"] != ""), "correction"] = corrected
     return masked
 
 
@@ -281,36 +269,32 @@ def masked_assessment(
 ) -> pd.DataFrame:
     """The assessment with the states of all figures, and figures of what is shown."""
     rows = full["measure"].isin(affected)
-    changing = full.columns.difference(_KEPT)
-    # A column of figures holds objects where all of them are missing: types come back at the end.
-    table = full.astype(object)
-    table.loc[rows, changing] = shown.loc[rows, changing].astype(object)
-    local = readings[readings["area"] == agreement.settings.agreement.area]
-    local = local[local["reading"].notna()]
-    has_reading = set(zip(local["measure"], local["period"], strict=True))
-    latest = pd.Series([*zip(full["measure"], full["latest_period"], strict=True)], full.index)
-    hidden = rows & full["latest"].notna() & ~latest.isin(has_reading)
+    table = pd.concat([full[~rows], shown[rows]]).sort_index()
+    table[_KEPT] = full[_KEPT]
+    area = agreement.settings.agreement.area
+    latest = _cells(full.assign(area=area, period=full["latest_period"]))
+    has_reading = latest.isin(_cells(readings[readings["reading"].notna()]))
+    hidden = rows & full["latest"].notna() & ~has_reading
     table[_OF_LATEST] = table[_OF_LATEST].mask(hidden)
     seasonal = full["measure"].map(agreement.measures["profile"]) == "seasonal"
     table["planned"] = table["planned"].mask(hidden, full["planned"].mask(seasonal))
     table.loc[hidden, ["latest_flag", "missing"]] = WITHHELD, NOT_SHOWN
-    states = agreement.settings.states
-    thresholds = {"chance_target": (states.at_risk, states.on_track), "chance_trigger": ()}
-    for column, edges in thresholds.items():
-        rounded = [_rounded_chance(chance, edges) for chance in full[column].astype(float)]
-        table[column] = table[column].astype(float).mask(rows, pd.Series(rounded, full.index))
+    edges = agreement.settings.states.at_risk, agreement.settings.states.on_track
+    for column, kept_apart in (("chance_target", edges), ("chance_trigger", ())):
+        table[column] = table[column].astype(float).mask(rows, _in_tenths(full[column], kept_apart))
     table["reason"] = table["reason"].mask(rows, _reasons(full, shown, table))
     return table.astype(full.dtypes.to_dict())
 
 
-def _rounded_chance(chance: float, edges: tuple[float, ...]) -> float:
-    """A chance in tenths, on the same side of the states' thresholds; 5 % and 95 % at the ends."""
-    steps = [0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95]
+def _in_tenths(chances: pd.Series, edges: Collection[float]) -> pd.Series:
+    """Chances in tenths, on the same side of the states' thresholds; 5 % and 95 % at the ends."""
+    steps = np.array([0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95])
+    exact = chances.to_numpy(dtype=float)[:, None]
+    distance = np.abs(steps - exact)
     for edge in edges:
-        steps = [step for step in steps if (step >= edge) == (chance >= edge)]
-    if pd.isna(chance) or not steps:
-        return float("nan")
-    return min(steps, key=lambda step: abs(step - chance))
+        distance[(steps >= edge) != (exact >= edge)] = np.inf
+    nearest = pd.Series(steps[distance.argmin(axis=1)], chances.index)
+    return nearest.where(np.isfinite(distance).any(axis=1))
 
 
 def _reasons(full: pd.DataFrame, shown: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
@@ -336,8 +320,8 @@ def masked_commitments(full: pd.DataFrame, shown: pd.DataFrame, threshold: float
     people = full["unit"].astype(str).str.contains(_PEOPLE) & (full["measure"] == "")
     hidden = differs | (people & (full["value"].abs() < threshold))
     masked = full.copy()
-    for column in ("value", "progress", "done_on"):
-        masked[column] = masked[column].mask(hidden)
+    figures = ["value", "progress", "done_on"]
+    masked[figures] = full[figures].mask(hidden)
     masked.loc[hidden, ["reason", "evidence"]] = NOT_SHOWN, ""
     return masked
 

@@ -17,7 +17,6 @@ import pandas as pd
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
-from psa_analysis.register.agreement import measure_period
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
@@ -57,47 +56,37 @@ def cost_effectiveness(
     section, years = agreement.settings.effectiveness, list[str]()
     if section is not None and len(agreement.baskets):
         index = agreement.measures.loc[section.index]
-        first, due = measure_period(index, "baseline_period"), measure_period(index, "due")
-        assert first is not None  # the register was checked
-        last = due or agreement.settings.agreement.last
-        ends = [date(year, 3, 31) for year in range(first.end.year, last.end.year + 1)]
-        years = [period_containing(day, "financial_year").label for day in ends if day <= until]
+        last = index["due_at"] or agreement.settings.agreement.last
+        ends = pd.date_range(index["baseline_at"].end, min(last.end, until), freq="YE-MAR")
+        years = [period_containing(day.date(), "financial_year").label for day in ends]
     if section is None or not years:
         empty = pd.DataFrame(columns=["component", "year", "performance"])
         return CostEffectiveness((), empty, empty, empty)
-    figures = _by_year(readings[readings["period_end"] <= pd.Timestamp(until)])
+    # Of financial and exam years, and of the quarters that end a financial year.
+    year = readings["period"].str.replace(r"^(\d{4})-(\d\d) Q4$", r"\1/\2", regex=True)
+    ended = (readings["period_end"] <= pd.Timestamp(until)) & year.str.contains("/")
+    columns = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
+    figures = readings.assign(year=year, figure=readings["reading"], definition="")
+    figures = figures.loc[ended, columns]
     indicators = _indicators(figures, agreement, years)
     components = _components(figures, indicators, section)
     overall = _overall(components)
-    area = agreement.settings.agreement.area
-    overall["returned"] = _look_up(figures, section.index, area, overall["year"])["figure"]
+    own = figures["area"] == agreement.settings.agreement.area
+    returned = figures[own & (figures["measure"] == section.index)].set_index("year")["figure"]
+    overall["returned"] = overall["year"].map(returned)
     # An index returned to one decimal may differ by half a unit of it.
     overall["differs"] = (overall["ratio"] - overall["returned"]).abs() > 0.05 + 1e-9
     return CostEffectiveness(tuple(years), indicators, components, overall)
 
 
-def _by_year(readings: pd.DataFrame) -> pd.DataFrame:
-    """The readings of financial and exam years, and of the quarters that end a financial year."""
-    year = readings["period"].str.replace(r"^(\d{4})-(\d\d) Q4$", r"\1/\2", regex=True)
-    figures = readings.assign(year=year, figure=readings["reading"], definition="")
-    columns = ["measure", "area", "year", "figure", "missing", "definition", "illustrative"]
-    return figures.loc[year.str.contains("/"), columns]
-
-
-def _look_up(
-    figures: pd.DataFrame, measure: str | pd.Series, area: str | pd.Series, year: str | pd.Series
-) -> pd.DataFrame:
-    """The figures of measures, areas and years, row by row, those that are missing too."""
-    keys = pd.DataFrame({"measure": measure, "area": area, "year": year})
-    rows = keys.merge(figures, how="left").set_axis(keys.index)
-    none = {"missing": "no figure", "definition": "", "illustrative": False}
-    return rows.fillna(none).astype({"illustrative": bool})
-
-
 def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.DataFrame:
     """The same with the figure of each row's year and of the baseline year, or what is missing."""
-    figure = _look_up(figures, rows["indicator"], rows["area"], rows["year"])
-    baseline = _look_up(figures, rows["indicator"], rows["area"], first)
+    keys = rows[["indicator", "area", "year"]].rename(columns={"indicator": "measure"})
+    none = {"missing": "no figure", "definition": "", "illustrative": False}
+    figure, baseline = (
+        wanted.merge(figures, how="left").set_axis(rows.index).fillna(none)
+        for wanted in (keys, keys.assign(year=first))
+    )
     no_base = (rows["change"] == "relative") & (baseline["figure"] <= 0)
     why = (rows["year"] + ": " + figure["missing"]).where(figure["figure"].isna(), "")
     why = why.mask(no_base, f"{first}: a figure above 0 is needed")
@@ -110,15 +99,12 @@ def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.D
     )
 
 
-def _later_years(
-    figures: pd.DataFrame, measure: str, area: str, newer: Mapping[str, str]
-) -> pd.DataFrame:
+def _later_years(figures: pd.DataFrame, measure: str, newer: Mapping[str, str]) -> pd.DataFrame:
     """Figures for the years after an indicator's last, from the measure that continues it."""
     name = newer[measure]
-    of_area = figures[figures["area"] == area]
-    old, new = (of_area[of_area["measure"] == each] for each in (measure, name))
+    old, new = (figures[figures["measure"] == each] for each in (measure, name))
     if name in newer:
-        new = pd.concat([new, _later_years(figures, name, area, newer)])
+        new = pd.concat([new, _later_years(figures, name, newer)])
     later = new[new["year"] > max(old["year"], default="")].assign(measure=measure)
     both = old.merge(new, on="year", suffixes=("_old", "_new"))
     both = both.dropna(subset=["figure_old", "figure_new"])
@@ -141,7 +127,7 @@ def _indicators(figures: pd.DataFrame, agreement: Agreement, years: list[str]) -
     baskets, measures = agreement.baskets, agreement.measures
     newer = {older: str(name) for name, older in measures["continues"].items() if older}
     later = [
-        _later_years(figures, row.indicator, row.component, newer)
+        _later_years(figures[figures["area"] == row.component], row.indicator, newer)
         for row in baskets[baskets["indicator"].isin(list(newer))].itertuples()
     ]
     figures = pd.concat([figures, *later])
@@ -211,47 +197,26 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     readings = make_readings(newest, agreement)
     # After the last year's examinations, whose school year ends in August.
-    due = measure_period(agreement.measures.loc[section.index], "due")
-    due = due or agreement.settings.agreement.last
-    indices = cost_effectiveness(readings, agreement, date(due.end.year, 12, 31))
+    last = agreement.measures.at[section.index, "due_at"] or agreement.settings.agreement.last
+    indices = cost_effectiveness(readings, agreement, date(last.end.year, 12, 31))
+    findings, rows = [], indices.indicators
+    # A component of which nothing has come in for a year is only late.
+    begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
+    # What the baseline lacks is said of the baseline alone, once any of it has come in.
+    lacks = rows["missing"].str.partition(":")[0] == rows["year"]
+    lacks &= (begun | (rows["year"] == indices.years[0])) & rows["baseline"].notna().any()
+    for gap in rows[lacks].itertuples():
+        expected = f"a figure of {gap.component} that can be used in its index ({gap.missing})"
+        remedy = "Ask for it, or agree what replaces it: until then that index has no figure."
+        place = int(gap.row), "indicator", gap.indicator, gap.indicator, None, (gap.year,)
+        findings.append(Finding("warning", "raw/register/baskets.csv", expected, remedy, *place))
     own = readings["area"] == agreement.settings.agreement.area
     returned = readings[own & (readings["measure"] == section.index)]
     returned = returned.merge(indices.overall, left_on="period", right_on="year")
-    others = [
-        Finding(
-            "warning",
-            row.file,
-            f"{row.ratio:.2f}, the index that the baskets give for {row.period}",
-            "Ask which is right: baskets, budgets, deflator or this figure.",
-            row=int(row.row),
-            column="value",
-            found=f"{row.reading:.10g}",
-            measure=row.measure,
-            sheet=row.sheet or None,
-            periods=(row.period,),
-        )
-        for row in returned[returned["differs"]].itertuples()
-    ]
-    rows = indices.indicators
-    if rows["baseline"].isna().all():
-        return others  # the baseline year is still to come in
-    # A component of which nothing has come in for a year is only late.
-    begun = rows.groupby(["component", "year"])["figure"].transform("count") > 0
-    needed = begun | (rows["year"] == indices.years[0])
-    # What the baseline lacks is said of the baseline alone.
-    lacks = rows["missing"].str.partition(":")[0] == rows["year"]
-    gaps = [
-        Finding(
-            "warning",
-            "raw/register/baskets.csv",
-            f"a figure of {gap.component} that can be used in its index ({gap.missing})",
-            "Ask for it, or agree what replaces it: until then that index has no figure.",
-            row=int(gap.row),
-            column="indicator",
-            found=gap.indicator,
-            measure=gap.indicator,
-            periods=(str(gap.year),),
-        )
-        for gap in rows[needed & lacks].itertuples()
-    ]
-    return gaps + others
+    for row in returned[returned["differs"]].itertuples():
+        expected = f"{row.ratio:.2f}, the index that the baskets give for {row.period}"
+        remedy = "Ask which is right: baskets, budgets, deflator or this figure."
+        found, sheet = f"{row.reading:.10g}", row.sheet or None
+        place = int(row.row), "value", found, row.measure, sheet, (row.period,)
+        findings.append(Finding("warning", row.file, expected, remedy, *place))
+    return findings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
@@ -23,8 +23,7 @@ from psa_analysis.register.agreement import rate_factor
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.intervals import Limits
-
-Floats = NDArray[np.float64]
+    from psa_analysis.analysis.readings import Floats
 
 #: Flags of figures that are not ranked: they say little, or nothing, of the authority.
 DOUBTFUL = ("estimated", "suppressed")
@@ -109,11 +108,6 @@ class Family:
         rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
         illustrative = self.figures.groupby("period_end")["illustrative"].any()
         return rows.join(illustrative).reset_index()
-
-    @property
-    def newest(self) -> pd.Series | None:
-        """The newest row of the standings, or None."""
-        return None if self.standings.empty else self.standings.iloc[-1]
 
 
 def family_figures(

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import period_containing
-from psa_analysis.register.agreement import measure_period
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -199,7 +198,7 @@ def payment_frame(
     rows, parts = [], []
     for name, reward in rewards.items():
         measure, share, advance = agreement.measures.loc[name], float(shares[name]), 0.0
-        interim = measure_period(measure, "interim_period")
+        interim = measure["interim_at"]
         reading = levels.get((name, pd.Timestamp(interim.end))) if interim else None
         if interim and reading is not None and _reaches(exact(reading), measure, "interim"):
             advance = share * settings.grant.on_account

@@ -17,7 +17,7 @@ import pandas as pd
 from psa_analysis.analysis import forecast, readings
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
-from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.readings import Floats
@@ -49,19 +49,14 @@ class Outlook:
         labels = [period.label for period in self.periods]
         table = pd.DataFrame({"period": labels, "period_end": ends, "median": self.quantile(0.5)})
         for percent in forecast.INTERVALS:
-            low, high = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])
-            table[f"low_{percent}"], table[f"high_{percent}"] = low, high
+            ends = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])
+            table[f"low_{percent}"], table[f"high_{percent}"] = ends
         return table[table["median"].notna()].reset_index(drop=True)
 
-    def interval(self, percent: int) -> tuple[float, float]:
-        """The middle so many per cent of the due reading's distribution."""
-        low, high = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])[:, -1]
-        return float(low), float(high)
-
     @property
-    def median(self) -> float:
-        """As likely to be exceeded as not."""
-        return float(self.quantile(0.5)[-1])
+    def due(self) -> pd.Series:
+        """The due reading's row of the fan."""
+        return self.fan().iloc[-1]
 
     def chance(self, value: float, polarity: str) -> float:
         """How likely the due reading is to be this or better, 0 to 1."""
@@ -105,8 +100,7 @@ def outlooks(
     compared = followed.index[with_comparator & followed["basis"].isin(readings.COMPARED)]
     if len(compared):
         # What is compared is not what was observed; it is its readings that are forecast.
-        needed = known["measure"].isin(readings.with_compared(compared, agreement))
-        series = readings.make_readings(known[needed], agreement)
+        series = readings.make_readings(known, agreement)
         series = series[series["measure"].isin(compared) & (series["area"] == area)]
         series = series.assign(value=series["reading"], denominator=np.nan)
         figures = pd.concat([figures[~figures["measure"].isin(compared)], series], join="inner")
@@ -139,7 +133,7 @@ def history_of(
     measure: pd.Series, known: pd.DataFrame, until: date, usual: tuple[float, float]
 ) -> History | str:
     """The figures to forecast from, or why there is no forecast."""
-    due, baseline = measure_period(measure, "due"), measure_period(measure, "baseline_period")
+    due, baseline = measure["due_at"], measure["baseline_at"]
     basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
     if due is None:
         return "no document states when it is due"
@@ -200,7 +194,7 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     table = known.loc[known["measure"] == measure.name, columns]
     # A stated baseline is a reading too, and often the only one before the agreement.
     stated = measure["basis"] in ("point", "index") and measure["baseline_status"] == "stated"
-    first = measure_period(measure, "baseline_period") if stated else None
+    first = measure["baseline_at"] if stated else None
     if first and first.kind == kind and first.end <= until and first.label not in table.index:
         table.loc[first.label] = [float(measure["baseline"]), np.nan, "final"]
     before = known.loc[known["measure"] == measure["continues"], "value"]
@@ -276,10 +270,9 @@ def readings_of_draws(
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
-    factor = rate_factor(unit)
     per_year = 4 if history.last.kind == "quarter" else 1
-    cases = history.figures["denominator"].tolist()
-    newest = history.figures["denominator"].ffill().iloc[-1]
+    denominators = history.figures["denominator"]
+    cases, newest = denominators.tolist(), denominators.ffill().iloc[-1]
     while len(cases) < figures.shape[1]:
         # A quarter to come has the cases of the same quarter a year before.
         cases.append(cases[-per_year] if len(cases) >= per_year else newest)
@@ -287,24 +280,22 @@ def readings_of_draws(
     ends = pd.Series(pd.to_datetime([period.end for period in periods]))
     lacking = "a period that the reading is made from is missing"
     for number, width in enumerate(readings.periods_used(measure, ends)):
-        last = period_containing(periods[number].end, history.last.kind)
-        stop = step_of(last) - history.figures.index[0] + 1
+        stop = step_of(periods[number]) - history.figures.index[0] + 1
         window = slice(stop - width, stop)
         if window.start < 0:
             return draws, lacking
         if width > 1 and unit in NOT_SUMMED:
             return draws, readings.NOT_ADDED_UP.format(unit)
-        if width > 1 and factor is not None:
-            denominators = np.array(cases[window])
-            if np.isnan(denominators).any():
+        if width > 1 and rate_factor(unit) is not None:
+            weights = np.array(cases[window])
+            if np.isnan(weights).any():
                 return draws, readings.NO_DENOMINATORS
-            numerators = figures[:, window] * denominators / factor
-            draws[:, number] = factor * numerators.sum(axis=1) / denominators.sum()
+            draws[:, number] = (figures[:, window] * weights).sum(axis=1) / weights.sum()
         else:
             draws[:, number] = figures[:, window].sum(axis=1) / readings.years_averaged(measure)
+    if basis in ("annual", "mean_of_years") and per_year == 4:
         # Only whole years are readings of these bases.
-        if basis in ("annual", "mean_of_years") and per_year == 4 and last.end.month != 3:
-            draws[:, number] = np.nan
+        draws[:, ends.dt.month != 3] = np.nan
     if np.isnan(draws[:, -1]).any():
         return draws, lacking
     if basis == "cumulative":

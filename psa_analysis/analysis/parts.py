@@ -6,20 +6,24 @@ that add up to this one (``parts`` of ``measures.csv``). ``docs/places.md`` has 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import betaln, gammaln
 
 from psa_analysis.analysis.readings import years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
-from psa_analysis.register.agreement import NOT_SUMMED, measure_period, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
 from psa_analysis.words import listed
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
+    from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
 
 #: The row for what no part holds.
@@ -31,8 +35,12 @@ AVERAGE = "average"
 _SUMMED = {"point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years"}
 #: Lowest and highest figure of a unit; 0 and no limit for any other.
 _RANGES = {"percent": (0.0, 100.0), "percent change": (-100.0, np.inf)}
+#: What was counted in the whole and its parts, by the last day of each reading.
+Sums = dict[pd.Timestamp, pd.DataFrame]
 #: The name under which the whole stands among its parts.
 _WHOLE = ""
+_DRAWS = 10_000  # chances of hot spots are then right to half a percentage point
+_GRID = (15, 40)  # how many means and how many spreads are tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +119,16 @@ def decomposition(
     result = replace(result, kind=kind, parts=tuple(parts.index))
     sums = _sums(parts, result, known, readings)
     if not sums:
-        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
-        return replace(result, reason=reason)
-    return _decomposed(result, agreement.measures, parts, sums)
+        return replace(
+            result, reason=f"no figures of {measure} by {kind} had come in by the cut-off"
+        )
+    others = parts.loc[parts["measure"] != measure, "measure"]
+    return _decomposed(result, agreement.measures.loc[others], sums)
 
 
 def _sums(
     parts: pd.DataFrame, decomposed: Decomposition, known: pd.DataFrame, readings: pd.DataFrame
-) -> dict[pd.Timestamp, pd.DataFrame]:
+) -> Sums:
     """What was counted in the whole and its parts, over all the periods of each reading."""
     measure, area = str(decomposed.definition.name), decomposed.area
     whole = pd.DataFrame({"measure": measure, "area": area}, index=[_WHOLE])
@@ -127,7 +137,7 @@ def _sums(
     if rate_factor(decomposed.unit) is None:
         figures["numerator"], figures["denominator"] = figures["value"], np.nan
         needed = ["numerator"]
-    result: dict[pd.Timestamp, pd.DataFrame] = {}
+    result: Sums = {}
     for reading in readings[readings["reading"].notna()].itertuples():
         used = figures[figures["period_end"].between(reading.used_from, reading.period_end)]
         periods = list(used.loc[used["part"] == _WHOLE, "period"])
@@ -140,15 +150,10 @@ def _sums(
     return result
 
 
-def _decomposed(
-    result: Decomposition,
-    measures: pd.DataFrame,
-    parts: pd.DataFrame,
-    sums: dict[pd.Timestamp, pd.DataFrame],
-) -> Decomposition:
+def _decomposed(result: Decomposition, others: pd.DataFrame, sums: Sums) -> Decomposition:
+    """The same with its table; `others` are the measures that are its parts."""
     definition = result.definition
-    baseline = measure_period(definition, "baseline_period")
-    start = pd.Timestamp(baseline.end) if baseline else None
+    start = pd.to_datetime(definition["baseline_at"] and definition["baseline_at"].end)
     *ends, newest = sums
     now = sums[newest]
     # Compared only with a period that has a part in common with this one.
@@ -157,7 +162,7 @@ def _decomposed(
     nothing = now.assign(numerator=np.nan, denominator=np.nan, period="")
     joined = now.join(sums.get(before, nothing).add_suffix("_before"), how="inner")
     if definition["basis"] == "change_from_baseline":
-        base = _bases(definition, measures, parts, sums.get(start))
+        base = _bases(definition, others, sums.get(start))
         joined = joined[joined.index.isin(base.index)]
         if _WHOLE not in joined.index or len(joined) < 2 or base[_WHOLE] <= 0:
             reason = f"the figure that {definition.name} is measured from is not known part by part"
@@ -179,15 +184,12 @@ def _decomposed(
     )
 
 
-def _bases(
-    definition: pd.Series, measures: pd.DataFrame, parts: pd.DataFrame, start: pd.DataFrame | None
-) -> pd.Series:
+def _bases(definition: pd.Series, others: pd.DataFrame, start: pd.DataFrame | None) -> pd.Series:
     """What the change of the whole and of each part is measured from, where it is known."""
     base = pd.Series(dtype=float) if start is None else start["numerator"].copy()
     if pd.notna(definition["base"]):
         base[_WHOLE] = definition["base"]
     # A measure of its own has its own figure of the same years in the register.
-    others = measures.loc[parts.loc[parts["measure"] != definition.name, "measure"]]
     same = others["baseline_period"] == definition["baseline_period"]
     others = others[same & ~others["unit"].isin(NOT_SUMMED)]
     return others["base"].fillna(others["baseline"]).dropna().combine_first(base)
@@ -223,6 +225,111 @@ def _with_rest(joined: pd.DataFrame) -> pd.DataFrame:
     rest = whole - parts.sum(min_count=1)
     rest = rest.mask(rest.abs() <= 1e-9 * parts.abs().sum(), 0.0)
     return pd.concat([parts, rest.to_frame(REST).T]) if rest.fillna(0).any() else parts
+
+
+@dataclass(frozen=True, eq=False)
+class Hotspots:
+    """Where parts differ from the whole by more than chance."""
+
+    decomposition: Decomposition
+    unit: str = ""  # of every figure: the measure's, or ``percent change`` for counts
+    whole: float = float("nan")
+    # One row per part, worst first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
+    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole) and
+    # ``verdict``: worse or better where the whole is outside the interval.
+    table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
+    reason: str = ""  # why there is nothing to say, else empty
+
+
+def shrunken_draws(
+    numerator: ArrayLike, denominator: ArrayLike, events: bool = False, seed: int = 0
+) -> Floats:
+    """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
+
+    They come from one Beta (for events Gamma), averaged over its mean and spread on a grid.
+    """
+    cases, size = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
+    pooled = cases.sum() / size.sum()
+    chance = pooled if events else pooled * (1 - pooled)
+    variation = (size * (cases / size - pooled) ** 2).sum() + chance * len(size)
+    typical = np.sqrt(variation / size.sum())
+    reach = 4 * typical / np.sqrt(len(size))
+    means = np.linspace(max(pooled - reach, pooled / 1e3), pooled + reach, _GRID[0])
+    means = means if events else np.minimum(means, 1 - (1 - pooled) / 1e3)
+    spreads = (np.arange(_GRID[1]) + 0.5) / _GRID[1] * 5 * typical
+    mean, spread = (axis.reshape(-1, 1) for axis in np.meshgrid(means, spreads))
+    if events:
+        first, second = (mean / spread) ** 2, mean / spread**2
+        fits = gammaln(first + cases) - gammaln(first) + first * np.log(second)
+        fits -= (first + cases) * np.log(second + size)
+    else:
+        # A share cannot spread further than between none and all.
+        possible = spread**2 < mean * (1 - mean)
+        mean, spread = mean[possible][:, None], spread[possible][:, None]
+        strength = mean * (1 - mean) / spread**2 - 1
+        first, second = mean * strength, (1 - mean) * strength
+        fits = betaln(first + cases, second + size - cases) - betaln(first, second)
+    weights = np.exp(fits.sum(axis=1) - fits.sum(axis=1).max())
+    generator = np.random.default_rng(seed)
+    drawn = generator.choice(len(weights), _DRAWS, p=weights / weights.sum())
+    first, second = first[drawn], second[drawn]
+    if events:
+        return generator.gamma(first + cases, 1 / (second + size))
+    return generator.beta(first + cases, second + size - cases)
+
+
+def compared_parts(decomposed: Decomposition) -> Hotspots:
+    """Where parts are better or worse than the whole after allowing for chance.
+
+    A count has nothing that it is of, so its change since another period is looked at: of all the
+    events of both periods, the share that fell into the later one.
+    """
+    if reason := _not_comparable(decomposed):
+        return Hotspots(decomposed, reason=reason)
+    parts, whole, better = decomposed.named, decomposed.whole, decomposed.better
+    factor = rate_factor(decomposed.unit)
+    denominator, whole_denominator = (
+        counted["denominator"] if factor else counted["numerator"] + counted["numerator_before"]
+        for counted in (parts, whole)
+    )
+    events = factor not in (None, 100)
+    numerator, all_cases = parts["numerator"], np.inf if events else denominator.sum()
+    if (denominator <= 0).any() or not 0 < numerator.sum() < all_cases:
+        return Hotspots(decomposed, reason="all or none of the cases are counted")
+
+    def shown(share: Any) -> Any:
+        """In the unit that readers see."""
+        with np.errstate(divide="ignore"):
+            return factor * share if factor else 100 * (share / (1 - share) - 1)
+
+    seed = zlib.crc32(str(decomposed.definition.name).encode())
+    draws = shown(shrunken_draws(numerator, denominator, events, seed))
+    level = float(shown(whole["numerator"] / whole_denominator))
+    lower, middle, upper = np.quantile(draws, [0.025, 0.5, 0.975], axis=0)
+    worse = (better * draws < better * level).mean(axis=0)
+    verdict = np.select([worse >= 0.975, worse <= 0.025], ["worse", "better"], "may be chance")
+    table = parts[["part"]].assign(observed=shown(numerator / denominator), shrunken=middle)
+    table = table.assign(lower=lower, upper=upper, chance_worse=worse, verdict=verdict)
+    table = table.sort_values("shrunken", ascending=better == 1, ignore_index=True, kind="stable")
+    return Hotspots(decomposed, decomposed.unit if factor else "percent change", level, table)
+
+
+def _not_comparable(decomposed: Decomposition) -> str:
+    """Why nothing can be said of where parts differ, or nothing."""
+    whole, since = decomposed.whole, decomposed.since
+    if decomposed.reason:
+        return decomposed.reason
+    if decomposed.definition["made_of"] != "cases":
+        return "the figures are not made of single cases"
+    if len(decomposed.named) < 3:
+        return "it takes 3 parts to see how far they differ"
+    if rate_factor(decomposed.unit) is not None:
+        return ""
+    if not since:
+        return "there is no earlier period to compare with"
+    if set(whole["periods"]) & set(whole["periods_before"]):
+        return f"the readings of {since} and {decomposed.period} share some of their cases"
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

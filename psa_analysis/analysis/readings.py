@@ -6,7 +6,6 @@ sums of their denominators. Where something is missing there is no reading; the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +51,7 @@ def make_readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
         return empty.astype({"period_end": "datetime64[ns]", "reading": float, "observed": float})
     rows = _sums(_with_definitions(known, agreement.measures))
     rows = _milestones(_changes(rows))
-    rows = _comparisons(_ranks(rows, agreement))
-    rows = _with_limits(rows)
+    rows = _with_limits(_comparisons(_ranks(rows, agreement)))
     rows["flag"] = rows["weakness"].map(dict(enumerate(_FLAGS)))
     return rows[columns]
 
@@ -73,9 +71,8 @@ def _with_definitions(known: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFra
     rows = rows[~before].reset_index(drop=True)
     ends, quarterly = rows["period_end"], rows["frequency"] == "quarterly"
     rows["step"] = _step(ends.dt, True).where(quarterly, _step(ends.dt, False))
-    rows["periods"] = pd.concat(
-        [periods_used(measures.loc[names[n]], days) for n, days in ends.groupby(rows["order"])]
-    )
+    used = [periods_used(measures.loc[names[n]], days) for n, days in ends.groupby(rows["order"])]
+    rows["periods"] = pd.concat(used)
     rows["weakness"] = rows["flag"].map(_FLAGS.index)
     return rows
 
@@ -285,9 +282,8 @@ def _with_limits(rows: pd.DataFrame) -> pd.DataFrame:
     change, cases = rows["basis"] == "change_from_baseline", rows["made_of"] == "cases"
     counted = cases & rows["basis"].isin(_COUNTED)
     # A change is made of counts, whatever they are called.
-    figures = rows[["numerator", "denominator"]].assign(
-        reading=rows["level"].where(change, rows["reading"])
-    )
+    level = rows["level"].where(change, rows["reading"])
+    figures = rows[["numerator", "denominator"]].assign(reading=level)
     units = rows["unit"].mask(change, "events")
     limits = reading_intervals(figures[counted], units[counted]).reindex(rows.index)
     why_not = "not worked out: " + rows["basis"].where(cases, "not made of single cases")
@@ -297,22 +293,11 @@ def _with_limits(rows: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def with_compared(measures: Iterable[str], agreement: Agreement) -> set[str]:
-    """Some measures, and those that their readings are compared with."""
-    names = set(measures)
-    comparators = agreement.measures.loc[list(names), "compared_with"].dropna()
-    return names | {comparator.name for comparator in comparators}
-
-
 def observations_used(
-    known: pd.DataFrame,
-    readings: pd.DataFrame,
-    agreement: Agreement,
-    measure: str,
-    area: str,
-    period: str,
+    known: pd.DataFrame, readings: pd.DataFrame, agreement: Agreement, key: tuple[str, str, str]
 ) -> pd.DataFrame:
-    """The observations that one reading was made from; ``part`` says what they are in it."""
+    """The observations that the reading of a measure, area and period was made from, by part."""
+    measure, area, period = key
     rows = readings[(readings["measure"] == measure) & (readings["area"] == area)]
     own = known[(known["measure"] == measure) & (known["area"] == area)].sort_values("period_end")
     definition = agreement.measures.loc[measure]
@@ -327,7 +312,7 @@ def observations_used(
     ]
     comparator = definition["compared_with"]
     if comparator is not None and comparator.kind == "measure":
-        used = observations_used(known, readings, agreement, comparator.name, area, period)
+        used = observations_used(known, readings, agreement, (comparator.name, area, period))
         parts.append(("comparator", used))
     elif comparator is not None:
         areas = [comparator.name]
@@ -340,14 +325,10 @@ def observations_used(
 
 
 def splice(old: pd.Series, new: pd.Series) -> tuple[pd.Series, str]:
-    """Join two series of one thing across a change of definition, where they overlap."""
+    """Join two series of one thing across a change of definition, if they overlap; and how."""
     both = old.index[old.index.isin(new.index)]
     if both.empty:
-        raise ValueError("the two definitions have no period in common, so they cannot be joined")
+        return new, "The two definitions have no period in common, so they cannot be joined."
     shift = float((new[both] - old[both]).mean())
-    before = old.drop(both)
-    method = (
-        f"The older definition is moved by {shift:+.4g}, the mean difference of the two in "
-        f"{', '.join(both)}."
-    )
-    return pd.concat([before + shift, new]), method
+    method = f"The older definition is moved by {shift:+.4g}, the mean difference of the two in "
+    return pd.concat([old.drop(both) + shift, new]), f"{method}{', '.join(both)}."

@@ -6,22 +6,20 @@ so that equal quarters are equal steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from psa_analysis.periods import Period, period_containing, quarter_number
-from psa_analysis.register import agreement as register
+from psa_analysis.periods import quarter_number
+from psa_analysis.register.agreement import PROFILES_WITH_POINTS
 
 if TYPE_CHECKING:
+    from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
-
-Floats = NDArray[np.float64]
 
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
@@ -43,32 +41,16 @@ def trigger_value(measure: pd.Series, share: float) -> float:
     return float(without + exact(share) * (target - without))
 
 
-def planned_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
-    """The path from the baseline to the target, by the measure's profile."""
-    return _path_to(measure, measure["target"], ends)
-
-
-def trigger_path(measure: pd.Series, ends: pd.Series, share: float) -> pd.Series:
-    """The path from the baseline to the value at which the grant begins, by the same profile."""
-    return _path_to(measure, trigger_value(measure, share), ends)
-
-
-def baseline_path(measure: pd.Series, ends: pd.Series) -> pd.Series:
-    """Where the baseline would stand: the baseline itself, but for a path with seasons."""
-    if measure["profile"] == "seasonal":
-        return _path_to(measure, measure["baseline"], ends)
-    return pd.Series(measure["baseline"], index=ends.index)
-
-
-def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
-    """The path from the baseline to a goal, at the ends of some periods."""
+def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None) -> pd.Series:
+    """The path from the baseline to the target, or another goal, by the measure's profile."""
+    goal = measure["target"] if goal is None else goal
     if pd.isna(measure["baseline"]) or pd.isna(goal):
         return pd.Series(np.nan, index=ends.index)
     if measure["profile"] == "seasonal":
         return _seasonal_path(measure, goal, ends)
     months, levels = _path_points(measure, goal)
-    passed = _month(ends.dt) - _month(baseline_end(measure))
-    if measure["profile"] not in register.PROFILES_WITH_POINTS:
+    passed = month_number(ends.dt) - month_number(baseline_end(measure))
+    if measure["profile"] not in PROFILES_WITH_POINTS:
         share = (passed / months[-1]).clip(0, 1)
         if measure["basis"] == "milestone":
             share = np.floor(share)  # not done until it is due
@@ -82,9 +64,9 @@ def _path_to(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
 def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
     """Months from the baseline, and levels, that a path runs through up to the goal."""
     baseline, target = measure["baseline"], measure["target"]
-    points = measure["points"] if measure["profile"] in register.PROFILES_WITH_POINTS else ()
-    start, due = baseline_end(measure), due_period(measure).end
-    months = np.array([_month(day) for day in (start, *(day for day, _ in points), due)])
+    points = measure["points"] if measure["profile"] in PROFILES_WITH_POINTS else ()
+    start, due = baseline_end(measure), measure["due_at"].end
+    months = np.array([month_number(day) for day in (start, *(day for day, _ in points), due)])
     levels = np.array([level for _, level in points])
     # Unscaled, a level stays the very figure that the document prints.
     if goal != target:
@@ -97,8 +79,8 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
     factors = measure["seasons"]
     if not factors:
         return pd.Series(np.nan, index=ends.index)
-    quarters, months = quarter_number(ends.dt.month) - 1, _month(ends.dt)
-    due, start = due_period(measure).end, _month(baseline_end(measure))
+    quarters, months = quarter_number(ends.dt.month) - 1, month_number(ends.dt)
+    due, start = measure["due_at"].end, month_number(baseline_end(measure))
     if measure["basis"] == "year_to_date":
         # Where the year will have come to, and what part of a year is usually done by then.
         months = months + 3 * (3 - quarters)
@@ -107,7 +89,7 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
         # The baseline and the target are figures of the quarter that is due.
         due_factor = factors[quarter_number(due.month) - 1]
         usual = quarters.map(lambda number: factors[number] / due_factor)
-    share = ((months - start) / (_month(due) - start)).clip(0, 1)
+    share = ((months - start) / (month_number(due) - start)).clip(0, 1)
     return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
 
 
@@ -121,7 +103,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     # A path with seasons goes up and down, so that no month of it can be told from a value.
     if no_path or measure["profile"] == "seasonal":
         return float("nan")
-    now = _month(end) - _month(baseline_end(measure))
+    now = month_number(end) - month_number(baseline_end(measure))
     if now < 0:
         return float("nan")
     near = _NEAR * abs(measure["target"] - measure["baseline"])
@@ -136,108 +118,59 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     ends = [months[:-1][abs(reading - start) <= near], months[1:][abs(reading - last) <= near]]
     due = months[-1:][abs(reading - levels[-1:]) <= near]
     gaps = np.concatenate([between, *ends, due]) - now
-    gaps = gaps[gaps >= 0] if _better(measure) * (reading - planned) > 0 else gaps[gaps <= 0]
+    ahead = (reading > planned) == (measure["polarity"] == "higher")
+    gaps = gaps[gaps >= 0] if ahead else gaps[gaps <= 0]
     return float(min(gaps, key=abs, default=float("nan")))
 
 
-@dataclass(frozen=True)
-class Required:
-    """What is still to be done, and whether it has been done before."""
-
-    per_period: float = float("nan")  # to the target; 0 where it is reached, missing where due
-    best: float = float("nan")  # the best change over as many periods in the readings so far
-    done_before: str | None = None  # the period that ended the best, if it was what is required
-
-
-def required_change(measure: pd.Series, history: pd.DataFrame) -> Required:
-    """The run-rate from the latest reading to the target, against the measure's own history."""
+def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:
+    """The change in each period that leads to the target, and up to when as much was ever done."""
     if pd.isna(measure["target"]) or history.empty:
-        return Required()
-    months = _month(history["period_end"].dt)
-    left = _month(due_period(measure).end) - months.iloc[-1]
+        return float("nan"), None
+    months = month_number(history["period_end"].dt)
+    left = month_number(measure["due_at"].end) - months.iloc[-1]
     if left <= 0:
-        return Required()
-    readings, better = history["reading"].set_axis(months), _better(measure)
+        return float("nan"), None
+    readings = history["reading"].set_axis(months)
+    better = 1 if measure["polarity"] == "higher" else -1
     # As the figures are written: 63 less 55.4 is 7.6.
     to_do = float(exact(measure["target"]) - exact(readings.iloc[-1]))
     if better * to_do <= _NEAR:
-        return Required(0.0)
+        return 0.0, None
     yearly = measure["frequency"] != "quarterly" or measure["basis"] in ("annual", "year_to_date")
     per_period = to_do / (left / (12 if yearly else 3))
     changes = better * (readings.to_numpy() - readings.reindex(months - left).to_numpy())
     if np.isnan(changes).all():
-        return Required(per_period)
+        return per_period, None
     best = np.nanmax(changes)
-    first_best = history["period"].iloc[int(np.argmax(changes >= best - _NEAR))]
-    done = best >= better * to_do - _NEAR
-    return Required(per_period, better * best, first_best if done else None)
-
-
-def _quarters_by_year(figures: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Quarterly figures, one row for each financial year (by its last year), columns 1 to 4."""
-    quarters = pd.to_datetime(figures["period_end"]).dt.to_period("Q-MAR")
-    table = figures.assign(year=quarters.dt.qyear, quarter=quarters.dt.quarter)
-    return table.pivot(index="year", columns="quarter", values=column).reindex(columns=[1, 2, 3, 4])
+    if best < better * to_do - _NEAR:
+        return per_period, "never"
+    return per_period, history["period"].iloc[int(np.argmax(changes >= best - _NEAR))]
 
 
 def season_factors(history: pd.DataFrame, before: date) -> tuple[float, ...]:
     """What each quarter usually is of its year's mean; each complete year counts the same."""
-    years = _quarters_by_year(history, "value").dropna()
-    years = years[[date(int(year), 3, 31) < before for year in years.index]]
+    history = history[history["period_end"] < pd.Timestamp(before)]
+    quarters = history["period_end"].dt.to_period("Q-MAR")
+    rows = history.assign(year=quarters.dt.qyear, quarter=quarters.dt.quarter)
+    years = rows.pivot(index="year", columns="quarter", values="value")
+    years = years.reindex(columns=[1, 2, 3, 4]).dropna()
     means = years.mean(axis=1)
     if len(years) < 2 or not (means > 0).all():
         return ()
     return tuple(years.div(means, axis=0).mean())
 
 
-@dataclass(frozen=True)
-class SameStage:
-    """Where earlier years stood at the same quarter of the year."""
-
-    year_before: float  # the reading of the same quarter a year before
-    share: float  # of the whole year, 0 to 1, in the mean of `years`; missing for a rate
-    years: tuple[str, ...]  # the complete earlier financial years, oldest first
-
-
-def same_stage(readings: pd.DataFrame, period: Period, unit: str) -> SameStage:
-    """Where earlier years stood when a quarter ended, beside a year-to-date reading."""
-    years = _quarters_by_year(readings, "reading")
-    year, number = period_containing(period.end, "financial_year").end.year, int(period.label[-1])
-    earlier = years[years.index < year]
-    # Of a year without anything no share was reached at any stage.
-    shares = (earlier[number] / earlier[4].replace(0, np.nan)).dropna()
-    adds_up = register.rate_factor(unit) is None and unit not in register.NOT_SUMMED
-    share = float(shares.mean()) if adds_up else float("nan")
-    labels = tuple(f"{last - 1}/{last % 100:02d}" for last in shares.index)
-    return SameStage(float(years[number].get(year - 1, float("nan"))), share, labels)
-
-
-def due_period(measure: pd.Series) -> Period:
-    """The period whose reading decides the measure."""
-    return _stated(measure, "due")
-
-
 def baseline_end(measure: pd.Series) -> date:
     """The day at which the baseline stands on the path."""
-    period = _stated(measure, "baseline_period")
+    period = measure["baseline_at"]
     # A reading that is itself a mean of years stands at the end of the last of them.
     if period.kind != "mean_of_years" or measure["basis"] == "mean_of_years":
         return period.end
     return date((period.start.year + period.end.year) // 2, 12, 31)
 
 
-def _stated(measure: pd.Series, column: str) -> Period:
-    period = register.measure_period(measure, column)
-    if period is None:
-        raise ValueError(f"{measure.name} has no {column}: it is not stated")
-    return period
-
-
-def _better(measure: pd.Series) -> int:
-    return 1 if measure["polarity"] == "higher" else -1
-
-
-def _month(days: Any) -> Any:
+def month_number(days: Any) -> Any:
     """Months since year 0 of a day, or of each of several (the ``dt`` of a column)."""
     return days.year * 12 + days.month
 

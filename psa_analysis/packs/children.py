@@ -19,9 +19,6 @@ from multiprocessing import forkserver
 from threading import Thread
 from typing import Any
 
-#: What is to be done, and how many seconds it may take.
-Work = tuple[Callable[[], Any], float]
-
 
 @lru_cache
 def start_warm_process() -> Any:
@@ -42,27 +39,27 @@ def start_warm_process() -> Any:
     return context
 
 
-def run_children(work: Mapping[str, Work], workers: int) -> Iterator[tuple[str, Any, str]]:
+def run_children(
+    work: Mapping[str, Callable[[], Any]], seconds: float, workers: int
+) -> Iterator[tuple[str, Any, str]]:
     """Do each piece of work in a child, so many at once; yields results, or why a child died."""
     from pebble import ProcessExpired, concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does
-    context = start_warm_process()
+    start = in_child(daemon=False, timeout=seconds, context=start_warm_process())(_work_in_child)
     waiting, running = deque(work), dict[Future[Any], str]()
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 name = waiting.popleft()
-                function, seconds = work[name]
-                start = in_child(daemon=False, timeout=seconds, context=context)(_work_in_child)
-                running[start(function, seconds)] = name
+                running[start(work[name], seconds)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
                 result, died = None, ""
                 try:
                     result = future.result()
                 except TimeoutError:
-                    died = f"it took longer than {work[name][1]:g} seconds and was stopped"
+                    died = f"it took longer than {seconds:g} seconds and was stopped"
                 except ProcessExpired as error:
                     died = _how_it_ended(error.exitcode)
                 yield name, result, died

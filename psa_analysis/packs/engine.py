@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 import time
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from papermill.engines import Engine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from psa_analysis import pipeline
 from psa_analysis.files import write_bytes
 from psa_analysis.packs.page import Job, Page, export, first_sentence, heading
-from psa_analysis.pipeline import REPORT_OF_RUN, kept_report
+from psa_analysis.report import Report
 
 #: What a public page says in place of an error, which may quote a figure or a folder.
 NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
@@ -32,7 +34,7 @@ NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
 def make_page(job: Job) -> Page:
     """Execute a notebook and export its page."""
     started = time.monotonic()
-    os.environ[REPORT_OF_RUN] = str(job.shared)
+    report = pipeline.report_of_run = pickle.loads(job.shared.read_bytes())
     cell, error = None, None
     try:
         _execute(job)
@@ -42,10 +44,10 @@ def make_page(job: Job) -> Page:
         if getattr(failure, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
             raise  # the disk, not the notebook
         error = f"{type(failure).__name__}: {failure}"
-    return _export(job, cell, error, time.monotonic() - started)
+    return _export(job, report, cell, error, time.monotonic() - started)
 
 
-def finish_page(job: Job, why: str, seconds: float) -> Page:
+def finish_page(job: Job, report: Report, why: str, seconds: float) -> Page:
     """Export what there is of a notebook whose process ended in the middle of it."""
     number = None
     try:
@@ -55,11 +57,10 @@ def finish_page(job: Job, why: str, seconds: float) -> Page:
     except (OSError, ValueError):  # it was not saved, not to the end, or no cell was running
         job.executed.unlink(missing_ok=True)
     else:
-        code[number - 1].outputs = [
-            nbformat.v4.new_output("error", ename="The process died", evalue=why, traceback=[why])
-        ]
+        died = {"ename": "The process died", "evalue": why, "traceback": [why]}
+        code[number - 1].outputs = [nbformat.v4.new_output("error", **died)]
         write_bytes(job.executed, nbformat.writes(notebook).encode())
-    return _export(job, number, f"The process died: {why}", seconds)
+    return _export(job, report, number, f"The process died: {why}", seconds)
 
 
 def _execute(job: Job) -> None:
@@ -77,37 +78,36 @@ def _execute(job: Job) -> None:
         kernel_name="python3",
         language="python",
         progress_bar=False,
-        log_output=False,
         request_save_on_cell_execute=False,
     )
 
 
-def _export(job: Job, cell: int | None, error: str | None, seconds: float) -> Page:
+def _export(job: Job, report: Report, cell: int | None, error: str | None, seconds: float) -> Page:
     """Export the page of an executed notebook, as far as it came."""
     started = time.monotonic()
-    report, executed = kept_report(job.shared), job.executed
-    public = report.audience == "public"
-    html, title, about = None, job.name, ""
+    executed, public = job.executed, report.audience == "public"
+    html, title, about = None, executed.stem, ""
     if executed.exists():
         try:
             notebook = nbformat.read(executed, as_version=4)
             _remove_times(notebook)
-            if job.title:
+            if title != job.source.stem:  # a general notebook, which its theme gives a heading
+                theme = report.agreement.settings.themes[job.parameters["theme"]]
                 below = notebook.cells[0].source.partition("\n")[2]
-                notebook.cells[0].source = f"# {job.title}\n{below}".rstrip()
+                notebook.cells[0].source = f"# {theme}\n{below}".rstrip()
             if public:
                 _remove_paths(notebook, job.parameters["data"])
             title, about = heading(notebook) or title, first_sentence(notebook)
-            page = export(notebook, title, report, job.code).encode()
+            page = export(notebook, title, report).encode()
         except Exception as failure:  # one that cannot be exported must not stop the others
             error = error or f"{type(failure).__name__}: {failure}"
             if public:
                 # What could not be stripped of what is not for the public is no part of the pack.
                 executed.unlink()
         else:
-            html = f"{job.name}.html"
+            html = f"{executed.stem}.html"
             write_bytes(executed, nbformat.writes(notebook).encode())
-            write_bytes(job.folder / html, page)
+            write_bytes(executed.with_name(html), page)
     status = "failed" if error else "done"
     if error:
         error = NOT_FOR_THE_PUBLIC if public else " ".join(error.split())[:500]

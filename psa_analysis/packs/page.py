@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 from importlib.metadata import version
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from psa_analysis.findings import visible
 from psa_analysis.report import Report
 from psa_analysis.show.chart import picture_address
 from psa_analysis.show.tables import TEMPLATES, templates
@@ -22,17 +22,9 @@ class Job:
     """A notebook that is to become a page."""
 
     source: Path  # the notebook
-    folder: Path  # where the executed notebook and its page go
+    executed: Path  # the executed notebook, which stands beside its page
     shared: Path  # where the run keeps its report, pickled, for all its notebooks
     parameters: dict[str, str]
-    code: bool  # whether the page has the code of every cell, folded
-    name: str  # of the page, without ending
-    title: str = ""  # of a general notebook's page: the theme's heading
-
-    @property
-    def executed(self) -> Path:
-        """The executed notebook."""
-        return self.folder / f"{self.name}.ipynb"
 
 
 @dataclass(frozen=True)
@@ -47,13 +39,6 @@ class Page:
     cell: int | None  # number of the cell that failed, as Jupyter counts executions
     error: str | None  # what went wrong, on one line
     seconds: float  # time that execution and export took
-
-    @property
-    def outcome(self) -> str:
-        """The status with its details, for people."""
-        if self.status == "done":
-            return f"done in {self.seconds:.1f} s"
-        return f"failed{f' at cell {self.cell}' if self.cell is not None else ''}: {self.error}"
 
 
 def heading(notebook: Any) -> str | None:
@@ -76,14 +61,13 @@ def _text(notebook: Any) -> str:
     return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def export(notebook: Any, title: str, report: Report, code: bool = False) -> str:
-    """The page of an executed notebook: nothing from the network, code folded or left out."""
+def export(notebook: Any, title: str, report: Report) -> str:
+    """The page of an executed notebook: no code, and nothing from the network."""
     from nbconvert.exporters import TemplateExporter
 
     # HTMLExporter's own way parses the page again, to describe pictures that have no description;
     # the template does so, in half the time.
-    resources = {"page": {"code": code}}
-    body, _ = TemplateExporter.from_notebook_node(exporter(), notebook, resources=resources)
+    body, _ = TemplateExporter.from_notebook_node(exporter(), notebook)
     name = report.agreement.settings.agreement.name
     return whole_page(f"{title}, {report.period}: {name}", str(body), report)
 
@@ -105,11 +89,11 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
     """A whole page around its body: title, landmarks, list of contents, footer."""
     body, contents = _anchored(_folded(_breakable(body)))
     agreement = report.agreement.settings.agreement
+    imprint = f"Figures received by {day_text(report.cut_off)}. Made with psa_analysis"
     # The answer comes first: what stands below the first heading, then the list of contents.
     lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
-    imprint = f"Figures received by {day_text(report.cut_off)}. Made with psa_analysis"
-    template = templates().get_template("page.html.j2")
-    return template.render(
+    page = templates().get_template("page.html.j2")
+    return page.render(
         title=title,
         printed_title=css_text(title),
         front=front,
@@ -119,7 +103,7 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
         lead=lead + first,
         contents=contents,
         body="".join(rest),
-        footer=visible(f"{agreement.council}. {imprint} {version('psa_analysis')}."),
+        footer=f"{agreement.council}. {imprint} {version('psa_analysis')}.",
     )
 
 
@@ -132,17 +116,12 @@ def _folded(body: str) -> str:
     for place, section in enumerate(sections):
         shown = re.match(r"<h3 id=.*?<figure><img.*?</figure>\s*", section, re.DOTALL)
         if shown and (rest := section[shown.end() :]):
-            titles = [*re.findall("<h4>(.*?)</h4>", rest), "figures and sources"]
-            sections[place] = shown[0] + _details(f"More: {', '.join(titles)}", rest)
-    chapters = re.split(r"(?=<h2)", "".join(sections))
-    for place, chapter in enumerate(chapters):
-        if tagged := re.match('<h2 class="folded">(.*?)</h2>', chapter, re.DOTALL):
-            chapters[place] = _details(f"<h2>{tagged[1]}</h2>", chapter[tagged.end() :])
-    return "".join(chapters)
-
-
-def _details(summary: str, body: str) -> str:
-    return f"<details><summary>{summary}</summary>\n{body}</details>\n"
+            titles = ", ".join([*re.findall("<h4>(.*?)</h4>", rest), "figures and sources"])
+            more = f"<details><summary>More: {titles}</summary>\n{rest}</details>\n"
+            sections[place] = shown[0] + more
+    tagged = r'<h2 class="folded">(.*?)</h2>(.*?)(?=<h2|\Z)'
+    folded = r"<details><summary><h2>\1</h2></summary>\n\2</details>\n"
+    return re.sub(tagged, folded, "".join(sections), flags=re.DOTALL)
 
 
 def _breakable(body: str) -> str:
@@ -166,11 +145,9 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
 
     def anchor(match: re.Match[str]) -> str:
         text = re.sub(r"<[^>]*>", "", match[1]).strip()
-        name = words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{words}-{number}"
+        words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
+        numbered = (f"{words}-{number}" for number in count(2))
+        name = next(name for name in chain([words], numbered) if name not in taken)
         taken[name] = text
         return f'<h2 id="{name}">{match[1]}</h2>'
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
@@ -28,16 +27,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from psa_analysis.files import checksum, write_bytes
+from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period
 
 #: What editors and interpreters leave behind, and what pytest alone reads.
 _IGNORED = re.compile(r"/\.|/__pycache__/|/conftest\.py$")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-
-
-class RunError(Exception):
-    """A pack that cannot be made."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +45,8 @@ class Task:
     notebooks: Path
     outputs: Path
     audience: str
-    code: bool  # pages with the code of every cell, folded
     force: bool  # also if nothing has changed
-    workers: int  # how many notebooks at once
+    workers: int | None  # how many notebooks at once; one per core if it is not said
     seconds: float  # how long each may take, so that nobody waits for an endless loop
 
     @property
@@ -97,9 +92,8 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
         on_event(task, "warning", f"waiting for {who}")
         held = lock.acquire()
     except OSError as error:
-        raise RunError(
-            f"cannot write to {task.outputs}: {error.strerror}; name another folder with --outputs"
-        ) from None
+        wrong = f"cannot write to {task.outputs}: {error.strerror}"
+        raise ParameterError(f"{wrong}; name another folder with --outputs") from None
     with held:
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         who = f"process {os.getpid()} on {socket.gethostname()}"
@@ -137,33 +131,26 @@ def read_record(task: Task, key: str) -> dict[str, Any] | None:
     """The record of the pack, if it was made from what has this key and is as it was made."""
     try:
         record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
+        paths = [task.pack / name for name in record["files"]]
+        same = record["key"] == key and checksums(paths, task.pack) == record["files"]
     except (OSError, ValueError):
         return None
-    paths = [task.pack / name for name in record["files"]]
-    whole = all(path.is_file() for path in paths)
-    same = record["key"] == key and whole and checksums(paths, task.pack) == record["files"]
     return record if same else None
 
 
 def key_of(task: Task, made_from: dict[str, str]) -> str:
     """SHA-256 of all that a pack is made from."""
-    parts = [*_package(), made_from, task.code, str(task.data)]
+    package = checksums(_files(_PACKAGE), _PACKAGE)
+    parts = [package, versions(), made_from, str(task.data)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@lru_cache
-def _package() -> tuple[dict[str, str], dict[str, str]]:
-    """SHA-256 of the package's own files, and the versions of its libraries."""
-    return checksums(_files(_PACKAGE), _PACKAGE), versions()
 
 
 def versions() -> dict[str, str]:
     """The versions of the package and of the libraries that it is built on."""
-    names = ["psa_analysis", "nbclient", "nbformat", "ipython"]
     # "pandas>=3,<4", 'dask; extra == "dask"'
-    for line in requires("psa_analysis") or ():
-        if "extra ==" not in line:
-            names.append(re.split(r"[^\w.-]", line)[0])
+    lines = [line for line in requires("psa_analysis") or () if "extra ==" not in line]
+    required = [re.split(r"[^\w.-]", line)[0] for line in lines]
+    names = ["psa_analysis", "nbclient", "nbformat", "ipython", *required]
     return {name: version(name) for name in names}
 
 

@@ -6,6 +6,7 @@ Imports nothing heavy but in functions: an unchanged pack must be told at once.
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import platform
 import re
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -23,15 +25,12 @@ from typing import TYPE_CHECKING
 from psa_analysis.files import write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
 from psa_analysis.packs import place
-from psa_analysis.packs.children import Work, run_children, start_warm_process
-from psa_analysis.packs.place import OnEvent, Outcome, RunError, Task
+from psa_analysis.packs.children import run_children, start_warm_process
+from psa_analysis.packs.place import OnEvent, Outcome, Task
 
 if TYPE_CHECKING:
     from psa_analysis.packs.page import Job, Page
     from psa_analysis.report import Report
-
-#: What the tables and the workbook are called among the pages; no notebook has such a name.
-_TABLES = "/tables"
 
 
 def make_packs(
@@ -43,20 +42,21 @@ def make_packs(
         return
     try:
         from distributed import Client, as_completed
-    except ImportError:
-        raise RunError("--dask needs the library distributed: pip install distributed") from None
-    try:
+
         client = Client(dask, timeout=5)
+    except ImportError:
+        remedy = "--dask needs the library distributed: pip install distributed"
+        raise ParameterError(remedy) from None
     except (OSError, ValueError) as error:
-        raise RunError(f"there is no Dask scheduler at {dask}: {error}") from None
+        raise ParameterError(f"there is no Dask scheduler at {dask}: {error}") from None
     with client:
         waiting = {client.submit(_make_elsewhere, task, pure=False): task for task in tasks}
         for future in as_completed(waiting):
             try:
                 yield future.result()
             except Exception as error:  # whatever befalls one pack, the others are made
-                name = type(error).__name__
-                problem = f"the process that made it died ({name}: {error}); run it again"
+                why = f"{type(error).__name__}: {error}"
+                problem = f"the process that made it died ({why}); run it again"
                 yield Outcome(waiting[future], 1, problems=(problem,))
 
 
@@ -67,7 +67,7 @@ def _make_elsewhere(task: Task) -> Outcome:
     done = subprocess.run(command, input=pickle.dumps(task), capture_output=True, check=False)
     if done.returncode:
         last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RunError(f"it ended with {done.returncode}: {last_line}")
+        raise RuntimeError(f"it ended with {done.returncode}: {last_line}")
     return pickle.loads(done.stdout)
 
 
@@ -82,11 +82,13 @@ def make_pack(task: Task, on_event: OnEvent) -> Outcome:
     try:
         sources = notebooks_of(task.notebooks)
         with place.lock_pack(task, on_event):
-            return _make_locked(task, sources, on_event)
+            begin, problems = _make_locked(task, sources, on_event)
+        text = f"{begin} {task.pack / 'index.html'}"
+        return Outcome(task, 1 if problems else 0, text, tuple(problems))
     except DataError as error:
         lines = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
         return Outcome(task, 1, problems=tuple(lines))
-    except (ParameterError, RunError) as error:
+    except ParameterError as error:
         problem = str(error)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
@@ -94,12 +96,13 @@ def make_pack(task: Task, on_event: OnEvent) -> Outcome:
     return Outcome(task, 2, problems=(problem,))
 
 
-def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
+def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
+    """Make a pack that nobody else makes: what has become of it, and what is wrong with it."""
     place.tidy_up(task)
     made_from = place.inputs_of(task)
     key = place.key_of(task, made_from)
     if not task.force and (record := place.read_record(task, key)):
-        return _outcome(task, "nothing has changed:", record["problems"])
+        return "nothing has changed:", record["problems"]
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
 
@@ -116,12 +119,7 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> Outcome:
     # What failed may have failed by chance: such a pack is made anew by the next run.
     record = {"key": None if failed else key, "problems": problems, "files": files}
     write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
-    return _outcome(task, "The pack is", problems)
-
-
-def _outcome(task: Task, begin: str, problems: Sequence[str]) -> Outcome:
-    text = f"{begin} {task.pack / 'index.html'}"
-    return Outcome(task, 1 if problems else 0, text, tuple(problems))
+    return "The pack is", problems
 
 
 def wrong_words(wrong: int) -> str:
@@ -136,16 +134,14 @@ def notebooks_of(folder: Path) -> list[Path]:
     # Editors' lock files begin with a dot.
     sources = sorted(path for path in folder.glob("[!.]*.ipynb") if path.is_file())
     if not sources:
-        raise RunError(f"there is no notebook in {folder}")
+        raise ParameterError(f"there is no notebook in {folder}")
     if any(source.stem == "index" for source in sources):
-        raise RunError("a notebook cannot be called index: that is the front page's name")
+        raise ParameterError("a notebook cannot be called index: that is the front page's name")
     return sources
 
 
-def pages_of(
-    sources: Sequence[Path], report: Report
-) -> list[tuple[str, Path, dict[str, str], str]]:
-    """Name, notebook, parameters and title of each page, the longest notebooks first.
+def pages_of(sources: Sequence[Path], report: Report) -> list[tuple[str, Path, str | None]]:
+    """Name, notebook and theme of each page, the longest notebooks first.
 
     A notebook whose parameter ``theme`` is empty makes the page of every theme that has no notebook
     of its own. Left out are those of themes that the agreement does not have, and those that need
@@ -158,13 +154,13 @@ def pages_of(
         theme, needs = theme_and_needs(source)
         if all(name in known or len(getattr(report.agreement, name, ())) for name in needs):
             theme_of[source] = theme
-    pages: list[tuple[str, Path, dict[str, str], str]] = []
+    others = [theme for theme in themes if theme not in theme_of.values()]
+    pages: list[tuple[str, Path, str | None]] = []
     for source, theme in theme_of.items():
         if theme is None or theme in themes:
-            pages.append((source.stem, source, {"theme": theme} if theme else {}, ""))
+            pages.append((source.stem, source, theme))
         elif not theme:
-            for name in [name for name in themes if name not in theme_of.values()]:
-                pages.append((f"theme_{name}", source, {"theme": name}, themes[name]))
+            pages += [(f"theme_{name}", source, name) for name in others]
     return pages
 
 
@@ -173,14 +169,12 @@ def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
     try:
         notebook = json.loads(source.read_text(encoding="utf-8"))
         needs = notebook["metadata"].get("psa", {}).get("needs", "").split()
-        sources = [
-            "".join(cell["source"])
-            for cell in notebook["cells"]
-            if "parameters" in cell["metadata"].get("tags", [])
-        ]
+        cells = notebook["cells"]
+        tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+        text = "".join(line for cell in tagged for line in cell["source"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None, []  # what is wrong with it is said when it is executed
-    match = re.search(r"""^theme = ["'](.*)["']""", "".join(sources), re.MULTILINE)
+    match = re.search(r"""^theme = ["'](.*)["']""", text, re.MULTILINE)
     return match[1] if match else None, needs
 
 
@@ -189,6 +183,7 @@ def _fill(
 ) -> list[Page]:
     """Make the pages, tables and workbook of a pack in its folder."""
     from psa_analysis.packs.page import Job
+    from psa_analysis.packs.workbook import write_tables
     from psa_analysis.show.comparison import changes_words
     from psa_analysis.show.grant import grant_words
 
@@ -197,32 +192,29 @@ def _fill(
     grant_words(report)
     pages: list[Page] = []
     # Nobody else may read or write the folder.
-    with tempfile.TemporaryDirectory(prefix="psa-") as private:
+    with tempfile.TemporaryDirectory(prefix="psa-") as private, ThreadPoolExecutor(1) as thread:
         shared = Path(private) / "report"
         shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-        jobs = {
-            name: Job(source, folder, shared, parameters(report) | more, task.code, name, title)
-            for name, source, more, title in pages_of(sources, report)
-        }
-        # Tables and workbook take a moment; so many seconds if the machine is very busy.
-        work: dict[str, Work] = {_TABLES: (partial(_make_tables, shared, folder), 600)}
-        work |= {name: (partial(_make_page, job), task.seconds) for name, job in jobs.items()}
-        started = time.monotonic()
-        for name, result, died in run_children(work, task.workers):
-            if name == _TABLES:
-                if died:
-                    raise RunError(f"the workbook: {died}")
-                if result:
-                    on_event(task, "warning", result)
-                continue
+        jobs = {}
+        for name, source, theme in pages_of(sources, report):
+            given = parameters(report) | ({"theme": theme} if theme else {})
+            jobs[name] = Job(source, folder / f"{name}.ipynb", shared, given)
+        not_saved = thread.submit(write_tables, report, folder)
+        work = {name: partial(_make_page, job) for name, job in jobs.items()}
+        workers, started = task.workers or os.cpu_count() or 1, time.monotonic()
+        for name, page, died in run_children(work, task.seconds, workers):
             if died:
                 from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
 
-                result = finish_page(jobs[name], died, time.monotonic() - started)
-            pages.append(result)
-            event = "failed page" if result.status == "failed" else "progress"
-            number = f"[{len(pages)}/{len(jobs)}]"
-            on_event(task, event, f"{number} {result.notebook}: {result.outcome}")
+                page = finish_page(jobs[name], report, died, time.monotonic() - started)
+            pages.append(page)
+            event, outcome = "progress", f"done in {page.seconds:.1f} s"
+            if page.error:
+                at = f" at cell {page.cell}" if page.cell is not None else ""
+                event, outcome = "failed page", f"failed{at}: {page.error}"
+            on_event(task, event, f"[{len(pages)}/{len(jobs)}] {page.notebook}: {outcome}")
+    if warning := not_saved.result():
+        on_event(task, "warning", warning)
     return sorted(pages, key=lambda page: page.notebook)
 
 
@@ -230,21 +222,6 @@ def _make_page(job: Job) -> Page:
     from psa_analysis.packs.engine import make_page  # in children alone: it imports Jupyter
 
     return make_page(job)
-
-
-def _make_tables(shared: Path, folder: Path) -> str:
-    """Write tables and workbook, and the clean observations; says what could not be saved."""
-    from psa_analysis.packs import workbook
-    from psa_analysis.pipeline import kept_report
-
-    report = kept_report(shared)
-    workbook.write_tables(report, folder)
-    if report.audience == "internal":  # a public report holds less than was returned
-        try:
-            workbook.save_processed(report.agreement, report.observations, [*report.findings])
-        except OSError as error:  # a data folder that is read-only still makes a pack
-            return f"not saved: {error.strerror}: {error.filename}"
-    return ""
 
 
 def _write_front(

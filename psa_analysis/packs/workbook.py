@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
 from fractions import Fraction
 from functools import cache
@@ -18,7 +18,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
-from psa_analysis.files import FORMULA_STARTS, csv_text, meanings, write_bytes
+from psa_analysis.files import COLUMNS, FORMULA_STARTS, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.report import Report
@@ -29,31 +29,14 @@ from psa_analysis.show.quality import findings_by_partner
 from psa_analysis.show.tables import MARKS, state_cell, title_text
 from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text
 
-#: What stays in the house: where a figure stands in which file, and what its sender wrote.
-_INTERNAL = {
-    "assessment": ["file", "row"],
-    "readings": ["file", "sheet", "row", "column"],
-    "observations": ["note", "file", "sheet", "row", "column"],
-    "commitments": ["file", "row"],
-    "findings": ["file", "sheet", "row", "column", "found"],
-    "data log": ["file"],
-}
+#: What ``columns.csv`` says of a column beside its meaning: how its figures are shown ("unit" is in
+#: the unit of their row, "observed" as they came), and which audience alone sees it.
+_DESCRIBED = pd.read_csv(COLUMNS, keep_default_na=False)
+_SHEET_OF_TABLE = _DESCRIBED["table"].str.removesuffix(" in the workbook")
+_ABOUT = _DESCRIBED.set_index([_SHEET_OF_TABLE, "column"]).to_dict("index")
 
 #: The columns of the summary, and what heads them.
-_SUMMARY = {
-    "title": "Measure",
-    "measure": "Code",
-    "state": "State",
-    "chance": "Chance of the target",
-    "latest": "Latest",
-    "latest_period": "Of period",
-    "planned": "Planned by then",
-    "target": "Target",
-    "due": "Due",
-    "direction": "Since last reading",
-    "reward": "Expected share of its reward",
-    "note": "Note",
-}
+_SUMMARY = meanings("headings of the summary")
 _RIGHT = {"chance", "latest", "planned", "target", "reward"}
 _GROUPS = {"target": "Measures that count for the reward", "supporting": "Supporting measures"}
 #: Green, amber and red, behind each state's sign and word.
@@ -64,38 +47,12 @@ _COLOURS = {
 }
 
 #: What the register says of a commitment and its state does not repeat.
-_AGREED = meanings("commitments as agreed")
-#: What a sheet has beside the columns of its table.
-_FURTHER = {
-    "readings": {"unit": "unit of the reading and of its limits"},
-    "observations": {"unit": "unit of the value"},
-    "commitments": _AGREED,
-}
+_AGREED = meanings("commitments in the workbook")
 
 #: What each sheet holds, in order.
 SHEETS = meanings("sheets")
 
-#: Figures in the unit of their row.
-_FIGURES = {
-    *(f"{end}_{share}" for end in ("low", "high") for share in (50, 80, 95)),
-    *("baseline", "base", "without", "target", "trigger", "interim", "outturn", "reading"),
-    *("latest", "planned", "previous", "year_before", "forecast", "lower", "upper"),
-    "commitments value",  # of one sheet alone
-}
-#: Figures as they were observed.
-_OBSERVED = {"observations value", "numerator", "denominator", "observed"}
-#: Figures with a number format of their own. Differences in per cent are points, so without a sign.
-_FORMATS = {
-    **dict.fromkeys(("progress", "chance_target", "chance_trigger", "expected_share"), "0%"),
-    **dict.fromkeys(("proportion", "least", "most", "grant low_80", "grant high_80"), "0%"),
-    **dict.fromkeys(("gap", "required"), "#,##0.0##"),
-    "gap_months": "0.0",
-    "pot_share": "0.0%",
-    **dict.fromkeys(("pounds_least", "pounds_most"), "£#,##0"),
-}
-
-#: Gives the format of a cell from its properties.
-Look = Callable[..., xlsxwriter.format.Format]
+Look = Callable[..., xlsxwriter.format.Format]  # gives a cell's format from its properties
 
 
 def tables(report: Report) -> dict[str, pd.DataFrame]:
@@ -119,10 +76,10 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
     if report.audience == "internal":
         return exported
     exported["findings"] = exported["findings"][exported["findings"]["measure"].notna()]
-    return {
-        name: table.drop(columns=_INTERNAL.get(name, [])).reset_index(drop=True)
-        for name, table in exported.items()
-    }
+    for name, table in exported.items():
+        public = [column for column in table if not _ABOUT[name, column]["audience"]]
+        exported[name] = table[public].reset_index(drop=True)
+    return exported
 
 
 def _with_unit(table: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
@@ -134,22 +91,27 @@ def _with_unit(table: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
 def assessment_parquet(report: Report) -> bytes:
     """The assessment as a Parquet file: the same columns and types in every pack."""
     table = tables(report)["assessment"]
-    numbers = _FIGURES | set(_FORMATS)
     # A column in which nothing is known has no type of its own.
     open_ = [name for name in table.columns if table[name].dtype == "object"]
-    typed = table.astype({name: "float64" if name in numbers else "str" for name in open_})
-    return typed.to_parquet(index=False)
+    types = {name: "float64" if _ABOUT["assessment", name]["format"] else "str" for name in open_}
+    return table.astype(types).to_parquet(index=False)
 
 
-def write_tables(report: Report, folder: Path) -> None:
-    """Write a report's tables and workbook."""
+def write_tables(report: Report, folder: Path) -> str:
+    """Write tables and workbook, and the clean observations; says what could not be saved."""
     exported = tables(report)
     # The workbook has the register's columns beside these.
     commitments = exported["commitments"].drop(columns=list(_AGREED))
     write_bytes(folder / "assessment.csv", csv_text(exported["assessment"]).encode())
     write_bytes(folder / "assessment.parquet", assessment_parquet(report))
     write_bytes(folder / "commitments.csv", csv_text(commitments).encode())
-    write_workbook(report, folder / report.workbook_name)
+    write_workbook(report, folder / f"{report.period.slug}.xlsx")
+    if report.audience == "internal":  # a public report holds less than was returned
+        try:
+            save_processed(report.agreement, report.observations, report.findings)
+        except OSError as error:  # a data folder that is read-only still makes a pack
+            return f"not saved: {error.strerror}: {error.filename}"
+    return ""
 
 
 def write_workbook(report: Report, path: Path) -> None:
@@ -168,19 +130,16 @@ def write_workbook(report: Report, path: Path) -> None:
         book.set_properties({"title": title, "created": created})
         look = cache(lambda **properties: book.add_format({"valign": "top", **properties}))
         _summary(book, look, report)
-        contents = {"sheet": SHEETS, "state": STATES, "to know": meanings("contents")}
-        rows = [(kind, *item) for kind, texts in contents.items() for item in texts.items()]
-        table = pd.DataFrame(rows, columns=["kind", "name", "meaning"])
+        texts = {"sheet": SHEETS, "state": STATES, "to know": meanings("contents")}
+        rows = [(kind, *text) for kind, of_kind in texts.items() for text in of_kind.items()]
+        contents = pd.DataFrame(rows, columns=["kind", "name", "meaning"])
         if report.audience == "internal":
-            table = table[table["name"] != "left out"]
-        _sheet(book, look, "contents", table)
-        described = []
-        for sheet, table in exported.items():
-            _sheet(book, look, sheet, table)
-            meaning_of = meanings(sheet) | _FURTHER.get(sheet, {})
-            described += [(sheet, column, meaning_of[column]) for column in table.columns]
+            contents = contents[contents["name"] != "left out"]
+        names = [(sheet, column) for sheet, table in exported.items() for column in table]
+        described = [(*name, _ABOUT[name]["meaning"]) for name in names]
         columns = pd.DataFrame(described, columns=["sheet", "column", "meaning"])
-        _sheet(book, look, "columns", columns)
+        for name, table in ({"contents": contents} | exported | {"columns": columns}).items():
+            _sheet(book, look, name, table)
     write_bytes(path, content.getvalue())
 
 
@@ -208,15 +167,13 @@ def cell_text(text: str) -> str:
 
 def number_format(sheet: str, column: str, unit: str, value: Any) -> str:
     """The number format of a figure, by its column and the unit of its row."""
-    if not isinstance(value, int | float | Fraction):
+    own = _ABOUT.get((sheet, column), {"format": ""})["format"]
+    if not own or not isinstance(value, int | float | Fraction):
         return "General"
-    names = {column, f"{sheet} {column}"}
-    if own := names & _FORMATS.keys():
-        return _FORMATS[own.pop()]
-    if names & _OBSERVED:
+    if own == "observed":
         return "#,##0" if float(value).is_integer() else "General"
-    if not names & _FIGURES:
-        return "General"
+    if own != "unit":
+        return own
     number = ("#,##0." + "0" * decimals(float(value), unit)).rstrip(".")
     if unit == "percent":
         return f'{number}"%"'
@@ -277,14 +234,18 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     for row, part in enumerate(part for line in lines for part in wrap(line, 150)):
         _write(sheet, look, row, 0, part, bold=row == 0)
     header = row = row + 1
+    # Only Excel finds by itself how high a row of wrapped texts is.
+    sheet.set_row(row, 45)
     sheet.write_row(row, 0, _SUMMARY.values(), look(bold=True, bottom=1, text_wrap=True))
     for role, group in _GROUPS.items():
         row += 1
         _write(sheet, look, row, 0, group, bold=True)
         for index, record in rows[rows["role"] == role].iterrows():
             row += 1
+            title, note = shown.loc[index, ["title", "note"]]
+            sheet.set_row(row, 15 * max(len(wrap(title, 48)), len(wrap(note, 24))))
             for place, (column, value) in enumerate(shown.loc[index].items()):
-                form = {"align": "right"} if column in _RIGHT else {}
+                form = {"align": "right", "indent": 1} if column in _RIGHT else {}
                 if column == "state" and record["state"] in _COLOURS:
                     form = {"bg_color": _COLOURS[record["state"]]}
                 form["num_format"] = number_format("assessment", column, record["unit"], value)
@@ -318,7 +279,7 @@ def _for_paper(sheet: Worksheet, header: int) -> None:
 
 
 def save_processed(
-    agreement: Agreement, observations: pd.DataFrame, findings: list[Finding]
+    agreement: Agreement, observations: pd.DataFrame, findings: Iterable[Finding]
 ) -> None:
     """Write the clean observations and the findings to the agreement's ``processed`` folder."""
     folder = agreement.folder / "processed"

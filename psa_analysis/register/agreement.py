@@ -80,20 +80,20 @@ class Agreement:
 
 def family_areas(agreement: Agreement, family: str) -> list[str]:
     """The areas of a family, the agreement's own first, which belongs to every family."""
-    areas, families = agreement.areas, agreement.families
     own = agreement.settings.agreement.area
-    named = families.loc[families["family"] == family, "area"]
-    others = named if len(named) else areas.loc[areas["kind"] == family, "area"]
-    if others.empty:
-        known = ", ".join(family_names(families, areas, own))
+    families = all_families(agreement.families, agreement.areas, own)
+    if family not in families:
+        known = ", ".join(families)
         raise KeyError(f"there is no family '{family}'; the register has {known}")
-    return [own, *others[others != own]]
+    return [own, *families[family]]
 
 
-def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[str]:
-    """Families of ``families.csv``, then kinds of area other than the agreement's own."""
-    kinds = areas.loc[areas["area"] != own, "kind"]
-    return [*dict.fromkeys(families["family"]), *sorted(set(kinds))]
+def all_families(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> dict[str, list[str]]:
+    """The other areas of each family of ``families.csv``, and then of each kind of area."""
+    kinds = areas.rename(columns={"kind": "family"}).sort_values("family", kind="stable")
+    rows = pd.concat([families, kinds])
+    others = rows[rows["area"] != own].groupby("family", sort=False)["area"]
+    return {str(family): [*names] for family, names in others}
 
 
 #: Columns of ``Agreement.measures`` that hold periods as text, and where each stands parsed.
@@ -125,12 +125,6 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
     parsed["floor"] = measures["lowest"].fillna(lowest)
     parsed["ceiling"] = measures["highest"].fillna(highest)
     return parsed
-
-
-def measure_period(measure: pd.Series, column: str) -> Period | None:
-    """The period in a column of a measure, or None where it is not stated."""
-    period: Period | None = measure[PARSED_PERIODS[column]]
-    return period
 
 
 def period_of(text: str, frequency: str) -> Period:

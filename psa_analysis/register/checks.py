@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.register.agreement import BLANK, period_of
-from psa_analysis.register.rows import FIGURES, TABLES, Register, cell_error
+from psa_analysis.periods import KIND_NAMES, KIND_OF_FREQUENCY, Period, parse_period
+from psa_analysis.register import agreement
+from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES, Register, cell_error
 from psa_analysis.words import NOT_STATED
-
-_settings_error = partial(Finding, "error", "raw/agreement.toml")
 
 #: Files in which each row is known by its first column, or by its first two.
 _ONE_KEY = ("targets", "measures", "commitments", "areas")
@@ -47,8 +46,8 @@ def _duplicates(register: Register) -> Iterator[Finding]:
         if "period" in columns:
             # 2004/05 and its last quarter end on one day.
             of = text["measure"].map(frequencies)
-            cells = cells.assign(period=[*map(period_of, text["period"], of)])
-            cells["period"] = cells["period"].map(lambda period: period.end)
+            periods = map(agreement.period_of, text["period"], of)
+            cells = cells.assign(period=[period.end for period in periods])
         for number, row in text[cells.duplicated()].iterrows():
             first = text.index[(cells == cells.loc[number]).all(axis=1)][0]
             remedy = f"Row {first} has it already: remove or rename one."
@@ -58,35 +57,33 @@ def _duplicates(register: Register) -> Iterator[Finding]:
 def _settings_names(register: Register) -> Iterator[Finding]:
     """The settings name areas, references and measures of the register."""
     settings, measures = register.settings, register.measures
-    areas = list(register.tables["areas"]["area"])
-    targets = list(register.tables["targets"]["reference"])
-    named = [("agreement.area", settings.agreement.area, "an area of areas.csv", areas)]
+    problem = partial(Finding, "error", "raw/agreement.toml")
+    areas = ("an area of areas.csv", list(register.tables["areas"]["area"]))
+    targets = ("a target of targets.csv", list(register.tables["targets"]["reference"]))
+    named = [("agreement.area", settings.agreement.area, *areas)]
     for topic, names in settings.topics.items():
-        named += [(f"topics.{topic}", name, "a target of targets.csv", targets) for name in names]
-    section = settings.effectiveness
-    if section is not None:
-        area = section.deflator_area
-        named.append(("effectiveness.deflator_area", area, "an area of areas.csv", areas))
+        named += [(f"topics.{topic}", name, *targets) for name in names]
+    if section := settings.effectiveness:
+        named.append(("effectiveness.deflator_area", section.deflator_area, *areas))
         annual = measures[measures["frequency"] == "annual"]
         kinds = annual["baseline_at"].map(lambda period: period.kind, na_action="ignore")
         fit = (kinds == "financial_year") & annual["baseline"].isin([100, nan])
         expected = "an annual measure with a baseline of 100 and the financial year that it is of"
         named.append(("effectiveness.index", section.index, expected, list(annual.index[fit])))
-        named += [
-            (f"effectiveness.{name}", getattr(section, name), "an annual measure", [*annual.index])
-            for name in ("net_budget", "deflator")
-        ]
+        annual_measure = ("an annual measure", list(annual.index))
+        named.append(("effectiveness.net_budget", section.net_budget, *annual_measure))
+        named.append(("effectiveness.deflator", section.deflator, *annual_measure))
     elif len(register.tables["baskets"]):
         expected = "the section to be there, since there is a basket"
         remedy = "Add it; docs/register.md describes it."
-        yield _settings_error(expected, remedy, column="effectiveness")
+        yield problem(expected, remedy, column="effectiveness")
     for column, name, expected, known in named:
         if name not in known:
-            yield _settings_error(expected, did_you_mean(name, known), column=column, found=name)
+            yield problem(expected, did_you_mean(name, known), column=column, found=name)
 
 
 def _rows(register: Register) -> Iterator[Finding]:
-    """Targets, families, links and areas that fit the other files."""
+    """Targets, families, links, areas and rebases that fit the other files."""
     refuse, texts = register.refuse, register.texts
     missing = ~texts["targets"]["reference"].isin(texts["measures"]["reference"])
     remedy = "Add a measure, or one whose figures are 'not stated'."
@@ -98,6 +95,17 @@ def _rows(register: Register) -> Iterator[Finding]:
     to_itself = links["reference"] == links["linked_to"]
     yield from refuse("links", "linked_to", to_itself, "another target", "Remove the row.")
     yield from refuse("areas", "part_of", areas["area"] == areas["part_of"], "another area")
+    rebases = texts["rebases"]
+    frequencies = rebases["measure"].map(register.measures["frequency"])
+    others = frequencies.notna() & (frequencies != "quarterly")
+    expected = "a quarterly measure, since no other has a control chart"
+    yield from refuse("rebases", "measure", others, expected, "Remove the row.")
+    years = rebases["period"].map(lambda period: parse_period(period).kind) != "quarter"
+    yield from refuse("rebases", "period", years & ~others, "a quarter, as its frequency says")
+    cited = ~rebases["document"].isin(["", OWN_DECISION])
+    unplaced = cited & (rebases["location"].str.strip() == "")
+    remedy = f"Give it, or write '{OWN_DECISION}' as the document."
+    yield from refuse("rebases", "location", unplaced, "the place in the document", remedy)
 
 
 #: Units of which a change is counted in points, and no others.
@@ -152,8 +160,9 @@ def _assumptions(register: Register) -> Iterator[Finding]:
         name = next(iter(TABLES[key]))
         rows |= texts[key].drop_duplicates(name).set_index(name).to_dict("index")
     for _, text in texts["assumptions"].iterrows():
-        filled = [name for name, cell in rows.get(text["item"], {}).items() if cell not in BLANK]
-        if text["item"] in rows and text["column"] not in filled:
+        cells = rows.get(text["item"], {})
+        filled = [name for name, cell in cells.items() if cell not in agreement.BLANK]
+        if cells and text["column"] not in filled:
             expected = f"a column that holds something for {text['item']}"
             remedy = did_you_mean(text["column"], filled)
             yield cell_error("register/assumptions", text, "column", expected, remedy)
@@ -167,4 +176,182 @@ def _assumptions(register: Register) -> Iterator[Finding]:
         yield from register.refuse("measures", figure, derived, expected, remedy)
 
 
-CHECKS = (_unknown_names, _duplicates, _settings_names, _rows, _baskets, _commitments, _assumptions)
+def _figures(register: Register) -> Iterator[Finding]:
+    """What must hold between the cells of one measure."""
+    rows, text = register.tables["measures"], register.texts["measures"]
+    refuse = partial(register.refuse, "measures")
+    target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
+    better = np.where(rows["polarity"] == "higher", 1, -1)
+    worse = better * (target - rows["baseline"]) <= 0
+    yield from refuse("target", worse, "better than the baseline {baseline} ({polarity} is better)")
+    no_stretch = better * (target - rows["without"]) <= 0
+    yield from refuse("without", no_stretch, "short of the target {target} ({polarity} is better)")
+    # A rate can be more than the one that it is a percentage of.
+    percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
+    for figure in FIGURES:
+        outside = percent & ((rows[figure] < 0) | (rows[figure] > 100))
+        yield from refuse(figure, outside, "0 to 100 for a percentage")
+    change = rows["basis"] == "change_from_baseline"
+    expected = "the figure that the change is measured from, or 'not stated'"
+    yield from refuse("base", change & (text["base"] == ""), expected)
+    yield from refuse("base", change & (base <= 0), "more than 0")
+    other_name = rows["measure"].str.partition("-")[0] != rows["reference"]
+    yield from refuse("reference", other_name, "the reference that its name begins with")
+    misspelt = (unit != "percent") & unit.str.casefold().isin(["%", "per cent", "percent"])
+    yield from refuse("unit", misspelt, "percent, in those letters", "Write percent.")
+    ratio = (rows["basis"] == "ratio_to_comparator") & (unit != "percent")
+    yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
+    rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
+    yield from refuse("polarity", rank, "lower, since place 1 is the best")
+    yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
+    # All measures of a target that count have a weight, or none.
+    counts = rows["role"] == "target"
+    some = (counts & weight.notna()).groupby(rows["reference"]).transform("any")
+    expected = "a weight, since other measures of {reference} have one"
+    yield from refuse("weight", counts & weight.isna() & some, expected)
+    periods = {"target": "due", "baseline": "baseline_period", "interim": "interim_period"}
+    for figure, period in periods.items():
+        undated = rows[figure].notna() & text[period].isin(agreement.BLANK)
+        yield from refuse(period, undated, f"a period, since there is a {figure}")
+    idle = rows["interim"].isna() & ~text["interim_period"].isin(agreement.BLANK)
+    yield from refuse("interim", idle, "a level, since there is a period")
+
+
+def _wrong_kind(period: Period, frequency: str, baseline: bool = False) -> str | None:
+    """What was expected in place of a period of a kind that the frequency has not."""
+    kinds = [KIND_OF_FREQUENCY[frequency]]
+    if frequency == "quarterly":
+        kinds.append("financial_year")
+    if baseline and frequency != "exam_year":
+        kinds.append("mean_of_years")
+    if period.kind in kinds:
+        return None
+    return f"{' or '.join(KIND_NAMES[kind] for kind in kinds)}, as its frequency says"
+
+
+def _each_measure(register: Register) -> Iterator[Finding]:
+    """Periods, parts, the older measure and the comparator of each measure."""
+    for number, row in register.tables["measures"].iterrows():
+        problem = partial(cell_error, "register/measures", register.texts["measures"].loc[number])
+        baseline, due = row["baseline_at"], row["due_at"]
+        for column, at in agreement.PARSED_PERIODS.items():
+            if row[at] and (wrong := _wrong_kind(row[at], row["frequency"], row[at] is baseline)):
+                yield problem(column, wrong)
+        if due and baseline and due.end <= baseline.end:
+            yield problem("due", f"a period after the baseline's, {baseline}")
+        of_mean = baseline is not None and baseline.kind == "mean_of_years"
+        if of_mean and row["basis"] == "change_from_baseline" and pd.isna(row["base"]):
+            yield problem("base", "a stated base, since the baseline is a mean of years")
+        others = set(register.measures.index) - {row["measure"]}
+        for part in set(row["parts"]) - others:
+            expected = "other measures, with ; between them"
+            yield problem("parts", expected, did_you_mean(part, others))
+        if row["continues"] in register.measures.index and (wrong := _unfit_older(row, register)):
+            yield problem("continues", wrong)
+        if unfit := _unfit_comparator(row, register):
+            yield problem("comparator", *unfit)
+
+
+def _unfit_older(row: pd.Series, register: Register) -> str | None:
+    """What was expected of the measure that one continues: of its kind, and continued once."""
+    measures, same = register.measures, ["unit", "polarity", "basis", "frequency"]
+    chain, name = [row["measure"]], row["continues"]
+    while name in measures.index and name not in chain:
+        chain.append(name)
+        name = measures.at[name, "continues"]
+    if name in measures.index:
+        return "an older measure, not one that continues this one"
+    if (row[same] != measures.loc[row["continues"], same]).any():
+        return "a measure of the same unit, polarity, basis and frequency"
+    once = (register.tables["measures"]["continues"] == row["continues"]).sum() == 1
+    return None if once else "a measure that no other row continues"
+
+
+#: What each basis that compares may name.
+_MEASURE_OR_AREA = ("ratio_to_comparator", "gap_to_comparator")
+_COMPARED = {**dict.fromkeys(_MEASURE_OR_AREA, ("measure", "area")), "rank": ("family",)}
+
+
+def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, ...] | None:
+    """What was expected of one measure's comparator, and perhaps what to do; None if it is fit."""
+    kinds, comparator = _COMPARED.get(row["basis"], ()), row["compared_with"]
+    if not kinds and row["comparator"]:
+        return (f"nothing, since the basis {row['basis']} compares nothing",)
+    if kinds and (not row["comparator"] or (comparator and comparator.kind not in kinds)):
+        forms = "a family" if "family" in kinds else "a measure or an area"
+        return (f"{forms} to compare with, or 'not stated'",)
+    if comparator is None:
+        return None
+    area, areas = register.settings.agreement.area, register.tables["areas"]
+    if comparator.kind == "area":
+        names = sorted({*areas["area"]} - {area})
+        expected = one_of(names)
+    elif comparator.kind == "family":
+        names = list(agreement.all_families(register.tables["families"], areas, area))
+        expected = f"a family, or a kind of area: {one_of(names)}"
+    else:
+        measures, unit = register.measures.drop(row["measure"]), row["unit"]
+        fit = ~measures["basis"].isin(list(_COMPARED))
+        fit &= measures["frequency"] == row["frequency"]
+        expected = f"another measure, {row['frequency']}, that is itself compared with nothing"
+        if row["basis"] == "gap_to_comparator":
+            unit = "percent" if unit == "percentage points" else unit
+            fit &= measures["unit"] == unit
+            expected = f"{expected}, in {unit}"
+        names = list(measures.index[fit])
+    return None if comparator.name in names else (expected, did_you_mean(comparator.name, names))
+
+
+def _profiles(register: Register) -> Iterator[Finding]:
+    """A profile that the figures of its measure and its points allow."""
+    rows = register.tables["measures"]
+    refuse = partial(register.refuse, "measures", "profile")
+    no_path = (rows["profile"] != "") & (rows["baseline"].isna() | rows["target"].isna())
+    yield from refuse(no_path, "nothing, since a path needs a baseline and a target")
+    pointless = rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
+    pointless &= ~rows["measure"].isin(register.tables["trajectories"]["measure"])
+    expected = "at least one row in trajectories.csv"
+    yield from refuse(pointless, expected, "Add it, or empty the cell.")
+    unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
+    expected = "seasonal only for a quarterly measure between figures for the same time of the year"
+    remedy = "docs/register.md says which measures have seasons."
+    yield from refuse(pd.Series(unfit, rows.index, bool), expected, remedy)
+
+
+def _has_seasons(measure: pd.Series) -> bool:
+    """Whether the path runs between figures that are of the same time of the year."""
+    periods = [measure[at] for at in ("baseline_at", "due_at") if measure[at] is not None]
+    months = {period.end.month for period in periods}
+    if measure["basis"] == "year_to_date":
+        return measure["frequency"] == "quarterly" and months == {3}
+    quarters = len(months) <= 1 and all(period.kind == "quarter" for period in periods)
+    return measure["frequency"] == "quarterly" and measure["basis"] == "point" and quarters
+
+
+def _points(register: Register) -> Iterator[Finding]:
+    """Points of a measure whose profile takes them, each on the way to its target."""
+    texts = register.texts["trajectories"]
+    for number, row in register.tables["trajectories"].iterrows():
+        if row["measure"] not in register.measures.index:
+            continue
+        problem = partial(cell_error, "register/trajectories", texts.loc[number])
+        measure = register.measures.loc[row["measure"]]
+        if measure["profile"] not in agreement.PROFILES_WITH_POINTS:
+            expected = "a measure whose profile is steps or given"
+            yield problem("measure", expected, "Give it that profile, or remove the row.")
+            continue
+        if measure["unit"] == "percent" and not 0 <= row["value"] <= 100:
+            yield problem("value", "0 to 100 for a percentage")
+        period = agreement.period_of(row["period"], measure["frequency"])
+        baseline, due = measure["baseline_at"], measure["due_at"]
+        if wrong := _wrong_kind(period, measure["frequency"]):
+            yield problem("period", wrong)
+        elif baseline and due and not baseline.end < period.end < due.end:
+            expected = f"a period between the baseline's, {baseline}, and the due one, {due}"
+            yield problem("period", expected)
+
+
+CHECKS = (
+    *(_unknown_names, _duplicates, _settings_names, _rows, _baskets, _commitments, _assumptions),
+    *(_figures, _each_measure, _profiles, _points),
+)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ from psa_analysis.files import read_rows
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.register.agreement import BLANK, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
-from psa_analysis.register.measure_checks import MEASURE_CHECKS
 from psa_analysis.register.rows import FIGURES, TABLES, Register, typed
 from psa_analysis.register.settings import Settings
+
+#: What pydantic says in other words than a finding.
+_EXPECTED = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
 
 
 def load_agreement(folder: Path) -> Agreement:
@@ -45,7 +46,7 @@ def load_agreement(folder: Path) -> Agreement:
     if not problems:
         tables["measures"] = with_parsed(tables["measures"])
         register = Register(settings, tables, texts)
-        for check in (*CHECKS, *MEASURE_CHECKS):
+        for check in CHECKS:
             problems += check(register)
     if problems:
         raise DataError(problems)
@@ -73,30 +74,19 @@ def _read_settings(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError([problem("TOML in UTF-8", "Mend that line.", found=str(error))]) from None
     except ValidationError as error:
-        findings = [
-            problem(
-                _expected(detail["type"], detail["msg"]),
-                "Correct the setting.",
-                column=".".join(map(str, detail["loc"])),
-                found=None if detail["type"] == "missing" else str(detail["input"]),
-            )
-            for detail in error.errors()
-        ]
+        findings = []
+        for detail in error.errors():
+            kind, column = detail["type"], ".".join(map(str, detail["loc"]))
+            plain = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            expected = _EXPECTED.get(kind, plain.rpartition("expected ")[2])
+            found = None if kind == "missing" else str(detail["input"])
+            findings.append(problem(expected, "Correct the setting.", column=column, found=found))
         raise DataError(findings) from None
-
-
-def _expected(kind: str, message: str) -> str:
-    """What pydantic expected of a setting, in the words of a finding."""
-    words = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
-    plain = message.removeprefix("Input should be ").removeprefix("Value error, ")
-    return words.get(kind, plain.rpartition("expected ")[2])
 
 
 def _points(measures: pd.DataFrame, trajectories: pd.DataFrame) -> list[tuple[Any, ...]]:
     """Last day and value of the points of each measure, in order."""
-    frequencies = measures.set_index("measure")["frequency"]
-    points: dict[str, list[tuple[date, float]]] = {name: [] for name in frequencies.index}
-    for row in trajectories.itertuples():
-        end = period_of(row.period, frequencies[row.measure]).end
-        points[row.measure].append((end, row.value))
-    return [tuple(sorted(path)) for path in points.values()]
+    rows = trajectories.merge(measures[["measure", "frequency"]])
+    rows["end"] = [period_of(*row).end for row in rows[["period", "frequency"]].values]
+    paths = [rows.loc[rows["measure"] == name, ["end", "value"]] for name in measures["measure"]]
+    return [tuple(sorted(path.itertuples(index=False, name=None))) for path in paths]

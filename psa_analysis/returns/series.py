@@ -89,6 +89,6 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
         moved = (change > 6 * change.median()) & (change > 0.3 * before.abs()) & after.isna()
         far &= ~moved.shift(-step, fill_value=False)
         for _, row in series.assign(away=distance.fillna(change))[far | moved].iterrows():
-            away = f"it is {row['away']:,.4g} away, where {usual:,.4g} is usual"
-            expected = f"nearer the figures a year from it: {away}"
+            away = f"it differs by {row['away']:,.4g}, where {usual:,.4g} is usual"
+            expected = f"a figure closer to those a year before and after: {away}"
             yield _warning(row, expected, "Ask whether it is right.")

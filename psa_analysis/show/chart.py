@@ -92,7 +92,7 @@ class Chart:
         )
 
 
-def figure(axes: Axes, alt: str, data: pd.DataFrame | None = None) -> Chart:
+def figure(axes: Axes, alt: str, data: pd.DataFrame | Html | None = None) -> Chart:
     """An analyst's own picture, with its alternative text and its numbers in the exported page.
 
     Parameters
@@ -101,17 +101,18 @@ def figure(axes: Axes, alt: str, data: pd.DataFrame | None = None) -> Chart:
         Any axes of the picture.
     alt : str
         What the picture shows, for those who cannot see it.
-    data : pandas.DataFrame, optional
+    data : pandas.DataFrame or table, optional
         Its numbers, as a reader expects them; they are folded under the picture.
     """
     import matplotlib.pyplot as plt
 
     drawn: Any = axes.get_figure()
-    data = pd.DataFrame() if data is None else data
-    frame = data.reset_index() if any(data.index.names) else data
-    caption, numeric = f"{alt.rstrip('.')}: the numbers", list(frame.select_dtypes("number"))
-    numbers = None if data.empty else table(frame, caption, numeric, folded=True)
-    picture = Chart(lambda _: None, alt, data, numbers)
+    if isinstance(data, pd.DataFrame) and len(data):
+        frame = data.reset_index() if any(data.index.names) else data
+        caption, numeric = f"{alt.rstrip('.')}: the numbers", list(frame.select_dtypes("number"))
+        data = table(frame, caption, numeric, folded=True)
+    numbers = data if isinstance(data, Html) else None
+    picture = Chart(lambda _: None, alt, pd.DataFrame(numbers and numbers.frame), numbers)
     with house_style():
         picture.__dict__["svg"] = _as_svg(drawn)
     plt.close(drawn)  # or the notebook would show it a second time
@@ -145,14 +146,6 @@ def house_style() -> Iterator[None]:
 def note(axes: Axes, text: str, height: float = 0.5, **style: Any) -> None:
     """Words in the middle of a picture, at a share of its height."""
     axes.text(0.5, height, text, transform=axes.transAxes, ha="center", **style)
-
-
-def panels(axes: Axes, rows: int, hspace: float, shared: bool = False) -> list[Axes]:
-    """Rows of three small pictures in the place of some axes."""
-    place: Any = axes.get_subplotspec()
-    axes.remove()
-    grid = place.subgridspec(rows, 3, hspace=hspace, wspace=0.12)
-    return list(grid.subplots(squeeze=False, sharex=shared, sharey=shared).ravel())
 
 
 def only_words(text: str) -> Chart:

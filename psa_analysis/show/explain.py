@@ -29,8 +29,8 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     if report.audience == "public":
         raise ParameterError("cells of returns are for internal reports: open one of that audience")
     period = "" if pd.isna(row["latest"]) else row["latest_period"]
-    area = agreement.settings.agreement.area
-    used = observations_used(report.known, report.readings, agreement, measure, area, period)
+    key = measure, agreement.settings.agreement.area, period
+    used = observations_used(report.known, report.readings, agreement, key)
     texts = []
     for cell in used.itertuples():
         path = agreement.folder / cell.file

@@ -42,7 +42,7 @@ def family_of(report: Report, measure: str, family: str) -> Family:
 def family(report: Report, measure: str, name: str) -> View:
     """Where the agreement's area stands in a family, and where the top quartile is heading."""
     members = family_of(report, measure, name)
-    if members.newest is None:
+    if members.standings.empty:
         return no_view(f"Too few figures of the {name} had come in by {day_text(report.cut_off)}.")
     outlook = families.edge_outlook(members, report.agreement.settings.agreement.last.end)
     return View(
@@ -90,10 +90,10 @@ def _family_text(members: Family, outlook: FamilyOutlook) -> str:
         text += f" Chance alone could put {area} on either side of that."
     if outlook.reason:
         return f"{text} No forecast: {outlook.reason}."
-    low, high = (figure_text(end, unit) for end in outlook.edge.interval(80))
+    median, low, high = (figure_text(outlook.edge.due[each], unit) for each in ("median", *_RANGE))
     text += (
         f" By {outlook.edge.periods[-1]} it is forecast to begin at "
-        f"{figure_text(outlook.edge.median, unit)} (80% range {low} to {high}). "
+        f"{median} (80% range {low} to {high}). "
         f"The chance that {area} is then in it is {chance_text(outlook.chance)}."
     )
     if outlook.left_out:

@@ -41,7 +41,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         .render(
             title=title,
             banner=banner(report).html,
-            book=report.workbook_name,
+            book=f"{report.period.slug}.xlsx",
             failed=[page for page in pages if page.status != "done"],
             pages=pages,
             forecast=counting["is_forecast"].any(),

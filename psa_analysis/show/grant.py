@@ -11,9 +11,9 @@ from psa_analysis import words
 from psa_analysis.analysis import grant
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, DASHED, GREY, Chart
+from psa_analysis.show.chart import BLUE, DASHED, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
-from psa_analysis.show.views import View, no_view
+from psa_analysis.show.views import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,11 +57,6 @@ def gains(report: Report) -> pd.DataFrame:
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
-def payment_rows(report: Report) -> pd.DataFrame:
-    """When the reward is paid: on account, and in equal instalments after the agreement."""
-    return grant.payment_frame(_rewards(report), report.readings, report.agreement)
-
-
 def reward(report: Report) -> View:
     """What the reward of the whole agreement may come to, and each measure's part of it."""
     return View(
@@ -72,17 +67,10 @@ def reward(report: Report) -> View:
     )
 
 
-def better_results(report: Report) -> View:
-    """What a better outturn would bring, for the measures where it would bring most."""
-    rows = gains(report)
-    if rows.empty:
-        return no_view("No reward is forecast.")
-    return View(chart=lambda: _gains_chart(report), data=rows)
-
-
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    rows, unknown = payment_rows(report), _unknown_share(report)
+    rows = grant.payment_frame(_rewards(report), report.readings, report.agreement)
+    unknown = _unknown_share(report)
     without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
     columns = [Column("Year"), Column("Payment", "what")]
     columns.append(_range_column("Of the pot", "least", "most", 1))
@@ -103,7 +91,7 @@ def partners(report: Report) -> View:
         _range_column("Expected", "least", "most", 1),
         _range_column("Unknown", "unknown", "unknown", 1),
     ]
-    caption = "The reward that rests on each partner; shared targets count whole for each"
+    caption = "The reward that rests on each partner; shared targets count in full for each"
     return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
@@ -134,10 +122,10 @@ def grant_words(report: Report) -> Html:
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
-        sentences.append(f"Nothing can be said of: {titles}")
+        sentences.append(f"Nothing can be said about: {titles}")
     if forecast:
         low, high = _draws(report)["least"].quantile(0.1), _draws(report)["most"].quantile(0.9)
-        sentences.append(f"The chance is 80% that it lies between {low:.0%} and {high:.0%}")
+        sentences.append(f"There is an 80% chance that it lies between {low:.0%} and {high:.0%}")
     if open_ends := int((rows["least"] < rows["most"]).sum()):
         measures = words.counted(open_ends, "measure")
         sentences += [
@@ -175,7 +163,7 @@ def _grant_table(report: Report) -> Html:
         Column("What is measured", "title"),
         Column.number("Share of the pot", lambda row: f"{row['pot_share']:.1%}"),
         _range_column("Paid or expected of it", "least", "most"),
-        _range_column("Eight in ten chances", "low_80", "high_80"),
+        _range_column("80% range", "low_80", "high_80"),
         Column("Status"),
         Column("Rests on", "why"),
     ]
@@ -197,15 +185,6 @@ def _draws(report: Report) -> pd.DataFrame:
     return pd.DataFrame({"least": least, "most": most})
 
 
-def _draw_range(axes: Axes, across: pd.Series, ends: pd.DataFrame) -> None:
-    """Draw what is expected in per cent: a line at the least, a dashed one at the most."""
-    least, most = 100 * ends["least"], 100 * ends["most"]
-    axes.fill_between(across, least, most, color=BLUE, alpha=0.2, linewidth=0)
-    axes.plot(across, least, color=BLUE, label="at the least")
-    axes.plot(across, most, color=BLUE, linestyle=DASHED, label="at the most")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
-
-
 def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
     if expected_text(grants(report)) == "unknown":
@@ -216,13 +195,17 @@ def _grant_chart(report: Report) -> Chart:
     label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
 
     def draw(axes: Axes) -> None:
-        _draw_range(axes, 100 * data["share"], data)
+        across, least, most = (100 * data[name] for name in ("share", "least", "most"))
+        axes.fill_between(across, least, most, color=BLUE, alpha=0.2, linewidth=0)
+        axes.plot(across, least, color=BLUE, label="at the least")
+        axes.plot(across, most, color=BLUE, linestyle=DASHED, label="at the most")
         if not np.allclose(data["least"], data["most"]):
             axes.legend(loc="upper right")
         axes.set(xlim=(0, 100), ylim=(0, 102), xlabel=label)
         axes.set_title("Chance", loc="left", fontsize=12)
         axes.grid(axis="x")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}%")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
     columns = [
         Column("At least", lambda row: f"{row['share']:.0%} of the pot"),
@@ -233,37 +216,3 @@ def _grant_chart(report: Report) -> Chart:
     alt = "Line chart of the chance that the reward comes to at least each share of the pot. "
     alt += f"The expected reward is {expected_text(grants(report))}."
     return Chart(draw, alt, data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
-
-
-def _gains_chart(report: Report) -> Chart:
-    """How the expected reward of six measures grows with a better outturn: with its cliff."""
-    names = gains(report)["measure"].head(6).tolist()
-    steps = tuple(number / 50 for number in range(-25, 51))
-    curves = {name: gain_curve(report, name, steps) for name in names}
-    rows = -(-len(names) // 3)
-    height = 0.6 + 2.2 * rows
-
-    def draw(axes: Axes) -> None:
-        panels = chart.panels(axes, rows, 0.5, shared=True)
-        for panel, (name, curve) in zip(panels, curves.items(), strict=False):
-            _draw_range(panel, 100 * curve["step"], curve)
-            panel.axvline(0, color=GREY, linewidth=1)
-            panel.set_title(name, loc="left", fontsize=12)
-            panel.set(ylim=(0, 103), xlim=(-50, 100), xticks=[0, 50], xticklabels=["0", "+50%"])
-        for panel in panels[len(names) :]:
-            panel.remove()
-
-    def tenth(row: pd.Series) -> str:
-        return words.amount_text(row["step"], words.unit_of_difference(row["unit"]))
-
-    data = pd.concat(curves, names=["measure"]).reset_index("measure").reset_index(drop=True)
-    alt = "Line charts of the expected reward of each measure, if its result were better or worse."
-    margins = (0.08, 0.98, 1 - 0.4 / height, 0.55 / height)
-    columns = [
-        Column("Measure"),
-        Column("What is measured", "title"),
-        Column("A tenth of the way is", tenth),
-        _range_column("It adds, of the pot", "least", "most", 2),
-    ]
-    numbers = rows_table(gains(report), columns, "What a better result would bring", folded=True)
-    return Chart(draw, alt, data, numbers, height, margins)

@@ -23,8 +23,8 @@ from psa_analysis.words import (
     day_text,
     figure_text,
     listed,
-    pot_text,
     pounds_text,
+    range_text,
     required_text,
     with_unit,
 )
@@ -124,10 +124,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
         chance = chance_text(row["chance_target"])
         texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
     else:
-        # Where states are those of a path, it has moved so and so far.
-        reason = str(row["reason"])
-        moved = state in ("on track", "at risk", "off track") and reason.startswith("m")
-        texts = [f"{state}: it has {reason}" if moved else f"{state}: {reason}"]
+        texts = [f"{state}: {row['reason']}"]
     if row["latest_flag"] == WITHHELD:
         texts.append(f"the latest reading, for {row['latest_period']}, is {row['missing']}")
     elif pd.notna(row["latest"]):
@@ -186,8 +183,9 @@ def _reward(report: Report, row: pd.Series) -> str:
         return "does not count for it"
     reward = grants(report).set_index("measure").loc[row["measure"]]
     pot_share = reward["pot_share"]
-    stake = pot_text(pot_share, pot_share)
-    part = pot_text(*(pot_share * reward[["least", "most"]]))
+    stake = range_text(pot_share, pot_share, 1)
+    least, most = pot_share * reward[["least", "most"]]
+    part = range_text(least, most, 1)
     pounds = pounds_text(reward["pounds_least"], reward["pounds_most"])
     money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
     without = row["without_status"]

@@ -12,7 +12,7 @@ from psa_analysis.analysis.grant import pot_shares, way_starts
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.grant import gain_curve
 from psa_analysis.show.tables import Html, sentence, table
-from psa_analysis.words import amount_text, chance_text, pot_text, unit_of_difference
+from psa_analysis.words import amount_text, chance_text, range_text, unit_of_difference
 
 #: Steps that tables show, shares of the way to the target.
 STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
@@ -46,8 +46,7 @@ def outturn_table(
         cells = {"Measure": row["measure"], "What is measured": row["title"], "A tenth is": tenth}
         for name, step in moved.iterrows():
             cells[f"Chance, {name}"] = chance_text(step["chance"])
-            least, most = step["least"], step["most"]
-            cells[f"Reward, {name}"] = "–" if pd.isna(least) else pot_text(least, most)
+            cells[f"Reward, {name}"] = range_text(step["least"], step["most"], 1)
         rows.append(cells)
     if not rows:
         return sentence("Nothing here is forecast.")

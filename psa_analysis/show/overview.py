@@ -46,24 +46,24 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     owners = asked["owner"].value_counts()
     named = [f"{owner} ({number})" for owner, number in owners[:3].items()]
     who = listed([*named, "others"] if len(owners) > 3 else named)
-    needed = f"{counted(len(asked), 'target')} {'needs' if len(asked) == 1 else 'need'} a decision"
+    needed = f"{counted(len(asked), 'measure')} {'needs' if len(asked) == 1 else 'need'} a decision"
     answers = {
         "Will the targets be met?": states_text(rows),
         "What is at stake?": _stake_text(grants(report), rows),
-        "Who has to act?": f"{needed}: {who}." if who else "No target needs a decision.",
+        "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
     }
     html = templates().get_template("answers.html.j2").render(answers=answers)
     return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
 
 
 def states_text(rows: pd.DataFrame) -> str:
-    """``Of 20 targets: 1 on track, 5 at risk and 14 off track``."""
+    """``Of 20 measures: 1 on track, 5 at risk and 14 off track``."""
     unjudged = rows["state"].isin(["no target", "not stated"])
     number = rows.loc[~unjudged, "state"].value_counts()
     parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
     if unjudged.any():
         parts.append(f"{unjudged.sum()} not judged")
-    return f"Of {counted(len(rows), 'target')}: {listed(parts)}."
+    return f"Of {counted(len(rows), 'measure')}: {listed(parts)}."
 
 
 def _stake_text(rewards: pd.DataFrame, rows: pd.DataFrame) -> str:
@@ -82,7 +82,9 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "picture": sparkline(report, row).address,
             "latest": latest_text(row),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": _target_text(row),
+            "target": NOT_STATED
+            if pd.isna(row["target"])
+            else with_unit(row["target"], row["unit"]),
             "due": row["due"] if pd.notna(row["target"]) else "",
             "chance": None if pd.isna(row["chance_target"]) else chance_text(row["chance_target"]),
             "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
@@ -91,15 +93,11 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
         }
         for _, row in rows.iterrows()
     ]
-    caption = f"Every target, {report.period}"
+    caption = f"Every measure, {report.period}"
     html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
     frame = pd.DataFrame(shown, columns=columns)
     return Html(html, table(frame, caption).text, frame)
-
-
-def _target_text(row: pd.Series) -> str:
-    return NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row["unit"])
 
 
 def decisions(report: Report, theme: str | None = None) -> View:
@@ -123,7 +121,7 @@ def decisions(report: Report, theme: str | None = None) -> View:
         Column("What is asked", lambda row: _asked(report, row)),
         Column("By", "due"),
         Column.number(
-            "What a tenth of the way is worth, of the pot",
+            "Share of the pot gained by a tenth more progress",
             lambda row: range_text(row["least"], row["most"], 2),
         ),
     ]
@@ -153,7 +151,7 @@ def standing(report: Report, theme: str | None = None) -> View:
         Column("Measure", _name),
         _stated_figure("Baseline"),
         Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
-        Column("Of period", "latest_period"),
+        Column("Period", "latest_period"),
         Column.figure("Planned by then", "planned"),
         _stated_figure("Target"),
         Column("Due"),

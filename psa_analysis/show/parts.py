@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.hotspots import Hotspots, compared_parts
-from psa_analysis.analysis.parts import REST, Decomposition, WhatIf, decomposition, scenario
+from psa_analysis.analysis.parts import REST, compared_parts, decomposition, scenario
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
@@ -21,6 +20,8 @@ from psa_analysis.show.views import View, no_view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from psa_analysis.analysis.parts import Decomposition, Hotspots
 
 #: Colour and shape of a part by what is said of it.
 _VERDICT_MARKS = {"worse": (PINK, "s"), "better": (BLUE, "o"), "may be chance": (GREY, "D")}
@@ -62,8 +63,26 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
     result = scenario(decompose(report, measure), changes, report.outlooks.get(measure))
     if result.reason:
         return no_view(f"{measure} is not shown by part: {result.reason}.")
-    text = partial(sentence, _what_if_text(result))
-    return View(words=text, table=partial(_what_if_table, result), data=result.table)
+    decomposed, rows, unit = result.decomposition, result.table, result.decomposition.unit
+    now, then = words.with_unit(decomposed.level, unit), words.with_unit(result.level, unit)
+    period = f"{decomposed.period}{_illustrative(decomposed)}"
+    text = f"With these settings, the reading of {period} would be {then} instead of {now}."
+    if result.closed > 0:
+        target = words.with_unit(decomposed.target, unit)
+        text += f" That is {result.closed:.0%} of the way from there to the target of {target}."
+    if pd.notna(result.chance_before):
+        before, after = map(words.chance_text, (result.chance_before, result.chance_after))
+        text += f" The chance of the target would be {after} instead of {before}."
+    whole = {"part": decomposed.area, "now": decomposed.level, "then": result.level}
+    whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}
+    rows = pd.concat([rows, pd.DataFrame([whole])]).assign(unit=unit)
+    columns = [Column("Part"), Column.figure("Now"), Column.figure("Set to", "then")]
+    columns.append(
+        Column.number("More counted", lambda row: words.difference_text(row["more"], ""))
+    )
+    columns.append(_differences("Adds to the reading", "effect"))
+    table = rows_table(rows, columns, f"What if: {decomposed.definition['title']}, {period}")
+    return View(words=partial(sentence, text), table=lambda: table, data=result.table)
 
 
 def _illustrative(decomposed: Decomposition) -> str:
@@ -212,35 +231,3 @@ def _hotspots_chart(result: Hotspots) -> Chart:
 
     alt = f"Dot plot of {what}. {_hotspots_text(result)}"
     return _parts_chart(draw, alt, data, numbers)
-
-
-def _what_if_text(result: WhatIf) -> str:
-    """What the reading and the chance of the target would be if these parts were elsewhere."""
-    decomposed, unit = result.decomposition, result.decomposition.unit
-    now, then = words.with_unit(decomposed.level, unit), words.with_unit(result.level, unit)
-    when = f"{decomposed.period}{_illustrative(decomposed)}"
-    text = f"With these settings, the reading of {when} would be {then} instead of {now}."
-    if result.closed > 0:
-        target = words.with_unit(decomposed.target, unit)
-        text += f" That is {result.closed:.0%} of the way from there to the target of {target}."
-    if pd.notna(result.chance_before):
-        before, after = map(words.chance_text, (result.chance_before, result.chance_after))
-        text += f" The chance of the target would be {after} instead of {before}."
-    return text
-
-
-def _what_if_table(result: WhatIf) -> Html:
-    """What each part that is set adds to the reading; the last row is all of them together."""
-    decomposed, rows, unit = result.decomposition, result.table, result.decomposition.unit
-    whole = {"part": decomposed.area, "now": decomposed.level, "then": result.level}
-    whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}
-    rows = pd.concat([rows, pd.DataFrame([whole])]).assign(unit=unit)
-    columns = [
-        Column("Part"),
-        Column.figure("Now"),
-        Column.figure("Set to", "then"),
-        Column.number("More counted", lambda row: words.difference_text(row["more"], "")),
-        _differences("Adds to the reading", "effect"),
-    ]
-    title = f"What if: {decomposed.definition['title']}, {decomposed.period}"
-    return rows_table(rows, columns, f"{title}{_illustrative(decomposed)}")

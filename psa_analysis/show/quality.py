@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from psa_analysis.findings import COLUMNS, to_frame
+from psa_analysis.files import meanings
 
 if TYPE_CHECKING:
     from psa_analysis.findings import Finding
@@ -22,12 +22,14 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
     The partner is the one who returns the measure, or else the one that the file is named for;
     empty where neither says. Each row is indexed by the finding's place among those given.
     """
-    table = to_frame(findings)
+    columns = meanings("findings")
+    table = pd.DataFrame([*findings], columns=[*columns, "also"]).astype({"row": "Int64"})
+    table["count"] = 1 + table["also"].str.len().astype(int)
     partners = agreement.settings.partners
     by_measure = table["measure"].map(agreement.measures["partner"]).fillna("")
     stems = table["file"].map(lambda name: PurePosixPath(name).name.casefold().replace("_", "-"))
     by_file = stems.map(lambda stem: next((name for name in partners if stem.startswith(name)), ""))
-    table.insert(0, "partner", by_measure.where(by_measure != "", by_file))
+    table["partner"] = by_measure.where(by_measure != "", by_file)
     order = {partner: number for number, partner in enumerate([*partners, ""])}
     rank = table["partner"].map(order)
-    return table.iloc[np.lexsort([table.index, rank])][["partner", *COLUMNS]]
+    return table.iloc[np.lexsort([table.index, rank])][list(columns)]

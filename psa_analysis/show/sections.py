@@ -40,11 +40,12 @@ def _families(report: Report, measure: str) -> Iterator[tuple[View, str]]:
     followed = measures.index[same_target & (measures["role"] == "context")]
     for family_name in report.agreement.families["family"].unique():
         for name in (measure, *followed):
-            members = family_of(report, name, family_name)
-            newest = members.newest
-            if newest is None or newest["illustrative"]:
+            standings = family_of(report, name, family_name).standings
+            if standings.empty or standings["illustrative"].iloc[-1]:
                 continue
-            if newest["period_end"] > pd.Timestamp(report.period.end) - pd.DateOffset(years=10):
+            if standings["period_end"].iloc[-1] > pd.Timestamp(report.period.end) - pd.DateOffset(
+                years=10
+            ):
                 title = f"Among the {family_name}: {measures.at[name, 'title']}"
                 yield family(report, name, family_name), title
                 yield funnel(report, name, family_name), "What chance allows"

@@ -47,7 +47,7 @@ def readings_table(report: Report, measure: str) -> Html:
         columns = [
             Column("Period"),
             Column.figure("Forecast", "median"),
-            Column.between("Eight in ten chances", "low_80", "high_80"),
+            Column.between("80% range", "low_80", "high_80"),
         ]
         forecasts = columns_frame(outlook.fan().assign(unit=definition["unit"]), columns)
         frame = pd.concat([frame, forecasts], ignore_index=True)
@@ -122,7 +122,7 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     target, unit = measure["target"], measure["unit"]
     if pd.isna(target):
         return []
-    due = pd.Timestamp(trajectory.due_period(measure).end)
+    due = pd.Timestamp(measure["due_at"].end)
     labels: Labels = [(target, due, f"Target {figure_text(target, unit)}", GREY)]
     axes.plot([due], [target], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
@@ -135,7 +135,7 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
         axes.plot(ends, path, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
         axes.plot([start], [measure["baseline"]], marker="|", markersize=14, color=GREY)
         # Where the grant begins, on the way; nothing where 'without' is not stated.
-        way = trajectory.trigger_path(measure, ends, share)
+        way = trajectory.planned_path(measure, ends, trajectory.trigger_value(measure, share))
         if way.notna().all():
             axes.plot(ends, way, color=TEAL, linestyle=(0, (1, 3)), linewidth=1.5)
     trigger = trajectory.trigger_value(measure, share)
