@@ -99,8 +99,9 @@ def check(data: Path) -> None:
     Writes data/processed/observations.parquet and findings.csv. Exits with 1 if there are errors.
     """
     agreement = loading.load_agreement(data)
-    for file in pipeline.receive(agreement, date.today()):
-        click.echo(f"received today: {file}; its sidecar is {file}.toml")
+    for file, sidecar in pipeline.receive(agreement, date.today()).items():
+        what = "complete the draft" if sidecar.draft else "its sidecar is"
+        click.echo(f"received today: {file}; {what} {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
     table, left = quality.findings_by_partner(problems, agreement), LINES_SHOWN

@@ -18,6 +18,7 @@ from psa_analysis.analysis.effectiveness import check_baskets, cost_effectivenes
 from psa_analysis.analysis.outlook import Outlook, outlooks
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import with_seasons
+from psa_analysis.files import checksum
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement
@@ -25,9 +26,17 @@ from psa_analysis.register.commentary import load_commentary
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import AUDIENCES, Report
 from psa_analysis.returns.cleaning import as_of, clean_returns
+from psa_analysis.returns.drafts import draft_sidecar
 from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.series import check_series
-from psa_analysis.returns.sources import as_table, load_corrections, make_sidecars, read_sidecars
+from psa_analysis.returns.sources import (
+    Sidecar,
+    as_table,
+    files_without_sidecar,
+    load_corrections,
+    read_sidecars,
+    write_sidecar,
+)
 from psa_analysis.returns.table import load_returns
 from psa_analysis.words import day_text
 
@@ -59,12 +68,22 @@ def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]
     ]
 
 
-def receive(agreement: Agreement, today: date) -> list[str]:
-    """Make the sidecars of new files of which anything can be read; gives the files."""
+def receive(agreement: Agreement, today: date) -> dict[str, Sidecar]:
+    """Make the sidecars of new files, in draft for tables that are unknown; gives them by file."""
     # Without their sidecars no others are read.
     table, problems = load_returns(agreement.folder, {}, _known_names(agreement))
     unreadable = {finding.file for finding in errors(problems)} - {*table["file"]}
-    return make_sidecars(agreement.folder, today, unreadable)
+    received = {}
+    for path, name, beside in files_without_sidecar(agreement.folder):
+        # A checksum of a file's faults would refuse the file once it is mended.
+        sidecar: Sidecar | None = Sidecar(received=today, checksum=checksum(path))
+        if name in unreadable:
+            own = agreement.settings.agreement.area
+            sidecar = draft_sidecar(path, name, _known_names(agreement), own, today)
+        if sidecar:
+            write_sidecar(beside, sidecar)
+            received[name] = sidecar
+    return received
 
 
 def _known_names(agreement: Agreement) -> dict[str, list[str]]:

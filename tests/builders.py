@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from psa_analysis.files import checksum
 from psa_analysis.periods import Kind, Period, period_containing, quarter
 from psa_analysis.register.agreement import Agreement, with_parsed
 from psa_analysis.returns.grids import FIELDS
+from psa_analysis.returns.sources import Sidecar, files_without_sidecar, write_sidecar
 
 AREA = "Leicestershire"
 
@@ -127,3 +129,9 @@ class Tags(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
+
+
+def make_sidecars(folder: Path, today: date) -> None:
+    """What `psa check` makes on a day for the files that have no sidecar."""
+    for path, _, beside in files_without_sidecar(folder):
+        write_sidecar(beside, Sidecar(received=today, checksum=checksum(path)))

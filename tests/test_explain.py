@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import AREA, psa
+from builders import AREA, make_sidecars, psa
 
 from psa_analysis.pipeline import load_observations, open_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
-from psa_analysis.returns.sources import make_sidecars, read_sidecars, write_sidecar
+from psa_analysis.returns.sources import read_sidecars, write_sidecar
 from psa_analysis.show.explain import cells_used, explanation
 
 TEN = "N2 L1-maths L2 N6-eet N14-into-work N13 L4-repeat N26-all N7-treatment L7"
@@ -194,9 +194,10 @@ def test_a_sidecar_reads_back_as_it_was_written(tmp_path: Path) -> None:
     file = tmp_path / "raw" / "returns" / "a.csv"
     file.parent.mkdir(parents=True)
     file.write_text("x")
-    assert make_sidecars(tmp_path, date(2005, 2, 1)) == ["raw/returns/a.csv"]
+    make_sidecars(tmp_path, date(2005, 2, 1))
     sidecar = read_sidecars(tmp_path)[0]["raw/returns/a.csv"]
     odd = {"title": 'quotes " and \\ and £ and \n lines', "defaults": {"measure": "N13"}}
+    odd |= {"keep": {'Sex, "all"': ["Alle", "1"]}, "header_row": [3, 4], "year": "ends"}
     changed = sidecar.model_copy(update=odd)
     write_sidecar(file.with_name("a.csv.toml"), changed)
     assert read_sidecars(tmp_path)[0]["raw/returns/a.csv"] == changed

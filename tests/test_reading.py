@@ -204,7 +204,10 @@ REFUSED = {
     "twins that differ": (LONG + f"N13,Blaby,{Q3},9\n", "row 2 and 1 more (3)"),
     "a year against its quarter": (YEARS + "2003/04,2004-05 Q1,9\n", "found '2003/04 2004-05 Q1'"),
     "a quarter without its year": (YEARS + ",Q1,2300\n", "found 'Q1'"),
-    "two headers": (f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n", "headings for measure"),
+    "two headers": (
+        f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n",
+        "headings for measure",
+    ),
     "targets": (",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,5,8\n", "'Target' stands"),
     "side by side": (f"{HEADER[:-1]},,{HEADER}{SIDE},,{SIDE}\n", "for each of area, measure"),
     "two figures": (with_column("Actual", "2200"), "one column for each of value"),
@@ -212,7 +215,10 @@ REFUSED = {
     "a mark that swallows rows": (with_column("note", f'"ok\nN13,Blaby,{Q2},2,'), "mark left open"),
     "a comma": ("Return,,,\n" + LONG.replace("2300", "2,300"), "beyond the last heading"),
     "no period": (f"{HEADER[:-1]},Numerator,Denominator\nL5,Blaby,,,5,9\n", "row 2, column period"),
-    "areas across": ("Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n", "headings for measure"),
+    "areas across": (
+        "Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n",
+        "headings for measure",
+    ),
 }
 #: Files with the rows and the words that they end in.
 READ = {

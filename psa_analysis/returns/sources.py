@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,6 +68,10 @@ class Sidecar(BaseModel):
     dash: Literal["", "0", "[x]"] = ""  # what a dash means
 
 
+#: Of a file that has none yet.
+NO_SIDECAR = Sidecar.model_construct(received="", checksum="")
+
+
 def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
     """The files of figures, but no editors' files: path, name to print, and path of the sidecar."""
     for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
@@ -109,6 +112,11 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
         except ValueError as error:
             findings.append(_unreadable(f"{name}{_ENDING}", error))
             continue
+        if sidecar.draft:
+            expected = "a sidecar that somebody has completed"
+            remedy = "Fill in what is empty, correct the rest and take out the line draft = true."
+            findings.append(Finding("error", f"{name}{_ENDING}", expected, remedy, found="a draft"))
+            continue
         if checksum(path) != sidecar.checksum:
             expected = f"the file as it came in on {sidecar.received}"
             remedy = "Save it under a new name, or delete the sidecar to take it in anew."
@@ -132,52 +140,26 @@ def _unreadable(name: str, error: ValueError) -> Finding:
     return Finding("error", name, first["msg"], remedy, column=column, found=str(first["input"]))
 
 
-def make_sidecars(folder: Path, today: date, unreadable: Collection[str] = ()) -> list[str]:
-    """Make a sidecar for every raw file that has none and can be read; gives the files."""
-    new = []
-    for path, name, beside in raw_files(folder):
-        # One with a checksum of its faults would refuse the file once it is mended.
-        sound = problem_of(path, beside) is None and name not in unreadable
-        if sound and not beside.exists():
-            write_sidecar(beside, Sidecar(received=today, checksum=checksum(path)))
-            new.append(name)
-    return new
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:
+    """The raw files that can be opened and have no sidecar, as :func:`raw_files` gives them."""
+    files = raw_files(folder)
+    return [file for file in files if not problem_of(file[0], file[2]) and not file[2].exists()]
 
 
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:
-    """Write a sidecar, all of it or nothing."""
+    """Write a sidecar, all of it or nothing: one line for each thing that it says."""
 
-    def entries(values: dict[str, Any]) -> list[str]:
-        # JSON's strings, lists and truths are TOML's too.
-        return [
-            f"{_key(name)} = {json.dumps(value, ensure_ascii=False)}"
-            for name, value in values.items()
-        ]
+    def toml(value: Any) -> str:
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{toml(name)} = {toml(of)}" for name, of in value.items()) + "}"
+        # JSON's strings, lists and truths are TOML's too, and its strings may be TOML's keys.
+        return str(value) if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
 
-    always = (
-        "title",
-        "producer",
-        "address",
-        "licence",
-        "published",
-        "checksum",
-        "note",
-        "defaults",
-    )
-    values = sidecar.model_dump(exclude_defaults=True)
-    values = {name: getattr(sidecar, name) for name in always} | values
-    del values["received"]
-    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
-    lines = entries({name: value for name, value in values.items() if name not in tables})
-    received = sidecar.received
-    lines.append(f"received = {json.dumps(received) if isinstance(received, str) else received}")
-    for name, value in tables.items():
-        lines += ["", f"[{name}]", *entries(value)]
-    write_bytes(path, ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
+    always = ("title", "producer", "licence", "received", "checksum")
+    values = {name: getattr(sidecar, name) for name in always}
+    values |= sidecar.model_dump(exclude_defaults=True)
+    lines = [f"{name} = {toml(value)}\n" for name, value in values.items()]
+    write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:

@@ -1,0 +1,251 @@
+"""Layout: where the table of a sheet begins, what its columns are, and which of its rows count."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+from xlsxwriter.utility import xl_col_to_name
+
+from psa_analysis.findings import Finding, Severity
+from psa_analysis.periods import PeriodError, parse_period, read_day
+from psa_analysis.returns.cells import FOOTNOTES, read_cell
+from psa_analysis.returns.grids import FIELD_OF, Grid, plain_heading
+from psa_analysis.returns.sources import Sidecar
+
+#: Rows that may stand above the header.
+TITLE_ROWS = 30
+_QUARTER_ONLY = re.compile(r"(?:q|quarter|qtr)\s*[1-4]", re.I)
+#: What a column says of a row that holds no outturn, and of one that does.
+_NOT_AN_OUTTURN = (
+    r"(?:annual |year end |local |lpsa )?(?:targets?|forecasts?|plan(?:ned)?|projected|projections?"
+    r"|budget|stretch|last year|previous(?: year)?|comparators?|trajectory)"
+)
+_AN_OUTTURN = r"actuals?|outturns?|results?|observed|achieved|performance|provisional|final"
+_NOT_OBSERVED = re.compile(
+    r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
+)
+
+
+@dataclass
+class Sheet:
+    """A sheet whose table is being read: its header so far, and what is doubtful."""
+
+    file: str
+    name: str
+    cells: pd.DataFrame
+    sidecar: Sidecar
+    row: int = 0  # of the header
+    header: dict[int, str] = field(default_factory=dict)  # headings by column
+    findings: list[Finding] = field(default_factory=list)
+    judged: set[int] = field(default_factory=set)  # columns that say which rows count
+
+    def add(self, severity: Severity, expected: str, remedy: str, **place: Any) -> None:
+        """Note what is wrong or doubtful; `place` is its row, its column and what was found."""
+        place["sheet"] = self.name or None
+        self.findings.append(Finding(severity, self.file, expected, remedy, **place))
+
+    def add_rows(self, rows: Iterable[int], *words: str, **place: Any) -> None:
+        """Note what is wrong with several rows."""
+        first, *others = map(int, rows)
+        self.add(*words, row=first, also=tuple(others), **place)  # type: ignore[arg-type]
+
+    def first_texts(self) -> str:
+        """What the row says that has the most words of those at the top."""
+        rows = self.cells.head(TITLE_ROWS)
+        fullest = rows.loc[(rows != "").sum(axis=1).idxmax()]
+        return " | ".join(fullest[fullest != ""])
+
+    @property
+    def below(self) -> pd.DataFrame:
+        """The cells below the header."""
+        return self.cells.loc[self.row + 1 :]
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """What the sidecar says where the file says nothing."""
+        return {"received": str(self.sidecar.received)} | self.sidecar.defaults
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """The column of each field that has a heading."""
+        plain = {plain_heading(text): column for column, text in self.header.items()}
+        known = {FIELD_OF[text]: column for text, column in plain.items() if text in FIELD_OF}
+        named = {name: plain_heading(text) for name, text in self.sidecar.columns.items()}
+        own = {name: plain[text] for name, text in named.items() if text in plain}
+        # A heading that the sidecar gives to one field is not another's.
+        return {name: at for name, at in known.items() if at not in own.values()} | own
+
+    @property
+    def places(self) -> dict[int, str]:
+        """The columns that are headed by a period, or by a measure that the sidecar names."""
+        named = {*self.sidecar.measures, *self.sidecar.periods}
+        taken = self.fields.values()
+        return {
+            column: text
+            for column, text in self.header.items()
+            if column not in taken and (text in named or is_period(text))
+        }
+
+
+def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
+    """Find the header and the rows that count: ``long`` or ``wide``, empty where there is none."""
+    given = sheet.sidecar.header_row
+    known = [(max(given), given_header(grid.cells, given))] if given else []
+    for row, header in known or _candidate_headers(grid.cells):
+        sheet.row, sheet.header = row, header
+        _join_years_to_quarters(sheet)
+        long = "value" in sheet.fields and "period" in {*sheet.fields, *sheet.defaults}
+        if not (long or given) and (not sheet.places or _is_no_header(sheet, names)):
+            continue
+        if unclear := _unclear(sheet, long):
+            sheet.add("error", *unclear, row=row)
+            return ""
+        _write_merged(sheet, grid)
+        _keep_rows(sheet)
+        return "long" if long else "wide"
+    sheet.header = {}
+    return ""
+
+
+def given_header(cells: pd.DataFrame, numbers: list[int]) -> dict[int, str]:
+    """The headings of a header of known rows; an upper one stands over those to its right."""
+    rows = cells.reindex(numbers, fill_value="").map(lambda text: FOOTNOTES.sub("", text.strip()))
+    upper = rows.iloc[:-1]
+    rows.iloc[:-1] = upper.where(upper != "").ffill(axis=1).fillna("")
+    return {int(column): " ".join(dict.fromkeys(filter(None, rows[column]))) for column in rows}
+
+
+def _write_merged(sheet: Sheet, grid: Grid) -> None:
+    """Repeat labels that are merged downwards; a figure for several cells is nobody's."""
+    labels = [at for name, at in sheet.fields.items() if name not in ("value", "numerator")]
+    for (row, column), (last, right) in grid.merged.items():
+        if row <= sheet.row or row not in sheet.cells.index:
+            continue
+        text = sheet.cells.at[row, column]
+        if column in labels and column == right:
+            sheet.cells.loc[row:last, column] = text
+        else:
+            sheet.cells.at[row, column] = f"#merged {text}"
+
+
+def _keep_rows(sheet: Sheet) -> None:
+    """Leave out the rows that do not count: by the sidecar, or since they hold no outturns."""
+    below = sheet.below
+    by_heading = {plain_heading(text): column for column, text in sheet.header.items()}
+    for heading, texts in sheet.sidecar.keep.items():
+        column = by_heading.get(plain_heading(heading))
+        if column is None:
+            seen = ", ".join(filter(None, sheet.header.values()))
+            remedy = f"Correct [keep] in {sheet.file}.toml."
+            sheet.add("error", f"a column headed {heading}", remedy, row=sheet.row, found=seen)
+            below = below[:0]
+            break
+        sheet.judged.add(column)
+        below = below[below[column].str.strip().isin(texts)]
+    for column in {*sheet.header} - {*sheet.fields.values()} - {*sheet.places}:
+        words = below[column].str.strip().str.casefold()
+        other, filled = words.str.fullmatch(_NOT_AN_OUTTURN), (below != "").any(axis=1)
+        unclear = filled & ~other & ~words.str.fullmatch(_AN_OUTTURN)
+        if not other.any():
+            continue
+        sheet.judged.add(column)
+        place = {"column": xl_col_to_name(column), "found": below.loc[other, column].iloc[0]}
+        remedy = "These rows were not read."
+        sheet.add_rows(below.index[other], "warning", "what was observed", remedy, **place)
+        if unclear.any():
+            remedy = f"Write Actual or Target, or say which rows count in {sheet.file}.toml."
+            place["found"] = below.loc[unclear, column].iloc[0]
+            expected = "Actual or Target in each row"
+            sheet.add_rows(below.index[unclear], "error", expected, remedy, **place)
+        below = below[~other & ~unclear]
+    sheet.cells = pd.concat([sheet.cells.loc[: sheet.row], below])
+
+
+def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str]]]:
+    """Rows that may be the header, from the top; a year over four quarters is written into each."""
+    top = cells.head(TITLE_ROWS + 1)
+    rows = [dict(zip(top.columns, map(str.strip, row), strict=True)) for row in top.to_numpy()]
+    above: dict[int, str] = {}
+    for number, row, following in zip(top.index[:TITLE_ROWS], rows, [*rows[1:], {}], strict=False):
+        headings = sum(plain_heading(text) in FIELD_OF for text in row.values())
+        if headings < 2 and any(_QUARTER_ONLY.fullmatch(text) for text in following.values()):
+            above = row  # the years over the header's quarters
+            continue
+        joined, year = {}, ""
+        for column, text in row.items():
+            # A year stands in the first of the cells that it covers.
+            quarter = _QUARTER_ONLY.fullmatch(text)
+            year = above.get(column) or (year if quarter else "")
+            text = FOOTNOTES.sub("", text)
+            joined[column] = f"{year} {text}" if quarter and year else text
+        yield int(number), joined
+        above = row
+
+
+def _join_years_to_quarters(sheet: Sheet) -> None:
+    """Make one column of periods from a column of years and one of their quarters."""
+    by_heading = {plain_heading(text): column for column, text in sheet.header.items()}
+    years = [by_heading[name] for name in ("year", "financial year") if name in by_heading]
+    if len(years) != 1 or "quarter" not in by_heading:
+        return
+    quarter = by_heading["quarter"]
+    numbers = sheet.below[quarter].str.strip()
+    numbers = numbers.where(~numbers.isin(["1", "2", "3", "4"]), "Q" + numbers)
+    periods = sheet.below[years[0]].str.strip() + " " + numbers
+    sheet.cells = sheet.cells.drop(columns=years)
+    sheet.cells.loc[sheet.row + 1 :, quarter] = periods.str.strip()
+    del sheet.header[years[0]]
+
+
+def is_period(text: str) -> bool:
+    """Whether a heading or label is meant as a period."""
+    if re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", text):
+        return read_day(text) is not None
+    try:
+        parse_period(text)
+    except PeriodError:
+        # What has two meanings is meant as a period all the same, and refused later.
+        return bool(re.fullmatch(r"(?i)fy ?\d\d|q[1-4] (?:19|20)\d\d|(?:19|20)\d\d \d?q\d+", text))
+    return True
+
+
+def _is_no_header(sheet: Sheet, names: set[str]) -> bool:
+    """Whether a row that names periods is data, or stands over another header."""
+    others = [text for text in sheet.header.values() if text and not is_period(text)]
+    # "Year: 2005/06" on a cover says which period it is, and heads nothing.
+    if "period" in sheet.fields and len(sheet.places) == 1:
+        return True
+    if any(text.casefold() in names or read_cell(text).value is not None for text in others):
+        return True
+    following = sheet.below.head(1).to_numpy().ravel()
+    return sum(plain_heading(text) in FIELD_OF for text in following) >= 2
+
+
+def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
+    """What is expected instead of a header that can be read in more than one way, and a remedy."""
+    texts = sheet.header.values()
+    fields = (FIELD_OF.get(plain_heading(text), "") for text in texts)
+    unclear = _repeated(name for name in fields if name not in sheet.sidecar.columns)
+    above = []
+    if not long and sheet.places:
+        bare_quarters = [text for text in texts if _QUARTER_ONLY.fullmatch(text)]
+        unclear = unclear or _repeated(sheet.places.values()) or bare_quarters
+        above = sheet.cells.loc[: sheet.row - 1, min(sheet.places) :].to_numpy().ravel()
+    if unclear:
+        remedy = "Send one table with one column for each, and years above every quarter."
+        return f"one column for each of {', '.join(unclear)}", remedy
+    for text in above:
+        # Columns under such words hold something else than outturns.
+        if _NOT_OBSERVED.search(text):
+            expected = f"figures that were observed: '{text}' stands above the periods"
+            return expected, "Send what was observed alone, without targets or forecasts."
+    return None
+
+
+def _repeated(texts: Iterable[str]) -> list[str]:
+    return sorted(text for text, times in Counter(texts).items() if text and times > 1)
