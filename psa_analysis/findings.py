@@ -23,8 +23,9 @@ class Finding:
     found: str | None = None  # what stands there, unchanged
     measure: str | None = None
     sheet: str | None = None  # of workbooks
-    periods: tuple[str, ...] = ()  # that the figures are of
+    figures: tuple[tuple[str, str], ...] = ()  # the measures and periods that it is about
     also: tuple[int, ...] = ()  # the rows of the file that have it too
+    area: str | None = None
 
     def __str__(self) -> str:
         more = ", ".join(map(str, self.also[:2])) + (", …" if len(self.also) > 2 else "")
@@ -33,7 +34,11 @@ class Finding:
         named = [f"{name} {part}" for name, part in parts.items() if part is not None]
         place = ", ".join([self.file, *named])
         found = "" if self.found is None else f"found {shorten(self.found)!r}, "
-        return visible(f"{self.severity}: {place}: {found}expected {self.expected}. {self.remedy}")
+        periods = {period for _, period in self.figures}
+        about = [self.measure, self.area, *(periods if len(periods) == 1 else ())]
+        figure = ", ".join(filter(None, about))
+        text = f"{self.severity}: {place}: {found}expected {self.expected}. {self.remedy}"
+        return visible(f"{text} ({figure})" if figure else text)
 
 
 class ParameterError(ValueError):

@@ -50,7 +50,7 @@ def assess(
     """Put readings, trajectory and register together for one reporting period."""
     own = readings["area"] == agreement.settings.agreement.area
     local = readings[own & (readings["period_end"] <= pd.Timestamp(period.end))]
-    refused_figures, rows = {(it.measure, label) for it in refused for label in it.periods}, []
+    refused_figures, rows = {figure for it in refused for figure in it.figures}, []
     for name, measure in agreement.measures[agreement.measures["role"] != "context"].iterrows():
         series = local[local["measure"] == name].sort_values("period_end")
         if measure["due_at"] is not None:

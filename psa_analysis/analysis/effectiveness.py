@@ -208,7 +208,14 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     for gap in rows[lacks].itertuples():
         expected = f"a figure of {gap.component} that can be used in its index ({gap.missing})"
         remedy = "Ask for it, or agree what replaces it: until then that index has no figure."
-        place = int(gap.row), "indicator", gap.indicator, gap.indicator, None, (gap.year,)
+        place = (
+            int(gap.row),
+            "indicator",
+            gap.indicator,
+            gap.indicator,
+            None,
+            ((gap.indicator, gap.year),),
+        )
         findings.append(Finding("warning", "raw/register/baskets.csv", expected, remedy, *place))
     own = readings["area"] == agreement.settings.agreement.area
     returned = readings[own & (readings["measure"] == section.index)]
@@ -217,6 +224,6 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
         expected = f"{row.ratio:.2f}, the index that the baskets give for {row.period}"
         remedy = "Ask which is right: baskets, budgets, deflator or this figure."
         found, sheet = f"{row.reading:.10g}", row.sheet or None
-        place = int(row.row), "value", found, row.measure, sheet, (row.period,)
+        place = int(row.row), "value", found, row.measure, sheet, ((row.measure, row.period),)
         findings.append(Finding("warning", row.file, expected, remedy, *place))
     return findings

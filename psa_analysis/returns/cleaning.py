@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
@@ -32,6 +33,9 @@ _KEY = ["measure", "area", "period", "received"]
 #: Units in which a cell may say percent.
 _PERCENT_UNITS = {"percent", *SIGNED_UNITS, OBSERVED_WORDS["rank"]}
 
+#: A doubt about more measures of a file than this is one about the file.
+_MEASURES_NAMED = 5
+
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 
 
@@ -49,11 +53,16 @@ class _Doubts:
             return
         about = {"severity": "error", "found": self.texts[column]} | more
         rows = rows.assign(expected=expected, remedy=remedy, **about)
-        kind = ["file", "sheet"] if column == "measure" else ["file", "sheet", "measure"]
+        # Each measure's own to its partner; where a file has it everywhere, once.
+        everywhere = rows["measure"].nunique() > _MEASURES_NAMED
+        kind = ["file", "sheet"] if everywhere else ["file", "sheet", "measure"]
         for _, alike in rows.groupby(kind, sort=False):
             row, numbers = alike.iloc[0], alike["row"].tolist()
-            place = (numbers[0], column, row["found"], row["measure"], row["sheet"] or None)
-            also = (tuple(alike["period"].unique()), tuple(numbers[1:]))
+            measure = None if everywhere else row["measure"]
+            area = row["area"] if alike["area"].nunique() == 1 else None
+            place = (numbers[0], column, row["found"], measure, row["sheet"] or None)
+            figures = alike[["measure", "period"]].drop_duplicates().itertuples(index=False)
+            also = (tuple(map(tuple, figures)), tuple(numbers[1:]), area)
             words = (row["severity"], row["file"], row["expected"], row["remedy"])
             self.findings.append(Finding(*words, *place, *also))
         if about["severity"] == "error":
@@ -76,7 +85,7 @@ def clean_returns(
     for column in cells.columns.drop(["file", "sheet", "row", "column"]):
         cells[column] = cells[column].str.strip()
     for column in ("measure", "area", "period"):
-        cells[column] = cells[column].str.replace(FOOTNOTES, "", regex=True)
+        cells[column] = each_once(cells[column], lambda text: FOOTNOTES.sub("", text))
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
@@ -112,6 +121,11 @@ def _resolve(
     return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
 
 
+def each_once(texts: pd.Series, change: Callable[[str], str]) -> pd.Series:
+    """The texts changed; each different one is looked at once."""
+    return texts.map({text: change(text) for text in texts.unique()}).astype(texts.dtype)
+
+
 def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
     """What the register says of each row's measure."""
     # Without rows a map gives text, whatever the values are.
@@ -140,25 +154,27 @@ def _period_or_expected(text: str, kind: Any) -> Period | str:
 def _read_received(
     cells: pd.DataFrame, frequencies: pd.Series, begins: date, today: date, doubts: _Doubts
 ) -> pd.DataFrame:
-    after_period = cells["received"].str.extract(r"^(\d{1,3}) days after the period$")[0]
-    days = {text: read_day(text) for text in cells["received"].unique()}
+    texts = cells["received"].drop_duplicates()
+    after_period = texts.str.extract(r"^(\d{1,3}) days after the period$")[0].astype(float)
+    days_after_period = cells["received"].map(dict(zip(texts, after_period, strict=True)))
+    days = {text: read_day(text) for text in texts}
     # Within two centuries, so that a mistyped one is a finding and not an overflow.
     known = {text: day for text, day in days.items() if day and 1900 <= day.year <= 2200}
     received = pd.to_datetime(cells["received"].map(known)).astype("datetime64[ns]")
-    counted = cells["period_end"] + pd.to_timedelta(after_period.astype(float), unit="D")
+    counted = cells["period_end"] + pd.to_timedelta(days_after_period.astype(float), unit="D")
     received = received.fillna(counted)
     # Examination results come in July and August, before their school year ends.
     exams = _of_measure(cells, frequencies == "exam_year")
     after = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
-    days_after = after.map("a day after {:%Y-%m-%d}, given the period".format)
     in_sidecar = "Correct the date, or give it in the file's sidecar."
     rules = [
         (received.isna(), "the day it came in, such as 2005-01-30", in_sidecar),
-        (received <= after, days_after, "Correct the date or the period."),
+        (received <= after, "", "Correct the date or the period."),
         (received > pd.Timestamp(today), "a day that has been", "Correct the date."),
     ]
     for broken, expected, remedy in rules:
-        doubts.add(cells[broken], "received", expected, remedy)
+        a_day = after[broken].map("a day after {:%Y-%m-%d}, given the period".format)
+        doubts.add(cells[broken], "received", expected or a_day, remedy)
     # Figures of the agreement's years that came together, long after, are in no report until then.
     together = cells.groupby("file")["received"].transform("nunique") == 1
     late = together & (received > cells["period_end"] + pd.Timedelta(days=550))
@@ -236,9 +252,10 @@ def _check_values(
     percent = _of_measure(observations, units) == "percent"
     value = observations["value"]
     lowest, highest = (_of_measure(observations, measures[end]) for end in ("floor", "ceiling"))
+    beyond = (value < lowest) | (value > highest)
     ranges = [
         f"{low:,.10g} to {high:,.10g}" if isfinite(high) else f"{low:,.10g} or more"
-        for low, high in zip(lowest, highest, strict=True)
+        for low, high in zip(lowest[beyond], highest[beyond], strict=True)
     ]
     numerator, denominator = observations["numerator"], observations["denominator"]
     # A value printed to d decimals may differ from its parts by half a unit of the last.
@@ -255,12 +272,7 @@ def _check_values(
     range_remedy = "Ask the sender; or state the measure's lowest and highest in measures.csv."
     which = "Ask the sender which of the three is wrong."
     rules = [
-        (
-            (value < lowest) | (value > highest),
-            "value",
-            pd.Series(ranges, value.index),
-            range_remedy,
-        ),
+        (beyond, "value", pd.Series(ranges, value.index[beyond]), range_remedy),
         (denominator <= 0, "denominator", "more than 0", ask),
         (unpaired, "numerator", "numerator and denominator together", "Give both or neither."),
         (percent & (numerator > denominator), "numerator", "no more than the denominator", ask),
@@ -304,9 +316,9 @@ def _check_scale(
         # A scale shifts all alike: none may lie nearer to what is usual.
         all_off = ((least + most) / 2 - power).abs().lt(0.3) & (nearest > 1.3)
         off = known[all_off | ((magnitude - power).abs().lt(0.15) & (power == 6))]
-        expected = usual.map(f"about {{:,.4g}}: this is {size} the usual".format)
-        meant = (known["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
-        doubts.add(off, "value", expected, meant)
+        about = usual[off.index].map(f"about {{:,.4g}}: this is {size} the usual".format)
+        meant = (off["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
+        doubts.add(off, "value", about, meant)
     return doubts.sound(observations)
 
 

@@ -230,8 +230,11 @@ def _without_breakdowns(
 def _until_second_header(sheet: Sheet, below: pd.DataFrame, columns: Iterable[int]) -> pd.DataFrame:
     """The rows above a second header; what follows it is named and not read."""
     headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
-    texts = below[list(columns)].map(lambda text: text.strip().casefold())
-    again = texts.isin(headings).any(axis=1)
+    again = pd.Series(False, below.index)
+    for column in columns:
+        again |= below[column].isin(
+            [text for text in below[column].unique() if text.strip().casefold() in headings]
+        )
     if places := [at for at, text in sheet.places.items() if text]:
         # Years over other columns of figures: the same ones, or any that are no numbers.
         cells = below[places]
