@@ -94,8 +94,9 @@ def _rows(sheet: Sheet, grid: grids.Grid, known: Mapping[str, Iterable[str]]) ->
 def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
     """The rows with our names and conventions in place of the file's, as the sidecar gives them."""
     for column in ("measure", "area", "period"):
-        ours = getattr(sidecar, f"{column}s")
-        table[column] = table[column].str.strip().map(lambda text, ours=ours: ours.get(text, text))
+        if ours := getattr(sidecar, f"{column}s"):
+            names = table[column].str.strip()
+            table[column] = names.map(ours).fillna(names)
     if sidecar.year:
         first = 0 if sidecar.year == "begins" else -1
         years = table["period"].str.fullmatch(r"(?:19|20)\d\d")
