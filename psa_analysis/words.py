@@ -183,6 +183,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
+_NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def number_word(number: int) -> str:
+    """A number as it reads in a sentence: ``nine``, ``13``."""
+    return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
+
+
 def are(number: int) -> str:
     """``is`` or ``are``, by how many there are."""
     return "is" if number == 1 else "are"

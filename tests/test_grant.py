@@ -36,6 +36,7 @@ from psa_analysis.show.grant import (
     payments,
     reward,
 )
+from psa_analysis.show.overview import scorecard
 
 TRIGGER = Fraction(3, 5)
 
@@ -178,6 +179,74 @@ def test_on_account_and_instalments(
         pounds = pytest.approx([5_000_000 * share for share in shares])
         assert table["pounds_least"].tolist() == pounds
         assert (2 * table["capital_most"]).tolist() == pounds
+
+
+# An agreement as it is printed
+
+
+def printed(folder: Path, settings: str, *rows: str, columns: str = "without,target") -> Path:
+    """An agreement of annual measures, a row each: name, what `columns` names, outturn."""
+    cells = [row.split(",") for row in rows]
+    references = list(dict.fromkeys(row[0].partition("-")[0] for row in cells))
+    head = f"measure,reference,title,unit,polarity,due,{columns}"
+    measures, outturns = [head], ["measure,area,period,value,flag,received"]
+    for name, *figures, outturn in cells:
+        reference = name.partition("-")[0]
+        measures.append(
+            f"{name},{reference},Title of {name},days,lower,2005/06,{','.join(figures)}"
+        )
+        value, _, flag = outturn.partition(" ")
+        if value:
+            outturns.append(f"{name},Example,2005/06,{value},{flag or 'final'},2006-07-15")
+    starter(folder, f'net_budget_requirement = "not stated"\n{settings}')
+    targets = ["reference,theme,outcome", *(f"{name},places,Less of it" for name in references)]
+    files = {"register/targets": targets, "register/measures": measures}
+    for file, lines in (files | {"returns/outturns": outturns}).items():
+        (folder / "raw" / f"{file}.csv").write_text("\n".join(lines))
+    return folder
+
+
+THREE = ("A1,50,40,40", "A2,50,40,39", "A3,50,40,30")
+
+
+def test_what_is_not_entered_of_the_pot_is_said_and_not_paid(tmp_path: Path) -> None:
+    """Three of twelve, all met: a quarter of £1,192,652 and not the whole of it."""
+    folder = printed(tmp_path / "part", "pot = 1_192_652\ntargets = 12", *THREE)
+    report = open_report("2006-07 Q2", str(folder))
+    assert pot_shares(report.agreement) == dict.fromkeys(["A1", "A2", "A3"], Fraction(1, 12))
+    expected = "The reward is 25% of the pot (£298,163)."
+    says = "Nine of the twelve targets are not entered: £894,489 of the pot is not shown."
+    for text in (grant_words(report).text, scorecard(report).words.text):
+        assert f"{expected} {says}" in text
+    assert reward(report).table.text.splitlines()[-1].startswith("not entered\t9 targets\t75.0%\t–")
+    assert "without the 75% of the pot that is not entered" in payments(report).table.text
+    shares = printed(tmp_path / "shares", "targets = 4", *THREE)
+    text = grant_words(open_report("2006-07 Q2", str(shares))).text
+    assert "One of the four targets is not entered: 25% of the pot is not shown." in text
+    whole = printed(tmp_path / "whole", "pot = 1_192_652\ntargets = 3", *THREE)
+    text = grant_words(open_report("2006-07 Q2", str(whole))).text
+    assert "The reward is 100% of the pot (£1,192,652). The pot is £1,192,652." in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("targets = 2", "grant.targets: found '2', expected at least 3, as many as the register"),
+        ("targets = 0", "grant.targets: found '0', expected greater than 0 or 'not stated'"),
+        ("pot = -5", "grant.pot: found '-5', expected greater than 0 or 'not stated'"),
+        ("pot = 5\nshare_of_budget = 2", "grant.share_of_budget: found '2', expected less than"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_finding(tmp_path: Path, settings: str, says: str) -> None:
+    result = psa("check", "--data", str(printed(tmp_path / "other", settings, *THREE)))
+    assert result.exit_code == 1
+    assert f"error: raw/agreement.toml, column {says}" in result.output
+    assert result.output.count("error:") == 1
+
+
+def test_a_pot_stands_in_place_of_a_budget(tmp_path: Path) -> None:
+    result = psa("check", "--data", str(starter(tmp_path / "both", "pot = 5_000_000")))
+    assert "expected pot or net_budget_requirement, not both" in result.output
 
 
 # What is not stated

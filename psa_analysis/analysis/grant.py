@@ -54,11 +54,13 @@ def paid_of_draws(outturns: Floats, without: float, target: float, trigger: floa
 
 
 def pot(settings: Settings) -> Fraction | None:
-    """The whole reward in pounds, or None where the net budget requirement is not stated."""
-    budget = settings.grant.net_budget_requirement
-    if isinstance(budget, str):
-        return None
-    return exact(settings.grant.share_of_budget) * exact(budget)
+    """The whole reward in pounds, or None where neither it nor the budget is stated."""
+    stated, budget = settings.grant.pot, settings.grant.net_budget_requirement
+    if not isinstance(stated, str):
+        return exact(stated)
+    return (
+        None if isinstance(budget, str) else exact(settings.grant.share_of_budget) * exact(budget)
+    )
 
 
 def pump_priming(settings: Settings) -> float | None:
@@ -70,12 +72,23 @@ def pump_priming(settings: Settings) -> float | None:
 
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
-    """The share of the pot of each measure that counts (role ``target``); they add up to 1."""
+    """The share of the pot of each measure that counts (role ``target``).
+
+    They add up to 1, or to less where the agreement has targets that are not entered.
+    """
     counting = agreement.measures[agreement.measures["role"] == "target"]
+    number = counting["reference"].nunique() + targets_not_entered(agreement)
     weights = counting["weight"].fillna(1.0).map(exact)
     of_target = weights.groupby(counting["reference"]).transform("sum")
-    shares = weights / of_target / counting["reference"].nunique()
+    shares = weights / of_target / number
     return {str(name): share for name, share in shares.items()}
+
+
+def targets_not_entered(agreement: Agreement) -> int:
+    """How many targets the agreement has beside those of the register that count."""
+    measures, number = agreement.measures, agreement.settings.grant.targets
+    entered = measures.loc[measures["role"] == "target", "reference"].nunique()
+    return 0 if isinstance(number, str) else number - entered
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,11 @@ def _settings_names(register: Register) -> Iterator[Finding]:
     named = [("agreement.area", settings.agreement.area, "an area of areas.csv", areas)]
     for topic, names in settings.topics.items():
         named += [(f"topics.{topic}", name, "a target of targets.csv", targets) for name in names]
+    number = measures.loc[measures["role"] == "target", "reference"].nunique()
+    if not isinstance(settings.grant.targets, str) and settings.grant.targets < number:
+        expected = f"at least {number}, as many as the register has"
+        remedy, found = "Count the targets of the whole agreement.", str(settings.grant.targets)
+        yield _settings_error(expected, remedy, column="grant.targets", found=found)
     section = settings.effectiveness
     if section is not None:
         area = section.deflator_area

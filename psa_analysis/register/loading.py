@@ -73,14 +73,19 @@ def _read_settings(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError([problem("TOML in UTF-8", "Mend that line.", found=str(error))]) from None
     except ValidationError as error:
+        # A number or 'not stated' is two errors to pydantic, and one thing to mend.
+        wrong: dict[str, list[Any]] = {}
+        for detail in error.errors():
+            place = detail["loc"][: 3 if detail["loc"][0] == "documents" else 2]
+            wrong.setdefault(".".join(map(str, place)), []).append(detail)
         findings = [
             problem(
-                _expected(detail["type"], detail["msg"]),
+                " or ".join(_expected(detail["type"], detail["msg"]) for detail in details),
                 "Correct the setting.",
-                column=".".join(map(str, detail["loc"])),
-                found=None if detail["type"] == "missing" else str(detail["input"]),
+                column=column,
+                found=None if details[0]["type"] == "missing" else str(details[0]["input"]),
             )
-            for detail in error.errors()
+            for column, details in wrong.items()
         ]
         raise DataError(findings) from None
 

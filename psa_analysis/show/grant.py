@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,8 +83,9 @@ def better_results(report: Report) -> View:
 
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    rows, unknown = payment_rows(report), _unknown_share(report)
-    without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
+    rows = payment_rows(report)
+    parts = [f"{share:.0%} of the pot that is {why}" for why, share in _left_out(report).items()]
+    without = f", without the {words.listed(parts)}" if parts else ""
     columns = [Column("Year"), Column("Payment", "what")]
     columns.append(_range_column("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
@@ -107,10 +109,25 @@ def partners(report: Report) -> View:
     return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
-def _unknown_share(report: Report) -> float:
-    """The share of the pot of which nothing can be said."""
+def _left_out(report: Report) -> dict[str, float]:
+    """The shares of the pot that no figure counts, by why."""
     rows = grants(report)
-    return float(rows.loc[rows["status"] == "not stated", "pot_share"].sum())
+    unknown = float(rows.loc[rows["status"] == "not stated", "pot_share"].sum())
+    shares = {"unknown": unknown, "not entered": 1 - float(rows["pot_share"].sum())}
+    return {why: share for why, share in shares.items() if share > grant.SLACK}
+
+
+def not_entered_text(report: Report) -> str:
+    """How many targets are not entered and what part of the pot is theirs; nothing if none."""
+    agreement = report.agreement
+    number, total = grant.targets_not_entered(agreement), agreement.settings.grant.targets
+    if not number or isinstance(total, str):
+        return ""
+    share, pounds = Fraction(number, total), grant.pot(agreement.settings)
+    part = f"{float(share):.0%}" if pounds is None else f"£{float(pounds * share):,.0f}"
+    named, of = words.number_word(number).capitalize(), words.number_word(total)
+    are = words.are(number)
+    return f"{named} of the {of} targets {are} not entered: {part} of the pot is not shown."
 
 
 def expected_text(rows: pd.DataFrame) -> str:
@@ -130,8 +147,11 @@ def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
     rows, settings = grants(report), report.agreement.settings
     unknown = rows.loc[rows["status"] == "not stated", "title"].tolist()
+    not_entered = not_entered_text(report)
     forecast = (rows["status"] == "forecast").any()
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
+    if not_entered:
+        sentences.append(not_entered.rstrip("."))
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
         sentences.append(f"Nothing can be said of: {titles}")
@@ -170,6 +190,10 @@ def _grant_table(report: Report) -> Html:
     rows = grants(report)
     forecast = rows["status"] == "forecast"
     rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(forecast)
+    if number := grant.targets_not_entered(report.agreement):
+        share, title = 1 - rows["pot_share"].sum(), words.counted(number, "target")
+        left_out = {"measure": "not entered", "title": title, "pot_share": share}
+        rows = pd.concat([rows, pd.DataFrame([left_out])], ignore_index=True)
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
@@ -210,10 +234,11 @@ def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
     if expected_text(grants(report)) == "unknown":
         return chart.only_words("Chart of the reward: nothing of it is known.")
-    draws, unknown, shares = _draws(report), _unknown_share(report), np.arange(101) / 100
+    draws, shares = _draws(report), np.arange(101) / 100
+    left_out = [f"{share:.0%} is {why}" for why, share in _left_out(report).items()]
     chances = [(draws >= share - grant.SLACK).mean() for share in shares]
     data = pd.DataFrame(chances).assign(share=shares)
-    label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
+    label = "; ".join(["At least so much of the pot", *left_out])
 
     def draw(axes: Axes) -> None:
         _draw_range(axes, 100 * data["share"], data)

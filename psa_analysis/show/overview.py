@@ -8,7 +8,7 @@ from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.grant import expected_text, gains, grants
+from psa_analysis.show.grant import expected_text, gains, grants, not_entered_text
 from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
@@ -49,7 +49,7 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     needed = f"{counted(len(asked), 'target')} {'needs' if len(asked) == 1 else 'need'} a decision"
     answers = {
         "Will the targets be met?": states_text(rows),
-        "What is at stake?": _stake_text(grants(report), rows),
+        "What is at stake?": _stake_text(report, theme, rows),
         "Who has to act?": f"{needed}: {who}." if who else "No target needs a decision.",
     }
     html = templates().get_template("answers.html.j2").render(answers=answers)
@@ -66,12 +66,14 @@ def states_text(rows: pd.DataFrame) -> str:
     return f"Of {counted(len(rows), 'target')}: {listed(parts)}."
 
 
-def _stake_text(rewards: pd.DataFrame, rows: pd.DataFrame) -> str:
+def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
     """How much of the reward is expected from some measures, and of how much nothing is known."""
+    rewards = grants(report)
     rewards = rewards[rewards["measure"].isin(rows["measure"])]
     share, expected = rewards["pot_share"].sum(), expected_text(rewards)
     verb = "expected " if (rewards["status"] != "final").any() else ""
-    return f"The {verb}reward is {expected}{f', out of {share:.0%}' if share < 0.999 else ''}."
+    out_of = f", out of {share:.0%}" if theme and share < 0.999 else ""
+    return f"The {verb}reward is {expected}{out_of}. {not_entered_text(report)}".rstrip()
 
 
 def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
