@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 
@@ -36,11 +37,24 @@ _DECIMALS = {
 }
 
 
-def decimals(value: float, unit: str) -> int:
-    """How many decimals a figure of a unit usually has; none for a whole or large count."""
+def decimals(value: float, unit: str, stated: int = 0) -> int:
+    """How many decimals a figure of a unit usually has; none for a whole or large count.
+
+    It has as many as others of its measure are stated with, where those are more.
+    """
     large = unit not in _DECIMALS and (float(value).is_integer() or abs(value) >= 100)
     # A rate of thousands is no more exact than the thousands are.
-    return 0 if large or abs(value) >= 1000 else _DECIMALS.get(unit, 1)
+    usual = 0 if large or abs(value) >= 1000 else _DECIMALS.get(unit, 1)
+    return max(usual, stated) if stated > 1 or not float(value).is_integer() else usual
+
+
+def fixed(value: float, decimals: int = 0) -> str:
+    """A number without its sign, to so many decimals; halves go up: ``62.3`` for 62.25."""
+    if not abs(value) < 1e14:
+        return f"{abs(value):,.{decimals}f}"
+    # Binary floats end in digits that nobody wrote.
+    rounded = Decimal(f"{abs(value):.14g}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{rounded:,f}"
 
 
 def day_text(day: date) -> str:
@@ -48,11 +62,18 @@ def day_text(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def figure_text(value: float, unit: str) -> str:
-    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``."""
+def figure_text(value: float, of: str | pd.Series) -> str:
+    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
+
+    It is `of` a unit, or of a row with a unit and the decimals that its measure is stated with.
+    """
     if pd.isna(value):
         return "–"
-    text = f"{abs(value):,.{decimals(value, unit)}f}"
+    return _text(value, of) if isinstance(of, str) else _text(value, of["unit"], of["decimals"])
+
+
+def _text(value: float, unit: str, stated: int = 0) -> str:
+    text = fixed(value, decimals(value, unit, stated))
     if unit in ("percent", "percent change", "index") and text.endswith(".0"):
         text = text[:-2]
     # A value that rounds to nothing has no sign.
@@ -62,11 +83,18 @@ def figure_text(value: float, unit: str) -> str:
     return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
 
 
+def decimals_apart(value: float, other: float, unit: str, stated: int) -> int:
+    """How many decimals, `stated` at least, two figures of a unit need to look different."""
+    while stated < 9 and _text(value, unit, stated) == _text(other, unit, stated):
+        stated += 1
+    return stated
+
+
 def signed(value: float, decimals: int = 1) -> str:
     """A difference with its sign: ``+1.7``, ``−0.4``, ``0.0``; a missing one gives a dash."""
     if pd.isna(value):
         return "–"
-    text = f"{abs(value):,.{decimals}f}"
+    text = fixed(value, decimals)
     return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
 
 
@@ -76,15 +104,15 @@ def difference_text(value: float, unit: str, signed: bool = True, named: bool = 
         return "–"
     points = unit in ("percent", "percent change", "percentage points")
     decimals = 2 if points and not named else 0 if float(value).is_integer() and not points else 1
-    text = f"{abs(value):,.{decimals}f}"
+    text = fixed(value, decimals)
     if signed and text.strip("0.,"):
         text = ("−" if value < 0 else "+") + text
     return f"{text} {'percentage points' if points else unit}" if named else text
 
 
-def with_unit(value: float, unit: str) -> str:
+def with_unit(value: float, of: str | pd.Series) -> str:
     """A figure followed by its unit where the figure does not carry it."""
-    text = figure_text(value, unit)
+    text, unit = figure_text(value, of), of if isinstance(of, str) else str(of["unit"])
     if unit == "level" and pd.notna(value):
         return f"level {text}"
     plain = unit in ("percent", "percent change", "index") or pd.isna(value)
@@ -130,7 +158,7 @@ def pot_text(least: float, most: float) -> str:
     """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 1.2%``."""
 
     def share(value: float) -> str:
-        text = f"{100 * value:.1f}"
+        text = fixed(100 * value, 1)
         return "under 0.1" if value > 0 and text == "0.0" else text.removesuffix(".0")
 
     low, high = share(least), share(most)
@@ -153,7 +181,7 @@ def range_text(least: float, most: float, decimals: int = 0) -> str:
     """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
     if pd.isna(least):
         return "–"
-    low, high = f"{100 * least:.{decimals}f}", f"{100 * most:.{decimals}f}"
+    low, high = fixed(100 * least, decimals), fixed(100 * most, decimals)
     if decimals and least > 0 and not low.strip("0."):
         low = f"under {10**-decimals:.{decimals}f}"
     return f"{low}%" if low == high else f"{low} to {high}%"
@@ -163,8 +191,14 @@ def pounds_text(least: float, most: float) -> str:
     """Two sums as one text: ``£40,000``, ``£10,000 to £40,000``; a dash where they are missing."""
     if pd.isna(least):
         return "–"
-    low, high = f"£{least:,.0f}", f"£{most:,.0f}"
+    low, high = sum_text(least), sum_text(most)
     return low if low == high else f"{low} to {high}"
+
+
+def sum_text(pounds: float, plus: str = "") -> str:
+    """A sum: ``£40,000``, ``−£40,000``; `plus` is the sign of one above nothing."""
+    text = "–" if pd.isna(pounds) else f"£{fixed(pounds)}"
+    return text if text in ("–", "£0") else f"{'−' if pounds < 0 else plus}{text}"
 
 
 def listed(names: list[str]) -> str:
@@ -183,7 +217,8 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
-_NUMBERS = "no one two three four five six seven eight nine ten eleven twelve".split()
+_NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_NUMBERS += ["ten", "eleven", "twelve"]
 
 
 def number_word(number: int) -> str:

@@ -145,7 +145,7 @@ def test_another_councils_grant_from_a_folder_and_a_command(tmp_path: Path) -> N
     assert table["proportion"].tolist() == [0.6, 0.76, 0.5]
     assert table["least"].tolist() == table["most"].tolist() == [0.6, 0.76, 0]
     assert table["pounds_most"].tolist() == [1_500_000, 1_425_000, 0]
-    assert "The reward is 58% of the pot (£2,925,000)." in grant_words(report).text
+    assert "The reward is 59% of the pot (£2,925,000)." in grant_words(report).text
     again = psa("new", str(folder))
     assert again.exit_code == 2
     assert "is not empty" in again.output

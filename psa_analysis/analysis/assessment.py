@@ -210,7 +210,7 @@ def _state(
     due, last = trajectory.due_period(measure), series.iloc[-1]
     reached = _reaches(row, row["target"])
     decided = last["period_end"].date() >= due.end
-    if decided and last["flag"] in ("final", "revised"):
+    if decided and last["flag"] in ("final", "revised", "provisional"):
         return _decided(row, reached)
     if not decided and period.end > due.end + trajectory.GRACE:
         return _no_data(row, f"the reading of {due}, which decides,")
@@ -268,7 +268,8 @@ def _no_data(row: dict[str, Any], reading: str) -> State:
 
 
 def _decided(row: dict[str, Any], target_reached: bool) -> State:
-    reading = f"the reading of {row['latest_period']}"
+    provisional = "provisional " if row["latest_flag"] == "provisional" else ""
+    reading = f"the {provisional}reading of {row['latest_period']}"
     if target_reached:
         return "achieved", f"{reading} reaches the target", False
     if pd.isna(row["trigger"]):

@@ -27,6 +27,7 @@ from psa_analysis.analysis.trajectory import exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import measure_period
+from psa_analysis.words import NOT_SHOWN
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -95,30 +96,31 @@ def targets_not_entered(agreement: Agreement) -> int:
 class Reward:
     """What one measure's reward may come to, as proportions of it."""
 
-    status: str  # final, forecast or not stated
+    status: str  # final, provisional, forecast or not stated
     why: str
-    #: Draws, at the least and at the most; a single one each where the outturn is final.
+    #: Draws, at the least and at the most; a single one each where there is an outturn.
     least: Floats = field(default_factory=lambda: np.array([np.nan]))
     most: Floats = field(default_factory=lambda: np.array([np.nan]))
 
 
 def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
     """What one measure's reward may come to, from its row of the assessment and its forecast."""
-    final = not row["is_forecast"] and row["state"] in ("achieved", "partly achieved", "missed")
+    decided = not row["is_forecast"] and row["state"] in ("achieved", "partly achieved", "missed")
     if pd.isna(row["target"]):
         return Reward("not stated", "no document states a target")
-    if final and pd.isna(row["latest"]):
+    if decided and pd.isna(row["latest"]):
         # What is paid would give a small number away.
         return Reward("not stated", "the outturn is not shown: small numbers")
-    if outlook.reason and not final:
+    if outlook.reason and not decided:
         return Reward("not stated", f"no forecast: {outlook.reason}")
     why = f"performance without the agreement: {row['without_status']}"
-    if not final:
+    if not decided:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
     outturn, target = exact(row["latest"]), exact(row["target"])
     pays = partial(paid, outturn, target=target, trigger=exact(trigger))
     ends = _range(row, _reaches(outturn, row, "target"), lambda start: pays(exact(start)))
-    return Reward("final", why, *(np.array([float(end)]) for end in ends))
+    status = "provisional" if row["latest_flag"] == "provisional" else "final"
+    return Reward(status, why, *(np.array([float(end)]) for end in ends))
 
 
 def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
@@ -157,13 +159,18 @@ def grant_frame(
         low_80=[np.quantile(reward.least, 0.1) for reward in each],
         high_80=[np.quantile(reward.most, 0.9) for reward in each],
     )
-    table["outturn"] = table["latest"].where(table["status"] == "final")
+    table["outturn"] = table["latest"].where(table["status"].isin(["final", "provisional"]))
     stretch = table["target"] - table["without"]
     table["proportion"] = ((table["outturn"] - table["without"]) / stretch).round(9)
     pounds = pot(agreement.settings)
     for end in ("least", "most"):
         part = np.nan if pounds is None else [float(pounds * shares[name]) for name in rewards]
         table[f"pounds_{end}"] = table[end] * part
+    # What was paid would give a small number away.
+    hidden = table["missing"] == NOT_SHOWN
+    table["paid"] = agreement.measures["paid"].reindex(table.index).mask(hidden)
+    certain = table["outturn"].notna() & (table["least"] == table["most"])
+    table["difference"] = (table["paid"] - table["pounds_most"]).where(certain)
     return table[list(meanings("grant"))].reset_index(drop=True)
 
 

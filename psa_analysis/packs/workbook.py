@@ -21,6 +21,7 @@ from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.files import FORMULA_STARTS, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
+from psa_analysis.register.rows import PRINTED
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
@@ -35,9 +36,13 @@ _INTERNAL = {
     "readings": ["file", "sheet", "row", "column"],
     "observations": ["note", "file", "sheet", "row", "column"],
     "commitments": ["file", "row"],
+    "measures": ["paid"],
     "findings": ["file", "sheet", "row", "column", "found"],
     "data log": ["file"],
 }
+
+#: Columns that a sheet has only where something stands in them.
+_IF_ANY = {"measures": ["trigger", "paid"], "grant": ["paid", "difference"]}
 
 #: The columns of the summary, and what heads them.
 _SUMMARY = {
@@ -91,7 +96,7 @@ _FORMATS = {
     **dict.fromkeys(("gap", "required"), "#,##0.0##"),
     "gap_months": "0.0",
     "pot_share": "0.0%",
-    **dict.fromkeys(("pounds_least", "pounds_most"), "£#,##0"),
+    **dict.fromkeys(("pounds_least", "pounds_most", "paid", "difference"), "£#,##0"),
 }
 
 #: Gives the format of a cell from its properties.
@@ -116,11 +121,14 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
         "findings": findings_by_partner(report.findings, agreement),
         "data log": report.sources,
     }
+    for name, columns in _IF_ANY.items():
+        sheet = exported[name]
+        exported[name] = sheet.drop(columns=[each for each in columns if sheet[each].isna().all()])
     if report.audience == "internal":
         return exported
     exported["findings"] = exported["findings"][exported["findings"]["measure"].notna()]
     return {
-        name: table.drop(columns=_INTERNAL.get(name, [])).reset_index(drop=True)
+        name: table.drop(columns=_INTERNAL.get(name, []), errors="ignore").reset_index(drop=True)
         for name, table in exported.items()
     }
 
@@ -217,7 +225,10 @@ def number_format(sheet: str, column: str, unit: str, value: Any) -> str:
         return "#,##0" if float(value).is_integer() else "General"
     if not names & _FIGURES:
         return "General"
-    number = ("#,##0." + "0" * decimals(float(value), unit)).rstrip(".")
+    stated = len(f"{float(value):.10g}".partition(".")[2]) if column in PRINTED else 0
+    number = ("#,##0." + "0" * decimals(float(value), unit, stated if stated < 5 else 0)).rstrip(
+        "."
+    )
     if unit == "percent":
         return f'{number}"%"'
     if unit == "percent change":

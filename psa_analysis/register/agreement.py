@@ -99,7 +99,7 @@ def family_names(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> list[
 PARSED_PERIODS = {"baseline_period": "baseline_at", "due": "due_at", "interim_period": "interim_at"}
 
 #: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
-PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons")
+PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons", "decimals")
 
 
 def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:

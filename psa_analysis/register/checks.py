@@ -11,7 +11,7 @@ import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.register.agreement import BLANK, period_of
-from psa_analysis.register.rows import FIGURES, TABLES, Register, cell_error
+from psa_analysis.register.rows import TABLES, Register, cell_error
 from psa_analysis.words import NOT_STATED
 
 _settings_error = partial(Finding, "error", "raw/agreement.toml")
@@ -32,10 +32,13 @@ def _unknown_names(register: Register) -> Iterator[Finding]:
             # A council that cites nothing leaves the column out; one that cites, cites every row.
             if not column.names or (name == "document" and (text[name] == "").all()):
                 continue
+            named = [part for part in column.names if part in lists]
             known = sorted({name for part in column.names for name in lists.get(part, [part])})
+            names = known if any(map(len, (lists[part] for part in named))) else []
             for _, row in text[~text[name].isin(known)].iterrows():
-                remedy = did_you_mean(row[name], known)
-                yield cell_error(f"register/{key}", row, name, one_of(known), remedy)
+                expected = one_of(names, " or ".join(named))
+                remedy = did_you_mean(row[name], names)
+                yield cell_error(f"register/{key}", row, name, expected, remedy)
 
 
 def _duplicates(register: Register) -> Iterator[Finding]:
@@ -150,7 +153,7 @@ def _commitments(register: Register) -> Iterator[Finding]:
 
 
 def _assumptions(register: Register) -> Iterator[Finding]:
-    """An assumption names a column that holds something, and a derived figure has one."""
+    """An assumption names a column that holds something."""
     texts = register.texts
     rows: dict[str, dict[str, str]] = {}
     for key in ("measures", "commitments"):
@@ -162,14 +165,6 @@ def _assumptions(register: Register) -> Iterator[Finding]:
             expected = f"a column that holds something for {text['item']}"
             remedy = did_you_mean(text["column"], filled)
             yield cell_error("register/assumptions", text, "column", expected, remedy)
-    # No document prints a division.
-    assumptions, measures = texts["assumptions"], texts["measures"]
-    for figure in FIGURES:
-        explained = assumptions.loc[assumptions["column"] == figure, "item"]
-        derived = measures[figure].str.contains("/") & ~measures["measure"].isin(explained)
-        expected = "a figure that a document states"
-        remedy = "Or say in assumptions.csv how it is derived."
-        yield from register.refuse("measures", figure, derived, expected, remedy)
 
 
 CHECKS = (_unknown_names, _duplicates, _settings_names, _rows, _baskets, _commitments, _assumptions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from psa_analysis.findings import DataError, Finding
 from psa_analysis.register.agreement import BLANK, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
 from psa_analysis.register.measure_checks import MEASURE_CHECKS
-from psa_analysis.register.rows import FIGURES, TABLES, Register, typed
+from psa_analysis.register.rows import FIGURES, PRINTED, TABLES, Register, is_number, typed
 from psa_analysis.register.settings import Settings
 
 
@@ -50,12 +51,17 @@ def load_agreement(folder: Path) -> Agreement:
     if problems:
         raise DataError(problems)
     measures = tables["measures"]
+    derived = _derived(tables, texts["measures"], Fraction(str(settings.grant.trigger)))
+    tables["assumptions"] = pd.concat([tables["assumptions"], derived], ignore_index=True)
     reasons = tables["assumptions"].set_index(["item", "column"])["status"].to_dict()
     for figure in FIGURES:
         measures[f"{figure}_status"] = [
-            cell if cell in BLANK else reasons.get((measure, figure), "stated")
+            reasons.get((measure, figure), cell if cell in BLANK else "stated")
             for measure, cell in zip(measures["measure"], texts["measures"][figure], strict=True)
         ]
+    printed = texts["measures"][PRINTED]
+    decimals = printed.map(lambda cell: len(cell.partition(".")[2]) if is_number(cell) else 0)
+    measures["decimals"] = decimals.max(axis=1)
     measures["points"] = _points(measures, tables["trajectories"])
     measures["seasons"] = [()] * len(measures)
     for key in ("targets", "measures", "commitments"):
@@ -95,6 +101,26 @@ def _expected(kind: str, message: str) -> str:
     words = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
     plain = message.removeprefix("Input should be ").removeprefix("Value error, ")
     return words.get(kind, plain.rpartition("expected ")[2])
+
+
+def _derived(tables: dict[str, pd.DataFrame], texts: pd.DataFrame, share: Fraction) -> pd.DataFrame:
+    """Figures that follow from others and no row explains; fills in what follows from a trigger."""
+    measures, assumptions = tables["measures"], tables["assumptions"]
+    explained = {*zip(assumptions["item"], assumptions["column"], strict=True)}
+    found: dict[tuple[str, str], str] = {}
+    for number, row in measures.iterrows():
+        if pd.isna(row["without"]) and pd.notna(row["trigger"]):
+            trigger, target = Fraction(str(row["trigger"])), Fraction(str(row["target"]))
+            measures.loc[number, "without"] = float((trigger - share * target) / (1 - share))
+            rule = f"({row['trigger']:.10g} - {float(share):g} * {row['target']:.10g})"
+            rule = f"{rule} / {float(1 - share):g}, from the printed trigger"
+            found[row["measure"], "without"] = rule
+        for figure in FIGURES:
+            if texts.at[number, figure] not in BLANK and not is_number(texts.at[number, figure]):
+                found[row["measure"], figure] = texts.at[number, figure]
+    rows = [(*key, "derived", rule, "high", "high") for key, rule in found.items()]
+    rows = [row for row in rows if row[:2] not in explained]
+    return pd.DataFrame(rows, columns=list(TABLES["assumptions"]))
 
 
 def _points(measures: pd.DataFrame, trajectories: pd.DataFrame) -> list[tuple[Any, ...]]:

@@ -125,9 +125,8 @@ def not_entered_text(report: Report) -> str:
         return ""
     share, pounds = Fraction(number, total), grant.pot(agreement.settings)
     part = f"{float(share):.0%}" if pounds is None else f"£{float(pounds * share):,.0f}"
-    named, of = words.number_word(number).capitalize(), words.number_word(total)
-    are = words.are(number)
-    return f"{named} of the {of} targets {are} not entered: {part} of the pot is not shown."
+    named = f"{words.number_word(number).capitalize()} of the {words.number_word(total)} targets"
+    return f"{named} {words.are(number)} not entered: {part} of the pot is not shown."
 
 
 def expected_text(rows: pd.DataFrame) -> str:
@@ -165,6 +164,11 @@ def grant_words(report: Report) -> Html:
             "The lower figure counts only targets that are met",
             "The higher figure measures progress from the baseline",
         ]
+    if rows["paid"].notna().any():
+        sentences.append(_paid_text(rows.dropna(subset="paid")))
+    if number := int((rows["status"] == "provisional").sum()):
+        outturns = words.counted(number, "outturn")
+        sentences.append(f"{outturns} {words.are(number)} provisional and may still be revised")
     pounds, start = grant.pot(settings), grant.pump_priming(settings)
     sentences.append(f"The pot is {'not stated' if pounds is None else f'£{float(pounds):,.0f}'}")
     if start is not None:
@@ -172,6 +176,16 @@ def grant_words(report: Report) -> Html:
     if report.assessment["illustrative"].any():
         sentences.append("These figures are illustrative")
     return sentence(". ".join(sentences) + ".")
+
+
+def _paid_text(rows: pd.DataFrame) -> str:
+    """What was paid for some measures, beside what they come to here where that is certain."""
+    paid, ours = (words.sum_text(rows[name].sum()) for name in ("paid", "pounds_most"))
+    text = f"{paid} was paid for {words.counted(len(rows), 'measure')}"
+    if rows["difference"].isna().any():
+        return text
+    difference = words.sum_text(rows["difference"].sum(), "+")
+    return f"{text}; we work out {ours}, a difference of {difference}"
 
 
 def _range_column(heading: str, low: str, high: str, decimals: int = 0) -> Column:
@@ -205,6 +219,9 @@ def _grant_table(report: Report) -> Html:
     ]
     if rows["pounds_most"].notna().any():
         columns.insert(4, _pounds_column("In pounds", "pounds"))
+    if rows["paid"].notna().any():
+        difference = Column.number("Difference", lambda row: words.sum_text(row["difference"], "+"))
+        columns[5:5] = [Column.number("Paid", lambda row: words.sum_text(row["paid"])), difference]
     return rows_table(rows, columns, f"The reward by measure, {report.period}", folded=True)
 
 

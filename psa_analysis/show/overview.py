@@ -71,7 +71,7 @@ def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
     rewards = grants(report)
     rewards = rewards[rewards["measure"].isin(rows["measure"])]
     share, expected = rewards["pot_share"].sum(), expected_text(rewards)
-    verb = "expected " if (rewards["status"] != "final").any() else ""
+    verb = "" if rewards["status"].isin(["final", "provisional"]).all() else "expected "
     out_of = f", out of {share:.0%}" if theme and share < 0.999 else ""
     return f"The {verb}reward is {expected}{out_of}. {not_entered_text(report)}".rstrip()
 
@@ -82,7 +82,7 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "title": row["title"],
             "code": row["measure"],
             "picture": sparkline(report, row).address,
-            "latest": latest_text(row),
+            "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
             "target": _target_text(row),
             "due": row["due"] if pd.notna(row["target"]) else "",
@@ -91,7 +91,7 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "state": row["state"],
             "sign": STATE_SIGNS.get(row["state"], ""),
         }
-        for _, row in rows.iterrows()
+        for row in (report.rows[name] for name in rows["measure"])
     ]
     caption = f"Every target, {report.period}"
     html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
@@ -101,7 +101,7 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
 
 
 def _target_text(row: pd.Series) -> str:
-    return NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row["unit"])
+    return NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row)
 
 
 def decisions(report: Report, theme: str | None = None) -> View:
@@ -111,7 +111,10 @@ def decisions(report: Report, theme: str | None = None) -> View:
     period has to bring from here.
     """
     rows = of_theme(report, theme)
-    rows = rows[(rows["role"] == "target") & (rows["state"].isin(EXCEPTIONS) | rows["late"])]
+    # A shortfall that is provisional is to be confirmed.
+    asked = rows.apply(_is_provisional, axis=1) & (rows["state"] != "achieved")
+    asked |= rows["state"].isin(EXCEPTIONS) | rows["late"]
+    rows = rows[(rows["role"] == "target") & asked]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
     owners = rows["measure"].map(report.agreement.measures["partner"])
@@ -142,7 +145,7 @@ def _asked(report: Report, row: pd.Series) -> str:
     asked = [f"Send the return of {row['expected_period']}, which is late"] if row["late"] else []
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         asked.append(required_text(row))
-    elif row["is_forecast"] and row["latest_flag"] == "provisional":
+    elif row["latest_flag"] == "provisional":
         asked.append(f"Confirm the figure of {row['latest_period']}, which is provisional")
     return as_sentences(asked or [str(row["reason"])])
 
@@ -165,7 +168,8 @@ def standing(report: Report, theme: str | None = None) -> View:
         Column("On the year", "direction_on_year"),
     ]
     caption = f"Every measure of {where}, {report.period}"
-    return View(table=lambda: rows_table(rows, columns, caption, bool(theme)), data=rows)
+    shown = rows.assign(decimals=rows["measure"].map(report.decimals))
+    return View(table=lambda: rows_table(shown, columns, caption, bool(theme)), data=rows)
 
 
 def _name(row: pd.Series) -> str:
@@ -181,11 +185,16 @@ def _stated_figure(heading: str) -> Column:
         status = row[f"{name}_status"]
         if status == NOT_STATED:
             return NOT_STATED
-        return figure_text(row[name], row["unit"]) + MARKS.get(status, "")
+        return figure_text(row[name], row) + MARKS.get(status, "")
 
     return Column.number(heading, cell)
 
 
+def _is_provisional(row: pd.Series) -> bool:
+    """Whether the reading that decides is there and may still be revised."""
+    return not row["is_forecast"] and row["latest_flag"] == "provisional"
+
+
 def latest_text(row: pd.Series) -> str:
     """The latest reading, or the sign for one that is not shown."""
-    return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row["unit"])
+    return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row)
