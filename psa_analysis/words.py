@@ -13,6 +13,10 @@ NOT_STATED = "not stated"
 #: Why a figure is missing from a public report.
 NOT_SHOWN = "not shown: small numbers"
 
+#: Numbers that read as words in a sentence.
+NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
+NUMBERS += ["Eleven", "Twelve"]
+
 #: A sign beside each state, so that it is never told by colour alone.
 STATE_SIGNS = {
     "achieved": "✔",
@@ -69,10 +73,7 @@ def figure_text(value: float, of: str | pd.Series) -> str:
     """
     if pd.isna(value):
         return "–"
-    return _text(value, of) if isinstance(of, str) else _text(value, of["unit"], of["decimals"])
-
-
-def _text(value: float, unit: str, stated: int = 0) -> str:
+    unit, stated = (of, 0) if isinstance(of, str) else (of["unit"], int(of.get("decimals", 0)))
     text = fixed(value, decimals(value, unit, stated))
     if unit in ("percent", "percent change", "index") and text.endswith(".0"):
         text = text[:-2]
@@ -84,9 +85,11 @@ def _text(value: float, unit: str, stated: int = 0) -> str:
 
 
 def decimals_apart(value: float, other: float, unit: str, stated: int) -> int:
-    """How many decimals, `stated` at least, two figures of a unit need to look different."""
-    while stated < 9 and _text(value, unit, stated) == _text(other, unit, stated):
-        stated += 1
+    """How many decimals, `stated` at least, a figure needs not to look equal to another."""
+    for more in range(stated, 9):
+        shown = decimals(value, unit, more)
+        if fixed(value, shown) != fixed(other, shown):
+            return more
     return stated
 
 
@@ -215,15 +218,6 @@ def counted(number: int, noun: str) -> str:
     """``1 target``, ``2 targets``."""
     plural = noun if noun.endswith("s") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
-
-
-_NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-_NUMBERS += ["ten", "eleven", "twelve"]
-
-
-def number_word(number: int) -> str:
-    """A number as it reads in a sentence: ``nine``, ``13``."""
-    return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
 
 
 def are(number: int) -> str:

@@ -27,6 +27,7 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
+from psa_analysis.show.explain import explanation
 from psa_analysis.show.grant import (
     gain_curve,
     gains,
@@ -218,7 +219,7 @@ def test_what_is_not_entered_of_the_pot_is_said_and_not_paid(tmp_path: Path) -> 
     says = "Nine of the twelve targets are not entered: £894,489 of the pot is not shown."
     for text in (grant_words(report).text, scorecard(report).words.text):
         assert f"{expected} {says}" in text
-    assert reward(report).table.text.splitlines()[-1].startswith("not entered\t9 targets\t75.0%\t–")
+    assert reward(report).table.text.splitlines()[-1].startswith("not entered\t–\t75.0%\t–")
     assert "without the 75% of the pot that is not entered" in payments(report).table.text
     shares = printed(tmp_path / "shares", "targets = 4", *THREE)
     text = grant_words(open_report("2006-07 Q2", str(shares))).text
@@ -226,6 +227,110 @@ def test_what_is_not_entered_of_the_pot_is_said_and_not_paid(tmp_path: Path) -> 
     whole = printed(tmp_path / "whole", "pot = 1_192_652\ntargets = 3", *THREE)
     text = grant_words(open_report("2006-07 Q2", str(whole))).text
     assert "The reward is 100% of the pot (£1,192,652). The pot is £1,192,652." in text
+
+
+#: Settings, columns, rows and pounds of three grants that docs/grant.md works out by hand.
+BY_HAND = {
+    "weights, and three of twelve": (
+        "pot = 1_200_000\ntargets = 12",
+        "without,target,weight",
+        ["A1,50,40,,44", "A2-day,300,250,3,262", "A2-night,80,66,1,70", "A3,20,10,,14.1"],
+        {"A1": 60_000, "A2-day": 57_000, "A2-night": 17_857.14, "A3": 0},
+    ),
+    "a printed trigger": (
+        "pot = 300_000",
+        "trigger,target",
+        ["A1,21.45,19.85,21.45", "A2,44,40,41.5", "A3,44,40,44.01"],
+        {"A1": 60_000, "A2": 85_000, "A3": 0},
+    ),
+    "arithmetic, and an exact 60 %": (
+        "pot = 500_000\ntargets = 5",
+        "without,target",
+        ["A1,(21.45 - 0.6*19.85) / 0.4,19.85,21.45", "A2,0.21,0.09,0.138", "A3,12.6,10.2,11.16"],
+        {"A1": 60_000, "A2": 60_000, "A3": 60_000},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_three_printed_grants_come_to_what_they_do_by_hand(tmp_path: Path, name: str) -> None:
+    settings, columns, rows, pounds = BY_HAND[name]
+    folder = printed(tmp_path / "other", settings, *rows, columns=columns)
+    table = grants(open_report("2006-07 Q2", str(folder))).set_index("measure")
+    assert table["pounds_most"].round(2).to_dict() == pounds
+    assert table["pounds_least"].tolist() == table["pounds_most"].tolist()
+    page = (Path(__file__).parents[1] / "docs" / "grant.md").read_text()
+    assert f"£{sum(pounds.values()):,.0f}" in page
+
+
+def test_what_was_paid_stands_beside_what_is_worked_out(tmp_path: Path) -> None:
+    rows = ["A1,50,40,90000,40", "A2,50,40,120000,40", "A3,50,40,,44 provisional"]
+    folder = printed(tmp_path / "a", "pot = 300_000", *rows, columns="without,target,paid")
+    report = open_report("2006-07 Q2", str(folder))
+    table = grants(report).set_index("measure")
+    assert table["difference"].tolist()[:2] == [-10_000, 20_000]
+    assert pd.isna(table.at["A3", "difference"])
+    text = grant_words(report).text
+    assert (
+        "£210,000 was paid for 2 measures; we work out £200,000, a difference of +£10,000" in text
+    )
+    line = next(line for line in reward(report).table.text.splitlines() if line.startswith("A1"))
+    assert "£100,000\t£90,000\t−£10,000" in line
+    # Nothing paid, no column.
+    assert "Paid" not in reward(open_report("2006-07 Q2", str(starter(tmp_path / "b")))).table.frame
+
+
+def test_a_provisional_outturn_is_one_and_marked(tmp_path: Path) -> None:
+    rows = ["A1,50,40,44 provisional", "A2,50,40,43.9 estimated", "A3,50,40,40"]
+    report = open_report("2006-07 Q2", str(printed(tmp_path / "a", "pot = 300_000", *rows)))
+    table = grants(report).set_index("measure")
+    assert table["status"].tolist() == ["provisional", "not stated", "final"]
+    assert table.loc["A1", ["outturn", "pounds_least"]].tolist() == [44, 60_000]
+    assert "1 outturn is provisional and may still be revised" in grant_words(report).text
+    row = report.rows["A1"]
+    assert (row["state"], row["is_forecast"]) == ("partly achieved", False)
+    assert row["reason"] == "the provisional reading of 2005/06 reaches the trigger"
+    shown = scorecard(report).table.frame.set_index("code")["latest"]
+    assert shown.to_dict() == {"A1": "44 [p]", "A2": "43.9", "A3": "40"}
+
+
+def test_figures_are_shown_as_they_were_stated(tmp_path: Path) -> None:
+    rows = ["A1,21.45,19.85,20.1", "A2,33,18.955,18.9551", "A3,50,40,40.04"]
+    columns = "trigger,target"
+    report = open_report("2006-07 Q2", str(printed(tmp_path / "a", "", *rows, columns=columns)))
+    shown = scorecard(report).table.frame.set_index("code")[["latest", "target"]].to_numpy()
+    # A reading that misses its target by little has more decimals.
+    expected = [["20.10", "19.85 days"], ["18.9551", "18.9550 days"], ["40.04", "40.00 days"]]
+    assert shown.tolist() == expected
+    lines = dict(explanation(report, "A1"))
+    assert lines["Without"] == (
+        "23.85 (derived): (21.45 - 0.6 * 19.85) / 0.4, from the printed trigger"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "says"),
+    [
+        ("without,target,trigger", "50,40,45", "trigger: found '45', expected 60% of the way from"),
+        ("trigger,target", "39,40", "trigger: found '39', expected short of the target 40 (lower"),
+        ("trigger,target", "44,not stated", "trigger: found '44', expected nothing, since no"),
+        ("without,target,paid", "50,40,-1", "paid: found '-1', expected pounds, or nothing"),
+    ],
+)
+def test_a_bad_trigger_or_payment_is_one_clear_finding(
+    tmp_path: Path, columns: str, row: str, says: str
+) -> None:
+    folder = printed(tmp_path / "a", "", f"A1,{row},42", columns=columns)
+    result = psa("check", "--data", str(folder))
+    assert f"error: raw/register/measures.csv, row 2, column {says}" in result.output
+    assert result.output.count("error:") == 1
+
+
+@pytest.mark.parametrize("trigger", ["44", "44.0", "not stated", ""])
+def test_a_trigger_that_follows_is_taken(tmp_path: Path, trigger: str) -> None:
+    row, columns = f"A1,50,40,{trigger},44", "without,target,trigger"
+    folder = printed(tmp_path / "a", "pot = 100", row, columns=columns)
+    assert load_agreement(folder).measures.at["A1", "without_status"] == "stated"
 
 
 @pytest.mark.parametrize(

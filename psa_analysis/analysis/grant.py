@@ -56,12 +56,10 @@ def paid_of_draws(outturns: Floats, without: float, target: float, trigger: floa
 
 def pot(settings: Settings) -> Fraction | None:
     """The whole reward in pounds, or None where neither it nor the budget is stated."""
-    stated, budget = settings.grant.pot, settings.grant.net_budget_requirement
-    if not isinstance(stated, str):
-        return exact(stated)
-    return (
-        None if isinstance(budget, str) else exact(settings.grant.share_of_budget) * exact(budget)
-    )
+    rules, budget = settings.grant, settings.grant.net_budget_requirement
+    if not isinstance(rules.pot, str):
+        return exact(rules.pot)
+    return None if isinstance(budget, str) else exact(rules.share_of_budget) * exact(budget)
 
 
 def pump_priming(settings: Settings) -> float | None:
@@ -78,18 +76,12 @@ def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
     They add up to 1, or to less where the agreement has targets that are not entered.
     """
     counting = agreement.measures[agreement.measures["role"] == "target"]
-    number = counting["reference"].nunique() + targets_not_entered(agreement)
+    number = agreement.settings.grant.targets
+    number = counting["reference"].nunique() if isinstance(number, str) else number
     weights = counting["weight"].fillna(1.0).map(exact)
     of_target = weights.groupby(counting["reference"]).transform("sum")
     shares = weights / of_target / number
     return {str(name): share for name, share in shares.items()}
-
-
-def targets_not_entered(agreement: Agreement) -> int:
-    """How many targets the agreement has beside those of the register that count."""
-    measures, number = agreement.measures, agreement.settings.grant.targets
-    entered = measures.loc[measures["role"] == "target", "reference"].nunique()
-    return 0 if isinstance(number, str) else number - entered
 
 
 @dataclass(frozen=True)

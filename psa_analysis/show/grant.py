@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,14 +118,18 @@ def _left_out(report: Report) -> dict[str, float]:
 
 def not_entered_text(report: Report) -> str:
     """How many targets are not entered and what part of the pot is theirs; nothing if none."""
-    agreement = report.agreement
-    number, total = grant.targets_not_entered(agreement), agreement.settings.grant.targets
-    if not number or isinstance(total, str):
+    total, pounds = report.agreement.settings.grant.targets, grant.pot(report.agreement.settings)
+    share = 1 - sum(grant.pot_shares(report.agreement).values())
+    if not share or isinstance(total, str):
         return ""
-    share, pounds = Fraction(number, total), grant.pot(agreement.settings)
-    part = f"{float(share):.0%}" if pounds is None else f"£{float(pounds * share):,.0f}"
-    named = f"{words.number_word(number).capitalize()} of the {words.number_word(total)} targets"
-    return f"{named} {words.are(number)} not entered: {part} of the pot is not shown."
+    part = f"{float(share):.0%}" if pounds is None else words.sum_text(float(pounds * share))
+    number, of = (
+        dict(enumerate(words.NUMBERS)).get(int(n), f"{n}") for n in (total * share, total)
+    )
+    verb = "is" if total * share == 1 else "are"
+    return (
+        f"{number} of the {of.lower()} targets {verb} not entered: {part} of the pot is not shown."
+    )
 
 
 def expected_text(rows: pd.DataFrame) -> str:
@@ -204,10 +207,9 @@ def _grant_table(report: Report) -> Html:
     rows = grants(report)
     forecast = rows["status"] == "forecast"
     rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(forecast)
-    if number := grant.targets_not_entered(report.agreement):
-        share, title = 1 - rows["pot_share"].sum(), words.counted(number, "target")
-        left_out = {"measure": "not entered", "title": title, "pot_share": share}
-        rows = pd.concat([rows, pd.DataFrame([left_out])], ignore_index=True)
+    if share := _left_out(report).get("not entered"):
+        left_out = pd.DataFrame([{"measure": "not entered", "pot_share": share}])
+        rows = pd.concat([rows, left_out], ignore_index=True)
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
