@@ -34,11 +34,10 @@ def _unknown_names(register: Register) -> Iterator[Finding]:
                 continue
             named = [part for part in column.names if part in lists]
             known = sorted({name for part in column.names for name in lists.get(part, [part])})
-            names = known if any(map(len, (lists[part] for part in named))) else []
+            names = known if any(len(lists[part]) for part in named) else []
             for _, row in text[~text[name].isin(known)].iterrows():
-                expected = one_of(names, " or ".join(named))
-                remedy = did_you_mean(row[name], names)
-                yield cell_error(f"register/{key}", row, name, expected, remedy)
+                words = one_of(names, " or ".join(named)), did_you_mean(row[name], names)
+                yield cell_error(f"register/{key}", row, name, *words)
 
 
 def _duplicates(register: Register) -> Iterator[Finding]:
@@ -68,9 +67,9 @@ def _settings_names(register: Register) -> Iterator[Finding]:
         named += [(f"topics.{topic}", name, "a target of targets.csv", targets) for name in names]
     number = measures.loc[measures["role"] == "target", "reference"].nunique()
     if not isinstance(settings.grant.targets, str) and settings.grant.targets < number:
-        expected = f"at least {number}, as many as the register has"
-        remedy, found = "Count the targets of the whole agreement.", str(settings.grant.targets)
-        yield _settings_error(expected, remedy, column="grant.targets", found=found)
+        expected, found = f"at least {number}, as many as the register has", settings.grant.targets
+        remedy = "Count those of the whole agreement."
+        yield _settings_error(expected, remedy, column="grant.targets", found=str(found))
     section = settings.effectiveness
     if section is not None:
         area = section.deflator_area

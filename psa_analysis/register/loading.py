@@ -112,12 +112,10 @@ def _derived(tables: dict[str, pd.DataFrame], texts: pd.DataFrame, share: Fracti
         if pd.isna(row["without"]) and pd.notna(row["trigger"]):
             trigger, target = Fraction(str(row["trigger"])), Fraction(str(row["target"]))
             measures.loc[number, "without"] = float((trigger - share * target) / (1 - share))
-            rule = f"({row['trigger']:.10g} - {float(share):g} * {row['target']:.10g})"
-            rule = f"{rule} / {float(1 - share):g}, from the printed trigger"
-            found[row["measure"], "without"] = rule
-        for figure in FIGURES:
-            if texts.at[number, figure] not in BLANK and not is_number(texts.at[number, figure]):
-                found[row["measure"], figure] = texts.at[number, figure]
+            found[row["measure"], "without"] = f"from the trigger {row['trigger']:.10g}, as printed"
+        for figure, text in texts.loc[number, FIGURES].items():
+            if text not in BLANK and not is_number(text):
+                found[row["measure"], figure] = text
     rows = [(*key, "derived", rule, "high", "high") for key, rule in found.items()]
     rows = [row for row in rows if row[:2] not in explained]
     return pd.DataFrame(rows, columns=list(TABLES["assumptions"]))

@@ -10,7 +10,14 @@ import pandas as pd
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_NAMES, KIND_OF_FREQUENCY, Period, parse_period
 from psa_analysis.register import agreement
-from psa_analysis.register.rows import FIGURES, OWN_DECISION, Register, cell_error, is_number
+from psa_analysis.register.rows import (
+    FIGURES,
+    OWN_DECISION,
+    PRINTED,
+    Register,
+    cell_error,
+    is_number,
+)
 from psa_analysis.words import NOT_STATED
 
 #: Which way is better; a polarity that is not stated compares nothing.
@@ -22,11 +29,24 @@ def _figures(register: Register) -> Iterator[Finding]:
     rows, text = register.tables["measures"], register.texts["measures"]
     refuse = partial(register.refuse, "measures")
     target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
+    trigger, share = rows["trigger"], register.settings.grant.trigger
     better = rows["polarity"].map(_BETTER)
     worse = better * (target - rows["baseline"]) <= 0
     yield from refuse("target", worse, "better than the baseline {baseline} ({polarity} is better)")
     no_stretch = better * (target - rows["without"]) <= 0
     yield from refuse("without", no_stretch, "short of the target {target} ({polarity} is better)")
+    no_use = trigger.notna() & ((share == 1) | target.isna())
+    yield from refuse("trigger", no_use, "nothing without a target, or if grant.trigger is 1")
+    beyond = ~no_use & (better * (target - trigger) <= 0)
+    yield from refuse("trigger", beyond, "short of the target {target} ({polarity} is better)")
+    # It may be printed rounded.
+    near = text["trigger"].map(
+        lambda cell: 0.5 * 10.0 ** -len(cell.partition(".")[2]) if is_number(cell) else 0
+    )
+    follows = rows["without"] + share * (target - rows["without"])
+    differs = ~(no_use | beyond) & ((follows - trigger).abs() > near + 1e-9)
+    expected = f"{share:.0%} of the way from {{without}} to {{target}}"
+    yield from refuse("trigger", differs, expected, "Correct one of the three.")
     # A rate can be more than the one that it is a percentage of.
     percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
     for figure in (*FIGURES, "trigger"):
@@ -45,9 +65,8 @@ def _figures(register: Register) -> Iterator[Finding]:
     rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
     yield from refuse("polarity", rank, "lower, since place 1 is the best")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
-    figures = rows[[*FIGURES, "trigger", "interim"]].notna().any(axis=1)
-    no_way = figures & (rows["polarity"] == NOT_STATED)
-    yield from refuse("polarity", no_way, "'higher' or 'lower', since a figure is stated")
+    unsure = (rows["polarity"] == NOT_STATED) & rows[[*FIGURES, *PRINTED]].notna().any(axis=1)
+    yield from refuse("polarity", unsure, "'higher' or 'lower', since a figure is stated")
     yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
     # All measures of a target that count have a weight, or none.
     counts = rows["role"] == "target"
@@ -60,23 +79,6 @@ def _figures(register: Register) -> Iterator[Finding]:
         yield from refuse(period, undated, f"a period, since there is a {figure}")
     idle = rows["interim"].isna() & ~text["interim_period"].isin(agreement.BLANK)
     yield from refuse("interim", idle, "a level, since there is a period")
-
-
-def _triggers(register: Register) -> Iterator[Finding]:
-    """A printed trigger short of its target, and where it follows from the other figures."""
-    rows, share = register.tables["measures"], register.settings.grant.trigger
-    refuse = partial(register.refuse, "measures", "trigger")
-    target, trigger, texts = rows["target"], rows["trigger"], register.texts["measures"]["trigger"]
-    yield from refuse(trigger.notna() & (share == 1), "nothing, since grant.trigger is 1")
-    yield from refuse(trigger.notna() & target.isna(), "nothing, since no target is stated")
-    beyond = (share < 1) & (rows["polarity"].map(_BETTER) * (target - trigger) <= 0)
-    yield from refuse(beyond, "short of the target {target} ({polarity} is better)")
-    # It may be printed rounded.
-    rounded = texts.map(lambda cell: 0.5 * 10.0 ** -len(cell.partition(".")[2]))
-    follows = rows["without"] + share * (target - rows["without"])
-    differs = ((follows - trigger).abs() > rounded.where(texts.map(is_number), 0) + 1e-9) & ~beyond
-    expected = f"{share:.0%} of the way from {{without}} to {{target}}"
-    yield from refuse(differs, expected, "Correct one of the three.")
 
 
 def _wrong_kind(period: Period, frequency: str, baseline: bool = False) -> str | None:
@@ -230,4 +232,4 @@ def _rebases(register: Register) -> Iterator[Finding]:
     yield from refuse("location", unplaced, "the place in the document", remedy)
 
 
-MEASURE_CHECKS = (_figures, _triggers, _each_measure, _profiles, _points, _rebases)
+MEASURE_CHECKS = (_figures, _each_measure, _profiles, _points, _rebases)

@@ -65,11 +65,7 @@ def _problem(
 ) -> tuple[str, str, str] | None:
     """The first thing that is wrong with a row: the column, what was expected, what to do."""
     if row["commitment"] not in commitments:
-        return (
-            "commitment",
-            one_of(commitments, "commitments.csv"),
-            did_you_mean(row["commitment"], commitments),
-        )
+        return "commitment", one_of(commitments), did_you_mean(row["commitment"], commitments)
     commitment, status = commitments[row["commitment"]], row["status"]
     kind, measure, mend = commitment["kind"], commitment["measure"], "Correct the cell."
     reported, day = read_day(row["reported"]), read_day(row["day"])
