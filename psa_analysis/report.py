@@ -99,16 +99,11 @@ class Report:
 
     @cached_property
     def decimals(self) -> dict[str, int]:
-        """The decimals that figures of each measure are stated with, if more than is usual.
-
-        There are more where a reading would look like a target that it misses.
-        """
+        """The decimals of each measure's figures; more where a miss would look like its target."""
         found = self.agreement.measures["decimals"].to_dict()
         for name, row in self.agreement.measures[["target", "polarity", "unit"]].iterrows():
-            readings, better = (
-                own_readings(self, str(name))["reading"],
-                1 if row["polarity"] == "higher" else -1,
-            )
+            readings = own_readings(self, str(name))["reading"]
+            better = 1 if row["polarity"] == "higher" else -1
             for missed in readings[better * (row["target"] - readings) > 1e-9]:
                 found[name] = decimals_apart(missed, row["target"], row["unit"], found[name])
         return found

@@ -42,10 +42,7 @@ _DECIMALS = {
 
 
 def decimals(value: float, unit: str, stated: int = 0) -> int:
-    """How many decimals a figure of a unit usually has; none for a whole or large count.
-
-    It has as many as others of its measure are stated with, where those are more.
-    """
+    """How many decimals a figure has: the usual ones of its unit, or those that are stated."""
     large = unit not in _DECIMALS and (float(value).is_integer() or abs(value) >= 100)
     # A rate of thousands is no more exact than the thousands are.
     usual = 0 if large or abs(value) >= 1000 else _DECIMALS.get(unit, 1)

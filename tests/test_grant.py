@@ -38,6 +38,7 @@ from psa_analysis.show.grant import (
     reward,
 )
 from psa_analysis.show.overview import scorecard
+from psa_analysis.words import NOT_SHOWN
 
 TRIGGER = Fraction(3, 5)
 
@@ -215,7 +216,8 @@ def test_what_is_not_entered_of_the_pot_is_said_and_not_paid(tmp_path: Path) -> 
     says = "Nine of the twelve targets are not entered: £894,489 of the pot is not shown."
     for text in (grant_words(report).text, scorecard(report).words.text):
         assert f"{expected} {says}" in text
-    assert reward(report).table.text.splitlines()[-1].startswith("not entered\t–\t75.0%\t–")
+    others = "other targets\t–\t75.0%\t–\t–\t–\tnot entered"
+    assert reward(report).table.text.splitlines()[-1].startswith(others)
     assert "without the 75% of the pot that is not entered" in payments(report).table.text
     shares = printed(tmp_path / "shares", "targets = 4", *THREE)
     text = grant_words(open_report("2006-07 Q2", str(shares))).text
@@ -267,6 +269,9 @@ def test_what_was_paid_stands_beside_what_is_worked_out(tmp_path: Path) -> None:
     assert says in grant_words(report).text
     line = next(line for line in reward(report).table.text.splitlines() if line.startswith("A1"))
     assert "£100,000\t£90,000\t−£10,000" in line
+    # It would give a small number away.
+    hidden = report.assessment.assign(missing=NOT_SHOWN)
+    assert grants(dataclasses.replace(report, assessment=hidden))["paid"].isna().all()
     # Nothing paid, no column.
     assert "Paid" not in reward(open_report("2006-07 Q2", str(starter(tmp_path / "b")))).table.frame
 

@@ -71,10 +71,7 @@ def pump_priming(settings: Settings) -> float | None:
 
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
-    """The share of the pot of each measure that counts (role ``target``).
-
-    They add up to 1, or to less where the agreement has targets that are not entered.
-    """
+    """The share of the pot of each measure that counts; less than 1 in all if some are missing."""
     counting = agreement.measures[agreement.measures["role"] == "target"]
     number = agreement.settings.grant.targets
     number = counting["reference"].nunique() if isinstance(number, str) else number

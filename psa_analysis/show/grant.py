@@ -208,8 +208,8 @@ def _grant_table(report: Report) -> Html:
     forecast = rows["status"] == "forecast"
     rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(forecast)
     if share := _left_out(report).get("not entered"):
-        left_out = pd.DataFrame([{"measure": "not entered", "pot_share": share}])
-        rows = pd.concat([rows, left_out], ignore_index=True)
+        cells = {"measure": "other targets", "pot_share": share, "status": "not entered"}
+        rows = pd.concat([rows, pd.DataFrame([cells])], ignore_index=True)
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
