@@ -61,14 +61,18 @@ def errors(findings: Iterable[Finding]) -> list[Finding]:
 def did_you_mean(text: str, names: Iterable[str]) -> str:
     """A remedy for a name that is not known: the nearest one, or how to add it."""
     by_folded, folded = {name.casefold(): name for name in names}, text.casefold()
+    if not by_folded:
+        return "Add it first, or correct the name."
     longer = [name for name in by_folded if folded and name.startswith(f"{folded}-")]
     near = longer or difflib.get_close_matches(folded, list(by_folded), n=1)
     return f"Did you mean '{by_folded[near[0]]}'?" if near else "Correct the name."
 
 
-def one_of(names: Iterable[str]) -> str:
-    """``one of a, b, c``, cut short where there are many."""
-    listed = list(names)
+def one_of(names: Iterable[str], where: str = "the register") -> str:
+    """``one of a, b, c``, cut short where there are many; `where` says whose names they are."""
+    listed = [name for name in names if name]
+    if not listed:
+        return f"a name of {where}, which has none"
     shown = ", ".join(listed[:8])
     return f"one of {shown}" + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
 

@@ -13,7 +13,7 @@ import pandas as pd
 from psa_analysis.analysis.trajectory import planned_path
 from psa_analysis.findings import Finding, did_you_mean
 from psa_analysis.periods import Period, period_containing
-from psa_analysis.words import NOT_SHOWN, day_text
+from psa_analysis.words import NOT_SHOWN, day_text, decimals_apart
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.effectiveness import CostEffectiveness
@@ -82,7 +82,19 @@ class Report:
     @cached_property
     def rows(self) -> dict[str, pd.Series]:
         """The assessment's rows, by measure."""
-        return {str(row["measure"]): row for _, row in self.assessment.iterrows()}
+        shown = self.assessment.assign(decimals=self.assessment["measure"].map(self.decimals))
+        return {str(row["measure"]): row for _, row in shown.iterrows()}
+
+    @cached_property
+    def decimals(self) -> dict[str, int]:
+        """The decimals of each measure's figures; more where a miss would look like its target."""
+        found = self.agreement.measures["decimals"].to_dict()
+        for name, row in self.agreement.measures[["target", "polarity", "unit"]].iterrows():
+            readings = own_readings(self, str(name))["reading"]
+            better = 1 if row["polarity"] == "higher" else -1
+            for missed in readings[better * (row["target"] - readings) > 1e-9]:
+                found[name] = decimals_apart(missed, row["target"], row["unit"], found[name])
+        return found
 
     def measures(self) -> list[str]:
         """The measures that are assessed, of the report's theme if it has one."""

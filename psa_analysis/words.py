@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
 
@@ -11,6 +12,10 @@ NOT_STATED = "not stated"
 
 #: Why a figure is missing from a public report.
 NOT_SHOWN = "not shown: small numbers"
+
+#: Numbers that read as words in a sentence.
+NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
+NUMBERS += ["Eleven", "Twelve"]
 
 #: A sign beside each state, so that it is never told by colour alone.
 STATE_SIGNS = {
@@ -32,11 +37,21 @@ _DECIMALS = {
 }
 
 
-def decimals(value: float, unit: str) -> int:
-    """How many decimals a figure of a unit usually has; none for a whole or large count."""
+def decimals(value: float, unit: str, stated: int = 0) -> int:
+    """How many decimals a figure has: the usual ones of its unit, or those that are stated."""
     large = unit not in _DECIMALS and (float(value).is_integer() or abs(value) >= 100)
     # A rate of thousands is no more exact than the thousands are.
-    return 0 if large or abs(value) >= 1000 else _DECIMALS.get(unit, 1)
+    usual = 0 if large or abs(value) >= 1000 else _DECIMALS.get(unit, 1)
+    return max(usual, stated) if stated > 1 or not float(value).is_integer() else usual
+
+
+def fixed(value: float, decimals: int = 0) -> str:
+    """A number without its sign, to so many decimals; halves go up: ``62.3`` for 62.25."""
+    if not abs(value) < 1e14:
+        return f"{abs(value):,.{decimals}f}"
+    # Binary floats end in digits that nobody wrote.
+    rounded = Decimal(f"{abs(value):.14g}").quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return f"{rounded:,f}"
 
 
 def day_text(day: date) -> str:
@@ -44,11 +59,15 @@ def day_text(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def figure_text(value: float, unit: str) -> str:
-    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``."""
+def figure_text(value: float, of: str | pd.Series) -> str:
+    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
+
+    It is `of` a unit, or of a row with a unit and the decimals that its measure is stated with.
+    """
     if pd.isna(value):
         return "–"
-    text = f"{abs(value):,.{decimals(value, unit)}f}"
+    unit, stated = (of, 0) if isinstance(of, str) else (of["unit"], int(of.get("decimals", 0)))
+    text = fixed(value, decimals(value, unit, stated))
     if unit in ("percent", "percent change", "index"):
         text = text.removesuffix(".0")
     sign = "−" if value < 0 else "+" if unit == "percent change" else ""
@@ -57,11 +76,20 @@ def figure_text(value: float, unit: str) -> str:
     return f"{sign}{text}{'%' if unit in ('percent', 'percent change') else ''}"
 
 
+def decimals_apart(value: float, other: float, unit: str, stated: int) -> int:
+    """How many decimals, `stated` at least, a figure needs not to look equal to another."""
+    for more in range(stated, 9):
+        shown = decimals(value, unit, more)
+        if fixed(value, shown) != fixed(other, shown):
+            return more
+    return stated
+
+
 def signed(value: float, decimals: int = 1) -> str:
     """A difference with its sign: ``+1.7``, ``−0.4``, ``0.0``; a missing one gives a dash."""
     if pd.isna(value):
         return "–"
-    text = f"{abs(value):,.{decimals}f}"
+    text = fixed(value, decimals)
     return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
 
 
@@ -72,9 +100,9 @@ def difference_text(value: float, unit: str) -> str:
     return signed(value, 0 if float(value).is_integer() else 1)
 
 
-def with_unit(value: float, unit: str) -> str:
+def with_unit(value: float, of: str | pd.Series) -> str:
     """A figure followed by its unit where the figure does not carry it."""
-    text = figure_text(value, unit)
+    text, unit = figure_text(value, of), of if isinstance(of, str) else str(of["unit"])
     if unit == "level" and pd.notna(value):
         return f"level {text}"
     plain = unit in ("percent", "percent change", "index") or pd.isna(value)
@@ -132,7 +160,7 @@ def range_text(least: float, most: float, decimals: int = 0) -> str:
     """Two shares as one text in per cent: ``30%``, ``2 to 8%``; a dash where they are missing."""
 
     def text(share: float) -> str:
-        rounded = f"{100 * share:.{decimals}f}"
+        rounded = fixed(100 * share, decimals)
         under = decimals and share > 0 and not rounded.strip("0.")
         return f"under {10**-decimals:.{decimals}f}" if under else rounded if share else "0"
 
@@ -151,8 +179,14 @@ def pounds_text(least: float, most: float) -> str:
     """Two sums as one text: ``£40,000``, ``£10,000 to £40,000``; a dash where they are missing."""
     if pd.isna(least):
         return "–"
-    low, high = f"£{least:,.0f}", f"£{most:,.0f}"
+    low, high = sum_text(least), sum_text(most)
     return low if low == high else f"{low} to {high}"
+
+
+def sum_text(pounds: float, plus: str = "") -> str:
+    """A sum: ``£40,000``, ``−£40,000``; `plus` is the sign of one above nothing."""
+    text = "–" if pd.isna(pounds) else f"£{fixed(pounds)}"
+    return text if text in ("–", "£0") else f"{'−' if pounds < 0 else plus}{text}"
 
 
 def listed(names: list[str]) -> str:

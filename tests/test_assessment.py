@@ -209,10 +209,16 @@ def test_part_of_a_year_is_not_held_against_the_path(agreement: Agreement) -> No
     assert (row["latest_period"], row["state"]) == ("2003-04 Q4", "on track")
 
 
-def test_a_provisional_outturn_decides_nothing(agreement: Agreement) -> None:
-    frame = observed("N7-treatment", [1200.0] * 4, first_year=2005, flag=["provisional"] * 4)
+@pytest.mark.parametrize(
+    ("flag", "state", "is_forecast"),
+    [("provisional", "achieved", False), ("estimated", "on track", True)],
+)
+def test_a_provisional_outturn_decides_and_an_estimate_does_not(
+    agreement: Agreement, flag: str, state: str, is_forecast: bool
+) -> None:
+    frame = observed("N7-treatment", [1200.0] * 4, first_year=2005, flag=[flag] * 4)
     row = assessed(agreement, frame, "2005-06 Q4", "N7-treatment")
-    assert (row["state"], row["is_forecast"]) == ("on track", True)
+    assert (row["state"], row["is_forecast"]) == (state, is_forecast)
 
 
 def test_without_a_trigger_the_reason_says_what_is_not_known(agreement: Agreement) -> None:

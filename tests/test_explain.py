@@ -66,6 +66,25 @@ def test_the_command_prints_the_chain_that_the_pages_show(report: Report) -> Non
     assert "there is no measure 'N31' in the assessment. Did you mean 'N13'?" in wrong.output
 
 
+@pytest.mark.parametrize(
+    ("profile", "path"),
+    [
+        ("", "equal steps from the baseline to the target"),
+        ("given", "straight lines between the levels that are given; 4,400 by 31 March 2004"),
+        ("steps", "each level is held until the next; 4,400 by 31 March 2004"),
+    ],
+)
+def test_the_planned_path_that_was_used_is_named(
+    council: Path, edit: Callable[..., int], profile: str, path: str
+) -> None:
+    if profile:
+        edit("register/measures.csv", "L4-incidents", "profile", profile)
+        points = "measure,period,value\nL4-incidents,2003-04 Q4,4400\n"
+        (council / "raw" / "register" / "trajectories.csv").write_text(points)
+    output = psa("explain", "L4-incidents", "2004-05 Q3", "--data", str(council)).output
+    assert f"\nPath       {path}\n" in output
+
+
 def test_a_workbooks_figure_ends_in_its_sheet_and_cell(council: Path) -> None:
     cells = {"Measure": "Drug users in treatment", "Area": "Leicestershire", "2004-05 Q3": 1077}
     path = council / "raw" / "returns" / "treatment.xlsx"

@@ -27,7 +27,10 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
+from psa_analysis.show.explain import explanation
 from psa_analysis.show.grant import gain_curve, gains, grant_words, grants, payments, reward
+from psa_analysis.show.overview import scorecard
+from psa_analysis.words import NOT_SHOWN
 
 TRIGGER = Fraction(3, 5)
 
@@ -136,7 +139,7 @@ def test_another_councils_grant_from_a_folder_and_a_command(tmp_path: Path) -> N
     assert table["proportion"].tolist() == [0.6, 0.76, 0.5]
     assert table["least"].tolist() == table["most"].tolist() == [0.6, 0.76, 0]
     assert table["pounds_most"].tolist() == [1_500_000, 1_425_000, 0]
-    assert "The reward is 58% of the pot (£2,925,000)." in grant_words(report).text
+    assert "The reward is 59% of the pot (£2,925,000)." in grant_words(report).text
     again = psa("new", str(folder))
     assert again.exit_code == 2
     assert "is not empty" in again.output
@@ -170,6 +173,160 @@ def test_on_account_and_instalments(
         pounds = pytest.approx([5_000_000 * share for share in shares])
         assert table["pounds_least"].tolist() == pounds
         assert (2 * table["capital_most"]).tolist() == pounds
+
+
+# An agreement as it is printed
+
+
+def printed(folder: Path, settings: str, *rows: str, columns: str = "without,target") -> Path:
+    """An agreement of annual measures, a row each: name, what `columns` names, outturn."""
+    measures = [f"measure,reference,title,unit,polarity,due,{columns}"]
+    outturns, targets = ["measure,area,period,value,received,flag"], ["reference,theme,outcome"]
+    for row in rows:
+        name, figures, outturn = re.fullmatch(r"([^,]+),(.*),([^,]+)", row).groups()
+        reference, (value, _, flag) = name.partition("-")[0], outturn.partition(" ")
+        measures.append(f"{name},{reference},Title of {name},days,lower,2005/06,{figures}")
+        outturns.append(f"{name},Example,2005/06,{value},2006-07-15,{flag}")
+        targets.append(f"{reference},places,Less of it")
+    starter(folder, f'net_budget_requirement = "not stated"\n{settings}')
+    raw, targets = folder / "raw", [*dict.fromkeys(targets)]
+    (raw / "register" / "targets.csv").write_text("\n".join(targets))
+    (raw / "register" / "measures.csv").write_text("\n".join(measures))
+    (raw / "returns" / "outturns.csv").write_text("\n".join(outturns))
+    return folder
+
+
+THREE = ("A1,50,40,40", "A2,50,40,39", "A3,50,40,30")
+
+
+def test_what_is_not_entered_of_the_pot_is_said_and_not_paid(tmp_path: Path) -> None:
+    """Three of twelve, all met: a quarter of £1,192,652 and not the whole of it."""
+    folder = printed(tmp_path / "part", "pot = 1_192_652\ntargets = 12", *THREE)
+    report = open_report("2006-07 Q2", str(folder))
+    assert pot_shares(report.agreement) == dict.fromkeys(["A1", "A2", "A3"], Fraction(1, 12))
+    expected = "The reward is 25% of the pot (£298,163)."
+    says = "Nine of the twelve targets are not entered: £894,489 of the pot is not shown."
+    for text in (grant_words(report).text, scorecard(report).words.text):
+        assert f"{expected} {says}" in text
+    others = "other targets\t–\t75.0%\t–\t–\t–\tnot entered"
+    assert reward(report).table.text.splitlines()[-1].startswith(others)
+    assert "without the 75% of the pot that is not entered" in payments(report).table.text
+    shares = printed(tmp_path / "shares", "targets = 4", *THREE)
+    text = grant_words(open_report("2006-07 Q2", str(shares))).text
+    assert "One of the four targets is not entered: 25% of the pot is not shown." in text
+
+
+#: Settings, columns, rows and pounds of three grants that docs/grant.md works out by hand.
+BY_HAND = {
+    "weights, and three of twelve": (
+        "pot = 1_200_000\ntargets = 12",
+        "without,target,weight,trigger",
+        ["A1,50,40,,44.0,44", "A2-day,300,250,3,,262", "A2-night,80,66,1,72,70", "A3,20,10,,,14.1"],
+        {"A1": 60_000, "A2-day": 57_000, "A2-night": 17_857.14, "A3": 0},
+    ),
+    "a printed trigger": (
+        "pot = 300_000",
+        "trigger,target",
+        ["A1,21.45,19.85,21.45", "A2,44,40,41.5", "A3,44,40,44.01"],
+        {"A1": 60_000, "A2": 85_000, "A3": 0},
+    ),
+    "arithmetic, and an exact 60 %": (
+        "pot = 500_000\ntargets = 5",
+        "without,target",
+        ["A1,(21.45 - 0.6*19.85) / 0.4,19.85,21.45", "A2,0.21,0.09,0.138", "A3,12.6,10.2,11.16"],
+        {"A1": 60_000, "A2": 60_000, "A3": 60_000},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_three_printed_grants_come_to_what_they_do_by_hand(tmp_path: Path, name: str) -> None:
+    settings, columns, rows, pounds = BY_HAND[name]
+    folder = printed(tmp_path / "other", settings, *rows, columns=columns)
+    table = grants(open_report("2006-07 Q2", str(folder))).set_index("measure")
+    assert table["pounds_most"].round(2).to_dict() == pounds
+    assert table["pounds_least"].tolist() == table["pounds_most"].tolist()
+    page = (Path(__file__).parents[1] / "docs" / "grant.md").read_text()
+    assert f"£{sum(pounds.values()):,.0f}" in page
+
+
+def test_what_was_paid_stands_beside_what_is_worked_out(tmp_path: Path) -> None:
+    rows = ["A1,50,40,90000,40", "A2,50,40,120000,40", "A3,50,40,,44 provisional"]
+    folder = printed(tmp_path / "a", "pot = 300_000", *rows, columns="without,target,paid")
+    report = open_report("2006-07 Q2", str(folder))
+    table = grants(report).set_index("measure")
+    assert table["difference"].tolist()[:2] == [-10_000, 20_000]
+    assert pd.isna(table.at["A3", "difference"])
+    says = "£210,000 was paid for 2 measures; we work out £200,000, a difference of +£10,000"
+    assert says in grant_words(report).text
+    line = next(line for line in reward(report).table.text.splitlines() if line.startswith("A1"))
+    assert "£100,000\t£90,000\t−£10,000" in line
+    # It would give a small number away.
+    hidden = report.assessment.assign(missing=NOT_SHOWN)
+    assert grants(dataclasses.replace(report, assessment=hidden))["paid"].isna().all()
+    # Nothing paid, no column.
+    assert "Paid" not in reward(open_report("2006-07 Q2", str(starter(tmp_path / "b")))).table.frame
+
+
+def test_a_provisional_outturn_is_one_and_marked(tmp_path: Path) -> None:
+    rows = ["A1,50,40,44 provisional", "A2,50,40,43.9 estimated", "A3,50,40,40"]
+    report = open_report("2006-07 Q2", str(printed(tmp_path / "a", "pot = 300_000", *rows)))
+    table = grants(report).set_index("measure")
+    assert table["status"].tolist() == ["provisional", "not stated", "final"]
+    assert table.loc["A1", ["outturn", "pounds_least"]].tolist() == [44, 60_000]
+    assert "1 outturn is provisional and may still be revised" in grant_words(report).text
+    row = report.rows["A1"]
+    assert (row["state"], row["is_forecast"]) == ("partly achieved", False)
+    assert row["reason"] == "the provisional reading of 2005/06 reaches the trigger"
+    shown = scorecard(report).table.frame.set_index("code")["latest"]
+    assert shown.to_dict() == {"A1": "44 [p]", "A2": "43.9", "A3": "40"}
+
+
+def test_figures_are_shown_as_they_were_stated(tmp_path: Path) -> None:
+    rows = ["A1,21.45,19.85,20.1", "A2,33,18.955,18.9551", "A3,50,40,40.04"]
+    folder = printed(tmp_path / "a", "", *rows, columns="trigger,target")
+    report = open_report("2006-07 Q2", str(folder))
+    shown = scorecard(report).table.frame.set_index("code")[["latest", "target"]].to_numpy()
+    # A reading that misses its target by little has more decimals.
+    expected = [["20.10", "19.85 days"], ["18.9551", "18.9550 days"], ["40.04", "40.00 days"]]
+    assert shown.tolist() == expected
+    lines = dict(explanation(report, "A1"))
+    assert lines["Without"] == "23.85 (derived): from the trigger 21.45, as printed"
+
+
+@pytest.mark.parametrize(
+    ("settings", "columns", "figures", "says"),
+    [
+        ("", "without,target,trigger", "50,40,45", "trigger: found '45', expected 60% of the way"),
+        ("", "trigger,target", "39,40", "trigger: found '39', expected short of the target 40"),
+        ("", "trigger,target", "44,not stated", "trigger: found '44', expected nothing without"),
+        ("trigger = 1", "trigger,target", "40,40", "trigger: found '40', expected nothing without"),
+        ("", "without,target,paid", "50,40,-1", "paid: found '-1', expected pounds, or nothing"),
+        (
+            "targets = 0",
+            "",
+            "",
+            "grant.targets: found '0', expected greater than 0 or 'not stated'",
+        ),
+        ("pot = -5", "", "", "grant.pot: found '-5', expected greater than 0 or 'not stated'"),
+    ],
+)
+def test_a_bad_figure_or_setting_is_one_clear_finding(
+    tmp_path: Path, settings: str, columns: str, figures: str, says: str
+) -> None:
+    figures, columns = figures or "50,40", columns or "without,target"
+    folder = printed(tmp_path / "a", settings, f"A1,{figures},42", columns=columns)
+    output = psa("check", "--data", str(folder)).output
+    file = "raw/register/measures.csv, row 2" if "grant." not in says else "raw/agreement.toml"
+    assert f"error: {file}, column {says}" in output
+    assert output.count("error:") == 1
+
+
+def test_settings_that_do_not_fit_the_register_or_each_other(tmp_path: Path) -> None:
+    output = psa("check", "--data", str(printed(tmp_path / "a", "targets = 2", *THREE))).output
+    assert "found '2', expected at least 3, as many as the register has" in output
+    output = psa("check", "--data", str(starter(tmp_path / "b", "pot = 5_000_000"))).output
+    assert "expected pot or net_budget_requirement, not both" in output
 
 
 # What is not stated

@@ -290,7 +290,7 @@ def test_a_decided_reading_that_may_be_revised_has_its_chance(report_of: Callabl
     assert row["latest"] - 0.5 < outlook.due["median"] < row["latest"] + 1.5
     assert 0 < np.ptp(outlook.due[["low_95", "high_95"]]) < 2
     assert row["chance_target"] < 0.01
-    assert row["reason"].startswith("the chance that the target is met is")
+    assert row["reason"].startswith("the provisional reading of 2005-06 Q4 falls short")
     # The newest quarter's own uncertainty goes into the year that it is part of.
     _, spread = revision(vintages_of(report), "L4-incidents", AREA)
     newest = figures_of(report, "L4-incidents").iloc[-1]

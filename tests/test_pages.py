@@ -24,9 +24,11 @@ from psa_analysis.words import (
     amount_text,
     chance_text,
     counted,
+    difference_text,
     figure_text,
     listed,
     of_one,
+    pounds_text,
     range_text,
     with_unit,
 )
@@ -41,6 +43,8 @@ FIGURES = {
     "million journeys": {15.011: "15.01"},
     "index": {107.5: "107.5"},
     "people": {float("nan"): "–"},
+    # Halves go up, in binary too.
+    "days": {62.25: "62.3", 150.5: "151", 0.25: "0.3", -2.25: "−2.3"},
 }
 
 
@@ -48,6 +52,27 @@ FIGURES = {
 def test_figures_as_readers_expect_them(unit: str) -> None:
     shown = {value: figure_text(value, unit) for value in FIGURES[unit]}
     assert [*shown.values()] == [*FIGURES[unit].values()]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "stated", "shown"),
+    [
+        (18.955, "days", 3, "18.955"),
+        (19, "days", 3, "19.000"),
+        (19.85, "percent", 2, "19.85%"),
+        (20.1, "percent", 2, "20.10%"),
+        (150.5, "days", 1, "150.5"),
+        (12.0, "days", 1, "12"),
+        (4852.3, "per 1,000 residents", 1, "4,852.3"),
+    ],
+)
+def test_figures_are_as_exact_as_those_of_their_measure(value, unit, stated, shown) -> None:
+    assert figure_text(value, pd.Series({"unit": unit, "decimals": stated})) == shown
+
+
+def test_halves_of_shares_and_sums_go_up() -> None:
+    shown = [range_text(0.585, 0.585), range_text(0.0125, 0.0125, 1), pounds_text(2.5, 2.5)]
+    assert [*shown, difference_text(0.25, "days")] == ["59%", "1.3%", "£3", "+0.3"]
 
 
 @given(st.floats(-1e6, 1e6), st.sampled_from(["percent", "percent change", "people", "index"]))

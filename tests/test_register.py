@@ -149,7 +149,11 @@ BROKEN = [
     ("measures.csv", "N2", "measure", "n2", "a measure such as N2 or L4-repeat"),
     ("measures.csv", "N2", "due", "summer 2002", "a period after the baseline's, 2001/02"),
     ("measures.csv", "N13", "due", "summer 2006", "a quarter or a financial year"),
-    ("measures.csv", "N2", "target", "126 / 2", "a figure that a document states"),
+    ("measures.csv", "N2", "target", "999999999999999 * 99", "no division by 0, a result below"),
+    ("measures.csv", "N2", "target", "63 ** 1", "arithmetic such as (21.45 - 0.6*19.85) / 0.4"),
+    ("measures.csv", "N2", "target", "(" * 99 + "63", "at most 100 characters"),
+    ("measures.csv", "N2", "target", "max(63)", "arithmetic such as"),
+    ("measures.csv", "N2", "polarity", "not stated", "'higher' or 'lower', since a figure is"),
     ("commitments.csv", "WP3b", "target", "4000", "better than the baseline 4420"),
     ("commitments.csv", "WP3b", "target", "", "a target, unit and polarity for a level"),
     ("commitments.csv", "TR1b", "due_date", "1999-01-01", "a day that fits '2006'"),
@@ -189,6 +193,41 @@ BROKEN = [
     ("trajectories.csv", "L4-incidents", "location", "", "some text"),
     ("trajectories.csv", "L4-repeat", "value", "112", "0 to 100 for a percentage"),
 ]
+
+
+def test_arithmetic_is_worked_out_exactly_and_kept(council: Path, edit: Callable) -> None:
+    cells = {"235 / 0.72": 235 / 0.72, "-(3 - 5) * 2.5": 5, "(21.45 - 0.6*19.85) / 0.4": 23.85}
+    assert {text: parse_figure(text) for text in cells} == cells
+    edit("register/measures.csv", "N2", "target", "(126 - 0) / 2")
+    agreement = load_agreement(council)
+    assert agreement.measures.loc["N2", ["target", "target_status"]].tolist() == [63, "derived"]
+    kept = agreement.assumptions.query("item == 'N2' and column == 'target'")
+    assert kept[["status", "reason"]].to_numpy().tolist() == [["derived", "(126 - 0) / 2"]]
+
+
+def test_a_measure_of_which_nothing_is_stated_needs_no_polarity(
+    council: Path, edit: Callable
+) -> None:
+    edit("register/measures.csv", "L8", "polarity", "not stated")
+    assert psa("check", "--data", str(council)).exit_code == 0
+    late = "measure,area,period,value\nL8,Leicestershire,2003/04,5\n"
+    (council / "raw" / "returns" / "late.csv").write_text(late)
+    output = psa("check", "--data", str(council)).output
+    says = (
+        "late.csv, row 2, column measure: found 'L8', expected a measure of which higher or lower"
+    )
+    assert says in output
+
+
+def test_an_empty_list_says_so_and_where_to_add_to_it(council: Path, edit: Callable) -> None:
+    settings = council / "raw" / "agreement.toml"
+    settings.write_text(re.sub(r"\[(partners|objectives)\][^\[]*", "", settings.read_text()))
+    output = psa("check", "--data", str(council)).output
+    assert (
+        "found 'education', expected a name of [partners], which has none. Add it first" in output
+    )
+    assert "expected a name of [objectives], which has none" in output
+    assert not re.search(r"one of [ .,]", output)
 
 
 def give_points(register: Path) -> None:

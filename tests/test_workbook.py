@@ -84,7 +84,8 @@ def test_every_cell_is_what_the_table_says(report: Report, book: Workbook) -> No
         ("assessment", "latest", "percent", 63.0, '#,##0.0"%"'),
         ("assessment", "latest", "percent change", -8.3, '+#,##0.0"%";-#,##0.0"%";0"%"'),
         ("assessment", "latest", "incidents", 4852.0, "#,##0"),
-        ("assessment", "baseline", "casualties", 58.333, "#,##0.0"),
+        ("assessment", "baseline", "casualties", 42 / 0.72, "#,##0.0"),
+        ("assessment", "target", "percent", 19.85, '#,##0.00"%"'),
         ("assessment", "latest", "million journeys", 15.0, "#,##0.00"),
         ("assessment", "chance_target", "incidents", 0.25, "0%"),
         # The same name, in the grant a share.

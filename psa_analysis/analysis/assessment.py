@@ -183,7 +183,7 @@ def _state(row: Row, series: pd.DataFrame, agreement: Agreement, period: Period)
     due, last = measure["due_at"], series.iloc[-1]
     reached = _reaches(row, row["target"])
     decided = last["period_end"].date() >= due.end
-    if decided and last["flag"] in ("final", "revised"):
+    if decided and last["flag"] in ("final", "revised", "provisional"):
         return _decided(row, reached)
     if not decided and period.end > due.end + trajectory.GRACE:
         return _no_data(row, f"the reading of {due}, which decides,")
@@ -239,7 +239,8 @@ def _no_data(row: Row, reading: str) -> State:
 
 
 def _decided(row: Row, target_reached: bool) -> State:
-    reading = f"the reading of {row['latest_period']}"
+    provisional = "provisional " if row["latest_flag"] == "provisional" else ""
+    reading = f"the {provisional}reading of {row['latest_period']}"
     if target_reached:
         return "achieved", f"{reading} reaches the target", False
     if pd.isna(row["trigger"]):

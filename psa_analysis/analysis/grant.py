@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.files import meanings
 from psa_analysis.periods import period_containing
+from psa_analysis.words import NOT_SHOWN
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -53,11 +54,11 @@ def paid_of_draws(outturns: Floats, without: float, target: float, trigger: floa
 
 
 def pot(settings: Settings) -> Fraction | None:
-    """The whole reward in pounds, or None where the net budget requirement is not stated."""
-    budget = settings.grant.net_budget_requirement
-    if isinstance(budget, str):
-        return None
-    return exact(settings.grant.share_of_budget) * exact(budget)
+    """The whole reward in pounds, or None where neither it nor the budget is stated."""
+    rules, budget = settings.grant, settings.grant.net_budget_requirement
+    if not isinstance(rules.pot, str):
+        return exact(rules.pot)
+    return None if isinstance(budget, str) else exact(rules.share_of_budget) * exact(budget)
 
 
 def pump_priming(settings: Settings) -> float | None:
@@ -69,11 +70,13 @@ def pump_priming(settings: Settings) -> float | None:
 
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
-    """The share of the pot of each measure that counts (role ``target``); they add up to 1."""
+    """The share of the pot of each measure that counts; less than 1 in all if some are missing."""
     counting = agreement.measures[agreement.measures["role"] == "target"]
+    number = agreement.settings.grant.targets
+    number = counting["reference"].nunique() if isinstance(number, str) else number
     weights = counting["weight"].fillna(1.0).map(exact)
     of_target = weights.groupby(counting["reference"]).transform("sum")
-    shares = weights / of_target / counting["reference"].nunique()
+    shares = weights / of_target / number
     return {str(name): share for name, share in shares.items()}
 
 
@@ -81,30 +84,31 @@ def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
 class Reward:
     """What one measure's reward may come to, as proportions of it."""
 
-    status: str  # final, forecast or not stated
+    status: str  # final, provisional, forecast or not stated
     why: str
-    #: Draws, at the least and at the most; a single one each where the outturn is final.
+    #: Draws, at the least and at the most; a single one each where there is an outturn.
     least: Floats = field(default_factory=lambda: np.array([np.nan]))
     most: Floats = field(default_factory=lambda: np.array([np.nan]))
 
 
 def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
     """What one measure's reward may come to, from its row of the assessment and its forecast."""
-    final = not row["is_forecast"] and row["state"] in ("achieved", "partly achieved", "missed")
+    decided = not row["is_forecast"] and row["state"] in ("achieved", "partly achieved", "missed")
     if pd.isna(row["target"]):
         return Reward("not stated", "no document states a target")
-    if final and pd.isna(row["latest"]):
+    if decided and pd.isna(row["latest"]):
         # What is paid would give a small number away.
         return Reward("not stated", "the outturn is not shown: small numbers")
-    if outlook.reason and not final:
+    if outlook.reason and not decided:
         return Reward("not stated", f"no forecast: {outlook.reason}")
     why = f"performance without the agreement: {row['without_status']}"
-    if not final:
+    if not decided:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
     outturn, target = exact(row["latest"]), exact(row["target"])
     pays = partial(paid, outturn, target=target, trigger=exact(trigger))
     ends = _range(row, _reaches(outturn, row, "target"), lambda start: pays(exact(start)))
-    return Reward("final", why, *(np.array([float(end)]) for end in ends))
+    status = "provisional" if row["latest_flag"] == "provisional" else "final"
+    return Reward(status, why, *(np.array([float(end)]) for end in ends))
 
 
 def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
@@ -143,13 +147,18 @@ def grant_frame(
         low_80=[np.quantile(reward.least, 0.1) for reward in each],
         high_80=[np.quantile(reward.most, 0.9) for reward in each],
     )
-    table["outturn"] = table["latest"].where(table["status"] == "final")
+    table["outturn"] = table["latest"].where(table["status"].isin(["final", "provisional"]))
     stretch = table["target"] - table["without"]
     table["proportion"] = ((table["outturn"] - table["without"]) / stretch).round(9)
     pounds = pot(agreement.settings)
     for end in ("least", "most"):
         part = np.nan if pounds is None else [float(pounds * shares[name]) for name in rewards]
         table[f"pounds_{end}"] = table[end] * part
+    # What was paid would give a small number away.
+    hidden = table["missing"] == NOT_SHOWN
+    table["paid"] = agreement.measures["paid"].reindex(table.index).mask(hidden)
+    certain = table["outturn"].notna() & (table["least"] == table["most"])
+    table["difference"] = (table["paid"] - table["pounds_most"]).where(certain)
     return table[list(meanings("grant"))].reset_index(drop=True)
 
 

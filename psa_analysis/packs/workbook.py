@@ -21,6 +21,7 @@ from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.files import COLUMNS, FORMULA_STARTS, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units
+from psa_analysis.register.rows import PRINTED
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
@@ -34,6 +35,9 @@ from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text
 _DESCRIBED = pd.read_csv(COLUMNS, keep_default_na=False)
 _SHEET_OF_TABLE = _DESCRIBED["table"].str.removesuffix(" in the workbook")
 _ABOUT = _DESCRIBED.set_index([_SHEET_OF_TABLE, "column"]).to_dict("index")
+
+#: Columns that a sheet has only where something stands in them.
+_IF_ANY = {"measures": ["trigger", "paid"], "grant": ["paid", "difference"]}
 
 #: The columns of the summary, and what heads them.
 _SUMMARY = meanings("headings of the summary")
@@ -73,6 +77,9 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
         "findings": findings_by_partner(report.findings, agreement),
         "data log": report.sources,
     }
+    for name, columns in _IF_ANY.items():
+        sheet = exported[name]
+        exported[name] = sheet.drop(columns=[each for each in columns if sheet[each].isna().all()])
     if report.audience == "internal":
         return exported
     exported["findings"] = exported["findings"][exported["findings"]["measure"].notna()]
@@ -174,7 +181,9 @@ def number_format(sheet: str, column: str, unit: str, value: Any) -> str:
         return "#,##0" if float(value).is_integer() else "General"
     if own != "unit":
         return own
-    number = ("#,##0." + "0" * decimals(float(value), unit)).rstrip(".")
+    stated = len(f"{float(value):.10g}".partition(".")[2]) if column in PRINTED else 0
+    places = decimals(float(value), unit, stated if stated < 5 else 0)
+    number = ("#,##0." + "0" * places).rstrip(".")
     if unit == "percent":
         return f'{number}"%"'
     if unit == "percent change":

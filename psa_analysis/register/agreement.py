@@ -100,7 +100,15 @@ def all_families(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> dict[
 PARSED_PERIODS = {"baseline_period": "baseline_at", "due": "due_at", "interim_period": "interim_at"}
 
 #: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
-PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons", "floor", "ceiling")
+PARSED = (
+    *PARSED_PERIODS.values(),
+    "compared_with",
+    "points",
+    "seasons",
+    "decimals",
+    "floor",
+    "ceiling",
+)
 
 
 def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,15 @@ import pandas as pd
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_NAMES, KIND_OF_FREQUENCY, Period, parse_period
 from psa_analysis.register import agreement
-from psa_analysis.register.rows import FIGURES, OWN_DECISION, TABLES, Register, cell_error
+from psa_analysis.register.rows import (
+    FIGURES,
+    OWN_DECISION,
+    PRINTED,
+    TABLES,
+    Register,
+    cell_error,
+    is_number,
+)
 from psa_analysis.words import NOT_STATED
 
 #: Files in which each row is known by its first column, or by its first two.
@@ -31,10 +39,12 @@ def _unknown_names(register: Register) -> Iterator[Finding]:
             # A council that cites nothing leaves the column out; one that cites, cites every row.
             if not column.names or (name == "document" and (text[name] == "").all()):
                 continue
+            named = [part for part in column.names if part in lists]
             known = sorted({name for part in column.names for name in lists.get(part, [part])})
+            names = known if any(len(lists[part]) for part in named) else []
             for _, row in text[~text[name].isin(known)].iterrows():
-                remedy = did_you_mean(row[name], known)
-                yield cell_error(f"register/{key}", row, name, one_of(known), remedy)
+                words = one_of(names, " or ".join(named)), did_you_mean(row[name], names)
+                yield cell_error(f"register/{key}", row, name, *words)
 
 
 def _duplicates(register: Register) -> Iterator[Finding]:
@@ -63,6 +73,11 @@ def _settings_names(register: Register) -> Iterator[Finding]:
     named = [("agreement.area", settings.agreement.area, *areas)]
     for topic, names in settings.topics.items():
         named += [(f"topics.{topic}", name, *targets) for name in names]
+    number = measures.loc[measures["role"] == "target", "reference"].nunique()
+    if not isinstance(settings.grant.targets, str) and settings.grant.targets < number:
+        expected, found = f"at least {number}, as many as the register has", settings.grant.targets
+        remedy = "Count those of the whole agreement."
+        yield problem(expected, remedy, column="grant.targets", found=str(found))
     if section := settings.effectiveness:
         named.append(("effectiveness.deflator_area", section.deflator_area, *areas))
         annual = measures[measures["frequency"] == "annual"]
@@ -153,7 +168,7 @@ def _commitments(register: Register) -> Iterator[Finding]:
 
 
 def _assumptions(register: Register) -> Iterator[Finding]:
-    """An assumption names a column that holds something, and a derived figure has one."""
+    """An assumption names a column that holds something."""
     texts = register.texts
     rows: dict[str, dict[str, str]] = {}
     for key in ("measures", "commitments"):
@@ -166,14 +181,10 @@ def _assumptions(register: Register) -> Iterator[Finding]:
             expected = f"a column that holds something for {text['item']}"
             remedy = did_you_mean(text["column"], filled)
             yield cell_error("register/assumptions", text, "column", expected, remedy)
-    # No document prints a division.
-    assumptions, measures = texts["assumptions"], texts["measures"]
-    for figure in FIGURES:
-        explained = assumptions.loc[assumptions["column"] == figure, "item"]
-        derived = measures[figure].str.contains("/") & ~measures["measure"].isin(explained)
-        expected = "a figure that a document states"
-        remedy = "Or say in assumptions.csv how it is derived."
-        yield from register.refuse("measures", figure, derived, expected, remedy)
+
+
+#: Which way is better; a polarity that is not stated compares nothing.
+_BETTER = {"higher": 1, "lower": -1}
 
 
 def _figures(register: Register) -> Iterator[Finding]:
@@ -181,14 +192,27 @@ def _figures(register: Register) -> Iterator[Finding]:
     rows, text = register.tables["measures"], register.texts["measures"]
     refuse = partial(register.refuse, "measures")
     target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
-    better = np.where(rows["polarity"] == "higher", 1, -1)
+    better = rows["polarity"].map(_BETTER)
     worse = better * (target - rows["baseline"]) <= 0
     yield from refuse("target", worse, "better than the baseline {baseline} ({polarity} is better)")
     no_stretch = better * (target - rows["without"]) <= 0
     yield from refuse("without", no_stretch, "short of the target {target} ({polarity} is better)")
+    trigger, share = rows["trigger"], register.settings.grant.trigger
+    no_use = trigger.notna() & ((share == 1) | target.isna())
+    yield from refuse("trigger", no_use, "nothing without a target, or if grant.trigger is 1")
+    beyond = ~no_use & (better * (target - trigger) <= 0)
+    yield from refuse("trigger", beyond, "short of the target {target} ({polarity} is better)")
+    # It may be printed rounded.
+    near = text["trigger"].map(
+        lambda cell: 0.5 * 10.0 ** -len(cell.partition(".")[2]) if is_number(cell) else 0
+    )
+    follows = rows["without"] + share * (target - rows["without"])
+    differs = ~(no_use | beyond) & ((follows - trigger).abs() > near + 1e-9)
+    expected = f"{share:.0%} of the way from {{without}} to {{target}}"
+    yield from refuse("trigger", differs, expected, "Correct one of the three.")
     # A rate can be more than the one that it is a percentage of.
     percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
-    for figure in FIGURES:
+    for figure in (*FIGURES, "trigger"):
         outside = percent & ((rows[figure] < 0) | (rows[figure] > 100))
         yield from refuse(figure, outside, "0 to 100 for a percentage")
     change = rows["basis"] == "change_from_baseline"
@@ -203,6 +227,9 @@ def _figures(register: Register) -> Iterator[Finding]:
     yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
     rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
     yield from refuse("polarity", rank, "lower, since place 1 is the best")
+    unsure = (rows["polarity"] == NOT_STATED) & rows[[*FIGURES, *PRINTED]].notna().any(axis=1)
+    yield from refuse("polarity", unsure, "'higher' or 'lower', since a figure is stated")
+    yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
     # All measures of a target that count have a weight, or none.
     counts = rows["role"] == "target"
@@ -285,10 +312,10 @@ def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, ...] | N
     area, areas = register.settings.agreement.area, register.tables["areas"]
     if comparator.kind == "area":
         names = sorted({*areas["area"]} - {area})
-        expected = one_of(names)
+        expected = one_of(names, "areas.csv beside the agreement's own")
     elif comparator.kind == "family":
         names = list(agreement.all_families(register.tables["families"], areas, area))
-        expected = f"a family, or a kind of area: {one_of(names)}"
+        expected = f"a family, or a kind of area: {one_of(names, 'families.csv or areas.csv')}"
     else:
         measures, unit = register.measures.drop(row["measure"]), row["unit"]
         fit = ~measures["basis"].isin(list(_COMPARED))

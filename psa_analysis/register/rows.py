@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from math import nan
+from operator import add, mul, sub, truediv
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -33,21 +35,52 @@ OWN_DECISION = "own decision"
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]
 
-_NUMBER = r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?"
+#: Figures of a measure in its own unit, as a document prints them.
+PRINTED = ["baseline", "without", "target", "trigger", "interim"]
+
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
+#: Numbers, signs, parentheses and spaces, of which Python's own grammar makes arithmetic or not.
+_ARITHMETIC = rf"(?:{_NUMBER}(?![0-9.])|[-+*/() ])+"
+_OPERATIONS: dict[type, Any] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv}
+_HUGE = 10**15
 
 
 def parse_figure(text: str) -> float:
-    """Read a figure: ``53.2``, ``235 / 0.72``, ``not stated`` or nothing."""
+    """Read a figure: ``53.2``, ``(21.45 - 0.6*19.85) / 0.4``, ``not stated`` or nothing."""
     if text in BLANK:
         return nan
-    match = re.fullmatch(rf"({_NUMBER})(?:\s*/\s*({_NUMBER}))?", text)
-    if match is None or Fraction(match[2] or 1) == 0:
-        raise ValueError("a number such as 53.2, a division such as 235 / 0.72, or 'not stated'")
-    return float(Fraction(match[1]) / Fraction(match[2] or 1))
+    try:
+        if len(text) <= 100 and re.fullmatch(_ARITHMETIC, text):
+            figure = _worked_out(ast.parse(text.strip(), mode="eval").body)
+            if abs(figure) < _HUGE:
+                return float(figure)
+    except (SyntaxError, ZeroDivisionError, KeyError):
+        pass
+    raise ValueError(
+        "a number such as 53.2, arithmetic such as (21.45 - 0.6*19.85) / 0.4 (at most 100 "
+        f"characters, no division by 0, a result below {_HUGE:,}), or 'not stated'"
+    )
+
+
+def _worked_out(node: ast.AST) -> Fraction:
+    """What arithmetic comes to, exactly; a KeyError for anything but + - * / and numbers."""
+    if isinstance(node, ast.BinOp):
+        found = _OPERATIONS[type(node.op)](_worked_out(node.left), _worked_out(node.right))
+        return Fraction(found)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_worked_out(node.operand)
+    if isinstance(node, ast.Constant):
+        return Fraction(str(node.value))
+    raise KeyError(node)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is one plain number, as a document prints it."""
+    return re.fullmatch(f"-?{_NUMBER}", text) is not None
 
 
 def _number(text: str) -> float:
-    if not re.fullmatch(_NUMBER, text):
+    if not is_number(text):
         raise ValueError("a number such as 53.2")
     return float(text)
 
@@ -130,7 +163,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "objective": Column(str, NOT_STATED, ("[objectives]", NOT_STATED)),
         "unit": _FILLED,
         "made_of": Column(choice("cases", "amounts", ""), ""),
-        "polarity": Column(choice("higher", "lower")),
+        "polarity": Column(choice("higher", "lower", NOT_STATED)),
         # How the reading that counts is made from what is observed: see analysis/readings.py.
         "basis": Column(
             choice(
@@ -144,14 +177,16 @@ TABLES: dict[str, dict[str, Column]] = {
         "baseline": Column(parse_figure, NOT_STATED),
         "baseline_period": Column(_stated_period, NOT_STATED),
         "base": Column(parse_figure, ""),
-        "without": _FIGURE,
+        "without": Column(parse_figure, NOT_STATED),
         "target": _FIGURE,
+        "trigger": Column(parse_figure, ""),
         "due": Column(_stated_period),
         # How the planned path runs to the target: see analysis/trajectory.py.
         "profile": Column(choice("", "linear", "steps", "given", "seasonal"), ""),
         # The least and the most that a return may hold, where it is not what is usual of the unit.
         **dict.fromkeys(("weight", "interim", "lowest", "highest"), Column(parse_figure, "")),
         "interim_period": Column(_stated_period, ""),
+        "paid": Column(parse_figure, ""),
         "parts": Column(_list, ""),
         "continues": Column(str, "", ("measures.csv", "")),
         "comparator": Column(_comparator, ""),

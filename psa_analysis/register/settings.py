@@ -16,6 +16,9 @@ Year = Annotated[str, AfterValidator(lambda text: parse_period(text, "financial_
 Share = Annotated[float, Field(ge=0, le=1)]
 ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
 Pounds = Annotated[float, Field(ge=0)]
+NotStated = Literal["not stated"]
+StatedPounds = Annotated[float, Field(gt=0, lt=1e15)] | NotStated
+StatedNumber = Annotated[int, Field(gt=0)] | NotStated
 
 
 class _Section(BaseModel, extra="forbid", frozen=True):
@@ -69,14 +72,22 @@ class StatesSection(_Section):
 
 class _Grant(_Section):
     trigger: ShareAboveZero = 0.6
-    net_budget_requirement: Annotated[float, Field(gt=0)] | Literal["not stated"] = "not stated"
+    pot: StatedPounds = "not stated"
+    targets: StatedNumber = "not stated"
+    net_budget_requirement: StatedPounds = "not stated"
     share_of_budget: ShareAboveZero = 0.025
-    population: Annotated[int, Field(gt=0)] | Literal["not stated"] = "not stated"
+    population: StatedNumber = "not stated"
     pump_priming: Pounds = 750_000
     pump_priming_per_head: Pounds = 1
     instalments: Annotated[int, Field(ge=1, le=10)] = 2
     on_account: Share = 0.2
-    capital_share: Share | Literal["not stated"] = "not stated"
+    capital_share: Share | NotStated = "not stated"
+
+    @model_validator(mode="after")
+    def _one_pot(self) -> _Grant:
+        if "not stated" not in (self.pot, self.net_budget_requirement):
+            raise ValueError("pot or net_budget_requirement, not both")
+        return self
 
 
 class _Disclosure(_Section):

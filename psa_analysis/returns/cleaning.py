@@ -24,6 +24,7 @@ from psa_analysis.register.agreement import (
 )
 from psa_analysis.returns.cells import FLAGS, FOOTNOTES, plain_number, read_cell
 from psa_analysis.returns.sources import apply_corrections
+from psa_analysis.words import NOT_STATED
 
 #: Columns of the observations, one row per measure, area, period and date received.
 OBSERVATION_COLUMNS = meanings("observations")
@@ -90,6 +91,10 @@ def clean_returns(
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
     cells = _resolve(cells, "measure", list(measures.index), titles, doubts)
+    unjudged = cells[cells["measure"].map(measures["polarity"]) == NOT_STATED]
+    remedy = "Give it a polarity in register/measures.csv, or leave its figures out."
+    doubts.add(unjudged, "measure", "a measure of which higher or lower is better", remedy)
+    cells = doubts.sound(cells)
     cells = _resolve(cells, "area", list(agreement.areas["area"]), {}, doubts)
     cells = _resolve(cells, "flag", FLAGS, {"": "final"}, doubts)
     cells = _resolve(cells, "illustrative", ["yes", "no"], {"": "no"}, doubts)

@@ -19,6 +19,14 @@ _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "c
 #: What a cell went into, in the order of the chain.
 _PARTS = {"base": "Base from", "reading": "Made from", "comparator": "Compared"}
 
+#: How the planned path of each profile runs.
+PATHS = {
+    "linear": "equal steps from the baseline to the target",
+    "steps": "each level is held until the next",
+    "given": "straight lines between the levels that are given",
+    "seasonal": "equal steps from year to year, each quarter as usual for its season",
+}
+
 
 def cells_used(report: Report, measure: str) -> pd.DataFrame:
     """The cells behind the latest reading of one measure, with the text of each.
@@ -54,11 +62,11 @@ def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
     yield "Measure", f"{measure}: {row['title']}, {report.period}, figures received by {day}"
     yield "State", state_text(row)
     for last in readings_with_path(report, measure).tail(1).itertuples():
-        latest = f"{with_unit(last.reading, row['unit'])} for {last.period}"
+        latest = f"{with_unit(last.reading, row)} for {last.period}"
         yield "Latest", f"{latest} ({last.flag}), made by the basis {row['basis']}"
         if last.note:
             yield "Remark", last.note
-        low, high = (figure_text(limit, row["unit"]) for limit in (last.lower, last.upper))
+        low, high = (figure_text(limit, row) for limit in (last.lower, last.upper))
         chance = f"{low} to {high}, 95 in 100 times ({last.interval})"
         yield "Chance", last.interval if pd.isna(last.lower) else chance
     yield from _register_lines(report, row)
@@ -87,10 +95,13 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
     for figure in FIGURES:
         if status := definition[f"{figure}_status"]:
             # The base is a level, whose change is the reading.
-            value = figure_text(definition[figure], "" if figure == "base" else row["unit"])
+            value = figure_text(definition[figure], "" if figure == "base" else row)
             text = NOT_STATED if status == NOT_STATED else f"{value} ({status})"
             why = reasons.get(figure)
             yield figure.capitalize(), f"{text}: {why}" if why else text
+    if pd.notna(definition["baseline"]) and pd.notna(definition["target"]):
+        levels = [f"{figure_text(v, row)} by {day_text(day)}" for day, v in definition["points"]]
+        yield "Path", "; ".join([PATHS[definition["profile"] or "linear"], *levels])
     if definition["comparator"]:
         yield "Comparator", definition["comparator"]
     for column in ("basis", "comparator", "definition", "baseline_period", "due"):

@@ -70,8 +70,8 @@ def reward(report: Report) -> View:
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
     rows = grant.payment_frame(_rewards(report), report.readings, report.agreement)
-    unknown = _unknown_share(report)
-    without = f", without the {unknown:.0%} of the pot that is unknown" if unknown else ""
+    parts = [f"{share:.0%} of the pot that is {why}" for why, share in _left_out(report).items()]
+    without = f", without the {words.listed(parts)}" if parts else ""
     columns = [Column("Year"), Column("Payment", "what")]
     columns.append(_range_column("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
@@ -95,10 +95,28 @@ def partners(report: Report) -> View:
     return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
 
 
-def _unknown_share(report: Report) -> float:
-    """The share of the pot of which nothing can be said."""
+def _left_out(report: Report) -> dict[str, float]:
+    """The shares of the pot that no figure counts, by why."""
     rows = grants(report)
-    return float(rows.loc[rows["status"] == "not stated", "pot_share"].sum())
+    unknown = float(rows.loc[rows["status"] == "not stated", "pot_share"].sum())
+    shares = {"unknown": unknown, "not entered": 1 - float(rows["pot_share"].sum())}
+    return {why: share for why, share in shares.items() if share > grant.SLACK}
+
+
+def not_entered_text(report: Report) -> str:
+    """How many targets are not entered and what part of the pot is theirs; nothing if none."""
+    total, pounds = report.agreement.settings.grant.targets, grant.pot(report.agreement.settings)
+    share = 1 - sum(grant.pot_shares(report.agreement).values())
+    if not share or isinstance(total, str):
+        return ""
+    part = f"{float(share):.0%}" if pounds is None else words.sum_text(float(pounds * share))
+    number, of = (
+        dict(enumerate(words.NUMBERS)).get(int(n), f"{n}") for n in (total * share, total)
+    )
+    verb = "is" if total * share == 1 else "are"
+    return (
+        f"{number} of the {of.lower()} targets {verb} not entered: {part} of the pot is not shown."
+    )
 
 
 def expected_text(rows: pd.DataFrame) -> str:
@@ -118,8 +136,11 @@ def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
     rows, settings = grants(report), report.agreement.settings
     unknown = rows.loc[rows["status"] == "not stated", "title"].tolist()
+    not_entered = not_entered_text(report)
     forecast = (rows["status"] == "forecast").any()
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
+    if not_entered:
+        sentences.append(not_entered.rstrip("."))
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
         sentences.append(f"Nothing can be said about: {titles}")
@@ -133,6 +154,11 @@ def grant_words(report: Report) -> Html:
             "The lower figure counts only targets that are met",
             "The higher figure measures progress from the baseline",
         ]
+    if rows["paid"].notna().any():
+        sentences.append(_paid_text(rows.dropna(subset="paid")))
+    if number := int((rows["status"] == "provisional").sum()):
+        outturns = words.counted(number, "outturn")
+        sentences.append(f"{outturns} {words.are(number)} provisional and may still be revised")
     pounds, start = grant.pot(settings), grant.pump_priming(settings)
     sentences.append(f"The pot is {'not stated' if pounds is None else f'£{float(pounds):,.0f}'}")
     if start is not None:
@@ -140,6 +166,16 @@ def grant_words(report: Report) -> Html:
     if report.assessment["illustrative"].any():
         sentences.append("These figures are illustrative")
     return sentence(". ".join(sentences) + ".")
+
+
+def _paid_text(rows: pd.DataFrame) -> str:
+    """What was paid for some measures, beside what they come to here where that is certain."""
+    paid, ours = (words.sum_text(rows[name].sum()) for name in ("paid", "pounds_most"))
+    text = f"{paid} was paid for {words.counted(len(rows), 'measure')}"
+    if rows["difference"].isna().any():
+        return text
+    difference = words.sum_text(rows["difference"].sum(), "+")
+    return f"{text}; we work out {ours}, a difference of {difference}"
 
 
 def _range_column(heading: str, low: str, high: str, decimals: int = 0) -> Column:
@@ -158,6 +194,9 @@ def _grant_table(report: Report) -> Html:
     rows = grants(report)
     forecast = rows["status"] == "forecast"
     rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(forecast)
+    if share := _left_out(report).get("not entered"):
+        cells = {"measure": "other targets", "pot_share": share, "status": "not entered"}
+        rows = pd.concat([rows, pd.DataFrame([cells])], ignore_index=True)
     columns = [
         Column("Measure"),
         Column("What is measured", "title"),
@@ -169,6 +208,9 @@ def _grant_table(report: Report) -> Html:
     ]
     if rows["pounds_most"].notna().any():
         columns.insert(4, _pounds_column("In pounds", "pounds"))
+    if rows["paid"].notna().any():
+        difference = Column.number("Difference", lambda row: words.sum_text(row["difference"], "+"))
+        columns[5:5] = [Column.number("Paid", lambda row: words.sum_text(row["paid"])), difference]
     return rows_table(rows, columns, f"The reward by measure, {report.period}", folded=True)
 
 
@@ -189,10 +231,11 @@ def _grant_chart(report: Report) -> Chart:
     """How likely at least each share of the pot is, at the least and at the most."""
     if expected_text(grants(report)) == "unknown":
         return chart.only_words("Chart of the reward: nothing of it is known.")
-    draws, unknown, shares = _draws(report), _unknown_share(report), np.arange(101) / 100
+    draws, shares = _draws(report), np.arange(101) / 100
+    left_out = [f"{share:.0%} is {why}" for why, share in _left_out(report).items()]
     chances = [(draws >= share - grant.SLACK).mean() for share in shares]
     data = pd.DataFrame(chances).assign(share=shares)
-    label = "At least so much of the pot" + (f"; {unknown:.0%} is unknown" if unknown else "")
+    label = "; ".join(["At least so much of the pot", *left_out])
 
     def draw(axes: Axes) -> None:
         across, least, most = (100 * data[name] for name in ("share", "least", "most"))

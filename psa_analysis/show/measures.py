@@ -29,8 +29,8 @@ from psa_analysis.words import (
     with_unit,
 )
 
-#: Labels of the chain whose texts the words of a measure state.
-_STATED_ABOVE = ("Measure", "State", "Latest")
+#: Labels of the chain whose texts the words of a measure state, or its chart shows.
+_STATED_ABOVE = ("Measure", "State", "Latest", "Path")
 
 
 def measure(report: Report, name: str) -> View:
@@ -93,16 +93,16 @@ def _written_by(row: Any, report: Report) -> str:
 def facts(report: Report, measure: str) -> pd.Series:
     """What is known of a measure beside its readings: a text for each label."""
     row, definition = assessment_row(report, measure), report.agreement.measures.loc[measure]
-    notes, unit = report.agreement.notes, str(row["unit"])
+    notes = report.agreement.notes
     found = {}
     if pd.notna(row["forecast"]):
-        low, high = figure_text(row["low_80"], unit), figure_text(row["high_80"], unit)
-        middle = figure_text(row["forecast"], unit)
+        low, high = figure_text(row["low_80"], row), figure_text(row["high_80"], row)
+        middle = figure_text(row["forecast"], row)
         found["Forecast"] = f"{middle} for {row['due']}; eight in ten chances: {low} to {high}"
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         found["Needed from here"] = required_text(row)
     if pd.notna(row["year_before"]):
-        found["A year before"] = with_unit(row["year_before"], unit)
+        found["A year before"] = with_unit(row["year_before"], row)
     found["Reward"] = _reward(report, row)
     if definition["definition"] != NOT_STATED:
         found["What is counted"] = definition["definition"]
@@ -116,11 +116,11 @@ def facts(report: Report, measure: str) -> pd.Series:
 
 def standing_sentences(row: pd.Series) -> list[str]:
     """The state with its chance or its reason, and the latest reading beside the planned path."""
-    unit, state = str(row["unit"]), str(row["state"])
+    state = str(row["state"])
     if row["is_forecast"] and pd.notna(row["chance_target"]):
         # A chance without its forecast rests on figures that are not shown, and is in tenths.
         about = "about " if pd.isna(row["forecast"]) else ""
-        target = f"{with_unit(row['target'], unit)} by {row['due']}"
+        target = f"{with_unit(row['target'], row)} by {row['due']}"
         chance = chance_text(row["chance_target"])
         texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
     else:
@@ -129,7 +129,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
         texts.append(f"the latest reading, for {row['latest_period']}, is {row['missing']}")
     elif pd.notna(row["latest"]):
         flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
-        latest = f"the latest reading is {with_unit(row['latest'], unit)} for "
+        latest = f"the latest reading is {with_unit(row['latest'], row)} for "
         latest += f"{row['latest_period']}{flag}"
         if row["is_forecast"] and pd.notna(row["planned"]):
             latest += f", {_beside_path(row)}"
@@ -150,7 +150,7 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
     if pd.notna(now) and pd.notna(then) and abs(now - then) >= CHANCE_MOVED:
         way = "risen" if now > then else "fallen"
         changes.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
-    latest, earlier = (figure_text(each["latest"], str(row["unit"])) for each in (row, before))
+    latest, earlier = (figure_text(each["latest"], each) for each in (row, before))
     if pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]:
         if pd.isna(row["direction"]):
             changes.append("a first reading has come in")
@@ -165,9 +165,8 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
 
 def _beside_path(row: pd.Series) -> str:
     """``about 6 months behind the planned path of −11.7%``."""
-    unit = str(row["unit"])
-    planned = figure_text(row["planned"], unit)
-    if planned == figure_text(row["latest"], unit):
+    planned = figure_text(row["planned"], row)
+    if planned == figure_text(row["latest"], row):
         return "on the planned path"
     better = (row["gap"] > 0) == (row["polarity"] == "higher")
     months = 0 if pd.isna(row["gap_months"]) else round(abs(row["gap_months"]))
@@ -191,8 +190,9 @@ def _reward(report: Report, row: pd.Series) -> str:
     without = row["without_status"]
     uncertain = f"; performance without the agreement is {without}"
     uncertain = uncertain if without in (NOT_STATED, "assumed") else ""
-    if reward["status"] == "final":
-        return f"earns {part} of the pot{money} of at most {stake}{uncertain}"
+    if pd.notna(reward["outturn"]):
+        provisional = ", by a provisional outturn" if reward["status"] == "provisional" else ""
+        return f"earns {part} of the pot{money} of at most {stake}{provisional}{uncertain}"
     if reward["status"] != "forecast":
         return f"{stake} of the pot at stake; how much of it to expect is not known"
     return f"{stake} of the pot at stake, {part} expected{money}{uncertain}"

@@ -23,7 +23,8 @@ def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.
     row, outlook, steps = report.rows[measure], report.outlooks[measure], list(steps)
     way, better = float(row["target"]) - way_starts(row), 1 if row["polarity"] == "higher" else -1
     # A public report holds some chances without the forecast behind them.
-    if outlook.reason or pd.isna(row["chance_target"]) or not way * better > 0:
+    open_ = row["is_forecast"] and not outlook.reason
+    if not open_ or pd.isna(row["chance_target"]) or not way * better > 0:
         return pd.DataFrame()
     # To move the forecast by a step has the same chance as to move the target towards it.
     chances = [outlook.chance(row["target"] - step * way, row["polarity"]) for step in steps]

@@ -8,7 +8,7 @@ from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.commentary import entries
 from psa_analysis.report import Report, of_theme
-from psa_analysis.show.grant import expected_text, gains, grants
+from psa_analysis.show.grant import expected_text, gains, grants, not_entered_text
 from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
@@ -49,7 +49,7 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     needed = f"{counted(len(asked), 'measure')} {'needs' if len(asked) == 1 else 'need'} a decision"
     answers = {
         "Will the targets be met?": states_text(rows),
-        "What is at stake?": _stake_text(grants(report), rows),
+        "What is at stake?": _stake_text(report, theme, rows),
         "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
     }
     html = templates().get_template("answers.html.j2").render(answers=answers)
@@ -66,12 +66,14 @@ def states_text(rows: pd.DataFrame) -> str:
     return f"Of {counted(len(rows), 'measure')}: {listed(parts)}."
 
 
-def _stake_text(rewards: pd.DataFrame, rows: pd.DataFrame) -> str:
+def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
     """How much of the reward is expected from some measures, and of how much nothing is known."""
+    rewards = grants(report)
     rewards = rewards[rewards["measure"].isin(rows["measure"])]
     share, expected = rewards["pot_share"].sum(), expected_text(rewards)
-    verb = "expected " if (rewards["status"] != "final").any() else ""
-    return f"The {verb}reward is {expected}{f', out of {share:.0%}' if share < 0.999 else ''}."
+    verb = "" if rewards["status"].isin(["final", "provisional"]).all() else "expected "
+    out_of = f", out of {share:.0%}" if theme and share < 0.999 else ""
+    return f"The {verb}reward is {expected}{out_of}. {not_entered_text(report)}".rstrip()
 
 
 def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
@@ -80,18 +82,16 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "title": row["title"],
             "code": row["measure"],
             "picture": sparkline(report, row).address,
-            "latest": latest_text(row),
+            "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": NOT_STATED
-            if pd.isna(row["target"])
-            else with_unit(row["target"], row["unit"]),
+            "target": NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row),
             "due": row["due"] if pd.notna(row["target"]) else "",
             "chance": None if pd.isna(row["chance_target"]) else chance_text(row["chance_target"]),
             "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
             "state": row["state"],
             "sign": STATE_SIGNS.get(row["state"], ""),
         }
-        for _, row in rows.iterrows()
+        for row in (report.rows[name] for name in rows["measure"])
     ]
     caption = f"Every measure, {report.period}"
     html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
@@ -107,7 +107,10 @@ def decisions(report: Report, theme: str | None = None) -> View:
     period has to bring from here.
     """
     rows = of_theme(report, theme)
-    rows = rows[(rows["role"] == "target") & (rows["state"].isin(EXCEPTIONS) | rows["late"])]
+    # A shortfall that is provisional is to be confirmed.
+    asked = rows.apply(_is_provisional, axis=1) & (rows["state"] != "achieved")
+    asked |= rows["state"].isin(EXCEPTIONS) | rows["late"]
+    rows = rows[(rows["role"] == "target") & asked]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
     owners = rows["measure"].map(report.agreement.measures["partner"])
@@ -138,7 +141,7 @@ def _asked(report: Report, row: pd.Series) -> str:
     asked = [f"Send the return of {row['expected_period']}, which is late"] if row["late"] else []
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
         asked.append(required_text(row))
-    elif row["is_forecast"] and row["latest_flag"] == "provisional":
+    elif row["latest_flag"] == "provisional":
         asked.append(f"Confirm the figure of {row['latest_period']}, which is provisional")
     return as_sentences(asked or [str(row["reason"])])
 
@@ -161,7 +164,8 @@ def standing(report: Report, theme: str | None = None) -> View:
         Column("On the year", "direction_on_year"),
     ]
     caption = f"Every measure of {where}, {report.period}"
-    return View(table=lambda: rows_table(rows, columns, caption, bool(theme)), data=rows)
+    shown = rows.assign(decimals=rows["measure"].map(report.decimals))
+    return View(table=lambda: rows_table(shown, columns, caption, bool(theme)), data=rows)
 
 
 def _name(row: pd.Series) -> str:
@@ -177,11 +181,16 @@ def _stated_figure(heading: str) -> Column:
         status = row[f"{name}_status"]
         if status == NOT_STATED:
             return NOT_STATED
-        return figure_text(row[name], row["unit"]) + MARKS.get(status, "")
+        return figure_text(row[name], row) + MARKS.get(status, "")
 
     return Column.number(heading, cell)
 
 
+def _is_provisional(row: pd.Series) -> bool:
+    """Whether the reading that decides is there and may still be revised."""
+    return not row["is_forecast"] and row["latest_flag"] == "provisional"
+
+
 def latest_text(row: pd.Series) -> str:
     """The latest reading, or the sign for one that is not shown."""
-    return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row["unit"])
+    return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row)

@@ -104,14 +104,14 @@ class Column:
     def figure(cls, heading: str, name: str = "") -> Column:
         """A column of figures, each with the decimals and the sign of the unit of its row."""
         name = name or _column_of(heading)
-        return cls.number(heading, lambda row: figure_text(row[name], row["unit"]))
+        return cls.number(heading, lambda row: figure_text(row[name], row))
 
     @classmethod
     def between(cls, heading: str, low: str, high: str) -> Column:
         """A column of ranges from one figure to another; a dash where there is none."""
 
         def cell(row: pd.Series) -> str:
-            ends = [figure_text(row[name], row["unit"]) for name in (low, high)]
+            ends = [figure_text(row[name], row) for name in (low, high)]
             return "–" if pd.isna(row[low]) else " to ".join(ends)
 
         return cls.number(heading, cell)

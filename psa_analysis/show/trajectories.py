@@ -25,6 +25,7 @@ _CONTEXT_YEARS = 10
 def readings_table(report: Report, measure: str) -> Html:
     """The readings of a measure and the forecasts of periods to come, each with its origin."""
     definition, outlook = report.agreement.measures.loc[measure], report.outlooks[measure]
+    shown = {"unit": definition["unit"], "decimals": report.decimals[measure]}
     rows = [readings_with_path(report, measure), readings_not_shown(report, measure)]
     rows = pd.concat(rows, ignore_index=True).sort_values("period_end", kind="stable")
     hidden = rows["missing"] == words.NOT_SHOWN
@@ -38,7 +39,7 @@ def readings_table(report: Report, measure: str) -> Html:
     ]
     if report.audience == "internal":
         columns.append(Column("From", _origin))
-    frame = columns_frame(rows.assign(unit=definition["unit"]), columns)
+    frame = columns_frame(rows.assign(**shown), columns)
     frame.loc[hidden, ["Reading", "Chance allows"]] = "[c]"
     frame.loc[hidden, ["Planned", "Flag"]] = "–"
     # A reading may be held back though the figure observed in its period is not small.
@@ -49,7 +50,7 @@ def readings_table(report: Report, measure: str) -> Html:
             Column.figure("Forecast", "median"),
             Column.between("80% range", "low_80", "high_80"),
         ]
-        forecasts = columns_frame(outlook.fan().assign(unit=definition["unit"]), columns)
+        forecasts = columns_frame(outlook.fan().assign(**shown), columns)
         frame = pd.concat([frame, forecasts], ignore_index=True)
     caption = f"{definition['title']}: readings, planned path and forecast"
     numeric = [name for name in frame.columns if name not in ("Period", "Flag", "From")]
@@ -94,9 +95,9 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
     def draw(axes: Axes) -> None:
         labels = _draw_path(axes, definition, report.agreement.settings.grant.trigger)
         if len(fan):
-            labels += _draw_fan(axes, fan, readings, unit)
+            labels += _draw_fan(axes, fan, readings, row)
         if len(readings):
-            _draw_readings(axes, readings, gaps, unit)
+            _draw_readings(axes, readings, gaps, row)
             if definition["continues"]:
                 begins = readings["period_end"].iloc[0]
                 chart.mark_beginning(axes, begins, "[b] new definition", fontsize=10)
@@ -119,11 +120,11 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
 
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     """Planned path, target and trigger; gives the labels that belong at the right edge."""
-    target, unit = measure["target"], measure["unit"]
+    target = measure["target"]
     if pd.isna(target):
         return []
     due = pd.Timestamp(measure["due_at"].end)
-    labels: Labels = [(target, due, f"Target {figure_text(target, unit)}", GREY)]
+    labels: Labels = [(target, due, f"Target {figure_text(target, measure)}", GREY)]
     axes.plot([due], [target], marker="*", markersize=14, color=GREY, linestyle="none")
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(trajectory.baseline_end(measure))
@@ -142,11 +143,11 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     if pd.notna(trigger):
         axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
         mark = " [a]" if measure["without_status"] == "assumed" else ""
-        labels.append((trigger, due, f"Trigger {figure_text(trigger, unit)}{mark}", TEAL))
+        labels.append((trigger, due, f"Trigger {figure_text(trigger, measure)}{mark}", TEAL))
     return labels
 
 
-def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, unit: str) -> Labels:
+def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, row: pd.Series) -> Labels:
     """Where the readings to come are likely to be: half, and eight in ten, of the chances."""
     # From the latest reading on, so that the fan opens where the line ends.
     begin = readings[["period_end"]].tail(1)
@@ -158,11 +159,11 @@ def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, unit: str) 
     axes.plot(fan["period_end"], fan["median"], color=BLUE, linestyle=":", linewidth=2)
     due = fan.iloc[-1]
     axes.plot([due["period_end"]] * 2, due[["low_80", "high_80"]], "_", color=BLUE, markersize=10)
-    text = f"Forecast {figure_text(due['median'], unit)}"
+    text = f"Forecast {figure_text(due['median'], row)}"
     return [(due["median"], due["period_end"], text, BLUE)]
 
 
-def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit: str) -> None:
+def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, row: pd.Series) -> None:
     """The line of readings, with gaps where some are not shown; those not final are hollow."""
     ends, values = readings["period_end"], readings["reading"]
     # What chance alone allows around each reading, where that is known.
@@ -174,7 +175,7 @@ def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit:
     axes.plot(ends[~firm], values[~firm], "o", markeredgecolor=BLUE, markersize=7, **chart.HOLLOW)
     # Above the picture, where no line crosses it, and tied to its point.
     last = readings.iloc[-1]
-    text, end = f"{last['period']}: {figure_text(last['reading'], unit)}", last["period_end"]
+    text, end = f"{last['period']}: {figure_text(last['reading'], row)}", last["period_end"]
     line = {"arrowstyle": "-", "color": GREY, "linewidth": 1, "linestyle": ":"}
     style: dict[str, Any] = {"textcoords": ("data", "axes fraction"), "ha": "center"}
     style |= {"color": BLUE, "fontsize": 11, "arrowprops": line}
@@ -183,29 +184,28 @@ def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, unit:
 
 def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
     """What the large chart shows, in words."""
-    unit = str(row["unit"])
     text = f"Line chart of {row['title']}: {words.counted(len(readings), 'reading')}"
     for last in readings[-1:].itertuples():
-        text += f", the latest {figure_text(last.reading, unit)} in {last.period}"
+        text += f", the latest {figure_text(last.reading, row)} in {last.period}"
     if gaps:
         text += f", with {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
-    text += f". Target: {figure_text(row['target'], unit)} by {row['due']}."
+    text += f". Target: {figure_text(row['target'], row)} by {row['due']}."
     if pd.notna(row["forecast"]):
-        text += f" Forecast: {figure_text(row['forecast'], unit)}."
+        text += f" Forecast: {figure_text(row['forecast'], row)}."
     return text
 
 
 def sparkline(report: Report, row: pd.Series) -> Chart:
     """The readings of one measure with its planned path, forecast and target, very small."""
-    unit, measure = str(row["unit"]), str(row["measure"])
+    measure = str(row["measure"])
     readings, outlook = readings_with_path(report, measure), report.outlooks[measure]
 
     def draw(axes: Axes) -> None:
         _draw_path(axes, report.agreement.measures.loc[measure], 1)
         if not outlook.reason:
-            _draw_fan(axes, outlook.fan(), readings, unit)
+            _draw_fan(axes, outlook.fan(), readings, row)
         if len(readings):
             colour, marker = STATE_MARKS.get(str(row["state"]), (GREY, "o"))
             axes.plot("period_end", "reading", data=readings, color=BLUE, linewidth=2)
