@@ -304,7 +304,6 @@ def explain(measure: str, period: str, data: Path) -> None:
     default=600,
     help="Seconds after which a notebook is stopped.  [default: 600]",
 )
-@click.option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster that does the work.")
 def run(
     period: str | None,
     latest: bool,
@@ -312,7 +311,6 @@ def run(
     last: str | None,
     data: tuple[Path, ...],
     outputs: Path,
-    dask: str | None,
     **rest: Any,
 ) -> None:
     """Make the pack of PERIOD, a quarter such as "2004-05 Q3", or several packs.
@@ -343,10 +341,10 @@ def run(
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
         into = outputs / folder.name if len(data) > 1 else outputs
         tasks += [packs.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
-    sys.exit(_make(tasks, dask))
+    sys.exit(_make(tasks))
 
 
-def _make(tasks: list[Any], dask: str | None) -> int:
+def _make(tasks: list[Any]) -> int:
     """Make packs, and say on the terminal what happens; the exit code."""
     several, code = len(tasks) > 1, 0
 
@@ -357,8 +355,9 @@ def _make(tasks: list[Any], dask: str | None) -> int:
         elif not several or what == "failed page":
             click.echo(line)
 
-    for number, outcome in enumerate(packs.make_packs(tasks, on_event, dask), start=1):
-        task, count = outcome.task, f"[{number}/{len(tasks)}] " if several else ""
+    for number, task in enumerate(tasks, start=1):
+        outcome = packs.make_pack(task, on_event)
+        count = f"[{number}/{len(tasks)}] " if several else ""
         name = f"{task.outputs.name}/{task.name}: " if several else ""
         if outcome.text:
             click.echo(f"{count}{name}{outcome.text}")

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from builders import bytes_of, notebook, psa_run
 from click.testing import Result
-from distributed import Client
 
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_period as quarter
@@ -26,7 +25,6 @@ from psa_analysis.pipeline import ROOT, latest_period, quarters_between
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience)"
 TABLE = "psa.standing(report)"
 Small = Callable[..., Result]
-Cluster = tuple[str, list[subprocess.Popen[bytes]]]
 PSA = [sys.executable, "-m", "psa_analysis.cli", "run"]
 
 
@@ -309,49 +307,6 @@ def test_several_quarters_and_agreements(small, where, example: Path, tmp_path: 
     assert bytes_of(tmp_path / "alone" / "2004-05-Q2") == bytes_of(out / "other" / "2004-05-Q2")
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler and two workers on this machine: the address and the workers."""
-    file = tmp_path / "scheduler.json"
-    common = ["--scheduler-file", str(file), "--no-dashboard"]
-
-    def start(kind: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments, *common]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(command, start_new_session=True, **quiet)
-
-    scheduler = start("scheduler", "--port", "0", "--host", "127.0.0.1")
-    alone = ["--nthreads", "1", "--no-nanny", "--local-directory"]
-    workers = [start("worker", *alone, str(tmp_path / name)) for name in "ab"]
-    wait_until(lambda: file.exists() and file.read_text())
-    with Client(json.loads(file.read_text())["address"]) as client:
-        client.wait_for_workers(2, timeout=60)
-        yield client.scheduler.address, workers
-    for process in [*workers, scheduler]:
-        process.kill()
-        process.wait()
-
-
-def test_a_cluster_goes_on_though_a_worker_is_killed(cluster: Cluster, where, tmp_path) -> None:
-    address, workers = cluster
-    begun = tmp_path / "begun"
-    begun.mkdir()
-    slow = f"import pathlib, time\npathlib.Path({str(begun)!r}, period).touch()\ntime.sleep(3)"
-    notebook(tmp_path / "notebooks", "00_all.ipynb", slow, OPEN, TABLE)
-    quarters = ["--from", "2004-05 Q2", "--to", "2004-05 Q3"]
-    process = started(*quarters, "--dask", address, *where)
-    wait_until(lambda: len(list(begun.iterdir())) == 2)
-    # With all that it has started, as when a machine goes down.
-    os.killpg(workers[0].pid, signal.SIGKILL)
-    output = process.communicate(timeout=180)[0]
-    assert process.returncode == 0, output
-    assert output.count("The pack is") == 2
-    here = [*where[:4], "--outputs", str(tmp_path / "here")]
-    assert psa_run(*quarters, *here).exit_code == 0
-    for name in ("2004-05-Q2", "2004-05-Q3"):
-        assert bytes_of(tmp_path / "out" / name) == bytes_of(tmp_path / "here" / name)
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -360,7 +315,6 @@ def test_a_cluster_goes_on_though_a_worker_is_killed(cluster: Cluster, where, tm
         (["--from", "2004-05 Q3"], "--from and --to belong together"),
         (["--from", "2004-05 Q3", "--to", "2004-05 Q1"], "is before"),
         (["2004-05 Q3", "--data", "a/data", "--data", "b/data"], "two data folders are called"),
-        (["2004-05 Q3", "--dask", "tcp://127.0.0.1:1"], "no Dask scheduler at tcp://127.0.0.1:1"),
         (["2004-05 Q3", "--outputs", "/proc/packs"], "name another folder with --outputs"),
         (["2004-05 Q3", "--notebooks", "nowhere"], "there is no notebook in"),
         (["Q3"], "expected a period such as 2004-05 Q3"),

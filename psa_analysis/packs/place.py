@@ -147,7 +147,7 @@ def key_of(task: Task, made_from: dict[str, str]) -> str:
 
 def versions() -> dict[str, str]:
     """The versions of the package and of the libraries that it is built on."""
-    # "pandas>=3,<4", 'dask; extra == "dask"'
+    # "pandas>=3,<4", 'nbval; extra == "test"'
     lines = [line for line in requires("psa_analysis") or () if "extra ==" not in line]
     required = [re.split(r"[^\w.-]", line)[0] for line in lines]
     names = ["psa_analysis", "nbclient", "nbformat", "ipython", *required]

@@ -10,11 +10,9 @@ import os
 import pickle
 import platform
 import re
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,50 +29,6 @@ from psa_analysis.packs.place import OnEvent, Outcome, Task
 if TYPE_CHECKING:
     from psa_analysis.packs.page import Job, Page
     from psa_analysis.report import Report
-
-
-def make_packs(
-    tasks: Sequence[Task], on_event: OnEvent, dask: str | None = None
-) -> Iterator[Outcome]:
-    """Make packs one after another, or all at once on the workers of a Dask cluster."""
-    if not dask:
-        yield from (make_pack(task, on_event) for task in tasks)
-        return
-    try:
-        from distributed import Client, as_completed
-
-        client = Client(dask, timeout=5)
-    except ImportError:
-        remedy = "--dask needs the library distributed: pip install distributed"
-        raise ParameterError(remedy) from None
-    except (OSError, ValueError) as error:
-        raise ParameterError(f"there is no Dask scheduler at {dask}: {error}") from None
-    with client:
-        waiting = {client.submit(_make_elsewhere, task, pure=False): task for task in tasks}
-        for future in as_completed(waiting):
-            try:
-                yield future.result()
-            except Exception as error:  # whatever befalls one pack, the others are made
-                why = f"{type(error).__name__}: {error}"
-                problem = f"the process that made it died ({why}); run it again"
-                yield Outcome(waiting[future], 1, problems=(problem,))
-
-
-def _make_elsewhere(task: Task) -> Outcome:
-    """Make a pack in a fresh process: that of a Dask worker may have no children."""
-    script = "from psa_analysis.packs.run import make_received; make_received()"
-    command = [sys.executable, "-P", "-c", script]
-    done = subprocess.run(command, input=pickle.dumps(task), capture_output=True, check=False)
-    if done.returncode:
-        last_line = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise RuntimeError(f"it ended with {done.returncode}: {last_line}")
-    return pickle.loads(done.stdout)
-
-
-def make_received() -> None:
-    """Make the pack whose pickled task comes in, and put out its pickled outcome."""
-    task = pickle.loads(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(pickle.dumps(make_pack(task, lambda *_: None)))
 
 
 def make_pack(task: Task, on_event: OnEvent) -> Outcome:
