@@ -12,7 +12,7 @@ from .show.families import family, funnel
 from .show.grant import partners, payments, reward
 from .show.measures import commentary, measure
 from .show.opening import banner, key
-from .show.outturns import sliders
+from .show.outturns import outturns
 from .show.overview import decisions, scorecard, standing
 from .show.parts import by_part, hotspots, what_if
 from .show.sections import further

@@ -170,11 +170,6 @@ def range_text(least: float, most: float, decimals: int = 0) -> str:
     return f"{low}%" if low == high else f"{low} to {high}%"
 
 
-def pot_text(least: float, most: float) -> str:
-    """Two shares of the pot as one text: ``6.7%``, ``0.1 to 0.5%``, ``under 0.1 to 2%``."""
-    return range_text(least, most, 1).replace(".0", "")
-
-
 def pounds_text(least: float, most: float) -> str:
     """Two sums as one text: ``£40,000``, ``£10,000 to £40,000``; a dash where they are missing."""
     if pd.isna(least):

@@ -83,12 +83,12 @@ def test_nothing_to_decide_is_no_section(report: Report) -> None:
 
 def test_the_first_words_say_what_is_met_at_stake_and_to_be_done(report: Report) -> None:
     text = scorecard(report).words.text
-    counts = re.search(r"Of (\d+) targets: ([^.]*)\.", text)
+    counts = re.search(r"Of (\d+) measures: ([^.]*)\.", text)
     counting = report.assessment[report.assessment["role"] == "target"]
     assert sum(map(int, re.findall(r"\d+", counts[2]))) == int(counts[1]) == len(counting)
     assert f"{(counting['state'] == 'off track').sum()} off track" in counts[2]
     assert "The expected reward is 15 to 37% of the pot, with 27% unknown." in text
-    assert "16 targets need a decision: Education department (4), Social serv" in text
+    assert "16 measures need a decision: Education department (4), Social serv" in text
     assert text.endswith("(3), Leicestershire Constabulary (3) and others.")
     # N10, the only target of its theme, has no forecast.
     theme = scorecard(report, "efficiency").words.text

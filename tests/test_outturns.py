@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
 import psa_analysis as psa
 from psa_analysis.report import Report
 from psa_analysis.show.grant import grants
-from psa_analysis.show.outturns import better_outturns, outturn_table, sliders
+from psa_analysis.show.outturns import better_outturns, outturns
 
 
 def test_a_step_moves_the_forecast_towards_the_target(report: Report) -> None:
@@ -48,7 +46,7 @@ def test_better_never_lowers_a_chance(report: Report) -> None:
 
 
 def rows_of(report: Report, theme: str | None = None) -> dict[str, list[str]]:
-    lines = outturn_table(report, theme).text.splitlines()[2:]
+    lines = outturns(report, theme).text.splitlines()[2:]
     return {line.split("\t")[0]: line.split("\t") for line in lines}
 
 
@@ -59,9 +57,9 @@ def test_the_table_and_the_words(report: Report, report_of: Callable[[str], Repo
     assert rows["N13"][2] == "2 percentage points"
     assert rows["N26-all"][4] == "–"
     with pytest.raises(KeyError, match="no theme 'safr'"):
-        outturn_table(report, "safr")
+        outturns(report, "safr")
     # Nothing is left to move once all is decided.
-    decided = outturn_table(report_of("2006-07 Q3"), "safer").text
+    decided = outturns(report_of("2006-07 Q3"), "safer").text
     assert decided == "Nothing here is forecast."
 
 
@@ -70,33 +68,3 @@ def test_a_public_report_moves_no_forecast_that_it_does_not_hold() -> None:
     rows = set(rows_of(public))
     assert "N13" in rows
     assert not rows & {name for name, outlook in public.outlooks.items() if outlook.reason}
-
-
-def shell(allow_stdin: bool) -> SimpleNamespace:
-    """What IPython gives in a notebook that somebody has open, or nobody."""
-    parent = {"content": {"allow_stdin": allow_stdin}}
-    return SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda channel: parent))
-
-
-@pytest.mark.parametrize("live", [None, shell(False), "no ipywidgets"])
-def test_where_nobody_can_move_a_slider_there_is_the_table(
-    report: Report, monkeypatch: pytest.MonkeyPatch, live: object
-) -> None:
-    if live == "no ipywidgets":
-        monkeypatch.setitem(sys.modules, "ipywidgets", None)
-        live = shell(True)
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: live))
-    assert sliders(report, "safer").text == outturn_table(report, "safer").text
-
-
-def test_sliders_say_what_they_are_set_to(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("ipywidgets")
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell(True)))
-    slider, shown = sliders(report, "safer").children
-    slider.value = 0.25
-    steps = {"as forecast": 0.0, "+25% of the way": 0.25}
-    assert shown.value == outturn_table(report, "safer", steps).html
-    rows = rows_of(report, "safer")
-    assert rows["N13"][7] in shown.value
-    slider.value = 0.0
-    assert shown.value == outturn_table(report, "safer", {"as forecast": 0.0}).html

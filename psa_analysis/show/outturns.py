@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -33,16 +31,14 @@ def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.
     return pd.DataFrame({"way": abs(way), "chance": chances}, steps).join(paid * pot_share)
 
 
-def outturn_table(
-    report: Report, theme: str | None = None, steps: Mapping[str, float] = STEPS
-) -> Html:
+def outturns(report: Report, theme: str | None = None) -> Html:
     """What better final results would do to the chance and the reward of each measure."""
     rows = []
     for _, row in of_theme(report, theme).iterrows():
-        moved = better_outturns(report, row["measure"], steps.values())
+        moved = better_outturns(report, row["measure"], STEPS.values())
         if moved.empty:
             continue
-        moved = moved.set_axis(list(steps))
+        moved = moved.set_axis(list(STEPS))
         tenth = amount_text(moved["way"].iloc[0] / 10, unit_of_difference(row["unit"]))
         cells = {"Measure": row["measure"], "What is measured": row["title"], "A tenth is": tenth}
         for name, step in moved.iterrows():
@@ -54,37 +50,4 @@ def outturn_table(
     frame = pd.DataFrame(rows)
     caption = f"Chance and share of the pot if results were better than forecast, {report.period}"
     # Amounts in words of several units may break, so that the names beside them have room.
-    return table(frame, caption, numeric=list(frame.columns[3:]), folded=steps is STEPS)
-
-
-def sliders(report: Report, theme: str) -> Any:
-    """What better or worse final results would do to each measure of a theme: with a slider.
-
-    Wherever nobody can move it (papermill, nbconvert, no ``ipywidgets``): a table of some results.
-    """
-    moved = outturn_table(report, theme)
-    if moved.frame is None or not _somebody_is_there():
-        return moved
-    try:
-        import ipywidgets as widgets
-    except ModuleNotFoundError:
-        return moved
-    # From a whole way worse to a whole way better.
-    slider = widgets.FloatSlider(0.1, min=-1, max=1, step=0.05, description="Better by")
-    shown = widgets.HTML()
-
-    def show(_: Any = None) -> None:
-        step = slider.value
-        steps = {"as forecast": 0.0} | ({f"{step:+.0%} of the way": step} if step else {})
-        shown.value = outturn_table(report, theme, steps).html
-
-    slider.observe(show, "value")
-    show()
-    return widgets.VBox([slider, shown])
-
-
-def _somebody_is_there() -> bool:
-    """Whether a front end that somebody sits at ran the cell: it says that it may ask for input."""
-    shell: Any = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    kernel = getattr(shell, "kernel", None)
-    return bool(kernel and kernel.get_parent("shell").get("content", {}).get("allow_stdin", False))
+    return table(frame, caption, numeric=list(frame.columns[3:]), folded=True)
