@@ -10,12 +10,19 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import odf.style
+import odf.table
+import odf.text
+import openpyxl
 import pandas as pd
 import pytest
 import xlsxwriter
 import xlwt
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from odf.opendocument import OpenDocumentSpreadsheet
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
@@ -159,6 +166,7 @@ def with_column(heading: str, cell: str, value: str = "2300") -> str:
     return f"{HEADER.strip()},{heading}\nN13,Blaby,{Q3},{value},{cell}\n"
 
 
+LOW = {2000: 7.1, 2001: 6.4, 2002: 3.1, 2003: 1.2}
 #: Files that all say the same.
 SAME = {
     "plain": LONG,
@@ -258,6 +266,38 @@ READ = {
         [L8[0], figure("2003/04", 5, "C4", "L8")],
     ),
     "a long table's total": (LONG_PARTS + "L8,Total,2003/04,51\n", L8_LONG, "the rows above, 15"),
+    "actuals and targets": (
+        "Measure,Area,Type,2004-05 Q1,2004-05 Q2\nN13,Blaby,Actual,2300,2310\nN13,Blaby,Target,1,2\n",
+        [figure(Q1, 2300, "D2"), figure(Q2, 2310, "E2")],
+        "row 3, column C: found 'Target'",
+    ),
+    "targets where there is no actual": (
+        "Measure,Area,Type,2004-05 Q1,2004-05 Q2\nN13,Blaby,Actual,2300,\nN13,Blaby,Target,1,2\n",
+        [figure(Q1, 2300, "D2")],
+        "row 3, column C: found 'Target'",
+    ),
+    "rows told apart by a breakdown": (
+        with_column("Sex", "All") + f"N13,Blaby,{Q3},1100,Women\n",
+        [],
+        "column E: found 'Sex'",
+        "Sex differs. Say which rows count",
+    ),
+    "a note of two lines": (
+        with_column("Note", '"Checked by us,\nthen sent on, 3 May"') + f"N13,Blaby,{Q2},2310,\n",
+        [figure(Q2, 2310, "D3"), *ONE],
+    ),
+    "low percentages": (
+        HEADER + "".join(f"N6-eet,Blaby,{year}/0{year - 1999},{v}\n" for year, v in LOW.items()),
+        [
+            figure(f"{year}/0{year - 1999}", v, f"D{year - 1998}", "N6-eet")
+            for year, v in LOW.items()
+        ],
+    ),
+    "a second table without headings": (
+        WIDE.replace("Measure,Area", ",") + ",,2004-05 Q1,2004-05 Q2\nL4-incidents,Blaby,1,2\n",
+        TWO,
+        "one table to a sheet",
+    ),
     "a second table": (f"{WIDE}\n{OLDER}", TWO, "one table to a sheet"),
 }
 
@@ -374,6 +414,154 @@ def test_old_workbooks_and_open_documents_are_read(load: Callable) -> None:
     content = io.BytesIO()
     pd.DataFrame([LINE], columns=HEAD).to_excel(content, engine="odf", index=False)
     check(load("return.ods", content.getvalue()), ONE, [])
+
+
+def old_workbook(rows: list[list[object]], hidden: int | None = None) -> bytes:
+    """An .xls; a pair in a cell is a figure and its format, a list the runs of a rich text."""
+    book, content = xlwt.Workbook(), io.BytesIO()
+    sheet, raised = book.add_sheet("Crime"), xlwt.easyfont("escapement superscript")
+    for row, line in enumerate(rows):
+        for column, cell in enumerate(line):
+            if isinstance(cell, tuple):
+                sheet.write(row, column, cell[0], xlwt.easyxf(num_format_str=cell[1]))
+            elif isinstance(cell, list):
+                sheet.write_rich_text(row, column, (cell[0], (cell[1], raised)))
+            else:
+                sheet.write(row, column, cell)
+    if hidden is not None:
+        sheet.row(hidden).hidden = True
+    book.save(content)
+    return content.getvalue()
+
+
+def open_document(rows: list[list[object]], hidden: int | None = None) -> bytes:
+    """An .ods of the same; a cell that is None stands below the name that is merged over it."""
+    document, content = OpenDocumentSpreadsheet(), io.BytesIO()
+    raised = odf.style.Style(name="raised", family="text")
+    raised.addElement(odf.style.TextProperties(textposition="33% 58%"))
+    document.automaticstyles.addElement(raised)
+    sheet = odf.table.Table(name="Crime")
+    for number, line in enumerate(rows):
+        row = odf.table.TableRow(**({"visibility": "collapse"} if number == hidden else {}))
+        for column, cell in enumerate(line):
+            below = number + 1 < len(rows) and column < len(rows[number + 1])
+            spans = 2 if below and rows[number + 1][column] is None else 1
+            if cell is None:
+                row.addElement(odf.table.CoveredTableCell())
+                continue
+            kind = {"valuetype": "string"}
+            if isinstance(cell, tuple):
+                kind = {"valuetype": "percentage", "value": cell[0]}
+            elif isinstance(cell, float | int):
+                kind = {"valuetype": "float", "value": cell}
+            element = odf.table.TableCell(**kind, numberrowsspanned=spans)
+            text = odf.text.P(text=cell[0] if isinstance(cell, list) else str(cell))
+            if isinstance(cell, list):
+                text.addElement(odf.text.Span(stylename=raised, text=cell[1]))
+            element.addElement(text)
+            row.addElement(element)
+        sheet.addElement(row)
+    document.spreadsheet.addElement(sheet)
+    document.write(content)
+    return content.getvalue()
+
+
+#: The same in each kind of workbook: a percentage by its format, a footnote's number, a hidden row.
+SHOWN = [
+    HEAD,
+    ["L4-repeat", "Blaby", Q1, (0.021, "0.0%")],
+    ["L4-repeat", "Blaby", Q2, (0.024, "0.0%")],
+    ["L4-incidents", "Blaby", [Q1, "1"], ["281", "3"]],
+    ["N13", "Blaby", Q1, 2300],
+]
+RICH = [
+    figure(Q1, 281, "D4", "L4-incidents"),
+    figure(Q1, 2.1, "D2", "L4-repeat"),
+    figure(Q2, 2.4, "D3", "L4-repeat"),
+]
+
+
+def rich_workbook() -> bytes:
+    """An .xlsx of the same."""
+    book = openpyxl.load_workbook(io.BytesIO(workbook(Crime=SHOWN[:3])))
+    sheet, raised = book["Crime"], InlineFont(vertAlign="superscript")
+    for row, line in enumerate(SHOWN[3:], start=4):
+        for column, cell in enumerate(line, start=1):
+            rich = isinstance(cell, list) and CellRichText(cell[0], TextBlock(raised, cell[1]))
+            sheet.cell(row, column, rich or cell)
+    sheet.row_dimensions[5].hidden = True
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        ("xls", old_workbook(SHOWN, hidden=4)),
+        ("ods", open_document(SHOWN, hidden=4)),
+        ("xlsx", rich_workbook()),
+        ("xls", rich_workbook()),  # named otherwise than it is
+    ],
+)
+def test_workbooks_of_each_kind_are_read_as_they_are_shown(
+    load: Callable, ending: str, content: bytes
+) -> None:
+    result = load(f"return.{ending}", content)
+    check(result, RICH, ["found 'hidden: 5'"])
+    assert "footnote 3" in result[0]["note"].tolist()
+
+
+def test_xml_that_is_spelled_otherwise_is_the_same_workbook(load: Callable) -> None:
+    """A prefix before each name, single quotation marks and line breaks within the tags."""
+    source, changed = io.BytesIO(workbook(Crime=SHOWN[:3])), io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(changed, "w") as new:
+        for part in old.namelist():
+            text = old.read(part)
+            if part.startswith("xl/") and part.endswith(".xml"):
+                text = re.sub(rb"<(/?)(?=[a-zA-Z])", rb"<\1x:", text).replace(
+                    b' xmlns="', b' xmlns:x="'
+                )
+                text = text.replace(b'"', b"'").replace(b"<x:c r=", b"<x:c\n r=")
+            new.writestr(part, text)
+    check(load("return.xlsx", changed.getvalue()), RICH[1:], [])
+
+
+def test_merged_names_are_repeated_and_a_merged_figure_is_nobodys(load: Callable) -> None:
+    names = [HEAD, ["N13", "Blaby", Q1, 2300], [None, "Blaby", Q2, 2310]]
+    check(
+        load("return.ods", open_document(names)),
+        [figure(Q1, 2300, "D2"), figure(Q2, 2310, "D3")],
+        [],
+    )
+    wide = [[*HEAD[:2], Q1, Q2], ["N13", "Blaby"]]
+    merged = workbook({"C2:D2": 2300}, Crime=wide)
+    check(
+        load("return.xlsx", merged), [], ["found '#merged 2300', expected a figure for each cell"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"<html><table><tr><td>1", "found 'a web page'"), (LONG.encode(), "found 'text'")],
+)
+def test_what_is_only_called_a_workbook_is_said(load: Callable, content: bytes, says: str) -> None:
+    check(load("return.xls", content), [], [says])
+
+
+def test_one_stray_cell_is_a_finding_and_not_all_of_the_memory(load: Callable) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(workbook(Crime=[HEAD, LINE])))
+    book["Crime"]["XFD1048576"] = 0
+    content = io.BytesIO()
+    book.save(content)
+    check(load("return.xlsx", content.getvalue()), [], ["cells up to XFD1048576 on Crime"])
+
+
+def test_a_parquet_file_is_a_return(load: Callable) -> None:
+    content = io.BytesIO()
+    pd.DataFrame([LINE], columns=HEAD).to_parquet(content)
+    check(load("return.parquet", content.getvalue()), ONE, [])
+    check(load("return.parquet", b"PAR1"), [], ["expected a Parquet file"])
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + b"\0" * 60, b"not a workbook"])

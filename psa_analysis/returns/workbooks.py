@@ -128,64 +128,69 @@ def _open_document(content: bytes) -> Iterator[Sheet]:
     raised, unseen = set(), set()
     for about in book.automaticstyles.getElementsByType(style.Style):
         for properties in about.childNodes:
-            if (properties.getAttribute("textposition") or "").startswith("super"):
-                raised.add(about.getAttribute("name"))
-            if (properties.getAttribute("display") or "") == "false":
-                unseen.add(about.getAttribute("name"))
-
-    def repeated(element: Element, name: str) -> int:
-        return int(element.getAttribute(name) or 1)
+            # "super 58%", or how far above the line: "33% 58%".
+            if re.match(r"super|[1-9]\d*%", _attribute(properties, "text-position") or ""):
+                raised.add(_attribute(about, "name"))
+            if _attribute(properties, "display") == "false":
+                unseen.add(_attribute(about, "name"))
 
     def words(cell: Element) -> str:
         lines = [node for node in cell.childNodes if node.qname == text.P().qname]
         return "\n".join(
             _with_superscripts(
-                (str(run), run.nodeType == 1 and run.getAttribute("stylename") in raised)
+                (str(run), run.nodeType == 1 and _attribute(run, "style-name") in raised)
                 for run in line.childNodes
             )
             for line in lines
         )
 
     for shown in book.spreadsheet.getElementsByType(table.Table):
-        sheet = Sheet(shown.getAttribute("name"), shown.getAttribute("stylename") not in unseen)
+        sheet = Sheet(str(_attribute(shown, "name")), _attribute(shown, "style-name") not in unseen)
         column = 0
         for about in shown.getElementsByType(table.TableColumn):
-            number = repeated(about, "numbercolumnsrepeated")
-            if about.getAttribute("visibility") in ("collapse", "filter"):
+            number = _repeated(about, "number-columns-repeated")
+            if _attribute(about, "visibility") in ("collapse", "filter"):
                 sheet.hidden_columns |= {*range(column, column + number)}
             column += number
         row = 1
         for line in shown.getElementsByType(table.TableRow):
-            rows, column = repeated(line, "numberrowsrepeated"), 0
-            if line.getAttribute("visibility") in ("collapse", "filter"):
+            rows, column = _repeated(line, "number-rows-repeated"), 0
+            if _attribute(line, "visibility") in ("collapse", "filter"):
                 sheet.hidden_rows |= {*range(row, row + rows)}
             for cell in line.childNodes:
-                columns = repeated(cell, "numbercolumnsrepeated")
+                columns = _repeated(cell, "number-columns-repeated")
                 covered = cell.qname[1] == "covered-table-cell"
                 value = "" if covered else _open_document_text(cell, words(cell))
                 if value and rows * columns + len(sheet.cells) > MOST_CELLS:
                     raise ValueError(f"more than {MOST_CELLS:,} cells on {sheet.name}")
                 for place in range(rows * columns) if value else ():
                     sheet.put(row + place // columns, column + place % columns, value)
-                down, across = repeated(cell, "numberrowsspanned"), 1
-                if not covered:
-                    across = repeated(cell, "numbercolumnsspanned")
-                if down > 1 or across > 1:
-                    sheet.merged.append((row, row + down - 1, column, column + across - 1))
+                down = row + _repeated(cell, "number-rows-spanned") - 1
+                right = column + _repeated(cell, "number-columns-spanned") - 1
+                if down > row or right > column:
+                    sheet.merged.append((row, down, column, right))
                 column += columns
             row += rows
         yield sheet
 
 
+def _attribute(element: Element, name: str) -> str | None:
+    """An attribute, whatever its namespace; odfpy's own getter refuses what it does not expect."""
+    found = (value for (_, key), value in element.attributes.items() if key == name)
+    return next(found, None)
+
+
+def _repeated(element: Element, name: str) -> int:
+    return int(_attribute(element, name) or 1)
+
+
 def _open_document_text(cell: Element, words: str) -> str:
-    kind = cell.getAttribute("valuetype")
-    if kind == "percentage":
-        return _text(float(cell.getAttribute("value")), "%")
-    if kind in ("float", "currency"):
-        return _text(float(cell.getAttribute("value")))
+    kind, value = _attribute(cell, "value-type"), _attribute(cell, "value")
+    if kind in ("percentage", "float", "currency") and value:
+        return _text(float(value), "%" if kind == "percentage" else "")
     if kind == "date":
-        return str(cell.getAttribute("datevalue")).removesuffix("T00:00:00")
-    return FORMULA if cell.getAttribute("formula") and not kind and not words else words
+        return str(_attribute(cell, "date-value")).removesuffix("T00:00:00")
+    return FORMULA if _attribute(cell, "formula") and not kind and not words else words
 
 
 def _with_superscripts(runs: Any) -> str:
