@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import re
 import tomllib
 from collections.abc import Callable
 from datetime import date
@@ -11,8 +13,10 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from builders import psa
 
 from psa_analysis.findings import Finding, errors
+from psa_analysis.pipeline import ROOT
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import clean_returns
 from psa_analysis.returns.drafts import draft_sidecar
@@ -242,3 +246,73 @@ def test_a_published_table_is_loaded_by_a_sidecar_that_was_drafted(
     assert not errors(findings), printed
     assert len(draft.splitlines()) <= 15
     assert len(findings) <= 6, printed
+
+
+def test_the_example_of_the_documentation_is_read_as_it_says(
+    publish: Callable[..., Loaded],
+) -> None:
+    text = (ROOT / "docs" / "returns.md").read_text()
+    files = dict(re.findall(r"<!-- file: raw/published/(\S+) -->\n```\n(.*?)```", text, re.DOTALL))
+    table = files["attainment.csv"].replace("Exampleshire", OWN)
+    sidecar = tomllib.loads(files["attainment.csv.toml"])
+    completed = sidecar | {"defaults": {"measure": "N6-eet"}, "measures": {}}
+    observations, findings, draft = publish("attainment.csv", table.encode(), completed)
+    rows = observations[["period", "value"]].to_numpy().tolist()
+    assert rows == [["2003/04", 52.1], ["2004/05", 54.3]], findings
+    assert not errors(findings)
+    drafted = tomllib.loads(draft)
+    # The draft has found all that the example says, but for the measure.
+    assert {key: drafted[key] for key in ("columns", "year")} == {
+        key: sidecar[key] for key in ("columns", "year")
+    }
+    assert drafted["keep"] == {"sex": ["All"]}
+
+
+def test_check_drafts_reads_nothing_by_the_draft_and_all_by_the_sidecar(council: Path) -> None:
+    """What somebody does at the command line, from the file that came to its figures."""
+    path = council / "raw" / "returns" / "rates.csv"
+    path.write_text("When,Where,Rate\n2003/04,Blaby,52.1\n2004/05,Blaby,54.3\n")
+    first = psa("check", "--data", str(council))
+    assert first.exit_code == 1
+    assert "received today: raw/returns/rates.csv; complete the draft" in first.output
+    assert "found 'a draft', expected a sidecar that somebody has completed" in first.output
+    beside = path.with_name("rates.csv.toml")
+    text = beside.read_text().replace("draft = true\n", "")
+    beside.write_text(
+        text.replace('defaults = {"measure" = ""', 'defaults = {"measure" = "N6-eet"')
+    )
+    second = psa("check", "--data", str(council))
+    assert second.exit_code == 0, second.output
+    saved = pd.read_parquet(council / "processed" / "observations.parquet")
+    read = saved.loc[saved["file"] == "raw/returns/rates.csv", ["area", "period", "value"]]
+    assert read.to_numpy().tolist() == [["Blaby", "2003/04", 52.1], ["Blaby", "2004/05", 54.3]]
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "says"),
+    [
+        ("a" * 248 + ".csv", Path.touch, "expected a name of at most 250 letters"),
+        ("x\nerror: all is well.pdf", Path.touch, r"raw/returns/x\nerror: all is well.pdf: found"),
+        ("pipe.csv", os.mkfifo, "raw/returns/pipe.csv: expected a file"),
+        ("police.csv.toml", os.mkfifo, "raw/returns/police.csv: expected a file police.csv.toml"),
+    ],
+)
+def test_what_is_no_plain_file_is_a_finding_and_stops_nothing(
+    council: Path, name: str, make: Callable[[Path], object], says: str
+) -> None:
+    path = council / "raw" / "returns" / name
+    path.unlink(missing_ok=True)
+    make(path)
+    result = psa("check", "--data", str(council))
+    assert result.exit_code == 1
+    assert says in result.output
+    assert "observations of" in result.output
+
+
+def test_eighty_thousand_faults_are_one_finding(agreement: Agreement, council: Path) -> None:
+    path = council / "raw" / "returns" / "many.csv"
+    rows = "".join(f"N13,Leicestershire,2004-05 Q3,abc{n}\n" for n in range(80_000))
+    path.write_text("measure,area,period,value\n" + rows)
+    output = psa("check", "--data", str(council)).output
+    assert "row 2 and 79,999 more (3, 4, …), column value: found 'abc0'" in output
+    assert len(output.splitlines()) < 30

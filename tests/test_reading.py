@@ -199,6 +199,8 @@ REFUSED = {
     "to be confirmed": (LONG.replace("2300", "TBC"), "found 'TBC'"),
     "a dash": (LONG.replace("2300", "-"), "this may mean either"),
     "an empty value": (LONG.replace("2300", ""), "[x] if there is none"),
+    "a point among semicolons": (LONG.replace(",", ";").replace("2300", "2.300"), "one meaning"),
+    "a comma among semicolons": (LONG.replace(",", ";").replace("2300", "2,300"), "one meaning"),
     "two in a cell": (HEADER + f"L4-repeat,Blaby,{Q3},99.43%100% A\n", "one plain figure"),
     "a percentage for a count": (LONG.replace("2300", "23%"), "not a percentage"),
     "a fraction": (HEADER + "N2,Blaby,summer 2004,0.554\n", "whether 55.4 was meant"),

@@ -56,6 +56,7 @@ _AWAITED = re.compile(
 _UNREADABLE = {
     r"-|--|—|–|nil|none": "0 for none or [x] for not available: this may mean either",
     r"=.*": "the formula's value: open the workbook, let it calculate, save it",
+    r"#unclear.*": "a figure that has one meaning: write 1234 or 1.2340",
     r"#merged.*": "a figure for each cell: one stands over several",
     r"#.*|err:\d+": "a figure: this is a spreadsheet's error",
     r"-?0,\d+": "a figure whose comma is clear: write 0.5, or 1,500",

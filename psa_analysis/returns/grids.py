@@ -95,6 +95,8 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
         remedy = "Look for a quotation mark that is not closed."
         raise _refusal(name, "a CSV file", remedy, str(error)) from None
     cells = _as_cells(rows)
+    if delimiter == ";":  # where people write a comma in place of a point, either may be meant
+        cells = cells.replace(r"^(-?[1-9]\d{0,2}[.,]\d{3})$", r"#unclear \1", regex=True)
     if not headed:
         return [Grid("", cells)], findings
     # A note may have lines; a line that is itself a whole row was swallowed by a quotation mark.
