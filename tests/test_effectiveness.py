@@ -347,7 +347,7 @@ def test_gaps_and_another_returned_index_are_findings(
 ) -> None:
     register = with_basket(agreement, basket)
     findings = check_baskets(yearly(register, MONEY | TWO_FIGURES | changed), register)
-    assert [(each.measure, each.row, each.period) for each in findings] == places
+    assert [(each.measure, each.row, each.figures[0][1]) for each in findings] == places
     assert all(words in each.expected for each in findings)
 
 

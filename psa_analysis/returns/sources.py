@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from unicodedata import category
 
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
@@ -80,7 +81,9 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
             if path.name[0] not in ".~" and path.suffix != _ENDING:
                 # One printable line, even where the file's name is not UTF-8 or has line breaks.
                 name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
-                name = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
+                breaks = [sign for sign in name if category(sign) in ("Cc", "Zl", "Zp")]
+                for sign in breaks:
+                    name = name.replace(sign, ascii(sign)[1:-1])
                 yield path, name, path.with_name(path.name + _ENDING)
 
 

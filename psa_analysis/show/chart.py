@@ -122,7 +122,10 @@ def figure(axes: Axes, alt: str, data: pd.DataFrame | Html | None = None) -> Cha
 def _as_svg(figure: Any) -> str:
     """A figure as SVG, the same bytes from the same numbers."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Names too long for any layout are drawn all the same; a warning would stand on the page.
+        warnings.filterwarnings("ignore", "constrained_layout not applied")
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = visible(buffer.getvalue())
     # Nothing in the file may point outside it.
     return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]

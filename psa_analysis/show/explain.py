@@ -13,6 +13,7 @@ from psa_analysis.findings import ParameterError
 from psa_analysis.register.rows import FIGURES
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
+from psa_analysis.returns.sources import raw_files
 from psa_analysis.words import NOT_STATED, day_text, figure_text, state_text, with_unit
 
 _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
@@ -39,9 +40,9 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     period = "" if pd.isna(row["latest"]) else row["latest_period"]
     key = measure, agreement.settings.agreement.area, period
     used = observations_used(report.known, report.readings, agreement, key)
-    texts = []
+    texts, paths = [], {name: path for path, name, _ in raw_files(agreement.folder)}
     for cell in used.itertuples():
-        path = agreement.folder / cell.file
+        path = paths[cell.file]
         cells = _sheets(path, cell.file, path.stat().st_mtime_ns)[cell.sheet]
         texts.append(cells.at[cell.row, column_number(cell.column)])
     addresses = used["column"].astype(str) + used["row"].astype(str)
