@@ -25,7 +25,13 @@ NAN = math.nan
 
 
 #: A quarterly measure that is to go from 100 to 160 between March 2003 and March 2006.
-PLANNED = {"unit": "people", "polarity": "higher", "basis": "point", "frequency": "quarterly"}
+PLANNED = {
+    **dict.fromkeys(("lowest", "highest"), float("nan")),
+    "unit": "people",
+    "polarity": "higher",
+    "basis": "point",
+    "frequency": "quarterly",
+}
 PLANNED |= {"baseline": 100.0, "baseline_period": "2002/03", "without": NAN, "target": 160.0}
 PLANNED |= {"due": "2005/06", "interim_period": "", "comparator": "", "profile": "", "points": ()}
 
