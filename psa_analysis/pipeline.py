@@ -22,11 +22,9 @@ from psa_analysis.files import checksum
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.commentary import load_commentary
-from psa_analysis.register.loading import load_agreement
+from psa_analysis.register.loading import load_agreement, load_commentary
 from psa_analysis.report import AUDIENCES, Report
 from psa_analysis.returns.cleaning import as_of, clean_returns
-from psa_analysis.returns.drafts import draft_sidecar
 from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.series import check_series
 from psa_analysis.returns.sources import (
@@ -37,7 +35,7 @@ from psa_analysis.returns.sources import (
     read_sidecars,
     write_sidecar,
 )
-from psa_analysis.returns.table import load_returns
+from psa_analysis.returns.table import draft_sidecar, load_returns
 from psa_analysis.words import day_text
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.

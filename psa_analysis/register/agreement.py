@@ -14,7 +14,7 @@ from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
-    from psa_analysis.register.settings import Settings
+    from psa_analysis.register.loading import Settings
 
 #: What a cell holds that gives nothing.
 BLANK = ("", NOT_STATED)

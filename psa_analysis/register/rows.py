@@ -24,7 +24,7 @@ from psa_analysis.register.agreement import BLANK, parse_comparator
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
-    from psa_analysis.register.settings import Settings
+    from psa_analysis.register.loading import Settings
 
 #: Reads a cell; raises a ValueError that says what was expected, and perhaps how to mend it.
 Reader = Callable[[str], Any]
