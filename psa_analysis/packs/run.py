@@ -79,7 +79,6 @@ class Task:
 class Outcome:
     """What became of a pack."""
 
-    task: Task
     code: int  # the exit code that says it
     text: str = ""  # where the pack is, if there is one
     problems: tuple[str, ...] = ()  # what went wrong, a line each
@@ -96,16 +95,16 @@ def make_pack(task: Task, on_event: OnEvent) -> Outcome:
         with lock_pack(task, on_event):
             begin, problems = _make_locked(task, sources, on_event)
         text = f"{begin} {task.pack / 'index.html'}"
-        return Outcome(task, 1 if problems else 0, text, tuple(problems))
+        return Outcome(1 if problems else 0, text, tuple(problems))
     except DataError as error:
         lines = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
-        return Outcome(task, 1, problems=tuple(lines))
+        return Outcome(1, problems=tuple(lines))
     except ParameterError as error:
         problem = str(error)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         problem = f"{error.strerror or error}{where}; the last good pack is untouched"
-    return Outcome(task, 2, problems=(problem,))
+    return Outcome(2, problems=(problem,))
 
 
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
