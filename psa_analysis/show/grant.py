@@ -110,13 +110,10 @@ def not_entered_text(report: Report) -> str:
     if not share or isinstance(total, str):
         return ""
     part = f"{float(share):.0%}" if pounds is None else words.sum_text(float(pounds * share))
-    number, of = (
-        dict(enumerate(words.NUMBERS)).get(int(n), f"{n}") for n in (total * share, total)
-    )
-    verb = "is" if total * share == 1 else "are"
-    return (
-        f"{number} of the {of.lower()} targets {verb} not entered: {part} of the pot is not shown."
-    )
+    named = dict(enumerate(words.NUMBERS))
+    number, of = (named.get(int(n), f"{n}") for n in (total * share, total))
+    which = f"{number} of the {of.lower()} targets {'is' if total * share == 1 else 'are'}"
+    return f"{which} not entered: {part} of the pot is not shown."
 
 
 def expected_text(rows: pd.DataFrame) -> str:
@@ -136,10 +133,9 @@ def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
     rows, settings = grants(report), report.agreement.settings
     unknown = rows.loc[rows["status"] == "not stated", "title"].tolist()
-    not_entered = not_entered_text(report)
     forecast = (rows["status"] == "forecast").any()
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
-    if not_entered:
+    if not_entered := not_entered_text(report):
         sentences.append(not_entered.rstrip("."))
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
