@@ -225,11 +225,6 @@ class _Sheet:
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
 
-    def put(self, row: int, column: int, text: str) -> None:
-        """Write a text into a cell."""
-        if text:
-            self.cells[row, column] = text
-
 
 def _read_sheets(content: bytes) -> Iterator[_Sheet]:
     """Every sheet of a workbook, of whichever kind its bytes say that it is."""
@@ -270,7 +265,8 @@ def _new(content: bytes) -> Iterator[_Sheet]:
                     # A result of the type str that is empty is a text of no letters.
                     uncalculated = formula.data_type == "f" and cell.data_type != "str"
                     value = FORMULA if uncalculated else None
-                sheet.put(cell.row, cell.column - 1, _text(value, cell.number_format or ""))
+                if text := _text(value, cell.number_format or ""):
+                    sheet.cells[cell.row, cell.column - 1] = text
         for area in shown.merged_cells.ranges:
             sheet.merged.append((area.min_row, area.max_row, area.min_col - 1, area.max_col - 1))
         sheet.hidden_rows = {row for row, about in shown.row_dimensions.items() if about.hidden}
@@ -303,7 +299,8 @@ def _old(content: bytes) -> Iterator[_Sheet]:
                         for (start, font), (end, _) in pairwise(starts)
                     )
                 form = book.format_map[style.format_key].format_str
-                sheet.put(row + 1, column, _text(value, form))
+                if text := _text(value, form):
+                    sheet.cells[row + 1, column] = text
         for first, last, left, right in shown.merged_cells:
             sheet.merged.append((first + 1, last, left, right - 1))
         sheet.hidden_rows = {row + 1 for row, about in shown.rowinfo_map.items() if about.hidden}
@@ -356,10 +353,9 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
                 if value and rows * columns + len(sheet.cells) > MOST_CELLS:
                     raise ValueError(f"more than {MOST_CELLS:,} cells on {sheet.name}")
                 for place in range(rows * columns) if value else ():
-                    sheet.put(row + place // columns, column + place % columns, value)
-                down, across = repeated(cell, "numberrowsspanned"), 1
-                if not covered:
-                    across = repeated(cell, "numbercolumnsspanned")
+                    sheet.cells[row + place // columns, column + place % columns] = value
+                down = repeated(cell, "numberrowsspanned")
+                across = 1 if covered else repeated(cell, "numbercolumnsspanned")
                 if down > 1 or across > 1:
                     sheet.merged.append((row, row + down - 1, column, column + across - 1))
                 column += columns

@@ -92,9 +92,10 @@ def read_table(
         remedy = "Name its headings in its sidecar; psa check drafts one."
         if len(table):
             remedy = "No table was found there: name its headings in the sidecar if one counts."
-        found = without_table[0].first_texts()
-        finding = Finding(severity, name, expected, remedy, found=found, sheet=names)
-        findings.append(finding)
+        top = without_table[0].cells.head(TITLE_ROWS)
+        fullest = top.loc[(top != "").sum(axis=1).idxmax()]
+        found = " | ".join(fullest[fullest != ""])
+        findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names))
     return table, findings
 
 
@@ -183,13 +184,8 @@ def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     across = "measure" if {*places.values()} & {*measures} else "period"
     if across == "measure":
         places = {column: text for column, text in places.items() if text in measures}
-    labels = {
-        name: at
-        for name, at in sheet.fields.items()
-        if name not in (across, "value") and at not in places
-    }
-    if across == "period":
-        labels.pop("period", None)
+    fields = {name: at for name, at in sheet.fields.items() if name not in (across, "value")}
+    labels = {name: at for name, at in fields.items() if at not in places}
     for column in [column for column in sheet.header if column not in places]:
         cells = set(below[column].str.strip().str.casefold())
         for name in ("measure", "area"):
@@ -249,9 +245,7 @@ def _until_second_header(sheet: Sheet, below: pd.DataFrame, columns: Iterable[in
     headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
     again = pd.Series(False, below.index)
     for column in columns:
-        again |= below[column].isin(
-            [text for text in below[column].unique() if text.strip().casefold() in headings]
-        )
+        again |= below[column].str.strip().str.casefold().isin(headings)
     if places := [at for at, text in sheet.places.items() if text]:
         # Years over other columns of figures: the same ones, or any that are no numbers.
         cells = below[places]
