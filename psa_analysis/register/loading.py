@@ -16,19 +16,9 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from psa_analysis.files import meanings, read_rows
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.periods import Period, parse_period, read_day
-from psa_analysis.register.agreement import BLANK, Agreement, period_of, with_parsed
+from psa_analysis.register.agreement import BLANK, FIGURES, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
-from psa_analysis.register.rows import (
-    FIGURES,
-    PRINTED,
-    TABLES,
-    Reader,
-    Register,
-    choice,
-    filled,
-    is_number,
-    typed,
-)
+from psa_analysis.register.rows import PRINTED, TABLES, Register, choice, filled, is_number, typed
 
 #: What pydantic says in other words than a finding.
 _EXPECTED = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
@@ -276,7 +266,7 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
             raise ValueError(one_of(known), did_you_mean(name, known))
         return name
 
-    readers: dict[str, Reader] = {
+    readers: dict[str, Any] = {
         "about": about,
         "period": lambda text: parse_period(text, "quarter").label,
         "written": _day,
