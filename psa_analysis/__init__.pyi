@@ -9,10 +9,9 @@ from .show.control import control_chart
 from .show.effectiveness import cost_effectiveness
 from .show.explain import cells_used
 from .show.families import family, funnel
-from .show.grant import partners, payments, reward
+from .show.grant import outturns, partners, payments, reward
 from .show.measures import commentary, measure
 from .show.opening import banner, key
-from .show.outturns import outturns
 from .show.overview import decisions, scorecard, standing
 from .show.parts import by_part, hotspots, what_if
 from .show.sections import further

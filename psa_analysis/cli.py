@@ -29,7 +29,7 @@ files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "w
 loading, partners = map(_lazy, ("register.loading", "returns.partners"))
 backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
 pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
-overview, quality, rewards = map(_lazy, ("show.overview", "show.quality", "show.grant"))
+overview, rewards = map(_lazy, ("show.overview", "show.grant"))
 packs, workbook = map(_lazy, ("packs.run", "packs.workbook"))
 
 #: How many findings `psa check` prints; findings.csv has all.
@@ -72,7 +72,9 @@ def _folder(name: str, default: str, help: str, **more: Any) -> Callable[[FC], F
     return click.option(name, type=path, default=values, help=text, **more)
 
 
-_data = _folder("--data", "data", "The agreement's data folder, which holds raw/.")
+_DATA = "The agreement's data folder, which holds raw/"
+_MORE_DATA = "give it again for more agreements, whose packs go into a folder each"
+_data = _folder("--data", "data", f"{_DATA}.")
 _period = click.argument("period")
 _number = click.IntRange(min=1)
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
@@ -104,7 +106,7 @@ def check(data: Path) -> None:
         click.echo(f"received today: {file}; {what} {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
-    table, left = quality.findings_by_partner(problems, agreement), LINES_SHOWN
+    table, left = partners.findings_by_partner(problems, agreement), LINES_SHOWN
     for partner, rows in table.groupby("partner", sort=False):
         click.echo(f"To ask {names[str(partner)]}:" if partner else "For ourselves:")
         for number in rows.index:
@@ -280,13 +282,7 @@ def explain(measure: str, period: str, data: Path) -> None:
 @click.option("--latest", is_flag=True, help="The newest quarter whose cut-off has passed.")
 @click.option("--from", "first", metavar="PERIOD", help="All quarters from this one on ...")
 @click.option("--to", "last", metavar="PERIOD", help="... to this one.")
-@_folder(
-    "--data",
-    "data",
-    "The agreement's data folder, which holds raw/; give it again for more agreements, whose packs "
-    "go into a folder each.",
-    multiple=True,
-)
+@_folder("--data", "data", f"{_DATA}; {_MORE_DATA}.", multiple=True)
 @click.option(
     "--audience",
     type=click.Choice(["internal", "public"]),

@@ -22,22 +22,13 @@ from psa_analysis.files import checksum
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.commentary import load_commentary
-from psa_analysis.register.loading import load_agreement
+from psa_analysis.register.loading import load_agreement, load_commentary
 from psa_analysis.report import AUDIENCES, Report
+from psa_analysis.returns import sources
 from psa_analysis.returns.cleaning import as_of, clean_returns
-from psa_analysis.returns.drafts import draft_sidecar
 from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.series import check_series
-from psa_analysis.returns.sources import (
-    Sidecar,
-    as_table,
-    files_without_sidecar,
-    load_corrections,
-    read_sidecars,
-    write_sidecar,
-)
-from psa_analysis.returns.table import load_returns
+from psa_analysis.returns.table import draft_sidecar, load_returns
 from psa_analysis.words import day_text
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
@@ -51,37 +42,31 @@ PARAMETERS = ("period", "data", "audience", "theme")
 
 def load_observations(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     """Load and clean every return of an agreement: observations and findings."""
-    sidecars, of_sidecars = read_sidecars(agreement.folder)
+    sidecars, of_sidecars = sources.read_sidecars(agreement.folder)
     table, of_files = load_returns(agreement.folder, sidecars, _known_names(agreement))
-    corrections, of_corrections = load_corrections(agreement.folder)
+    corrections, of_corrections = sources.load_corrections(agreement.folder)
     observations, of_cells = clean_returns(table, agreement, corrections=corrections)
-    return observations, [
-        *of_sidecars,
-        *of_files,
-        *of_corrections,
-        *of_cells,
-        *check_series(observations, agreement),
-        *check_baskets(observations, agreement),
-        *load_progress(agreement)[1],
-        *check_rebases(observations, agreement),
-        *load_commentary(agreement)[1],
-    ]
+    findings = [*of_sidecars, *of_files, *of_corrections, *of_cells]
+    findings += check_series(observations, agreement) + check_baskets(observations, agreement)
+    findings += load_progress(agreement)[1] + check_rebases(observations, agreement)
+    return observations, findings + load_commentary(agreement)[1]
 
 
-def receive(agreement: Agreement, today: date) -> dict[str, Sidecar]:
+def receive(agreement: Agreement, today: date) -> dict[str, sources.Sidecar]:
     """Make the sidecars of new files, in draft for tables that are unknown; gives them by file."""
     # Without their sidecars no others are read.
     table, problems = load_returns(agreement.folder, {}, _known_names(agreement))
     unreadable = {finding.file for finding in errors(problems)} - {*table["file"]}
     received = {}
-    for path, name, beside in files_without_sidecar(agreement.folder):
+    for path, name, beside in sources.files_without_sidecar(agreement.folder):
         # A checksum of a file's faults would refuse the file once it is mended.
-        sidecar: Sidecar | None = Sidecar(received=today, checksum=checksum(path))
+        blank = sources.Sidecar(received=today, checksum=checksum(path))
+        sidecar: sources.Sidecar | None = blank
         if name in unreadable:
             own = agreement.settings.agreement.area
             sidecar = draft_sidecar(path, name, _known_names(agreement), own, today)
         if sidecar:
-            write_sidecar(beside, sidecar)
+            sources.write_sidecar(beside, sidecar)
             received[name] = sidecar
     return received
 
@@ -120,7 +105,7 @@ def make_report(
         assessment=assess(series, agreement, period, errors(findings), forecasts),
         effectiveness=cost_effectiveness(series, agreement, period.end),
         commitments=follow(agreement, load_progress(agreement)[0], observations, period),
-        sources=as_table(read_sidecars(agreement.folder)[0]),
+        sources=sources.as_table(sources.read_sidecars(agreement.folder)[0]),
         findings=tuple(findings),
         commentary=load_commentary(agreement)[0],
         report_at=report_at,
@@ -209,8 +194,8 @@ def refuse_unknown_parameters() -> None:
     interactive = sys.modules.get("IPython")
     shell = interactive.get_ipython() if interactive else None
     # Papermill's cell follows the first one and begins with these words.
-    sources = shell.user_ns.get("In", [])[1:4] if shell else []
-    injected = [source for source in sources if source.startswith("# Parameters\n")]
+    cells = shell.user_ns.get("In", [])[1:4] if shell else []
+    injected = [cell for cell in cells if cell.startswith("# Parameters\n")]
     # It writes a parameter to a line.
     for name in re.findall(r"^(\w+) = ", "\n".join(injected), re.MULTILINE):
         if name not in PARAMETERS:

@@ -14,8 +14,7 @@ import pytest
 import psa_analysis as psa
 from psa_analysis.periods import parse_period
 from psa_analysis.pipeline import load_observations, make_report
-from psa_analysis.register.commentary import load_commentary
-from psa_analysis.register.loading import load_agreement
+from psa_analysis.register.loading import load_agreement, load_commentary
 from psa_analysis.report import Report
 from psa_analysis.show.measures import (
     change_sentences,

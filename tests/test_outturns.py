@@ -8,8 +8,7 @@ import pytest
 
 import psa_analysis as psa
 from psa_analysis.report import Report
-from psa_analysis.show.grant import grants
-from psa_analysis.show.outturns import better_outturns, outturns
+from psa_analysis.show.grant import better_outturns, grants, outturns
 
 
 def test_a_step_moves_the_forecast_towards_the_target(report: Report) -> None:

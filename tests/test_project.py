@@ -14,8 +14,8 @@ import yaml
 
 from psa_analysis.analysis.assessment import COLUMNS, STATES
 from psa_analysis.pipeline import PARAMETERS, ROOT
+from psa_analysis.register.loading import Settings
 from psa_analysis.register.rows import TABLES
-from psa_analysis.register.settings import Settings
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

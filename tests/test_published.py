@@ -19,9 +19,8 @@ from psa_analysis.findings import Finding, errors
 from psa_analysis.pipeline import ROOT
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import clean_returns
-from psa_analysis.returns.drafts import draft_sidecar
 from psa_analysis.returns.sources import Sidecar, write_sidecar
-from psa_analysis.returns.table import load_returns
+from psa_analysis.returns.table import draft_sidecar, load_returns
 
 OWN = "Leicestershire"
 Loaded = tuple[pd.DataFrame, list[Finding], str]

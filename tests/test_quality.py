@@ -13,8 +13,8 @@ from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import clean_returns
+from psa_analysis.returns.partners import findings_by_partner
 from psa_analysis.returns.series import check_series
-from psa_analysis.show.quality import findings_by_partner
 
 
 def test_each_finding_goes_to_its_partner(agreement: Agreement) -> None:

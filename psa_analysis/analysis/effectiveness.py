@@ -21,7 +21,7 @@ from psa_analysis.words import listed
 
 if TYPE_CHECKING:
     from psa_analysis.register.agreement import Agreement
-    from psa_analysis.register.settings import EffectivenessSection
+    from psa_analysis.register.loading import EffectivenessSection
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from psa_analysis.words import NOT_SHOWN
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
     from psa_analysis.register.agreement import Agreement
-    from psa_analysis.register.settings import Settings
+    from psa_analysis.register.loading import Settings
 
 Floats = NDArray[np.float64]
 

@@ -1,71 +1,128 @@
 """Make packs: each beside its place, by one process at a time, and put there whole or not at all.
 
+Beside the packs, ``outputs/.psa`` keeps a folder for each: its ``lock``, and in ``holder`` who has
+it; the pack that is being made, ``new-...``; the one before, ``old``, while the new one takes its
+place; and in ``made.json`` what the pack was made from.
+
 Imports nothing heavy but in functions: an unchanged pack must be told at once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
 import platform
 import re
+import shutil
+import socket
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import requires, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from psa_analysis.files import write_bytes
+from filelock import FileLock, Timeout
+
+from psa_analysis.files import checksum, write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
-from psa_analysis.packs import place
 from psa_analysis.packs.children import run_children, start_warm_process
-from psa_analysis.packs.place import OnEvent, Outcome, Task
+from psa_analysis.periods import Period
 
 if TYPE_CHECKING:
     from psa_analysis.packs.page import Job, Page
     from psa_analysis.report import Report
+
+#: What editors and interpreters leave behind, and what pytest alone reads.
+_IGNORED = re.compile(r"/\.|/__pycache__/|/conftest\.py$")
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pack that is to be made."""
+
+    period: Period
+    data: Path
+    notebooks: Path
+    outputs: Path
+    audience: str
+    force: bool  # also if nothing has changed
+    workers: int | None  # how many notebooks at once; one per core if it is not said
+    seconds: float  # how long each may take, so that nobody waits for an endless loop
+
+    @property
+    def name(self) -> str:
+        """What the pack's folder is called."""
+        return self.period.slug + ("-public" if self.audience == "public" else "")
+
+    @property
+    def pack(self) -> Path:
+        """The pack's folder."""
+        return self.outputs / self.name
+
+    @property
+    def beside(self) -> Path:
+        """The folder of what is kept beside the pack."""
+        return self.outputs / ".psa" / self.name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a pack."""
+
+    code: int  # the exit code that says it
+    text: str = ""  # where the pack is, if there is one
+    problems: tuple[str, ...] = ()  # what went wrong, a line each
+
+
+#: Called while a pack is made: with "progress", "failed page" or "warning", and a text.
+OnEvent = Callable[[Task, str, str], None]
 
 
 def make_pack(task: Task, on_event: OnEvent) -> Outcome:
     """Make a pack, unless it is there and nothing has changed."""
     try:
         sources = notebooks_of(task.notebooks)
-        with place.lock_pack(task, on_event):
+        with lock_pack(task, on_event):
             begin, problems = _make_locked(task, sources, on_event)
         text = f"{begin} {task.pack / 'index.html'}"
-        return Outcome(task, 1 if problems else 0, text, tuple(problems))
+        return Outcome(1 if problems else 0, text, tuple(problems))
     except DataError as error:
         lines = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
-        return Outcome(task, 1, problems=tuple(lines))
+        return Outcome(1, problems=tuple(lines))
     except ParameterError as error:
         problem = str(error)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         problem = f"{error.strerror or error}{where}; the last good pack is untouched"
-    return Outcome(task, 2, problems=(problem,))
+    return Outcome(2, problems=(problem,))
 
 
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
     """Make a pack that nobody else makes: what has become of it, and what is wrong with it."""
-    place.tidy_up(task)
-    made_from = place.inputs_of(task)
-    key = place.key_of(task, made_from)
-    if not task.force and (record := place.read_record(task, key)):
+    tidy_up(task)
+    made_from = inputs_of(task)
+    key = key_of(task, made_from)
+    if not task.force and (record := read_record(task, key)):
         return "nothing has changed:", record["problems"]
     start_warm_process()  # it imports while this process loads the figures
     from psa_analysis.pipeline import open_report
 
-    with place.new_pack(task) as folder:
+    with new_pack(task) as folder:
         report = open_report(task.period.label, str(task.data), task.audience)
         on_event(task, "progress", repr(report))
         pages = _fill(task, sources, report, folder, on_event)
         _write_front(folder, report, pages, made_from)
-        files = place.checksums(sorted(folder.iterdir()), folder)
+        files = checksums(sorted(folder.iterdir()), folder)
     failed = [page.notebook for page in pages if page.status != "done"]
     problems = [f"failed: {', '.join(failed)}"] if failed else []
     if wrong := len(errors(report.findings)):
@@ -206,7 +263,7 @@ def _write_front(
         "status": "done" if all(page.status == "done" for page in pages) else "failed",
         "pages": [asdict(page) for page in pages],
         "inputs": made_from,
-        "versions": {"python": platform.python_version()} | place.versions(),
+        "versions": {"python": platform.python_version()} | versions(),
     }
     content = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
     write_bytes(folder / "manifest.json", content)
@@ -219,3 +276,97 @@ def parameters(report: Report) -> dict[str, str]:
     folder = report.agreement.folder.resolve()
     data = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     return {"period": report.period.label, "data": str(data), "audience": report.audience}
+
+
+@contextmanager
+def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
+    """Wait until nobody else makes this pack, and let nobody else begin."""
+    lock = FileLock(task.beside / "lock")
+    holder = task.beside / "holder"
+    try:
+        task.beside.mkdir(parents=True, exist_ok=True)
+        held = lock.acquire(timeout=0)
+    except Timeout:
+        who = holder.read_text() if holder.exists() else "another run"
+        on_event(task, "warning", f"waiting for {who}")
+        held = lock.acquire()
+    except OSError as error:
+        wrong = f"cannot write to {task.outputs}: {error.strerror}"
+        raise ParameterError(f"{wrong}; name another folder with --outputs") from None
+    with held:
+        since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+        who = f"process {os.getpid()} on {socket.gethostname()}"
+        write_bytes(holder, f"{who}, which has been making {task.name} since {since}".encode())
+        yield
+        holder.unlink(missing_ok=True)
+
+
+def tidy_up(task: Task) -> None:
+    """Remove what a run has left, and put back the old pack if there is no new one."""
+    old = task.beside / "old"
+    if old.exists() and not task.pack.exists():
+        old.rename(task.pack)
+    for left in [old, *task.beside.glob("new-*")]:
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def new_pack(task: Task) -> Iterator[Path]:
+    """A folder to make a pack in; if all goes well, it takes the place of the earlier pack."""
+    # Nobody else may write here: a process that a killed run has left writes into its own folder.
+    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
+    try:
+        folder.mkdir()
+        yield folder
+        # In between, for some microseconds, there is no pack; tidying up mends what stops there.
+        if task.pack.exists():
+            task.pack.rename(task.beside / "old")
+        folder.rename(task.pack)
+    finally:
+        tidy_up(task)
+
+
+def read_record(task: Task, key: str) -> dict[str, Any] | None:
+    """The record of the pack, if it was made from what has this key and is as it was made."""
+    try:
+        record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
+        paths = [task.pack / name for name in record["files"]]
+        same = record["key"] == key and checksums(paths, task.pack) == record["files"]
+    except (OSError, ValueError):
+        return None
+    return record if same else None
+
+
+def key_of(task: Task, made_from: dict[str, str]) -> str:
+    """SHA-256 of all that a pack is made from."""
+    package = checksums(_files(_PACKAGE), _PACKAGE)
+    parts = [package, versions(), made_from, str(task.data)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions of the package and of the libraries that it is built on."""
+    # "pandas>=3,<4", 'nbval; extra == "test"'
+    lines = [line for line in requires("psa_analysis") or () if "extra ==" not in line]
+    required = [re.split(r"[^\w.-]", line)[0] for line in lines]
+    names = ["psa_analysis", "nbclient", "nbformat", "ipython", *required]
+    return {name: version(name) for name in names}
+
+
+def inputs_of(task: Task) -> dict[str, str]:
+    """SHA-256 of every file that a pack may depend on: raw data, notebooks, modules beside them."""
+    beside = [path for path in _files(task.notebooks) if path.suffix in (".ipynb", ".py")]
+    digests = checksums(beside, task.notebooks)
+    named = {f"notebooks/{name}": digest for name, digest in digests.items()}
+    return checksums(_files(task.data / "raw"), task.data) | named
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files below a folder."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [folder / name for name in names if not _IGNORED.search(f"/{name.as_posix()}")]
+
+
+def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:
+    """SHA-256 of each file, by its path from a folder."""
+    return {path.relative_to(root).as_posix(): checksum(path) for path in paths}

@@ -14,10 +14,15 @@ from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
-    from psa_analysis.register.settings import Settings
+    from psa_analysis.register.loading import Settings
 
 #: What a cell holds that gives nothing.
 BLANK = ("", NOT_STATED)
+#: Where a decision stands that no document states.
+OWN_DECISION = "own decision"
+
+#: Figures of a measure; each has a status beside it in ``Agreement.measures``.
+FIGURES = ["baseline", "base", "without", "target"]
 
 #: The profiles whose path runs through the points of ``trajectories.csv``.
 PROFILES_WITH_POINTS = ("steps", "given")
@@ -50,7 +55,7 @@ def parse_comparator(text: str) -> Comparator | None:
 class Agreement:
     """An agreement: its settings and its register, a frame for each file with a row for each row.
 
-    ``measures`` has further columns: for each of :data:`~psa_analysis.register.rows.FIGURES` a
+    ``measures`` has further columns: for each of :data:`FIGURES` a
     ``<figure>_status`` (stated, derived, assumed, not stated, or empty), and those of `PARSED`.
     ``points`` holds last days and values; ``trajectory.with_seasons`` fills in ``seasons``.
     """
@@ -100,15 +105,8 @@ def all_families(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> dict[
 PARSED_PERIODS = {"baseline_period": "baseline_at", "due": "due_at", "interim_period": "interim_at"}
 
 #: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
-PARSED = (
-    *PARSED_PERIODS.values(),
-    "compared_with",
-    "points",
-    "seasons",
-    "decimals",
-    "floor",
-    "ceiling",
-)
+PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons", "decimals")
+PARSED += ("floor", "ceiling")
 
 
 def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:

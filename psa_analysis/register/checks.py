@@ -12,15 +12,7 @@ import pandas as pd
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import KIND_NAMES, KIND_OF_FREQUENCY, Period, parse_period
 from psa_analysis.register import agreement
-from psa_analysis.register.rows import (
-    FIGURES,
-    OWN_DECISION,
-    PRINTED,
-    TABLES,
-    Register,
-    cell_error,
-    is_number,
-)
+from psa_analysis.register.rows import PRINTED, TABLES, Register, cell_error, is_number
 from psa_analysis.words import NOT_STATED
 
 #: Files in which each row is known by its first column, or by its first two.
@@ -117,9 +109,9 @@ def _rows(register: Register) -> Iterator[Finding]:
     yield from refuse("rebases", "measure", others, expected, "Remove the row.")
     years = rebases["period"].map(lambda period: parse_period(period).kind) != "quarter"
     yield from refuse("rebases", "period", years & ~others, "a quarter, as its frequency says")
-    cited = ~rebases["document"].isin(["", OWN_DECISION])
+    cited = ~rebases["document"].isin(["", agreement.OWN_DECISION])
     unplaced = cited & (rebases["location"].str.strip() == "")
-    remedy = f"Give it, or write '{OWN_DECISION}' as the document."
+    remedy = f"Give it, or write '{agreement.OWN_DECISION}' as the document."
     yield from refuse("rebases", "location", unplaced, "the place in the document", remedy)
 
 
@@ -212,7 +204,7 @@ def _figures(register: Register) -> Iterator[Finding]:
     yield from refuse("trigger", differs, expected, "Correct one of the three.")
     # A rate can be more than the one that it is a percentage of.
     percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
-    for figure in (*FIGURES, "trigger"):
+    for figure in (*agreement.FIGURES, "trigger"):
         outside = percent & ((rows[figure] < 0) | (rows[figure] > 100))
         yield from refuse(figure, outside, "0 to 100 for a percentage")
     change = rows["basis"] == "change_from_baseline"
@@ -227,7 +219,8 @@ def _figures(register: Register) -> Iterator[Finding]:
     yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
     rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
     yield from refuse("polarity", rank, "lower, since place 1 is the best")
-    unsure = (rows["polarity"] == NOT_STATED) & rows[[*FIGURES, *PRINTED]].notna().any(axis=1)
+    stated = rows[[*agreement.FIGURES, *PRINTED]].notna().any(axis=1)
+    unsure = (rows["polarity"] == NOT_STATED) & stated
     yield from refuse("polarity", unsure, "'higher' or 'lower', since a figure is stated")
     yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")

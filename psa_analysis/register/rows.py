@@ -20,20 +20,14 @@ import pandas as pd
 
 from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period
-from psa_analysis.register.agreement import BLANK, parse_comparator
+from psa_analysis.register.agreement import BLANK, OWN_DECISION, parse_comparator
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
-    from psa_analysis.register.settings import Settings
+    from psa_analysis.register.loading import Settings
 
 #: Reads a cell; raises a ValueError that says what was expected, and perhaps how to mend it.
 Reader = Callable[[str], Any]
-
-#: Where a decision stands that no document states.
-OWN_DECISION = "own decision"
-
-#: Figures of a measure; each has a status beside it in ``Agreement.measures``.
-FIGURES = ["baseline", "base", "without", "target"]
 
 #: Figures of a measure in its own unit, as a document prints them.
 PRINTED = ["baseline", "without", "target", "trigger", "interim"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
@@ -86,7 +85,9 @@ def clean_returns(
     for column in cells.columns.drop(["file", "sheet", "row", "column"]):
         cells[column] = cells[column].str.strip()
     for column in ("measure", "area", "period"):
-        cells[column] = each_once(cells[column], lambda text: FOOTNOTES.sub("", text))
+        # Each different text is looked at once.
+        plain = {text: FOOTNOTES.sub("", text) for text in cells[column].unique()}
+        cells[column] = cells[column].map(plain).astype(cells[column].dtype)
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
@@ -124,11 +125,6 @@ def _resolve(
     remedies = unknown[column].map(lambda text: did_you_mean(text, names))
     doubts.add(unknown, column, one_of(names), remedies)
     return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
-
-
-def each_once(texts: pd.Series, change: Callable[[str], str]) -> pd.Series:
-    """The texts changed; each different one is looked at once."""
-    return texts.map({text: change(text) for text in texts.unique()}).astype(texts.dtype)
 
 
 def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
@@ -172,12 +168,11 @@ def _read_received(
     exams = _of_measure(cells, frequencies == "exam_year")
     after = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
     in_sidecar = "Correct the date, or give it in the file's sidecar."
-    rules = [
+    for broken, expected, remedy in (
         (received.isna(), "the day it came in, such as 2005-01-30", in_sidecar),
         (received <= after, "", "Correct the date or the period."),
         (received > pd.Timestamp(today), "a day that has been", "Correct the date."),
-    ]
-    for broken, expected, remedy in rules:
+    ):
         a_day = after[broken].map("a day after {:%Y-%m-%d}, given the period".format)
         doubts.add(cells[broken], "received", expected or a_day, remedy)
     # Figures of the agreement's years that came together, long after, are in no report until then.
@@ -186,9 +181,8 @@ def _read_received(
     late &= cells["period_end"] > pd.Timestamp(begins)
     late &= cells["period"].where(late).groupby(cells["file"]).transform("nunique") > 1
     expected = "days of receipt: no report of a quarter before this day will know these figures"
-    remedy = (
-        'Write received = "45 days after the period", or the day of publication, in its sidecar.'
-    )
+    written = 'received = "45 days after the period", or the day of publication,'
+    remedy = f"Write {written} in its sidecar."
     doubts.add(cells[late], "received", expected, remedy, severity="warning")
     return doubts.sound(cells.assign(received=received))
 
@@ -276,14 +270,13 @@ def _check_values(
     ask = "Ask the sender."
     range_remedy = "Ask the sender; or state the measure's lowest and highest in measures.csv."
     which = "Ask the sender which of the three is wrong."
-    rules = [
+    for broken, column, expected, remedy in (
         (beyond, "value", pd.Series(ranges, value.index[beyond]), range_remedy),
         (denominator <= 0, "denominator", "more than 0", ask),
         (unpaired, "numerator", "numerator and denominator together", "Give both or neither."),
         (percent & (numerator > denominator), "numerator", "no more than the denominator", ask),
         (differs, "value", "numerator over denominator", which),
-    ]
-    for broken, column, expected, remedy in rules:
+    ):
         doubts.add(observations[broken], column, expected, remedy)
     return doubts.sound(observations)
 

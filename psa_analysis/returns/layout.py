@@ -54,12 +54,6 @@ class Sheet:
         first, *others = map(int, rows)
         self.add(*words, row=first, also=tuple(others), **place)  # type: ignore[arg-type]
 
-    def first_texts(self) -> str:
-        """What the row says that has the most words of those at the top."""
-        rows = self.cells.head(TITLE_ROWS)
-        fullest = rows.loc[(rows != "").sum(axis=1).idxmax()]
-        return " | ".join(fullest[fullest != ""])
-
     @property
     def below(self) -> pd.DataFrame:
         """The cells below the header."""

@@ -1,16 +1,18 @@
-"""Partners: what each of them still owes, and the workbook to send them for it."""
+"""Partners: what each of them still owes or is asked, and the workbook to send them for it."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pandas as pd
 import xlsxwriter
 
-from psa_analysis.files import write_bytes
-from psa_analysis.findings import ParameterError, did_you_mean, one_of
+from psa_analysis.files import meanings, write_bytes
+from psa_analysis.findings import Finding, ParameterError, did_you_mean, one_of
 from psa_analysis.periods import Period
 from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cells import FLAGS
@@ -128,3 +130,22 @@ def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(_HEADER_ROW)
+
+
+def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd.DataFrame:
+    """The findings with the partner whom each is for, sorted so that each can be sent its own.
+
+    The partner is the one who returns the measure, or else the one that the file is named for;
+    empty where neither says. Each row is indexed by the finding's place among those given.
+    """
+    columns = meanings("findings")
+    table = pd.DataFrame([*findings], columns=[*columns, "also"]).astype({"row": "Int64"})
+    table["count"] = 1 + table["also"].str.len().astype(int)
+    partners = agreement.settings.partners
+    by_measure = table["measure"].map(agreement.measures["partner"]).fillna("")
+    stems = table["file"].map(lambda name: PurePosixPath(name).name.casefold().replace("_", "-"))
+    by_file = stems.map(lambda stem: next((name for name in partners if stem.startswith(name)), ""))
+    table["partner"] = by_measure.where(by_measure != "", by_file)
+    order = {partner: number for number, partner in enumerate([*partners, ""])}
+    rank = table["partner"].map(order)
+    return table.iloc[np.lexsort([table.index, rank])][list(columns)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from psa_analysis.analysis.readings import observations_used
 from psa_analysis.findings import ParameterError
-from psa_analysis.register.rows import FIGURES
+from psa_analysis.register.agreement import FIGURES
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.returns.sources import raw_files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +10,10 @@ import pandas as pd
 
 from psa_analysis import words
 from psa_analysis.analysis import grant
-from psa_analysis.report import Report, memoised
+from psa_analysis.report import Report, memoised, of_theme
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, Chart
-from psa_analysis.show.tables import Column, Html, rows_table, sentence
+from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
 from psa_analysis.show.views import View
 
 if TYPE_CHECKING:
@@ -110,13 +111,10 @@ def not_entered_text(report: Report) -> str:
     if not share or isinstance(total, str):
         return ""
     part = f"{float(share):.0%}" if pounds is None else words.sum_text(float(pounds * share))
-    number, of = (
-        dict(enumerate(words.NUMBERS)).get(int(n), f"{n}") for n in (total * share, total)
-    )
-    verb = "is" if total * share == 1 else "are"
-    return (
-        f"{number} of the {of.lower()} targets {verb} not entered: {part} of the pot is not shown."
-    )
+    named = dict(enumerate(words.NUMBERS))
+    number, of = (named.get(int(n), f"{n}") for n in (total * share, total))
+    which = f"{number} of the {of.lower()} targets {'is' if total * share == 1 else 'are'}"
+    return f"{which} not entered: {part} of the pot is not shown."
 
 
 def expected_text(rows: pd.DataFrame) -> str:
@@ -136,10 +134,9 @@ def grant_words(report: Report) -> Html:
     """What the reward of the whole agreement may come to, and what is not known of it."""
     rows, settings = grants(report), report.agreement.settings
     unknown = rows.loc[rows["status"] == "not stated", "title"].tolist()
-    not_entered = not_entered_text(report)
     forecast = (rows["status"] == "forecast").any()
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
-    if not_entered:
+    if not_entered := not_entered_text(report):
         sentences.append(not_entered.rstrip("."))
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
@@ -259,3 +256,47 @@ def _grant_chart(report: Report) -> Chart:
     alt = "Line chart of the chance that the reward comes to at least each share of the pot. "
     alt += f"The expected reward is {expected_text(grants(report))}."
     return Chart(draw, alt, data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
+
+
+#: Steps that tables show, shares of the way to the target.
+STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
+
+
+def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.DataFrame:
+    """The chance and share of the pot of a target, were its result better by parts of the way."""
+    row, outlook, steps = report.rows[measure], report.outlooks[measure], list(steps)
+    way, better = (
+        float(row["target"]) - grant.way_starts(row),
+        1 if row["polarity"] == "higher" else -1,
+    )
+    # A public report holds some chances without the forecast behind them.
+    open_ = row["is_forecast"] and not outlook.reason
+    if not open_ or pd.isna(row["chance_target"]) or not way * better > 0:
+        return pd.DataFrame()
+    # To move the forecast by a step has the same chance as to move the target towards it.
+    chances = [outlook.chance(row["target"] - step * way, row["polarity"]) for step in steps]
+    pot_share = float(grant.pot_shares(report.agreement).get(measure, float("nan")))
+    paid = gain_curve(report, measure, tuple(steps)).set_index("step")[["least", "most"]]
+    return pd.DataFrame({"way": abs(way), "chance": chances}, steps).join(paid * pot_share)
+
+
+def outturns(report: Report, theme: str | None = None) -> Html:
+    """What better final results would do to the chance and the reward of each measure."""
+    rows = []
+    for _, row in of_theme(report, theme).iterrows():
+        moved = better_outturns(report, row["measure"], STEPS.values())
+        if moved.empty:
+            continue
+        moved = moved.set_axis(list(STEPS))
+        tenth = words.amount_text(moved["way"].iloc[0] / 10, words.unit_of_difference(row["unit"]))
+        cells = {"Measure": row["measure"], "What is measured": row["title"], "A tenth is": tenth}
+        for name, step in moved.iterrows():
+            cells[f"Chance, {name}"] = words.chance_text(step["chance"])
+            cells[f"Reward, {name}"] = words.range_text(step["least"], step["most"], 1)
+        rows.append(cells)
+    if not rows:
+        return sentence("Nothing here is forecast.")
+    frame = pd.DataFrame(rows)
+    caption = f"Chance and share of the pot if results were better than forecast, {report.period}"
+    # Amounts in words of several units may break, so that the names beside them have room.
+    return table(frame, caption, numeric=list(frame.columns[3:]), folded=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from psa_analysis.analysis.disclosure import WITHHELD
-from psa_analysis.register.commentary import WHOLE, entries
+from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.show.explain import explanation
 from psa_analysis.show.grant import grants

@@ -6,7 +6,7 @@ import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
-from psa_analysis.register.commentary import entries
+from psa_analysis.register.loading import entries
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.grant import expected_text, gains, grants, not_entered_text
 from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
