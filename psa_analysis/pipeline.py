@@ -60,8 +60,7 @@ def receive(agreement: Agreement, today: date) -> dict[str, sources.Sidecar]:
     received = {}
     for path, name, beside in sources.files_without_sidecar(agreement.folder):
         # A checksum of a file's faults would refuse the file once it is mended.
-        blank = sources.Sidecar(received=today, checksum=checksum(path))
-        sidecar: sources.Sidecar | None = blank
+        sidecar: sources.Sidecar | None = sources.Sidecar(received=today, checksum=checksum(path))
         if name in unreadable:
             own = agreement.settings.agreement.area
             sidecar = draft_sidecar(path, name, _known_names(agreement), own, today)

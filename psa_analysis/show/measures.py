@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from psa_analysis import words
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
@@ -14,20 +15,6 @@ from psa_analysis.show.grant import grants
 from psa_analysis.show.tables import Html, sentence, table, templates
 from psa_analysis.show.trajectories import trajectory_chart
 from psa_analysis.show.views import View
-from psa_analysis.words import (
-    CHANCE_MOVED,
-    NOT_STATED,
-    as_sentences,
-    chance_text,
-    counted,
-    day_text,
-    figure_text,
-    listed,
-    pounds_text,
-    range_text,
-    required_text,
-    with_unit,
-)
 
 #: Labels of the chain whose texts the words of a measure state, or its chart shows.
 _STATED_ABOVE = ("Measure", "State", "Latest", "Path")
@@ -62,10 +49,10 @@ def measure_words(report: Report, measure: str) -> Html:
     """Where a measure stands, what has changed, and what people say of it."""
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
-    words = sentence(as_sentences([*standing_sentences(row), *change_sentences(row, before)]))
+    about = sentence(words.as_sentences([*standing_sentences(row), *change_sentences(row, before)]))
     comments = commentary(report, measure)
-    text = "\n".join(filter(None, [words.text, comments.text]))
-    return Html(words.html + comments.html, text)
+    text = "\n".join(filter(None, [about.text, comments.text]))
+    return Html(about.html + comments.html, text)
 
 
 def commentary(report: Report, about: str = WHOLE) -> Html:
@@ -87,7 +74,7 @@ def _written_by(row: Any, report: Report) -> str:
     day = row.written.date()
     late = ", after the figures of this report were closed" if day > report.cut_off else ""
     kind = "Illustrative commentary" if row.illustrative else "Commentary"
-    return f"{kind} by {row.author}, written on {day_text(day)}{late}"
+    return f"{kind} by {row.author}, written on {words.day_text(day)}{late}"
 
 
 def facts(report: Report, measure: str) -> pd.Series:
@@ -96,15 +83,15 @@ def facts(report: Report, measure: str) -> pd.Series:
     notes = report.agreement.notes
     found = {}
     if pd.notna(row["forecast"]):
-        low, high = figure_text(row["low_80"], row), figure_text(row["high_80"], row)
-        middle = figure_text(row["forecast"], row)
+        low, high = words.figure_text(row["low_80"], row), words.figure_text(row["high_80"], row)
+        middle = words.figure_text(row["forecast"], row)
         found["Forecast"] = f"{middle} for {row['due']}; eight in ten chances: {low} to {high}"
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
-        found["Needed from here"] = required_text(row)
+        found["Needed from here"] = words.required_text(row)
     if pd.notna(row["year_before"]):
-        found["A year before"] = with_unit(row["year_before"], row)
+        found["A year before"] = words.with_unit(row["year_before"], row)
     found["Reward"] = _reward(report, row)
-    if definition["definition"] != NOT_STATED:
+    if definition["definition"] != words.NOT_STATED:
         found["What is counted"] = definition["definition"]
     found["Better is"] = row["polarity"]
     found["Note"] = " ".join(notes.loc[notes["about"] == measure, "text"])
@@ -120,8 +107,8 @@ def standing_sentences(row: pd.Series) -> list[str]:
     if row["is_forecast"] and pd.notna(row["chance_target"]):
         # A chance without its forecast rests on figures that are not shown, and is in tenths.
         about = "about " if pd.isna(row["forecast"]) else ""
-        target = f"{with_unit(row['target'], row)} by {row['due']}"
-        chance = chance_text(row["chance_target"])
+        target = f"{words.with_unit(row['target'], row)} by {row['due']}"
+        chance = words.chance_text(row["chance_target"])
         texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
     else:
         texts = [f"{state}: {row['reason']}"]
@@ -129,7 +116,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
         texts.append(f"the latest reading, for {row['latest_period']}, is {row['missing']}")
     elif pd.notna(row["latest"]):
         flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
-        latest = f"the latest reading is {with_unit(row['latest'], row)} for "
+        latest = f"the latest reading is {words.with_unit(row['latest'], row)} for "
         latest += f"{row['latest_period']}{flag}"
         if row["is_forecast"] and pd.notna(row["planned"]):
             latest += f", {_beside_path(row)}"
@@ -147,10 +134,12 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
     if row["state"] != before["state"]:
         changes.append(f"it has gone from {before['state']} to {row['state']}")
     now, then = row["chance_target"], before["chance_target"]
-    if pd.notna(now) and pd.notna(then) and abs(now - then) >= CHANCE_MOVED:
+    if pd.notna(now) and pd.notna(then) and abs(now - then) >= words.CHANCE_MOVED:
         way = "risen" if now > then else "fallen"
-        changes.append(f"the chance has {way} from {chance_text(then)} to {chance_text(now)}")
-    latest, earlier = (figure_text(each["latest"], each) for each in (row, before))
+        changes.append(
+            f"the chance has {way} from {words.chance_text(then)} to {words.chance_text(now)}"
+        )
+    latest, earlier = (words.figure_text(each["latest"], each) for each in (row, before))
     if pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]:
         if pd.isna(row["direction"]):
             changes.append("a first reading has come in")
@@ -160,19 +149,19 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
     elif pd.notna(row["latest"]) and latest != earlier:
         period = row["latest_period"]
         changes.append(f"the reading of {period} was revised from {earlier} to {latest}")
-    return [f"since {before['period']} {listed(changes)}"] if changes else []
+    return [f"since {before['period']} {words.listed(changes)}"] if changes else []
 
 
 def _beside_path(row: pd.Series) -> str:
     """``about 6 months behind the planned path of −11.7%``."""
-    planned = figure_text(row["planned"], row)
-    if planned == figure_text(row["latest"], row):
+    planned = words.figure_text(row["planned"], row)
+    if planned == words.figure_text(row["latest"], row):
         return "on the planned path"
     better = (row["gap"] > 0) == (row["polarity"] == "higher")
     months = 0 if pd.isna(row["gap_months"]) else round(abs(row["gap_months"]))
     # On a path with seasons months and figures may point different ways: the figure is what counts.
     agree = months and (row["gap_months"] > 0) == better
-    distance = f"about {counted(months, 'month')} " if agree else ""
+    distance = f"about {words.counted(months, 'month')} " if agree else ""
     return f"{distance}{'ahead of' if better else 'behind'} the planned path of {planned}"
 
 
@@ -182,14 +171,14 @@ def _reward(report: Report, row: pd.Series) -> str:
         return "does not count for it"
     reward = grants(report).set_index("measure").loc[row["measure"]]
     pot_share = reward["pot_share"]
-    stake = range_text(pot_share, pot_share, 1)
+    stake = words.range_text(pot_share, pot_share, 1)
     least, most = pot_share * reward[["least", "most"]]
-    part = range_text(least, most, 1)
-    pounds = pounds_text(reward["pounds_least"], reward["pounds_most"])
+    part = words.range_text(least, most, 1)
+    pounds = words.pounds_text(reward["pounds_least"], reward["pounds_most"])
     money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
     without = row["without_status"]
     uncertain = f"; performance without the agreement is {without}"
-    uncertain = uncertain if without in (NOT_STATED, "assumed") else ""
+    uncertain = uncertain if without in (words.NOT_STATED, "assumed") else ""
     if pd.notna(reward["outturn"]):
         provisional = ", by a provisional outturn" if reward["status"] == "provisional" else ""
         return f"earns {part} of the pot{money} of at most {stake}{provisional}{uncertain}"

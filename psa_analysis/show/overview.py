@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from psa_analysis import words
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.loading import entries
@@ -12,18 +13,6 @@ from psa_analysis.show.grant import expected_text, gains, grants, not_entered_te
 from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
-from psa_analysis.words import (
-    NOT_STATED,
-    STATE_SIGNS,
-    as_sentences,
-    chance_text,
-    counted,
-    figure_text,
-    listed,
-    range_text,
-    required_text,
-    with_unit,
-)
 
 #: States that someone has to act on, the worst first.
 EXCEPTIONS = ("off track", "at risk", "no data")
@@ -45,8 +34,9 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     asked = decisions(report, theme).data
     owners = asked["owner"].value_counts()
     named = [f"{owner} ({number})" for owner, number in owners[:3].items()]
-    who = listed([*named, "others"] if len(owners) > 3 else named)
-    needed = f"{counted(len(asked), 'measure')} {'needs' if len(asked) == 1 else 'need'} a decision"
+    who = words.listed([*named, "others"] if len(owners) > 3 else named)
+    need = "needs" if len(asked) == 1 else "need"
+    needed = f"{words.counted(len(asked), 'measure')} {need} a decision"
     answers = {
         "Will the targets be met?": states_text(rows),
         "What is at stake?": _stake_text(report, theme, rows),
@@ -63,7 +53,7 @@ def states_text(rows: pd.DataFrame) -> str:
     parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
     if unjudged.any():
         parts.append(f"{unjudged.sum()} not judged")
-    return f"Of {counted(len(rows), 'measure')}: {listed(parts)}."
+    return f"Of {words.counted(len(rows), 'measure')}: {words.listed(parts)}."
 
 
 def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
@@ -84,12 +74,16 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "picture": sparkline(report, row).address,
             "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": NOT_STATED if pd.isna(row["target"]) else with_unit(row["target"], row),
+            "target": words.NOT_STATED
+            if pd.isna(row["target"])
+            else words.with_unit(row["target"], row),
             "due": row["due"] if pd.notna(row["target"]) else "",
-            "chance": None if pd.isna(row["chance_target"]) else chance_text(row["chance_target"]),
+            "chance": None
+            if pd.isna(row["chance_target"])
+            else words.chance_text(row["chance_target"]),
             "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
             "state": row["state"],
-            "sign": STATE_SIGNS.get(row["state"], ""),
+            "sign": words.STATE_SIGNS.get(row["state"], ""),
         }
         for row in (report.rows[name] for name in rows["measure"])
     ]
@@ -125,7 +119,7 @@ def decisions(report: Report, theme: str | None = None) -> View:
         Column("By", "due"),
         Column.number(
             "Share of the pot gained by a tenth more progress",
-            lambda row: range_text(row["least"], row["most"], 2),
+            lambda row: words.range_text(row["least"], row["most"], 2),
         ),
     ]
     caption = f"What needs a decision, {report.period}"
@@ -140,10 +134,10 @@ def _asked(report: Report, row: pd.Series) -> str:
         return f"{' '.join(last['text'].split())} ({last['author']}{made_up})"
     asked = [f"Send the return of {row['expected_period']}, which is late"] if row["late"] else []
     if row["is_forecast"] and pd.notna(row["required"]) and row["required"]:
-        asked.append(required_text(row))
+        asked.append(words.required_text(row))
     elif row["latest_flag"] == "provisional":
         asked.append(f"Confirm the figure of {row['latest_period']}, which is provisional")
-    return as_sentences(asked or [str(row["reason"])])
+    return words.as_sentences(asked or [str(row["reason"])])
 
 
 def standing(report: Report, theme: str | None = None) -> View:
@@ -179,9 +173,9 @@ def _stated_figure(heading: str) -> Column:
 
     def cell(row: pd.Series) -> str:
         status = row[f"{name}_status"]
-        if status == NOT_STATED:
-            return NOT_STATED
-        return figure_text(row[name], row) + MARKS.get(status, "")
+        if status == words.NOT_STATED:
+            return words.NOT_STATED
+        return words.figure_text(row[name], row) + MARKS.get(status, "")
 
     return Column.number(heading, cell)
 
@@ -193,4 +187,4 @@ def _is_provisional(row: pd.Series) -> bool:
 
 def latest_text(row: pd.Series) -> str:
     """The latest reading, or the sign for one that is not shown."""
-    return "[c]" if row["latest_flag"] == WITHHELD else figure_text(row["latest"], row)
+    return "[c]" if row["latest_flag"] == WITHHELD else words.figure_text(row["latest"], row)
