@@ -21,10 +21,10 @@ from psa_analysis.show.measures import (
     commentary,
     facts,
     measure_words,
-    required_text,
     standing_sentences,
 )
 from psa_analysis.show.trajectories import sparkline
+from psa_analysis.words import required_text
 
 HEAD = "about,period,written,author,audience,text,illustrative\n"
 
