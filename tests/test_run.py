@@ -110,6 +110,14 @@ def test_two_runs_of_the_same_inputs_give_the_same_bytes(pack: Path, tmp_path: P
     assert [name for name in names if checksum(pack / name) != checksum(again / name)] == []
 
 
+def test_a_notebook_that_ends_early_is_not_done(tmp_path: Path) -> None:
+    notebook(tmp_path / "notebooks", "00_all.ipynb", "import sys; sys.exit(0)", "print(1)")
+    where = ["--notebooks", str(tmp_path / "notebooks"), "--outputs", str(tmp_path / "out")]
+    result = psa_run("2004-05 Q3", *where)
+    assert result.exit_code == 1
+    assert "ends the notebook early: take exit() out" in result.output
+
+
 def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     failing = notebook(folder, "00_fails.ipynb", "1 + 1", "1 / 0", "2 + 2")

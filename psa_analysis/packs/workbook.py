@@ -30,8 +30,7 @@ from psa_analysis.show.overview import scorecard
 from psa_analysis.show.tables import MARKS, state_cell, title_text
 from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text
 
-#: What ``columns.csv`` says of a column beside its meaning: how its figures are shown ("unit" is in
-#: the unit of their row, "observed" as they came), and which audience alone sees it.
+#: Format ("unit" is in the unit of its row) and audience of each column, from ``columns.csv``.
 _DESCRIBED = pd.read_csv(COLUMNS, keep_default_na=False)
 _SHEET_OF_TABLE = _DESCRIBED["table"].str.removesuffix(" in the workbook")
 _ABOUT = _DESCRIBED.set_index([_SHEET_OF_TABLE, "column"]).to_dict("index")
