@@ -160,7 +160,8 @@ def test_a_notebook_without_a_kernel_or_with_an_unknown_one_runs_as_python(examp
     notebook(folder, "b.ipynb", code, kernel="nonesuch")
     bare = nbformat.read(path, as_version=4)
     bare.metadata.clear()
-    nbformat.write(bare, path)
+    # As some editors save it, with a byte order mark before the JSON.
+    path.write_text(nbformat.writes(bare), encoding="utf-8-sig")
     options = ["--data", str(example), "--notebooks", str(folder), "--outputs", str(out)]
     result = psa_run("2004-05 Q3", *options)
     assert "a.ipynb: done" in result.output

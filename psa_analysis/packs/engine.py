@@ -64,13 +64,13 @@ def finish_page(job: Job, report: Report, why: str, seconds: float) -> Page:
 
 
 def _execute(job: Job) -> None:
-    notebook = nbformat.read(job.source, as_version=4)
+    # Some editors put a byte order mark before the JSON, which papermill refuses.
+    notebook = nbformat.reads(job.source.read_text(encoding="utf-8-sig"), as_version=4)
     if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
         raise ValueError("no cell is tagged 'parameters', so it would show another period")
-    # To papermill braces are a template's.
-    paths = [str(path).replace("{", "{{").replace("}", "}}") for path in (job.source, job.executed)]
     papermill.execute_notebook(
-        *paths,
+        notebook,
+        str(job.executed).replace("{", "{{").replace("}", "}}"),  # or they would be a template's
         job.parameters,
         engine_name="in-process",
         executed=job.executed,

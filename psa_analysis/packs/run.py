@@ -178,7 +178,7 @@ def pages_of(sources: Sequence[Path], report: Report) -> list[tuple[str, Path, s
 def theme_and_needs(source: Path) -> tuple[str | None, list[str]]:
     """The value of ``theme`` among a notebook's parameters, and the names of what it needs."""
     try:
-        notebook = json.loads(source.read_text(encoding="utf-8"))
+        notebook = json.loads(source.read_text(encoding="utf-8-sig"))
         needs = notebook["metadata"].get("psa", {}).get("needs", "").split()
         cells = notebook["cells"]
         tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
