@@ -230,9 +230,10 @@ def due(period: str, data: Path) -> None:
     """
     report = pipeline.open_report(period, str(data))
     table = partners.due(report.agreement, report.known, report.assessment)
-    missing, names = table[~table["returned"]], report.agreement.settings.partners
+    names = {key: f"{name} ({key})" for key, name in report.agreement.settings.partners.items()}
+    missing = table[~table["returned"]].replace({"partner": names | {"": "No partner is named"}})
     for partner, rows in missing.groupby("partner", sort=False):
-        click.echo(f"{names[str(partner)]} ({partner})")
+        click.echo(partner)
         for row in rows.itertuples():
             known = row.last_period == row.last_period
             last = f"the last to come was {row.last_period}" if known else "nothing has come yet"

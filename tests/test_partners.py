@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_what_is_owed_is_what_had_not_come(report: Report) -> None:
     assert set(missing["period"]) == {"2004-05 Q3"}
     assert set(missing["last_period"]) == {"2004-05 Q2"}
     assert table.set_index("measure").at["N2", "period"] == "2003/04"
+
+
+@pytest.mark.parametrize("period", ["2003-04 Q4", "2004-05 Q3", "2005-06 Q1"])
+def test_what_is_late_is_the_same_everywhere_with_a_partner_or_without(
+    report_of: Callable[[str], Report], period: str
+) -> None:
+    report = report_of(period)
+    measures = report.agreement.measures.copy()
+    measures.loc[["N7-gps", "N13"], "partner"] = ""
+    agreement = replace(report.agreement, measures=measures)
+    table = due(agreement, report.known, report.assessment)
+    late = report.assessment.set_index("measure")["late"]
+    assert {*table.loc[~table["returned"], "measure"]} == {*late[late].index}
+    assert table.set_index("measure").at["N13", "partner"] == ""
 
 
 def test_the_command_lists_who_owes_what() -> None:

@@ -35,20 +35,21 @@ _RULES: dict[str, dict[str, object]] = {
 
 
 def due(agreement: Agreement, known: pd.DataFrame, assessment: pd.DataFrame) -> pd.DataFrame:
-    """What each partner should have returned by the cut-off, and whether it came."""
-    partners = list(agreement.settings.partners)
+    """What should have come in by the cut-off, and whether it did; `partner` may be empty."""
+    partners = [*agreement.settings.partners, ""]
     known = known[known["area"] == agreement.settings.agreement.area].sort_values("period_end")
     rows = assessment[assessment["expected_period"].notna()]
     table = rows[["measure", "title"]].assign(
-        partner=rows["measure"].map(agreement.measures["partner"]),
+        partner=rows["measure"].map(agreement.measures["partner"]).astype("str"),
         period=rows["expected_period"],
         returned=~rows["late"],
         last_period=rows["measure"].map(known.groupby("measure")["period"].last()),
     )
     # A measure that nobody ever measured and that has no target is owed by nobody.
     owed = table["last_period"].notna() | rows["target"].notna()
-    table = table[table["partner"].isin(partners) & owed]
-    table = table.sort_values("partner", key=lambda names: names.map(partners.index), kind="stable")
+    table = table[owed].sort_values(
+        "partner", key=lambda names: names.map(partners.index), kind="stable"
+    )
     columns = ["partner", "measure", "title", "period", "returned", "last_period"]
     return table[columns].reset_index(drop=True)
 
