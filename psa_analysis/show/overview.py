@@ -71,7 +71,9 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
         {
             "title": row["title"],
             "code": row["measure"],
-            "picture": sparkline(report, row).address,
+            "picture": None
+            if row[["latest", "target"]].isna().all()
+            else sparkline(report, row).address,
             "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
             "target": words.NOT_STATED
