@@ -99,7 +99,9 @@ def _linked_figures(agreement: Agreement, known: pd.DataFrame, period: Period) -
     """The readings of the measures that commitments are linked to, as known at the cut-off."""
     links = agreement.commitments["measure"]
     links = links[links != ""].rename_axis("commitment").reset_index()
-    rows = make_readings(known, agreement)
+    compared_with = agreement.measures.loc[links["measure"].unique(), "compared_with"].dropna()
+    needed = {*links["measure"], *(comparator.name for comparator in compared_with)}
+    rows = make_readings(known[known["measure"].isin(needed)], agreement)
     counts = (rows["area"] == agreement.settings.agreement.area) & rows["reading"].notna()
     counts &= rows["period_end"] <= pd.Timestamp(period.end)
     # Part of a year is no figure of the year.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -146,6 +147,7 @@ SIGNED_UNITS = ("percent change", "percentage points")
 NOT_SUMMED = {*SIGNED_UNITS, "index"}
 
 
+@cache
 def rate_factor(unit: str) -> int | None:
     """What a rate is multiplied by: 100 for percent, 1,000 per 1,000; None for what is no rate."""
     if unit == "percent":

@@ -135,8 +135,11 @@ def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
 
 def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) -> pd.DataFrame:
     kinds = cells["measure"].map(frequencies.map(KIND_OF_FREQUENCY).to_dict())
-    read = [*map(_period_or_expected, cells["period"], kinds)]
-    periods = pd.Series(read, cells.index, dtype=object)
+    # Each spelling for each kind of period is read once.
+    pairs = pd.MultiIndex.from_arrays([cells["period"], kinds])
+    places, different = pairs.factorize()
+    read = pd.Series([_period_or_expected(*pair) for pair in different], dtype=object)
+    periods = read.take(places).set_axis(cells.index)
     broken = periods.map(lambda period: isinstance(period, str)).astype(bool)
     doubts.add(cells[broken], "period", periods, "Correct the period.")
     cells, periods = doubts.sound(cells), periods[~broken]
@@ -258,13 +261,13 @@ def _check_values(
     ]
     numerator, denominator = observations["numerator"], observations["denominator"]
     # A value printed to d decimals may differ from its parts by half a unit of the last.
-    texts = doubts.texts["value"].reindex(observations.index)
+    texts = doubts.texts["value"].reindex(observations.index[numerator.notna()])
     decimals = texts.str.extract(r"\.([0-9]+)")[0].str.len().fillna(0).astype(float)
     # What is ranked may be any rate: the register does not say in which unit it is.
     factors = units.map(lambda text: float(rate_factor(text) or 1))
     factors = factors.mask(units == OBSERVED_WORDS["rank"])
     rate = _of_measure(observations, factors) * numerator / denominator.where(denominator != 0)
-    differs = (rate - value).abs() > 0.5 * 10.0**-decimals + 1e-9
+    differs = (rate - value).abs() > 0.5 * 10.0 ** -decimals.reindex(value.index) + 1e-9
     differs &= observations["correction"] == ""
     unpaired = numerator.notna() != denominator.notna()
     ask = "Ask the sender."

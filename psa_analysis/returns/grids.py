@@ -113,7 +113,8 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if not headed:
         return [Grid("", cells)], findings
     # A note may have lines; a line that is itself a whole row was swallowed by a quotation mark.
-    long_cells = (cell for row in rows for cell in row if "\n" in cell and delimiter in cell)
+    quoting = rows if '"' in text else []
+    long_cells = (cell for row in quoting for cell in row if "\n" in cell and delimiter in cell)
     for line in (line for cell in long_cells for line in cell.split("\n")[1:]):
         if len(next(_csv_rows(line, delimiter), [])) == len(header):
             remedy = "One cell holds the rows below it: look for a quotation mark left open."

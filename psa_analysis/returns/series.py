@@ -72,23 +72,26 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
 
     Neighbours are a year apart, for the seasons; less than a tenth of the figure is never far.
     """
-    for (measure, _), series in newest.groupby(["measure", "area"], sort=False):
-        step = 4 if agreement.measures.at[measure, "frequency"] == "quarterly" else 1
-        if len(series) < 2 * step + 6:
-            continue
-        series = series.sort_values("period_end", ignore_index=True)
-        values = series["value"]
-        before, after = values.shift(step), values.shift(-step)
+    steps = newest["measure"].map(agreement.measures["frequency"]).map({"quarterly": 4}).fillna(1)
+    ordered, key = newest.sort_values(["measure", "area", "period_end"]), ["measure", "area"]
+    for step, rows in ordered.groupby(steps.astype(int)):
+        rows = rows[rows.groupby(key)["value"].transform("size") >= 2 * step + 6]
+        values, groups = rows["value"], [rows[name] for name in key]
+        of_series = values.groupby(groups, sort=False)
+        before, after = of_series.shift(step), of_series.shift(-step)
         distance = (values - (before + after) / 2).abs()
-        usual = distance.median()
+        usual = distance.groupby(groups).transform("median")
         # A wild figure makes its neighbours look wild too: the wildest of them is meant.
-        wildest = distance.rolling(2 * step + 1, center=True, min_periods=1).max()
-        far = (distance > 6 * usual) & (distance > 0.1 * values.abs()) & (distance >= wildest)
+        wildest = distance.groupby(groups).rolling(2 * step + 1, center=True, min_periods=1).max()
+        far = (distance > 6 * usual) & (distance > 0.1 * values.abs())
+        far &= distance >= wildest.droplevel(key)
         # The newest figures have no later neighbour: they are compared with the year before.
         change = (values - before).abs()
-        moved = (change > 6 * change.median()) & (change > 0.3 * before.abs()) & after.isna()
-        far &= ~moved.shift(-step, fill_value=False)
-        for _, row in series.assign(away=distance.fillna(change))[far | moved].iterrows():
-            away = f"it differs by {row['away']:,.4g}, where {usual:,.4g} is usual"
+        usual_change = change.groupby(groups).transform("median")
+        moved = (change > 6 * usual_change) & (change > 0.3 * before.abs()) & after.isna()
+        far &= ~moved.groupby(groups).shift(-step, fill_value=False)
+        rows = rows.assign(away=distance.fillna(change), usual=usual)[far | moved]
+        for _, row in rows.iterrows():
+            away = f"it differs by {row['away']:,.4g}, where {row['usual']:,.4g} is usual"
             expected = f"a figure closer to those a year before and after: {away}"
             yield _warning(row, expected, "Ask whether it is right.")

@@ -139,8 +139,10 @@ def _unreadable(name: str, error: ValueError) -> Finding:
     if not isinstance(error, ValidationError):
         return Finding("error", name, "TOML in UTF-8", remedy, found=str(error))
     first = error.errors()[0]
-    column = ".".join(map(str, first["loc"]))
-    return Finding("error", name, first["msg"], remedy, column=column, found=str(first["input"]))
+    column, missing = ".".join(map(str, first["loc"])), first["type"] == "missing"
+    expected = "a line for it" if missing else first["msg"].removeprefix("Input should be ")
+    found = None if missing else str(first["input"])
+    return Finding("error", name, expected, remedy, column=column, found=found)
 
 
 def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:

@@ -272,6 +272,8 @@ def _without_totals(
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
+    if not totals.any():
+        return table
     parts_of = table[~totals].groupby(key)["value"].agg(list).to_dict()
     for total in table[totals].itertuples():
         parts = parts_of.get(tuple(getattr(total, name) for name in key), [])
