@@ -2,7 +2,7 @@
 
 from .pipeline import open_report
 from .register.loading import load_agreement
-from .show.agreement import notes, targets
+from .show.agreement import banner, key, notes, targets
 from .show.chart import figure
 from .show.comparison import changes
 from .show.control import control_chart
@@ -10,10 +10,8 @@ from .show.effectiveness import cost_effectiveness
 from .show.explain import cells_used
 from .show.families import family, funnel
 from .show.grant import outturns, partners, payments, reward
-from .show.measures import commentary, measure
-from .show.opening import banner, key
+from .show.measures import commentary, further, measure
 from .show.overview import decisions, scorecard, standing
 from .show.parts import by_part, hotspots, what_if
-from .show.sections import further
 from .show.tables import table
 from .show.trajectories import context

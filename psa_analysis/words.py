@@ -133,12 +133,6 @@ def unit_of_difference(unit: str) -> str:
     return "percentage points" if unit in ("percent", "percent change") else unit
 
 
-def state_text(row: pd.Series) -> str:
-    """``At risk (forecast): 72% of the improvement planned by then has been made``."""
-    forecast = " (forecast)" if row["is_forecast"] and row["state"] in STATE_SIGNS else ""
-    return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
-
-
 #: A chance that moved by less since the last report is not worth a reader's time: smaller moves
 #: come with every simulation and with the figures of other measures.
 CHANCE_MOVED = 0.05

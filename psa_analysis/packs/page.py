@@ -13,7 +13,7 @@ from typing import Any
 
 from psa_analysis.report import Report
 from psa_analysis.show.chart import picture_address
-from psa_analysis.show.tables import TEMPLATES, templates
+from psa_analysis.show.tables import TEMPLATES, render
 from psa_analysis.words import day_text
 
 
@@ -92,8 +92,8 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
     imprint = f"Figures received by {day_text(report.cut_off)}. Made with psa_analysis"
     # The answer comes first: what stands below the first heading, then the list of contents.
     lead, first, *rest = [*re.split(r"(?=<h2)", body), ""]
-    page = templates().get_template("page.html.j2")
-    return page.render(
+    return render(
+        "page",
         title=title,
         printed_title=css_text(title),
         front=front,

@@ -24,8 +24,8 @@ from psa_analysis.register.agreement import PARSED, Agreement, observed_units
 from psa_analysis.register.rows import PRINTED
 from psa_analysis.report import Report
 from psa_analysis.returns.partners import findings_by_partner
+from psa_analysis.show.agreement import banner
 from psa_analysis.show.grant import grants
-from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import scorecard
 from psa_analysis.show.tables import MARKS, state_cell, title_text
 from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text

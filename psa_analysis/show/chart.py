@@ -122,10 +122,7 @@ def figure(axes: Axes, alt: str, data: pd.DataFrame | Html | None = None) -> Cha
 def _as_svg(figure: Any) -> str:
     """A figure as SVG, the same bytes from the same numbers."""
     buffer = io.StringIO()
-    with warnings.catch_warnings():
-        # Names too long for any layout are drawn all the same; a warning would stand on the page.
-        warnings.filterwarnings("ignore", "constrained_layout not applied")
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     svg = visible(buffer.getvalue())
     # Nothing in the file may point outside it.
     return svg.partition("<!DOCTYPE")[0] + svg.partition('dtd">\n')[2]
@@ -141,8 +138,9 @@ def house_style() -> Iterator[None]:
     # Text stays text, ids stay the same and $ is no formula: equal numbers give equal bytes.
     own = {"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12, "text.parse_math": False}
     with warnings.catch_warnings(), mpl.style.context(["afcharts.afcharts", own]):
-        # It is the reader's fonts that draw the text.
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        # It is the reader's fonts that draw the text, and names too long for any layout are drawn
+        # all the same; warnings would stand on the page.
+        warnings.filterwarnings("ignore", "Glyph .* missing|constrained_layout not applied")
         yield
 
 

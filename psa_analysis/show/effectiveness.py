@@ -8,7 +8,7 @@ import pandas as pd
 
 from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import counted, figure_text, listed, range_text
+from psa_analysis.words import counted, figure_text, listed
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.effectiveness import CostEffectiveness
@@ -37,7 +37,7 @@ def _components_table(indices: CostEffectiveness, unit: str) -> Html:
     columns = [
         Column("Component"),
         Column("Year"),
-        Column.number("Share", lambda row: range_text(row["share"], row["share"], 1)),
+        Column.share("Share", "share", "share", 1),
         Column.figure(f"Net budget, {unit}", "net_budget"),
         Column.number("Performance", lambda row: figure_text(row["performance"], "index")),
         Column.number("Real cost", lambda row: figure_text(row["cost"], "index")),

@@ -14,7 +14,8 @@ from psa_analysis.register.agreement import FIGURES
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.returns.sources import raw_files
-from psa_analysis.words import NOT_STATED, day_text, figure_text, state_text, with_unit
+from psa_analysis.show.tables import state_cell
+from psa_analysis.words import NOT_STATED, day_text, figure_text, with_unit
 
 _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
 #: What a cell went into, in the order of the chain.
@@ -61,7 +62,7 @@ def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
     row = assessment_row(report, measure)
     day = day_text(report.cut_off)
     yield "Measure", f"{measure}: {row['title']}, {report.period}, figures received by {day}"
-    yield "State", state_text(row)
+    yield "State", f"{state_cell(row).capitalize()}: {row['reason']}"
     for last in readings_with_path(report, measure).tail(1).itertuples():
         latest = f"{with_unit(last.reading, row)} for {last.period}"
         yield "Latest", f"{latest} ({last.flag}), made by the basis {row['basis']}"

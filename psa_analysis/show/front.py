@@ -13,11 +13,11 @@ import numpy as np
 from psa_analysis.analysis.backtest import reference
 from psa_analysis.findings import errors
 from psa_analysis.report import Report
+from psa_analysis.show.agreement import banner
 from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words
-from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import decisions, scorecard
-from psa_analysis.show.tables import templates
+from psa_analysis.show.tables import render
 from psa_analysis.words import NOT_STATED, are, counted
 
 #: What the front page links to, by how the caption of the table there begins.
@@ -35,33 +35,30 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
     counting = report.assessment[report.assessment["role"] == "target"]
     status = report.agreement.assumptions["status"].value_counts()
     card, needed = scorecard(report), decisions(report)
-    return (
-        templates()
-        .get_template("index.html.j2")
-        .render(
-            title=title,
-            banner=banner(report).html,
-            book=f"{report.period.slug}.xlsx",
-            failed=[page for page in pages if page.status != "done"],
-            pages=pages,
-            forecast=counting["is_forecast"].any(),
-            answers=card.words.html,
-            scorecard=_linked(card.table.html, exported),
-            decisions=needed.table.html if len(needed.data) else "",
-            grant=grant_words(report).html,
-            moved=changes_words(report).html,
-            sure=_reliability_text(),
-            errors=len(errors(report.findings)),
-            findings=len(report.findings),
-            counted=counted,
-            are=are,
-            commitments=len(report.commitments),
-            assumed=status.get("assumed", 0),
-            derived=status.get("derived", 0),
-            without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
-            counting=counted(len(counting), "target"),
-            links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
-        )
+    return render(
+        "index",
+        title=title,
+        banner=banner(report).html,
+        book=f"{report.period.slug}.xlsx",
+        failed=[page for page in pages if page.status != "done"],
+        pages=pages,
+        forecast=counting["is_forecast"].any(),
+        answers=card.words.html,
+        scorecard=_linked(card.table.html, exported),
+        decisions=needed.table.html if len(needed.data) else "",
+        grant=grant_words(report).html,
+        moved=changes_words(report).html,
+        sure=_reliability_text(),
+        errors=len(errors(report.findings)),
+        findings=len(report.findings),
+        counted=counted,
+        are=are,
+        commitments=len(report.commitments),
+        assumed=status.get("assumed", 0),
+        derived=status.get("derived", 0),
+        without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
+        counting=counted(len(counting), "target"),
+        links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
     )
 
 

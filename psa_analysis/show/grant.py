@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,7 +73,7 @@ def payments(report: Report) -> View:
     parts = [f"{share:.0%} of the pot that is {why}" for why, share in _left_out(report).items()]
     without = f", without the {words.listed(parts)}" if parts else ""
     columns = [Column("Year"), Column("Payment", "what")]
-    columns.append(_range_column("Of the pot", "least", "most", 1))
+    columns.append(Column.share("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
         if rows[f"{kind}_most"].notna().any():
             columns.append(_pounds_column(heading, kind))
@@ -89,8 +88,8 @@ def partners(report: Report) -> View:
         Column("Partner"),
         Column("Takes part in", lambda row: words.listed(row["targets"])),
         Column.number("Share of the pot", lambda row: f"{row['pot_share']:.0%}"),
-        _range_column("Expected", "least", "most", 1),
-        _range_column("Unknown", "unknown", "unknown", 1),
+        Column.share("Expected", "least", "most", 1),
+        Column.share("Unknown", "unknown", "unknown", 1),
     ]
     caption = "The reward that rests on each partner; shared targets count in full for each"
     return View(table=lambda: rows_table(rows, columns, caption, folded=True), data=rows)
@@ -175,11 +174,6 @@ def _paid_text(rows: pd.DataFrame) -> str:
     return f"{text}; we work out {ours}, a difference of {difference}"
 
 
-def _range_column(heading: str, low: str, high: str, decimals: int = 0) -> Column:
-    """A column of two shares as one text."""
-    return Column.number(heading, lambda row: words.range_text(row[low], row[high], decimals))
-
-
 def _pounds_column(heading: str, kind: str) -> Column:
     """A column of two sums as one text."""
     ends = [f"{kind}_least", f"{kind}_most"]
@@ -198,8 +192,8 @@ def _grant_table(report: Report) -> Html:
         Column("Measure"),
         Column("What is measured", "title"),
         Column.number("Share of the pot", lambda row: f"{row['pot_share']:.1%}"),
-        _range_column("Paid or expected of it", "least", "most"),
-        _range_column("80% range", "low_80", "high_80"),
+        Column.share("Paid or expected of it", "least", "most"),
+        Column.share("80% range", "low_80", "high_80"),
         Column("Status"),
         Column("Rests on", "why"),
     ]
@@ -262,21 +256,19 @@ def _grant_chart(report: Report) -> Chart:
 STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
 
 
-def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.DataFrame:
+def better_outturns(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
     """The chance and share of the pot of a target, were its result better by parts of the way."""
-    row, outlook, steps = report.rows[measure], report.outlooks[measure], list(steps)
-    way, better = (
-        float(row["target"]) - grant.way_starts(row),
-        1 if row["polarity"] == "higher" else -1,
-    )
+    row, outlook = report.rows[measure], report.outlooks[measure]
+    way = float(row["target"]) - grant.way_starts(row)
+    to_go = way > 0 if row["polarity"] == "higher" else way < 0
     # A public report holds some chances without the forecast behind them.
     open_ = row["is_forecast"] and not outlook.reason
-    if not open_ or pd.isna(row["chance_target"]) or not way * better > 0:
+    if not open_ or pd.isna(row["chance_target"]) or not to_go:
         return pd.DataFrame()
     # To move the forecast by a step has the same chance as to move the target towards it.
     chances = [outlook.chance(row["target"] - step * way, row["polarity"]) for step in steps]
     pot_share = float(grant.pot_shares(report.agreement).get(measure, float("nan")))
-    paid = gain_curve(report, measure, tuple(steps)).set_index("step")[["least", "most"]]
+    paid = gain_curve(report, measure, steps).set_index("step")[["least", "most"]]
     return pd.DataFrame({"way": abs(way), "chance": chances}, steps).join(paid * pot_share)
 
 
@@ -284,7 +276,7 @@ def outturns(report: Report, theme: str | None = None) -> Html:
     """What better final results would do to the chance and the reward of each measure."""
     rows = []
     for _, row in of_theme(report, theme).iterrows():
-        moved = better_outturns(report, row["measure"], STEPS.values())
+        moved = better_outturns(report, row["measure"], tuple(STEPS.values()))
         if moved.empty:
             continue
         moved = moved.set_axis(list(STEPS))

@@ -1,7 +1,8 @@
-"""One measure as a reader sees it: what its numbers say, and what people say of it."""
+"""One measure as a reader sees it: what its numbers say, what people say, and what else it has."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -10,10 +11,14 @@ from psa_analysis import words
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
+from psa_analysis.show.control import control_chart
+from psa_analysis.show.effectiveness import cost_effectiveness
 from psa_analysis.show.explain import explanation
+from psa_analysis.show.families import family, family_of, funnel
 from psa_analysis.show.grant import grants
-from psa_analysis.show.tables import Html, sentence, table, templates
-from psa_analysis.show.trajectories import trajectory_chart
+from psa_analysis.show.parts import by_part, hotspots
+from psa_analysis.show.tables import Html, render, sentence, table
+from psa_analysis.show.trajectories import CONTEXT_YEARS, context, trajectory_chart
 from psa_analysis.show.views import View
 
 #: Labels of the chain whose texts the words of a measure state, or its chart shows.
@@ -65,8 +70,8 @@ def commentary(report: Report, about: str = WHOLE) -> Html:
             report.commentary, about, report.period.label, report.audience
         ).itertuples()
     ]
-    html = templates().get_template("commentary.html.j2").render(entries=shown)
-    return Html(html, "\n".join(f"{by}: {' '.join(paragraphs)}" for paragraphs, by in shown))
+    text = "\n".join(f"{by}: {' '.join(paragraphs)}" for paragraphs, by in shown)
+    return Html(render("commentary", entries=shown), text)
 
 
 def _written_by(row: Any, report: Report) -> str:
@@ -176,12 +181,47 @@ def _reward(report: Report, row: pd.Series) -> str:
     part = words.range_text(least, most, 1)
     pounds = words.pounds_text(reward["pounds_least"], reward["pounds_most"])
     money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
-    without = row["without_status"]
-    uncertain = f"; performance without the agreement is {without}"
-    uncertain = uncertain if without in (words.NOT_STATED, "assumed") else ""
+    uncertain = ""
+    if row["without_status"] in (words.NOT_STATED, "assumed"):
+        uncertain = f"; performance without the agreement is {row['without_status']}"
     if pd.notna(reward["outturn"]):
         provisional = ", by a provisional outturn" if reward["status"] == "provisional" else ""
         return f"earns {part} of the pot{money} of at most {stake}{provisional}{uncertain}"
     if reward["status"] != "forecast":
         return f"{stake} of the pot at stake; how much of it to expect is not known"
     return f"{stake} of the pot at stake, {part} expected{money}{uncertain}"
+
+
+def further(report: Report, measure: str) -> list[View]:
+    """The views that a measure has: control chart, parts, families; none that would say "none"."""
+    views = [
+        (control_chart(report, measure), "Quarter by quarter"),
+        (by_part(report, measure), "Part by part"),
+        (hotspots(report, measure), "Which parts differ by more than chance"),
+        *_families(report, measure),
+    ]
+    section = report.agreement.settings.effectiveness
+    if section and section.index == measure:
+        views.append((cost_effectiveness(report), "What the index is made of"))
+    reference = report.agreement.measures.at[measure, "reference"]
+    of_target = [row for row in report.measures() if report.rows[row]["reference"] == reference]
+    if of_target[-1:] == [measure]:
+        views.append((context(report, reference), f"Published figures that bear on {reference}"))
+    return [view.under(heading) for view, heading in views if not view.reason]
+
+
+def _families(report: Report, measure: str) -> Iterator[tuple[View, str]]:
+    """Where the area stands in each family whose figures are real and of the last years."""
+    measures = report.agreement.measures
+    same_target = measures["reference"] == measures.at[measure, "reference"]
+    followed = measures.index[same_target & (measures["role"] == "context")]
+    begin = pd.Timestamp(report.period.end) - pd.DateOffset(years=CONTEXT_YEARS)
+    for family_name in report.agreement.families["family"].unique():
+        for name in (measure, *followed):
+            standings = family_of(report, name, family_name).standings
+            if standings.empty or standings["illustrative"].iloc[-1]:
+                continue
+            if standings["period_end"].iloc[-1] > begin:
+                title = f"Among the {family_name}: {measures.at[name, 'title']}"
+                yield family(report, name, family_name), title
+                yield funnel(report, name, family_name), "What chance allows"

@@ -10,7 +10,7 @@ from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.loading import entries
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.grant import expected_text, gains, grants, not_entered_text
-from psa_analysis.show.tables import MARKS, Column, Html, rows_table, table, templates, title_text
+from psa_analysis.show.tables import MARKS, Column, Html, render, rows_table, table, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
 
@@ -42,7 +42,7 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
         "What is at stake?": _stake_text(report, theme, rows),
         "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
     }
-    html = templates().get_template("answers.html.j2").render(answers=answers)
+    html = render("answers", answers=answers)
     return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
 
 
@@ -67,8 +67,10 @@ def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
 
 
 def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
-    shown = [
-        {
+    shown = []
+    for row in (report.rows[name] for name in rows["measure"]):
+        chance, stated = row["chance_target"], pd.notna(row["target"])
+        cells = {
             "title": row["title"],
             "code": row["measure"],
             "picture": None
@@ -76,21 +78,16 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             else sparkline(report, row).address,
             "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": words.NOT_STATED
-            if pd.isna(row["target"])
-            else words.with_unit(row["target"], row),
-            "due": row["due"] if pd.notna(row["target"]) else "",
-            "chance": None
-            if pd.isna(row["chance_target"])
-            else words.chance_text(row["chance_target"]),
-            "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
+            "target": words.with_unit(row["target"], row) if stated else words.NOT_STATED,
+            "due": row["due"] if stated else "",
+            "chance": words.chance_text(chance),
+            "share": None if pd.isna(chance) else round(100 * chance),
             "state": row["state"],
             "sign": words.STATE_SIGNS.get(row["state"], ""),
         }
-        for row in (report.rows[name] for name in rows["measure"])
-    ]
+        shown.append(cells)
     caption = f"Every measure, {report.period}"
-    html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
+    html = render("scorecard", rows=shown, caption=caption)
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
     frame = pd.DataFrame(shown, columns=columns)
     return Html(html, table(frame, caption).text, frame)
@@ -119,10 +116,7 @@ def decisions(report: Report, theme: str | None = None) -> View:
         Column("Who returns it", "owner"),
         Column("What is asked", lambda row: _asked(report, row)),
         Column("By", "due"),
-        Column.number(
-            "Share of the pot gained by a tenth more progress",
-            lambda row: words.range_text(row["least"], row["most"], 2),
-        ),
+        Column.share("Share of the pot gained by a tenth more progress", "least", "most", 2),
     ]
     caption = f"What needs a decision, {report.period}"
     return View(table=lambda: rows_table(rows, columns, caption), data=rows)

@@ -28,7 +28,7 @@ import jinja2
 import pandas as pd
 
 from psa_analysis.findings import visible
-from psa_analysis.words import NOT_STATED, STATE_SIGNS, chance_text, figure_text
+from psa_analysis.words import NOT_STATED, STATE_SIGNS, chance_text, figure_text, range_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -46,8 +46,7 @@ class Html:
 
 
 @cache
-def templates() -> jinja2.Environment:
-    """The package's templates; everything that they are given is escaped and visible."""
+def _templates() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -59,6 +58,11 @@ def templates() -> jinja2.Environment:
     )
 
 
+def render(template: str, **values: Any) -> str:
+    """HTML from a template of the package; every text that it is given is escaped and visible."""
+    return _templates().get_template(f"{template}.html.j2").render(values)
+
+
 def table(
     frame: pd.DataFrame, caption: str, numeric: Sequence[str] = (), folded: bool = False
 ) -> Html:
@@ -68,18 +72,8 @@ def table(
     cells = frame.to_numpy(dtype=object, copy=True)
     cells[frame.isna().to_numpy()] = "–"
     columns, rows = list(frame.columns), [[*map(str, row)] for row in cells.tolist()]
-    html = (
-        templates()
-        .get_template("table.html.j2")
-        .render(
-            caption=caption,
-            columns=columns,
-            rows=rows,
-            numeric=set(numeric),
-            folded=folded,
-            signs=STATE_SIGNS,
-        )
-    )
+    shown = {"caption": caption, "columns": columns, "rows": rows, "folded": folded}
+    html = render("table", **shown, numeric=set(numeric), signs=STATE_SIGNS)
     text = io.StringIO()
     # Tabs, so that the text does not depend on the width of whoever's terminal.
     csv.writer(text, delimiter="\t", lineterminator="\n").writerows([columns, *rows])
@@ -117,6 +111,11 @@ class Column:
         return cls.number(heading, cell)
 
     @classmethod
+    def share(cls, heading: str, low: str, high: str, decimals: int = 0) -> Column:
+        """A column of shares in per cent, from one to another where they differ."""
+        return cls.number(heading, lambda row: range_text(row[low], row[high], decimals))
+
+    @classmethod
     def chance(cls, heading: str, name: str) -> Column:
         """A column of chances."""
         return cls.number(heading, lambda row: chance_text(row[name]))
@@ -148,7 +147,7 @@ def rows_table(
 
 def sentence(text: str) -> Html:
     """A paragraph of words."""
-    return Html(templates().get_template("words.html.j2").render(text=text), text)
+    return Html(render("words", text=text), text)
 
 
 def title_text(row: pd.Series) -> str:

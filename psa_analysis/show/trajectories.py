@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Published figures older than this say little of today.
-_CONTEXT_YEARS = 10
+CONTEXT_YEARS = 10
 
 
 def readings_table(report: Report, measure: str) -> Html:
@@ -68,10 +68,10 @@ def context(report: Report, reference: str) -> View:
     others = measures[(measures["reference"] == reference) & (measures["role"] == "context")]
     # What is made up was not published.
     published = report.readings[~report.readings["illustrative"].astype(bool)]
-    begin = pd.Timestamp(report.period.end) - pd.DateOffset(years=_CONTEXT_YEARS)
+    begin = pd.Timestamp(report.period.end) - pd.DateOffset(years=CONTEXT_YEARS)
     rows = published[published["measure"].isin(others.index) & (published["period_end"] >= begin)]
     if rows.empty:
-        return no_view(f"No published figures of the last {_CONTEXT_YEARS} years were known.")
+        return no_view(f"No published figures of the last {CONTEXT_YEARS} years were known.")
     addresses = report.sources.set_index("file")["address"]
     rows = rows.join(others[["title", "unit"]], on="measure")
     columns = [
