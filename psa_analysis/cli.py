@@ -1,7 +1,4 @@
-"""The command ``psa``. It parses, calls the library and prints; nothing is computed here.
-
-Exit codes: 0 all well; 1 the data has errors, or a notebook failed; 2 the command is wrong.
-"""
+"""The command ``psa``. It parses, calls the library and prints; nothing is computed here."""
 
 from __future__ import annotations
 
@@ -69,7 +66,7 @@ def _folder(name: str, default: str, help: str, **more: Any) -> Callable[[FC], F
     path = click.Path(path_type=Path, file_okay=False, resolve_path=True)
     values = [_ROOT / default] if more else _ROOT / default
     text = f"{help}  [default: the project's {default}]"
-    return click.option(name, type=path, default=values, help=text, **more)
+    return click.option(name, type=path, default=values, show_default=False, help=text, **more)
 
 
 _DATA = "The agreement's data folder, which holds raw/"
@@ -77,10 +74,15 @@ _MORE_DATA = "give it again for more agreements, whose packs go into a folder ea
 _data = _folder("--data", "data", f"{_DATA}.")
 _period = click.argument("period")
 _number = click.IntRange(min=1)
+_audience = click.Choice(["internal", "public"])
+_file = click.Path(path_type=Path, dir_okay=False)
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+_HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
+
+
+@click.group(cls=_Commands, context_settings=_HELP)
 @click.version_option(package_name="psa_analysis", prog_name="psa")
 def main() -> None:
     """Follow a Local Public Service Agreement.
@@ -249,11 +251,7 @@ def due(period: str, data: Path) -> None:
 @click.argument("partner")
 @_period
 @_data
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The workbook to write.  [default: PARTNER_PERIOD.xlsx here]",
-)
+@click.option("--output", type=_file, help="File to write.  [default: PARTNER_PERIOD.xlsx here]")
 def template(partner: str, period: str, data: Path, output: Path | None) -> None:
     """Write the workbook in which PARTNER, such as police, returns its figures for PERIOD."""
     report = pipeline.open_report(period, str(data))
@@ -284,23 +282,12 @@ def explain(measure: str, period: str, data: Path) -> None:
 @click.option("--from", "first", metavar="PERIOD", help="All quarters from this one on ...")
 @click.option("--to", "last", metavar="PERIOD", help="... to this one.")
 @_folder("--data", "data", f"{_DATA}; {_MORE_DATA}.", multiple=True)
-@click.option(
-    "--audience",
-    type=click.Choice(["internal", "public"]),
-    default="internal",
-    help="Whom the pages are for.  [default: internal]",
-)
+@click.option("--audience", type=_audience, default="internal", help="Whom the pages are for.")
 @_folder("--outputs", "outputs", "Folder for the packs.")
 @_folder("--notebooks", "notebooks", "Folder of the notebooks.")
 @click.option("--force", is_flag=True, help="Make everything anew, whatever is unchanged.")
 @click.option("--workers", type=_number, help="Processes at once.  [default: one per core]")
-@click.option(
-    "--timeout",
-    "seconds",
-    type=_number,
-    default=600,
-    help="Seconds after which a notebook is stopped.  [default: 600]",
-)
+@click.option("--timeout", type=_number, default=600, help="Seconds that a notebook may take.")
 def run(
     period: str | None,
     latest: bool,
@@ -343,25 +330,18 @@ def run(
 
 def _make(tasks: list[Any]) -> int:
     """Make packs, and say on the terminal what happens; the exit code."""
-    several, code = len(tasks) > 1, 0
+    several = len(tasks) > 1
 
     def on_event(task: Any, what: str, text: str) -> None:
-        line = f"{task.name}: {text}" if several else text
+        line = f"{task.outputs.name}/{task.name}: {text}" if several else text
         if what == "warning":
             click.echo(f"psa: {line}", err=True)
-        elif not several or what == "failed page":
+        elif what == "pack" and several:
+            click.echo(f"[{tasks.index(task) + 1}/{len(tasks)}] {line}")
+        elif what == "failed page" or not several:
             click.echo(line)
 
-    for number, task in enumerate(tasks, start=1):
-        outcome = packs.make_pack(task, on_event)
-        count = f"[{number}/{len(tasks)}] " if several else ""
-        name = f"{task.outputs.name}/{task.name}: " if several else ""
-        if outcome.text:
-            click.echo(f"{count}{name}{outcome.text}")
-        for problem in outcome.problems:
-            click.echo(f"psa: {name}{problem}", err=True)
-        code = max(code, outcome.code)
-    return code
+    return max([packs.make_pack(task, on_event) for task in tasks])
 
 
 @main.command()
@@ -392,17 +372,18 @@ def backtest(data: Path, outputs: Path) -> None:
         click.echo(f"psa: {text}", err=True)
         sys.exit(1)
     series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
-    click.echo(f"{words.counted(len(forecasts), 'forecast')} of {series}")
-    covered = results["coverage"].iloc[0]
-    inside = f"{covered['within_80']:.0%} fell within the 80% range"
-    click.echo(f"Of {covered['forecasts']:,} readings, {inside}.")
-    score = results["brier"].iloc[0]
-    usual = f"always saying the usual: {score['base_rate_brier']:.3f}"
-    click.echo(f"Brier score of targets: {score['brier']:.3f}; {usual}")
+    covered, score = results["coverage"].iloc[0], results["brier"].iloc[0]
+    click.echo(
+        f"{words.counted(len(forecasts), 'forecast')} of {series}\n"
+        f"Of {covered['forecasts']:,} readings, {covered['within_80']:.0%} fell within the 80% "
+        f"range.\nBrier score of targets: {score['brier']:.3f}; always saying the usual: "
+        f"{score['base_rate_brier']:.3f}"
+    )
     for row in results["reliability"].itertuples():
-        said = f"{100 * row.said_from:.0f} to {row.said_to:.0%}"
-        said = f"Of the {row.forecasts:,} forecasts that said {said}"
-        click.echo(f"{said}, {row.came_true:.0%} came true.")
+        click.echo(
+            f"Of the {row.forecasts:,} forecasts that said {100 * row.said_from:.0f} to "
+            f"{row.said_to:.0%}, {row.came_true:.0%} came true."
+        )
     click.echo(f"The results are in {outputs}")
 
 

@@ -238,7 +238,5 @@ def quarters_between(first: Period, last: Period) -> list[Period]:
     """The quarters from one to another, both included."""
     if last.end < first.end:
         raise ParameterError(f"{last} is before {first}; --from is the earlier of the two")
-    quarters = [first]
-    while quarters[-1].end < last.end:
-        quarters.append(period_containing(quarters[-1].end + timedelta(days=1), "quarter"))
-    return quarters
+    ends = pd.date_range(first.end, last.end, freq="QE")
+    return [period_containing(end.date(), "quarter") for end in ends]

@@ -27,6 +27,8 @@ pytestmark = pytest.mark.skipif(
     "apt-get install chromium",
 )
 NAMES = [*sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb")), "index"]
+Open = Callable[..., Page]
+PackOf = Callable[[str], Path]
 EVERY_PAGE = pytest.mark.parametrize(
     ("audience", "name"), [(audience, name) for audience in AUDIENCES for name in NAMES]
 )
@@ -43,7 +45,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(browser: Browser, pack_of: Callable[[str], Path]) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, pack_of: PackOf) -> Iterator[Open]:
     """Open a page of a pack; whatever it asks of anything but its own file fails the test."""
     context = browser.new_context()
     page = context.new_page()
@@ -69,9 +71,7 @@ def unfold(page: Page) -> None:
 
 
 @EVERY_PAGE
-def test_no_rule_of_accessibility_is_broken(
-    opened: Callable[..., Page], audience: str, name: str
-) -> None:
+def test_no_rule_of_accessibility_is_broken(opened: Open, audience: str, name: str) -> None:
     page = opened(audience, name)
     unfold(page)
     # Both audiences have one style: one's pages are tried in all looks, the other's in one.
@@ -89,7 +89,7 @@ def test_no_rule_of_accessibility_is_broken(
 
 @EVERY_PAGE
 def test_a_page_says_what_it_is_and_its_pictures_show(
-    opened: Callable[..., Page], audience: str, name: str
+    opened: Open, audience: str, name: str
 ) -> None:
     page = opened(audience, name)
     assert page.evaluate("document.documentElement.lang") == "en-GB"
@@ -118,7 +118,7 @@ def test_a_page_says_what_it_is_and_its_pictures_show(
 
 
 @pytest.mark.parametrize("audience", AUDIENCES)
-def test_a_pack_is_short_enough_to_be_read(opened: Callable[..., Page], audience: str) -> None:
+def test_a_pack_is_short_enough_to_be_read(opened: Open, audience: str) -> None:
     """At most 10,000 words outside folded tables, 40 stops of the Tab key and 400 kB a page."""
     words = 0
     for name in NAMES:
@@ -140,7 +140,7 @@ def test_a_pack_is_short_enough_to_be_read(opened: Callable[..., Page], audience
 
 
 @pytest.mark.parametrize("name", ["00_overview", "index"])
-def test_sentences_for_the_board_are_short(opened: Callable[..., Page], name: str) -> None:
+def test_sentences_for_the_board_are_short(opened: Open, name: str) -> None:
     texts = opened("internal", name).locator("main :is(p, li, dd)").all_inner_texts()
     sentences = [part for text in texts for part in re.split(r"(?<=[.!?:;])\s+", text)]
     assert len(sentences) > 20
@@ -150,7 +150,7 @@ def test_sentences_for_the_board_are_short(opened: Callable[..., Page], name: st
 @EVERY_PAGE
 @pytest.mark.parametrize("unfolded", [False, True])
 def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(
-    opened: Callable[..., Page], audience: str, name: str, unfolded: bool
+    opened: Open, audience: str, name: str, unfolded: bool
 ) -> None:
     page = opened(audience, name)
     if unfolded:
@@ -182,7 +182,7 @@ def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(
 
 @EVERY_PAGE
 def test_nothing_scrolls_sideways_on_a_narrow_screen_but_wide_tables(
-    opened: Callable[..., Page], audience: str, name: str
+    opened: Open, audience: str, name: str
 ) -> None:
     page = opened(audience, name, width=320)
     unfold(page)
@@ -204,7 +204,7 @@ def test_nothing_scrolls_sideways_on_a_narrow_screen_but_wide_tables(
 
 @EVERY_PAGE
 def test_a_phone_shows_charts_as_large_as_they_can_be_read(
-    browser: Browser, pack_of: Callable[[str], Path], audience: str, name: str
+    browser: Browser, pack_of: PackOf, audience: str, name: str
 ) -> None:
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
@@ -231,9 +231,7 @@ def test_a_phone_shows_charts_as_large_as_they_can_be_read(
 
 
 @pytest.fixture(scope="module")
-def printed(
-    pack_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
+def printed(pack_of: PackOf, tmp_path_factory: pytest.TempPathFactory) -> PackOf:
     """The pages as PDF, made by what docs/pdf.md says; in a copy, for the pack is others' too."""
     made: dict[str, Path] = {}
 
@@ -259,7 +257,7 @@ def lines_of(text: str, title: str, number: str) -> list[str]:
 
 @EVERY_PAGE
 def test_printed_pages_are_tagged_and_whole(
-    opened: Callable[..., Page], printed: Callable[[str], Path], audience: str, name: str
+    opened: Open, printed: PackOf, audience: str, name: str
 ) -> None:
     reader = PdfReader(printed(audience) / f"{name}.pdf")
     root = reader.trailer["/Root"]

@@ -28,12 +28,20 @@ def test_every_command_has_help(command: list[str]) -> None:
         (["assess"], "Missing argument 'PERIOD'"),
         (["assess", "2004/05"], "'2004/05' is a financial year; expected a quarter"),
         (["check", "--dta", "x"], "--data"),
+        (["run"], "name a quarter such as"),
+        (["run", "2004-05 Q3", "--latest"], "one of the three"),
+        (["run", "--from", "2004-05 Q3"], "--from and --to belong together"),
+        (["run", "--from", "2004-05 Q3", "--to", "2004-05 Q1"], "is before"),
+        (["run", "2004-05 Q3", "--data", "a/x", "--data", "b/x"], "two data folders are called"),
+        (["run", "2004-05 Q3", "--outputs", "/proc/packs"], "name another folder with --outputs"),
+        (["run", "2004-05 Q3", "--notebooks", "nowhere"], "there is no notebook in"),
+        (["run", "Q3"], "expected a period such as 2004-05 Q3"),
+        (["run", "2004-05 Q3", "--audience", "press"], "is not one of"),
     ],
 )
 def test_a_wrong_command_says_what_is_right(arguments: list[str], says: str) -> None:
     result = psa(*arguments)
-    assert result.exit_code == 2
-    assert says in result.output
+    assert (result.exit_code, says in result.output) == (2, True), result.output
     assert "Traceback" not in result.output
 
 

@@ -27,7 +27,6 @@ def front(report: Report, **exported: str) -> str:
     page = SimpleNamespace(
         notebook="00_a.ipynb",
         title="A <page>",
-        about="About & so on.",
         status="done",
         html="a b.html",
         cell=None,

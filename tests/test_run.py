@@ -15,14 +15,14 @@ from urllib.parse import unquote
 import nbformat
 import pandas as pd
 import pytest
-from builders import Tags, notebook, psa_run
+from builders import Tags, psa, psa_run
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from psa_analysis.files import checksum
 from psa_analysis.findings import DataError, ParameterError
-from psa_analysis.packs.page import css_text, export, first_sentence, picture_address
+from psa_analysis.packs.page import css_text, export, picture_address
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.report import Report
 
@@ -110,52 +110,6 @@ def test_two_runs_of_the_same_inputs_give_the_same_bytes(pack: Path, tmp_path: P
     assert [name for name in names if checksum(pack / name) != checksum(again / name)] == []
 
 
-def test_a_notebook_that_ends_early_is_not_done(tmp_path: Path) -> None:
-    notebook(tmp_path / "notebooks", "00_all.ipynb", "import sys; sys.exit(0)", "print(1)")
-    where = ["--notebooks", str(tmp_path / "notebooks"), "--outputs", str(tmp_path / "out")]
-    result = psa_run("2004-05 Q3", *where)
-    assert result.exit_code == 1
-    assert "ends the notebook early: take exit() out" in result.output
-
-
-def test_a_notebook_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
-    folder = tmp_path / "notebooks"
-    failing = notebook(folder, "00_fails.ipynb", "1 + 1", "1 / 0", "2 + 2")
-    notebook(folder, "01_dies.ipynb", "import os; os._exit(1)")
-    (folder / "02_broken.ipynb").write_text("{")
-    shutil.copy(NOTEBOOKS[0], folder / "03_overview.ipynb")
-    untagged = nbformat.read(failing, as_version=4)
-    untagged.cells[1].metadata["tags"] = []
-    nbformat.write(untagged, folder / "04_untagged.ipynb")
-    unexported = nbformat.read(failing, as_version=4)
-    unexported.cells[2:] = [new_markdown_cell("![](attachment:gone.png)")]
-    nbformat.write(unexported, folder / "05_unexported.ipynb")
-    (folder / ".#lock.ipynb").symlink_to("nowhere")
-    result = psa_run("2004-05 Q3", "--notebooks", str(folder), "--outputs", str(tmp_path / "out"))
-    assert result.exit_code == 1
-    pack = tmp_path / "out" / "2004-05-Q3"
-    manifest = json.loads((pack / "manifest.json").read_text())
-    assert manifest["status"] == "failed"
-    pages = {page["notebook"]: page for page in manifest["pages"]}
-    # Papermill's injected cell is the second to run, so the division is the fourth.
-    errors = {
-        "00_fails.ipynb": (4, "ZeroDivisionError: division by zero"),
-        "01_dies.ipynb": (3, "The process died: its process ended with 1"),
-        "02_broken.ipynb": (None, "NotJSONError"),
-        "04_untagged.ipynb": (None, "no cell is tagged 'parameters'"),
-        "05_unexported.ipynb": (None, "attachment"),
-    }
-    for name, (cell, error) in errors.items():
-        page = pages.pop(name)
-        assert (page["status"], page["cell"]) == ("failed", cell), page
-        assert error in page["error"]
-    assert [page["status"] for page in pages.values()] == ["done"]
-    index = (pack / "index.html").read_text()
-    assert "00_fails.ipynb: cell 4. ZeroDivisionError: division by zero" in index
-    assert "This page could not be finished" in (pack / "00_fails.html").read_text()
-    assert f"failed: {', '.join(errors)}" in result.output
-
-
 def test_plain_papermill_works_from_any_folder_and_refuses_a_wrong_parameter(
     tmp_path: Path,
 ) -> None:
@@ -178,6 +132,7 @@ def test_an_agreement_without_a_return_yet_gives_a_pack(tmp_path: Path, council:
     assert result.exit_code == 0, result.output
     index = (tmp_path / "out" / "2004-05-Q3" / "index.html").read_text()
     assert "no data" in index
+    assert "; nothing has come yet" in psa("due", "2004-05 Q3", "--data", str(council)).output
 
 
 def small(source: str, *texts: str) -> nbformat.NotebookNode:
@@ -223,19 +178,6 @@ def test_contents_lead_to_the_second_headings(report: Report) -> None:
         html = export(small("1", text), "A page", report)
         assert "On this page" not in html
         assert html.count("Only") == 1
-
-
-@pytest.mark.parametrize(
-    ("texts", "about"),
-    [
-        (["# A page"], ""),
-        (["# A page\n\nWhat it *is* about. And more."], "What it is about."),
-        (["# A page", "## Part\n\n- a list\n\nThe [road](x.html)\nis long"], "The road is long"),
-        (["# A page", "| a | b |\n|---|---|", "In 2.5 words! More."], "In 2.5 words!"),
-    ],
-)
-def test_the_first_sentence_stands_for_a_page(texts: list[str], about: str) -> None:
-    assert first_sentence(small("1", *texts)) == about
 
 
 @given(st.text())

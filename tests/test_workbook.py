@@ -20,8 +20,6 @@ import nbformat
 import pandas as pd
 import pytest
 from builders import Tags, psa, psa_run
-from hypothesis import given
-from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import Cell
 
@@ -30,10 +28,9 @@ from psa_analysis.files import FORMULA_STARTS, checksum, csv_text
 from psa_analysis.findings import visible
 from psa_analysis.packs import workbook
 from psa_analysis.packs.workbook import SHEETS, assessment_parquet, tables, write_workbook
-from psa_analysis.pipeline import ROOT, open_report
+from psa_analysis.pipeline import ROOT
 from psa_analysis.report import Report
 from psa_analysis.returns.sources import Sidecar, write_sidecar
-from psa_analysis.show.grant import grants
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +97,14 @@ def test_numbers_have_their_usual_formats(sheet, column, unit, value, shown) -> 
     assert workbook.number_format(sheet, column, unit, value) == shown
 
 
-def test_the_contents_say_what_this_is(book: Workbook) -> None:
-    rows = [[cell.value for cell in row] for row in book["contents"].iter_rows(min_row=2)]
+def test_every_sheet_and_column_is_described(report: Report, book: Workbook) -> None:
+    rows = [tuple(cell.value for cell in row) for row in book["contents"].iter_rows(min_row=2)]
     assert [name for kind, name, _ in rows if kind == "sheet"] == [*SHEETS]
-    assert ["state", "off track", STATES["off track"]] in rows
-    assert all(meaning for _, _, meaning in rows)
+    assert ("state", "off track", STATES["off track"]) in rows
+    columns = [tuple(cell.value for cell in row) for row in book["columns"].iter_rows(min_row=2)]
+    expected = [(name, column) for name, table in tables(report).items() for column in table]
+    assert [row[:2] for row in columns] == expected
+    assert all(meaning for _, _, meaning in rows + columns)
 
 
 def summary_rows(book: Workbook) -> tuple[int, dict[str, dict[str, Cell]]]:
@@ -162,13 +162,6 @@ def test_the_summary_fits_a_page_across(book: Workbook) -> None:
             longest = max(text.split(), key=len)
             assert len(longest) <= widths[cell.column_letter], cell.coordinate
             assert cell.alignment.wrap_text
-
-
-def test_every_column_is_described(report: Report, book: Workbook) -> None:
-    described = [tuple(cell.value for cell in row) for row in book["columns"].iter_rows(min_row=2)]
-    expected = [(name, column) for name, table in tables(report).items() for column in table]
-    assert [row[:2] for row in described] == expected
-    assert all(row[-1] for row in described)
 
 
 def test_the_same_report_gives_the_same_bytes(report: Report, tmp_path: Path, monkeypatch) -> None:
@@ -237,20 +230,13 @@ def test_a_text_too_long_for_a_cell_is_cut_with_a_mark() -> None:
 
 
 def test_csv_marks_what_begins_a_formula_and_nothing_else() -> None:
-    starts = ["=1+1", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", "＝1", "plain", "a=1"]
-    table = pd.DataFrame({"text": starts, "number": [-1.5, *range(8)]})
+    starts = ["=1+1", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠1"]
+    table = pd.DataFrame({"text": [*starts, "plain", "a=1"], "number": [-1.5, *range(11)]})
     rows = list(csv.reader(io.StringIO(csv_text(table), newline="")))[1:]
-    shown = ["'=1+1", "'+1", "'-1+2", "'@SUM(1)", "'\t=1", "'\n=1", "'＝1", "plain", "a=1"]
-    assert [row[0] for row in rows] == shown
+    shown = [f"'{text}".replace("\r", "\n") for text in starts]
+    assert [row[0] for row in rows] == [*shown, "plain", "a=1"]
     assert rows[0][1] == "-1.5"
-    assert table["text"].tolist() == starts  # the table itself is not touched
-
-
-@given(st.text())
-def test_no_text_begins_a_formula_in_csv(text: str) -> None:
-    made = csv_text(pd.DataFrame({"text": [text, "x"]}))
-    cell = list(csv.reader(io.StringIO(made, newline="")))[1]
-    assert not "".join(cell).startswith(FORMULA_STARTS)
+    assert table["text"].tolist()[:10] == starts  # the table itself is not touched
 
 
 #: What each text of the hostile agreement begins with, in turn.
@@ -458,8 +444,6 @@ def test_the_workbook_of_a_hostile_agreement(hostile_pack: Path) -> None:
 
 
 def test_commands_print_hostile_tables_safely(hostile_council: Path) -> None:
-    report = open_report("2004-05 Q3", str(hostile_council))
-    assert len(grants(report)) == 20
     made = psa("assess", "2004-05 Q3", "--data", str(hostile_council), "--csv").stdout
     for row in csv.reader(io.StringIO(made, newline="")):
         assert not [cell for cell in row if cell.startswith(("=", "@", "\t"))]

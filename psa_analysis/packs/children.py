@@ -40,7 +40,7 @@ def start_warm_process() -> Any:
 
 
 def run_children(
-    work: Mapping[str, Callable[[], Any]], seconds: float, workers: int
+    function: Callable[[Any], Any], work: Mapping[str, Any], seconds: float, workers: int
 ) -> Iterator[tuple[str, Any, str]]:
     """Do each piece of work in a child, so many at once; yields results, or why a child died."""
     from pebble import ProcessExpired, concurrent
@@ -52,7 +52,7 @@ def run_children(
         while waiting or running:
             while waiting and len(running) < workers:
                 name = waiting.popleft()
-                running[start(work[name], seconds)] = name
+                running[start(function, work[name], seconds)] = name
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 name = running.pop(future)
                 result, died = None, ""
@@ -68,11 +68,11 @@ def run_children(
             future.cancel()
 
 
-def _work_in_child(function: Callable[[], Any], seconds: float) -> Any:
+def _work_in_child(function: Callable[[Any], Any], work: Any, seconds: float) -> Any:
     Thread(target=_end_with_parent, daemon=True).start()
     # A loop in C lets no thread of Python run; this one, a minute after its time, is none.
     faulthandler.dump_traceback_later(seconds + 60, exit=True)
-    return function()
+    return function(work)
 
 
 def _end_with_parent() -> None:

@@ -24,7 +24,7 @@ from traitlets.config import Config
 
 from psa_analysis import pipeline
 from psa_analysis.files import write_bytes
-from psa_analysis.packs.page import Job, Page, export, first_sentence, heading
+from psa_analysis.packs.page import Job, Page, export, heading
 from psa_analysis.report import Report
 
 #: What a public page says in place of an error, which may quote a figure or a folder.
@@ -86,7 +86,7 @@ def _export(job: Job, report: Report, cell: int | None, error: str | None, secon
     """Export the page of an executed notebook, as far as it came."""
     started = time.monotonic()
     executed, public = job.executed, report.audience == "public"
-    html, title, about = None, executed.stem, ""
+    html, title = None, executed.stem
     if executed.exists():
         try:
             notebook = nbformat.read(executed, as_version=4)
@@ -97,7 +97,7 @@ def _export(job: Job, report: Report, cell: int | None, error: str | None, secon
                 notebook.cells[0].source = f"# {theme}\n{below}".rstrip()
             if public:
                 _remove_paths(notebook, job.parameters["data"])
-            title, about = heading(notebook) or title, first_sentence(notebook)
+            title = heading(notebook) or title
             page = export(notebook, title, report).encode()
         except Exception as failure:  # one that cannot be exported must not stop the others
             error = error or f"{type(failure).__name__}: {failure}"
@@ -112,7 +112,7 @@ def _export(job: Job, report: Report, cell: int | None, error: str | None, secon
     if error:
         error = NOT_FOR_THE_PUBLIC if public else " ".join(error.split())[:500]
     seconds = round(seconds + time.monotonic() - started, 3)
-    return Page(executed.name, title, about, status, html, cell, error, seconds)
+    return Page(executed.name, title, status, html, cell, error, seconds)
 
 
 def _remove_times(notebook: Any) -> None:

@@ -33,7 +33,6 @@ class Page:
 
     notebook: str  # file name
     title: str  # its heading
-    about: str  # the first sentence of its text, which stands beside the link on the front page
     status: str  # "done" if it ran to its end, or "failed"
     html: str | None  # file name of the exported page, if there is one
     cell: int | None  # number of the cell that failed, as Jupyter counts executions
@@ -43,22 +42,9 @@ class Page:
 
 def heading(notebook: Any) -> str | None:
     """The text of a notebook's first heading."""
-    found = re.search(r"^# (.*\S)", _text(notebook), re.MULTILINE)
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    found = re.search(r"^# (.*\S)", "\n".join(texts), re.MULTILINE)
     return found[1] if found else None
-
-
-def first_sentence(notebook: Any) -> str:
-    """The first sentence of a notebook's text, headings, lists and tables left out."""
-    for paragraph in re.split(r"\n\s*\n", _text(notebook)):
-        lines = [line for line in paragraph.splitlines() if not re.match(r"\s*#", line)]
-        text = re.sub(r"[*_`]|\]\([^)]*\)|!?\[", "", " ".join(lines)).strip()
-        if text and not re.match(r"[-+|<>\d]", text):
-            return re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
-    return ""
-
-
-def _text(notebook: Any) -> str:
-    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def export(notebook: Any, title: str, report: Report) -> str:

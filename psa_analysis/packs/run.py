@@ -24,7 +24,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from importlib.metadata import requires, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +56,7 @@ class Task:
     audience: str
     force: bool  # also if nothing has changed
     workers: int | None  # how many notebooks at once; one per core if it is not said
-    seconds: float  # how long each may take, so that nobody waits for an endless loop
+    timeout: float  # how many seconds each may take, so that nobody waits for an endless loop
 
     @property
     def name(self) -> str:
@@ -75,36 +74,30 @@ class Task:
         return self.outputs / ".psa" / self.name
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a pack."""
-
-    code: int  # the exit code that says it
-    text: str = ""  # where the pack is, if there is one
-    problems: tuple[str, ...] = ()  # what went wrong, a line each
-
-
-#: Called while a pack is made: with "progress", "failed page" or "warning", and a text.
+#: Called while a pack is made: with "progress", "failed page", "warning" or "pack", and a text.
 OnEvent = Callable[[Task, str, str], None]
 
 
-def make_pack(task: Task, on_event: OnEvent) -> Outcome:
-    """Make a pack, unless it is there and nothing has changed."""
+def make_pack(task: Task, on_event: OnEvent) -> int:
+    """Make a pack, unless it is there and nothing has changed; gives the exit code."""
     try:
         sources = notebooks_of(task.notebooks)
         with lock_pack(task, on_event):
             begin, problems = _make_locked(task, sources, on_event)
-        text = f"{begin} {task.pack / 'index.html'}"
-        return Outcome(1 if problems else 0, text, tuple(problems))
+        on_event(task, "pack", f"{begin} {task.pack / 'index.html'}")
+        code = 1 if problems else 0
     except DataError as error:
-        lines = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
-        return Outcome(1, problems=tuple(lines))
+        problems = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
+        code = 1
     except ParameterError as error:
-        problem = str(error)
+        problems, code = [str(error)], 2
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        problem = f"{error.strerror or error}{where}; the last good pack is untouched"
-    return Outcome(2, problems=(problem,))
+        problems = [f"{error.strerror or error}{where}; the last good pack is untouched"]
+        code = 2
+    for problem in problems:
+        on_event(task, "warning", problem)
+    return code
 
 
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
@@ -211,9 +204,8 @@ def _fill(
             given = parameters(report) | ({"theme": theme} if theme else {})
             jobs[name] = Job(source, folder / f"{name}.ipynb", shared, given)
         not_saved = thread.submit(write_tables, report, folder)
-        work = {name: partial(_make_page, job) for name, job in jobs.items()}
         workers, started = task.workers or os.cpu_count() or 1, time.monotonic()
-        for name, page, died in run_children(work, task.seconds, workers):
+        for name, page, died in run_children(_make_page, jobs, task.timeout, workers):
             if died:
                 from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import EARLIER
+from psa_analysis.files import meanings
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.tables import Column, Html, render, rows_table, table
 from psa_analysis.words import are, counted, day_text, listed
@@ -44,27 +45,18 @@ def _withheld_words(report: Report) -> str:
 def key(report: Report) -> Html:
     """What the marks and states mean, with the thresholds that divide them."""
     states = report.agreement.settings.states
-    meanings = dict(STATES)
-    meanings["on track"] += f": the chance is {states.on_track:.0%} or more"
-    meanings["at risk"] += f": the chance is {states.at_risk:.0%} or more, but less than on track"
-    meanings["off track"] += f": the chance is less than {states.at_risk:.0%}"
-    meanings["without a forecast"] = (
+    texts = dict(STATES)
+    texts["on track"] += f": the chance is {states.on_track:.0%} or more"
+    texts["at risk"] += f": the chance is {states.at_risk:.0%} or more, but less than on track"
+    texts["off track"] += f": the chance is less than {states.at_risk:.0%}"
+    texts["without a forecast"] = (
         f"where there are too few readings: on track from {states.path_on_track:.0%} of the "
         f"improvement planned by then, at risk from {states.path_at_risk:.0%}"
     )
-    marks = {
-        "[p]": "provisional: a first figure, which may still be revised",
-        "[r]": "revised since it was first given",
-        "[e]": "estimated by whoever returned it",
-        "[a]": "assumed: no document says it; the notes give the reason",
-        "[d]": "derived from other figures: the notes say how",
-        "(forecast)": "what is likely, not what has happened: the deciding reading is not final",
-        "(supporting)": "followed beside a target; does not count for the grant",
-        "–": "there is none",
-    }
-    if report.audience == "public":
-        marks["[c]"] = "not shown: small numbers, or figures that would give them away"
-    frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])
+    rows = [*texts.items(), *meanings("marks").items()]
+    frame = pd.DataFrame(rows, columns=["State or mark", "Meaning"])
+    if report.audience == "internal":  # which holds nothing back
+        frame = frame[frame["State or mark"] != "[c]"]
     return table(frame, "States and marks", folded=True)
 
 

@@ -77,11 +77,6 @@ class Chart:
             self.draw(axes)
             return _as_svg(figure)
 
-    @property
-    def address(self) -> str:
-        """An address that holds the picture itself."""
-        return picture_address(self.svg)
-
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         # The page template takes words and numbers from the metadata; in JupyterLab, where the
         # numbers are at hand as `table`, only the picture shows.
@@ -192,16 +187,14 @@ def mark_beginning(axes: Axes, day: pd.Timestamp, text: str, **style: Any) -> No
     axes.annotate(text, (day, 1), (4, -4), color=GREY, va="top", **beside, **style)
 
 
-_FONTS = "Arial, Liberation Sans, Helvetica, sans-serif"
-
-
 def picture_address(svg: str) -> str:
     """An address that holds the picture itself, half as long: without what no reader sees."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Not where a scale stands: its digits matter.
     svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
     svg = re.sub(r"font-family: [^;\"]*sans-serif;? ?", "", svg)
-    svg = svg.replace("<svg ", f'<svg style="font-family:{_FONTS}" ', 1)
+    fonts = "Arial, Liberation Sans, Helvetica, sans-serif"
+    svg = svg.replace("<svg ", f'<svg style="font-family:{fonts}" ', 1)
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda name: name[0] if name[1] in used else "", svg)
     svg = re.sub(r' transform="rotate\(-?0 [^"]*"', "", svg)

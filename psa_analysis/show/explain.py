@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from psa_analysis.analysis.readings import observations_used
+from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.register.agreement import FIGURES
 from psa_analysis.report import Report, assessment_row, readings_with_path
@@ -20,14 +21,6 @@ from psa_analysis.words import NOT_STATED, day_text, figure_text, with_unit
 _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
 #: What a cell went into, in the order of the chain.
 _PARTS = {"base": "Base from", "reading": "Made from", "comparator": "Compared"}
-
-#: How the planned path of each profile runs.
-PATHS = {
-    "linear": "equal steps from the baseline to the target",
-    "steps": "each level is held until the next",
-    "given": "straight lines between the levels that are given",
-    "seasonal": "equal steps from year to year, each quarter as usual for its season",
-}
 
 
 def cells_used(report: Report, measure: str) -> pd.DataFrame:
@@ -103,7 +96,8 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
             yield figure.capitalize(), f"{text}: {why}" if why else text
     if pd.notna(definition["baseline"]) and pd.notna(definition["target"]):
         levels = [f"{figure_text(v, row)} by {day_text(day)}" for day, v in definition["points"]]
-        yield "Path", "; ".join([PATHS[definition["profile"] or "linear"], *levels])
+        runs = meanings("profiles")[definition["profile"] or "linear"]
+        yield "Path", "; ".join([runs, *levels])
     if definition["comparator"]:
         yield "Comparator", definition["comparator"]
     for column in ("basis", "comparator", "definition", "baseline_period", "due"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -64,22 +63,16 @@ def commentary(report: Report, about: str = WHOLE) -> Html:
     """What people wrote about a measure, or the whole agreement, for this report; often nothing."""
     if about != WHOLE:
         assessment_row(report, about)
-    shown = [
-        ([part.strip() for part in row.text.splitlines() if part.strip()], _written_by(row, report))
-        for row in entries(
-            report.commentary, about, report.period.label, report.audience
-        ).itertuples()
-    ]
+    shown = []
+    rows = entries(report.commentary, about, report.period.label, report.audience)
+    for row in rows.itertuples():
+        kind = "Illustrative commentary" if row.illustrative else "Commentary"
+        by = f"{kind} by {row.author}, written on {words.day_text(row.written)}"
+        if row.written.date() > report.cut_off:
+            by += ", after the figures of this report were closed"
+        shown.append(([part.strip() for part in row.text.splitlines() if part.strip()], by))
     text = "\n".join(f"{by}: {' '.join(paragraphs)}" for paragraphs, by in shown)
     return Html(render("commentary", entries=shown), text)
-
-
-def _written_by(row: Any, report: Report) -> str:
-    """Whose words they are, of when, and whether figures that came in later were known."""
-    day = row.written.date()
-    late = ", after the figures of this report were closed" if day > report.cut_off else ""
-    kind = "Illustrative commentary" if row.illustrative else "Commentary"
-    return f"{kind} by {row.author}, written on {words.day_text(day)}{late}"
 
 
 def facts(report: Report, measure: str) -> pd.Series:

@@ -9,6 +9,7 @@ from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.register.loading import entries
 from psa_analysis.report import Report, of_theme
+from psa_analysis.show.chart import picture_address
 from psa_analysis.show.grant import expected_text, gains, grants, not_entered_text
 from psa_analysis.show.tables import MARKS, Column, Html, render, rows_table, table, title_text
 from psa_analysis.show.trajectories import sparkline
@@ -70,12 +71,11 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
     shown = []
     for row in (report.rows[name] for name in rows["measure"]):
         chance, stated = row["chance_target"], pd.notna(row["target"])
+        drawn = stated or pd.notna(row["latest"])
         cells = {
             "title": row["title"],
             "code": row["measure"],
-            "picture": None
-            if row[["latest", "target"]].isna().all()
-            else sparkline(report, row).address,
+            "picture": picture_address(sparkline(report, row).svg) if drawn else None,
             "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
             "target": words.with_unit(row["target"], row) if stated else words.NOT_STATED,

@@ -2,16 +2,6 @@
 
 Everything is plain accessible HTML with a text twin, so that it reads the same in JupyterLab,
 in the exported page, through a screen reader and to nbval.
-
-A table is rows (any frame) and columns (how each is headed and how a cell reads)::
-
-    columns = [
-        Column("Measure"),  # the column "measure" as it stands
-        Column("What is measured", "title"),
-        Column.figure("Target"),  # the column "target", in the unit of its row
-        Column.number("Readings", lambda row: f"{row['readings']:,}"),
-    ]
-    rows_table(report.assessment, columns, "Every measure", folded=True)
 """
 
 from __future__ import annotations
@@ -163,13 +153,8 @@ def state_cell(row: pd.Series) -> str:
 
 
 #: What stands beside a figure that is not final, or not as stated.
-MARKS = {
-    "provisional": " [p]",
-    "revised": " [r]",
-    "estimated": " [e]",
-    "assumed": " [a]",
-    "derived": " [d]",
-}
+_MARKED = ("provisional", "revised", "estimated", "assumed", "derived")
+MARKS = {status: f" [{status[0]}]" for status in _MARKED}
 
 
 def illustrative_mark(rows: pd.DataFrame) -> str:
