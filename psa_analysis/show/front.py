@@ -33,14 +33,12 @@ _CAPTIONS = {
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
-    status = report.agreement.assumptions["status"].value_counts()
     card, needed = scorecard(report), decisions(report)
     return render(
         "index",
         title=title,
+        report=report,
         banner=banner(report).html,
-        book=f"{report.period.slug}.xlsx",
-        failed=[page for page in pages if page.status != "done"],
         pages=pages,
         forecast=counting["is_forecast"].any(),
         answers=card.words.html,
@@ -50,12 +48,9 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         moved=changes_words(report).html,
         sure=_reliability_text(),
         errors=len(errors(report.findings)),
-        findings=len(report.findings),
         counted=counted,
         are=are,
-        commitments=len(report.commitments),
-        assumed=status.get("assumed", 0),
-        derived=status.get("derived", 0),
+        status=report.agreement.assumptions["status"].tolist(),
         without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
         counting=counted(len(counting), "target"),
         links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
