@@ -111,12 +111,6 @@ def test_the_scorecard_has_a_row_a_picture_and_a_chance_for_each_measure(report:
     assert 'style="--share: 62%">62%<' in html
 
 
-def test_how_sure_we_are_is_in_figures(report: Report) -> None:
-    text = "".join(Tags(front(report)).text)
-    # docs/forecast.md: within 80 %, pooled, 81.5 %, as a portfolio.
-    assert "81% of outcomes lay within the range meant for 80%" in text
-
-
 def test_a_name_of_the_scorecard_leads_to_the_section_of_its_measure(report: Report) -> None:
     html = front(report, page='<h3 id="N13">Vehicle crime</h3>')
     assert '<a href="page.html#N13">Vehicle crime</a>' in html

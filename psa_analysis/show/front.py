@@ -33,6 +33,7 @@ _CAPTIONS = {
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
+    tests = reference("scores").query("method == 'psa_analysis, portfolio'")
     card, needed = scorecard(report), decisions(report)
     return render(
         "index",
@@ -46,7 +47,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         decisions=needed.table.html if len(needed.data) else "",
         grant=grant_words(report).html,
         moved=changes_words(report).html,
-        sure=_reliability_text(),
+        inside=np.average(tests["within_80"], weights=tests["readings"]),
         errors=len(errors(report.findings)),
         counted=counted,
         are=are,
@@ -75,14 +76,3 @@ def table_address(exported: dict[str, str], caption: str) -> str | None:
             above = re.findall(r'<h2 id="([^"]+)"', html[: found.start()])
             return f"{quote(name)}#{above[-1]}" if above else quote(name)
     return None
-
-
-def _reliability_text() -> str:
-    """How often the outcome lay within the range of the forecast, in tests."""
-    scores = reference("scores")
-    portfolio = scores[scores["method"] == "psa_analysis, portfolio"]
-    inside = np.average(portfolio["within_80"], weights=portfolio["readings"])
-    return (
-        f"In tests on series whose outcome is known, {inside:.0%} of outcomes lay within the "
-        "range meant for 80%."
-    )

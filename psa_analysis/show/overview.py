@@ -108,8 +108,7 @@ def decisions(report: Report, theme: str | None = None) -> View:
     rows = rows.loc[order.sort_values(kind="stable").index]
     owners = rows["measure"].map(report.agreement.measures["partner"])
     owners = owners.map(report.agreement.settings.partners).fillna("not stated")
-    gain = gains(report).set_index("measure")[["least", "most"]].reindex(rows["measure"])
-    rows = rows.assign(owner=owners, least=gain.min(axis=1).values, most=gain.max(axis=1).values)
+    rows = rows.assign(owner=owners).merge(gains(report)[["measure", "least", "most"]], how="left")
     columns = [
         Column("Measure", lambda row: f"{row['title']} ({row['measure']})"),
         Column("State"),
