@@ -64,9 +64,8 @@ class _Commands(click.Group):
 def _folder(name: str, default: str, help: str, **more: Any) -> Callable[[FC], FC]:
     """An option for a folder of the project."""
     path = click.Path(path_type=Path, file_okay=False, resolve_path=True)
-    values = [_ROOT / default] if more else _ROOT / default
-    text = f"{help}  [default: the project's {default}]"
-    return click.option(name, type=path, default=values, show_default=False, help=text, **more)
+    more |= {"default": [_ROOT / default] if more else _ROOT / default}
+    return click.option(name, type=path, help=help, show_default=f"the project's {default}", **more)
 
 
 _DATA = "The agreement's data folder, which holds raw/"
@@ -358,13 +357,9 @@ def backtest(data: Path, outputs: Path) -> None:
     panel = backtests.real_panel(observations, agreement)
     forecasts, targets = backtests.backtest_panel(panel)
     outputs.mkdir(parents=True, exist_ok=True)
-    results = {
-        "forecasts": forecasts,
-        "targets": targets,
-        "coverage": backtests.coverage(forecasts),
-        "reliability": backtests.reliability(targets),
-        "brier": backtests.brier(targets),
-    }
+    results = {"forecasts": forecasts, "targets": targets, "brier": backtests.brier(targets)}
+    results["coverage"] = backtests.coverage(forecasts)
+    results["reliability"] = backtests.reliability(targets)
     for name, result in results.items():
         files.write_bytes(outputs / f"{name}.csv", files.csv_text(result).encode())
     if forecasts.empty:

@@ -77,13 +77,9 @@ def _known_names(agreement: Agreement) -> dict[str, list[str]]:
 
 
 def make_report(
-    agreement: Agreement,
-    observations: pd.DataFrame,
-    findings: list[Finding],
-    period: Period,
-    audience: str = "internal",
+    agreement: Agreement, observations: pd.DataFrame, findings: list[Finding], period: Period
 ) -> Report:
-    """Assess one reporting period from what was known at its cut-off."""
+    """Assess one reporting period, for the council itself, from what was known at its cut-off."""
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
@@ -92,11 +88,11 @@ def make_report(
     ended = known[known["period_end"] <= pd.Timestamp(period.end)]
     vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
     forecasts = outlooks(ended, vintages, agreement, period.end)
-    report = Report(
+    return Report(
         agreement=agreement,
         period=period,
         cut_off=cut_off,
-        audience=audience,
+        audience="internal",
         observations=observations,
         known=known,
         readings=series,
@@ -109,7 +105,6 @@ def make_report(
         commentary=load_commentary(agreement)[0],
         report_at=report_at,
     )
-    return hide(report) if audience == "public" else report
 
 
 def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
@@ -131,6 +126,7 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
     for name in affected & forecasts.keys():
         forecasts[name] = Outlook(reason=forecasts[name].reason or disclosure.NO_FORECAST)
     assessed = assess(series, agreement, period, errors(report.findings), forecasts)
+    assessed = disclosure.masked_assessment(report.assessment, assessed, affected, series, full)
     promises = follow(agreement, load_progress(agreement)[0], shown, period)
     threshold = agreement.settings.disclosure.threshold
     return replace(
@@ -141,9 +137,7 @@ def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
         known=known,
         readings=series,
         outlooks=forecasts,
-        assessment=disclosure.masked_assessment(
-            report.assessment, assessed, affected, series, full
-        ),
+        assessment=assessed,
         effectiveness=cost_effectiveness(series, agreement, period.end),
         commitments=disclosure.masked_commitments(report.commitments, promises, threshold),
         sources=disclosure.masked_sources(report.sources),
@@ -180,7 +174,8 @@ def open_report(
     kept = report and (report.period, report.audience, report.agreement.folder.resolve())
     if report is None or kept != (reporting_period, audience, folder):
         agreement = load_agreement(folder)
-        report = make_report(agreement, *load_observations(agreement), reporting_period, audience)
+        report = make_report(agreement, *load_observations(agreement), reporting_period)
+        report = hide(report) if audience == "public" else report
     themes = report.agreement.settings.themes
     if theme and theme not in themes:
         remedy = did_you_mean(theme, themes)

@@ -335,7 +335,7 @@ def test_cells_of_returns_are_for_internal_reports(both: Both) -> None:
 
 def test_a_decided_reward_that_would_tell_its_outturn_is_not_shown(both: Both) -> None:
     known = both[0].agreement, both[0].observations, list(both[0].findings)
-    public = make_report(*known, quarter("2006-07 Q3"), "public")
+    public = hide(make_report(*known, quarter("2006-07 Q3")))
     table = grants(public).set_index("measure")
     rows = public.assessment.set_index("measure")
     hidden = rows.index[(rows["latest_flag"] == "withheld") & (rows["role"] == "target")]

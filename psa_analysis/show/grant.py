@@ -241,11 +241,8 @@ def _grant_chart(report: Report) -> Chart:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:.0f}%")
 
-    columns = [
-        Column("At least", lambda row: f"{row['share']:.0%} of the pot"),
-        Column.chance("Chance at the least", "least"),
-        Column.chance("Chance at the most", "most"),
-    ]
+    columns = [Column("At least", lambda row: f"{row['share']:.0%} of the pot")]
+    columns += [Column.chance(f"Chance at the {end}", end) for end in ("least", "most")]
     numbers = rows_table(data.iloc[10::10], columns, "How likely each part is", folded=True)
     alt = "Line chart of the chance that the reward comes to at least each share of the pot. "
     alt += f"The expected reward is {expected_text(grants(report))}."

@@ -45,11 +45,8 @@ def readings_table(report: Report, measure: str) -> Html:
     # A reading may be held back though the figure observed in its period is not small.
     frame.loc[hidden | rows["observed"].isna(), "Observed in the period"] = "[c]"
     if not outlook.reason:
-        columns = [
-            Column("Period"),
-            Column.figure("Forecast", "median"),
-            Column.between("80% range", "low_80", "high_80"),
-        ]
+        columns = [Column("Period"), Column.figure("Forecast", "median")]
+        columns.append(Column.between("80% range", "low_80", "high_80"))
         forecasts = columns_frame(outlook.fan().assign(**shown), columns)
         frame = pd.concat([frame, forecasts], ignore_index=True)
     caption = f"{definition['title']}: readings, planned path and forecast"
