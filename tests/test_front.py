@@ -14,15 +14,6 @@ from psa_analysis.show.front import front_page, table_address
 from psa_analysis.show.overview import decisions, scorecard
 
 
-def changed(report: Report, **cells: dict[str, object]) -> Report:
-    """The report with other cells in its assessment: column to measure to value."""
-    rows = report.assessment.set_index("measure", drop=False)
-    for column, values in cells.items():
-        for measure, value in values.items():
-            rows.loc[measure, column] = value
-    return dataclasses.replace(report, assessment=rows.reset_index(drop=True))
-
-
 def front(report: Report, **exported: str) -> str:
     page = SimpleNamespace(
         notebook="00_a.ipynb",
@@ -38,11 +29,11 @@ def front(report: Report, **exported: str) -> str:
 
 
 def test_what_is_worst_comes_first_and_what_is_late_last(report: Report) -> None:
-    other = changed(
-        report,
-        state={"N10": "missed", "N9": "no data", "L2": "on track", "N26-all": "off track"},
-        late={"L2": True, "N2": True},
-    )
+    state = {"N10": "missed", "N9": "no data", "L2": "on track", "N26-all": "off track"}
+    rows = report.assessment.set_index("measure", drop=False)
+    rows.loc[list(state), "state"] = list(state.values())
+    rows.loc[["L2", "N2"], "late"] = True
+    other = dataclasses.replace(report, assessment=rows.reset_index(drop=True))
     counting = report.assessment[report.assessment["role"] == "target"]
     off, risky = (counting[counting["state"] == state] for state in ("off track", "at risk"))
     risky = risky[~risky["measure"].isin(["N10", "L2"])]

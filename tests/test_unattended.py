@@ -180,16 +180,6 @@ def test_an_endless_loop_ends(tmp_path: Path, where: list[str], pack: Path) -> N
         assert "it took longer than 5 seconds and was stopped" in page["error"]
 
 
-def kernel_spec(folder: Path, script: str) -> dict[str, str]:
-    """An environment in which there is a kernel called `own`, started by a script."""
-    spec = folder / "jupyter" / "kernels" / "own"
-    spec.mkdir(parents=True)
-    argv = ["sh", "-c", script, "{connection_file}"]
-    about = {"argv": argv, "display_name": "own", "language": "python"}
-    (spec / "kernel.json").write_text(json.dumps(about))
-    return {**os.environ, "JUPYTER_PATH": str(folder / "jupyter")}
-
-
 def test_an_ordinary_kernel_gives_the_same_outputs(tmp_path, where, pack: Path) -> None:
     """As plain papermill starts one; a run executes without."""
     cells = [
@@ -226,7 +216,12 @@ def test_nbval_starts_a_kernel_again_that_does_not_start(tmp_path: Path) -> None
         f"echo >> '{counter}'; [ $(wc -l < '{counter}') -gt 1 ] || exit 1; "
         f"exec '{sys.executable}' -m ipykernel_launcher -f \"$0\""
     )
-    environment = kernel_spec(tmp_path, script)
+    spec = tmp_path / "jupyter" / "kernels" / "own"
+    spec.mkdir(parents=True)
+    about = {"display_name": "own", "language": "python"}
+    about["argv"] = ["sh", "-c", script, "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps(about))
+    environment = {**os.environ, "JUPYTER_PATH": str(tmp_path / "jupyter")}
     path = notebook(tmp_path / "notebooks", "00_shy.ipynb", "1 + 1", kernel="own")
     shutil.copy(ROOT / "notebooks" / "conftest.py", path.parent)
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(path)]

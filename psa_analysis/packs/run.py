@@ -104,7 +104,8 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[st
     """Make a pack that nobody else makes: what has become of it, and what is wrong with it."""
     tidy_up(task)
     made_from = inputs_of(task)
-    key = key_of(task, made_from)
+    parts = [checksums(_files(_PACKAGE), _PACKAGE), versions(), made_from, str(task.data)]
+    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     if not task.force and (record := read_record(task, key)):
         return "nothing has changed:", record["problems"]
     start_warm_process()  # it imports while this process loads the figures
@@ -319,7 +320,7 @@ def new_pack(task: Task) -> Iterator[Path]:
 
 
 def read_record(task: Task, key: str) -> dict[str, Any] | None:
-    """The record of the pack, if it was made from what has this key and is as it was made."""
+    """The record of the pack, if it was made from the same (`key`) and is as it was made."""
     try:
         record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
         paths = [task.pack / name for name in record["files"]]
@@ -327,13 +328,6 @@ def read_record(task: Task, key: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if same else None
-
-
-def key_of(task: Task, made_from: dict[str, str]) -> str:
-    """SHA-256 of all that a pack is made from."""
-    package = checksums(_files(_PACKAGE), _PACKAGE)
-    parts = [package, versions(), made_from, str(task.data)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
