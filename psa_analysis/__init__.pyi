@@ -7,10 +7,9 @@ from .show.chart import figure
 from .show.comparison import changes
 from .show.control import control_chart
 from .show.effectiveness import cost_effectiveness
-from .show.explain import cells_used
 from .show.families import family, funnel
 from .show.grant import outturns, partners, payments, reward
-from .show.measures import commentary, further, measure
+from .show.measures import cells_used, commentary, further, measure
 from .show.overview import decisions, scorecard, standing
 from .show.parts import by_part, hotspots, what_if
 from .show.tables import table

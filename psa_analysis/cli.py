@@ -25,7 +25,7 @@ def _lazy(name: str) -> ModuleType:
 files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
 loading, partners = map(_lazy, ("register.loading", "returns.partners"))
 backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
-pipeline, changes, explanations = map(_lazy, ("pipeline", "show.comparison", "show.explain"))
+pipeline, changes, measures = map(_lazy, ("pipeline", "show.comparison", "show.measures"))
 overview, rewards = map(_lazy, ("show.overview", "show.grant"))
 packs, workbook = map(_lazy, ("packs.run", "packs.workbook"))
 
@@ -267,11 +267,11 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
 def explain(measure: str, period: str, data: Path) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
     report = pipeline.open_report(period, str(data))
-    measures = report.assessment["measure"].tolist()
-    if measure not in measures:
+    names = report.assessment["measure"].tolist()
+    if measure not in names:
         text = f"there is no measure '{measure}' in the assessment."
-        raise findings.ParameterError(f"{text} {findings.did_you_mean(measure, measures)}")
-    for label, text in explanations.explanation(report, measure):
+        raise findings.ParameterError(f"{text} {findings.did_you_mean(measure, names)}")
+    for label, text in measures.explanation(report, measure):
         click.echo(f"{label:<10} {text}")
 
 

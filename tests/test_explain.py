@@ -16,7 +16,7 @@ from psa_analysis.pipeline import load_observations, open_report
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.sources import read_sidecars, write_sidecar
-from psa_analysis.show.explain import cells_used, explanation
+from psa_analysis.show.measures import cells_used, explanation
 
 TEN = "N2 L1-maths L2 N6-eet N14-into-work N13 L4-repeat N26-all N7-treatment L7"
 

@@ -27,8 +27,8 @@ from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
-from psa_analysis.show.explain import explanation
 from psa_analysis.show.grant import gain_curve, gains, grant_words, grants, payments, reward
+from psa_analysis.show.measures import explanation
 from psa_analysis.show.overview import scorecard
 from psa_analysis.words import NOT_SHOWN
 

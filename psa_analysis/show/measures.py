@@ -1,27 +1,38 @@
-"""One measure as a reader sees it: what its numbers say, what people say, and what else it has."""
+"""One measure: what its numbers say, what people say, what else it has, and where it comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 
 from psa_analysis import words
 from psa_analysis.analysis.disclosure import WITHHELD
+from psa_analysis.analysis.readings import observations_used
+from psa_analysis.files import meanings
+from psa_analysis.findings import ParameterError
+from psa_analysis.register.agreement import FIGURES
 from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
+from psa_analysis.returns.grids import column_number, read_grids
+from psa_analysis.returns.sources import raw_files
 from psa_analysis.show.control import control_chart
 from psa_analysis.show.effectiveness import cost_effectiveness
-from psa_analysis.show.explain import explanation
 from psa_analysis.show.families import family, family_of, funnel
 from psa_analysis.show.grant import grants
 from psa_analysis.show.parts import by_part, hotspots
-from psa_analysis.show.tables import Html, render, sentence, table
+from psa_analysis.show.tables import Html, render, sentence, state_cell, table
 from psa_analysis.show.trajectories import CONTEXT_YEARS, context, trajectory_chart
 from psa_analysis.show.views import View
 
 #: Labels of the chain whose texts the words of a measure state, or its chart shows.
 _STATED_ABOVE = ("Measure", "State", "Latest", "Path")
+
+_OF_CELLS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
+#: What a cell went into, in the order of the chain.
+_PARTS = {"base": "Base from", "reading": "Made from", "comparator": "Compared"}
 
 
 def measure(report: Report, name: str) -> View:
@@ -218,3 +229,90 @@ def _families(report: Report, measure: str) -> Iterator[tuple[View, str]]:
                 title = f"Among the {family_name}: {measures.at[name, 'title']}"
                 yield family(report, name, family_name), title
                 yield funnel(report, name, family_name), "What chance allows"
+
+
+def cells_used(report: Report, measure: str) -> pd.DataFrame:
+    """The cells behind the latest reading of one measure, with the text of each.
+
+    ``part`` says what a cell went into: the reading, its base, or its comparator.
+    """
+    row, agreement = assessment_row(report, measure), report.agreement
+    if report.audience == "public":
+        raise ParameterError("cells of returns are for internal reports: open one of that audience")
+    period = "" if pd.isna(row["latest"]) else row["latest_period"]
+    key = measure, agreement.settings.agreement.area, period
+    used = observations_used(report.known, report.readings, agreement, key)
+    texts, paths = [], {name: path for path, name, _ in raw_files(agreement.folder)}
+    for cell in used.itertuples():
+        path = paths[cell.file]
+        cells = _sheets(path, cell.file, path.stat().st_mtime_ns)[cell.sheet]
+        texts.append(cells.at[cell.row, column_number(cell.column)])
+    addresses = used["column"].astype(str) + used["row"].astype(str)
+    behind = used[[*_OF_CELLS, "file", "sheet"]].assign(cell=addresses, text=texts)
+    return behind.reset_index(drop=True)
+
+
+@lru_cache(maxsize=16)
+def _sheets(path: Path, name: str, changed: int) -> dict[str, pd.DataFrame]:
+    """The cells of a file's sheets: read once for all measures, unless it has changed since."""
+    return {grid.sheet: grid.cells for grid in read_grids(path, name)[0]}
+
+
+def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
+    """The chain behind one measure's latest figure, a label and a text at a time, to its cells."""
+    row = assessment_row(report, measure)
+    day = words.day_text(report.cut_off)
+    yield "Measure", f"{measure}: {row['title']}, {report.period}, figures received by {day}"
+    yield "State", f"{state_cell(row).capitalize()}: {row['reason']}"
+    for last in readings_with_path(report, measure).tail(1).itertuples():
+        latest = f"{words.with_unit(last.reading, row)} for {last.period}"
+        yield "Latest", f"{latest} ({last.flag}), made by the basis {row['basis']}"
+        if last.note:
+            yield "Remark", last.note
+        low, high = (words.figure_text(limit, row) for limit in (last.lower, last.upper))
+        chance = f"{low} to {high}, 95 in 100 times ({last.interval})"
+        yield "Chance", last.interval if pd.isna(last.lower) else chance
+    yield from _register_lines(report, row)
+    cells = cells_used(report, measure)
+    for part, label in _PARTS.items():
+        for cell in cells[cells["part"] == part].itertuples():
+            # Other areas and measures stand in the same table, so those say which they are.
+            other = f"{cell.measure}, {cell.area}, " if part == "comparator" else ""
+            figure = f"{cell.value:,.10g} ({cell.flag}), received {cell.received:%Y-%m-%d}"
+            place = f"{cell.file}, sheet {cell.sheet}" if cell.sheet else cell.file
+            corrected = f"; corrected: {cell.correction}" if cell.correction else ""
+            place = f"{place}, cell {cell.cell}: {cell.text!r}{corrected}"
+            yield label, f"{other}{cell.period}: {figure}, {place}"
+    sources = report.sources[report.sources["file"].isin(cells["file"])]
+    for source in sources.sort_values("file").itertuples():
+        yield "Source", f"{source.file}: {source.title}; {source.producer}"
+
+
+def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]:
+    """Each figure of the register with its status, and why if no document states it."""
+    definition = report.agreement.measures.loc[row["measure"]]
+    yield "Documents", f"{definition['document']}: {definition['location']}"
+    assumptions = report.agreement.assumptions
+    own = assumptions[assumptions["item"] == row["measure"]]
+    reasons = own.set_index("column")["reason"].to_dict()
+    for figure in FIGURES:
+        if status := definition[f"{figure}_status"]:
+            # The base is a level, whose change is the reading.
+            value = words.figure_text(definition[figure], "" if figure == "base" else row)
+            text = words.NOT_STATED if status == words.NOT_STATED else f"{value} ({status})"
+            why = reasons.get(figure)
+            yield figure.capitalize(), f"{text}: {why}" if why else text
+    if pd.notna(definition["baseline"]) and pd.notna(definition["target"]):
+        levels = [
+            f"{words.figure_text(v, row)} by {words.day_text(day)}"
+            for day, v in definition["points"]
+        ]
+        runs = meanings("profiles")[definition["profile"] or "linear"]
+        yield "Path", "; ".join([runs, *levels])
+    if definition["comparator"]:
+        yield "Comparator", definition["comparator"]
+    for column in ("basis", "comparator", "definition", "baseline_period", "due"):
+        if why := reasons.get(column):
+            yield "Assumed", f"{column.replace('_', ' ')}: {why}"
+    if row["missing"]:
+        yield "Missing", row["missing"]
