@@ -281,9 +281,9 @@ class _Panel:
             yield rows, (centre, width * own[group][:, held_out], degrees, correlation)
 
     def fit(self, time: Array, ahead: Array) -> _Models:
-        """All models for readings and forecasts at these times, which recur."""
+        """All models for readings and forecasts at these times."""
         # How far a forecast reaches counts from the newest reading, wherever the panel ends.
-        return _fitted(tuple(time - time[-1]), tuple(ahead - time[-1]), self.per_year, self.usual)
+        return _models(tuple(time - time[-1]), tuple(ahead - time[-1]), self.per_year, self.usual)
 
     def patterns(self, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
         """Series with readings at the same times, up to 0: their rows, the times, the readings."""
@@ -332,16 +332,31 @@ class _Panel:
         return scale.ffill(axis=1).fillna(1.0).to_numpy()
 
 
-@dataclass(frozen=True)
 class _Models:
     """All models for differences of readings at the same times from the newest of them."""
 
-    usual: Constants
-    reach: Array  # How far each forecast is from the newest reading.
-    roots: Array  # Differences x (models x differences): squares of products add up to misfits.
-    size: Array  # Half the logarithm of each model's determinant.
-    pulls: Array  # Differences x (models x horizon): the product is each model's prediction.
-    covariances: Array  # Models x horizon x horizon, relative to the unknown variance.
+    def __init__(
+        self, time: tuple[float, ...], ahead: tuple[float, ...], per_year: int, usual: Constants
+    ) -> None:
+        """Fit to readings at `time`, the newest at 0, for forecasts at `ahead`."""
+        self.usual, self.reach, last = usual, np.array(ahead), len(time) - 1
+        times = np.array([*time, *ahead])
+        joint = np.array([_covariance(times, model, per_year) for model in usual.models])
+        # Of differences from the newest reading, since the level itself may be anything.
+        newest = joint[:, last : last + 1, :]
+        joint = joint - newest.transpose(0, 2, 1) - newest + newest[:, :, last : last + 1]
+        past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
+        inverse = np.linalg.inv(past)
+        lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
+        pull = across @ inverse
+        # Differences x (models x differences): squares of products add up to misfits.
+        self.roots = lower.transpose(1, 0, 2).reshape(last, -1)
+        # Half the logarithm of each model's determinant.
+        self.size = -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        # Differences x (models x horizon): the product is each model's prediction.
+        self.pulls = pull.transpose(2, 0, 1).reshape(last, -1)
+        # Models x horizon x horizon, relative to the unknown variance.
+        self.covariances = joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1)
 
     def likelihood(self, readings: Array) -> tuple[Array, Array]:
         """Scale of the variance's posterior, and log likelihood: series x models x volatilities."""
@@ -378,29 +393,8 @@ class _Models:
         return centre + readings[:, -1:], spread, np.rint(2 * average) / 2, correlation
 
 
-@lru_cache(maxsize=1024)
-def _fitted(
-    time: tuple[float, ...], ahead: tuple[float, ...], per_year: int, usual: Constants
-) -> _Models:
-    """All models for readings at `time`, the newest at 0, and forecasts at `ahead`."""
-    last = len(time) - 1
-    times = np.array([*time, *ahead])
-    joint = np.array([_covariance(times, model, per_year) for model in usual.models])
-    # Of differences from the newest reading, since the level itself may be anything.
-    newest = joint[:, last : last + 1, :]
-    joint = joint - newest.transpose(0, 2, 1) - newest + newest[:, :, last : last + 1]
-    past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
-    inverse = np.linalg.inv(past)
-    lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
-    pull = across @ inverse
-    return _Models(
-        usual=usual,
-        reach=np.array(ahead),
-        roots=np.asarray(lower.transpose(1, 0, 2).reshape(last, -1)),
-        size=-np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1),
-        pulls=pull.transpose(2, 0, 1).reshape(last, -1),
-        covariances=joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1),
-    )
+#: Kept, since the same times recur.
+_models = lru_cache(maxsize=1024)(_Models)
 
 
 def _covariance(times: Array, model: tuple[float, ...], per_year: int) -> Array:
