@@ -222,8 +222,10 @@ def _forecast_together(
     }
     if not together:
         return {}
-    newest_first = [[*history.figures["value"]][::-1] for history in together.values()]
-    panel = pd.DataFrame(newest_first).iloc[:, ::-1]
+    longest = max(len(history.figures) for history in together.values())
+    panel = np.full((len(together), longest), np.nan)
+    for row, history in enumerate(together.values()):
+        panel[row, longest - len(history.figures) :] = history.figures["value"]
     cases = [history.figures["denominator"].ffill().iloc[-1] for history in together.values()]
     scales = [history.scale for history in together.values()]
     horizon = max(history.horizon for history in together.values())
