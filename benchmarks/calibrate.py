@@ -31,19 +31,19 @@ from psa_analysis.analysis.forecast import Constants, constants, forecast_series
 TARGET = Path(psa_analysis.__file__).parent / "analysis" / "constants.json"
 LEVELS = (np.arange(39) + 0.5) / 39
 
-#: Level, drift, slope, noise, season, change of season, damping. Chosen by hand so that they span
+#: Level, drift, slope, noise, season, change of season. Chosen by hand so that they span
 #: what series do; the calibration decides how much each is believed.
 ANNUAL = (
-    (1, 0, 0, 0, 0, 0, 1),
-    (1, 2, 0, 0, 0, 0, 1),
-    (1, 0.5, 0, 0.5, 0, 0, 1),
-    (0.25, 0.1, 0, 1, 0, 0, 1),
-    (0.05, 0, 0, 1, 0, 0, 1),
-    (0, 0, 0, 1, 0, 0, 1),
-    (0.3, 1, 0.5, 0.3, 0, 0, 1),
+    (1, 0, 0, 0, 0, 0),
+    (1, 2, 0, 0, 0, 0),
+    (1, 0.5, 0, 0.5, 0, 0),
+    (0.25, 0.1, 0, 1, 0, 0),
+    (0.05, 0, 0, 1, 0, 0),
+    (0, 0, 0, 1, 0, 0),
+    (0.3, 1, 0.5, 0.3, 0, 0),
 )
 QUARTERLY = tuple(
-    (*level, *season, 1)
+    (*level, *season)
     for level in (
         (1, 0, 0, 0),
         (1, 0.03, 0, 0),

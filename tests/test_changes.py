@@ -1,4 +1,4 @@
-"""What changed between two packs: worked cases, and properties of any two."""
+"""What changed between two packs: worked cases, and the same there and back again."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from builders import psa
-from hypothesis import given
-from hypothesis import strategies as st
 
 from psa_analysis.analysis.comparison import CHANGE_COLUMNS, Pack, changes, read_pack
 from psa_analysis.findings import ParameterError
@@ -195,31 +193,8 @@ def test_there_and_back_again(pack: Pack, report_of, other: str) -> None:
     then = pack_of(report_of(other))
     there = changes(then, pack)
     assert len(there)
-    assert plain(there) == plain(changes(pack, then), mirrored=True)
-
-
-AMOUNT = st.floats(-1e6, 1e6)
-CELLS = st.fixed_dictionaries(
-    {},
-    optional={
-        "state": st.sampled_from(["at risk", "on track", "missed", "no data"]),
-        "latest": AMOUNT | st.none(),
-        "latest_period": st.sampled_from(["2004-05 Q2", "2003-04 Q3", "2004-05 Q3"]),
-        "chance_target": st.floats(0, 1) | st.none(),
-        "forecast": AMOUNT | st.none(),
-        "target": AMOUNT,
-        "unit": st.sampled_from(["people", "percent"]),
-    },
-)
-
-
-@given(CELLS, st.sampled_from(["N13", "L4-incidents", "N9"]))
-def test_any_change_mirrors(pack: Pack, cells: dict, measure: str) -> None:
-    then = with_cells(pack, measure, **cells)
-    there = changes(then, pack)
-    assert plain(there) == plain(changes(pack, then), mirrored=True)
-    assert set(there["measure"]) <= {measure}
     assert (there["why"] != "").all()
+    assert plain(there) == plain(changes(pack, then), mirrored=True)
 
 
 def saved(report: Report, folder: Path) -> Path:

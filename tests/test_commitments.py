@@ -91,7 +91,6 @@ STATES_OF_CASES = """
 2004-05 Q3 | MW5b | on track | 2004-07-01,on track
 2004-05 Q3 | MW5b | no data | 2004-06-30,on track
 2004-05 Q3 | MW5b | at risk | 2005-02-14,at risk
-2004-05 Q3 | MW5b | no data | 2005-02-15,at risk
 2004-05 Q3 | MW5b | at risk | 2005-01-20,not started
 2003-04 Q3 | MW5b | not due | 2005-01-20,not started
 2004-05 Q3 | MW5b | at risk | 2005-01-20,not done
@@ -99,7 +98,6 @@ STATES_OF_CASES = """
 2004-05 Q3 | TR1d | not due | 2005-01-20,not started
 2004-05 Q3 | TR1d | on track | 2005-01-20,on track
 2004-05 Q3 | TR1d | not due | 2003-01-20,on track
-2004-05 Q3 | TR1d | not due |
 # A year before is early enough to be asked: 31 December 2009 is, the quarter before is not.
 2009-10 Q3 | TR1d | no data |
 2009-10 Q2 | TR1d | not due |
@@ -381,11 +379,6 @@ def test_findings_reach_the_check_the_page_and_the_exit_code(council: Path) -> N
         assert says in result.output
         assert "Traceback" not in result.output
     assert "raw/progress.csv" in (council / "processed" / "findings.csv").read_text()
-
-
-def test_without_reports_little_is_known(agreement: Agreement, loaded: tuple) -> None:
-    states = follow(agreement, typed([]), loaded[0], quarter("2004-05 Q3"))["state"]
-    assert states.isin(["no data", "not due", "not stated"]).sum() == 50
 
 
 def test_an_agreement_without_commitments_has_an_empty_frame(tmp_path: Path) -> None:

@@ -85,12 +85,6 @@ def test_assurance_is_the_known_one(case: list) -> None:
     assert assurance(lower, upper, target, polarity) == names[expected]
 
 
-def test_two_beyond_two_sigma_on_opposite_sides_are_ordinary() -> None:
-    case = KNOWN["opposite_sides_two_sigma"]
-    assert case["expected_last_two"] == ["common_cause"] * 2
-    assert xmr(series(case["y"]), "higher")["kind"].tolist()[-2:] == ["ordinary"] * 2
-
-
 @pytest.mark.parametrize(("count", "threshold", "warns"), KNOWN["short_group_warning"]["cases"])
 def test_few_figures_make_trial_limits(count: int, threshold: int, warns: bool) -> None:
     assert threshold == control.TRIAL_BELOW

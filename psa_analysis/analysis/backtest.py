@@ -113,12 +113,8 @@ def _from_one_moment(
 
 def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
     """How often readings fell into the intervals, by length of history and horizon."""
-    observed = forecasts["observed"]
-    inside = {
-        f"within_{percent}": (observed >= forecasts[f"low_{percent}"])
-        & (observed <= forecasts[f"high_{percent}"])
-        for percent in INTERVALS
-    }
+    limits = {share: (forecasts[f"low_{share}"], forecasts[f"high_{share}"]) for share in INTERVALS}
+    inside = {f"within_{share}": forecasts["observed"].between(*limits[share]) for share in limits}
     history = pd.cut(forecasts["readings"], [FEWEST - 1, *HISTORIES.values()], labels=[*HISTORIES])
     crps = forecasts["scaled_crps"]
     scores = forecasts[["horizon"]].assign(history=history, **inside, scaled_crps=crps)

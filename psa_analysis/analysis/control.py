@@ -127,20 +127,16 @@ def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> tu
     line = pd.get_dummies(np.asarray(phases)).assign(time=np.arange(len(figures)))[known]
     both = line.join(pd.get_dummies(np.asarray(seasons), prefix="season"))
     figures = figures[known]
-    without, few = _residual(line, figures)
-    within, many = _residual(both, figures)
-    left, gained = len(figures) - many, many - few
+    squares, ranks = [], []
+    for design in (line.to_numpy(dtype=float), both.to_numpy(dtype=float)):
+        coefficients, _, rank, _ = np.linalg.lstsq(design, figures, rcond=None)
+        squares.append(float(((figures - design @ coefficients) ** 2).sum()))
+        ranks.append(int(rank))
+    (without, within), left, gained = squares, len(figures) - ranks[1], ranks[1] - ranks[0]
     if left < 3 or not gained or without <= 1e-12 * float(figures @ figures):
         return float("nan"), float("nan")
     share = 1 - within / without
     return share, float(fdtrc(gained, left, (share / gained) / max((1 - share) / left, 1e-300)))
-
-
-def _residual(design: pd.DataFrame, figures: np.ndarray) -> tuple[float, int]:
-    """Sum of squares that a regression leaves, and how many numbers it fits."""
-    matrix = design.to_numpy(dtype=float)
-    coefficients, _, rank, _ = np.linalg.lstsq(matrix, figures, rcond=None)
-    return float(((figures - matrix @ coefficients) ** 2).sum()), int(rank)
 
 
 def measure_control(

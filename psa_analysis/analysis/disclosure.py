@@ -72,24 +72,6 @@ def _factors(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
     return observations["measure"].map(agreement.measures["unit"].map(rate_factor)).astype(float)
 
 
-def feasible(relations: Floats, values: Floats, hidden: Flags) -> tuple[Floats, Floats]:
-    """The least and the most that each hidden count can be, given all that is shown."""
-    from scipy.optimize import linprog
-
-    low, high = values.astype(float), values.astype(float)
-    places = np.flatnonzero(hidden)
-    bound = relations[:, places]
-    for place, aim in zip(places, np.eye(len(places)), strict=True):
-        for sign, ends in ((1, low), (-1, high)):
-            solved = linprog(sign * aim, A_eq=bound, b_eq=bound @ values[places], method="highs")
-            # Anything but an optimum or no bound is treated as if the figure were known.
-            if solved.status == 0:
-                ends[place] = sign * solved.fun
-            elif solved.status == 3:
-                ends[place] = -sign * np.inf
-    return low, high
-
-
 def complement(
     relations: Floats, counts: Floats, hidden: Flags, fixed: Flags, width: float
 ) -> Flags:
@@ -114,15 +96,27 @@ def complement(
 
 
 def _exposed(relations: Floats, counts: Floats, hidden: Flags, width: float) -> int | None:
-    """The first hidden cell of which a count can be told too nearly."""
+    """The first hidden cell of which all that is shown tells a count too nearly."""
+    from scipy.optimize import linprog
+
     for values in counts.T:
         unknown = np.isnan(values)
         # A sum of which one term is not known gives nothing away.
         usable = ~(relations[:, unknown] != 0).any(axis=1)
-        low, high = feasible(relations[usable], np.nan_to_num(values), hidden & ~unknown)
-        near = hidden & ~unknown & (high - low < width - 1e-6)
-        if near.any():
-            return int(np.flatnonzero(near)[0])
+        places = np.flatnonzero(hidden & ~unknown)
+        bound = relations[np.ix_(usable, places)]
+        for place, aim in zip(places, np.eye(len(places)), strict=True):
+            # The least that the count can be, and the least that its negative can.
+            least = []
+            for sign in (1, -1):
+                solved = linprog(
+                    sign * aim, A_eq=bound, b_eq=bound @ values[places], method="highs"
+                )
+                # Anything but an optimum or no bound is treated as if the figure were known.
+                ends = {0: solved.fun, 3: -np.inf}
+                least.append(ends.get(solved.status, sign * values[place]))
+            if -sum(least) < width - 1e-6:
+                return int(place)
     return None
 
 
@@ -191,14 +185,12 @@ def _earlier(seen: pd.DataFrame, cells: pd.MultiIndex, agreement: Agreement) -> 
     denominators = denominators.fillna(denominators.groupby(cells).transform("max"))
     counts["numerator"] = counts["numerator"].fillna(counts["value"] * denominators / factor)
     counts["value"] = counts["value"].where(factor.isna())
-    near = pd.Series(data=False, index=seen.index)
-    several = cells.duplicated(keep=False) & at_risk(agreement, seen).to_numpy(dtype=bool)
-    for _, rows in counts[several].groupby(cells[several], sort=False):
-        table = rows.to_numpy(dtype=float)
-        differences = np.abs(table[:, None] - table[None])
-        if ((differences > 0) & (differences < threshold)).any():
-            near[rows.index] = True
-    return near & cells.duplicated(keep="last")
+    risky = at_risk(agreement, seen).to_numpy(dtype=bool)
+    counts["cell"] = cells.factorize()[0]
+    versions = counts[risky].melt("cell", value_name="count").sort_values("count")
+    steps = versions.groupby(["cell", "variable"])["count"].diff()
+    near = versions.loc[(steps > 0) & (steps < threshold), "cell"]
+    return counts["cell"].isin(near) & risky & cells.duplicated(keep="last")
 
 
 def named_in(marks: pd.DataFrame, observations: pd.DataFrame) -> Flags:

@@ -208,14 +208,8 @@ def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Find
     for gap in rows[lacks].itertuples():
         expected = f"a figure of {gap.component} that can be used in its index ({gap.missing})"
         remedy = "Ask for it, or agree what replaces it: until then that index has no figure."
-        place = (
-            int(gap.row),
-            "indicator",
-            gap.indicator,
-            gap.indicator,
-            None,
-            ((gap.indicator, gap.year),),
-        )
+        figures = ((gap.indicator, gap.year),)
+        place = int(gap.row), "indicator", gap.indicator, gap.indicator, None, figures
         findings.append(Finding("warning", "raw/register/baskets.csv", expected, remedy, *place))
     own = readings["area"] == agreement.settings.agreement.area
     returned = readings[own & (readings["measure"] == section.index)]

@@ -170,13 +170,11 @@ def correlate_draws(draws: Floats, correlation: float, seed: int) -> Floats:
     # By ranks of the last year, as Iman and Conover: of normal scores with one common part.
     generator = np.random.default_rng(seed)
     common = generator.standard_normal(draws.shape[1])
-    ordered = np.empty_like(draws)
-    for row, paths in enumerate(draws):
-        alone = generator.standard_normal(draws.shape[1])
-        scores = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * alone
-        ranks = np.argsort(scores, kind="stable")
-        ordered[row, ranks] = paths[np.argsort(paths[:, -1], kind="stable")]
-    return ordered
+    alone = generator.standard_normal(draws.shape[:2])
+    scores = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * alone
+    ranks = np.argsort(np.argsort(scores, axis=1), axis=1)
+    by_size = np.argsort(draws[:, :, -1], axis=1, kind="stable")
+    return np.take_along_axis(draws, np.take_along_axis(by_size, ranks, 1)[..., None], 1)
 
 
 def funnel_limits(mean: float, denominator: ArrayLike, confidence: float, share: bool) -> Limits:

@@ -48,7 +48,7 @@ Moments = tuple[Array, Array, Array, Array]
 class Constants:
     """What is usual: for years or for quarters, from the reference panels."""
 
-    # Of each model: variances of level, drift, slope, noise, season and its change; the damping.
+    # Of each model: variances of level, drift, slope, noise, season and its change.
     models: tuple[tuple[float, ...], ...]
     weights: tuple[float, ...]  # Logarithms of how much each is believed before any reading.
     volatilities: tuple[tuple[float, float], ...]  # Guessed sizes of change: how firm, how large.
@@ -177,22 +177,26 @@ def forecast_series(
         first = int(wrong.argmax())
         raise ValueError(f"series {first}: a reading is no figure of the scale {scales[first]}")
     count = (~np.isnan(values)).sum(axis=1)
-    level = _levels(values, scales)
+    steady = _steadied(values, scales)
+    level = _levels(values, steady, scales)
     centre, spread = np.full((2, len(values), horizon), np.nan)
     degrees, correlation = np.full(len(values), 3.0), np.tile(np.eye(horizon), (len(values), 1, 1))
     rows = np.flatnonzero(count >= FEWEST)
     if len(rows) and horizon:
-        steady = (_steadied(values, scales) / level[:, None])[rows]
-        group, portfolio = _grouped(groups, rows)
+        steady = steady[rows] / level[rows, None]
+        group, in_portfolio = _grouped(groups, rows)
         usual = usual or constants(per_year)
-        drift = _common_drift(steady, group, portfolio, per_year, usual)[group, None]
-        still = np.nanmax(steady, axis=1) == np.nanmin(steady, axis=1)
-        without_drift = steady - drift * (np.arange(steady.shape[1]) - (steady.shape[1] - 1.0))
-        panel = _Panel(without_drift, still, group, per_year, usual)
+        drift = _common_drift(steady, group, per_year, usual)
+        # Unlike measures move in unlike directions, so a portfolio has no common drift.
+        drift[in_portfolio] = 0
+        periods = np.arange(1.0 - steady.shape[1], horizon + 1)
+        moved = np.nanmax(steady, axis=1) > np.nanmin(steady, axis=1)
+        without_drift = steady - drift[:, None] * periods[:-horizon]
+        panel = _Panel(without_drift, moved, group, per_year, usual)
         for places, found in panel.predictions(horizon):
             some = rows[places]
             centre[some], spread[some], degrees[some], correlation[some] = found
-        centre[rows] += drift * np.arange(1.0, horizon + 1)
+        centre[rows] += drift[:, None] * periods[-horizon:]
     # No forecast is narrower than chance: Poisson for counts, binomial for percentages.
     cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)
     binomial = 1 / (4 * np.where(cases > 0, cases, np.inf))
@@ -215,35 +219,31 @@ def _steadied(values: Array, scales: NDArray[np.str_]) -> Array:
     return np.select([kind == "percent", kind == "real"], [share, values], root)
 
 
-def _levels(values: Array, scales: NDArray[np.str_]) -> Array:
+def _levels(values: Array, steady: Array, scales: NDArray[np.str_]) -> Array:
     """What each series is divided by, so that the size of change is a share of the level.
 
     A percentage has a level already; where figures may be negative, it is ten usual changes.
     """
-    known = ~np.isnan(values)
-    total = np.where(known, _steadied(values, scales), 0.0).sum(axis=1)
-    level = np.where(scales == "percent", 1.0, total / np.maximum(known.sum(axis=1), 1))
-    for row in np.flatnonzero(scales == "real"):
-        steps = np.diff(values[row, known[row]])
-        level[row] = 10 * np.sqrt((steps**2).mean()) if len(steps) else 0.0
+    table = pd.DataFrame(values)
+    steps = table.ffill(axis=1).diff(axis=1).where(table.notna())
+    changes = 10 * np.sqrt((steps**2).mean(axis=1))
+    means = pd.DataFrame(steady).mean(axis=1)
+    level = np.select([scales == "percent", scales == "real"], [1.0, changes], means)
     return np.where(level > 0, level, 1.0)
 
 
-def _grouped(groups: Sequence[object] | None, rows: Numbers) -> tuple[Numbers, int | None]:
-    """The number of each series' group, and that of the portfolio of all too small ones."""
+def _grouped(groups: Sequence[object] | None, rows: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
+    """The number of each series' group, and which are in the portfolio of all too small ones."""
     if groups is None:
-        return np.zeros(len(rows), dtype=np.int64), None
+        return np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows), dtype=bool)
     codes, _ = pd.factorize(pd.Series(list(groups), dtype=object)[rows], use_na_sentinel=False)
     small = np.bincount(codes)[codes] < SMALLEST_GROUP
-    different, numbers = np.unique(np.where(small, len(rows), codes), return_inverse=True)
-    return numbers, len(different) - 1 if small.any() else None
+    return np.unique(np.where(small, len(rows), codes), return_inverse=True)[1], small
 
 
-def _common_drift(
-    values: Array, group: Numbers, portfolio: int | None, per_year: int, usual: Constants
-) -> Array:
-    """Each group's median change per period, shrunk by how few series have one."""
-    known = ~np.isnan(values)
+def _common_drift(steady: Array, group: Numbers, per_year: int, usual: Constants) -> Array:
+    """The median change per period of each series' group, shrunk by how few series have one."""
+    known = ~np.isnan(steady)
     row, columns = np.arange(len(known)), np.arange(known.shape[1])
     last = columns[-1] - known[:, ::-1].argmax(axis=1)
     distance = last[:, None] - columns
@@ -251,13 +251,10 @@ def _common_drift(
     season = known & (distance > 0) & (distance % per_year == 0)
     first = season.argmax(axis=1)
     periods = np.where(season.any(axis=1), last - first, np.nan)
-    changes = pd.Series((values[row, last] - values[row, first]) / periods).groupby(group)
-    shrunk = changes.count() / (changes.count() + usual.drift_series)
-    drift = (usual.drift * shrunk * changes.median()).fillna(0).to_numpy(copy=True)
-    if portfolio is not None:
-        # Unlike measures move in unlike directions, so a portfolio has no common drift.
-        drift[portfolio] = 0
-    return drift
+    changes = pd.Series((steady[row, last] - steady[row, first]) / periods).groupby(group)
+    count, median = changes.transform("count"), changes.transform("median")
+    drift = usual.drift * count / (count + usual.drift_series) * median
+    return drift.fillna(0).to_numpy(copy=True)
 
 
 @dataclass(frozen=True)
@@ -265,7 +262,7 @@ class _Panel:
     """Series on the steady scale without their common drift, and the number of each one's group."""
 
     values: Array
-    still: NDArray[np.bool_]  # which of them never moved
+    moved: NDArray[np.bool_]  # which of them ever did
     group: Numbers
     per_year: int
     usual: Constants
@@ -275,22 +272,18 @@ class _Panel:
         groups = pd.Series(self.group).groupby(self.group)
         sample = groups.head(_LEARNT_FROM).sort_values(kind="stable").index.to_numpy()
         weights = self.learnt_weights(sample)
-        own = self.own_errors(sample, weights)
+        own = self.own_errors(sample[self.moved[sample]], weights)
         ahead = np.arange(1.0, horizon + 1)
         for rows, time, readings in self.patterns(np.arange(len(self.values))):
             group, models = self.group[rows], self.fit(time, ahead)
-            centre, width, degrees, correlation = models.predict(
-                readings, weights[group], self.usual
-            )
-            # How far a forecast reaches counts from the newest reading, wherever the panel ends.
-            reach = ahead - time[-1]
-            held_out = np.minimum(reach.astype(int), self.per_year) - 1
-            width *= _spread_factor(len(time), reach, self.usual)
+            centre, width, degrees, correlation = models.predict(readings, weights[group])
+            held_out = np.minimum(models.reach.astype(int), self.per_year) - 1
             yield rows, (centre, width * own[group][:, held_out], degrees, correlation)
 
     def fit(self, time: Array, ahead: Array) -> _Models:
         """All models for readings and forecasts at these times."""
-        return _fitted(tuple(time), tuple(ahead), self.per_year, self.usual.models)
+        # How far a forecast reaches counts from the newest reading, wherever the panel ends.
+        return _models(tuple(time - time[-1]), tuple(ahead - time[-1]), self.per_year, self.usual)
 
     def patterns(self, rows: Numbers) -> Iterator[tuple[Numbers, Array, Array]]:
         """Series with readings at the same times, up to 0: their rows, the times, the readings."""
@@ -306,79 +299,81 @@ class _Panel:
     def learnt_weights(self, sample: Numbers) -> Array:
         """Logarithms of how much each group's series believe each model and volatility."""
         usual = self.usual
-        models = np.log(softmax(usual.weights))
-        volatilities = np.log(softmax(usual.volatility_weights))
-        prior = (models[:, None] + volatilities).ravel()
+        prior = np.outer(softmax(usual.weights), softmax(usual.volatility_weights)).ravel()
         likelihood = np.empty((len(self.values), len(prior)))
         for rows, time, readings in self.patterns(sample):
-            likelihood[rows] = self.fit(time, np.array([])).likelihood(readings, usual)[1]
+            likelihood[rows] = self.fit(time, np.array([])).likelihood(readings)[1]
         likelihood, group = usual.learning * likelihood[sample], self.group[sample]
         size = np.bincount(group)
-        begins = np.cumsum(size) - size
-        weights = np.tile(prior, (len(size), 1))
+        weights = np.tile(np.log(prior), (len(size), 1))
         for _ in range(8):
             share = softmax(weights[group] + likelihood, axis=1)
-            total = usual.prior_series * np.exp(prior) + np.add.reduceat(share, begins, axis=0)
+            believed = np.add.reduceat(share, np.cumsum(size) - size, axis=0)
+            total = usual.prior_series * prior + believed
             weights = np.log(total / (usual.prior_series + size)[:, None])
         return weights
 
     def own_errors(self, sample: Numbers, weights: Array) -> Array:
         """The scale of each group's own errors by horizon, from readings that were held out."""
-        usual = self.usual
         errors = np.full((len(self.values), self.per_year), np.nan)
         for rows, time, readings in self.patterns(sample):
             # A year is held out where that leaves two, else the last reading.
             out = self.per_year if len(time) >= 3 * self.per_year else 1
             if len(time) - out < FEWEST:
                 continue
-            past, ahead = time[:-out] - time[-out - 1], time[-out:] - time[-out - 1]
-            middle, width, degrees, _ = self.fit(past, ahead).predict(
-                readings[:, :-out], weights[self.group[rows]], usual
-            )
-            width *= _spread_factor(len(past), ahead, usual)
-            missed = np.abs(readings[:, -out:] - middle) / width / stdtrit(degrees, 0.9)[:, None]
-            # A series that never moved has nothing to say of how far others miss.
-            errors[rows, :out] = np.where(self.still[rows, None], np.nan, missed)
+            models = self.fit(time[:-out], time[-out:])
+            past, held_out = readings[:, :-out], readings[:, -out:]
+            centre, width, degrees, _ = models.predict(past, weights[self.group[rows]])
+            errors[rows, :out] = np.abs(held_out - centre) / width / stdtrit(degrees, 0.9)[:, None]
         groups = pd.DataFrame(errors).groupby(self.group)
         count = groups.count()
-        shrunk = usual.own_scale * count / (count + usual.own_series)
+        shrunk = self.usual.own_scale * count / (count + self.usual.own_series)
         scale = (groups.quantile(0.8).clip(0.4, 2.5) ** shrunk).where(count > 0)
         return scale.ffill(axis=1).fillna(1.0).to_numpy()
 
 
-def _spread_factor(readings: int, ahead: Array, usual: Constants) -> Array:
-    """How much wider forecasts are than the models say, by history and horizon."""
-    constant, per_reading, per_log, both = usual.spread
-    log, readings = np.log(ahead), max(readings, 4)  # calibrated from four readings on
-    return np.asarray(np.exp(constant + per_reading / readings + log * (per_log + both / readings)))
-
-
-@dataclass(frozen=True)
 class _Models:
     """All models for differences of readings at the same times from the newest of them."""
 
-    roots: Array  # Differences x (models x differences): squares of products add up to misfits.
-    size: Array  # Half the logarithm of each model's determinant.
-    pulls: Array  # Differences x (models x horizon): the product is each model's prediction.
-    covariances: Array  # Models x horizon x horizon, relative to the unknown variance.
+    def __init__(
+        self, time: tuple[float, ...], ahead: tuple[float, ...], per_year: int, usual: Constants
+    ) -> None:
+        """Fit to readings at `time`, the newest at 0, for forecasts at `ahead`."""
+        self.usual, self.reach, last = usual, np.array(ahead), len(time) - 1
+        times = np.array([*time, *ahead])
+        joint = np.array([_covariance(times, model, per_year) for model in usual.models])
+        # Of differences from the newest reading, since the level itself may be anything.
+        newest = joint[:, last : last + 1, :]
+        joint = joint - newest.transpose(0, 2, 1) - newest + newest[:, :, last : last + 1]
+        past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
+        inverse = np.linalg.inv(past)
+        lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
+        pull = across @ inverse
+        # Differences x (models x differences): squares of products add up to misfits.
+        self.roots = lower.transpose(1, 0, 2).reshape(last, -1)
+        # Half the logarithm of each model's determinant.
+        self.size = -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
+        # Differences x (models x horizon): the product is each model's prediction.
+        self.pulls = pull.transpose(2, 0, 1).reshape(last, -1)
+        # Models x horizon x horizon, relative to the unknown variance.
+        self.covariances = joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1)
 
-    def likelihood(self, readings: Array, usual: Constants) -> tuple[Array, Array]:
+    def likelihood(self, readings: Array) -> tuple[Array, Array]:
         """Scale of the variance's posterior, and log likelihood: series x models x volatilities."""
-        firm, large = np.array(usual.volatilities).T
+        firm, large = np.array(self.usual.volatilities).T
         series, differences = len(readings), readings.shape[1] - 1
-        squares = ((readings[:, :-1] - readings[:, -1:]) @ self.roots) ** 2
-        # Summed by a product, which is faster than by an axis.
-        misfit = squares.reshape(-1, differences) @ np.ones(differences)
-        rate = 0.5 * misfit.reshape(series, -1, 1) + firm * large**2
+        errors = (readings[:, :-1] - readings[:, -1:]) @ self.roots
+        errors = errors.reshape(series, -1, differences)
+        rate = 0.5 * np.einsum("skd,skd->sk", errors, errors)[:, :, None] + firm * large**2
         degrees = firm + differences / 2
         constant = gammaln(degrees) - gammaln(firm) + firm * np.log(firm * large**2)
         return rate, (constant - self.size[:, None] - degrees * np.log(rate)).reshape(series, -1)
 
-    def predict(self, readings: Array, weights: Array, usual: Constants) -> Moments:
-        """Predictions by the average of all models."""
-        rate, likelihood = self.likelihood(readings, usual)
-        share = softmax(weights + usual.trust * likelihood, axis=1).reshape(rate.shape)
-        degrees = 2 * np.array(usual.volatilities)[:, 0] + readings.shape[1] - 1
+    def predict(self, readings: Array, weights: Array) -> Moments:
+        """Predictions by the average of all models, as wide as such forecasts usually miss."""
+        rate, likelihood = self.likelihood(readings)
+        share = softmax(weights + self.usual.trust * likelihood, axis=1).reshape(rate.shape)
+        degrees = 2 * np.array(self.usual.volatilities)[:, 0] + readings.shape[1] - 1
         variance = np.einsum("skv,skv,v->sk", share, rate, 2 / degrees)
         models, horizon = self.covariances.shape[:2]
         each = ((readings[:, :-1] - readings[:, -1:]) @ self.pulls).reshape(-1, models, horizon)
@@ -389,52 +384,29 @@ class _Models:
         joint += np.einsum("sk,skh,skg->shg", by_model, off, off)
         width = np.sqrt(np.einsum("shh->sh", joint))
         correlation = joint / width[:, :, None] / width[:, None, :]
-        between = np.einsum("sk,skh->sh", by_model, off**2)
-        spread = np.sqrt(variance @ np.einsum("khh->kh", self.covariances) + between)
-        average = np.clip(usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
+        average = np.clip(self.usual.tails * np.einsum("skv,v->s", share, degrees), 3, 60)
+        # How much wider forecasts are than the models say, by history and horizon.
+        constant, per_reading, per_log, both = self.usual.spread
+        number = max(readings.shape[1], 4)  # calibrated from four readings on
+        by_reach = np.log(self.reach) * (per_log + both / number)
+        spread = width * np.exp(constant + per_reading / number + by_reach)
         return centre + readings[:, -1:], spread, np.rint(2 * average) / 2, correlation
 
 
-@lru_cache(maxsize=1024)
-def _fitted(
-    time: tuple[float, ...],
-    ahead: tuple[float, ...],
-    per_year: int,
-    models: tuple[tuple[float, ...], ...],
-) -> _Models:
-    """All models for readings at `time` and forecasts at `ahead`, kept since times recur."""
-    last = len(time) - 1
-    times = np.array([*time, *ahead])
-    joint = np.array([_covariance(times, model, per_year) for model in models])
-    # Of differences from the newest reading, since the level itself may be anything.
-    newest = joint[:, last : last + 1, :]
-    joint = joint - newest.transpose(0, 2, 1) - newest + newest[:, :, last : last + 1]
-    past, across = joint[:, :last, :last], joint[:, last + 1 :, :last]
-    inverse = np.linalg.inv(past)
-    lower = np.linalg.cholesky((inverse + inverse.transpose(0, 2, 1)) / 2)
-    pull = across @ inverse
-    return _Models(
-        np.asarray(lower.transpose(1, 0, 2).reshape(last, -1)),
-        -np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1),
-        pull.transpose(2, 0, 1).reshape(last, -1),
-        joint[:, last + 1 :, last + 1 :] - pull @ across.transpose(0, 2, 1),
-    )
+#: Kept, since the same times recur.
+_models = lru_cache(maxsize=1024)(_Models)
 
 
 def _covariance(times: Array, model: tuple[float, ...], per_year: int) -> Array:
     """How the readings of one model vary together, relative to its unknown variance."""
-    wander, drift, slope, noise, season, change, damping = model
-    since = times - times.min() + 1
-    at = np.rint(since).astype(int)
-    result = wander * np.minimum.outer(since, since) + noise * np.eye(len(times))
-    # What a slope of one adds up to after so many periods, where it fades.
-    travelled = np.concatenate([[0.0], np.cumsum(damping ** np.arange(at.max()))])
-    result += drift * np.outer(travelled[at], travelled[at])
-    for shock in range(at.max() if slope else 0):
-        after = travelled[np.maximum(at - shock, 0)]
-        result += slope * np.outer(after, after)
-    if season and per_year > 1:
-        year = np.ceil(since / per_year)
-        same_season = (np.subtract.outer(at, at) % per_year) == 0
+    wander, drift, slope, noise, season, change = model
+    at = times - times.min() + 1
+    result = wander * np.minimum.outer(at, at) + drift * np.outer(at, at) + noise * np.eye(len(at))
+    # A slope that has changed in some period moves all that comes after.
+    after = np.maximum(at[:, None] - np.arange(at.max()), 0)
+    result += slope * after @ after.T
+    if per_year > 1:
+        same_season = np.subtract.outer(at, at) % per_year == 0
+        year = np.ceil(at / per_year)
         result += same_season * (season + change * np.minimum.outer(year, year))
     return np.asarray(result)

@@ -207,9 +207,8 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
 
 def _on_scale(values: Floats, scale: forecast.Scale) -> Floats:
     """Figures as they can be: whole for counts, at most 100 for percentages, not below 0."""
-    values = np.rint(values) if scale == "count" else values
-    values = np.minimum(values, 100) if scale == "percent" else values
-    return values if scale == "real" else np.maximum(values, 0)
+    low, high = {"percent": (0, 100), "real": (-np.inf, np.inf)}.get(scale, (0, np.inf))
+    return np.clip(np.rint(values) if scale == "count" else values, low, high)
 
 
 def _forecast_together(
@@ -282,7 +281,7 @@ def readings_of_draws(
     for number, width in enumerate(readings.periods_used(measure, ends)):
         stop = step_of(periods[number]) - history.figures.index[0] + 1
         window = slice(stop - width, stop)
-        if window.start < 0:
+        if width > stop:
             return draws, lacking
         if width > 1 and unit in NOT_SUMMED:
             return draws, readings.NOT_ADDED_UP.format(unit)

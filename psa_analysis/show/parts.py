@@ -76,11 +76,11 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
     whole = {"part": decomposed.area, "now": decomposed.level, "then": result.level}
     whole |= {"more": round(rows["more"].sum(), 6), "effect": result.effect}
     rows = pd.concat([rows, pd.DataFrame([whole])]).assign(unit=unit)
-    columns = [Column("Part"), Column.figure("Now"), Column.figure("Set to", "then")]
-    columns.append(
-        Column.number("More counted", lambda row: words.difference_text(row["more"], ""))
-    )
-    columns.append(_differences("Adds to the reading", "effect"))
+    columns = [
+        *[Column("Part"), Column.figure("Now"), Column.figure("Set to", "then")],
+        Column.number("More counted", lambda row: words.difference_text(row["more"], "")),
+        _differences("Adds to the reading", "effect"),
+    ]
     table = rows_table(rows, columns, f"What if: {decomposed.definition['title']}, {period}")
     return View(words=partial(sentence, text), table=lambda: table, data=result.table)
 
