@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from psa_analysis.findings import Finding
+from psa_analysis.periods import FREQUENCIES
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import counted_measures
 
@@ -73,7 +74,7 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
     Neighbours are a year apart, for the seasons; less than a tenth of the figure is never far.
     """
     for (measure, _), series in newest.groupby(["measure", "area"], sort=False):
-        step = 4 if agreement.measures.at[measure, "frequency"] == "quarterly" else 1
+        step = FREQUENCIES[agreement.measures.at[measure, "frequency"]].per_year
         if len(series) < 2 * step + 6:
             continue
         series = series.sort_values("period_end", ignore_index=True)
