@@ -59,9 +59,6 @@ FREQUENCIES = {
     "calendar_year": Frequency("calendar_year", "Y-DEC", 1, 12, "a calendar year"),
 }
 
-#: The kind of period in which a measure of each frequency is observed.
-KIND_OF_FREQUENCY = {name: frequency.kind for name, frequency in FREQUENCIES.items()}
-
 OF_KIND = {frequency.kind: frequency for frequency in FREQUENCIES.values()}
 KIND_NAMES = {kind: frequency.name for kind, frequency in OF_KIND.items()}
 KIND_NAMES["mean_of_years"] = "a mean of years"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from psa_analysis.analysis.readings import make_readings, splice
 from psa_analysis.analysis.trajectory import exact
-from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
+from psa_analysis.periods import FREQUENCIES, parse_period
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
@@ -35,7 +35,7 @@ def yearly(
     **columns: object,
 ) -> pd.DataFrame:
     """Final observations by period's label; None is a suppressed figure."""
-    kind = KIND_OF_FREQUENCY[agreement.measures.at[measure, "frequency"]]
+    kind = FREQUENCIES[agreement.measures.at[measure, "frequency"]].kind
     frame = observed(measure, [0.0] * len(figures), area=area, **columns)
     frame["period"] = list(figures)
     frame["period_end"] = [pd.Timestamp(parse_period(label, kind).end) for label in figures]

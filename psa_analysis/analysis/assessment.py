@@ -56,15 +56,15 @@ def assess(
         if measure["due_at"] is not None:
             # What comes after the period that decides changes nothing.
             series = series[series["period_end"] <= pd.Timestamp(measure["due_at"].end)]
-        if measure["basis"] == "year_to_date" and not measure["seasons"]:
-            # Part of a year says nothing against a path from year to year.
-            year_end = FREQUENCIES[measure["frequency"]].year_end
-            series = series[series["period_end"].dt.month == year_end]
         row = _begun(measure, series, agreement, period)
         if row["late"] and (name, row["expected_period"]) in refused_figures:
             why = f"a figure for {row['expected_period']} came in and could not be used; "
             why += "psa check and the page on data quality say why"
             row |= {"late": False, "missing": why}
+        if measure["basis"] == "year_to_date" and not measure["seasons"]:
+            # Part of a year says nothing against a path from year to year.
+            year_end = FREQUENCIES[measure["frequency"]].year_end
+            series = series[series["period_end"].dt.month == year_end]
         series = series[series["reading"].notna()]
         if len(series):
             row |= _latest(series, measure)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import FREQUENCIES, Period, parse_period
+from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
 def period_of(text: str, frequency: str) -> Period:
     """The period of a text; 2001/02 is a school year for a measure of examinations or terms."""
     period = parse_period(text)
-    is_school_year = FREQUENCIES[frequency].year_end == 8 and period.kind == "financial_year"
+    is_school_year = frequency in ("exam_year", "termly") and period.kind == "financial_year"
     return parse_period(text, "exam_year") if is_school_year else period
 
 

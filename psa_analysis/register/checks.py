@@ -339,7 +339,9 @@ def _profiles(register: Register) -> Iterator[Finding]:
     expected = "at least one row in trajectories.csv"
     yield from refuse(pointless, expected, "Add it, or empty the cell.")
     unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
-    expected = "seasonal only for months, quarters or terms, between figures for one time of year"
+    expected = (
+        "seasonal only for months, quarters or terms, between figures for the same time of the year"
+    )
     remedy = "docs/register.md says which measures have seasons."
     yield from refuse(pd.Series(unfit, rows.index, bool), expected, remedy)
 
