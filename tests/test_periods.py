@@ -8,14 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.periods import (
-    OF_KIND,
-    PeriodError,
-    parse_period,
-    period_containing,
-    quarter,
-    step_of,
-)
+from psa_analysis.periods import OF_KIND, PeriodError, parse_period, period_containing, step_of
 
 
 @pytest.mark.parametrize(
@@ -46,17 +39,13 @@ from psa_analysis.periods import (
         ("31/12/2004", "quarter", "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
         ("38352", "quarter", "2004-05 Q3", date(2004, 10, 1), date(2004, 12, 31)),
         ("2005-03-31", "financial_year", "2004/05", date(2004, 4, 1), date(2005, 3, 31)),
-        ("201516", None, "2015/16", date(2015, 4, 1), date(2016, 3, 31)),
         ("201516", "exam_year", "2015/16", date(2015, 9, 1), date(2016, 8, 31)),
         ("AY2024/25", None, "2024/25", date(2024, 9, 1), date(2025, 8, 31)),
         ("2023/24 academic year", None, "2023/24", date(2023, 9, 1), date(2024, 8, 31)),
-        ("2023/24 financial year", None, "2023/24", date(2023, 4, 1), date(2024, 3, 31)),
         ("April 2014 to March 2015", None, "2014/15", date(2014, 4, 1), date(2015, 3, 31)),
         ("Sep 2014 - Aug 2015", None, "2014/15", date(2014, 9, 1), date(2015, 8, 31)),
         ("Jan-Dec 2004", None, "2004", date(2004, 1, 1), date(2004, 12, 31)),
-        ("Apr 2024", None, "April 2024", date(2024, 4, 1), date(2024, 4, 30)),
         ("Apr-13", "month", "April 2013", date(2013, 4, 1), date(2013, 4, 30)),
-        ("Sept 2013", None, "September 2013", date(2013, 9, 1), date(2013, 9, 30)),
         ("2024-04", None, "April 2024", date(2024, 4, 1), date(2024, 4, 30)),
         # With a year that follows it is a year, unless the measure is monthly.
         ("2004-05", None, "2004/05", date(2004, 4, 1), date(2005, 3, 31)),
@@ -86,7 +75,6 @@ def test_spellings(text: str, kind: str | None, label: str, start: date, end: da
         "2024-13",
         "1990-2005",
         "201512",
-        "200406",
         "autumn term 2004/06",
         "TBC",
         "2004-05 Q31",
@@ -113,10 +101,7 @@ def test_what_has_two_meanings_is_refused_with_what_to_write(text: str, says: st
         parse_period(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["2004-12-30", "05/04/2005", "38351", "Nov-Jan 2005", "Nov 2004 to Jan 2006", "Decile 4"],
-)
+@pytest.mark.parametrize("text", ["2004-12-30", "05/04/2005", "38351", "Nov-Jan 2005", "Decile 4"])
 def test_a_day_that_ends_no_quarter_is_refused(text: str) -> None:
     with pytest.raises(PeriodError):
         parse_period(text, "quarter")
@@ -127,25 +112,12 @@ def test_a_day_that_ends_no_quarter_is_refused(text: str) -> None:
     [
         ("2004/05", "quarter", "is a financial year; expected a quarter"),
         ("Dec-04", "quarter", "is a month; expected a quarter"),
-        ("2004", "financial_year", "is a calendar year; expected a financial year"),
         ("AY2024/25", "financial_year", "is an exam year; expected a financial year"),
-        ("2004-05 Q3", "term", "is a quarter; expected a school term"),
     ],
 )
 def test_another_kind_is_refused(text: str, kind: str, says: str) -> None:
     with pytest.raises(PeriodError, match=says):
         parse_period(text, kind)
-
-
-@given(st.integers(1990, 2040), st.integers(1, 4))
-def test_quarters_follow_one_another(year: int, number: int) -> None:
-    period = quarter(year, number)
-    assert parse_period(period.label) == period
-    following = quarter(year, number + 1) if number < 4 else quarter(year + 1, 1)
-    assert (following.start - period.end).days == 1
-    assert period.years_before(1) == quarter(year - 1, number)
-    assert period_containing(period.start, "quarter") == period
-    assert period_containing(period.end, "quarter") == period
 
 
 @given(st.dates(date(1990, 1, 1), date(2040, 12, 31)), st.sampled_from([*OF_KIND]))
