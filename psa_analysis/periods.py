@@ -57,11 +57,13 @@ FREQUENCIES = {
     "annual": Frequency("financial_year", "Y-MAR", 1, 3, "a financial year"),
     "exam_year": Frequency("exam_year", "Y-AUG", 1, 8, "an exam year"),
     "calendar_year": Frequency("calendar_year", "Y-DEC", 1, 12, "a calendar year"),
+    # One ends each year: 2018-20, 2019-21. How many years it has is for the measure to say.
+    "several_years": Frequency("mean_of_years", "Y-DEC", 1, 12, "a mean of years"),
 }
 
-OF_KIND = {frequency.kind: frequency for frequency in FREQUENCIES.values()}
-KIND_NAMES = {kind: frequency.name for kind, frequency in OF_KIND.items()}
-KIND_NAMES["mean_of_years"] = "a mean of years"
+KIND_NAMES = {frequency.kind: frequency.name for frequency in FREQUENCIES.values()}
+#: The kinds of which a day says which period it is in.
+OF_KIND = {of.kind: of for name, of in FREQUENCIES.items() if name != "several_years"}
 
 _EXPECTED = (
     "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004, April 2004, "
@@ -128,6 +130,8 @@ class Period:
 
     def years_before(self, years: int) -> Period:
         """The same period, so many years earlier."""
+        if self.kind == "mean_of_years":
+            return mean_of_years(self.start.year - years, self.end.year - years)
         return period_containing(self.start.replace(year=self.start.year - years), self.kind)
 
 
@@ -154,6 +158,12 @@ def period_containing(day: date, kind: Kind) -> Period:
         "calendar_year": str(start.year),
     }
     return Period(end, start, kind, labels.get(kind, years))
+
+
+def mean_of_years(first: int, last: int) -> Period:
+    """The calendar years from one to another."""
+    label = f"{first}-{last % 100:02d}"
+    return Period(date(last, 12, 31), date(first, 1, 1), "mean_of_years", label)
 
 
 def place_in_year(month: Any, kind: Kind) -> Any:
@@ -218,8 +228,7 @@ def _several_years(words: dict[str, str]) -> Iterator[Period]:
         if not named.startswith("f"):
             yield period_containing(date(first, 9, 1), "exam_year")
     elif (is_mean or not named) and words.get("dash") and first + 1 < last <= first + 10:
-        label = f"{first}-{last % 100:02d}"
-        yield Period(date(last, 12, 31), date(first, 1, 1), "mean_of_years", label)
+        yield mean_of_years(first, last)
 
 
 def _one_year(words: dict[str, str]) -> Iterator[Period]:

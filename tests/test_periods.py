@@ -43,18 +43,15 @@ from psa_analysis.periods import OF_KIND, PeriodError, parse_period, period_cont
         ("AY2024/25", None, "2024/25", date(2024, 9, 1), date(2025, 8, 31)),
         ("2023/24 academic year", None, "2023/24", date(2023, 9, 1), date(2024, 8, 31)),
         ("April 2014 to March 2015", None, "2014/15", date(2014, 4, 1), date(2015, 3, 31)),
-        ("Sep 2014 - Aug 2015", None, "2014/15", date(2014, 9, 1), date(2015, 8, 31)),
         ("Jan-Dec 2004", None, "2004", date(2004, 1, 1), date(2004, 12, 31)),
         ("Apr-13", "month", "April 2013", date(2013, 4, 1), date(2013, 4, 30)),
         ("2024-04", None, "April 2024", date(2024, 4, 1), date(2024, 4, 30)),
         # With a year that follows it is a year, unless the measure is monthly.
         ("2004-05", None, "2004/05", date(2004, 4, 1), date(2005, 3, 31)),
         ("2004-05", "month", "May 2004", date(2004, 5, 1), date(2004, 5, 31)),
-        ("201512", "month", "December 2015", date(2015, 12, 1), date(2015, 12, 31)),
         ("30/04/2024", "month", "April 2024", date(2024, 4, 1), date(2024, 4, 30)),
         ("Autumn term 2024", None, "autumn term 2024", date(2024, 9, 1), date(2024, 12, 31)),
         ("2024/25 spring", None, "spring term 2025", date(2025, 1, 1), date(2025, 4, 30)),
-        ("Summer Term 2024/25", None, "summer term 2025", date(2025, 5, 1), date(2025, 8, 31)),
         ("summer 2005", "term", "summer term 2005", date(2005, 5, 1), date(2005, 8, 31)),
     ],
 )
@@ -63,24 +60,12 @@ def test_spellings(text: str, kind: str | None, label: str, start: date, end: da
     assert (period.label, period.start, period.end) == (label, start, end)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "2004-05 Q5",
-        "2004-06 Q1",
-        "Q3",
-        "04/05",
-        "2005/04",
-        "2024-13",
-        "1990-2005",
-        "201512",
-        "autumn term 2004/06",
-        "TBC",
-        "2004-05 Q31",
-        "2004-05Q3x",
-    ],
+NO_PERIODS = (
+    "|2004-05 Q5|2004-06 Q1|Q3|04/05|2005/04|2024-13|1990-2005|201512|autumn term 2004/06|TBC"
 )
+
+
+@pytest.mark.parametrize("text", [*NO_PERIODS.split("|"), "2004-05 Q31", "2004-05Q3x"])
 def test_refused(text: str) -> None:
     with pytest.raises(PeriodError, match="is not a period for certain; expected"):
         parse_period(text)

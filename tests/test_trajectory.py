@@ -223,9 +223,8 @@ def seasonal(**changes: object) -> pd.Series:
 def test_the_seasons_of_complete_years_before_the_agreement() -> None:
     # 10, 20, 30 and 40 % of one year, 30, 20, 30 and 20 % of the other, each counting the same.
     past = quarters([10, 20, 30, 40], [60, 40, 60, 40], [9, 9, 9, 90])
-    assert trajectory.season_factors(past, "quarterly", date(2003, 4, 1)) == pytest.approx(
-        (0.8, 0.8, 1.2, 1.2)
-    )
+    factors = trajectory.season_factors(past, "quarterly", date(2003, 4, 1))
+    assert factors == pytest.approx((0.8, 0.8, 1.2, 1.2))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from psa_analysis.analysis import trajectory
 from psa_analysis.files import meanings
-from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing
+from psa_analysis.periods import FREQUENCIES, Period, parse_period
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.words import chance_text
 
@@ -101,7 +101,7 @@ def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     start = agreement.settings.agreement.begins
     if measure["baseline_at"] is not None:
         start = trajectory.baseline_end(measure) + timedelta(days=1)
-    return period_containing(start, FREQUENCIES[measure["frequency"]].kind)
+    return trajectory.period_at(measure, start)
 
 
 def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -> str | None:
@@ -110,13 +110,13 @@ def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -
     A month's or quarter's own figure is due with its report, a term's or year's with the next
     quarter's.
     """
-    kind, _, per_year, *_ = FREQUENCIES[measure["frequency"]]
-    expected = period_containing(period.end, kind)
+    per_year = FREQUENCIES[measure["frequency"]].per_year
+    expected, due = trajectory.period_at(measure, period.end), measure["due_at"]
     if per_year < 4 and expected.end >= period.end:
-        expected = period_containing(expected.start - timedelta(days=1), kind)
-    due = measure["due_at"]
+        before = pd.Timestamp(expected.end) - pd.DateOffset(months=12 // per_year)
+        expected = trajectory.period_at(measure, before.date())
     if due is not None and expected.end > due.end:
-        expected = period_containing(due.end, kind)
+        expected = trajectory.period_at(measure, due.end)
     return expected.label if expected >= _first_period(measure, agreement) else None
 
 

@@ -138,7 +138,7 @@ class FamilyOutlook:
 def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     """Forecast where the top quartile will begin: in each draw of all authorities anew."""
     kind, _, per_year, *_ = FREQUENCIES[family.measure["frequency"]]
-    if per_year > 1:
+    if per_year > 1 or kind == "mean_of_years":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
     counts = family.counted["area"].value_counts().reindex(family.areas, fill_value=0)
     areas = counts.index[counts >= FEWEST]

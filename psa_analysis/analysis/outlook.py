@@ -180,6 +180,8 @@ def history_of(
     # A place in a family and a thing done or not do not move on from where they are.
     if basis in ("rank", "milestone"):
         return f"the basis {basis} is not forecast"
+    if kind == "mean_of_years":
+        return "figures of several years overlap, and are not forecast"
     if basis in readings.COMPARED and measure["compared_with"] is None:
         return "the comparator is not stated"
     if baseline is not None and until < baseline.end:

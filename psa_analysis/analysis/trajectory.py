@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import FREQUENCIES, place_in_year
+from psa_analysis.periods import FREQUENCIES, Period, period_containing, place_in_year
 from psa_analysis.register.agreement import PROFILES_WITH_POINTS
 
 if TYPE_CHECKING:
@@ -164,11 +164,20 @@ def season_factors(history: pd.DataFrame, frequency: str, before: date) -> tuple
     return tuple(years.div(means, axis=0).mean())
 
 
+def period_at(measure: pd.Series, day: date) -> Period:
+    """The period of a measure's own kind that a day falls into, in its last year if it has many."""
+    kind, due = FREQUENCIES[measure["frequency"]].kind, measure["due_at"]
+    if kind != "mean_of_years":
+        return period_containing(day, kind)
+    return due.years_before(due.end.year - day.year)
+
+
 def baseline_end(measure: pd.Series) -> date:
     """The day at which the baseline stands on the path."""
     period = measure["baseline_at"]
     # A reading that is itself a mean of years stands at the end of the last of them.
-    if period.kind != "mean_of_years" or measure["basis"] == "mean_of_years":
+    of_years = "mean_of_years" in (measure["basis"], FREQUENCIES[measure["frequency"]].kind)
+    if period.kind != "mean_of_years" or of_years:
         return period.end
     return date((period.start.year + period.end.year) // 2, 12, 31)
 

@@ -263,6 +263,12 @@ def _each_measure(register: Register) -> Iterator[Finding]:
             own = row[column], row["frequency"], column == "baseline_period"
             if row[at] and (wrong := _wrong_kind(*own)):
                 yield problem(column, wrong)
+        if row["frequency"] == "several_years":
+            lengths = {at.end.year - at.start.year for at in (due, baseline) if at}
+            if due is None or len(lengths) > 1:
+                yield problem("due", "as many years as each figure and the baseline have")
+            if row["basis"] not in ("point", "index", *_COMPARED):
+                yield problem("basis", "point, since figures of several years are not added up")
         if due and baseline and due.end <= baseline.end:
             yield problem("due", f"a period after the baseline's, {baseline}")
         of_mean = baseline is not None and baseline.kind == "mean_of_years"
