@@ -134,7 +134,7 @@ def _added_up(measure: pd.Series, figures: pd.DataFrame) -> tuple[pd.Series, pd.
         return readings.NOT_ADDED_UP.format(unit)
     for at in (measure["due_at"], measure["baseline_at"] if not unit else None):
         if at is not None and period_containing(at.end, coarse.kind).end != at.end:
-            return f"{coarse.name} at a time is forecast, and {at} does not end with one"
+            return f"only whole {coarse.step}s are forecast, and {at} ends in the middle of one"
     rows = figures[figures["measure"].isin([measure.name, measure["continues"]])]
     groups = rows.groupby(["measure", rows["period_end"].dt.to_period(coarse.freq)])
     table = groups[["value", "numerator", "denominator"]].sum(skipna=False)
@@ -142,7 +142,7 @@ def _added_up(measure: pd.Series, figures: pd.DataFrame) -> tuple[pd.Series, pd.
     table = table[groups.size() == fine.per_year // coarse.per_year].reset_index()
     if factor := rate_factor(unit):
         table["value"] = factor * table["numerator"] / table["denominator"]
-        if table["value"].isna().all():
+        if len(table) and table["value"].isna().all():
             return readings.NO_DENOMINATORS
     ends = table["period_end"].dt.end_time.dt.normalize()
     labels = [period_containing(end.date(), coarse.kind).label for end in ends]
