@@ -2,84 +2,97 @@
 
 A period has a kind, a first and a last day and a label:
 
-=================  ==============  =========================================
-kind               label           covers
-=================  ==============  =========================================
-quarter            2004-05 Q3      October to December 2004
-financial_year     2004/05         April 2004 to March 2005
-exam_year          2004/05         September 2004 to August 2005: summer 2005
-calendar_year      2004            January to December 2004
-mean_of_years      1994-98         several calendar years
-=================  ==============  =========================================
+=================  ================  =========================================
+kind               label             covers
+=================  ================  =========================================
+month              April 2004        1 to 30 April 2004
+quarter            2004-05 Q3        October to December 2004
+term               autumn term 2004  September to December 2004
+financial_year     2004/05           April 2004 to March 2005
+exam_year          2004/05           September 2004 to August 2005: summer 2005
+calendar_year      2004              January to December 2004
+mean_of_years      1994-98           several calendar years
+=================  ================  =========================================
 
-What cannot be read for certain is refused, never guessed.
+Terms have four months each, so that they make up the school year: spring is January to April, and
+summer May to August. What cannot be read for certain is refused, never guessed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-Kind = Literal["quarter", "financial_year", "exam_year", "calendar_year", "mean_of_years"]
+import pandas as pd
 
-#: The kind of period in which a measure of each frequency is observed.
-KIND_OF_FREQUENCY: dict[str, Kind] = {
-    "quarterly": "quarter",
-    "annual": "financial_year",
-    "exam_year": "exam_year",
-    "calendar_year": "calendar_year",
+Kind = Literal[
+    "month", "quarter", "term", "financial_year", "exam_year", "calendar_year", "mean_of_years"
+]
+
+
+class Frequency(NamedTuple):
+    """How often a measure is observed."""
+
+    kind: Kind  # of the period that each figure is of
+    freq: str  # the same as pandas calls it
+    per_year: int
+    year_end: int  # the last month of the year that the periods make up
+    name: str
+
+    @property
+    def step(self) -> str:
+        """What it is counted in: ``month``, ``quarter``, ``term`` or ``year``."""
+        return self.name.rpartition(" ")[2]
+
+
+FREQUENCIES = {
+    "monthly": Frequency("month", "M", 12, 3, "a month"),
+    "quarterly": Frequency("quarter", "Q-MAR", 4, 3, "a quarter"),
+    "termly": Frequency("term", "4M", 3, 8, "a school term"),
+    "annual": Frequency("financial_year", "Y-MAR", 1, 3, "a financial year"),
+    "exam_year": Frequency("exam_year", "Y-AUG", 1, 8, "an exam year"),
+    "calendar_year": Frequency("calendar_year", "Y-DEC", 1, 12, "a calendar year"),
+    # One ends each year: 2018-20, 2019-21. How many years it has is for the measure to say.
+    "several_years": Frequency("mean_of_years", "Y-DEC", 1, 12, "a mean of years"),
 }
 
-KIND_NAMES: dict[Kind, str] = {
-    "quarter": "a quarter",
-    "financial_year": "a financial year",
-    "exam_year": "an exam year",
-    "calendar_year": "a calendar year",
-    "mean_of_years": "a mean of years",
-}
+KIND_NAMES = {frequency.kind: frequency.name for frequency in FREQUENCIES.values()}
+#: The kinds of which a day says which period it is in.
+OF_KIND = {of.kind: of for name, of in FREQUENCIES.items() if name != "several_years"}
 
-#: The month in which a year begins.
-_FIRST_MONTH = {"quarter": 4, "financial_year": 4, "exam_year": 9, "calendar_year": 1}
+_EXPECTED = (
+    "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004, April 2004, "
+    "autumn term 2004 or 1994-98"
+)
 
-_EXPECTED = "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004 or 1994-98"
-
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_SECOND = r"\s*[-/–]\s*(?P<second>(?:19|20)?[0-9]{2}|[0-9])"
+_TERMS = ["autumn", "spring", "summer"]
+_MONTHS = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+_SECOND = r"(?P<dash>\s*[-/–]\s*)(?P<second>(?:19|20)?[0-9]{2}|[0-9])"
 _YEARS = r"(?P<first>(?:19|20)[0-9]{2})" + _SECOND
 _SHORT_YEARS = r"(?P<first>(?:19|20)?[0-9]{2})" + _SECOND
+#: As the Department for Education writes them: 200405.
+_YEARS_TOGETHER = r"(?P<first>(?:19|20)[0-9]{2})(?P<second>[0-9]{2})"
 _Q = r"(?:Q|quarter|qtr)\s*(?P<quarter>[1-4])"
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
-_MONTH = rf"(?P<{{}}>{'|'.join(_MONTHS)})[a-z]*"
+_TERM = rf"(?P<term>{'|'.join(_TERMS)})(?:\s+term)?"
+_TWO_DIGITS = r"(?P<month>0[1-9]|1[0-2])"
 #: A month with a year in full, or in two digits: Dec 2004, Dec-04.
-_MONTH_YEAR = _MONTH.format("last") + r"[-\s.']*(?P<year>(?:19|20)?[0-9]{2})"
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
-
-
-_QUARTERS = [
-    _pattern(rf"{_SHORT_YEARS}\s*,?\s*{_Q}"),
-    _pattern(rf"{_Q}\s*,?\s*(?:of\s+)?{_SHORT_YEARS}"),
-]
-_QUARTERS_TO = [
-    _pattern(rf"{_MONTH.format('from')}\s*(?:-|–|to)\s*{_MONTH_YEAR}"),
-    _pattern(rf"{_MONTH_YEAR}\s+(?:quarter|qtr)"),
-    _pattern(rf"(?:quarter|qtr|(?:3|three) months)\s+(?:end\w+|to)\s+(?:\d\d?\s+)?{_MONTH_YEAR}"),
-]
-_TWO_YEARS = _pattern(
-    rf"(?P<kind>financial year|FY|academic year|school year)?\s*{_YEARS}"
-    r"(?P<mean>\s+(?:average|mean))?"
-)
-_ONE_YEAR = _pattern(rf"(?:calendar year\s+|(?P<summer>summer\s+))?{_YEAR}")
-_DAY = _pattern(r"([12][0-9]{3})-([0-9]{2})-([0-9]{2})")
-_BRITISH_DAY = _pattern(r"([0-9]{1,2})/([0-9]{1,2})/((?:19|20)[0-9]{2})")
+_MONTH_YEAR = rf"(?P<month>{_MONTHS})[-\s.']*(?P<year>(?:19|20)?[0-9]{{2}})"
+_FROM = rf"(?P<from>{_MONTHS})(?:[-\s.']*(?P<begins>(?:19|20)?[0-9]{{2}}))?\s*(?:-|–|to)\s*"
+_ENDING = r"(?:end\w+|to)\s+(?:\d\d?\s+)?"
+_KIND = r"financial year|FY|academic year|school year|AY"
+_DAY = re.compile(r"([12][0-9]{3})-([0-9]{2})-([0-9]{2})")
+_BRITISH_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/((?:19|20)[0-9]{2})")
 #: Spreadsheets count days from 30 December 1899: these are 1954 to 2036.
-_SERIAL = _pattern(r"[234][0-9]{4}")
+_SERIAL = re.compile(r"[234][0-9]{4}")
 
 #: Spellings that real returns hold and that have more than one meaning, with what to write.
 _AMBIGUOUS = {
@@ -91,7 +104,6 @@ _AMBIGUOUS = {
         "the quarter without a footnote's number, as 2004-05 Q3"
     ),
     r"[0-9]{2}\s*[-/–]\s*[0-9]{2}": "years in full, as 2004/05: two digits may be a month",
-    _MONTH_YEAR: "the quarter, as 2004-05 Q3: this names a month",
 }
 
 
@@ -118,100 +130,134 @@ class Period:
 
     def years_before(self, years: int) -> Period:
         """The same period, so many years earlier."""
+        if self.kind == "mean_of_years":
+            return mean_of_years(self.start.year - years, self.end.year - years)
         return period_containing(self.start.replace(year=self.start.year - years), self.kind)
-
-
-def _whole_months(start: date, months: int, kind: Kind, label: str) -> Period:
-    years, month = divmod(start.month - 1 + months, 12)
-    following = date(start.year + years, month + 1, 1)
-    return Period(following - timedelta(days=1), start, kind, label)
 
 
 def quarter(first_year: int, number: int) -> Period:
     """Quarter `number` (1 is April to June) of the financial year that begins in `first_year`."""
-    start = date(first_year + number // 4, 3 * number % 12 + 1, 1)
-    label = f"{first_year}-{(first_year + 1) % 100:02d} Q{number}"
-    return _whole_months(start, 3, "quarter", label)
+    return period_containing(date(first_year + number // 4, 3 * number % 12 + 1, 1), "quarter")
 
 
-def quarter_number(month: Any) -> Any:
-    """Which quarter of the financial year a month, or each of several, is in: April gives 1."""
-    return (month - 4) % 12 // 3 + 1
-
-
+@lru_cache(maxsize=4096)
 def period_containing(day: date, kind: Kind) -> Period:
     """The period of a kind that a day falls into."""
-    if kind not in _FIRST_MONTH:
+    if kind not in OF_KIND:
         raise PeriodError("a mean of years has no calendar")
-    first_year = day.year - (day.month < _FIRST_MONTH[kind])
-    if kind == "quarter":
-        return quarter(first_year, quarter_number(day.month))
-    return _year(kind, first_year)
+    # Terms are not among pandas' periods, which begin wherever they are told to.
+    first = day.replace(month=(day.month - 1) // 4 * 4 + 1, day=1) if kind == "term" else day
+    span = pd.Period(first, OF_KIND[kind].freq)
+    start, end = span.start_time.date(), span.end_time.date()
+    first_year = start.year - (start.month <= OF_KIND[kind].year_end % 12)
+    years, number = f"{first_year}/{(first_year + 1) % 100:02d}", place_in_year(end.month, kind)
+    labels: dict[Kind, str] = {
+        "month": f"{start:%B %Y}",
+        "quarter": f"{years.replace('/', '-')} Q{number}",
+        "term": f"{_TERMS[(number - 1) % 3]} term {start.year}",
+        "calendar_year": str(start.year),
+    }
+    return Period(end, start, kind, labels.get(kind, years))
 
 
-def _year(kind: Kind, first_year: int) -> Period:
-    """The financial, exam or calendar year that begins in `first_year`."""
-    calendar = kind == "calendar_year"
-    label = str(first_year) if calendar else f"{first_year}/{(first_year + 1) % 100:02d}"
-    return _whole_months(date(first_year, _FIRST_MONTH[kind], 1), 12, kind, label)
+def mean_of_years(first: int, last: int) -> Period:
+    """The calendar years from one to another."""
+    label = f"{first}-{last % 100:02d}"
+    return Period(date(last, 12, 31), date(first, 1, 1), "mean_of_years", label)
+
+
+def place_in_year(month: Any, kind: Kind) -> Any:
+    """Which period of its year ends in a month, or in each of several: June has quarter 1."""
+    frequency = OF_KIND[kind]
+    return (month - frequency.year_end - 1) % 12 * frequency.per_year // 12 + 1
+
+
+def steps_to(days: Any, per_year: Any) -> Any:
+    """Time in months, quarters, terms or years, to those that end on days (the ``dt`` too)."""
+    return (days.year * 12 + days.month - 1) * per_year // 12
+
+
+def step_of(period: Period) -> int:
+    """Time counted in steps of the period's own kind."""
+    return int(steps_to(period.end, OF_KIND[period.kind].per_year if period.kind in OF_KIND else 1))
 
 
 @lru_cache(maxsize=4096)
 def parse_period(text: str, kind: Kind | None = None) -> Period:
-    """Read a period."""
+    """Read a period; where a text may be of several kinds, it is of the one that is wanted."""
     clean = " ".join(text.replace("\u00a0", " ").split())
-    found = _read(clean, kind)
-    if found is None:
-        meant = (words for ways, words in _AMBIGUOUS.items() if _pattern(ways).fullmatch(clean))
-        expected = next(meant, _EXPECTED)
+    meanings = [*_meanings(clean, kind)]
+    if not meanings:
+        advice = (words for ways, words in _AMBIGUOUS.items() if re.fullmatch(ways, clean, re.I))
+        expected = next(advice, _EXPECTED)
         raise PeriodError(f"'{text}' is not a period for certain; expected {expected}")
+    found = next((period for period in meanings if period.kind == kind), meanings[0])
     if kind is not None and found.kind != kind:
         raise PeriodError(f"'{text}' is {KIND_NAMES[found.kind]}; expected {KIND_NAMES[kind]}")
     return found
 
 
-def _read(text: str, kind: Kind | None) -> Period | None:
-    for pattern in _QUARTERS:
+def _meanings(text: str, kind: Kind | None) -> Iterator[Period]:
+    """Every period that a text may stand for, the usual one first."""
+    for pattern, read in _SPELLINGS:
         if match := pattern.fullmatch(text):
-            first, last = _span(match)
-            return quarter(first, int(match["quarter"])) if last == first + 1 else None
-    for pattern in _QUARTERS_TO:
-        if match := pattern.fullmatch(text):
-            return _quarter_to(match)
-    if match := _TWO_YEARS.fullmatch(text):
-        return _two_years(match, kind)
-    if match := _ONE_YEAR.fullmatch(text):
-        year = int(match["year"])
-        return _year("exam_year", year - 1) if match["summer"] else _year("calendar_year", year)
+            yield from read(match.groupdict())
+    if kind == "month" and (match := re.fullmatch(_YEAR + _TWO_DIGITS, text)):
+        yield from _months(match.groupdict())
     # A day, or a spreadsheet's number for one, stands for the period that it is the last of.
     day = read_day(text)
-    if day is None or kind is None or kind not in _FIRST_MONTH:
-        return None
-    found = period_containing(day, kind)
-    return found if found.end == day else None
+    if day is not None and kind in OF_KIND:
+        found = period_containing(day, kind)
+        yield from [found] if found.end == day else []
 
 
-def _two_years(match: re.Match[str], kind: Kind | None) -> Period | None:
-    first, last = _span(match)
-    named = (match["kind"] or "").casefold()
-    if last == first + 1 and not match["mean"]:
+def _quarters(words: dict[str, str]) -> Iterator[Period]:
+    first, last = _span(words)
+    if last == first + 1:
+        yield quarter(first, int(words["quarter"]))
+
+
+def _several_years(words: dict[str, str]) -> Iterator[Period]:
+    first, last = _span(words)
+    named = (words["kind"] or words["after"] or "").casefold()
+    is_mean = named in ("average", "mean")
+    if last == first + 1 and not is_mean:
         # Written plainly, 2004/05 is whichever kind of year the measure has.
-        exam = named.startswith(("academic", "school")) or (not named and kind == "exam_year")
-        return _year("exam_year" if exam else "financial_year", first)
-    if named or not first + 1 < last <= first + 10:
-        return None
-    label = f"{first}-{last % 100:02d}"
-    return Period(date(last, 12, 31), date(first, 1, 1), "mean_of_years", label)
+        if not named or named.startswith("f"):
+            yield period_containing(date(first, 4, 1), "financial_year")
+        if not named.startswith("f"):
+            yield period_containing(date(first, 9, 1), "exam_year")
+    elif (is_mean or not named) and words.get("dash") and first + 1 < last <= first + 10:
+        yield mean_of_years(first, last)
 
 
-def _quarter_to(match: re.Match[str]) -> Period | None:
-    """The quarter whose last month is named, and perhaps its first."""
-    named = match.groupdict()
-    month = 1 + _MONTHS.index(named["last"][:3].casefold())
-    first = named.get("from", _MONTHS[month - 3])[:3].casefold()
-    if month % 3 or first != _MONTHS[month - 3]:
-        return None
-    return period_containing(date(_century(named["year"]), month, 1), "quarter")
+def _one_year(words: dict[str, str]) -> Iterator[Period]:
+    kind: Kind = "exam_year" if words["summer"] else "calendar_year"
+    yield period_containing(date(int(words["year"]), 1, 1), kind)
+
+
+def _terms(words: dict[str, str]) -> Iterator[Period]:
+    number = _TERMS.index(words["term"].casefold())
+    first, last = _span(words) if words["first"] else (int(words["year"]),) * 2
+    if last <= first + 1:
+        # The autumn's year is the first of the two, and the others' is the second.
+        day = date(last if number else first, (8 + 4 * number) % 12 + 1, 1)
+        yield period_containing(day, "term")
+
+
+def _months(words: dict[str, str]) -> Iterator[Period]:
+    """The period, if there is one, from one month to another: a month, a quarter or a year."""
+    year = _century(words["year"])
+    last = first = pd.Period(f"{year}-{words['month'][:3]}", "M")
+    if "from" in words:
+        begins = _century(words["begins"]) if words["begins"] else year
+        first = pd.Period(f"{begins}-{words['from'][:3]}", "M")
+    elif "three" in words:
+        first = last - 2
+    for kind in OF_KIND:
+        period = period_containing(last.start_time.date(), kind)
+        if (period.start, period.end) == (first.start_time.date(), last.end_time.date()):
+            yield period
 
 
 def read_day(text: str) -> date | None:
@@ -230,9 +276,9 @@ def read_day(text: str) -> date | None:
     return None
 
 
-def _span(match: re.Match[str]) -> tuple[int, int]:
+def _span(words: dict[str, str]) -> tuple[int, int]:
     """Both years of a span in full: 1999 and 2000 for ``1999-00``, ``99-00`` and ``1999-2000``."""
-    first, second = _century(match["first"]), match["second"]
+    first, second = _century(words["first"]), words["second"]
     if len(second) == 4:
         return first, int(second)
     last = first - first % 10 ** len(second) + int(second)
@@ -247,7 +293,21 @@ def _century(year: str) -> int:
     return number
 
 
-def step_of(period: Period) -> int:
-    """Time counted in steps of the period's own kind: quarters, or years by their last day."""
-    end = period.end
-    return (end.year * 12 + end.month) // 3 if period.kind == "quarter" else end.year
+#: Every spelling, with what reads its parts.
+_SPELLINGS = [
+    (re.compile(text, re.IGNORECASE), read)
+    for text, read in (
+        (rf"{_SHORT_YEARS}\s*,?\s*{_Q}", _quarters),
+        (rf"{_Q}\s*,?\s*(?:of\s+)?{_SHORT_YEARS}", _quarters),
+        (rf"(?P<kind>{_KIND})?\s*{_YEARS}(?:\s+(?P<after>average|mean|{_KIND}))?", _several_years),
+        (rf"(?P<kind>{_KIND})?\s*{_YEARS_TOGETHER}(?:\s+(?P<after>{_KIND}))?", _several_years),
+        (rf"(?:calendar year\s+|(?P<summer>summer\s+))?{_YEAR}", _one_year),
+        (rf"{_TERM}\s*,?\s+(?:{_YEAR}|{_YEARS})", _terms),
+        (rf"{_YEARS}\s+{_TERM}", _terms),
+        (rf"{_YEAR}-{_TWO_DIGITS}", _months),
+        (_MONTH_YEAR, _months),
+        (_FROM + _MONTH_YEAR, _months),
+        (rf"{_MONTH_YEAR}\s+(?P<three>quarter|qtr)", _months),
+        (rf"(?P<three>quarter|qtr|(?:3|three) months)\s+{_ENDING}{_MONTH_YEAR}", _months),
+    )
+]

@@ -200,13 +200,15 @@ def are(number: int) -> str:
 
 
 def required_text(row: pd.Series) -> str:
-    """What each quarter or year has to bring from here, and whether that was ever done."""
+    """What each period or year has to bring from here, and whether that was ever done."""
     unit = str(row["unit"])
     named = "points" if unit == "index" else unit_of_difference(unit).replace(" change", "")
     size = amount_text(abs(row["required"]), named)
     if not size.strip("0. abcdefghijklmnopqrstuvwxyz,"):
         size = f"less than 0.1 {named}"
-    step = "quarter" if row["frequency"] == "quarterly" else "year"
+    steps = {"monthly": "month", "quarterly": "quarter", "termly": "term"}
+    of_years = row["basis"] in ("annual", "year_to_date")
+    step = "year" if of_years else steps.get(row["frequency"], "year")
     text = f"a {'rise' if row['required'] > 0 else 'fall'} of {size} a {step}"
     done = row["required_done_before"]
     if done == "never":

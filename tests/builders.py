@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from psa_analysis.cli import main
 from psa_analysis.files import checksum
-from psa_analysis.periods import Kind, Period, period_containing, quarter
+from psa_analysis.periods import OF_KIND, Kind, Period, period_containing
 from psa_analysis.register.agreement import Agreement, with_parsed
 from psa_analysis.returns.grids import FIELDS
 from psa_analysis.returns.sources import Sidecar, files_without_sidecar, write_sidecar
@@ -57,11 +57,9 @@ def bytes_of(pack: Path) -> dict[str, str]:
 
 def consecutive(kind: Kind, first_year: int, number: int) -> list[Period]:
     """Periods of one kind, one after another, from the first that begins in a year."""
-    if kind == "quarter":
-        return [quarter(first_year + n // 4, n % 4 + 1) for n in range(number)]
-    month = {"financial_year": 4, "exam_year": 9, "calendar_year": 1}[kind]
-    days = [pd.Timestamp(first_year + n, month, 1).date() for n in range(number)]
-    return [period_containing(day, kind) for day in days]
+    month, step = OF_KIND[kind].year_end % 12 + 1, 12 // OF_KIND[kind].per_year
+    begins = pd.date_range(date(first_year, month, 1), periods=number, freq=f"{step}MS")
+    return [period_containing(day.date(), kind) for day in begins]
 
 
 def observed(

@@ -21,7 +21,7 @@ from psa_analysis.analysis.effectiveness import (
     cost_effectiveness,
 )
 from psa_analysis.analysis.readings import make_readings
-from psa_analysis.periods import KIND_OF_FREQUENCY
+from psa_analysis.periods import FREQUENCIES
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
@@ -39,7 +39,7 @@ near = partial(pytest.approx, rel=1e-9, abs=1e-9)
 
 def yearly(agreement: Agreement, figures: Figures) -> pd.DataFrame:
     """Observations of years."""
-    kinds = agreement.measures["frequency"].map(KIND_OF_FREQUENCY)
+    kinds = agreement.measures["frequency"].map(lambda name: FREQUENCIES[name].kind)
     return pd.concat(
         observed(measure, values, kind=kinds[measure], area=area)
         for (measure, area), values in figures.items()

@@ -225,6 +225,9 @@ REFUSED = {
     "a mark that swallows rows": (with_column("note", f'"ok\nN13,Blaby,{Q2},2,'), "mark left open"),
     "a comma": ("Return,,,\n" + LONG.replace("2300", "2,300"), "beyond the last heading"),
     "no period": (f"{HEADER[:-1]},Numerator,Denominator\nL5,Blaby,,,5,9\n", "row 2, column period"),
+    "targets by year": (OLDER.replace(" Q1", " target").replace(" Q2", " target"), "headings for"),
+    "thousands": (OLDER.replace(" Q1", " 000s").replace(" Q2", " 000s"), "headings for measure"),
+    "a word after one year": (PARTS.replace("2003/04", "2003/04 schools"), "headings for measure"),
     "areas across": (
         "Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n",
         "headings for measure",
@@ -257,6 +260,7 @@ READ = {
     "wide with titles": ("Vehicle crime return\n" + WIDE, TWO_BELOW),
     "wide with other spellings": (WIDE.replace(Q1, "Apr-Jun 2004"), TWO),
     "wide with days": (WIDE.replace(Q1, "2004-06-30"), TWO),
+    "wide with British days": (WIDE.replace(Q1, "30/06/2004"), TWO),
     "years over quarters": (",,2004/05,\nMeasure,Area,Q1,Q2\nN13,Blaby,2300,2310\n", TWO_BELOW),
     "wide without headings": (WIDE.replace("Measure,Area", ","), TWO),
     "wide with a blank": (WIDE.replace("2310", ""), TWO[:1]),

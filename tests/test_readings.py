@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from psa_analysis.analysis.readings import make_readings, splice
 from psa_analysis.analysis.trajectory import exact
-from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period
+from psa_analysis.periods import FREQUENCIES, parse_period
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import as_of
 
 NAN = float("nan")
-NONE = [NAN] * 3
+NONE, LACKS = [NAN] * 3, "needs 3 complete years, lacks"
 HIGHEST, LOWEST = (f"family: region; {which} first" for which in ("highest", "lowest"))
 
 
@@ -35,7 +35,7 @@ def yearly(
     **columns: object,
 ) -> pd.DataFrame:
     """Final observations by period's label; None is a suppressed figure."""
-    kind = KIND_OF_FREQUENCY[agreement.measures.at[measure, "frequency"]]
+    kind = FREQUENCIES[agreement.measures.at[measure, "frequency"]].kind
     frame = observed(measure, [0.0] * len(figures), area=area, **columns)
     frame["period"] = list(figures)
     frame["period_end"] = [pd.Timestamp(parse_period(label, kind).end) for label in figures]
@@ -50,22 +50,36 @@ def last(agreement: Agreement, frame: pd.DataFrame, measure: str, area: str = AR
 
 
 @pytest.mark.parametrize(
-    ("basis", "values", "expected"),
+    ("frequency", "basis", "values", "expected"),
     [
-        ("point", [900, 950, 972], [900, 950, 972]),
-        ("year_to_date", [1, 2, 3, 4, 10, 20, 30, 40], [1, 3, 6, 10, 10, 30, 60, 100]),
-        ("annual", [1, 2, 3, 4, 10, 20, 30, 40], [*NONE, 10, *NONE, 100]),
-        ("rolling_12m", [1, 2, 3, 4, 5, None, 7, 8, 9, 10], [*NONE, 10, 14, *NONE, 34]),
+        ("quarterly", "point", [900, 950, 972], [900, 950, 972]),
+        ("quarterly", "year_to_date", [1, 2, 3, 4, 10, 20], [1, 3, 6, 10, 10, 30]),
+        ("quarterly", "annual", [1, 2, 3, 4, 10, 20, 30, 40], [*NONE, 10, *NONE, 100]),
+        ("quarterly", "rolling_12m", [1, 2, 3, 4, 5, None, 7, 8, 9, 10], [10, 14, *NONE, 34]),
         # Up from a baseline of 4,294 for 2002/03, until a quarter is missing.
-        ("cumulative", [30, 30, 30, 22, 40, 45, None, 50], [4334, 4379, NAN]),
+        ("quarterly", "cumulative", [30, 30, 30, 22, 40, 45, None, 50], [4334, 4379, NAN]),
+        ("monthly", "rolling_12m", [*range(13)], [66, 78]),
+        ("monthly", "rolling_12m", [0, None, *range(10)], ["needs 12 months, has 11"]),
+        ("monthly", "year_to_date", [*range(1, 14)], [78, 13]),
+        ("monthly", "cumulative", [1] * 14, [4295, 4296]),
+        ("termly", "annual", [1, 2, 4, 8], [7, "the year is not complete"]),
+        ("termly", "rolling_12m", [1, 2, 4, 8], ["needs 3 terms, has 2", 7, 14]),
+        ("termly", "mean_of_years", [1] * 9, [NAN, 3]),
+        ("termly", "mean_of_years", [1, 1, 1, 1, None, 1, 1, 1, 1], [f"{LACKS} 2003/04"]),
     ],
 )
-def test_quarters_are_added_up(
-    agreement: Agreement, basis: str, values: list[float | None], expected: list[float]
+def test_months_quarters_and_terms_are_added_up(
+    agreement: Agreement, frequency: str, basis: str, values: list, expected: list
 ) -> None:
-    changed = with_measure(agreement, "L4-incidents", basis=basis)
-    table = make_readings(observed("L4-incidents", values), changed)
-    assert table["reading"].tolist() == pytest.approx(expected, nan_ok=True)
+    """From April, or the autumn term, of 2002; a text is what is missing."""
+    changed = with_measure(agreement, "L4-incidents", basis=basis, frequency=frequency)
+    frame = observed("L4-incidents", values, kind=FREQUENCIES[frequency].kind)
+    table = make_readings(frame, changed).tail(len(expected))
+    found = [
+        row.missing if isinstance(value, str) else row.reading
+        for row, value in zip(table.itertuples(), expected, strict=True)
+    ]
+    assert found == pytest.approx(expected, nan_ok=True)
     assert ((table["missing"] != "") == table["reading"].isna()).all()
 
 

@@ -179,7 +179,7 @@ BROKEN = [
     ("areas.csv", "Blaby", "part_of", "Leicestershir", "Did you mean 'Leicestershire'?"),
     ("measures.csv", "N2", "profile", "straight", "one of '', 'linear'"),
     ("measures.csv", "N2", "profile", "steps", "at least one row in trajectories.csv"),
-    ("measures.csv", "N13", "profile", "seasonal", "seasonal only for a quarterly measure"),
+    ("measures.csv", "N13", "profile", "seasonal", "seasonal only for months, quarters or terms"),
     ("measures.csv", "N7-treatment", "profile", "seasonal", "the same time of the year"),
     ("measures.csv", "L5", "profile", "linear", "a path needs a baseline and a target"),
     ("trajectories.csv", "L4-incidents", "measure", "L4-incident", "Did you mean 'L4-incidents'?"),

@@ -223,7 +223,8 @@ def seasonal(**changes: object) -> pd.Series:
 def test_the_seasons_of_complete_years_before_the_agreement() -> None:
     # 10, 20, 30 and 40 % of one year, 30, 20, 30 and 20 % of the other, each counting the same.
     past = quarters([10, 20, 30, 40], [60, 40, 60, 40], [9, 9, 9, 90])
-    assert trajectory.season_factors(past, date(2003, 4, 1)) == pytest.approx((0.8, 0.8, 1.2, 1.2))
+    factors = trajectory.season_factors(past, "quarterly", date(2003, 4, 1))
+    assert factors == pytest.approx((0.8, 0.8, 1.2, 1.2))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_the_seasons_of_complete_years_before_the_agreement() -> None:
     ],
 )
 def test_one_odd_year_is_no_season(past: list[list[float]]) -> None:
-    assert trajectory.season_factors(quarters(*past), date(2003, 4, 1)) == ()
+    assert trajectory.season_factors(quarters(*past), "quarterly", date(2003, 4, 1)) == ()
 
 
 def test_a_path_with_seasons_counts_up_within_each_year() -> None:
@@ -261,10 +262,11 @@ def test_a_path_with_seasons_counts_up_within_each_year() -> None:
 @given(st.lists(st.integers(1, 500), min_size=8, max_size=8), st.floats(0.1, 10))
 def test_seasons_are_shares_and_not_sizes(values, times: float) -> None:
     past = quarters(values[:4], values[4:], [0, 0, 0, 0])
-    factors = trajectory.season_factors(past, date(2003, 4, 1))
+    factors = trajectory.season_factors(past, "quarterly", date(2003, 4, 1))
     assert sum(factors) == pytest.approx(4)
     assert min(factors) > 0
-    scaled = trajectory.season_factors(past.assign(value=past["value"] * times), date(2003, 4, 1))
+    scaled = past.assign(value=past["value"] * times)
+    scaled = trajectory.season_factors(scaled, "quarterly", date(2003, 4, 1))
     assert scaled == pytest.approx(factors)
     path = planned_path(seasonal(seasons=factors), at(15, 18, 21, 24)).tolist()
     assert path == sorted(path)

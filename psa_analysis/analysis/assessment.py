@@ -10,7 +10,7 @@ import pandas as pd
 
 from psa_analysis.analysis import trajectory
 from psa_analysis.files import meanings
-from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
+from psa_analysis.periods import FREQUENCIES, Period, parse_period
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.words import chance_text
 
@@ -56,14 +56,15 @@ def assess(
         if measure["due_at"] is not None:
             # What comes after the period that decides changes nothing.
             series = series[series["period_end"] <= pd.Timestamp(measure["due_at"].end)]
-        if measure["basis"] == "year_to_date" and not measure["seasons"]:
-            # Part of a year says nothing against a path from year to year.
-            series = series[series["period_end"].dt.month == 3]
         row = _begun(measure, series, agreement, period)
         if row["late"] and (name, row["expected_period"]) in refused_figures:
             why = f"a figure for {row['expected_period']} came in and could not be used; "
             why += "psa check and the page on data quality say why"
             row |= {"late": False, "missing": why}
+        if measure["basis"] == "year_to_date" and not measure["seasons"]:
+            # Part of a year says nothing against a path from year to year.
+            year_end = FREQUENCIES[measure["frequency"]].year_end
+            series = series[series["period_end"].dt.month == year_end]
         series = series[series["reading"].notna()]
         if len(series):
             row |= _latest(series, measure)
@@ -100,21 +101,22 @@ def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
     start = agreement.settings.agreement.begins
     if measure["baseline_at"] is not None:
         start = trajectory.baseline_end(measure) + timedelta(days=1)
-    return period_containing(start, KIND_OF_FREQUENCY[measure["frequency"]])
+    return trajectory.period_at(measure, start)
 
 
 def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -> str | None:
     """The newest period whose figure is due in this report; None before the first.
 
-    A quarter's own figure is due with its report, a year's with the next quarter's.
+    A month's or quarter's own figure is due with its report, a term's or year's with the next
+    quarter's.
     """
-    kind = KIND_OF_FREQUENCY[measure["frequency"]]
-    expected = period_containing(period.end, kind)
-    if kind != "quarter" and expected.end >= period.end:
-        expected = expected.years_before(1)
-    due = measure["due_at"]
+    per_year = FREQUENCIES[measure["frequency"]].per_year
+    expected, due = trajectory.period_at(measure, period.end), measure["due_at"]
+    if per_year < 4 and expected.end >= period.end:
+        before = pd.Timestamp(expected.end) - pd.DateOffset(months=12 // per_year)
+        expected = trajectory.period_at(measure, before.date())
     if due is not None and expected.end > due.end:
-        expected = period_containing(due.end, kind)
+        expected = trajectory.period_at(measure, due.end)
     return expected.label if expected >= _first_period(measure, agreement) else None
 
 
@@ -128,10 +130,10 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> Row:
     to_come = planned - begun
     # A path that falls first plans no improvement of which a share could be made.
     improves = (to_come > 0) == (polarity == "higher") and to_come != 0
-    years = series
+    years, frequency = series, FREQUENCIES[measure["frequency"]]
     if measure["basis"] == "year_to_date":
         # Parts of a year compare with the same part of another, and what is left to do is years'.
-        years = series[series["period_end"].dt.month == 3]
+        years = series[series["period_end"].dt.month == frequency.year_end]
         series = series[series["period_end"].dt.month == last["period_end"].month]
     required, done_before = trajectory.required_change(measure, years)
     names = {"reading": "latest", "period": "latest_period", "flag": "latest_flag"}
@@ -144,7 +146,7 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> Row:
         before = series.iloc[-2]
         row |= {"previous": before["reading"], "previous_period": before["period"]}
         row["direction"] = direction(last["reading"], before["reading"], polarity)
-    if measure["frequency"] == "quarterly":
+    if frequency.per_year > 1:
         label = parse_period(last["period"]).years_before(1).label
         for year_before in series.loc[series["period"] == label, "reading"]:
             row["year_before"] = year_before

@@ -10,7 +10,7 @@ import pandas as pd
 
 from psa_analysis.analysis.forecast import FEWEST, INTERVALS, forecast_series, scale_of
 from psa_analysis.analysis.intervals import wilson
-from psa_analysis.periods import parse_period, step_of
+from psa_analysis.periods import OF_KIND, parse_period, step_of
 from psa_analysis.register.agreement import Agreement
 
 #: How far ahead forecasts are tried, in periods.
@@ -48,9 +48,11 @@ def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     periods = table["period"].map(parse_period)
     kinds = periods.map(lambda period: period.kind)
     table = table.assign(kind=kinds, step=periods.map(step_of))
+    # The forecaster knows quarters and years, and no months or terms.
+    per_year = {kind: OF_KIND[kind].per_year for kind in kinds.unique() if kind in OF_KIND}
     results = [
-        _from_one_moment(rows, origin, 4 if kind == "quarter" else 1)
-        for kind, rows in table[table["kind"] != "mean_of_years"].groupby("kind")
+        _from_one_moment(rows, origin, per_year[kind])
+        for kind, rows in table[kinds.map(per_year).isin(HORIZONS)].groupby("kind")
         for origin in sorted(rows["step"].unique())
     ]
     found = [result for result in results if result is not None]
@@ -63,7 +65,7 @@ def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _from_one_moment(
-    rows: pd.DataFrame, origin: int, per_year: Literal[1, 4]
+    rows: pd.DataFrame, origin: int, per_year: int
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Every series that has a reading at one moment, forecast from there."""
     horizon = HORIZONS[per_year]

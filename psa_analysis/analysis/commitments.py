@@ -17,7 +17,7 @@ import pandas as pd
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import baseline_end, exact, month_number
 from psa_analysis.files import meanings
-from psa_analysis.periods import Period, parse_period, period_containing
+from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing
 from psa_analysis.register.agreement import BLANK, Agreement
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.progress import NAME, contradicted
@@ -106,7 +106,9 @@ def _linked_figures(agreement: Agreement, known: pd.DataFrame, period: Period) -
     counts &= rows["period_end"] <= pd.Timestamp(period.end)
     # Part of a year is no figure of the year.
     partial_years = rows["measure"].map(agreement.measures["basis"]) == "year_to_date"
-    rows = rows[counts & (~partial_years | (rows["period_end"].dt.month == 3))]
+    frequencies = rows["measure"].map(agreement.measures["frequency"])
+    year_ends = frequencies.map(lambda name: FREQUENCIES[name].year_end)
+    rows = rows[counts & (~partial_years | (rows["period_end"].dt.month == year_ends))]
     received = known[["measure", "area", "period", "received"]]
     rows = rows.merge(received, on=["measure", "area", "period"]).merge(links, on="measure")
     rows["evidence"] = "reading of " + rows["measure"] + " for " + rows["period"]

@@ -18,7 +18,7 @@ from scipy.special import bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
 from psa_analysis.analysis.outlook import DRAWS, Outlook
-from psa_analysis.periods import KIND_OF_FREQUENCY, parse_period, period_containing, step_of
+from psa_analysis.periods import FREQUENCIES, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import rate_factor
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ class FamilyOutlook:
 
 def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     """Forecast where the top quartile will begin: in each draw of all authorities anew."""
-    kind = KIND_OF_FREQUENCY[family.measure["frequency"]]
-    if kind == "quarter":
+    kind, _, per_year, *_ = FREQUENCIES[family.measure["frequency"]]
+    if per_year > 1 or kind == "mean_of_years":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
     counts = family.counted["area"].value_counts().reindex(family.areas, fill_value=0)
     areas = counts.index[counts >= FEWEST]

@@ -158,7 +158,7 @@ def forecast_series(
     readings: ArrayLike,
     horizon: int,
     scale: Scale | Sequence[Scale],
-    per_year: Literal[1, 4] = 1,
+    per_year: int = 1,
     groups: Sequence[object] | None = None,
     denominators: ArrayLike | None = None,
     usual: Constants | None = None,

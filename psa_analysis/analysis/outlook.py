@@ -9,14 +9,14 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import forecast, readings
 from psa_analysis.analysis.trajectory import GRACE
-from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing, step_of
+from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ class Outlook:
         return float(np.where(share >= trigger - 1e-9, np.minimum(share, 1), 0).mean())
 
 
+#: How measures are forecast whose own frequency the forecaster has no constants for.
+FORECAST_AS = {"monthly": "quarterly", "termly": "exam_year"}
+
 #: Mean and spread of the changes of first figures, where too few of them were revised.
 NOT_REVISED = (0.0, 0.0)
 
@@ -107,12 +110,44 @@ def outlooks(
     histories = {}
     for name, measure in followed.iterrows():
         usual = NOT_REVISED if name in compared else revision(vintages, str(name), area)
-        histories[str(name)] = history_of(measure, figures, until, usual)
+        of_measure: tuple[pd.Series, pd.DataFrame] | str = (measure, figures)
+        if measure["frequency"] in FORECAST_AS:
+            of_measure, usual = _added_up(measure, figures), NOT_REVISED
+        histories[str(name)] = (
+            of_measure if isinstance(of_measure, str) else history_of(*of_measure, until, usual)
+        )
     found = _forecast_together(histories, 1) | _forecast_together(histories, 4)
     return {
         name: Outlook(reason=history) if isinstance(history, str) else found[name]
         for name, history in histories.items()
     }
+
+
+def _added_up(measure: pd.Series, figures: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame] | str:
+    """A measure and its figures in quarters or school years, or why they cannot be made."""
+    frequency, basis = FORECAST_AS[measure["frequency"]], measure["basis"]
+    coarse, fine = FREQUENCIES[frequency], FREQUENCIES[measure["frequency"]]
+    unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
+    if basis not in (*readings.OF_YEARS, "year_to_date", "cumulative"):
+        return f"the figure of {fine.name} decides, and only quarters and years are forecast"
+    if unit in NOT_SUMMED:
+        return readings.NOT_ADDED_UP.format(unit)
+    for at in (measure["due_at"], measure["baseline_at"] if not unit else None):
+        if at is not None and period_containing(at.end, coarse.kind).end != at.end:
+            return f"only whole {coarse.step}s are forecast, and {at} ends in the middle of one"
+    rows = figures[figures["measure"].isin([measure.name, measure["continues"]])]
+    groups = rows.groupby(["measure", rows["period_end"].dt.to_period(coarse.freq)])
+    table = groups[["value", "numerator", "denominator"]].sum(skipna=False)
+    table["flag"] = groups["flag"].agg(lambda flags: max(flags, key=readings.FLAGS.index))
+    table = table[groups.size() == fine.per_year // coarse.per_year].reset_index()
+    if factor := rate_factor(unit):
+        table["value"] = factor * table["numerator"] / table["denominator"]
+        if len(table) and table["value"].isna().all():
+            return readings.NO_DENOMINATORS
+    ends = table["period_end"].dt.end_time.dt.normalize()
+    labels = [period_containing(end.date(), coarse.kind).label for end in ends]
+    in_place = pd.Series({**measure, "frequency": frequency}, name=measure.name)
+    return in_place, table.assign(period=labels, period_end=ends)
 
 
 @dataclass(frozen=True)
@@ -128,18 +163,25 @@ class History:
     revised: float  # the spread of what provisional figures may become
     note: str
 
+    @property
+    def per_year(self) -> int:
+        """How many of its figures make up a year."""
+        return FREQUENCIES[self.measure["frequency"]].per_year
+
 
 def history_of(
     measure: pd.Series, known: pd.DataFrame, until: date, usual: tuple[float, float]
 ) -> History | str:
     """The figures to forecast from, or why there is no forecast."""
     due, baseline = measure["due_at"], measure["baseline_at"]
-    basis, kind = measure["basis"], KIND_OF_FREQUENCY[measure["frequency"]]
+    basis, (kind, _, per_year, *_) = measure["basis"], FREQUENCIES[measure["frequency"]]
     if due is None:
         return "no document states when it is due"
     # A place in a family and a thing done or not do not move on from where they are.
     if basis in ("rank", "milestone"):
         return f"the basis {basis} is not forecast"
+    if kind == "mean_of_years":
+        return "figures of several years overlap, and are not forecast"
     if basis in readings.COMPARED and measure["compared_with"] is None:
         return "the comparator is not stated"
     if baseline is not None and until < baseline.end:
@@ -172,8 +214,7 @@ def history_of(
     base = float(measure["base"])
     if basis == "change_from_baseline" and np.isnan(base) and baseline is not None:
         end = step_of(period_containing(baseline.end, kind))
-        year = range(end - 3, end + 1) if kind == "quarter" else [end]
-        base = figures["value"].reindex(year).sum(skipna=False)
+        base = figures["value"].reindex(range(end - per_year + 1, end + 1)).sum(skipna=False)
     if basis == "change_from_baseline" and (np.isnan(base) or base == 0):
         return "there is no figure for the baseline period"
     notes = []
@@ -188,7 +229,7 @@ def history_of(
 
 def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFrame:
     """``value``, ``denominator`` and ``flag`` by period, oldest first."""
-    kind = KIND_OF_FREQUENCY[measure["frequency"]]
+    kind = FREQUENCIES[measure["frequency"]].kind
     known = known[known["value"].notna()].sort_values("period_end").set_index("period")
     columns = ["value", "denominator", "flag"]
     table = known.loc[known["measure"] == measure.name, columns]
@@ -211,14 +252,12 @@ def _on_scale(values: Floats, scale: forecast.Scale) -> Floats:
     return np.clip(np.rint(values) if scale == "count" else values, low, high)
 
 
-def _forecast_together(
-    histories: dict[str, History | str], per_year: Literal[1, 4]
-) -> dict[str, Outlook]:
+def _forecast_together(histories: dict[str, History | str], per_year: int) -> dict[str, Outlook]:
     """Outlooks of all measures of one frequency: they are each other's portfolio."""
     together = {
         name: history
         for name, history in histories.items()
-        if isinstance(history, History) and (history.last.kind == "quarter") == (per_year == 4)
+        if isinstance(history, History) and history.per_year == per_year
     }
     if not together:
         return {}
@@ -269,7 +308,7 @@ def readings_of_draws(
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]
-    per_year = 4 if history.last.kind == "quarter" else 1
+    per_year = history.per_year
     denominators = history.figures["denominator"]
     cases, newest = denominators.tolist(), denominators.ffill().iloc[-1]
     while len(cases) < figures.shape[1]:
@@ -292,9 +331,9 @@ def readings_of_draws(
             draws[:, number] = (figures[:, window] * weights).sum(axis=1) / weights.sum()
         else:
             draws[:, number] = figures[:, window].sum(axis=1) / readings.years_averaged(measure)
-    if basis in ("annual", "mean_of_years") and per_year == 4:
+    if basis in ("annual", "mean_of_years"):
         # Only whole years are readings of these bases.
-        draws[:, ends.dt.month != 3] = np.nan
+        draws[:, ends.dt.month != FREQUENCIES[measure["frequency"]].year_end] = np.nan
     if np.isnan(draws[:, -1]).any():
         return draws, lacking
     if basis == "cumulative":

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from psa_analysis.analysis.intervals import reading_intervals
 from psa_analysis.files import meanings
-from psa_analysis.periods import quarter_number
+from psa_analysis.periods import FREQUENCIES, place_in_year, steps_to
 from psa_analysis.register.agreement import NOT_SUMMED, family_areas, rate_factor
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 #: From firm to weak; a reading is as weak as the weakest figure in it.
-_FLAGS = ["final", "revised", "estimated", "provisional", "suppressed"]
+FLAGS = ["final", "revised", "estimated", "provisional", "suppressed"]
 
 _SERIES = ["measure", "area"]
 #: What is known of every figure besides its value.
@@ -38,6 +38,8 @@ NOT_ADDED_UP = "figures in {} cannot be added up"
 NO_DENOMINATORS = "needs numerators and denominators of every period"
 #: Bases that add up what was counted, whatever the unit of the reading.
 SUMS_OF_COUNTS = ("cumulative", "change_from_baseline")
+#: Bases whose readings are made of whole years.
+OF_YEARS = ("annual", "rolling_12m", "change_from_baseline", "mean_of_years")
 #: Bases whose readings are counts or shares themselves.
 _COUNTED = ("point", "annual", "year_to_date", "rolling_12m", "cumulative", "change_from_baseline")
 
@@ -52,15 +54,19 @@ def make_readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
     rows = _sums(_with_definitions(known, agreement.measures))
     rows = _milestones(_changes(rows))
     rows = _with_limits(_comparisons(_ranks(rows, agreement)))
-    rows["flag"] = rows["weakness"].map(dict(enumerate(_FLAGS)))
+    rows["flag"] = rows["weakness"].map(dict(enumerate(FLAGS)))
     return rows[columns]
 
 
 def _with_definitions(known: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     """The observations, oldest first, each with what its reading is made by."""
     names = known["measure"].unique()
+    frequencies = measures.loc[names, "frequency"].map(FREQUENCIES)
     definitions = measures.loc[names, _DEFINITION].assign(
         order=range(len(names)),
+        per_year=[frequency.per_year for frequency in frequencies],
+        of_step=[frequency.step for frequency in frequencies],
+        year_end=[frequency.year_end for frequency in frequencies],
         years=[years_averaged(measures.loc[name]) for name in names],
         baseline_end=pd.to_datetime([at and at.end for at in measures.loc[names, "baseline_at"]]),
     )
@@ -69,29 +75,23 @@ def _with_definitions(known: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFra
     # What is counted up from a baseline begins after it.
     before = (rows["basis"] == "cumulative") & (rows["period_end"] <= rows["baseline_end"])
     rows = rows[~before].reset_index(drop=True)
-    ends, quarterly = rows["period_end"], rows["frequency"] == "quarterly"
-    rows["step"] = _step(ends.dt, True).where(quarterly, _step(ends.dt, False))
+    ends = rows["period_end"]
+    rows["step"] = steps_to(ends.dt, rows["per_year"])
     used = [periods_used(measures.loc[names[n]], days) for n, days in ends.groupby(rows["order"])]
     rows["periods"] = pd.concat(used)
-    rows["weakness"] = rows["flag"].map(_FLAGS.index)
+    rows["weakness"] = rows["flag"].map(FLAGS.index)
     return rows
-
-
-def _step(days: Any, quarterly: bool) -> Any:
-    """The number of the quarter or year that ends on a day, or on each day of a ``dt``."""
-    return (days.year * 12 + days.month) // 3 if quarterly else days.year
 
 
 def periods_used(measure: pd.Series, ends: pd.Series) -> pd.Series:
     """How many periods, the last of them ending on each day, a reading is made of."""
-    basis, quarterly = measure["basis"], measure["frequency"] == "quarterly"
-    baseline = measure["baseline_at"]
+    basis, baseline = measure["basis"], measure["baseline_at"]
+    frequency = FREQUENCIES[measure["frequency"]]
     if basis == "cumulative" and baseline is not None:
-        return _step(ends.dt, quarterly) - _step(baseline.end, quarterly)
-    if basis == "year_to_date" and quarterly:
-        return quarter_number(ends.dt.month)
-    of_years = ("annual", "rolling_12m", "change_from_baseline", "mean_of_years")
-    periods = 4 if quarterly and basis in of_years else 1
+        return steps_to(ends.dt, frequency.per_year) - steps_to(baseline.end, frequency.per_year)
+    if basis == "year_to_date":
+        return place_in_year(ends.dt.month, frequency.kind)
+    periods = frequency.per_year if basis in OF_YEARS else 1
     return pd.Series(periods * years_averaged(measure), ends.index)
 
 
@@ -130,16 +130,16 @@ def _sums(rows: pd.DataFrame) -> pd.DataFrame:
     has = by_reading["weakness"].count().mask(mean, by_reading["observed"].count())
     lacks = has < rows["periods"]
     alone = basis.isin([*COMPARED, "rank"]) & rows["compared_with"].isna()
-    within_year = (rows["frequency"] == "quarterly") & (rows["period_end"].dt.month != 3)
+    within_year = rows["period_end"].dt.month != rows["year_end"]
     needs_years = "needs " + rows["years"].astype("str") + " complete years, lacks "
-    needs_quarters = "needs " + rows["periods"].astype("str") + " quarters, has "
+    needs_periods = "needs " + rows["periods"].astype("str") + " " + rows["of_step"] + "s, has "
     missing = _first_reason(
         (alone, "the comparator is not stated"),
         (counted_up & rows["baseline_end"].isna(), "the baseline's period is not stated"),
         (basis.isin(["annual", "mean_of_years"]) & within_year, "the year is not complete"),
         (counted_up & lacks, "a period between the baseline and this one is missing"),
         (mean & lacks, needs_years + _years_lacking(windows, rows[mean])),
-        (lacks, needs_quarters + has.astype("str")),
+        (lacks, needs_periods + has.astype("str")),
         (several & unit.isin(NOT_SUMMED), unit.map(NOT_ADDED_UP.format)),
         (pooled & sums["denominator"].isna(), NO_DENOMINATORS),
         (reading.isna(), "suppressed"),
@@ -167,11 +167,11 @@ def _first_reason(
 def _years_lacking(windows: pd.DataFrame, means: pd.DataFrame) -> pd.Series:
     """The years that each mean lacks a figure of, as text."""
     lacking = windows[windows["observed"].isna()]
-    lacking = lacking.join(means["frequency"], on="reading", how="inner")
-    step, frequency = lacking["step"], lacking["frequency"]
-    year = step.mask(frequency == "quarterly", (step + 2) // 4)
+    lacking = lacking.join(means[["per_year", "year_end"]], on="reading", how="inner")
+    per_year, year_end = lacking["per_year"], lacking["year_end"]
+    year = (lacking["step"] + per_year * (12 - year_end) // 12) // per_year
     two_years = (year - 1).astype("str") + "/" + year.astype("str").str[-2:]
-    years = two_years.mask(frequency == "calendar_year", year.astype("str"))
+    years = two_years.mask(year_end == 12, year.astype("str"))
     return years.groupby(lacking["reading"]).agg(lambda labels: ", ".join(labels.unique()))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import quarter_number
+from psa_analysis.periods import FREQUENCIES, Period, period_containing, place_in_year
 from psa_analysis.register.agreement import PROFILES_WITH_POINTS
 
 if TYPE_CHECKING:
@@ -75,20 +75,20 @@ def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
 
 
 def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Series:
-    """A path in equal steps, with each quarter as high as it usually stands in its year."""
-    factors = measure["seasons"]
+    """A path in equal steps, with each quarter, say, as high as it usually stands in its year."""
+    factors, frequency = measure["seasons"], FREQUENCIES[measure["frequency"]]
     if not factors:
         return pd.Series(np.nan, index=ends.index)
-    quarters, months = quarter_number(ends.dt.month) - 1, month_number(ends.dt)
+    places, months = place_in_year(ends.dt.month, frequency.kind), month_number(ends.dt)
     due, start = measure["due_at"].end, month_number(baseline_end(measure))
     if measure["basis"] == "year_to_date":
         # Where the year will have come to, and what part of a year is usually done by then.
-        months = months + 3 * (3 - quarters)
-        usual = quarters.map(lambda number: sum(factors[: number + 1]) / 4)
+        months = months + 12 * (frequency.per_year - places) // frequency.per_year
+        usual = places.map(lambda number: sum(factors[:number]) / frequency.per_year)
     else:
-        # The baseline and the target are figures of the quarter that is due.
-        due_factor = factors[quarter_number(due.month) - 1]
-        usual = quarters.map(lambda number: factors[number] / due_factor)
+        # The baseline and the target are figures of the quarter, say, that is due.
+        due_factor = factors[place_in_year(due.month, frequency.kind) - 1]
+        usual = places.map(lambda number: factors[number - 1] / due_factor)
     share = ((months - start) / (month_number(due) - start)).clip(0, 1)
     return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
 
@@ -137,8 +137,9 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, s
     to_do = float(exact(measure["target"]) - exact(readings.iloc[-1]))
     if better * to_do <= _NEAR:
         return 0.0, None
-    yearly = measure["frequency"] != "quarterly" or measure["basis"] in ("annual", "year_to_date")
-    per_period = to_do / (left / (12 if yearly else 3))
+    yearly = measure["basis"] in ("annual", "year_to_date")
+    per_year = 1 if yearly else FREQUENCIES[measure["frequency"]].per_year
+    per_period = to_do / (left * per_year / 12)
     changes = better * (readings.to_numpy() - readings.reindex(months - left).to_numpy())
     if np.isnan(changes).all():
         return per_period, None
@@ -148,24 +149,35 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, s
     return per_period, history["period"].iloc[int(np.argmax(changes >= best - _NEAR))]
 
 
-def season_factors(history: pd.DataFrame, before: date) -> tuple[float, ...]:
-    """What each quarter usually is of its year's mean; each complete year counts the same."""
+def season_factors(history: pd.DataFrame, frequency: str, before: date) -> tuple[float, ...]:
+    """What each quarter, say, usually is of its year's mean; each complete year counts the same."""
     history = history[history["period_end"] < pd.Timestamp(before)]
-    quarters = history["period_end"].dt.to_period("Q-MAR")
-    rows = history.assign(year=quarters.dt.qyear, quarter=quarters.dt.quarter)
-    years = rows.pivot(index="year", columns="quarter", values="value")
-    years = years.reindex(columns=[1, 2, 3, 4]).dropna()
+    of, ends = FREQUENCIES[frequency], history["period_end"]
+    # Counted in years that end in December.
+    year = (ends + pd.DateOffset(months=12 - of.year_end)).dt.year
+    rows = history.assign(year=year, place=place_in_year(ends.dt.month, of.kind))
+    years = rows.pivot(index="year", columns="place", values="value")
+    years = years.reindex(columns=range(1, of.per_year + 1)).dropna()
     means = years.mean(axis=1)
     if len(years) < 2 or not (means > 0).all():
         return ()
     return tuple(years.div(means, axis=0).mean())
 
 
+def period_at(measure: pd.Series, day: date) -> Period:
+    """The period of a measure's own kind that a day falls into, in its last year if it has many."""
+    kind, due = FREQUENCIES[measure["frequency"]].kind, measure["due_at"]
+    if kind != "mean_of_years":
+        return period_containing(day, kind)
+    return due.years_before(due.end.year - day.year)
+
+
 def baseline_end(measure: pd.Series) -> date:
     """The day at which the baseline stands on the path."""
     period = measure["baseline_at"]
     # A reading that is itself a mean of years stands at the end of the last of them.
-    if period.kind != "mean_of_years" or measure["basis"] == "mean_of_years":
+    of_years = "mean_of_years" in (measure["basis"], FREQUENCIES[measure["frequency"]].kind)
+    if period.kind != "mean_of_years" or of_years:
         return period.end
     return date((period.start.year + period.end.year) // 2, 12, 31)
 
@@ -177,10 +189,12 @@ def month_number(days: Any) -> Any:
 
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     """The agreement, with the seasons of each measure whose planned path has them."""
-    settings, profiles = agreement.settings.agreement, agreement.measures["profile"]
+    settings, measures = agreement.settings.agreement, agreement.measures
     own = known[known["area"] == settings.area]
     seasons = [
-        season_factors(own[own["measure"] == name], settings.begins) if way == "seasonal" else ()
-        for name, way in profiles.items()
+        season_factors(own[own["measure"] == name], frequency, settings.begins)
+        if profile == "seasonal"
+        else ()
+        for name, profile, frequency in measures[["profile", "frequency"]].itertuples()
     ]
     return replace(agreement, measures=agreement.measures.assign(seasons=seasons))

@@ -135,9 +135,9 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def period_of(text: str, frequency: str) -> Period:
-    """The period of a text; 2001/02 is a school year for a measure of examinations."""
+    """The period of a text; 2001/02 is a school year for a measure of examinations or terms."""
     period = parse_period(text)
-    is_school_year = frequency == "exam_year" and period.kind == "financial_year"
+    is_school_year = frequency in ("exam_year", "termly") and period.kind == "financial_year"
     return parse_period(text, "exam_year") if is_school_year else period
 
 

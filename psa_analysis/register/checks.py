@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from functools import partial
 from math import nan
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.periods import KIND_NAMES, KIND_OF_FREQUENCY, Period, parse_period
+from psa_analysis.periods import FREQUENCIES, KIND_NAMES, parse_period
 from psa_analysis.register import agreement
 from psa_analysis.register.rows import PRINTED, TABLES, Register, cell_error, is_number
 from psa_analysis.words import NOT_STATED
@@ -125,7 +126,8 @@ def _baskets(register: Register) -> Iterator[Finding]:
     rows = register.tables["baskets"].join(measures[["unit", "frequency"]], on="indicator")
     yield from refuse("weight", rows["weight"] <= 0, "a number above 0")
     expected = "a measure that is observed in quarters, financial years or exam years"
-    yield from refuse("indicator", rows["frequency"] == "calendar_year", expected)
+    unfit = ~rows["frequency"].isin(["quarterly", "annual", "exam_year", nan])
+    yield from refuse("indicator", unfit, expected)
     no_points = (rows["change"] == "points") & ~rows["unit"].isin([*_IN_POINTS, nan])
     yield from refuse("change", no_points, "relative, since points are of percentages")
     differences = (rows["change"] == "relative") & rows["unit"].isin(_IN_POINTS[1:])
@@ -237,13 +239,16 @@ def _figures(register: Register) -> Iterator[Finding]:
     yield from refuse("interim", idle, "a level, since there is a period")
 
 
-def _wrong_kind(period: Period, frequency: str, baseline: bool = False) -> str | None:
+def _wrong_kind(text: str, frequency: str, baseline: bool = False) -> str | None:
     """What was expected in place of a period of a kind that the frequency has not."""
-    kinds = [KIND_OF_FREQUENCY[frequency]]
-    if frequency == "quarterly":
-        kinds.append("financial_year")
-    if baseline and frequency != "exam_year":
+    period, of = agreement.period_of(text, frequency), FREQUENCIES[frequency]
+    kinds = [of.kind]
+    if of.per_year > 1:
+        kinds.append("exam_year" if of.year_end == 8 else "financial_year")
+    if baseline and of.year_end != 8:
         kinds.append("mean_of_years")
+    if of.kind == "month" != period.kind and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+        return "a month by its name, as April 2004, or a year as 2004/05: this may be either"
     if period.kind in kinds:
         return None
     return f"{' or '.join(KIND_NAMES[kind] for kind in kinds)}, as its frequency says"
@@ -255,8 +260,15 @@ def _each_measure(register: Register) -> Iterator[Finding]:
         problem = partial(cell_error, "register/measures", register.texts["measures"].loc[number])
         baseline, due = row["baseline_at"], row["due_at"]
         for column, at in agreement.PARSED_PERIODS.items():
-            if row[at] and (wrong := _wrong_kind(row[at], row["frequency"], row[at] is baseline)):
+            own = row[column], row["frequency"], column == "baseline_period"
+            if row[at] and (wrong := _wrong_kind(*own)):
                 yield problem(column, wrong)
+        if row["frequency"] == "several_years":
+            lengths = {at.end.year - at.start.year for at in (due, baseline) if at}
+            if due is None or len(lengths) > 1:
+                yield problem("due", "as many years as each figure and the baseline have")
+            if row["basis"] not in ("point", "index", *_COMPARED):
+                yield problem("basis", "point, since figures of several years are not added up")
         if due and baseline and due.end <= baseline.end:
             yield problem("due", f"a period after the baseline's, {baseline}")
         of_mean = baseline is not None and baseline.kind == "mean_of_years"
@@ -333,7 +345,9 @@ def _profiles(register: Register) -> Iterator[Finding]:
     expected = "at least one row in trajectories.csv"
     yield from refuse(pointless, expected, "Add it, or empty the cell.")
     unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
-    expected = "seasonal only for a quarterly measure between figures for the same time of the year"
+    expected = (
+        "seasonal only for months, quarters or terms, between figures for the same time of the year"
+    )
     remedy = "docs/register.md says which measures have seasons."
     yield from refuse(pd.Series(unfit, rows.index, bool), expected, remedy)
 
@@ -341,11 +355,11 @@ def _profiles(register: Register) -> Iterator[Finding]:
 def _has_seasons(measure: pd.Series) -> bool:
     """Whether the path runs between figures that are of the same time of the year."""
     periods = [measure[at] for at in ("baseline_at", "due_at") if measure[at] is not None]
-    months = {period.end.month for period in periods}
+    months, of = {period.end.month for period in periods}, FREQUENCIES[measure["frequency"]]
     if measure["basis"] == "year_to_date":
-        return measure["frequency"] == "quarterly" and months == {3}
-    quarters = len(months) <= 1 and all(period.kind == "quarter" for period in periods)
-    return measure["frequency"] == "quarterly" and measure["basis"] == "point" and quarters
+        return of.per_year > 1 and months == {of.year_end}
+    alike = len(months) <= 1 and all(period.kind == of.kind for period in periods)
+    return of.per_year > 1 and measure["basis"] == "point" and alike
 
 
 def _points(register: Register) -> Iterator[Finding]:
@@ -364,7 +378,7 @@ def _points(register: Register) -> Iterator[Finding]:
             yield problem("value", "0 to 100 for a percentage")
         period = agreement.period_of(row["period"], measure["frequency"])
         baseline, due = measure["baseline_at"], measure["due_at"]
-        if wrong := _wrong_kind(period, measure["frequency"]):
+        if wrong := _wrong_kind(row["period"], measure["frequency"]):
             yield problem("period", wrong)
         elif baseline and due and not baseline.end < period.end < due.end:
             expected = f"a period between the baseline's, {baseline}, and the due one, {due}"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.findings import Finding
-from psa_analysis.periods import parse_period
+from psa_analysis.periods import FREQUENCIES, parse_period
 from psa_analysis.register.agreement import BLANK, OWN_DECISION, parse_comparator
 from psa_analysis.words import NOT_STATED
 
@@ -167,7 +167,7 @@ TABLES: dict[str, dict[str, Column]] = {
             ),
             "point",
         ),
-        "frequency": Column(choice("quarterly", "annual", "exam_year", "calendar_year"), "annual"),
+        "frequency": Column(choice(*FREQUENCIES), "annual"),
         "baseline": Column(parse_figure, NOT_STATED),
         "baseline_period": Column(_stated_period, NOT_STATED),
         "base": Column(parse_figure, ""),

@@ -13,7 +13,7 @@ import pandas as pd
 
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.periods import KIND_OF_FREQUENCY, Period, PeriodError, parse_period, read_day
+from psa_analysis.periods import FREQUENCIES, Period, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import (
     OBSERVED_WORDS,
     SIGNED_UNITS,
@@ -134,7 +134,7 @@ def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
 
 
 def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) -> pd.DataFrame:
-    kinds = cells["measure"].map(frequencies.map(KIND_OF_FREQUENCY).to_dict())
+    kinds = cells["measure"].map({name: FREQUENCIES[of].kind for name, of in frequencies.items()})
     # Each spelling for each kind of period is read once.
     pairs = pd.MultiIndex.from_arrays([cells["period"], kinds])
     places, different = pairs.factorize()
@@ -167,9 +167,9 @@ def _read_received(
     received = pd.to_datetime(cells["received"].map(known)).astype("datetime64[ns]")
     counted = cells["period_end"] + pd.to_timedelta(days_after_period.astype(float), unit="D")
     received = received.fillna(counted)
-    # Examination results come in July and August, before their school year ends.
-    exams = _of_measure(cells, frequencies == "exam_year")
-    after = cells["period_end"] - pd.to_timedelta(exams * 62, unit="D")
+    # Figures of schools come in July and August, before the school year ends.
+    schools = _of_measure(cells, frequencies.isin(["exam_year", "termly"]))
+    after = cells["period_end"] - pd.to_timedelta(schools * 62, unit="D")
     in_sidecar = "Correct the date, or give it in the file's sidecar."
     for broken, expected, remedy in (
         (received.isna(), "the day it came in, such as 2005-01-30", in_sidecar),
@@ -295,7 +295,8 @@ def _check_scale(
     other = [*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
     # Elsewhere the register's figures are of what is worked out and not of what is returned.
     stated = measures[["baseline", "target"]].astype(float).abs().max(axis=1)
-    summed = (measures["frequency"] == "quarterly") & (measures["unit"] != "percent")
+    several = measures["frequency"].isin(["monthly", "quarterly", "termly"])
+    summed = several & (measures["unit"] != "percent")
     stated = stated.mask(measures["basis"].isin(other) | summed)
     known = observations[observations["value"] > 0]
     if known.empty:

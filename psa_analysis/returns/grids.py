@@ -33,7 +33,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
         *("area", "district", "authority", "local authority", "council"),
         *("area name", "la name", "authority name", "local authority name"),
     ),
-    "period": ("period", "quarter", "year", "financial year", "reporting period", "time period"),
+    "period": (
+        *("period", "month", "quarter", "term", "year"),
+        *("financial year", "reporting period", "time period"),
+    ),
     "value": ("value", "figure", "actual", "result", "outturn", "indicator value"),
     "received": ("received", "date received"),
     "numerator": ("numerator", "number", "top"),
@@ -381,7 +384,9 @@ def _open_document_text(cell: Element, words: str) -> str:
     if kind in ("percentage", "float", "currency") and value:
         return _text(float(value), "%" if kind == "percentage" else "")
     if kind == "date":
-        return str(_attribute(cell, "date-value")).removesuffix("T00:00:00")
+        day = str(_attribute(cell, "date-value")).removesuffix("T00:00:00")
+        is_month = day.endswith("-01") and re.fullmatch(r"[A-Za-z]+[-\s]\d+", words)
+        return words if is_month else day
     return FORMULA if _attribute(cell, "formula") and not kind and not words else words
 
 
@@ -403,7 +408,9 @@ def _text(cell: object, form: str = "") -> str:
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, datetime) and cell.time() == datetime.min.time():
-        return cell.date().isoformat()
+        # Apr-13 is stored as the first of April.
+        is_month = cell.day == 1 and "m" in form.lower() and "d" not in form.lower()
+        return f"{cell:%B %Y}" if is_month else cell.date().isoformat()
     if not isinstance(cell, int | float):
         return cell.isoformat() if isinstance(cell, date) else str(cell)
     # Without what the format only prints, or that keeps a space.

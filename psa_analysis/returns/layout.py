@@ -29,6 +29,8 @@ _AN_OUTTURN = r"actuals?|outturns?|results?|observed|achieved|performance|provis
 _NOT_OBSERVED = re.compile(
     r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
 )
+#: Words after a heading's year with which the column is not, or not plainly, what was observed.
+_NOT_THE_FIGURE = re.compile(rf"[^a-z ]|thousand|million|change|rank|{_NOT_OBSERVED.pattern}")
 
 
 @dataclass
@@ -92,6 +94,7 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
     known = [(max(given), given_header(grid.cells, given))] if given else []
     for row, header in known or _candidate_headers(grid.cells):
         sheet.row, sheet.header = row, header
+        _drop_shared_words(sheet)
         _join_years_to_quarters(sheet)
         long = "value" in sheet.fields and "period" in {*sheet.fields, *sheet.defaults}
         if not (long or given) and (not sheet.places or _is_no_header(sheet, names)):
@@ -181,6 +184,20 @@ def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str
         above = row
 
 
+def _drop_shared_words(sheet: Sheet) -> None:
+    """Make periods of headings such as 2009 visitors, 2010 visitors, which share their words."""
+    named = {*sheet.sidecar.measures, *sheet.sidecar.periods}
+    parts = {
+        column: (period, words.casefold())
+        for column, text in sheet.header.items()
+        for period, _, words in [text.partition(" ")]
+        if words and text not in named and is_period(period) and not is_period(text)
+    }
+    shared = {words for _, words in parts.values()}
+    if len(parts) > 1 and len(shared) == 1 and not _NOT_THE_FIGURE.search("".join(shared)):
+        sheet.header |= {column: period for column, (period, _) in parts.items()}
+
+
 def _join_years_to_quarters(sheet: Sheet) -> None:
     """Make one column of periods from a column of years and one of their quarters."""
     by_heading = {plain_heading(text): column for column, text in sheet.header.items()}
@@ -200,6 +217,8 @@ def is_period(text: str) -> bool:
     """Whether a heading or label is meant as a period."""
     if re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", text):
         return read_day(text) is not None
+    if re.fullmatch(r"\d\d?/\d\d?/(?:19|20)\d\d", text):
+        return True
     try:
         parse_period(text)
     except PeriodError:

@@ -13,7 +13,7 @@ import xlsxwriter
 
 from psa_analysis.files import meanings, write_bytes
 from psa_analysis.findings import Finding, ParameterError, did_you_mean, one_of
-from psa_analysis.periods import Period
+from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cells import FLAGS
 from psa_analysis.words import day_text
@@ -92,6 +92,7 @@ def _template_rows(owed: pd.DataFrame, agreement: Agreement, known: pd.DataFrame
     # The agreement's own area in any case, and first.
     areas = [own, *agreement.areas["area"][agreement.areas["area"] != own]]
     table = owed[["measure", "period"]].merge(pd.DataFrame({"area": areas}), how="cross")
+    table = table.assign(period=table["period"].map(_periods_of_quarter)).explode("period")
     table = table.merge(newest[[*key, "period", "value"]], "left", key, suffixes=("", "_last"))
     table = table[table["period_last"].notna() | (table["area"] == own)].reset_index(drop=True)
     columns = {
@@ -105,6 +106,16 @@ def _template_rows(owed: pd.DataFrame, agreement: Agreement, known: pd.DataFrame
         "Last value": table["value"].map("{:.10g}".format, na_action="ignore"),
     }
     return pd.DataFrame(columns, columns=list(TEMPLATE_COLUMNS), dtype=str).fillna("")
+
+
+def _periods_of_quarter(expected: str) -> list[str]:
+    """The period that is expected, and of months those of its quarter before it."""
+    period = parse_period(expected)
+    if period.kind != "month":
+        return [expected]
+    begin = period_containing(period.end, "quarter").start
+    ends = pd.date_range(begin, period.end, freq="ME")
+    return [period_containing(end.date(), "month").label for end in ends]
 
 
 def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame) -> None:

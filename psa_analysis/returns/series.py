@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from psa_analysis.findings import Finding
+from psa_analysis.periods import FREQUENCIES
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import counted_measures
 
@@ -72,9 +73,10 @@ def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
 
     Neighbours are a year apart, for the seasons; less than a tenth of the figure is never far.
     """
-    steps = newest["measure"].map(agreement.measures["frequency"]).map({"quarterly": 4}).fillna(1)
+    frequencies = newest["measure"].map(agreement.measures["frequency"])
+    steps = frequencies.map(lambda name: FREQUENCIES[name].per_year)
     ordered, key = newest.sort_values(["measure", "area", "period_end"]), ["measure", "area"]
-    for step, rows in ordered.groupby(steps.astype(int)):
+    for step, rows in ordered.groupby(steps):
         rows = rows[rows.groupby(key)["value"].transform("size") >= 2 * step + 6]
         values, groups = rows["value"], [rows[name] for name in key]
         of_series = values.groupby(groups, sort=False)

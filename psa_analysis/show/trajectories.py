@@ -8,6 +8,7 @@ import pandas as pd
 
 from psa_analysis import words
 from psa_analysis.analysis import trajectory
+from psa_analysis.periods import FREQUENCIES
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
@@ -126,8 +127,9 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     if pd.notna(measure["baseline"]):
         start = pd.Timestamp(trajectory.baseline_end(measure))
         straight = measure["profile"] in ("", "linear")
-        # A straight line needs its ends; another path is drawn month by month, or by quarters.
-        step = "QE-MAR" if measure["profile"] == "seasonal" else "ME"
+        # A straight line needs its ends; another path is drawn month by month, or by its seasons.
+        seasonal = measure["profile"] == "seasonal"
+        step = f"{12 // FREQUENCIES[measure['frequency']].per_year if seasonal else 1}ME"
         ends = pd.Series([start, due] if straight else pd.date_range(start, due, freq=step))
         path = trajectory.planned_path(measure, ends)
         axes.plot(ends, path, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
