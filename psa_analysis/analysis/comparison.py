@@ -119,7 +119,9 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     """The changes of a measure that both packs follow; `figures` says what changed in its own."""
     unit, polarity = after["unit"], after["polarity"]
     old, new = before["latest_period"], after["latest_period"]
-    register = [column for column in _REGISTER if not _same(before[column], after[column])]
+    # An earlier pack may be older than a column.
+    both = [column for column in _REGISTER if column in before and column in after]
+    register = [column for column in both if not _same(before[column], after[column])]
     # Readings are compared only if they are the same kind of thing in both, and those of parts of
     # a year only with the same part of another.
     alike = "" if {"unit", "polarity", "basis"} & set(register) else polarity
@@ -135,7 +137,8 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     ]
     units = dict.fromkeys(["baseline", "without", "target"], unit)
     compared += [(name.replace("_", " "), name, units.get(name, ""), "") for name in register]
-    why = _why(old, new, register, figures)
+    next_due = after["due"] if after.get("rule") == "yearly" and "due" in register else ""
+    why = _why(old, new, register, figures, next_due)
     rows = []
     for what, column, unit_of_value, better in compared:
         then, now = before[column], after[column]
@@ -148,9 +151,12 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     return rows
 
 
-def _why(old: str, new: str, register: list[str], figures: list[str]) -> str:
+def _why(old: str, new: str, register: list[str], figures: list[str], next_due: str) -> str:
     """What came in or was changed of one measure, in words."""
     reasons = []
+    if next_due:
+        reasons.append(f"the target of {next_due} judges now")
+        register = [column for column in register if column not in ("target", "due")]
     if register:
         changed = listed([column.replace("_", " ") for column in register])
         reasons.append(f"the register's {changed} changed")

@@ -70,8 +70,12 @@ def pump_priming(settings: Settings) -> float | None:
 
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
-    """The share of the pot of each measure that counts; less than 1 in all if some are missing."""
+    """The share of the pot of each measure that counts; less than 1 in all if some are missing.
+
+    Where performance without the agreement does not apply (an empty cell), no stretch is rewarded.
+    """
     counting = agreement.measures[agreement.measures["role"] == "target"]
+    counting = counting[counting["without_status"] != ""]
     number = agreement.settings.grant.targets
     number = counting["reference"].nunique() if isinstance(number, str) else number
     weights = counting["weight"].fillna(1.0).map(exact)

@@ -7,7 +7,7 @@ What is observed is forecast, and readings are made of the draws by each measure
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -57,6 +57,14 @@ class Outlook:
     def due(self) -> pd.Series:
         """The due reading's row of the fan."""
         return self.fan().iloc[-1]
+
+    def until(self, end: date) -> Outlook:
+        """The same up to the period that ends on a day, as if that were the due one."""
+        number = sum(period.end <= end for period in self.periods)
+        draws = self.draws[:, :number]
+        if not number or np.isnan(draws[:, -1]).any():
+            return Outlook(reason=self.reason or "the period that decides has been observed")
+        return replace(self, draws=draws, periods=self.periods[:number])
 
     def chance(self, value: float, polarity: str) -> float:
         """How likely the due reading is to be this or better, 0 to 1."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import quarter_number
-from psa_analysis.register.agreement import PROFILES_WITH_POINTS
+from psa_analysis.periods import KIND_OF_FREQUENCY, period_containing, quarter_number
+from psa_analysis.register.agreement import PROFILES_WITH_POINTS, RULES_WITH_PATH
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.readings import Floats
@@ -44,7 +44,7 @@ def trigger_value(measure: pd.Series, share: float) -> float:
 def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None) -> pd.Series:
     """The path from the baseline to the target, or another goal, by the measure's profile."""
     goal = measure["target"] if goal is None else goal
-    if pd.isna(measure["baseline"]) or pd.isna(goal):
+    if pd.isna(measure["baseline"]) or pd.isna(goal) or measure["rule"] not in RULES_WITH_PATH:
         return pd.Series(np.nan, index=ends.index)
     if measure["profile"] == "seasonal":
         return _seasonal_path(measure, goal, ends)
@@ -59,6 +59,36 @@ def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None)
         latest = np.searchsorted(months, passed, side="right").clip(1) - 1
         return pd.Series(levels[latest], index=ends.index)
     return pd.Series(np.interp(passed, months, levels), index=ends.index)
+
+
+def short_of(value: float, row: pd.Series | dict[str, Any], level: float) -> Fraction:
+    """How far a value is from a level, or its row's range; 0 or less if reached, exactly."""
+    short = exact(level) - exact(value)
+    if pd.notna(row["target_to"]):
+        return max(short, exact(value) - exact(row["target_to"]))
+    return short if row["polarity"] == "higher" else -short
+
+
+def judging(measure: pd.Series, latest: date, until: date) -> pd.Series:
+    """The measure with the target that judges a reading: of several, the first not yet decided.
+
+    A target whose reading is overdue is not passed over.
+    """
+    if measure["rule"] != "yearly":
+        return measure
+    due, points = measure["due_at"], measure["points"]
+    overdue = [day for day, _ in points if day + GRACE < until]
+    reached = max([latest, *overdue])
+    judged = measure.copy()
+    for number, (day, target) in enumerate(points):
+        if day >= reached:
+            kinds = due.kind, KIND_OF_FREQUENCY[measure["frequency"]]
+            periods = [period_containing(day, kind) for kind in kinds]
+            at = next((period for period in periods if period.end == day), periods[-1])
+            judged["target"], judged["due"], judged["due_at"] = target, at.label, at
+            judged["points"] = points[:number]
+            break
+    return judged
 
 
 def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
@@ -100,6 +130,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     only, a worse one in those that have passed.
     """
     no_path = pd.isna(measure["baseline"]) or pd.isna(measure["target"])
+    no_path |= measure["rule"] not in RULES_WITH_PATH
     # A path with seasons goes up and down, so that no month of it can be told from a value.
     if no_path or measure["profile"] == "seasonal":
         return float("nan")
@@ -125,7 +156,8 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:
     """The change in each period that leads to the target, and up to when as much was ever done."""
-    if pd.isna(measure["target"]) or history.empty:
+    in_time = measure["rule"] in (*RULES_WITH_PATH, "maintain")
+    if pd.isna(measure["target"]) or history.empty or not in_time:
         return float("nan"), None
     months = month_number(history["period_end"].dt)
     left = month_number(measure["due_at"].end) - months.iloc[-1]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from psa_analysis.analysis.readings import observations_used
 from psa_analysis.findings import ParameterError
-from psa_analysis.register.agreement import FIGURES
+from psa_analysis.register.agreement import FIGURES, RULES_WITH_PATH
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.returns.sources import raw_files
@@ -62,6 +62,8 @@ def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
     day = day_text(report.cut_off)
     yield "Measure", f"{measure}: {row['title']}, {report.period}, figures received by {day}"
     yield "State", state_text(row)
+    if row["rule"] != "level":
+        yield "Judged by", row["judged_by"]
     for last in readings_with_path(report, measure).tail(1).itertuples():
         latest = f"{with_unit(last.reading, row)} for {last.period}"
         yield "Latest", f"{latest} ({last.flag}), made by the basis {row['basis']}"
@@ -100,7 +102,8 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
             text = NOT_STATED if status == NOT_STATED else f"{value} ({status})"
             why = reasons.get(figure)
             yield figure.capitalize(), f"{text}: {why}" if why else text
-    if pd.notna(definition["baseline"]) and pd.notna(definition["target"]):
+    in_path = definition["rule"] in RULES_WITH_PATH and pd.notna(definition["baseline"])
+    if in_path and pd.notna(definition["target"]):
         levels = [f"{figure_text(v, row)} by {day_text(day)}" for day, v in definition["points"]]
         yield "Path", "; ".join([PATHS[definition["profile"] or "linear"], *levels])
     if definition["comparator"]:

@@ -14,7 +14,7 @@ from psa_analysis.analysis.backtest import reference
 from psa_analysis.findings import errors
 from psa_analysis.report import Report
 from psa_analysis.show.comparison import changes_words
-from psa_analysis.show.grant import grant_words
+from psa_analysis.show.grant import grant_words, grants
 from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import decisions, scorecard
 from psa_analysis.show.tables import templates
@@ -33,7 +33,7 @@ _CAPTIONS = {
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
-    status = report.agreement.assumptions["status"].value_counts()
+    status, rewards = report.agreement.assumptions["status"].value_counts(), grants(report)
     card, needed = scorecard(report), decisions(report)
     return (
         templates()
@@ -48,7 +48,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             answers=card.words.html,
             scorecard=_linked(card.table.html, exported),
             decisions=needed.table.html if len(needed.data) else "",
-            grant=grant_words(report).html,
+            grant=grant_words(report).html if len(rewards) else "",
             moved=changes_words(report).html,
             sure=_reliability_text(),
             errors=len(errors(report.findings)),
@@ -58,8 +58,8 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
             commitments=len(report.commitments),
             assumed=status.get("assumed", 0),
             derived=status.get("derived", 0),
-            without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
-            counting=counted(len(counting), "target"),
+            without_not_stated=(rewards["without_status"] == NOT_STATED).sum(),
+            counting=counted(len(rewards), "target"),
             links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
         )
     )

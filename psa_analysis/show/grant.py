@@ -14,7 +14,7 @@ from psa_analysis.report import Report, memoised, of_theme
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
-from psa_analysis.show.views import View
+from psa_analysis.show.views import View, no_view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +25,8 @@ def _rewards(report: Report) -> dict[str, grant.Reward]:
     """What the reward of each measure that counts may come to."""
     trigger = report.agreement.settings.grant.trigger
     return {
-        name: grant.measure_reward(row, report.outlooks[name], trigger)
-        for name, row in report.rows.items()
-        if row["role"] == "target"
+        name: grant.measure_reward(report.rows[name], report.outlooks[name], trigger)
+        for name in grant.pot_shares(report.agreement)
     }
 
 
@@ -58,8 +57,14 @@ def gains(report: Report) -> pd.DataFrame:
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
+#: Why there is nothing to show of an agreement in which nothing is rewarded.
+_NO_REWARD = "No target of this agreement earns a reward."
+
+
 def reward(report: Report) -> View:
     """What the reward of the whole agreement may come to, and each measure's part of it."""
+    if grants(report).empty:
+        return no_view(_NO_REWARD)
     return View(
         words=lambda: grant_words(report),
         chart=lambda: _grant_chart(report),
@@ -70,6 +75,8 @@ def reward(report: Report) -> View:
 
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
+    if grants(report).empty:
+        return no_view(_NO_REWARD)
     rows = grant.payment_frame(_rewards(report), report.readings, report.agreement)
     parts = [f"{share:.0%} of the pot that is {why}" for why, share in _left_out(report).items()]
     without = f", without the {words.listed(parts)}" if parts else ""
@@ -84,6 +91,8 @@ def payments(report: Report) -> View:
 
 def partners(report: Report) -> View:
     """How much of the reward rests on each partner."""
+    if grants(report).empty:
+        return no_view(_NO_REWARD)
     rows = grant.partner_frame(grants(report), report.agreement.targets)
     columns = [
         Column("Partner"),
@@ -270,7 +279,7 @@ def better_outturns(report: Report, measure: str, steps: Iterable[float]) -> pd.
         1 if row["polarity"] == "higher" else -1,
     )
     # A public report holds some chances without the forecast behind them.
-    open_ = row["is_forecast"] and not outlook.reason
+    open_ = row["is_forecast"] and row["rule"] == "level" and not outlook.reason
     if not open_ or pd.isna(row["chance_target"]) or not way * better > 0:
         return pd.DataFrame()
     # To move the forecast by a step has the same chance as to move the target towards it.

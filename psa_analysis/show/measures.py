@@ -17,7 +17,7 @@ from psa_analysis.show.trajectories import trajectory_chart
 from psa_analysis.show.views import View
 
 #: Labels of the chain whose texts the words of a measure state, or its chart shows.
-_STATED_ABOVE = ("Measure", "State", "Latest", "Path")
+_STATED_ABOVE = ("Measure", "State", "Latest", "Path", "Judged by")
 
 
 def measure(report: Report, name: str) -> View:
@@ -90,6 +90,8 @@ def facts(report: Report, measure: str) -> pd.Series:
         found["Needed from here"] = words.required_text(row)
     if pd.notna(row["year_before"]):
         found["A year before"] = words.with_unit(row["year_before"], row)
+    if row["rule"] != "level":
+        found["Judged by"] = row["judged_by"]
     found["Reward"] = _reward(report, row)
     if definition["definition"] != words.NOT_STATED:
         found["What is counted"] = definition["definition"]
@@ -107,7 +109,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
     if row["is_forecast"] and pd.notna(row["chance_target"]):
         # A chance without its forecast rests on figures that are not shown, and is in tenths.
         about = "about " if pd.isna(row["forecast"]) else ""
-        target = f"{words.with_unit(row['target'], row)} by {row['due']}"
+        target = f"{words.target_text(row)} by {row['due']}"
         chance = words.chance_text(row["chance_target"])
         texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
     else:
@@ -121,6 +123,8 @@ def standing_sentences(row: pd.Series) -> list[str]:
         if row["is_forecast"] and pd.notna(row["planned"]):
             latest += f", {_beside_path(row)}"
         texts.append(latest)
+    if pd.notna(row["by_tolerance"]):
+        texts.append(f"by its tolerance of {row['tolerance']}: {row['by_tolerance']}")
     if row["late"]:
         texts.append(f"the return for {row['expected_period']} is late")
     return texts
@@ -167,9 +171,10 @@ def _beside_path(row: pd.Series) -> str:
 
 def _reward(report: Report, row: pd.Series) -> str:
     """What part of the pot a measure earns, or may earn."""
-    if row["role"] != "target":
+    rewards = grants(report).set_index("measure")
+    if row["measure"] not in rewards.index:
         return "does not count for it"
-    reward = grants(report).set_index("measure").loc[row["measure"]]
+    reward = rewards.loc[row["measure"]]
     pot_share = reward["pot_share"]
     stake = words.range_text(pot_share, pot_share, 1)
     least, most = pot_share * reward[["least", "most"]]

@@ -45,7 +45,9 @@ def _withheld_words(report: Report) -> str:
 def key(report: Report) -> Html:
     """What the marks and states mean, with the thresholds that divide them."""
     states = report.agreement.settings.states
-    meanings = dict(STATES)
+    meanings, rules = dict(STATES), report.assessment["rule"]
+    if (rules != "none").all():
+        del meanings["not judged"]
     meanings["on track"] += f": the chance is {states.on_track:.0%} or more"
     meanings["at risk"] += f": the chance is {states.at_risk:.0%} or more, but less than on track"
     meanings["off track"] += f": the chance is less than {states.at_risk:.0%}"
@@ -63,6 +65,10 @@ def key(report: Report) -> Html:
         "(supporting)": "followed beside a target; does not count for the grant",
         "–": "there is none",
     }
+    if report.assessment["by_tolerance"].any():
+        marks["met, within tolerance, beyond tolerance"] = (
+            "the latest reading beside the planned path, or else the target, whatever its chances"
+        )
     if report.audience == "public":
         marks["[c]"] = "not shown: small numbers, or figures that would give them away"
     frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])

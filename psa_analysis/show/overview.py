@@ -42,13 +42,14 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
         "What is at stake?": _stake_text(report, theme, rows),
         "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
     }
+    answers = {asks: answer for asks, answer in answers.items() if answer}
     html = templates().get_template("answers.html.j2").render(answers=answers)
     return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
 
 
 def states_text(rows: pd.DataFrame) -> str:
     """``Of 20 measures: 1 on track, 5 at risk and 14 off track``."""
-    unjudged = rows["state"].isin(["no target", "not stated"])
+    unjudged = rows["state"].isin(["not judged", "no target", "not stated"])
     number = rows.loc[~unjudged, "state"].value_counts()
     parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
     if unjudged.any():
@@ -60,6 +61,8 @@ def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
     """How much of the reward is expected from some measures, and of how much nothing is known."""
     rewards = grants(report)
     rewards = rewards[rewards["measure"].isin(rows["measure"])]
+    if rewards.empty:
+        return ""
     share, expected = rewards["pot_share"].sum(), expected_text(rewards)
     verb = "" if rewards["status"].isin(["final", "provisional"]).all() else "expected "
     out_of = f", out of {share:.0%}" if theme and share < 0.999 else ""
@@ -74,9 +77,7 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "picture": sparkline(report, row).address,
             "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": words.NOT_STATED
-            if pd.isna(row["target"])
-            else words.with_unit(row["target"], row),
+            "target": words.target_text(row),
             "due": row["due"] if pd.notna(row["target"]) else "",
             "chance": None
             if pd.isna(row["chance_target"])
@@ -84,12 +85,14 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "share": 0 if pd.isna(row["chance_target"]) else round(100 * row["chance_target"]),
             "state": row["state"],
             "sign": words.STATE_SIGNS.get(row["state"], ""),
+            "tolerance": words.tolerance_text(row),
         }
         for row in (report.rows[name] for name in rows["measure"])
     ]
     caption = f"Every measure, {report.period}"
     html = templates().get_template("scorecard.html.j2").render(rows=shown, caption=caption)
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
+    columns += ["tolerance"] if any(row["tolerance"] for row in shown) else []
     frame = pd.DataFrame(shown, columns=columns)
     return Html(html, table(frame, caption).text, frame)
 
@@ -104,6 +107,8 @@ def decisions(report: Report, theme: str | None = None) -> View:
     # A shortfall that is provisional is to be confirmed.
     asked = rows.apply(_is_provisional, axis=1) & (rows["state"] != "achieved")
     asked |= rows["state"].isin(EXCEPTIONS) | rows["late"]
+    # Of these the next period has a target as well.
+    asked |= (rows["state"] == "missed") & rows["rule"].isin(["yearly", "standard"])
     rows = rows[(rows["role"] == "target") & asked]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
@@ -146,14 +151,15 @@ def standing(report: Report, theme: str | None = None) -> View:
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     columns = [
         Column("Measure", _name),
-        _stated_figure("Baseline"),
+        Column.number("Baseline", lambda row: _stated(row, "baseline")),
         Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
         Column("Period", "latest_period"),
         Column.figure("Planned by then", "planned"),
-        _stated_figure("Target"),
+        Column.number("Target", _target),
         Column("Due"),
         Column.chance("Chance of the target", "chance_target"),
         Column("State"),
+        *([Column("By tolerance", words.tolerance_text)] if rows["by_tolerance"].any() else []),
         Column("Since last reading", "direction"),
         Column("On the year", "direction_on_year"),
     ]
@@ -167,17 +173,18 @@ def _name(row: pd.Series) -> str:
     return f"{title_text(row)} ({row['measure']}{supporting})"
 
 
-def _stated_figure(heading: str) -> Column:
+def _stated(row: pd.Series, name: str) -> str:
     """A figure of the register, with a mark where it is not as stated."""
-    name = heading.lower()
+    status = row[f"{name}_status"]
+    if status == words.NOT_STATED:
+        return words.NOT_STATED
+    return words.figure_text(row[name], row) + MARKS.get(status, "")
 
-    def cell(row: pd.Series) -> str:
-        status = row[f"{name}_status"]
-        if status == words.NOT_STATED:
-            return words.NOT_STATED
-        return words.figure_text(row[name], row) + MARKS.get(status, "")
 
-    return Column.number(heading, cell)
+def _target(row: pd.Series) -> str:
+    """The target, or the ends of a range."""
+    end = "" if pd.isna(row["target_to"]) else f" to {words.figure_text(row['target_to'], row)}"
+    return _stated(row, "target") + end
 
 
 def _is_provisional(row: pd.Series) -> bool:
