@@ -119,8 +119,10 @@ def target_text(row: pd.Series) -> str:
 
 
 def tolerance_text(row: pd.Series) -> str:
-    """``within tolerance (5%)``, ``beyond tolerance (2)``; nothing where no tolerance judges."""
-    return f"{row['by_tolerance']} ({row['tolerance']})" if pd.notna(row["by_tolerance"]) else ""
+    """``tolerance 5%: within``, ``tolerance 2: met``; nothing where no tolerance judges."""
+    if pd.isna(row["by_tolerance"]):
+        return ""
+    return f"tolerance {row['tolerance']}: {row['by_tolerance'].partition(' ')[0]}"
 
 
 def amount_text(size: float, unit: str) -> str:
@@ -145,12 +147,6 @@ def of_one(unit: str) -> str:
 def unit_of_difference(unit: str) -> str:
     """The unit of a difference."""
     return "percentage points" if unit in ("percent", "percent change") else unit
-
-
-def state_text(row: pd.Series) -> str:
-    """``At risk (forecast): 72% of the improvement planned by then has been made``."""
-    forecast = " (forecast)" if row["is_forecast"] and row["state"] in STATE_SIGNS else ""
-    return f"{str(row['state']).capitalize()}{forecast}: {row['reason']}"
 
 
 #: A chance that moved by less since the last report is not worth a reader's time: smaller moves

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
+from psa_analysis.analysis.grant import paid_of_draws
+from psa_analysis.analysis.trajectory import short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register.agreement import RULES, RULES_WITH_PATH, Agreement
@@ -63,18 +65,16 @@ def assess(
             # Part of a year says nothing against a path from year to year.
             series = series[series["period_end"].dt.month == 3]
         row = _begun(measure, series, agreement, period)
-        outlook = (outlooks or {}).get(str(name))
-        if measure["rule"] == "yearly":
-            ends = series.loc[series["reading"].notna(), "period_end"]
-            latest = ends.max().date() if len(ends) else date.min
-            measure = trajectory.judging(measure, latest, period.end)
-            outlook = outlook and outlook.until(measure["due_at"].end)
-            row |= {"target": measure["target"], "due": measure["due"]}
         if row["late"] and (name, row["expected_period"]) in refused_figures:
             why = f"a figure for {row['expected_period']} came in and could not be used; "
             why += "psa check and the page on data quality say why"
             row |= {"late": False, "missing": why}
         series = series[series["reading"].notna()]
+        outlook = (outlooks or {}).get(str(name))
+        if measure["rule"] == "yearly":
+            measure = trajectory.judging(measure, series["period_end"], period.end)
+            outlook = outlook and outlook.until(measure["due_at"].end)
+            row |= {"target": measure["target"], "due": measure["due"]}
         if len(series):
             row |= _latest(series, measure)
         row |= _forecast(outlook, row, agreement.settings.grant.trigger)
@@ -86,7 +86,8 @@ def assess(
             row["by_tolerance"] = _by_tolerance(row)
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"late": bool, "is_forecast": bool, "illustrative": bool, "row": "Int64"})
+    types = dict.fromkeys(["late", "is_forecast", "illustrative"], bool)
+    return table.astype(types | dict.fromkeys(["row", "periods"], "Int64"))
 
 
 def _begun(measure: pd.Series, series: pd.DataFrame, agreement: Agreement, period: Period) -> Row:
@@ -185,11 +186,12 @@ def _forecast(outlook: Outlook | None, row: Row, share: float) -> Row:
     if pd.notna(row["target_to"]):
         not_below = outlook.chance(row["target"], "higher")
         cells["chance_target"] = not_below + outlook.chance(row["target_to"], "lower") - 1
-    elif pd.notna(row["target"]):
+    elif pd.notna(row["target"]) and row["rule"] != "standard":
         cells["chance_target"] = outlook.chance(row["target"], row["polarity"])
     if pd.notna(row["trigger"]):
         cells["chance_trigger"] = outlook.chance(row["trigger"], row["polarity"])
-        cells["expected_share"] = outlook.expected_share(row["without"], row["target"], share)
+        pays = paid_of_draws(outlook.draws[:, -1], row["without"], row["target"], share)
+        cells["expected_share"] = float(pays.mean())
     return cells
 
 
@@ -202,29 +204,30 @@ def _state(
     if pd.isna(row["target"]):
         state = "no target" if len(series) else "not stated"
         return state, "no document states a target", False, _NOTHING
-    if not len(series):
+    if not len(series) or row["periods"] == 0:
         return _nothing_yet(row, measure, agreement)
     due, last, rule = measure["due_at"], series.iloc[-1], RULES[row["rule"]].format_map(row)
-    reached, thresholds = _reaches(row, row["target"]), agreement.settings.states
-    decided = last["period_end"].date() >= due.end
-    if row["rule"] == "standard":
-        if not row["periods"]:
-            return _nothing_yet(row, measure, agreement)
-        decided = True
+    reached, thresholds = (
+        short_of(row["latest"], row, row["target"]) <= 0,
+        agreement.settings.states,
+    )
+    decided = row["rule"] == "standard" or last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised", "provisional"):
         return *_decided(row, reached, rule), f"{rule}: deciding reading"
     if not decided and period.end > due.end + trajectory.GRACE:
         return _no_data(row, f"the reading of {due}, which decides,")
+    thresholds = agreement.settings.states
     if pd.notna(chance := row["chance_target"]):
         state = _by_thresholds(chance, thresholds.on_track, thresholds.at_risk)
         why = f"the chance that the {rule} is met is {chance_text(chance)}"
         return state, why, True, f"{rule}: chance that it is met"
-    by_latest, by_path = f"{rule}: latest reading", f"{rule}: planned path"
-    if row["rule"] not in RULES_WITH_PATH:
-        state = "on track" if reached else "at risk"
-        return state, f"the latest reading {_compared(row, reached)} the {rule}", True, by_latest
-    if pd.isna(measure["baseline"]) and reached:
-        return "on track", "the latest reading already reaches the target", True, by_latest
+    begun = measure["baseline_at"] if pd.notna(measure["baseline"]) else None
+    if begun is not None and last["period_end"].date() <= trajectory.baseline_end(measure):
+        return _nothing_yet(row, measure, agreement)
+    by_path = f"{rule}: planned path"
+    if row["rule"] not in RULES_WITH_PATH or (pd.isna(measure["baseline"]) and reached):
+        why = f"the latest reading {_compared(row, reached)} the {rule}"
+        return "on track" if reached else "at risk", why, True, f"{rule}: latest reading"
     if pd.isna(measure["baseline"]):
         why = "the baseline is not stated, so there is no path to compare with"
         return "not stated", why, True, _NOTHING
@@ -237,18 +240,11 @@ def _state(
         if progress < 0:
             moved = "it has moved the wrong way since the baseline"
         return state, f"{moved}; there is no forecast: {row['no_forecast']}", True, by_path
-    if last["period_end"].date() <= trajectory.baseline_end(measure):
-        return _nothing_yet(row, measure, agreement)
     # Where the plan is no better than the baseline, only the path itself can be reached.
-    reached = _reaches(row, row["planned"])
+    reached = short_of(row["latest"], row, row["planned"]) <= 0
     plan = "a planned path that is no better than the baseline by then"
     why = f"the latest reading {_compared(row, reached)} {plan}"
     return "on track" if reached else "at risk", why, True, by_path
-
-
-def _reaches(row: Row, level: float) -> bool:
-    """Whether the latest reading is as good as a level; ties are decided exactly."""
-    return trajectory.short_of(row["latest"], row, level) <= 0
 
 
 def _compared(row: Row, reached: bool) -> str:
@@ -262,14 +258,14 @@ def _periods_met(row: Row, series: pd.DataFrame, agreement: Agreement) -> Row:
     """How many periods since the agreement began have a reading, and the share that is met."""
     since = series["period_end"] >= pd.Timestamp(agreement.settings.agreement.begins)
     readings = series.loc[since, "reading"]
-    met = [trajectory.short_of(reading, row, row["target"]) <= 0 for reading in readings]
+    met = [short_of(reading, row, row["target"]) <= 0 for reading in readings]
     return {"periods": len(met), "share_met": sum(met) / len(met) if met else None}
 
 
 def _by_tolerance(row: Row) -> str:
     """The latest reading beside the planned path, or else the target, with a tolerance below it."""
     level = row["target"] if pd.isna(row["planned"]) else row["planned"]
-    short = trajectory.short_of(row["latest"], row, level)
+    short = short_of(row["latest"], row, level)
     if pd.notna(row["target_to"]) and row["latest"] > row["target_to"]:
         level = row["target_to"]
     allowed = trajectory.exact(float(row["tolerance"].rstrip("%")))
@@ -304,15 +300,13 @@ def _decided(row: Row, reached: bool, rule: str) -> tuple[str, str, bool]:
     if row["rule"] == "standard":
         met = round(row["share_met"] * row["periods"])
         reason += f", met in {met} of {counted(row['periods'], 'period')} so far"
-    if reached:
-        return "achieved", reason, False
-    if row["without_status"] == "":
-        return "missed", reason, False
+    if reached or row["without_status"] == "":
+        return "achieved" if reached else "missed", reason, False
     if pd.isna(row["trigger"]):
         reason += "; whether it reaches the trigger cannot be said, "
         reason += "since performance without the agreement is not stated"
         return "missed", reason, False
-    reached = _reaches(row, row["trigger"])
+    reached = short_of(row["latest"], row, row["trigger"]) <= 0
     trigger = "the trigger"
     if row["without_status"] == "assumed":
         trigger += ", which rests on an assumed performance without the agreement"

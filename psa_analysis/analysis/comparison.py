@@ -137,8 +137,9 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     ]
     units = dict.fromkeys(["baseline", "without", "target"], unit)
     compared += [(name.replace("_", " "), name, units.get(name, ""), "") for name in register]
-    next_due = after["due"] if after.get("rule") == "yearly" and "due" in register else ""
-    why = _why(old, new, register, figures, next_due)
+    # Of yearly targets each judges in its turn.
+    own = ("target", "due") if after.get("rule") == "yearly" else ()
+    why = _why(old, new, [column for column in register if column not in own], figures)
     rows = []
     for what, column, unit_of_value, better in compared:
         then, now = before[column], after[column]
@@ -151,12 +152,9 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     return rows
 
 
-def _why(old: str, new: str, register: list[str], figures: list[str], next_due: str) -> str:
+def _why(old: str, new: str, register: list[str], figures: list[str]) -> str:
     """What came in or was changed of one measure, in words."""
     reasons = []
-    if next_due:
-        reasons.append(f"the target of {next_due} judges now")
-        register = [column for column in register if column not in ("target", "due")]
     if register:
         changed = listed([column.replace("_", " ") for column in register])
         reasons.append(f"the register's {changed} changed")

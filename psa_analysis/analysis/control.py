@@ -18,7 +18,6 @@ from psa_analysis.files import meanings
 from psa_analysis.findings import Finding
 from psa_analysis.periods import parse_period, period_containing
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
-from psa_analysis.words import NOT_STATED
 
 LIMIT_FACTOR = 2.66  # limits are so many mean moving ranges from the mean
 SCREEN_FACTOR = 3.267  # ranges above so many mean ranges are left out of the limits, once
@@ -153,7 +152,7 @@ def measure_control(
         reason = "it is not measured every quarter"
     elif measure["basis"] in ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone"):
         reason = "the reading is not the figure of one quarter"
-    elif measure["polarity"] == NOT_STATED:
+    elif measure["rule"] in ("range", "none"):
         reason = "neither higher nor lower is better"
     elif (count := observed["observed"].count()) < FEWEST:
         reason = f"limits need {FEWEST} quarters, and there are {count}"

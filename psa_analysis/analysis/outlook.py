@@ -74,11 +74,6 @@ class Outlook:
         reached = due >= value - slack if polarity == "higher" else due <= value + slack
         return float(reached.mean())
 
-    def expected_share(self, without: float, target: float, trigger: float) -> float:
-        """Mean proportion of the reward: nothing below the trigger, from there p up to 1."""
-        share = (self.draws[:, -1] - without) / (target - without)
-        return float(np.where(share >= trigger - 1e-9, np.minimum(share, 1), 0).mean())
-
 
 #: Mean and spread of the changes of first figures, where too few of them were revised.
 NOT_REVISED = (0.0, 0.0)

@@ -69,26 +69,20 @@ def short_of(value: float, row: pd.Series | dict[str, Any], level: float) -> Fra
     return short if row["polarity"] == "higher" else -short
 
 
-def judging(measure: pd.Series, latest: date, until: date) -> pd.Series:
-    """The measure with the target that judges a reading: of several, the first not yet decided.
+def judging(measure: pd.Series, ends: pd.Series, until: date) -> pd.Series:
+    """The measure with the yearly target that judges its readings, whose last days are given.
 
-    A target whose reading is overdue is not passed over.
+    It is the first that the newest reading does not pass, and none before one that is overdue.
     """
-    if measure["rule"] != "yearly":
-        return measure
-    due, points = measure["due_at"], measure["points"]
-    overdue = [day for day, _ in points if day + GRACE < until]
-    reached = max([latest, *overdue])
-    judged = measure.copy()
-    for number, (day, target) in enumerate(points):
-        if day >= reached:
-            kinds = due.kind, KIND_OF_FREQUENCY[measure["frequency"]]
-            periods = [period_containing(day, kind) for kind in kinds]
-            at = next((period for period in periods if period.end == day), periods[-1])
-            judged["target"], judged["due"], judged["due_at"] = target, at.label, at
-            judged["points"] = points[:number]
-            break
-    return judged
+    overdue = [day for day, _ in measure["points"] if day + GRACE < until]
+    begin = max([*ends.dt.date, *overdue], default=date.min)
+    for number, (day, target) in enumerate(measure["points"]):
+        if day >= begin:
+            at = period_containing(day, KIND_OF_FREQUENCY[measure["frequency"]])
+            cells = {"target": target, "due": at.label, "due_at": at}
+            cells["points"] = measure["points"][:number]
+            return pd.Series({**measure, **cells}, name=measure.name)
+    return measure
 
 
 def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
@@ -156,8 +150,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:
     """The change in each period that leads to the target, and up to when as much was ever done."""
-    in_time = measure["rule"] in (*RULES_WITH_PATH, "maintain")
-    if pd.isna(measure["target"]) or history.empty or not in_time:
+    if pd.isna(measure["target"]) or history.empty or measure["rule"] in ("standard", "range"):
         return float("nan"), None
     months = month_number(history["period_end"].dt)
     left = month_number(measure["due_at"].end) - months.iloc[-1]

@@ -16,6 +16,7 @@ import pandas as pd
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from psa_analysis import words
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.files import COLUMNS, FORMULA_STARTS, csv_text, meanings, write_bytes
@@ -28,14 +29,7 @@ from psa_analysis.show.grant import grants
 from psa_analysis.show.opening import banner
 from psa_analysis.show.overview import scorecard
 from psa_analysis.show.tables import MARKS, state_cell, title_text
-from psa_analysis.words import (
-    STATE_SIGNS,
-    chance_text,
-    decimals,
-    range_text,
-    target_text,
-    tolerance_text,
-)
+from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text
 
 #: Format ("unit" is in the unit of its row) and audience of each column, from ``columns.csv``.
 _DESCRIBED = pd.read_csv(COLUMNS, keep_default_na=False)
@@ -234,7 +228,9 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
         title=rows.apply(title_text, axis=1),
         chance=rows["chance_target"].map(chance_text),
         latest=rows["latest"].astype(object).mask(rows["latest_flag"] == WITHHELD, "[c]"),
-        target=rows["target"].astype(object).where(one_figure, rows.apply(target_text, axis=1)),
+        target=rows["target"]
+        .astype(object)
+        .where(one_figure, rows.apply(words.target_text, axis=1)),
         reward=[*map(range_text, rows["least"], rows["most"])],
         note=rows.apply(_note, axis=1),
     )
@@ -277,7 +273,7 @@ def _note(row: pd.Series) -> str:
     """What to know of the figures of a row of the assessment."""
     flag, status = row["latest_flag"], row["target_status"]
     notes = {
-        tolerance_text(row): pd.notna(row["by_tolerance"]),
+        words.tolerance_text(row): pd.notna(row["by_tolerance"]),
         "return late": row["late"],
         "[c] small numbers": flag == WITHHELD,
         f"reading {flag}": flag in MARKS,

@@ -25,14 +25,8 @@ OWN_DECISION = "own decision"
 FIGURES = ["baseline", "base", "without", "target"]
 
 #: How a target judges, and what it is called; ``due`` is its period.
-RULES = {
-    "level": "target",
-    "yearly": "target of {due}",
-    "standard": "standard for every period",
-    "maintain": "level to maintain",
-    "range": "range",
-    "none": "",
-}
+RULES = {"level": "target", "yearly": "target of {due}", "standard": "standard for every period"}
+RULES |= {"maintain": "level to maintain", "range": "range", "none": ""}
 #: The rules by which a path leads to the target.
 RULES_WITH_PATH = ("level", "yearly")
 #: The rules by which neither higher nor lower is better.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import date
 from functools import partial
 from math import nan
 
@@ -210,11 +209,8 @@ def _figures(register: Register) -> Iterator[Finding]:
     expected = "the figure that the change is measured from, or 'not stated'"
     yield from refuse("base", change & (text["base"] == ""), expected)
     yield from refuse("base", change & (base <= 0), "more than 0")
-    other_name = [
-        name != reference and not name.startswith(f"{reference}-")
-        for name, reference in zip(rows["measure"], rows["reference"], strict=True)
-    ]
-    other_name = pd.Series(other_name, rows.index, bool)
+    names = zip(rows["measure"] + "-", rows["reference"] + "-", strict=True)
+    other_name = pd.Series([not own.startswith(of) for own, of in names], rows.index, bool)
     yield from refuse("reference", other_name, "the reference that its name begins with")
     misspelt = (unit != "percent") & unit.str.casefold().isin(["%", "per cent", "percent"])
     yield from refuse("unit", misspelt, "percent, in those letters", "Write percent.")
@@ -246,19 +242,18 @@ def _rules(register: Register) -> Iterator[Finding]:
     rows, refuse = register.tables["measures"], partial(register.refuse, "measures")
     rule, target, upper_end = rows["rule"], rows["target"], rows["target_to"]
     improved = rows["polarity"].map(_BETTER) * (target - rows["baseline"])
-    with_path, level = rule.isin(agreement.RULES_WITH_PATH), rule == "level"
+    with_path = rule.isin(agreement.RULES_WITH_PATH)
     expected = "better than the baseline {baseline} ({polarity} is better)"
     remedy = "Correct it, or give it the rule maintain or standard."
     yield from refuse("target", with_path & (improved <= 0), expected, remedy)
-    expected = "no better than the baseline {baseline} ({polarity} is better), since it is kept"
-    remedy = "Correct it, or give it the rule level."
-    yield from refuse("target", (rule == "maintain") & (improved > 0), expected, remedy)
-    set_anyway = (rule == "none") & target.notna()
-    yield from refuse("target", set_anyway, "nothing, since the rule none sets no target")
-    ends = (rule == "range") & (target.notna() | upper_end.notna()) & ~(upper_end > target)
-    yield from refuse("target_to", ends, "the upper end of the range, more than {target}")
-    one_end = (rule != "range") & upper_end.notna()
-    yield from refuse("target_to", one_end, "nothing, since only the rule range has two ends")
+    expected = "no better than the baseline {baseline} ({polarity} is better), or the rule level"
+    yield from refuse("target", (rule == "maintain") & (improved > 0), expected)
+    needless = (rule == "none") & target.notna()
+    yield from refuse("target", needless, "nothing, since the rule none sets no target")
+    ends = target.notna() | upper_end.notna()
+    ends &= ~(upper_end > target).where(rule == "range", upper_end.isna())
+    expected = "the upper end of the range, more than {target}, and nothing for any other rule"
+    yield from refuse("target_to", ends, expected)
     directed = rule.isin(agreement.RULES_WITHOUT_DIRECTION) & (rows["polarity"] != NOT_STATED)
     yield from refuse("polarity", directed, "not stated, since the rule {rule} has no direction")
     levels = (rule == "yearly") & ~rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
@@ -267,7 +262,7 @@ def _rules(register: Register) -> Iterator[Finding]:
     pathless = ~with_path & (rows["profile"] != "")
     yield from refuse("profile", pathless, "nothing, since the rule {rule} has no planned path")
     for column in ("without", "trigger", "interim", "weight", "paid"):
-        unpaid = ~level & rows[column].notna()
+        unpaid = (rule != "level") & rows[column].notna()
         yield from refuse(column, unpaid, "nothing, since only the rule level earns a reward")
     idle = (rows["tolerance"] != "") & target.isna()
     yield from refuse("tolerance", idle, "nothing, since there is no target")
@@ -404,9 +399,9 @@ def _points(register: Register) -> Iterator[Finding]:
         baseline, due = measure["baseline_at"], measure["due_at"]
         if wrong := _wrong_kind(period, measure["frequency"]):
             yield problem("period", wrong)
-        elif due and not (baseline.end if baseline else date.min) < period.end < due.end:
-            between = f"between the baseline's, {baseline}, and" if baseline else "before"
-            expected = f"a period {between} the due one, {due}"
+        elif (due and period.end >= due.end) or (baseline and period.end <= baseline.end):
+            start = baseline or NOT_STATED
+            expected = f"a period between the baseline's, {start}, and the due one, {due}"
             yield problem("period", expected)
 
 

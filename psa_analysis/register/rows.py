@@ -123,6 +123,10 @@ class Column:
     names: tuple[str, ...] = ()
 
 
+def _like(pattern: str, expected: str, left_out: str | None = None) -> Column:
+    return Column(_fitting(re.compile(pattern).fullmatch, expected), left_out)
+
+
 _TEXT, _FILLED, _FIGURE = Column(), Column(filled), Column(parse_figure)
 _PERIOD = Column(_fitting(parse_period))
 _stated_period = _fitting(lambda text: text in BLANK or parse_period(text))
@@ -134,14 +138,10 @@ _GENERAL_ITEMS = ("agreement", "measures", "commitments")
 _CITED = {"document": Column(str, "", ("[documents]",)), "location": Column(filled, NOT_STATED)}
 
 #: Names that pages, links and files are made of, in the form that the document gives them.
-_NAME = Column(
-    _fitting(
-        lambda text: re.fullmatch(r"\w[\w./()+-]*", text) and text not in (*_GENERAL_ITEMS, "none"),
-        "a reference such as N2, L4-repeat or CP-1.2: letters, digits and . - / _ + ( ), "
-        "the first of them a letter or digit",
-    )
+_NAME = _like(
+    rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*",
+    "a reference such as N2 or CP-1.2: letters, digits and . - / _ + ( ), none of them first",
 )
-_TOLERANCE = re.compile(rf"(?:{_NUMBER}%?)?")
 
 #: The columns of each file of the register.
 TABLES: dict[str, dict[str, Column]] = {
@@ -182,7 +182,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "rule": Column(choice(*RULES), "level"),
         "target": _FIGURE,
         "target_to": Column(parse_figure, ""),
-        "tolerance": Column(_fitting(_TOLERANCE.fullmatch, "a tolerance such as 5% or 2"), ""),
+        "tolerance": _like(rf"(?:{_NUMBER}%?)?", "a tolerance such as 5% or 2", ""),
         "trigger": Column(parse_figure, ""),
         "due": Column(_stated_period),
         # How the planned path runs to the target: see analysis/trajectory.py.

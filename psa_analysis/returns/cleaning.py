@@ -93,9 +93,8 @@ def clean_returns(
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
     cells = _resolve(cells, "measure", list(measures.index), titles, doubts)
-    directed = ~measures["rule"].isin(RULES_WITHOUT_DIRECTION)
-    open_ = measures.index[directed & (measures["polarity"] == NOT_STATED)]
-    unjudged = cells[cells["measure"].isin(open_)]
+    polarity = measures["polarity"].mask(measures["rule"].isin(RULES_WITHOUT_DIRECTION))
+    unjudged = cells[cells["measure"].map(polarity) == NOT_STATED]
     remedy = "Give it a polarity in register/measures.csv, or leave its figures out."
     doubts.add(unjudged, "measure", "a measure of which higher or lower is better", remedy)
     cells = doubts.sound(cells)

@@ -14,7 +14,8 @@ from psa_analysis.register.agreement import FIGURES, RULES_WITH_PATH
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.returns.sources import raw_files
-from psa_analysis.words import NOT_STATED, day_text, figure_text, state_text, with_unit
+from psa_analysis.show.tables import state_cell
+from psa_analysis.words import NOT_STATED, day_text, figure_text, with_unit
 
 _COLUMNS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
 #: What a cell went into, in the order of the chain.
@@ -61,9 +62,7 @@ def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
     row = assessment_row(report, measure)
     day = day_text(report.cut_off)
     yield "Measure", f"{measure}: {row['title']}, {report.period}, figures received by {day}"
-    yield "State", state_text(row)
-    if row["rule"] != "level":
-        yield "Judged by", row["judged_by"]
+    yield "State", f"{state_cell(row).capitalize()}: {row['reason']}"
     for last in readings_with_path(report, measure).tail(1).itertuples():
         latest = f"{with_unit(last.reading, row)} for {last.period}"
         yield "Latest", f"{latest} ({last.flag}), made by the basis {row['basis']}"
@@ -102,6 +101,8 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
             text = NOT_STATED if status == NOT_STATED else f"{value} ({status})"
             why = reasons.get(figure)
             yield figure.capitalize(), f"{text}: {why}" if why else text
+    if pd.notna(definition["target_to"]):
+        yield "Up to", figure_text(definition["target_to"], row)
     in_path = definition["rule"] in RULES_WITH_PATH and pd.notna(definition["baseline"])
     if in_path and pd.notna(definition["target"]):
         levels = [f"{figure_text(v, row)} by {day_text(day)}" for day, v in definition["points"]]

@@ -15,15 +15,7 @@ from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import (
-    NOT_STATED,
-    chance_text,
-    day_text,
-    figure_text,
-    listed,
-    signed,
-    with_unit,
-)
+from psa_analysis.words import chance_text, day_text, figure_text, listed, signed, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +42,7 @@ def family_of(report: Report, measure: str, family: str) -> Family:
 def family(report: Report, measure: str, name: str) -> View:
     """Where the agreement's area stands in a family, and where the top quartile is heading."""
     members = family_of(report, measure, name)
-    if members.measure["polarity"] == NOT_STATED:
+    if members.measure["rule"] in ("range", "none"):
         return no_view("There are no places, since neither higher nor lower is better.")
     if members.standings.empty:
         return no_view(f"Too few figures of the {name} had come in by {day_text(report.cut_off)}.")

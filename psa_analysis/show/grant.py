@@ -57,14 +57,10 @@ def gains(report: Report) -> pd.DataFrame:
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
-#: Why there is nothing to show of an agreement in which nothing is rewarded.
-_NO_REWARD = "No target of this agreement earns a reward."
-
-
 def reward(report: Report) -> View:
     """What the reward of the whole agreement may come to, and each measure's part of it."""
     if grants(report).empty:
-        return no_view(_NO_REWARD)
+        return no_view("No target of this agreement earns a reward.")
     return View(
         words=lambda: grant_words(report),
         chart=lambda: _grant_chart(report),
@@ -75,11 +71,9 @@ def reward(report: Report) -> View:
 
 def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
-    if grants(report).empty:
-        return no_view(_NO_REWARD)
     rows = grant.payment_frame(_rewards(report), report.readings, report.agreement)
     parts = [f"{share:.0%} of the pot that is {why}" for why, share in _left_out(report).items()]
-    without = f", without the {words.listed(parts)}" if parts else ""
+    without = f", without the {words.listed(parts)}" if parts and len(rows) else ""
     columns = [Column("Year"), Column("Payment", "what")]
     columns.append(_range_column("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
@@ -91,8 +85,6 @@ def payments(report: Report) -> View:
 
 def partners(report: Report) -> View:
     """How much of the reward rests on each partner."""
-    if grants(report).empty:
-        return no_view(_NO_REWARD)
     rows = grant.partner_frame(grants(report), report.agreement.targets)
     columns = [
         Column("Partner"),

@@ -17,7 +17,7 @@ from psa_analysis.show.trajectories import trajectory_chart
 from psa_analysis.show.views import View
 
 #: Labels of the chain whose texts the words of a measure state, or its chart shows.
-_STATED_ABOVE = ("Measure", "State", "Latest", "Path", "Judged by")
+_STATED_ABOVE = ("Measure", "State", "Latest", "Path")
 
 
 def measure(report: Report, name: str) -> View:
@@ -95,7 +95,7 @@ def facts(report: Report, measure: str) -> pd.Series:
     found["Reward"] = _reward(report, row)
     if definition["definition"] != words.NOT_STATED:
         found["What is counted"] = definition["definition"]
-    found["Better is"] = row["polarity"]
+    found["Better is"] = "" if row["polarity"] == words.NOT_STATED else row["polarity"]
     found["Note"] = " ".join(notes.loc[notes["about"] == measure, "text"])
     hidden = row["latest_flag"] == WITHHELD
     if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:

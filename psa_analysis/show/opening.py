@@ -66,9 +66,8 @@ def key(report: Report) -> Html:
         "–": "there is none",
     }
     if report.assessment["by_tolerance"].any():
-        marks["met, within tolerance, beyond tolerance"] = (
-            "the latest reading beside the planned path, or else the target, whatever its chances"
-        )
+        beside = "the latest reading beside the planned path or, where there is none, the target"
+        marks["tolerance"] = f"{beside}: met, or short of it by no more than that, or by more"
     if report.audience == "public":
         marks["[c]"] = "not shown: small numbers, or figures that would give them away"
     frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])

@@ -42,9 +42,8 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
         "What is at stake?": _stake_text(report, theme, rows),
         "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
     }
-    answers = {asks: answer for asks, answer in answers.items() if answer}
     html = templates().get_template("answers.html.j2").render(answers=answers)
-    return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
+    return Html(html, "\n".join(f"{asks} {text}" for asks, text in answers.items() if text))
 
 
 def states_text(rows: pd.DataFrame) -> str:
@@ -127,6 +126,8 @@ def decisions(report: Report, theme: str | None = None) -> View:
             lambda row: words.range_text(row["least"], row["most"], 2),
         ),
     ]
+    if grants(report).empty:
+        columns.pop()
     caption = f"What needs a decision, {report.period}"
     return View(table=lambda: rows_table(rows, columns, caption), data=rows)
 
@@ -151,11 +152,11 @@ def standing(report: Report, theme: str | None = None) -> View:
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
     columns = [
         Column("Measure", _name),
-        Column.number("Baseline", lambda row: _stated(row, "baseline")),
+        _stated_figure("Baseline"),
         Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
         Column("Period", "latest_period"),
         Column.figure("Planned by then", "planned"),
-        Column.number("Target", _target),
+        _stated_figure("Target"),
         Column("Due"),
         Column.chance("Chance of the target", "chance_target"),
         Column("State"),
@@ -173,18 +174,18 @@ def _name(row: pd.Series) -> str:
     return f"{title_text(row)} ({row['measure']}{supporting})"
 
 
-def _stated(row: pd.Series, name: str) -> str:
+def _stated_figure(heading: str) -> Column:
     """A figure of the register, with a mark where it is not as stated."""
-    status = row[f"{name}_status"]
-    if status == words.NOT_STATED:
-        return words.NOT_STATED
-    return words.figure_text(row[name], row) + MARKS.get(status, "")
+    name = heading.lower()
 
+    def cell(row: pd.Series) -> str:
+        status, end = row[f"{name}_status"], row["target_to"] if name == "target" else float("nan")
+        if status == words.NOT_STATED:
+            return words.NOT_STATED
+        to = "" if pd.isna(end) else f" to {words.figure_text(end, row)}"
+        return words.figure_text(row[name], row) + MARKS.get(status, "") + to
 
-def _target(row: pd.Series) -> str:
-    """The target, or the ends of a range."""
-    end = "" if pd.isna(row["target_to"]) else f" to {words.figure_text(row['target_to'], row)}"
-    return _stated(row, "target") + end
+    return Column.number(heading, cell)
 
 
 def _is_provisional(row: pd.Series) -> bool:

@@ -13,7 +13,6 @@ from psa_analysis.show.families import family, family_of, funnel
 from psa_analysis.show.parts import by_part, hotspots
 from psa_analysis.show.trajectories import context
 from psa_analysis.show.views import View
-from psa_analysis.words import NOT_STATED
 
 
 def further(report: Report, measure: str) -> list[View]:
@@ -42,8 +41,7 @@ def _families(report: Report, measure: str) -> Iterator[tuple[View, str]]:
     for family_name in report.agreement.families["family"].unique():
         for name in (measure, *followed):
             standings = family_of(report, name, family_name).standings
-            undirected = measures.at[name, "polarity"] == NOT_STATED
-            if undirected or standings.empty or standings["illustrative"].iloc[-1]:
+            if standings.empty or standings["illustrative"].iloc[-1]:
                 continue
             if standings["period_end"].iloc[-1] > pd.Timestamp(report.period.end) - pd.DateOffset(
                 years=10
