@@ -111,8 +111,8 @@ def decisions(report: Report, theme: str | None = None) -> View:
     rows = rows[(rows["role"] == "target") & asked]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
-    owners = rows["measure"].map(report.agreement.measures["partner"])
-    owners = owners.map(report.agreement.settings.partners).fillna("not stated")
+    owners, partners = report.agreement.measures["partner"], report.agreement.settings.partners
+    owners = [partners.get(owners[name], words.NOT_STATED) for name in rows["measure"]]
     gain = gains(report).set_index("measure")[["least", "most"]].reindex(rows["measure"])
     rows = rows.assign(owner=owners, least=gain.min(axis=1).values, most=gain.max(axis=1).values)
     columns = [
