@@ -41,7 +41,6 @@ STATES = {
 Row = dict[str, Any]
 #: A state, why it is so, whether it is a forecast, and what judged.
 State = tuple[str, str, bool, str]
-#: What judged where nothing did.
 _NOTHING = "not judged"
 
 
@@ -228,11 +227,10 @@ def _state(
     if row["rule"] not in RULES_WITH_PATH or (pd.isna(measure["baseline"]) and reached):
         why = f"the latest reading {_compared(row, reached)} the {rule}"
         return "on track" if reached else "at risk", why, True, f"{rule}: latest reading"
-    if pd.isna(measure["baseline"]):
-        why = "the baseline is not stated, so there is no path to compare with"
-        return "not stated", why, True, _NOTHING
     if pd.isna(row["planned"]):
         why = "the planned path has seasons, and there are not two years before it to show them"
+        if pd.isna(measure["baseline"]):
+            why = "the baseline is not stated, so there is no path to compare with"
         return "not stated", why, True, _NOTHING
     if pd.notna(progress := row["progress"]):
         state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
@@ -266,8 +264,6 @@ def _by_tolerance(row: Row) -> str:
     """The latest reading beside the planned path, or else the target, with a tolerance below it."""
     level = row["target"] if pd.isna(row["planned"]) else row["planned"]
     short = short_of(row["latest"], row, level)
-    if pd.notna(row["target_to"]) and row["latest"] > row["target_to"]:
-        level = row["target_to"]
     allowed = trajectory.exact(float(row["tolerance"].rstrip("%")))
     if row["tolerance"].endswith("%"):
         allowed *= abs(trajectory.exact(level)) / 100

@@ -119,7 +119,6 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     """The changes of a measure that both packs follow; `figures` says what changed in its own."""
     unit, polarity = after["unit"], after["polarity"]
     old, new = before["latest_period"], after["latest_period"]
-    # An earlier pack may be older than a column.
     both = [column for column in _REGISTER if column in before and column in after]
     register = [column for column in both if not _same(before[column], after[column])]
     # Readings are compared only if they are the same kind of thing in both, and those of parts of

@@ -70,11 +70,9 @@ def pump_priming(settings: Settings) -> float | None:
 
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
-    """The share of the pot of each measure that counts; less than 1 in all if some are missing.
-
-    Where performance without the agreement does not apply (an empty cell), no stretch is rewarded.
-    """
+    """The share of the pot of each measure that counts; less than 1 in all if some are missing."""
     counting = agreement.measures[agreement.measures["role"] == "target"]
+    # Where performance without the agreement does not apply, no stretch is rewarded.
     counting = counting[counting["without_status"] != ""]
     number = agreement.settings.grant.targets
     number = counting["reference"].nunique() if isinstance(number, str) else number

@@ -70,17 +70,14 @@ def short_of(value: float, row: pd.Series | dict[str, Any], level: float) -> Fra
 
 
 def judging(measure: pd.Series, ends: pd.Series, until: date) -> pd.Series:
-    """The measure with the yearly target that judges its readings, whose last days are given.
-
-    It is the first that the newest reading does not pass, and none before one that is overdue.
-    """
-    overdue = [day for day, _ in measure["points"] if day + GRACE < until]
+    """The measure with the first of its yearly targets that is not passed, or an overdue one."""
+    points = measure["points"]
+    overdue = [day for day, _ in points if day + GRACE < until]
     begin = max([*ends.dt.date, *overdue], default=date.min)
-    for number, (day, target) in enumerate(measure["points"]):
+    for number, (day, target) in enumerate(points):
         if day >= begin:
             at = period_containing(day, KIND_OF_FREQUENCY[measure["frequency"]])
-            cells = {"target": target, "due": at.label, "due_at": at}
-            cells["points"] = measure["points"][:number]
+            cells = {"target": target, "due": at.label, "due_at": at, "points": points[:number]}
             return pd.Series({**measure, **cells}, name=measure.name)
     return measure
 

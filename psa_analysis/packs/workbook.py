@@ -223,14 +223,13 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     """The sheet for managers, on one page in print: whether each target will be met."""
     sheet = book.add_worksheet("summary")
     rows = report.assessment.merge(grants(report)[["measure", "least", "most"]], how="left")
+    targets = rows.apply(words.target_text, axis=1)
     one_figure = rows["target"].notna() & rows["target_to"].isna()
     shown = rows.assign(
         title=rows.apply(title_text, axis=1),
         chance=rows["chance_target"].map(chance_text),
         latest=rows["latest"].astype(object).mask(rows["latest_flag"] == WITHHELD, "[c]"),
-        target=rows["target"]
-        .astype(object)
-        .where(one_figure, rows.apply(words.target_text, axis=1)),
+        target=rows["target"].astype(object).where(one_figure, targets),
         reward=[*map(range_text, rows["least"], rows["most"])],
         note=rows.apply(_note, axis=1),
     )

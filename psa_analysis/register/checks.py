@@ -219,9 +219,12 @@ def _figures(register: Register) -> Iterator[Finding]:
     rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
     yield from refuse("polarity", rank, "lower, since place 1 is the best")
     stated = rows[[*agreement.FIGURES, *PRINTED]].notna().any(axis=1)
-    unsure = (rows["polarity"] == NOT_STATED) & stated
-    unsure &= ~rows["rule"].isin(agreement.RULES_WITHOUT_DIRECTION)
-    yield from refuse("polarity", unsure, "'higher' or 'lower', since a figure is stated")
+    undirected = rows["rule"].isin(agreement.RULES_WITHOUT_DIRECTION)
+    unsure = undirected ^ ((rows["polarity"] == NOT_STATED) & (stated | undirected))
+    expected = (
+        "'higher' or 'lower', since a figure is stated; 'not stated' by the rules range and none"
+    )
+    yield from refuse("polarity", unsure, expected)
     yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
     # All measures of a target that count have a weight, or none.
@@ -243,24 +246,20 @@ def _rules(register: Register) -> Iterator[Finding]:
     rule, target, upper_end = rows["rule"], rows["target"], rows["target_to"]
     improved = rows["polarity"].map(_BETTER) * (target - rows["baseline"])
     with_path = rule.isin(agreement.RULES_WITH_PATH)
-    expected = "better than the baseline {baseline} ({polarity} is better)"
-    remedy = "Correct it, or give it the rule maintain or standard."
-    yield from refuse("target", with_path & (improved <= 0), expected, remedy)
+    expected = "better than the baseline {baseline} ({polarity} is better), or the rule maintain"
+    yield from refuse("target", with_path & (improved <= 0), expected)
     expected = "no better than the baseline {baseline} ({polarity} is better), or the rule level"
     yield from refuse("target", (rule == "maintain") & (improved > 0), expected)
-    needless = (rule == "none") & target.notna()
-    yield from refuse("target", needless, "nothing, since the rule none sets no target")
+    yield from refuse("target", (rule == "none") & target.notna(), "nothing by the rule {rule}")
     ends = target.notna() | upper_end.notna()
     ends &= ~(upper_end > target).where(rule == "range", upper_end.isna())
     expected = "the upper end of the range, more than {target}, and nothing for any other rule"
     yield from refuse("target_to", ends, expected)
-    directed = rule.isin(agreement.RULES_WITHOUT_DIRECTION) & (rows["polarity"] != NOT_STATED)
-    yield from refuse("polarity", directed, "not stated, since the rule {rule} has no direction")
     levels = (rule == "yearly") & ~rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
     expected = "steps or given, with the target of each year before the last in trajectories.csv"
     yield from refuse("profile", levels, expected)
     pathless = ~with_path & (rows["profile"] != "")
-    yield from refuse("profile", pathless, "nothing, since the rule {rule} has no planned path")
+    yield from refuse("profile", pathless, "nothing by the rule {rule}, which has no path")
     for column in ("without", "trigger", "interim", "weight", "paid"):
         unpaid = (rule != "level") & rows[column].notna()
         yield from refuse(column, unpaid, "nothing, since only the rule level earns a reward")

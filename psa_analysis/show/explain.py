@@ -103,8 +103,7 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
             yield figure.capitalize(), f"{text}: {why}" if why else text
     if pd.notna(definition["target_to"]):
         yield "Up to", figure_text(definition["target_to"], row)
-    in_path = definition["rule"] in RULES_WITH_PATH and pd.notna(definition["baseline"])
-    if in_path and pd.notna(definition["target"]):
+    if definition["rule"] in RULES_WITH_PATH and definition[["baseline", "target"]].notna().all():
         levels = [f"{figure_text(v, row)} by {day_text(day)}" for day, v in definition["points"]]
         yield "Path", "; ".join([PATHS[definition["profile"] or "linear"], *levels])
     if definition["comparator"]:

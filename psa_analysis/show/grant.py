@@ -27,6 +27,7 @@ def _rewards(report: Report) -> dict[str, grant.Reward]:
     return {
         name: grant.measure_reward(report.rows[name], report.outlooks[name], trigger)
         for name in grant.pot_shares(report.agreement)
+        if name in report.rows
     }
 
 

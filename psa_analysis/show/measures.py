@@ -123,8 +123,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
         if row["is_forecast"] and pd.notna(row["planned"]):
             latest += f", {_beside_path(row)}"
         texts.append(latest)
-    if pd.notna(row["by_tolerance"]):
-        texts.append(f"by its tolerance of {row['tolerance']}: {row['by_tolerance']}")
+    texts += filter(None, [words.tolerance_text(row)])
     if row["late"]:
         texts.append(f"the return for {row['expected_period']} is late")
     return texts

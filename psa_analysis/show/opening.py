@@ -45,8 +45,8 @@ def _withheld_words(report: Report) -> str:
 def key(report: Report) -> Html:
     """What the marks and states mean, with the thresholds that divide them."""
     states = report.agreement.settings.states
-    meanings, rules = dict(STATES), report.assessment["rule"]
-    if (rules != "none").all():
+    meanings = dict(STATES)
+    if "none" not in set(report.assessment["rule"]):
         del meanings["not judged"]
     meanings["on track"] += f": the chance is {states.on_track:.0%} or more"
     meanings["at risk"] += f": the chance is {states.at_risk:.0%} or more, but less than on track"
@@ -66,8 +66,7 @@ def key(report: Report) -> Html:
         "–": "there is none",
     }
     if report.assessment["by_tolerance"].any():
-        beside = "the latest reading beside the planned path or, where there is none, the target"
-        marks["tolerance"] = f"{beside}: met, or short of it by no more than that, or by more"
+        marks["tolerance"] = "how far the latest reading may be short of planned path or target"
     if report.audience == "public":
         marks["[c]"] = "not shown: small numbers, or figures that would give them away"
     frame = pd.DataFrame([*meanings.items(), *marks.items()], columns=["State or mark", "Meaning"])

@@ -106,7 +106,6 @@ def decisions(report: Report, theme: str | None = None) -> View:
     # A shortfall that is provisional is to be confirmed.
     asked = rows.apply(_is_provisional, axis=1) & (rows["state"] != "achieved")
     asked |= rows["state"].isin(EXCEPTIONS) | rows["late"]
-    # Of these the next period has a target as well.
     asked |= (rows["state"] == "missed") & rows["rule"].isin(["yearly", "standard"])
     rows = rows[(rows["role"] == "target") & asked]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)

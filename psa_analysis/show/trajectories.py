@@ -129,7 +129,6 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     labels: Labels = [(end, due, f"Target {figure_text(end, measure)}", GREY) for end in ends]
     axes.plot([due] * len(ends), ends, marker="*", markersize=14, color=GREY, linestyle="none")
     if measure["rule"] not in RULES_WITH_PATH:
-        # They apply all the time.
         for end in ends:
             axes.axhline(end, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
     elif pd.notna(measure["baseline"]):
