@@ -120,9 +120,8 @@ def target_text(row: pd.Series) -> str:
 
 def tolerance_text(row: pd.Series) -> str:
     """``tolerance 5%: within``, ``tolerance 2: met``; nothing where no tolerance judges."""
-    if pd.isna(row["by_tolerance"]):
-        return ""
-    return f"tolerance {row['tolerance']}: {row['by_tolerance'].partition(' ')[0]}"
+    judged = row["by_tolerance"]
+    return f"tolerance {row['tolerance']}: {judged.split()[0]}" if pd.notna(judged) else ""
 
 
 def amount_text(size: float, unit: str) -> str:

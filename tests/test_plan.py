@@ -191,7 +191,7 @@ def test_the_pack_of_a_plan_names_the_rules(plan: Path) -> None:
 
 CONTRADICTIONS = """CP-2.3-wait|target_to||the upper end of the range, more than 6
 CP-2.3-wait|target_to|6|the upper end of the range, more than 6
-CP-2.3-wait|polarity|lower|'not stated' by the rules range and none
+CP-2.3-wait|polarity|lower|'not stated' for range and none
 CP-3.2|target_to|55|nothing for any other rule
 CP-3.2|tolerance|5 percent|a tolerance such as 5% or 2
 CP-3.2|target|44|or the rule maintain

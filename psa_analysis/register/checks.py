@@ -221,9 +221,7 @@ def _figures(register: Register) -> Iterator[Finding]:
     stated = rows[[*agreement.FIGURES, *PRINTED]].notna().any(axis=1)
     undirected = rows["rule"].isin(agreement.RULES_WITHOUT_DIRECTION)
     unsure = undirected ^ ((rows["polarity"] == NOT_STATED) & (stated | undirected))
-    expected = (
-        "'higher' or 'lower', since a figure is stated; 'not stated' by the rules range and none"
-    )
+    expected = "'higher' or 'lower', since a figure is stated, or 'not stated' for range and none"
     yield from refuse("polarity", unsure, expected)
     yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
@@ -356,7 +354,6 @@ def _profiles(register: Register) -> Iterator[Finding]:
     """A profile that the figures of its measure and its points allow."""
     rows = register.tables["measures"]
     refuse = partial(register.refuse, "measures", "profile")
-    # Targets of single years are known without the path that leads to them.
     no_start = (rows["rule"] == "level") & rows["baseline"].isna()
     no_path = (rows["profile"] != "") & (no_start | rows["target"].isna())
     yield from refuse(no_path, "nothing, since a path needs a baseline and a target")

@@ -178,7 +178,6 @@ TABLES: dict[str, dict[str, Column]] = {
         "baseline_period": Column(_stated_period, NOT_STATED),
         "base": Column(parse_figure, ""),
         "without": Column(parse_figure, NOT_STATED),
-        # How the target judges: see analysis/assessment.py.
         "rule": Column(choice(*RULES), "level"),
         "target": _FIGURE,
         "target_to": Column(parse_figure, ""),
