@@ -85,8 +85,8 @@ def assess(
             row["by_tolerance"] = _by_tolerance(row)
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    types = dict.fromkeys(["late", "is_forecast", "illustrative"], bool)
-    return table.astype(types | dict.fromkeys(["row", "periods"], "Int64"))
+    types = {"row": "Int64", "periods": "Int64", "share_met": float, "by_tolerance": "str"}
+    return table.astype(types | dict.fromkeys(["late", "is_forecast", "illustrative"], bool))
 
 
 def _begun(measure: pd.Series, series: pd.DataFrame, agreement: Agreement, period: Period) -> Row:
