@@ -152,6 +152,8 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     """
     report = pipeline.open_report(period, str(data))
     reward = rewards.reward(report)
+    if reward.reason:
+        _print_and_exit(report.findings, rewards.grants(report), as_csv, [reward.reason])
     shown = reward.table.frame.drop(columns=["What is measured", "Rests on"], errors="ignore")
     lines = [repr(report), shown.to_string(index=False)]
     for year, what, share, *pounds in rewards.payments(report).table.frame.values:

@@ -109,6 +109,21 @@ def with_unit(value: float, of: str | pd.Series) -> str:
     return text if plain else f"{text} {of_one(unit) if text == '1' else unit}"
 
 
+def target_text(row: pd.Series) -> str:
+    """The target of a row of the assessment with its unit: ``63%``, ``6 to 8 days``."""
+    if pd.isna(row["target"]):
+        return "none" if row["rule"] == "none" else NOT_STATED
+    if pd.isna(row["target_to"]):
+        return with_unit(row["target"], row)
+    return f"{figure_text(row['target'], row)} to {with_unit(row['target_to'], row)}"
+
+
+def tolerance_text(row: pd.Series) -> str:
+    """``tolerance 5%: within``, ``tolerance 2: met``; nothing where no tolerance judges."""
+    judged = row["by_tolerance"]
+    return f"tolerance {row['tolerance']}: {judged.split()[0]}" if pd.notna(judged) else ""
+
+
 def amount_text(size: float, unit: str) -> str:
     """An amount in a unit, without a decimal of nothing: ``2 percentage points``, ``1 person``."""
     text = figure_text(size, unit).removesuffix(".0")

@@ -190,8 +190,11 @@ def test_a_schedule_goes_on_to_the_final_outturns(
     assert newest == parse_period(period)
 
 
-def test_the_tutorial_does_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "docs" / "another_council.md").read_text()
+@pytest.mark.parametrize("page", ["another_council", "council_plan"])
+def test_a_tutorial_does_what_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text()
     assert len(text.splitlines()) <= 150
     monkeypatch.chdir(tmp_path)
     for language, path, body in re.findall(r"^```(\w+) ?(.*)\n([^`]*)^```$", text, re.MULTILINE):

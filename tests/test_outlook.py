@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.analysis.forecast import scale_of
+from psa_analysis.analysis.grant import paid_of_draws
 from psa_analysis.analysis.outlook import (
     NOT_REVISED,
     History,
@@ -325,10 +326,12 @@ def test_states_follow_from_the_chances(report: Report) -> None:
 
 def test_the_rewards_cliff_is_in_its_expectation() -> None:
     """Below 60 % of the stretch nothing; from there p, up to all of it."""
-    outlook = due(106.89, 106.9, 107.2, 107.5, 109)
-    assert outlook.expected_share(106, 107.5, 0.6) == pytest.approx((0 + 0.6 + 0.8 + 1 + 1) / 5)
-    falling = due(12.6, 11.17, 11.16, 10.2, 8)
-    assert falling.expected_share(12.6, 10.2, 0.6) == pytest.approx((0 + 0 + 0.6 + 1 + 1) / 5)
+    rising, falling = (
+        np.array([106.89, 106.9, 107.2, 107.5, 109]),
+        np.array([12.6, 11.17, 11.16, 8]),
+    )
+    assert paid_of_draws(rising, 106, 107.5, 0.6) == pytest.approx([0, 0.6, 0.8, 1, 1])
+    assert paid_of_draws(falling, 12.6, 10.2, 0.6) == pytest.approx([0, 0, 0.6, 1])
 
 
 def test_reaching_the_target_exactly_is_reaching_it() -> None:

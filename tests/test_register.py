@@ -146,7 +146,7 @@ BROKEN = [
     ("measures.csv", "N6-ratio", "unit", "young people", "percent, since a ratio"),
     ("measures.csv", "N14-gap", "comparator", "N10", "compared with nothing, in percent"),
     ("measures.csv", "N2", "comparator", "not stated", "nothing, since the basis point"),
-    ("measures.csv", "N2", "measure", "n2", "a measure such as N2 or L4-repeat"),
+    ("measures.csv", "N2", "measure", "N2; L1", "a reference such as N2 or CP-1.2"),
     ("measures.csv", "N2", "due", "summer 2002", "a period after the baseline's, 2001/02"),
     ("measures.csv", "N13", "due", "summer 2006", "a quarter or a financial year"),
     ("measures.csv", "N2", "target", "999999999999999 * 99", "no division by 0, a result below"),

@@ -34,6 +34,7 @@ PLANNED = {
 }
 PLANNED |= {"baseline": 100.0, "baseline_period": "2002/03", "without": NAN, "target": 160.0}
 PLANNED |= {"due": "2005/06", "interim_period": "", "comparator": "", "profile": "", "points": ()}
+PLANNED |= {"rule": "level", "target_to": NAN}
 
 
 def planned(**changes: object) -> pd.Series:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
+from psa_analysis.analysis.grant import paid_of_draws
+from psa_analysis.analysis.trajectory import short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import FREQUENCIES, Period, parse_period
-from psa_analysis.register.agreement import Agreement
-from psa_analysis.words import chance_text
+from psa_analysis.register.agreement import RULES, RULES_WITH_PATH, Agreement
+from psa_analysis.words import NOT_STATED, chance_text, counted
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -31,13 +33,15 @@ STATES = {
     "on track": "forecast: the target is likely to be met",
     "achieved": "the deciding reading reaches the target",
     "not due": "no reading is due yet",
+    "not judged": "shown without a target: neither higher nor lower is better",
     "no target": "there are readings but no document states a target",
     "not stated": "no document states enough to judge it",
 }
 
 Row = dict[str, Any]
-#: A state, why it is so, and whether it is a forecast.
-State = tuple[str, str, bool]
+#: A state, why it is so, whether it is a forecast, and what judged.
+State = tuple[str, str, bool, str]
+_NOTHING = "not judged"
 
 
 def assess(
@@ -66,13 +70,24 @@ def assess(
             year_end = FREQUENCIES[measure["frequency"]].year_end
             series = series[series["period_end"].dt.month == year_end]
         series = series[series["reading"].notna()]
+        outlook = (outlooks or {}).get(str(name))
+        if measure["rule"] == "yearly":
+            measure = trajectory.judging(measure, series["period_end"], period.end)
+            outlook = outlook and outlook.until(measure["due_at"].end)
+            row |= {"target": measure["target"], "due": measure["due"]}
         if len(series):
             row |= _latest(series, measure)
-        row |= _forecast((outlooks or {}).get(str(name)), row, agreement.settings.grant.trigger)
-        state, reason, is_forecast = _state(row, series, agreement, period)
-        rows.append(row | {"state": state, "reason": reason, "is_forecast": is_forecast})
+        row |= _forecast(outlook, row, agreement.settings.grant.trigger)
+        if measure["rule"] == "standard":
+            row |= _periods_met(row, series, agreement)
+        of_state = _state(row, series, measure, agreement, period)
+        row |= zip(("state", "reason", "is_forecast", "judged_by"), of_state, strict=True)
+        if row["tolerance"] and row["judged_by"] != _NOTHING:
+            row["by_tolerance"] = _by_tolerance(row)
+        rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"late": bool, "is_forecast": bool, "illustrative": bool, "row": "Int64"})
+    types = {"row": "Int64", "periods": "Int64", "share_met": float, "by_tolerance": "str"}
+    return table.astype(types | dict.fromkeys(["late", "is_forecast", "illustrative"], bool))
 
 
 def _begun(measure: pd.Series, series: pd.DataFrame, agreement: Agreement, period: Period) -> Row:
@@ -155,9 +170,11 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> Row:
 
 
 def direction(now: float, before: float, polarity: str) -> str:
-    """``better``, ``worse`` or ``same``: which way a reading moved, never up or down."""
+    """``better``, ``worse`` or ``same``; ``higher`` or ``lower`` where neither is better."""
     if now == before:
         return "same"
+    if polarity == NOT_STATED:
+        return "higher" if now > before else "lower"
     return "better" if (now > before) == (polarity == "higher") else "worse"
 
 
@@ -167,58 +184,92 @@ def _forecast(outlook: Outlook | None, row: Row, share: float) -> Row:
         return {"no_forecast": outlook.reason if outlook else "none was made"}
     due = outlook.due.rename({"median": "forecast"}).drop(["period", "period_end"])
     cells: Row = {"no_forecast": "", **due}
-    if pd.notna(row["target"]):
+    if pd.notna(row["target_to"]):
+        not_below = outlook.chance(row["target"], "higher")
+        cells["chance_target"] = not_below + outlook.chance(row["target_to"], "lower") - 1
+    elif pd.notna(row["target"]) and row["rule"] != "standard":
         cells["chance_target"] = outlook.chance(row["target"], row["polarity"])
     if pd.notna(row["trigger"]):
         cells["chance_trigger"] = outlook.chance(row["trigger"], row["polarity"])
-        cells["expected_share"] = outlook.expected_share(row["without"], row["target"], share)
+        pays = paid_of_draws(outlook.draws[:, -1], row["without"], row["target"], share)
+        cells["expected_share"] = float(pays.mean())
     return cells
 
 
-def _state(row: Row, series: pd.DataFrame, agreement: Agreement, period: Period) -> State:
-    """The state, why, and whether it is a forecast."""
-    measure = agreement.measures.loc[row["measure"]]
+def _state(
+    row: Row, series: pd.DataFrame, measure: pd.Series, agreement: Agreement, period: Period
+) -> State:
+    """The state, why, whether it is a forecast, and what judged."""
+    if row["rule"] == "none":
+        return "not judged", "the agreement gives it no direction and no target", False, _NOTHING
     if pd.isna(row["target"]):
-        return ("no target" if len(series) else "not stated"), "no document states a target", False
-    if not len(series):
+        state = "no target" if len(series) else "not stated"
+        return state, "no document states a target", False, _NOTHING
+    if not len(series) or row["periods"] == 0:
         return _nothing_yet(row, measure, agreement)
-    due, last = measure["due_at"], series.iloc[-1]
-    reached = _reaches(row, row["target"])
-    decided = last["period_end"].date() >= due.end
+    due, last, rule = measure["due_at"], series.iloc[-1], RULES[row["rule"]].format_map(row)
+    reached, thresholds = (
+        short_of(row["latest"], row, row["target"]) <= 0,
+        agreement.settings.states,
+    )
+    decided = row["rule"] == "standard" or last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised", "provisional"):
-        return _decided(row, reached)
+        return *_decided(row, reached, rule), f"{rule}: deciding reading"
     if not decided and period.end > due.end + trajectory.GRACE:
         return _no_data(row, f"the reading of {due}, which decides,")
     thresholds = agreement.settings.states
     if pd.notna(chance := row["chance_target"]):
         state = _by_thresholds(chance, thresholds.on_track, thresholds.at_risk)
-        return state, f"the chance that the target is met is {chance_text(chance)}", True
-    if pd.isna(measure["baseline"]) and reached:
-        return "on track", "the latest reading already reaches the target", True
-    if pd.isna(measure["baseline"]):
-        return "not stated", "the baseline is not stated, so there is no path to compare with", True
+        why = f"the chance that the {rule} is met is {chance_text(chance)}"
+        return state, why, True, f"{rule}: chance that it is met"
+    begun = measure["baseline_at"] if pd.notna(measure["baseline"]) else None
+    if begun is not None and last["period_end"].date() <= trajectory.baseline_end(measure):
+        return _nothing_yet(row, measure, agreement)
+    by_path = f"{rule}: planned path"
+    if row["rule"] not in RULES_WITH_PATH or (pd.isna(measure["baseline"]) and reached):
+        why = f"the latest reading {_compared(row, reached)} the {rule}"
+        return "on track" if reached else "at risk", why, True, f"{rule}: latest reading"
     if pd.isna(row["planned"]):
         why = "the planned path has seasons, and there are not two years before it to show them"
-        return "not stated", why, True
+        if pd.isna(measure["baseline"]):
+            why = "the baseline is not stated, so there is no path to compare with"
+        return "not stated", why, True, _NOTHING
     if pd.notna(progress := row["progress"]):
         state = _by_thresholds(progress, thresholds.path_on_track, thresholds.path_at_risk)
         moved = f"{progress:.0%} of the improvement planned by then has been made"
         if progress < 0:
             moved = "it has moved the wrong way since the baseline"
-        return state, f"{moved}; there is no forecast: {row['no_forecast']}", True
-    if last["period_end"].date() <= trajectory.baseline_end(measure):
-        return _nothing_yet(row, measure, agreement)
+        return state, f"{moved}; there is no forecast: {row['no_forecast']}", True, by_path
     # Where the plan is no better than the baseline, only the path itself can be reached.
-    reached = _reaches(row, row["planned"])
-    state, compared = ("on track", "reaches") if reached else ("at risk", "falls short of")
+    reached = short_of(row["latest"], row, row["planned"]) <= 0
     plan = "a planned path that is no better than the baseline by then"
-    return state, f"the latest reading {compared} {plan}", True
+    why = f"the latest reading {_compared(row, reached)} {plan}"
+    return "on track" if reached else "at risk", why, True, by_path
 
 
-def _reaches(row: Row, level: float) -> bool:
-    """Whether the latest reading is as good as a level; ties are decided exactly."""
-    difference = trajectory.exact(row["latest"]) - trajectory.exact(level)
-    return difference >= 0 if row["polarity"] == "higher" else difference <= 0
+def _compared(row: Row, reached: bool) -> str:
+    """How the latest reading stands to what judges it, as a verb."""
+    if row["rule"] == "range":
+        return "lies within" if reached else "lies outside"
+    return "reaches" if reached else "falls short of"
+
+
+def _periods_met(row: Row, series: pd.DataFrame, agreement: Agreement) -> Row:
+    """How many periods since the agreement began have a reading, and the share that is met."""
+    since = series["period_end"] >= pd.Timestamp(agreement.settings.agreement.begins)
+    readings = series.loc[since, "reading"]
+    met = [short_of(reading, row, row["target"]) <= 0 for reading in readings]
+    return {"periods": len(met), "share_met": sum(met) / len(met) if met else None}
+
+
+def _by_tolerance(row: Row) -> str:
+    """The latest reading beside the planned path, or else the target, with a tolerance below it."""
+    level = row["target"] if pd.isna(row["planned"]) else row["planned"]
+    short = short_of(row["latest"], row, level)
+    allowed = trajectory.exact(float(row["tolerance"].rstrip("%")))
+    if row["tolerance"].endswith("%"):
+        allowed *= abs(trajectory.exact(level)) / 100
+    return "met" if short <= 0 else f"{'within' if short <= allowed else 'beyond'} tolerance"
 
 
 def _by_thresholds(value: float, on_track: float, at_risk: float) -> str:
@@ -231,29 +282,31 @@ def _nothing_yet(row: Row, measure: pd.Series, agreement: Agreement) -> State:
     """No reading after the baseline: because none was due, or because one is missing."""
     first = _first_period(measure, agreement)
     if row["expected_period"] is None:
-        return "not due", f"the first reading is that of {first}", True
+        return "not due", f"the first reading is that of {first}", True, _NOTHING
     return _no_data(row, f"a reading from {first} on")
 
 
 def _no_data(row: Row, reading: str) -> State:
     why = f"cannot be made: {row['missing']}" if row["missing"] else ""
-    return "no data", f"{reading} {why or 'had not come in by the cut-off'}", True
+    return "no data", f"{reading} {why or 'had not come in by the cut-off'}", True, _NOTHING
 
 
-def _decided(row: Row, target_reached: bool) -> State:
+def _decided(row: Row, reached: bool, rule: str) -> tuple[str, str, bool]:
     provisional = "provisional " if row["latest_flag"] == "provisional" else ""
     reading = f"the {provisional}reading of {row['latest_period']}"
-    if target_reached:
-        return "achieved", f"{reading} reaches the target", False
+    reason = f"{reading} {_compared(row, reached)} the {rule}"
+    if row["rule"] == "standard":
+        met = round(row["share_met"] * row["periods"])
+        reason += f", met in {met} of {counted(row['periods'], 'period')} so far"
+    if reached or row["without_status"] == "":
+        return "achieved" if reached else "missed", reason, False
     if pd.isna(row["trigger"]):
-        reason = (
-            f"{reading} falls short of the target; whether it reaches the trigger cannot be said, "
-            "since performance without the agreement is not stated"
-        )
+        reason += "; whether it reaches the trigger cannot be said, "
+        reason += "since performance without the agreement is not stated"
         return "missed", reason, False
-    reached = _reaches(row, row["trigger"])
-    state, compared = ("partly achieved", "reaches") if reached else ("missed", "falls short of")
+    reached = short_of(row["latest"], row, row["trigger"]) <= 0
     trigger = "the trigger"
     if row["without_status"] == "assumed":
         trigger += ", which rests on an assumed performance without the agreement"
-    return state, f"{reading} {compared} {trigger}", False
+    reason = f"{reading} {_compared(row, reached)} {trigger}"
+    return "partly achieved" if reached else "missed", reason, False

@@ -119,7 +119,8 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     """The changes of a measure that both packs follow; `figures` says what changed in its own."""
     unit, polarity = after["unit"], after["polarity"]
     old, new = before["latest_period"], after["latest_period"]
-    register = [column for column in _REGISTER if not _same(before[column], after[column])]
+    both = [column for column in _REGISTER if column in before and column in after]
+    register = [column for column in both if not _same(before[column], after[column])]
     # Readings are compared only if they are the same kind of thing in both, and those of parts of
     # a year only with the same part of another.
     alike = "" if {"unit", "polarity", "basis"} & set(register) else polarity
@@ -135,7 +136,9 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     ]
     units = dict.fromkeys(["baseline", "without", "target"], unit)
     compared += [(name.replace("_", " "), name, units.get(name, ""), "") for name in register]
-    why = _why(old, new, register, figures)
+    # Of yearly targets each judges in its turn.
+    own = ("target", "due") if after.get("rule") == "yearly" else ()
+    why = _why(old, new, [column for column in register if column not in own], figures)
     rows = []
     for what, column, unit_of_value, better in compared:
         then, now = before[column], after[column]

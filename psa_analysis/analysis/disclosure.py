@@ -245,11 +245,11 @@ def affected_measures(
 #: Columns of the assessment that the latest reading goes into.
 _OF_LATEST = [
     *["latest", "gap", "gap_months", "progress", "required", "required_done_before", "previous"],
-    *["previous_period", "direction", "year_before", "direction_on_year"],
+    *["previous_period", "direction", "year_before", "direction_on_year", "by_tolerance"],
 ]
 #: Columns that are the same whatever is held back.
 _KEPT = ["state", "is_forecast", "illustrative", "late", "expected_period", "latest_period"]
-_KEPT += ["file", "row"]
+_KEPT += ["target", "due", "judged_by", "periods", "share_met", "file", "row"]
 
 
 def masked_assessment(

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.analysis.trajectory import exact
+from psa_analysis.analysis.trajectory import exact, short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import period_containing
 from psa_analysis.words import NOT_SHOWN
@@ -72,6 +72,8 @@ def pump_priming(settings: Settings) -> float | None:
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
     """The share of the pot of each measure that counts; less than 1 in all if some are missing."""
     counting = agreement.measures[agreement.measures["role"] == "target"]
+    # Where performance without the agreement does not apply, no stretch is rewarded.
+    counting = counting[counting["without_status"] != ""]
     number = agreement.settings.grant.targets
     number = counting["reference"].nunique() if isinstance(number, str) else number
     weights = counting["weight"].fillna(1.0).map(exact)
@@ -106,15 +108,10 @@ def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
     outturn, target = exact(row["latest"]), exact(row["target"])
     pays = partial(paid, outturn, target=target, trigger=exact(trigger))
-    ends = _range(row, _reaches(outturn, row, "target"), lambda start: pays(exact(start)))
+    met = short_of(row["latest"], row, row["target"]) <= 0
+    ends = _range(row, met, lambda start: pays(exact(start)))
     status = "provisional" if row["latest_flag"] == "provisional" else "final"
     return Reward(status, why, *(np.array([float(end)]) for end in ends))
-
-
-def _reaches(outturn: Fraction, row: pd.Series, level: str) -> bool:
-    """Whether an outturn is as good as a level of its measure."""
-    short = exact(row[level]) - outturn
-    return short <= 0 if row["polarity"] == "higher" else short >= 0
 
 
 def _range(row: pd.Series, met: Any, pays: Callable[[float], Any]) -> tuple[Any, Any]:
@@ -209,7 +206,7 @@ def payment_frame(
         measure, share, advance = agreement.measures.loc[name], float(shares[name]), 0.0
         interim = measure["interim_at"]
         reading = levels.get((name, pd.Timestamp(interim.end))) if interim else None
-        if interim and reading is not None and _reaches(exact(reading), measure, "interim"):
+        if interim and reading is not None and short_of(reading, measure, measure["interim"]) <= 0:
             advance = share * settings.grant.on_account
             paid_in = period_containing(interim.end, "financial_year").start.year + 1
             rows.append((paid_in, f"on account for {name}", advance, advance))
@@ -218,6 +215,7 @@ def payment_frame(
             parts.append(np.maximum(share * draws - advance, 0).mean(axis=1))
     to_come = np.sum(parts, axis=0) if parts else np.full(2, np.nan)
     last, number = settings.agreement.last.start.year, settings.grant.instalments
+    number = number if rewards else 0
     for turn in range(1, number + 1):
         rows.append((last + turn, f"instalment {turn} of {number}", *(to_come / number)))
     table = pd.DataFrame(sorted(rows), columns=["year", "what", "least", "most"])

@@ -7,7 +7,7 @@ What is observed is forecast, and readings are made of the draws by each measure
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,14 @@ class Outlook:
         """The due reading's row of the fan."""
         return self.fan().iloc[-1]
 
+    def until(self, end: date) -> Outlook:
+        """The same up to the period that ends on a day, as if that were the due one."""
+        number = sum(period.end <= end for period in self.periods)
+        draws = self.draws[:, :number]
+        if not number or np.isnan(draws[:, -1]).any():
+            return Outlook(reason=self.reason or "the period that decides has been observed")
+        return replace(self, draws=draws, periods=self.periods[:number])
+
     def chance(self, value: float, polarity: str) -> float:
         """How likely the due reading is to be this or better, 0 to 1."""
         due = self.draws[:, -1]
@@ -65,11 +73,6 @@ class Outlook:
         slack = 1e-9 * max(1.0, abs(value))
         reached = due >= value - slack if polarity == "higher" else due <= value + slack
         return float(reached.mean())
-
-    def expected_share(self, without: float, target: float, trigger: float) -> float:
-        """Mean proportion of the reward: nothing below the trigger, from there p up to 1."""
-        share = (self.draws[:, -1] - without) / (target - without)
-        return float(np.where(share >= trigger - 1e-9, np.minimum(share, 1), 0).mean())
 
 
 #: How measures are forecast whose own frequency the forecaster has no constants for.

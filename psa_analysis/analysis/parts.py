@@ -19,7 +19,7 @@ from scipy.special import betaln, gammaln
 from psa_analysis.analysis.readings import years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
 from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
-from psa_analysis.words import listed
+from psa_analysis.words import NOT_STATED, listed
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -107,6 +107,8 @@ def decomposition(
     result = Decomposition(definition, area, unit, better, float(definition["target"]))
     if basis != "change_from_baseline" and (basis not in _SUMMED or unit in NOT_SUMMED):
         return replace(result, reason=f"parts of a reading in {unit} ({basis}) do not add up")
+    if definition["polarity"] == NOT_STATED:
+        return replace(result, reason="neither higher nor lower is better")
     areas = agreement.areas.loc[agreement.areas["part_of"] == area, ["kind", "area"]]
     names = list(definition["parts"] or ())
     named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})

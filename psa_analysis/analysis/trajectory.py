@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.periods import FREQUENCIES, Period, period_containing, place_in_year
-from psa_analysis.register.agreement import PROFILES_WITH_POINTS
+from psa_analysis.register.agreement import PROFILES_WITH_POINTS, RULES_WITH_PATH
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.readings import Floats
@@ -44,7 +44,7 @@ def trigger_value(measure: pd.Series, share: float) -> float:
 def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None) -> pd.Series:
     """The path from the baseline to the target, or another goal, by the measure's profile."""
     goal = measure["target"] if goal is None else goal
-    if pd.isna(measure["baseline"]) or pd.isna(goal):
+    if pd.isna(measure["baseline"]) or pd.isna(goal) or measure["rule"] not in RULES_WITH_PATH:
         return pd.Series(np.nan, index=ends.index)
     if measure["profile"] == "seasonal":
         return _seasonal_path(measure, goal, ends)
@@ -59,6 +59,27 @@ def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None)
         latest = np.searchsorted(months, passed, side="right").clip(1) - 1
         return pd.Series(levels[latest], index=ends.index)
     return pd.Series(np.interp(passed, months, levels), index=ends.index)
+
+
+def short_of(value: float, row: pd.Series | dict[str, Any], level: float) -> Fraction:
+    """How far a value is from a level, or its row's range; 0 or less if reached, exactly."""
+    short = exact(level) - exact(value)
+    if pd.notna(row["target_to"]):
+        return max(short, exact(value) - exact(row["target_to"]))
+    return short if row["polarity"] == "higher" else -short
+
+
+def judging(measure: pd.Series, ends: pd.Series, until: date) -> pd.Series:
+    """The measure with the first of its yearly targets that is not passed, or an overdue one."""
+    points = measure["points"]
+    overdue = [day for day, _ in points if day + GRACE < until]
+    begin = max([*ends.dt.date, *overdue], default=date.min)
+    for number, (day, target) in enumerate(points):
+        if day >= begin:
+            at = period_at(measure, day)
+            cells = {"target": target, "due": at.label, "due_at": at, "points": points[:number]}
+            return pd.Series({**measure, **cells}, name=measure.name)
+    return measure
 
 
 def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
@@ -100,6 +121,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     only, a worse one in those that have passed.
     """
     no_path = pd.isna(measure["baseline"]) or pd.isna(measure["target"])
+    no_path |= measure["rule"] not in RULES_WITH_PATH
     # A path with seasons goes up and down, so that no month of it can be told from a value.
     if no_path or measure["profile"] == "seasonal":
         return float("nan")
@@ -125,7 +147,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:
     """The change in each period that leads to the target, and up to when as much was ever done."""
-    if pd.isna(measure["target"]) or history.empty:
+    if pd.isna(measure["target"]) or history.empty or measure["rule"] in ("standard", "range"):
         return float("nan"), None
     months = month_number(history["period_end"].dt)
     left = month_number(measure["due_at"].end) - months.iloc[-1]

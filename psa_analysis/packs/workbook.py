@@ -16,6 +16,7 @@ import pandas as pd
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from psa_analysis import words
 from psa_analysis.analysis.assessment import STATES
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.files import COLUMNS, FORMULA_STARTS, csv_text, meanings, write_bytes
@@ -36,12 +37,12 @@ _SHEET_OF_TABLE = _DESCRIBED["table"].str.removesuffix(" in the workbook")
 _ABOUT = _DESCRIBED.set_index([_SHEET_OF_TABLE, "column"]).to_dict("index")
 
 #: Columns that a sheet has only where something stands in them.
-_IF_ANY = {"measures": ["trigger", "paid"], "grant": ["paid", "difference"]}
+_IF_ANY = {"measures": ["trigger", "paid", "target_to"], "grant": ["paid", "difference"]}
 
 #: The columns of the summary, and what heads them.
 _SUMMARY = meanings("headings of the summary")
 _RIGHT = {"chance", "latest", "planned", "target", "reward"}
-_GROUPS = {"target": "Measures that count for the reward", "supporting": "Supporting measures"}
+_GROUPS = {"target": "Targets", "supporting": "Supporting measures"}
 #: Green, amber and red, behind each state's sign and word.
 _COLOURS = {
     **dict.fromkeys(("achieved", "on track"), "#d5ead7"),
@@ -222,11 +223,13 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     """The sheet for managers, on one page in print: whether each target will be met."""
     sheet = book.add_worksheet("summary")
     rows = report.assessment.merge(grants(report)[["measure", "least", "most"]], how="left")
+    targets = rows.apply(words.target_text, axis=1)
+    one_figure = rows["target"].notna() & rows["target_to"].isna()
     shown = rows.assign(
         title=rows.apply(title_text, axis=1),
         chance=rows["chance_target"].map(chance_text),
         latest=rows["latest"].astype(object).mask(rows["latest_flag"] == WITHHELD, "[c]"),
-        target=rows["target"].astype(object).where(rows["target"].notna(), rows["target_status"]),
+        target=rows["target"].astype(object).where(one_figure, targets),
         reward=[*map(range_text, rows["least"], rows["most"])],
         note=rows.apply(_note, axis=1),
     )
@@ -269,6 +272,7 @@ def _note(row: pd.Series) -> str:
     """What to know of the figures of a row of the assessment."""
     flag, status = row["latest_flag"], row["target_status"]
     notes = {
+        words.tolerance_text(row): pd.notna(row["by_tolerance"]),
         "return late": row["late"],
         "[c] small numbers": flag == WITHHELD,
         f"reading {flag}": flag in MARKS,

@@ -25,6 +25,14 @@ OWN_DECISION = "own decision"
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]
 
+#: How a target judges, and what it is called; ``due`` is its period.
+RULES = {"level": "target", "yearly": "target of {due}", "standard": "standard for every period"}
+RULES |= {"maintain": "level to maintain", "range": "range", "none": ""}
+#: The rules by which a path leads to the target.
+RULES_WITH_PATH = ("level", "yearly")
+#: The rules by which neither higher nor lower is better.
+RULES_WITHOUT_DIRECTION = ("range", "none")
+
 #: The profiles whose path runs through the points of ``trajectories.csv``.
 PROFILES_WITH_POINTS = ("steps", "given")
 

@@ -187,8 +187,6 @@ def _figures(register: Register) -> Iterator[Finding]:
     refuse = partial(register.refuse, "measures")
     target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
     better = rows["polarity"].map(_BETTER)
-    worse = better * (target - rows["baseline"]) <= 0
-    yield from refuse("target", worse, "better than the baseline {baseline} ({polarity} is better)")
     no_stretch = better * (target - rows["without"]) <= 0
     yield from refuse("without", no_stretch, "short of the target {target} ({polarity} is better)")
     trigger, share = rows["trigger"], register.settings.grant.trigger
@@ -206,14 +204,15 @@ def _figures(register: Register) -> Iterator[Finding]:
     yield from refuse("trigger", differs, expected, "Correct one of the three.")
     # A rate can be more than the one that it is a percentage of.
     percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
-    for figure in (*agreement.FIGURES, "trigger"):
+    for figure in (*agreement.FIGURES, "target_to", "trigger"):
         outside = percent & ((rows[figure] < 0) | (rows[figure] > 100))
         yield from refuse(figure, outside, "0 to 100 for a percentage")
     change = rows["basis"] == "change_from_baseline"
     expected = "the figure that the change is measured from, or 'not stated'"
     yield from refuse("base", change & (text["base"] == ""), expected)
     yield from refuse("base", change & (base <= 0), "more than 0")
-    other_name = rows["measure"].str.partition("-")[0] != rows["reference"]
+    names = zip(rows["measure"] + "-", rows["reference"] + "-", strict=True)
+    other_name = pd.Series([not own.startswith(of) for own, of in names], rows.index, bool)
     yield from refuse("reference", other_name, "the reference that its name begins with")
     misspelt = (unit != "percent") & unit.str.casefold().isin(["%", "per cent", "percent"])
     yield from refuse("unit", misspelt, "percent, in those letters", "Write percent.")
@@ -222,12 +221,14 @@ def _figures(register: Register) -> Iterator[Finding]:
     rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
     yield from refuse("polarity", rank, "lower, since place 1 is the best")
     stated = rows[[*agreement.FIGURES, *PRINTED]].notna().any(axis=1)
-    unsure = (rows["polarity"] == NOT_STATED) & stated
-    yield from refuse("polarity", unsure, "'higher' or 'lower', since a figure is stated")
+    undirected = rows["rule"].isin(agreement.RULES_WITHOUT_DIRECTION)
+    unsure = undirected ^ ((rows["polarity"] == NOT_STATED) & (stated | undirected))
+    expected = "'higher' or 'lower', since a figure is stated, or 'not stated' for range and none"
+    yield from refuse("polarity", unsure, expected)
     yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
     yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
     # All measures of a target that count have a weight, or none.
-    counts = rows["role"] == "target"
+    counts = (rows["role"] == "target") & (rows["rule"] == "level")
     some = (counts & weight.notna()).groupby(rows["reference"]).transform("any")
     expected = "a weight, since other measures of {reference} have one"
     yield from refuse("weight", counts & weight.isna() & some, expected)
@@ -237,6 +238,33 @@ def _figures(register: Register) -> Iterator[Finding]:
         yield from refuse(period, undated, f"a period, since there is a {figure}")
     idle = rows["interim"].isna() & ~text["interim_period"].isin(agreement.BLANK)
     yield from refuse("interim", idle, "a level, since there is a period")
+
+
+def _rules(register: Register) -> Iterator[Finding]:
+    """What the rule of a measure asks of its other columns."""
+    rows, refuse = register.tables["measures"], partial(register.refuse, "measures")
+    rule, target, upper_end = rows["rule"], rows["target"], rows["target_to"]
+    improved = rows["polarity"].map(_BETTER) * (target - rows["baseline"])
+    with_path = rule.isin(agreement.RULES_WITH_PATH)
+    expected = "better than the baseline {baseline} ({polarity} is better), or the rule maintain"
+    yield from refuse("target", with_path & (improved <= 0), expected)
+    expected = "no better than the baseline {baseline} ({polarity} is better), or the rule level"
+    yield from refuse("target", (rule == "maintain") & (improved > 0), expected)
+    yield from refuse("target", (rule == "none") & target.notna(), "nothing by the rule {rule}")
+    ends = target.notna() | upper_end.notna()
+    ends &= ~(upper_end > target).where(rule == "range", upper_end.isna())
+    expected = "the upper end of the range, more than {target}, and nothing for any other rule"
+    yield from refuse("target_to", ends, expected)
+    levels = (rule == "yearly") & ~rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
+    expected = "steps or given, with the target of each year before the last in trajectories.csv"
+    yield from refuse("profile", levels, expected)
+    pathless = ~with_path & (rows["profile"] != "")
+    yield from refuse("profile", pathless, "nothing by the rule {rule}, which has no path")
+    for column in ("without", "trigger", "interim", "weight", "paid"):
+        unpaid = (rule != "level") & rows[column].notna()
+        yield from refuse(column, unpaid, "nothing, since only the rule level earns a reward")
+    idle = (rows["tolerance"] != "") & target.isna()
+    yield from refuse("tolerance", idle, "nothing, since there is no target")
 
 
 def _wrong_kind(text: str, frequency: str, baseline: bool = False) -> str | None:
@@ -338,7 +366,8 @@ def _profiles(register: Register) -> Iterator[Finding]:
     """A profile that the figures of its measure and its points allow."""
     rows = register.tables["measures"]
     refuse = partial(register.refuse, "measures", "profile")
-    no_path = (rows["profile"] != "") & (rows["baseline"].isna() | rows["target"].isna())
+    no_start = (rows["rule"] == "level") & rows["baseline"].isna()
+    no_path = (rows["profile"] != "") & (no_start | rows["target"].isna())
     yield from refuse(no_path, "nothing, since a path needs a baseline and a target")
     pointless = rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
     pointless &= ~rows["measure"].isin(register.tables["trajectories"]["measure"])
@@ -380,12 +409,13 @@ def _points(register: Register) -> Iterator[Finding]:
         baseline, due = measure["baseline_at"], measure["due_at"]
         if wrong := _wrong_kind(row["period"], measure["frequency"]):
             yield problem("period", wrong)
-        elif baseline and due and not baseline.end < period.end < due.end:
-            expected = f"a period between the baseline's, {baseline}, and the due one, {due}"
+        elif (due and period.end >= due.end) or (baseline and period.end <= baseline.end):
+            start = baseline or NOT_STATED
+            expected = f"a period between the baseline's, {start}, and the due one, {due}"
             yield problem("period", expected)
 
 
 CHECKS = (
     *(_unknown_names, _duplicates, _settings_names, _rows, _baskets, _commitments, _assumptions),
-    *(_figures, _each_measure, _profiles, _points),
+    *(_figures, _rules, _each_measure, _profiles, _points),
 )

@@ -181,6 +181,7 @@ def load_agreement(folder: Path) -> Agreement:
             reasons.get((measure, figure), cell if cell in BLANK else "stated")
             for measure, cell in zip(measures["measure"], texts["measures"][figure], strict=True)
         ]
+    measures.loc[measures["rule"] != "level", "without_status"] = ""  # only a level is rewarded
     printed = texts["measures"][PRINTED]
     decimals = printed.map(lambda cell: len(cell.partition(".")[2]) if is_number(cell) else 0)
     measures["decimals"] = decimals.max(axis=1)

@@ -20,7 +20,7 @@ import pandas as pd
 
 from psa_analysis.findings import Finding
 from psa_analysis.periods import FREQUENCIES, parse_period
-from psa_analysis.register.agreement import BLANK, OWN_DECISION, parse_comparator
+from psa_analysis.register.agreement import BLANK, OWN_DECISION, RULES, parse_comparator
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Reader = Callable[[str], Any]
 
 #: Figures of a measure in its own unit, as a document prints them.
-PRINTED = ["baseline", "without", "target", "trigger", "interim"]
+PRINTED = ["baseline", "without", "target", "target_to", "trigger", "interim"]
 
 _NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,15})?"
 #: Numbers, signs, parentheses and spaces, of which Python's own grammar makes arithmetic or not.
@@ -123,8 +123,8 @@ class Column:
     names: tuple[str, ...] = ()
 
 
-def _like(pattern: str, expected: str) -> Column:
-    return Column(_fitting(re.compile(pattern).fullmatch, expected))
+def _like(pattern: str, expected: str, left_out: str | None = None) -> Column:
+    return Column(_fitting(re.compile(pattern).fullmatch, expected), left_out)
 
 
 _TEXT, _FILLED, _FIGURE = Column(), Column(filled), Column(parse_figure)
@@ -137,10 +137,16 @@ _MEASURE = Column(names=("measures.csv",))
 _GENERAL_ITEMS = ("agreement", "measures", "commitments")
 _CITED = {"document": Column(str, "", ("[documents]",)), "location": Column(filled, NOT_STATED)}
 
+#: Names that pages, links and files are made of, in the form that the document gives them.
+_NAME = _like(
+    rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*",
+    "a reference such as N2 or CP-1.2: letters, digits and . - / _ + ( ), none of them first",
+)
+
 #: The columns of each file of the register.
 TABLES: dict[str, dict[str, Column]] = {
     "targets": {
-        "reference": _like(r"[A-Z]\d+", "a reference such as N2"),
+        "reference": _NAME,
         "theme": Column(names=("[themes]",)),
         "outcome": _FILLED,
         "rationale": Column(_list, ""),
@@ -149,7 +155,7 @@ TABLES: dict[str, dict[str, Column]] = {
         **_CITED,
     },
     "measures": {
-        "measure": _like(r"[A-Z]\d+(-[a-z0-9]+)*", "a measure such as N2 or L4-repeat"),
+        "measure": _NAME,
         "reference": _REFERENCE,
         "role": Column(choice("target", "supporting", "context"), "target"),
         "title": _FILLED,
@@ -172,7 +178,10 @@ TABLES: dict[str, dict[str, Column]] = {
         "baseline_period": Column(_stated_period, NOT_STATED),
         "base": Column(parse_figure, ""),
         "without": Column(parse_figure, NOT_STATED),
+        "rule": Column(choice(*RULES), "level"),
         "target": _FIGURE,
+        "target_to": Column(parse_figure, ""),
+        "tolerance": _like(rf"(?:{_NUMBER}%?)?", "a tolerance such as 5% or 2", ""),
         "trigger": Column(parse_figure, ""),
         "due": Column(_stated_period),
         # How the planned path runs to the target: see analysis/trajectory.py.
@@ -188,7 +197,7 @@ TABLES: dict[str, dict[str, Column]] = {
         **_CITED,
     },
     "commitments": {
-        "commitment": _like(r"[A-Z]{2}\d+[a-z]?", "a commitment such as ED1a"),
+        "commitment": _NAME,
         "objective": Column(names=("[objectives]",)),
         "level": Column(choice("high", "other")),
         "priority": _FILLED,

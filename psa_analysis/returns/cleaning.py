@@ -16,6 +16,7 @@ from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import FREQUENCIES, Period, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import (
     OBSERVED_WORDS,
+    RULES_WITHOUT_DIRECTION,
     SIGNED_UNITS,
     Agreement,
     observed_units,
@@ -92,7 +93,8 @@ def clean_returns(
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
     cells = _resolve(cells, "measure", list(measures.index), titles, doubts)
-    unjudged = cells[cells["measure"].map(measures["polarity"]) == NOT_STATED]
+    polarity = measures["polarity"].mask(measures["rule"].isin(RULES_WITHOUT_DIRECTION))
+    unjudged = cells[cells["measure"].map(polarity) == NOT_STATED]
     remedy = "Give it a polarity in register/measures.csv, or leave its figures out."
     doubts.add(unjudged, "measure", "a measure of which higher or lower is better", remedy)
     cells = doubts.sound(cells)

@@ -55,9 +55,13 @@ def key(report: Report) -> Html:
     )
     rows = [*texts.items(), *meanings("marks").items()]
     frame = pd.DataFrame(rows, columns=["State or mark", "Meaning"])
-    if report.audience == "internal":  # which holds nothing back
-        frame = frame[frame["State or mark"] != "[c]"]
-    return table(frame, "States and marks", folded=True)
+    is_used = {
+        "[c]": report.audience == "public",
+        "not judged": (report.assessment["rule"] == "none").any(),
+        "tolerance": report.assessment["by_tolerance"].any(),
+    }
+    used = frame["State or mark"].map(is_used).fillna(True).astype(bool)
+    return table(frame[used], "States and marks", folded=True)
 
 
 def targets(report: Report, theme: str | None = None) -> Html:

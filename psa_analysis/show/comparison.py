@@ -91,9 +91,12 @@ def changes_words(report: Report) -> Html:
         text += f" From {was} to {now}: {'; '.join(titles) if len(group) < 4 else len(group)}."
     text += f" New readings: {len(readings)}"
     ways = readings["direction"].value_counts()
-    parts = [f"{ways[way]} {way}" for way in ("better", "worse", "same") if way in ways]
+    kinds = ("better", "worse", "same", "higher", "lower")
+    parts = [f"{ways[way]} {way}" for way in kinds if way in ways]
     text += f" ({listed(parts)})." if parts else "."
     text += f" Earlier figures revised: {len(revised)}."
+    if grants(report).empty:
+        return sentence(text)
     now, was = expected_text(grants(report)), expected_text(grants(before))
     return sentence(f"{text} The expected reward is {now}. Before, it was {was}.")
 

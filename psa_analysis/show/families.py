@@ -42,6 +42,8 @@ def family_of(report: Report, measure: str, family: str) -> Family:
 def family(report: Report, measure: str, name: str) -> View:
     """Where the agreement's area stands in a family, and where the top quartile is heading."""
     members = family_of(report, measure, name)
+    if members.measure["rule"] in ("range", "none"):
+        return no_view("There are no places, since neither higher nor lower is better.")
     if members.standings.empty:
         return no_view(f"Too few figures of the {name} had come in by {day_text(report.cut_off)}.")
     outlook = families.edge_outlook(members, report.agreement.settings.agreement.last.end)

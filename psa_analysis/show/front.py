@@ -15,7 +15,7 @@ from psa_analysis.findings import errors
 from psa_analysis.report import Report
 from psa_analysis.show.agreement import banner
 from psa_analysis.show.comparison import changes_words
-from psa_analysis.show.grant import grant_words
+from psa_analysis.show.grant import grant_words, grants
 from psa_analysis.show.overview import decisions, scorecard
 from psa_analysis.show.tables import render
 from psa_analysis.words import NOT_STATED, are, counted
@@ -34,6 +34,7 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
     tests = reference("scores").query("method == 'psa_analysis, portfolio'")
+    rewards = grants(report)
     card, needed = scorecard(report), decisions(report)
     return render(
         "index",
@@ -45,15 +46,15 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         answers=card.words.html,
         scorecard=_linked(card.table.html, exported),
         decisions=needed.table.html if len(needed.data) else "",
-        grant=grant_words(report).html,
+        grant=grant_words(report).html if len(rewards) else "",
         moved=changes_words(report).html,
         inside=np.average(tests["within_80"], weights=tests["readings"]),
         errors=len(errors(report.findings)),
         counted=counted,
         are=are,
         status=report.agreement.assumptions["status"].tolist(),
-        without_not_stated=(counting["without_status"] == NOT_STATED).sum(),
-        counting=counted(len(counting), "target"),
+        without_not_stated=(rewards["without_status"] == NOT_STATED).sum(),
+        counting=counted(len(rewards), "target"),
         links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
     )
 

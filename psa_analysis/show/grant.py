@@ -13,7 +13,7 @@ from psa_analysis.report import Report, memoised, of_theme
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, DASHED, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
-from psa_analysis.show.views import View
+from psa_analysis.show.views import View, no_view
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,9 +24,9 @@ def _rewards(report: Report) -> dict[str, grant.Reward]:
     """What the reward of each measure that counts may come to."""
     trigger = report.agreement.settings.grant.trigger
     return {
-        name: grant.measure_reward(row, report.outlooks[name], trigger)
-        for name, row in report.rows.items()
-        if row["role"] == "target"
+        name: grant.measure_reward(report.rows[name], report.outlooks[name], trigger)
+        for name in grant.pot_shares(report.agreement)
+        if name in report.rows
     }
 
 
@@ -59,6 +59,8 @@ def gains(report: Report) -> pd.DataFrame:
 
 def reward(report: Report) -> View:
     """What the reward of the whole agreement may come to, and each measure's part of it."""
+    if grants(report).empty:
+        return no_view("No target of this agreement earns a reward.")
     return View(
         words=lambda: grant_words(report),
         chart=lambda: _grant_chart(report),
@@ -71,7 +73,7 @@ def payments(report: Report) -> View:
     """When the reward is paid: on account, and in equal instalments after the agreement."""
     rows = grant.payment_frame(_rewards(report), report.readings, report.agreement)
     parts = [f"{share:.0%} of the pot that is {why}" for why, share in _left_out(report).items()]
-    without = f", without the {words.listed(parts)}" if parts else ""
+    without = f", without the {words.listed(parts)}" if parts and len(rows) else ""
     columns = [Column("Year"), Column("Payment", "what")]
     columns.append(Column.share("Of the pot", "least", "most", 1))
     for kind, heading in (("pounds", "In pounds"), ("capital", "Of that capital")):
@@ -259,7 +261,7 @@ def better_outturns(report: Report, measure: str, steps: tuple[float, ...]) -> p
     way = float(row["target"]) - grant.way_starts(row)
     to_go = way > 0 if row["polarity"] == "higher" else way < 0
     # A public report holds some chances without the forecast behind them.
-    open_ = row["is_forecast"] and not outlook.reason
+    open_ = row["is_forecast"] and row["rule"] == "level" and not outlook.reason
     if not open_ or pd.isna(row["chance_target"]) or not to_go:
         return pd.DataFrame()
     # To move the forecast by a step has the same chance as to move the target towards it.

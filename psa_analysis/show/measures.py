@@ -13,7 +13,7 @@ from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.analysis.readings import observations_used
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
-from psa_analysis.register.agreement import FIGURES
+from psa_analysis.register.agreement import FIGURES, RULES_WITH_PATH
 from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
@@ -99,10 +99,12 @@ def facts(report: Report, measure: str) -> pd.Series:
         found["Needed from here"] = words.required_text(row)
     if pd.notna(row["year_before"]):
         found["A year before"] = words.with_unit(row["year_before"], row)
+    if row["rule"] != "level":
+        found["Judged by"] = row["judged_by"]
     found["Reward"] = _reward(report, row)
     if definition["definition"] != words.NOT_STATED:
         found["What is counted"] = definition["definition"]
-    found["Better is"] = row["polarity"]
+    found["Better is"] = "" if row["polarity"] == words.NOT_STATED else row["polarity"]
     found["Note"] = " ".join(notes.loc[notes["about"] == measure, "text"])
     hidden = row["latest_flag"] == WITHHELD
     if row["missing"] and not (row["late"] or hidden) and row["missing"] not in row["reason"]:
@@ -116,7 +118,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
     if row["is_forecast"] and pd.notna(row["chance_target"]):
         # A chance without its forecast rests on figures that are not shown, and is in tenths.
         about = "about " if pd.isna(row["forecast"]) else ""
-        target = f"{words.with_unit(row['target'], row)} by {row['due']}"
+        target = f"{words.target_text(row)} by {row['due']}"
         chance = words.chance_text(row["chance_target"])
         texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
     else:
@@ -130,6 +132,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
         if row["is_forecast"] and pd.notna(row["planned"]):
             latest += f", {_beside_path(row)}"
         texts.append(latest)
+    texts += filter(None, [words.tolerance_text(row)])
     if row["late"]:
         texts.append(f"the return for {row['expected_period']} is late")
     return texts
@@ -176,9 +179,10 @@ def _beside_path(row: pd.Series) -> str:
 
 def _reward(report: Report, row: pd.Series) -> str:
     """What part of the pot a measure earns, or may earn."""
-    if row["role"] != "target":
+    rewards = grants(report).set_index("measure")
+    if row["measure"] not in rewards.index:
         return "does not count for it"
-    reward = grants(report).set_index("measure").loc[row["measure"]]
+    reward = rewards.loc[row["measure"]]
     pot_share = reward["pot_share"]
     stake = words.range_text(pot_share, pot_share, 1)
     least, most = pot_share * reward[["least", "most"]]
@@ -302,7 +306,9 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
             text = words.NOT_STATED if status == words.NOT_STATED else f"{value} ({status})"
             why = reasons.get(figure)
             yield figure.capitalize(), f"{text}: {why}" if why else text
-    if pd.notna(definition["baseline"]) and pd.notna(definition["target"]):
+    if pd.notna(definition["target_to"]):
+        yield "Up to", words.figure_text(definition["target_to"], row)
+    if definition["rule"] in RULES_WITH_PATH and definition[["baseline", "target"]].notna().all():
         levels = [
             f"{words.figure_text(v, row)} by {words.day_text(day)}"
             for day, v in definition["points"]

@@ -44,12 +44,12 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
         "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
     }
     html = render("answers", answers=answers)
-    return Html(html, "\n".join(f"{asks} {answer}" for asks, answer in answers.items()))
+    return Html(html, "\n".join(f"{asks} {text}" for asks, text in answers.items() if text))
 
 
 def states_text(rows: pd.DataFrame) -> str:
     """``Of 20 measures: 1 on track, 5 at risk and 14 off track``."""
-    unjudged = rows["state"].isin(["no target", "not stated"])
+    unjudged = rows["state"].isin(["not judged", "no target", "not stated"])
     number = rows.loc[~unjudged, "state"].value_counts()
     parts = [f"{number[state]} {state}" for state in reversed(STATES) if state in number]
     if unjudged.any():
@@ -61,6 +61,8 @@ def _stake_text(report: Report, theme: str | None, rows: pd.DataFrame) -> str:
     """How much of the reward is expected from some measures, and of how much nothing is known."""
     rewards = grants(report)
     rewards = rewards[rewards["measure"].isin(rows["measure"])]
+    if rewards.empty:
+        return ""
     share, expected = rewards["pot_share"].sum(), expected_text(rewards)
     verb = "" if rewards["status"].isin(["final", "provisional"]).all() else "expected "
     out_of = f", out of {share:.0%}" if theme and share < 0.999 else ""
@@ -78,17 +80,19 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "picture": picture_address(sparkline(report, row).svg) if drawn else None,
             "latest": latest_text(row) + (MARKS["provisional"] if _is_provisional(row) else ""),
             "latest_period": row["latest_period"] if pd.notna(row["latest"]) else "",
-            "target": words.with_unit(row["target"], row) if stated else words.NOT_STATED,
+            "target": words.target_text(row),
             "due": row["due"] if stated else "",
             "chance": words.chance_text(chance),
             "share": None if pd.isna(chance) else round(100 * chance),
             "state": row["state"],
             "sign": words.STATE_SIGNS.get(row["state"], ""),
+            "tolerance": words.tolerance_text(row),
         }
         shown.append(cells)
     caption = f"Every measure, {report.period}"
     html = render("scorecard", rows=shown, caption=caption)
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
+    columns += ["tolerance"] if any(row["tolerance"] for row in shown) else []
     frame = pd.DataFrame(shown, columns=columns)
     return Html(html, table(frame, caption).text, frame)
 
@@ -103,11 +107,12 @@ def decisions(report: Report, theme: str | None = None) -> View:
     # A shortfall that is provisional is to be confirmed.
     asked = rows.apply(_is_provisional, axis=1) & (rows["state"] != "achieved")
     asked |= rows["state"].isin(EXCEPTIONS) | rows["late"]
+    asked |= (rows["state"] == "missed") & rows["rule"].isin(["yearly", "standard"])
     rows = rows[(rows["role"] == "target") & asked]
     order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
     rows = rows.loc[order.sort_values(kind="stable").index]
-    owners = rows["measure"].map(report.agreement.measures["partner"])
-    owners = owners.map(report.agreement.settings.partners).fillna("not stated")
+    owners, partners = report.agreement.measures["partner"], report.agreement.settings.partners
+    owners = [partners.get(owners[name], words.NOT_STATED) for name in rows["measure"]]
     rows = rows.assign(owner=owners).merge(gains(report)[["measure", "least", "most"]], how="left")
     columns = [
         Column("Measure", lambda row: f"{row['title']} ({row['measure']})"),
@@ -117,6 +122,8 @@ def decisions(report: Report, theme: str | None = None) -> View:
         Column("By", "due"),
         Column.share("Share of the pot gained by a tenth more progress", "least", "most", 2),
     ]
+    if grants(report).empty:
+        columns.pop()
     caption = f"What needs a decision, {report.period}"
     return View(table=lambda: rows_table(rows, columns, caption), data=rows)
 
@@ -149,6 +156,7 @@ def standing(report: Report, theme: str | None = None) -> View:
         Column("Due"),
         Column.chance("Chance of the target", "chance_target"),
         Column("State"),
+        *([Column("By tolerance", words.tolerance_text)] if rows["by_tolerance"].any() else []),
         Column("Since last reading", "direction"),
         Column("On the year", "direction_on_year"),
     ]
@@ -167,10 +175,11 @@ def _stated_figure(heading: str) -> Column:
     name = heading.lower()
 
     def cell(row: pd.Series) -> str:
-        status = row[f"{name}_status"]
+        status, end = row[f"{name}_status"], row["target_to"] if name == "target" else float("nan")
         if status == words.NOT_STATED:
             return words.NOT_STATED
-        return words.figure_text(row[name], row) + MARKS.get(status, "")
+        to = "" if pd.isna(end) else f" to {words.figure_text(end, row)}"
+        return words.figure_text(row[name], row) + MARKS.get(status, "") + to
 
     return Column.number(heading, cell)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from psa_analysis import words
 from psa_analysis.analysis import trajectory
 from psa_analysis.periods import FREQUENCIES
+from psa_analysis.register.agreement import RULES_WITH_PATH
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
@@ -122,9 +123,13 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     if pd.isna(target):
         return []
     due = pd.Timestamp(measure["due_at"].end)
-    labels: Labels = [(target, due, f"Target {figure_text(target, measure)}", GREY)]
-    axes.plot([due], [target], marker="*", markersize=14, color=GREY, linestyle="none")
-    if pd.notna(measure["baseline"]):
+    ends = measure[["target", "target_to"]].dropna()
+    labels: Labels = [(end, due, f"Target {figure_text(end, measure)}", GREY) for end in ends]
+    axes.plot([due] * len(ends), ends, marker="*", markersize=14, color=GREY, linestyle="none")
+    if measure["rule"] not in RULES_WITH_PATH:
+        for end in ends:
+            axes.axhline(end, color=GREY, linestyle=chart.DASHED, linewidth=1.5)
+    elif pd.notna(measure["baseline"]):
         start = pd.Timestamp(trajectory.baseline_end(measure))
         straight = measure["profile"] in ("", "linear")
         # A straight line needs its ends; another path is drawn month by month, or by its seasons.
@@ -190,7 +195,7 @@ def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
         text += f", with {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
-    text += f". Target: {figure_text(row['target'], row)} by {row['due']}."
+    text += f". Target: {words.target_text(row)} by {row['due']}."
     if pd.notna(row["forecast"]):
         text += f" Forecast: {figure_text(row['forecast'], row)}."
     return text
