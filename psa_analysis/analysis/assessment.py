@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
-from psa_analysis.analysis.grant import paid_of_draws
 from psa_analysis.analysis.trajectory import short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import FREQUENCIES, Period, parse_period
@@ -191,7 +190,7 @@ def _forecast(outlook: Outlook | None, row: Row, share: float) -> Row:
         cells["chance_target"] = outlook.chance(row["target"], row["polarity"])
     if pd.notna(row["trigger"]):
         cells["chance_trigger"] = outlook.chance(row["trigger"], row["polarity"])
-        pays = paid_of_draws(outlook.draws[:, -1], row["without"], row["target"], share)
+        pays = trajectory.paid_of_draws(outlook.draws[:, -1], row["without"], row["target"], share)
         cells["expected_share"] = float(pays.mean())
     return cells
 
