@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.analysis.forecast import scale_of
-from psa_analysis.analysis.grant import paid_of_draws
 from psa_analysis.analysis.outlook import (
     NOT_REVISED,
     History,
@@ -25,6 +24,7 @@ from psa_analysis.analysis.outlook import (
     revision,
 )
 from psa_analysis.analysis.readings import make_readings
+from psa_analysis.analysis.trajectory import paid_of_draws
 from psa_analysis.periods import parse_period, quarter
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report

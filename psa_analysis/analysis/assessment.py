@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
-from psa_analysis.analysis.grant import paid_of_draws
-from psa_analysis.analysis.trajectory import short_of
+from psa_analysis.analysis.trajectory import paid_of_draws, short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import KIND_OF_FREQUENCY, Period, parse_period, period_containing
 from psa_analysis.register.agreement import RULES, RULES_WITH_PATH, Agreement

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from psa_analysis.analysis.trajectory import exact, short_of
+from psa_analysis.analysis.trajectory import exact, paid_of_draws, short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import period_containing
 from psa_analysis.words import NOT_SHOWN
@@ -45,12 +45,6 @@ def paid(outturn: Fraction, without: Fraction, target: Fraction, trigger: Fracti
     """The proportion of the reward that is paid: nothing below the trigger, then p, at most 1."""
     reached = (outturn - without) / (target - without)
     return min(reached, Fraction(1)) if reached >= trigger else Fraction(0)
-
-
-def paid_of_draws(outturns: Floats, without: float, target: float, trigger: float) -> Floats:
-    """The proportion of the reward that each drawn outturn pays."""
-    reached = (outturns - without) / (target - without)
-    return np.where(reached >= trigger - SLACK, np.minimum(reached, 1), 0.0)
 
 
 def pot(settings: Settings) -> Fraction | None:

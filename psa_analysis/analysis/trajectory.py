@@ -41,6 +41,12 @@ def trigger_value(measure: pd.Series, share: float) -> float:
     return float(without + exact(share) * (target - without))
 
 
+def paid_of_draws(outturns: Floats, without: float, target: float, trigger: float) -> Floats:
+    """The proportion of the reward that each drawn outturn pays."""
+    reached = (outturns - without) / (target - without)
+    return np.where(reached >= trigger - _NEAR, np.minimum(reached, 1), 0.0)
+
+
 def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None) -> pd.Series:
     """The path from the baseline to the target, or another goal, by the measure's profile."""
     goal = measure["target"] if goal is None else goal
