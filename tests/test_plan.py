@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from builders import consecutive, psa, psa_run
 
-from psa_analysis.periods import parse_period
-from psa_analysis.pipeline import load_observations, make_report
-from psa_analysis.register.loading import load_agreement
-from psa_analysis.report import Report
+from psa_analysis.pipeline import open_report
 
 SETTINGS = """themes = {CP-1 = "Service", CP-2 = "Children", CP-3 = "Place", CP-4 = "People"}
 [agreement]
@@ -84,13 +79,6 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def plan_report(plan: Path) -> Callable[[str], Report]:
-    agreement = load_agreement(plan)
-    loaded = load_observations(agreement)
-    return cache(lambda period: make_report(agreement, *loaded, parse_period(period)))
-
-
 PERIODS = ["2023-24 Q4", "2024-25 Q4", "2025-26 Q1"]
 ALWAYS, KEPT = "standard for every period", "level to maintain"
 YEARS = [f"target of {year}" for year in ("2023-24 Q4", "2024-25 Q4", "2025-26 Q4")]
@@ -129,8 +117,8 @@ MET = [(4, [3, 2]), (8, [4, 5]), (9, [4, 6])]
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_each_state_is_as_worked_out_by_hand(plan_report: Callable, number: int) -> None:
-    table = plan_report(PERIODS[number]).assessment.set_index("measure")
+def test_each_state_is_as_worked_out_by_hand(plan: Path, number: int) -> None:
+    table = open_report(PERIODS[number], str(plan)).assessment.set_index("measure")
     assert set(table.index) == set(BY_HAND) == set(READINGS)
     for name, (rule, *cells) in BY_HAND.items():
         row, words = table.loc[name], cells[number].split()
@@ -151,16 +139,16 @@ def test_each_state_is_as_worked_out_by_hand(plan_report: Callable, number: int)
     assert f"met in {met[0]} of {periods} periods so far" in standards["reason"].iloc[0]
 
 
-def test_the_chance_of_a_range_is_that_of_lying_within_it(plan_report: Callable) -> None:
-    report = plan_report("2025-26 Q1")
+def test_the_chance_of_a_range_is_that_of_lying_within_it(plan: Path) -> None:
+    report = open_report("2025-26 Q1", str(plan))
     draws = report.outlooks["CP-2.3-wait"].draws[:, -1]
-    expected = ((draws >= 6) & (draws <= 8)).mean()
-    assert report.rows["CP-2.3-wait"]["chance_target"] == pytest.approx(expected)
+    chance = report.rows["CP-2.3-wait"]["chance_target"]
+    assert chance == pytest.approx(((draws >= 6) & (draws <= 8)).mean())
 
 
-def test_a_years_target_whose_reading_never_came_is_not_passed_over(plan_report: Callable) -> None:
+def test_a_years_target_whose_reading_never_came_is_not_passed_over(plan: Path) -> None:
     # Summer 2025 ended on 31 August, more than 190 days before.
-    row = plan_report("2025-26 Q4").rows["CP-2.2"]
+    row = open_report("2025-26 Q4", str(plan)).rows["CP-2.2"]
     assert row[["state", "target", "due", "late"]].tolist() == ["no data", 52, "2024/25", True]
 
 
@@ -180,8 +168,8 @@ def test_the_pack_of_a_plan_names_the_rules(plan: Path) -> None:
     assert result.exit_code == 0, result.output
     pages = {path.stem: path.read_text() for path in (out / "2024-25-Q4").glob("*.html")}
     assert '<a href="theme_CP-2.html#CP-2.3-wait">Wait to be seen</a>' in pages["index"]
-    for shown in ("Of 12 measures: 1 achieved, ", "tolerance 5%: within", "6 to 8 weeks"):
-        assert shown in pages["index"]
+    assert "tolerance 5%: within" in pages["index"]
+    assert "6 to 8 weeks" in pages["index"]
     assert "reward" not in pages["index"].lower()
     assert f"{ALWAYS}: deciding reading" in pages["theme_CP-1"]
     assert "target of 2023/24: deciding reading" in pages["theme_CP-2"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from psa_analysis.analysis import trajectory
-from psa_analysis.analysis.trajectory import short_of
+from psa_analysis.analysis.trajectory import paid_of_draws, short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import FREQUENCIES, Period, parse_period
 from psa_analysis.register.agreement import RULES, RULES_WITH_PATH, Agreement
@@ -190,7 +190,7 @@ def _forecast(outlook: Outlook | None, row: Row, share: float) -> Row:
         cells["chance_target"] = outlook.chance(row["target"], row["polarity"])
     if pd.notna(row["trigger"]):
         cells["chance_trigger"] = outlook.chance(row["trigger"], row["polarity"])
-        pays = trajectory.paid_of_draws(outlook.draws[:, -1], row["without"], row["target"], share)
+        pays = paid_of_draws(outlook.draws[:, -1], row["without"], row["target"], share)
         cells["expected_share"] = float(pays.mean())
     return cells
 

@@ -44,7 +44,7 @@ def trigger_value(measure: pd.Series, share: float) -> float:
 def paid_of_draws(outturns: Floats, without: float, target: float, trigger: float) -> Floats:
     """The proportion of the reward that each drawn outturn pays."""
     reached = (outturns - without) / (target - without)
-    return np.where(reached >= trigger - 1e-9, np.minimum(reached, 1), 0.0)
+    return np.where(reached >= trigger - _NEAR, np.minimum(reached, 1), 0.0)
 
 
 def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None) -> pd.Series:

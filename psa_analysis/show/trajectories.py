@@ -195,7 +195,8 @@ def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
         text += f", with {words.counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
-    text += f". Target: {words.target_text(row)} by {row['due']}."
+    ends = [figure_text(end, row) for end in row[["target", "target_to"]].dropna()]
+    text += f". Target: {' to '.join(ends)} by {row['due']}."
     if pd.notna(row["forecast"]):
         text += f" Forecast: {figure_text(row['forecast'], row)}."
     return text
