@@ -148,7 +148,7 @@ def measure_control(
         reason = "it is not measured every quarter"
     elif measure["basis"] in ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone"):
         reason = "the reading is not the figure of one quarter"
-    elif measure["rule"] in ("range", "none"):
+    elif measure["polarity"] not in ("higher", "lower"):
         reason = "neither higher nor lower is better"
     elif (count := observed["observed"].count()) < FEWEST:
         reason = f"limits need {FEWEST} quarters, and there are {count}"
