@@ -173,6 +173,7 @@ def test_the_pack_of_a_plan_names_the_rules(plan: Path) -> None:
     pages = {path.stem: path.read_text() for path in (out / "2024-25-Q4").glob("*.html")}
     assert '<a href="theme_CP-2.html#CP-2.3-wait">Wait to be seen</a>' in pages["index"]
     assert "tolerance 5%: within" in pages["index"]
+    assert "7 measures need a decision." in pages["index"]  # of nobody who is named
     assert "6 to 8 weeks" in pages["index"]
     assert "reward" not in pages["index"].lower()
     assert f"{ALWAYS}: deciding reading" in pages["theme_CP-1"]

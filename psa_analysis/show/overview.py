@@ -33,15 +33,15 @@ def scorecard(report: Report, theme: str | None = None) -> View:
 def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     """The first answers of a page: will it be met, what is at stake, what needs a decision."""
     asked = decisions(report, theme).data
-    owners = asked["owner"].value_counts()
+    owners = asked["owner"].value_counts().drop(words.NOT_STATED, errors="ignore")
     named = [f"{owner} ({number})" for owner, number in owners[:3].items()]
     who = words.listed([*named, "others"] if len(owners) > 3 else named)
-    need = "needs" if len(asked) == 1 else "need"
-    needed = f"{words.counted(len(asked), 'measure')} {need} a decision"
+    need = "need" if len(asked) > 1 else "needs"
+    needed = words.counted(len(asked), "measure") if len(asked) else "No measure"
     answers = {
         "Will the targets be met?": states_text(rows),
         "What is at stake?": _stake_text(report, theme, rows),
-        "Who has to act?": f"{needed}: {who}." if who else "No measure needs a decision.",
+        "Who has to act?": f"{needed} {need} a decision{who and f': {who}'}.",
     }
     html = render("answers", answers=answers)
     return Html(html, "\n".join(f"{asks} {text}" for asks, text in answers.items() if text))
