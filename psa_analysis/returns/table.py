@@ -188,9 +188,8 @@ def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     unread = _unread(sheet, {*labels.values(), *places})
     if "measure" not in labels and sheet.name.casefold() in names["measure"]:
         defaults = {"measure": sheet.name, **defaults}
-    if not places or not _has_columns(
-        sheet, {"measure", "period"} - {across}, {*labels, *defaults}
-    ):
+    needed = {"measure", "period"} - {across}
+    if not places or not _has_columns(sheet, needed, {*labels, *defaults}):
         return _NO_ROWS
     below = _without_stray(sheet, _until_second_header(sheet, below, labels.values()))
     table = pd.DataFrame({name: below[at].str.strip() for name, at in labels.items()}, below.index)
