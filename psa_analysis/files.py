@@ -19,8 +19,6 @@ RETURN_FOLDERS = ("returns", "published")
 
 #: What makes a spreadsheet take a text for a formula, full-width forms included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-
-
 #: Describes each column of each table.
 COLUMNS = Path(__file__).with_name("columns.csv")
 
@@ -114,8 +112,7 @@ def read_rows(
     for number, row in numbered.items():
         if len(row) != len(header):
             remedy = "Complete the row; text that holds a comma goes in quotation marks."
-            found = f"{len(row)} cells"
-            wrong(f"{len(header)} cells", remedy, row=number, found=found)
+            wrong(f"{len(header)} cells", remedy, row=number, found=f"{len(row)} cells")
     if problems:
         return pd.DataFrame(columns=columns, dtype=str).rename_axis("row"), problems
     table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)

@@ -38,30 +38,30 @@ _FLAG_OF = {
 _NOTE_OF = {"b": "break in the series", "u": "low reliability"}
 #: By the first letter of k, thousand, m, mn, million, bn and billion.
 _MULTIPLIERS = {"k": 10**3, "t": 10**3, "m": 10**6, "b": 10**9}
-
 #: Confidential, or kept back because it is small.
-_SUPPRESSED = re.compile(
+_SUPPRESSED = (
     r"c|\[c\]|\(c\)|\*|\[\*\]|suppressed|confidential|\[low\]"
-    r"|(?:<|&lt;|under|less than|fewer than)\s*\d{1,2}",
-    re.IGNORECASE,
+    r"|(?:<|&lt;|under|less than|fewer than)\s*\d{1,2}"
 )
 #: No figure exists, or none can be had or applies, or it is still to come.
-_AWAITED = re.compile(
+_AWAITED = (
     r"x|\[x\]|\(x\)|z|\[z\]|\(z\)|\.\.|…|:|#?n/a|na|n\.a\.|no data"
     r"|not (?:available|applicable|collected)|not yet (?:known|available)"
     r"|tb[cad]|to be (?:confirmed|advised|announced)|await\w*( .*)?"
-    r"|pending|to follow|due (?:in )?\w+( \d{4})?",
-    re.IGNORECASE,
+    r"|pending|to follow|due (?:in )?\w+( \d{4})?"
 )
-_UNREADABLE = {
-    r"-|--|—|–|nil|none": "0 for none or [x] for not available: this may mean either",
-    r"=.*": "the formula's value: open the workbook, let it calculate, save it",
-    r"#unclear.*": "a figure that has one meaning: write 1234 or 1.2340",
-    r"#merged.*": "a figure for each cell: one stands over several",
-    r"#.*|err:\d+": "a figure: this is a spreadsheet's error",
-    r"-?0,\d+": "a figure whose comma is clear: write 0.5, or 1,500",
+_AMBIGUOUS = "0 for none or [x] for not available: this may mean either"
+#: What cells that hold no figure say, by the first pattern that fits the whole of one.
+_WITHOUT_FIGURE = {
+    _SUPPRESSED: Cell(flag="suppressed"),
+    _AWAITED: Cell(awaited=True),
+    r"-|--|—|–|nil|none": Cell(problem=_AMBIGUOUS),
+    r"=.*": Cell(problem="the formula's value: open the workbook, let it calculate, save it"),
+    r"#unclear.*": Cell(problem="a figure that has one meaning: write 1234 or 1.2340"),
+    r"#merged.*": Cell(problem="a figure for each cell: one stands over several"),
+    r"#.*|err:\d+": Cell(problem="a figure: this is a spreadsheet's error"),
+    r"-?0,\d+": Cell(problem="a figure whose comma is clear: write 0.5, or 1,500"),
 }
-
 #: A number as people and programs write it: 12, 9.3699999999999992, 4.798E-2.
 _PLAIN = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,3})?")
 _FIGURE = re.compile(
@@ -77,7 +77,7 @@ FOOTNOTES = re.compile(r"\s*[⁰¹²³⁴⁵⁶⁷⁸⁹]+$")
 _NO_FIGURE = re.compile(
     r"\b(?:(?:19|20)\d\d(?:[-/]\d\d)?|q[1-4]|(?:foot)?notes? \d+)\b", re.IGNORECASE
 )
-
+_FORECAST = re.compile(r"forecast|projected|target", re.IGNORECASE)
 _EXPECTED = "a figure such as 1234.5, or a symbol such as [x] for none"
 
 
@@ -99,13 +99,9 @@ def read_cell(text: str) -> Cell:
         return Cell(number)
     if not clean:
         return Cell()
-    if _SUPPRESSED.fullmatch(clean):
-        return Cell(flag="suppressed", note=clean)
-    if _AWAITED.fullmatch(clean):
-        return Cell(awaited=True, note=clean)
-    for pattern, problem in _UNREADABLE.items():
+    for pattern, cell in _WITHOUT_FIGURE.items():
         if re.fullmatch(pattern, clean, re.IGNORECASE):
-            return Cell(problem=problem)
+            return replace(cell, note=clean)
     match = _FIGURE.match(clean)
     if match is None:
         return Cell(problem=_EXPECTED)
@@ -129,20 +125,19 @@ def _with_rest(figure: Cell, rest: str) -> Cell:
         letter = match[match.lastindex or 0]
         if letter in _FLAG_OF or letter in _NOTE_OF:
             return replace(figure, flag=_FLAG_OF.get(letter), note=_NOTE_OF.get(letter, ""))
-        if letter == "f":
-            return Cell(problem="what was observed: [f] marks a forecast")
-        return Cell(problem=f"one of the marks (p), (r), (e), (b), (u), not '{letter}'")
+        others = f"one of the marks (p), (r), (e), (b), (u), not '{letter}'"
+        return Cell(problem="what was observed: [f] marks a forecast" if letter == "f" else others)
     match = _IN_BRACKETS.fullmatch(rest)
     if match is None and rest.casefold() not in _FLAG_OF:
         return Cell(problem="one plain figure, with words about it in brackets")
     words = match[1].strip() if match else rest
-    if re.fullmatch(r"[0-9]+", words):
-        return Cell(problem="the figure without a footnote's number")
-    if re.search("[0-9]", _NO_FIGURE.sub("", words)):
-        return Cell(problem="one figure: this cell holds two")
-    if re.search(r"forecast|projected|target", words, re.IGNORECASE):
-        return Cell(problem="what was observed, not a forecast or target")
     flags = {_FLAG_OF.get(word) for word in re.findall(r"[a-z]{2,}", words.casefold())} - {None}
-    if len(flags) > 1:
-        return Cell(problem=f"one flag, not {' and '.join(sorted(map(str, flags)))}")
+    for wrong, expected in (
+        (re.fullmatch(r"[0-9]+", words), "the figure without a footnote's number"),
+        (re.search("[0-9]", _NO_FIGURE.sub("", words)), "one figure: this cell holds two"),
+        (_FORECAST.search(words), "what was observed, not a forecast or target"),
+        (len(flags) > 1, f"one flag, not {' and '.join(sorted(map(str, flags)))}"),
+    ):
+        if wrong:
+            return Cell(problem=expected)
     return replace(figure, flag=next(iter(flags), None), note=words)

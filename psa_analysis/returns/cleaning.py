@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding, did_you_mean, one_of
-from psa_analysis.periods import FREQUENCIES, Period, PeriodError, parse_period, read_day
+from psa_analysis.periods import FREQUENCIES, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import (
     OBSERVED_WORDS,
     RULES_WITHOUT_DIRECTION,
@@ -23,20 +23,18 @@ from psa_analysis.register.agreement import (
     rate_factor,
 )
 from psa_analysis.returns.cells import FLAGS, FOOTNOTES, plain_number, read_cell
-from psa_analysis.returns.sources import apply_corrections
+from psa_analysis.returns.sources import AFTER_PERIOD, apply_corrections
 from psa_analysis.words import NOT_STATED
 
 #: Columns of the observations, one row per measure, area, period and date received.
 OBSERVATION_COLUMNS = meanings("observations")
 
 _KEY = ["measure", "area", "period", "received"]
-
+_NUMBERS = ["value", "numerator", "denominator"]
 #: Units in which a cell may say percent.
 _PERCENT_UNITS = {"percent", *SIGNED_UNITS, OBSERVED_WORDS["rank"]}
-
 #: A doubt about more measures of a file than this is one about the file.
 _MEASURES_NAMED = 5
-
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 
 
@@ -71,7 +69,8 @@ class _Doubts:
 
     def sound(self, cells: pd.DataFrame) -> pd.DataFrame:
         """The rows that have no error so far."""
-        return cells[~cells.index.isin(self.refused)]
+        refused = cells.index.isin(self.refused)
+        return cells[~refused] if refused.any() else cells
 
 
 def clean_returns(
@@ -84,11 +83,9 @@ def clean_returns(
     cells = table.reset_index(drop=True)
     # The names of files and sheets are theirs to the last space.
     for column in cells.columns.drop(["file", "sheet", "row", "column"]):
-        cells[column] = cells[column].str.strip()
+        cells[column] = _of_each(cells[column], str.strip, "str")
     for column in ("measure", "area", "period"):
-        # Each different text is looked at once.
-        plain = {text: FOOTNOTES.sub("", text) for text in cells[column].unique()}
-        cells[column] = cells[column].map(plain).astype(cells[column].dtype)
+        cells[column] = _of_each(cells[column], lambda text: FOOTNOTES.sub("", text), "str")
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
@@ -117,58 +114,60 @@ def clean_returns(
     return observations[list(OBSERVATION_COLUMNS)], doubts.findings
 
 
+def _of_each(texts: pd.Series, function: Callable[[str], Any], dtype: Any) -> pd.Series:
+    """What a function gives for each text; a text that stands in many rows is looked at once."""
+    places, different = texts.factorize(use_na_sentinel=False)
+    values = pd.Series([function(text) for text in different], dtype=dtype)
+    return values.take(places).set_axis(texts.index)
+
+
 def _resolve(
     cells: pd.DataFrame, column: str, names: list[str], other: dict[str, str], doubts: _Doubts
 ) -> pd.DataFrame:
     """Replace each spelling, in capitals or not, by the register's; `other` may be titles."""
-    known = other | {name: name for name in names}
-    resolved = cells[column].str.casefold().map({text.casefold(): known[text] for text in known})
+    known = {text.casefold(): name for text, name in other.items()}
+    known |= {name.casefold(): name for name in names}
+    resolved = _of_each(cells[column], lambda text: known.get(text.casefold()), "str")
     unknown = cells[resolved.isna()]
-    remedies = unknown[column].map(lambda text: did_you_mean(text, names))
+    remedies = _of_each(unknown[column], lambda text: did_you_mean(text, names), "str")
     doubts.add(unknown, column, one_of(names), remedies)
-    return doubts.sound(cells.assign(**{column: resolved})).astype({column: "str"})
+    return doubts.sound(cells.assign(**{column: resolved}))
 
 
 def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
     """What the register says of each row's measure."""
-    # Without rows a map gives text, whatever the values are.
-    return cells["measure"].map(values).astype(values.dtype)
+    return _of_each(cells["measure"], values.to_dict().__getitem__, values.dtype)
 
 
 def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) -> pd.DataFrame:
-    kinds = cells["measure"].map({name: FREQUENCIES[of].kind for name, of in frequencies.items()})
+    kinds = _of_measure(cells, frequencies.map(lambda name: FREQUENCIES[name].kind))
     # Each spelling for each kind of period is read once.
-    pairs = pd.MultiIndex.from_arrays([cells["period"], kinds])
-    places, different = pairs.factorize()
-    read = pd.Series([_period_or_expected(*pair) for pair in different], dtype=object)
-    periods = read.take(places).set_axis(cells.index)
-    broken = periods.map(lambda period: isinstance(period, str)).astype(bool)
-    doubts.add(cells[broken], "period", periods, "Correct the period.")
-    cells, periods = doubts.sound(cells), periods[~broken]
-    ends = pd.to_datetime(periods.map(lambda period: period.end)).astype("datetime64[ns]")
-    labels = periods.map(lambda period: period.label).astype("str")
-    return cells.assign(period=labels, period_end=ends)
+    pairs = pd.DataFrame({"text": cells["period"], "kind": kinds})
+    places = pairs.groupby(["text", "kind"], sort=False).ngroup()
+    different = pairs.drop_duplicates().itertuples(index=False)
+    columns = ["period", "period_end", "expected"]
+    read = pd.DataFrame([_read_period(*pair) for pair in different], columns=columns)
+    read = read.astype({"period": "str", "period_end": "datetime64[ns]"})
+    read = read.take(places).set_axis(cells.index)
+    doubts.add(cells[read["expected"].notna()], "period", read["expected"], "Correct the period.")
+    return doubts.sound(cells.assign(period=read["period"], period_end=read["period_end"]))
 
 
-def _period_or_expected(text: str, kind: Any) -> Period | str:
+def _read_period(text: str, kind: Any) -> tuple[str | None, date | None, str | None]:
+    """A period's label and last day, or else what was expected."""
     try:
-        return parse_period(text, kind)
+        period = parse_period(text, kind)
     except PeriodError as error:
-        return str(error).rpartition("expected ")[2]
+        return None, None, str(error).rpartition("expected ")[2]
+    return period.label, period.end, None
 
 
 def _read_received(
     cells: pd.DataFrame, frequencies: pd.Series, begins: date, today: date, doubts: _Doubts
 ) -> pd.DataFrame:
-    texts = cells["received"].drop_duplicates()
-    after_period = texts.str.extract(r"^(\d{1,3}) days after the period$")[0].astype(float)
-    days_after_period = cells["received"].map(dict(zip(texts, after_period, strict=True)))
-    days = {text: read_day(text) for text in texts}
-    # Within two centuries, so that a mistyped one is a finding and not an overflow.
-    known = {text: day for text, day in days.items() if day and 1900 <= day.year <= 2200}
-    received = pd.to_datetime(cells["received"].map(known)).astype("datetime64[ns]")
-    counted = cells["period_end"] + pd.to_timedelta(days_after_period.astype(float), unit="D")
-    received = received.fillna(counted)
+    days = _of_each(cells["received"], _likely_day, "datetime64[ns]")
+    days_after = _of_each(cells["received"], _days_after_period, float)
+    received = days.fillna(cells["period_end"] + pd.to_timedelta(days_after, unit="D"))
     # Figures of schools come in July and August, before the school year ends.
     schools = _of_measure(cells, frequencies.isin(["exam_year", "termly"]))
     after = cells["period_end"] - pd.to_timedelta(schools * 62, unit="D")
@@ -192,14 +191,24 @@ def _read_received(
     return doubts.sound(cells.assign(received=received))
 
 
+def _likely_day(text: str) -> date | None:
+    """A day of 1900 to 2200, so that a mistyped one is a finding and not an overflow."""
+    day = read_day(text)
+    return day if day and 1900 <= day.year <= 2200 else None
+
+
+def _days_after_period(text: str) -> int | None:
+    return int(text.split()[0]) if re.match(AFTER_PERIOD, text) else None
+
+
 def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """The rows that have a figure or a suppressed one, with their numbers."""
     # A change is worked out from counts, and a percentage would be the change itself.
     changes = measures["basis"] == "change_from_baseline"
     units = observed_units(measures).mask(changes, "what is counted")
-    for column in ("value", "numerator", "denominator"):
+    for column in _NUMBERS:
         texts = cells[column]
-        numbers = texts.map({text: plain_number(text) for text in texts.unique()}).astype(float)
+        numbers = _of_each(texts, plain_number, float)
         odd = cells[numbers.isna() & (texts != "")]
         if len(odd):
             marked = _read_marked(odd, column, _of_measure(odd, units), doubts)
@@ -218,77 +227,68 @@ def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) 
     return doubts.sound(cells[~missing])
 
 
-def _read_marked(
-    rows: pd.DataFrame, column: str, units: pd.Series, doubts: _Doubts
-) -> pd.DataFrame:
+def _read_marked(odd: pd.DataFrame, column: str, units: pd.Series, doubts: _Doubts) -> pd.DataFrame:
     """Value, flag and note of the cells that are no plain numbers."""
-    read = pd.DataFrame([read_cell(text) for text in rows[column]], rows.index)
-    flags = read["flag"].fillna(rows["flag"])
-    clash = (flags != rows["flag"]) & (doubts.texts["flag"].reindex(rows.index) != "")
+    read = pd.DataFrame([read_cell(text) for text in odd[column]], odd.index)
+    flags = read["flag"].fillna(odd["flag"])
+    clash = (flags != odd["flag"]) & (doubts.texts["flag"].reindex(odd.index) != "")
     times, value = read["multiplier"], read["value"].astype(float).mask(clash)
     millions = units.str.startswith("million") & (times != 1)
     value = (value * times).mask(millions & (times == 10**6), value)
     value = value.mask(millions & (times != 10**6), value / 10**6)
     percent = read["percent"] & ~clash & ~units.isin(_PERCENT_UNITS)
     years = read["note"].map(lambda note: {int(year) for year in _YEAR.findall(note)})
-    ends = rows["period_end"].dt.year.map(lambda year: {year, year - 1})
+    ends = odd["period_end"].dt.year.map(lambda year: {year, year - 1})
     of_other_years = (years - ends).astype(bool) & value.notna() & ~percent
-    same_flag = "the same flag in cell and column: '" + rows["flag"] + "' stands in the column"
+    same_flag = "the same flag in cell and column: '" + odd["flag"] + "' stands in the column"
     ask, wait = "Ask the sender.", "There is none yet: ask when it will come."
     for doubtful, expected, remedy, severity in (
         (read["problem"].notna(), read["problem"], ask, "error"),
         (read["awaited"], "a figure", wait, "warning"),
         (clash, same_flag, "Ask which is right.", "error"),
         (percent, "a figure in " + units + ", not a percentage", ask, "error"),
-        (of_other_years, "words about " + rows["period"], "Ask which year it is of.", "warning"),
+        (of_other_years, "words about " + odd["period"], "Ask which year it is of.", "warning"),
     ):
-        doubts.add(rows[doubtful], column, expected, remedy, severity=severity)
-    both = (rows["note"] != "") & (read["note"] != "")
-    notes = rows["note"] + both.map({True: "; ", False: ""}) + read["note"]
-    return pd.DataFrame({"value": value, "flag": flags.mask(clash, rows["flag"]), "note": notes})
+        doubts.add(odd[doubtful], column, expected, remedy, severity=severity)
+    joined = (odd["note"] + "; " + read["note"]).where(read["note"] != "", odd["note"])
+    notes = joined.where(odd["note"] != "", read["note"])
+    return pd.DataFrame({"value": value, "flag": flags.mask(clash, odd["flag"]), "note": notes})
 
 
-def _check_values(
-    observations: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
-) -> pd.DataFrame:
+def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """Without the figures that the measure's range or their own parts rule out."""
     units = observed_units(measures)
-    percent = _of_measure(observations, units) == "percent"
-    value = observations["value"]
-    lowest, highest = (_of_measure(observations, measures[end]) for end in ("floor", "ceiling"))
+    percent = _of_measure(figures, units == "percent")
+    value, numerator, denominator = (figures[name] for name in _NUMBERS)
+    lowest, highest = (_of_measure(figures, measures[end]) for end in ("floor", "ceiling"))
     beyond = (value < lowest) | (value > highest)
-    ranges = [
-        f"{low:,.10g} to {high:,.10g}" if isfinite(high) else f"{low:,.10g} or more"
-        for low, high in zip(lowest[beyond], highest[beyond], strict=True)
-    ]
-    numerator, denominator = observations["numerator"], observations["denominator"]
+    ranges = lowest[beyond].map("{:,.10g} to ".format) + highest[beyond].map("{:,.10g}".format)
+    ranges = ranges.astype("str").str.replace("to inf", "or more")
     # A value printed to d decimals may differ from its parts by half a unit of the last.
-    texts = doubts.texts["value"].reindex(observations.index[numerator.notna()])
+    texts = doubts.texts["value"].reindex(figures.index[numerator.notna()])
     decimals = texts.str.extract(r"\.([0-9]+)")[0].str.len().fillna(0).astype(float)
     # What is ranked may be any rate: the register does not say in which unit it is.
     factors = units.map(lambda text: float(rate_factor(text) or 1))
     factors = factors.mask(units == OBSERVED_WORDS["rank"])
-    rate = _of_measure(observations, factors) * numerator / denominator.where(denominator != 0)
+    rate = _of_measure(figures, factors) * numerator / denominator.where(denominator != 0)
     differs = (rate - value).abs() > 0.5 * 10.0 ** -decimals.reindex(value.index) + 1e-9
-    differs &= observations["correction"] == ""
+    differs &= figures["correction"] == ""
     unpaired = numerator.notna() != denominator.notna()
     ask = "Ask the sender."
     range_remedy = "Ask the sender; or state the measure's lowest and highest in measures.csv."
     which = "Ask the sender which of the three is wrong."
     for broken, column, expected, remedy in (
-        (beyond, "value", pd.Series(ranges, value.index[beyond]), range_remedy),
+        (beyond, "value", ranges, range_remedy),
         (denominator <= 0, "denominator", "more than 0", ask),
         (unpaired, "numerator", "numerator and denominator together", "Give both or neither."),
         (percent & (numerator > denominator), "numerator", "no more than the denominator", ask),
         (differs, "value", "numerator over denominator", which),
     ):
-        doubts.add(observations[broken], column, expected, remedy)
-    return doubts.sound(observations)
+        doubts.add(figures[broken], column, expected, remedy)
+    return doubts.sound(figures)
 
 
-def _check_scale(
-    observations: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
-) -> pd.DataFrame:
+def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """Without a file's figures of a measure where all are a hundred or so times the usual.
 
     One figure that stands out is kept: low areas are low. What is usual is what other files say of
@@ -300,9 +300,9 @@ def _check_scale(
     several = measures["frequency"].isin(["monthly", "quarterly", "termly"])
     summed = several & (measures["unit"] != "percent")
     stated = stated.mask(measures["basis"].isin(other) | summed)
-    known = observations[observations["value"] > 0]
+    known = figures[figures["value"] > 0]
     if known.empty:
-        return observations
+        return figures
     known = known.assign(stated=_of_measure(known, stated), source=known["file"] + known["sheet"])
     medians = known.groupby(["measure", "area", "source"])["value"].median().reset_index()
     pairs = medians.merge(medians, on=["measure", "area"], suffixes=("", "_usual"))
@@ -323,23 +323,21 @@ def _check_scale(
         about = usual[off.index].map(f"about {{:,.4g}}: this is {size} the usual".format)
         meant = (off["value"] / 10.0**power).map("Ask whether {:,.10g} was meant.".format)
         doubts.add(off, "value", about, meant)
-    return doubts.sound(observations)
+    return doubts.sound(figures)
 
 
 def _without_duplicates(observations: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """One row per key: twins that agree become one, twins that differ are all kept out."""
-    figure = ["value", "numerator", "denominator", "flag", "illustrative"]
-    distinct = observations.drop_duplicates([*_KEY, *figure])
+    distinct = observations.drop_duplicates([*_KEY, *_NUMBERS, "flag", "illustrative"])
     twins = distinct[distinct.duplicated(_KEY, keep=False)]
-    twins = twins.assign(text=[_figure_text(row) for row in twins.itertuples()])
-    expected = {}
-    for _, rows in twins.groupby(_KEY, sort=False):
-        for index in rows.index:
-            other = rows.drop(index).iloc[0]
-            place = f"{other['file']} row {other['row']}"
-            expected[index] = f"one figure, but {place} says {other['text']}"
+    texts = [_figure_text(row) for row in twins.itertuples()]
+    twins = twins.assign(text=pd.Series(texts, twins.index, dtype="str"))
+    says = twins["file"] + " row " + twins["row"].astype("str") + " says " + twins["text"]
+    of_figure = says.groupby([twins[name] for name in _KEY])
+    # The first is told of the second, and the others of the first.
+    other = of_figure.transform("first").where(of_figure.cumcount() > 0, of_figure.shift(-1))
     remedy = "Ask the sender which is right and remove the other; both are kept out."
-    doubts.add(twins, "value", pd.Series(expected, dtype=str), remedy, found=twins["text"])
+    doubts.add(twins, "value", "one figure, but " + other, remedy, found=twins["text"])
     return doubts.sound(distinct)
 
 

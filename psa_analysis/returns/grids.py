@@ -23,40 +23,30 @@ from psa_analysis.returns.cells import read_cell
 if TYPE_CHECKING:
     from odf.element import Element
 
-#: Fields of a return, with the headings that stand for each. The first five must be known.
-FIELDS: dict[str, tuple[str, ...]] = {
-    "measure": (
-        *("measure", "indicator", "pi", "reference", "ref", "measure id"),
-        *("measure name", "indicator name"),
-    ),
-    "area": (
-        *("area", "district", "authority", "local authority", "council"),
-        *("area name", "la name", "authority name", "local authority name"),
-    ),
-    "period": (
-        *("period", "month", "quarter", "term", "year"),
-        *("financial year", "reporting period", "time period"),
-    ),
-    "value": ("value", "figure", "actual", "result", "outturn", "indicator value"),
-    "received": ("received", "date received"),
-    "numerator": ("numerator", "number", "top"),
-    "denominator": ("denominator", "out of", "base"),
-    "flag": ("flag", "status"),
-    "illustrative": ("illustrative",),
-    "note": ("note", "notes", "comment", "comments"),
+#: Fields of a return, with the headings that stand for each.
+_HEADINGS = {
+    "measure": "measure, indicator, pi, reference, ref, measure id, measure name, indicator name",
+    "area": "area, district, authority, local authority, council, "
+    "area name, la name, authority name, local authority name",
+    "period": "period, month, quarter, term, year, financial year, reporting period, time period",
+    "value": "value, figure, actual, result, outturn, indicator value",
+    "received": "received, date received",
+    "numerator": "numerator, number, top",
+    "denominator": "denominator, out of, base",
+    "flag": "flag, status",
+    "illustrative": "illustrative",
+    "note": "note, notes, comment, comments",
 }
+FIELDS = {field: headings.split(", ") for field, headings in _HEADINGS.items()}
 #: The field that each heading stands for.
 FIELD_OF = {heading: field for field, headings in FIELDS.items() for heading in headings}
 
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 TEXT_FILES = {".csv", ".tsv", ".txt"}
-
 #: More cells than this on a sheet are one stray cell far away, or no return.
 MOST_CELLS = 5_000_000
-
 #: What is put into a cell in place of a figure that nobody can see.
 ERROR, FORMULA = "#error", "=formula"
-
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -124,11 +114,12 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
             raise _refusal(name, "each quotation mark closed in its own cell", remedy)
     widths = pd.Series(map(len, rows), cells.index)
     uneven = widths[~widths.isin([0, len(header)])]
-    expected = f"{len(header)} cells"
     remedy = "Complete the row; text that holds a comma goes in quotation marks."
-    for row, width in uneven.items():
-        found = f"{width} cells"
-        findings.append(Finding("error", name, expected, remedy, int(str(row)), found=found))
+    expected = f"{len(header)} cells"
+    findings += [
+        Finding("error", name, expected, remedy, row, found=f"{width} cells")
+        for row, width in zip(uneven.index, uneven, strict=True)
+    ]
     return [Grid("", cells.drop(index=uneven.index).iloc[:, : len(header)])], findings
 
 
@@ -170,15 +161,13 @@ def _read_parquet(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     try:
         table = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises its own kinds, and those of the system
-        remedy = "Ask for the file again."
-        raise _refusal(name, "a Parquet file", remedy, str(error) or "nothing") from None
+        raise _refusal(name, "a Parquet file", "Ask for the file again.", str(error)) from None
     text = table.astype(object).map(str, na_action="ignore").fillna("")
     return [Grid("", _as_cells([[str(column) for column in text], *text.to_numpy().tolist()]))], []
 
 
 def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
-    grids: list[Grid] = []
-    findings: list[Finding] = []
+    grids, findings = [], []
     try:
         sheets = [*_read_sheets(path.read_bytes())]
     except Exception as error:  # the libraries raise whatever those below them meet
@@ -189,17 +178,16 @@ def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
             continue
         if not sheet.visible:
             remedy = "The sheet is hidden and was not read: unhide it if it counts."
-            expected = "figures on visible sheets"
-            findings.append(Finding("warning", name, expected, remedy, sheet=sheet.name))
+            about = ("figures on visible sheets", remedy)
+            findings.append(Finding("warning", name, *about, sheet=sheet.name))
             continue
         rows = sorted({row for row, _ in sheet.cells} & sheet.hidden_rows)
         columns = sorted({column for _, column in sheet.cells} & sheet.hidden_columns)
-        if rows or columns:
-            places = [*map(str, rows), *map(xl_col_to_name, columns)]
+        if places := [*map(str, rows), *map(xl_col_to_name, columns)]:
             found = f"hidden: {', '.join(places[:8])}{' …' if len(places) > 8 else ''}"
             remedy = "What is hidden or filtered away was not read: unhide it if it counts."
-            place: dict[str, Any] = {"sheet": sheet.name, "found": found}
-            findings.append(Finding("warning", name, "visible rows and columns", remedy, **place))
+            about = ("visible rows and columns", remedy)
+            findings.append(Finding("warning", name, *about, sheet=sheet.name, found=found))
         merged = {}
         for top, bottom, left, right in sheet.merged:
             text = sheet.cells.get((top, left), "")
@@ -261,11 +249,9 @@ def _new(content: bytes) -> Iterator[_Sheet]:
                 if cell.data_type == "e":
                     value = ERROR
                 elif isinstance(value, CellRichText):
-                    runs = [(str(run), getattr(run, "font", None)) for run in value]
-                    value = _with_superscripts(
-                        (text, font is not None and font.vertAlign == "superscript")
-                        for text, font in runs
-                    )
+                    fonts = [getattr(run, "font", None) for run in value]
+                    raised = [font and font.vertAlign == "superscript" for font in fonts]
+                    value = _with_superscripts(zip(map(str, value), raised, strict=True))
                 elif value is None and isinstance(cell.column, int):
                     formula = formulas[shown.title].cell(cell.row, cell.column)
                     # A result of the type str that is empty is a text of no letters.
@@ -327,20 +313,15 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
             if _attribute(properties, "display") == "false":
                 unseen.add(_attribute(about, "name"))
 
-    def words(cell: Element) -> str:
-        lines = [node for node in cell.childNodes if node.qname == text.P().qname]
-        return "\n".join(
-            _with_superscripts(
-                (str(run), run.nodeType == 1 and _attribute(run, "style-name") in raised)
-                for run in line.childNodes
-            )
-            for line in lines
+    def words(line: Element) -> str:
+        return _with_superscripts(
+            (str(run), run.nodeType == 1 and _attribute(run, "style-name") in raised)
+            for run in line.childNodes
         )
 
     for shown in book.spreadsheet.getElementsByType(table.Table):
-        sheet = _Sheet(
-            str(_attribute(shown, "name")), _attribute(shown, "style-name") not in unseen
-        )
+        visible = _attribute(shown, "style-name") not in unseen
+        sheet = _Sheet(str(_attribute(shown, "name")), visible)
         column = 0
         for about in shown.getElementsByType(table.TableColumn):
             number = _repeated(about, "number-columns-repeated")
@@ -354,8 +335,9 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
                 sheet.hidden_rows |= {*range(row, row + rows)}
             for cell in line.childNodes:
                 columns = _repeated(cell, "number-columns-repeated")
+                lines = [words(node) for node in cell.childNodes if node.qname == text.P().qname]
                 covered = cell.qname[1] == "covered-table-cell"
-                value = "" if covered else _open_document_text(cell, words(cell))
+                value = "" if covered else _open_document_text(cell, "\n".join(lines))
                 if value and rows * columns + len(sheet.cells) > MOST_CELLS:
                     raise ValueError(f"more than {MOST_CELLS:,} cells on {sheet.name}")
                 for place in range(rows * columns) if value else ():
@@ -392,12 +374,12 @@ def _open_document_text(cell: Element, words: str) -> str:
 
 def _with_superscripts(runs: Any) -> str:
     """A text of runs; what stands above the line is set apart, as a footnote's number or mark."""
-    parts = [
-        (text.translate(_SUPERSCRIPTS) if text.strip().isdigit() else f" ({text.strip()})")
-        if raised and text.strip()
-        else text
-        for text, raised in runs
-    ]
+    parts = []
+    for text, raised in runs:
+        mark = text.strip() if raised else ""
+        parts += [
+            text.translate(_SUPERSCRIPTS) if mark.isdigit() else f" ({mark})" if mark else text
+        ]
     return "".join(parts)
 
 

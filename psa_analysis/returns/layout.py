@@ -205,8 +205,7 @@ def _join_years_to_quarters(sheet: Sheet) -> None:
     if len(years) != 1 or "quarter" not in by_heading:
         return
     quarter = by_heading["quarter"]
-    numbers = sheet.below[quarter].str.strip()
-    numbers = numbers.where(~numbers.isin(["1", "2", "3", "4"]), "Q" + numbers)
+    numbers = sheet.below[quarter].str.strip().str.replace("^([1-4])$", r"Q\1", regex=True)
     periods = sheet.below[years[0]].str.strip() + " " + numbers
     sheet.cells = sheet.cells.drop(columns=years)
     sheet.cells.loc[sheet.row + 1 :, quarter] = periods.str.strip()

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import pandas as pd
 import xlsxwriter
 
@@ -47,9 +46,8 @@ def due(agreement: Agreement, known: pd.DataFrame, assessment: pd.DataFrame) -> 
     )
     # A measure that nobody ever measured and that has no target is owed by nobody.
     owed = table["last_period"].notna() | rows["target"].notna()
-    table = table[owed].sort_values(
-        "partner", key=lambda names: names.map(partners.index), kind="stable"
-    )
+    order = partners.index
+    table = table[owed].sort_values("partner", key=lambda names: names.map(order), kind="stable")
     columns = ["partner", "measure", "title", "period", "returned", "last_period"]
     return table[columns].reset_index(drop=True)
 
@@ -113,8 +111,7 @@ def _periods_of_quarter(expected: str) -> list[str]:
     period = parse_period(expected)
     if period.kind != "month":
         return [expected]
-    begin = period_containing(period.end, "quarter").start
-    ends = pd.date_range(begin, period.end, freq="ME")
+    ends = pd.date_range(period_containing(period.end, "quarter").start, period.end, freq="ME")
     return [period_containing(end.date(), "month").label for end in ends]
 
 
@@ -158,6 +155,6 @@ def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd
     stems = table["file"].map(lambda name: PurePosixPath(name).name.casefold().replace("_", "-"))
     by_file = stems.map(lambda stem: next((name for name in partners if stem.startswith(name)), ""))
     table["partner"] = by_measure.where(by_measure != "", by_file)
-    order = {partner: number for number, partner in enumerate([*partners, ""])}
-    rank = table["partner"].map(order)
-    return table.iloc[np.lexsort([table.index, rank])][list(columns)]
+    order = [*partners, ""].index
+    table = table.sort_values("partner", key=lambda names: names.map(order), kind="stable")
+    return table[list(columns)]

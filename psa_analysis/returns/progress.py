@@ -15,7 +15,6 @@ from psa_analysis.register.agreement import Agreement
 
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
-
 #: What a row of progress.csv may report.
 STATUSES = {
     "done": "it is done, since the day given; not for a level or a quartile",
@@ -54,15 +53,13 @@ def _typed(rows: list[dict[Any, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=[*PROGRESS_COLUMNS, "row"])
     for column in ("reported", "day"):
         frame[column] = pd.to_datetime(frame[column].map(read_day)).astype("datetime64[ns]")
-    frame["value"] = pd.to_numeric(frame["value"].replace("", None)).astype(float)
+    frame["value"] = pd.to_numeric(frame["value"].replace("", None))
     frame["illustrative"] = frame["illustrative"] == "yes"
-    frame["row"] = frame["row"].astype(int)
+    frame = frame.astype({"value": float, "row": int})
     return frame.sort_values("reported", kind="stable", ignore_index=True)
 
 
-def _problem(
-    row: Mapping[Any, Any], commitments: Mapping[Any, Mapping[Any, Any]]
-) -> tuple[str, str, str] | None:
+def _problem(row: Mapping[Any, Any], commitments: Mapping[Any, Any]) -> tuple[str, str, str] | None:
     """The first thing that is wrong with a row: the column, what was expected, what to do."""
     if row["commitment"] not in commitments:
         return "commitment", one_of(commitments), did_you_mean(row["commitment"], commitments)
@@ -126,8 +123,7 @@ def _contradictions(progress: pd.DataFrame) -> list[Finding]:
     remedy = "Ask its lead. If it was not done, add a row 'not done' that says so."
     statuses = progress[progress["status"] != "figure"]
     for _, rows in statuses.groupby("commitment", sort=False):
-        reports = [*rows.itertuples()]
-        if done := contradicted(reports):
+        if done := contradicted([*rows.itertuples()]):
             expected = f"done, as row {done.row} reported on {done.reported.date()}"
             findings.append(_error(rows.iloc[-1], "status", expected, remedy))
     return findings

@@ -27,7 +27,6 @@ _ENDING = ".toml"
 #: When figures are taken to have come in that came with no date of their own.
 AFTER_PERIOD = r"^\d{1,3} days after the period$"
 _UNKNOWN = "not stated"
-
 CORRECTIONS = "raw/corrections.csv"
 _WHY = ["reason", "said_by", "said_on"]
 _COLUMNS = ["measure", "area", "period", "received", "action", "value", "expect", *_WHY]
@@ -81,8 +80,7 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
             if path.name[0] not in ".~" and path.suffix != _ENDING:
                 # One printable line, even where the file's name is not UTF-8 or has line breaks.
                 name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
-                breaks = [sign for sign in name if category(sign) in ("Cc", "Zl", "Zp")]
-                for sign in breaks:
+                for sign in {sign for sign in name if category(sign) in ("Cc", "Zl", "Zp")}:
                     name = name.replace(sign, ascii(sign)[1:-1])
                 yield path, name, path.with_name(path.name + _ENDING)
 
@@ -120,12 +118,12 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             remedy = "Fill in what is empty, correct the rest and take out the line draft = true."
             findings.append(Finding("error", f"{name}{_ENDING}", expected, remedy, found="a draft"))
             continue
-        if checksum(path) != sidecar.checksum:
+        if checksum(path) == sidecar.checksum:
+            sidecars[name] = sidecar
+        else:
             expected = f"the file as it came in on {sidecar.received}"
             remedy = "Save it under a new name, or delete the sidecar to take it in anew."
             findings.append(Finding("error", name, expected, remedy, found="another checksum"))
-        else:
-            sidecars[name] = sidecar
         fields = ("title", "producer", "licence")
         blank = ", ".join(field for field in fields if getattr(sidecar, field) == _UNKNOWN)
         if blank:
@@ -170,8 +168,7 @@ def write_sidecar(path: Path, sidecar: Sidecar) -> None:
 def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
     """The sidecars as a data log: one row per file."""
     rows = [{"file": name, **dict(sidecar)} for name, sidecar in sidecars.items()]
-    of_the_file = [*Sidecar.model_fields][: [*Sidecar.model_fields].index("draft")]
-    return pd.DataFrame(rows, columns=["file", *of_the_file])
+    return pd.DataFrame(rows, columns=["file", *Sidecar.model_fields]).loc[:, :"note"]
 
 
 def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
@@ -217,26 +214,21 @@ def _figures(row: pd.Series, observations: pd.DataFrame) -> pd.DataFrame:
         period = parse_period(row["period"]).label
     except PeriodError:
         return observations[:0]
-    return observations[
-        (observations["measure"] == row["measure"])
-        & (observations["area"] == row["area"])
-        & (observations["period"] == period)
-        & (observations["received"].dt.strftime("%Y-%m-%d") == row["received"])
-    ]
+    figures = observations[observations["period"] == period]
+    figures = figures[(figures[["measure", "area"]] == row[["measure", "area"]]).all(axis=1)]
+    return figures[figures["received"].dt.strftime("%Y-%m-%d") == row["received"]]
 
 
 def _misfit(row: pd.Series, values: list[float]) -> tuple[str, str, str] | None:
     """Why a correction does not fit the figures it names: column, what was expected, remedy."""
-    for column in _WHY:
-        if not row[column]:
-            return column, "why, who said so and when", "Complete the row."
+    if blank := next((column for column in _WHY if not row[column]), None):
+        return blank, "why, who said so and when", "Complete the row."
     if row["action"] not in _ACTIONS:
         return "action", one_of(_ACTIONS), "Correct the action."
     if len(values) != 1:
         expected = "exactly one figure of that measure, area, period and day"
         return "measure", expected, f"There are {len(values)}: correct the row."
-    expect = plain_number(row["expect"])
-    if expect is None:
+    if (expect := plain_number(row["expect"])) is None:
         return "expect", "the figure as it stands", "Give it."
     if not abs(values[0] - expect) <= 1e-9 * max(1, abs(expect)):  # nor where there is no value
         remedy = "The source seems to be mended: remove the correction."

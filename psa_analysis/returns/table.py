@@ -24,12 +24,9 @@ from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, problem_of, raw_fi
 
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
 _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
-
 #: Headings of our own template that only help whoever fills it in.
 _HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
-
 _TOTAL = r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)"
-
 #: What the heading of a field that names things is likely to say.
 _LIKELY = {
     "period": r"period|year|date|month|quarter",
@@ -72,9 +69,8 @@ def read_table(
     wanted = sidecar.sheet
     if missing := [sheet for sheet in wanted if sheet not in {grid.sheet for grid in sheets}]:
         found = ", ".join(grid.sheet for grid in sheets)
-        expected = f"a sheet {' and '.join(missing)}"
-        remedy = f"Correct `sheet` in {name}.toml."
-        findings.append(Finding("error", name, expected, remedy, found=found))
+        words = (f"a sheet {' and '.join(missing)}", f"Correct `sheet` in {name}.toml.")
+        findings.append(Finding("error", name, *words, found=found))
     for grid in sheets:
         if not wanted or grid.sheet in wanted:
             sheet = Sheet(name, grid.sheet, grid.cells, sidecar)
@@ -117,9 +113,9 @@ def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
     if sidecar.year:
         first = 0 if sidecar.year == "begins" else -1
         years = table["period"].str.fullmatch(r"(?:19|20)\d\d")
-        begin = table.loc[years, "period"].astype(int) + first
-        spans = begin.astype(str) + "/" + ((begin + 1) % 100).astype(str).str.zfill(2)
-        table.loc[years, "period"] = spans
+        begins = table.loc[years, "period"].astype(int) + first
+        spans = begins.map(lambda year: f"{year}/{(year + 1) % 100:02}")
+        table.loc[years, "period"] = spans.astype("str")
     if sidecar.dash:
         dashes = table["value"].str.fullmatch(r"\s*[-–—]+\s*")
         table["value"] = table["value"].mask(dashes, sidecar.dash)
@@ -179,11 +175,9 @@ def _long(sheet: Sheet) -> pd.DataFrame:
 
 def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     """The rows of a table with a period or a measure to each column, one per figure."""
-    places, below, defaults = sheet.places, sheet.below, sheet.defaults
-    measures = sheet.sidecar.measures
-    across = "measure" if {*places.values()} & {*measures} else "period"
-    if across == "measure":
-        places = {column: text for column, text in places.items() if text in measures}
+    below, defaults = sheet.below, sheet.defaults
+    measures = {at: text for at, text in sheet.places.items() if text in sheet.sidecar.measures}
+    across, places = ("measure", measures) if measures else ("period", sheet.places)
     fields = {name: at for name, at in sheet.fields.items() if name not in (across, "value")}
     labels = {name: at for name, at in fields.items() if at not in places}
     for column in [column for column in sheet.header if column not in places]:
@@ -216,23 +210,16 @@ def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     return _without_breakdowns(sheet, _with_defaults(table, defaults), unread)
 
 
-def _without_breakdowns(
-    sheet: Sheet, table: pd.DataFrame, unread: Mapping[int, str]
-) -> pd.DataFrame:
+def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str]) -> pd.DataFrame:
     """Without rows of one figure that a column which was not read tells apart: sex, region."""
-    key = [table[name].str.strip() for name in ("measure", "area", "period", "received")]
-    groups = table["value"].groupby(key)
-    several = groups.transform("nunique").gt(1).to_numpy()
-    if not several.any():
+    if not unread:
         return table
-    rows, apart = table[several], []
-    differs = pd.Series(False, rows.index)
-    for column, heading in unread.items():
-        texts = pd.Series(sheet.cells.loc[rows["row"], column].to_numpy(), rows.index)
-        varies = texts.groupby([part[several] for part in key]).transform("nunique") > 1
-        differs |= varies
-        apart += [heading] if varies.any() else []
-    if apart:
+    key = [table[name].str.strip() for name in ("measure", "area", "period", "received")]
+    rows = table[table["value"].groupby(key).transform("nunique") > 1]
+    texts = sheet.cells.loc[rows["row"], list(unread)].set_axis(rows.index)
+    varies = texts.groupby([part[rows.index] for part in key]).transform("nunique") > 1
+    differs = varies.any(axis=1)
+    if apart := [heading for column, heading in unread.items() if varies[column].any()]:
         words = " and ".join(apart)
         expected = f"one row for each figure: {words} {'differ' if len(apart) > 1 else 'differs'}"
         remedy = f"Say which rows count under [keep] in {sheet.file}.toml."
@@ -297,10 +284,10 @@ def draft_sidecar(
 ) -> Sidecar | None:
     """What a sidecar may say of the largest table in a file; None where there is no table."""
     try:
-        tables = [(grid, _header_rows(grid.cells)) for grid in grids.read_grids(path, name)[0]]
+        read = grids.read_grids(path, name)[0]
     except DataError:
         return None
-    tables = [(grid, rows) for grid, rows in tables if rows]
+    tables = [(grid, rows) for grid in read if (rows := _header_rows(grid.cells))]
     if not tables:
         return None
     grid, rows = max(tables, key=lambda table: table[0].cells.size)
@@ -346,6 +333,8 @@ def _columns(
             continue
         names = texts.drop_duplicates()
         ours = {field: [text for text in names if text in {*known[field]}] for field in known}
+        named = [field for field in ours if ours[field]]
+        likely = [field for field in _LIKELY if re.search(_LIKELY[field], heading, re.IGNORECASE)]
         if names.map(is_period).mean() > 0.7 and "period" not in columns and not across:
             columns["period"] = heading
             if names.str.fullmatch(r"(?:19|20)\d\d").any():
@@ -355,14 +344,13 @@ def _columns(
             extra |= {"dash": "[x]"} if texts.isin(["-", "–"]).any() else {}
         elif len(texts) < len(below):
             keep[heading] = [""]  # a breakdown: where it says nothing, the row is of all
-        elif field := next((field for field in ours if ours[field]), ""):
-            columns.setdefault(field, heading)
-            keep |= {heading: ours[field][:_LISTED]} if len(ours[field]) < len(names) else {}
-        elif field := next(
-            (field for field in _LIKELY if re.search(_LIKELY[field], heading, re.IGNORECASE)), ""
-        ):
-            columns.setdefault(field, heading)
-            if columns[field] == heading and field == "measure":
+        elif named:
+            columns.setdefault(named[0], heading)
+            some = ours[named[0]]
+            keep |= {heading: some[:_LISTED]} if len(some) < len(names) else {}
+        elif likely:
+            columns.setdefault(likely[0], heading)
+            if columns.get("measure") == heading:
                 measures = dict.fromkeys(names[:_LISTED], "")
         elif 1 < len(names) < len(texts):
             totals = names[names.str.fullmatch(_EVERYONE)]
