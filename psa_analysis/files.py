@@ -117,3 +117,32 @@ def read_rows(
         return pd.DataFrame(columns=columns, dtype=str).rename_axis("row"), problems
     table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)
     return table.assign(**added).astype(str).rename_axis("row")[columns], []
+
+
+#: What pydantic says in other words than a finding.
+_EXPECTED = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
+_EXPECTED["string_pattern_mismatch"] = "'45 days after the period'"
+#: Of how many names the place of a setting is; pydantic adds the type that it tried.
+_NAMES = {"documents": 3, "received": 1}
+
+
+def refused_settings(name: str, error: ValueError, remedy: str) -> list[Finding]:
+    """What is wrong in a TOML file that cannot be read, or whose settings pydantic refuses."""
+    from pydantic import ValidationError  # here, since an unchanged pack is told without it
+
+    if not isinstance(error, ValidationError):
+        return [Finding("error", name, "TOML in UTF-8", remedy, found=str(error))]
+    # A number or 'not stated' is two errors to pydantic, and one thing to mend.
+    wrong: dict[str, list[str]] = {}
+    found: dict[str, str | None] = {}
+    for detail in error.errors():
+        kind, place = detail["type"], detail["loc"][: _NAMES.get(str(detail["loc"][0]), 2)]
+        column = ".".join(map(str, place))
+        found.setdefault(column, None if kind == "missing" else str(detail["input"]))
+        words = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        expected = _EXPECTED.get(kind, words.rpartition("expected ")[2])
+        wrong.setdefault(column, []).append(expected)
+    return [
+        Finding("error", name, " or ".join(words), remedy, column=column, found=found[column])
+        for column, words in wrong.items()
+    ]

@@ -6,19 +6,33 @@ import re
 from collections.abc import Collection, Iterator
 from functools import partial
 from math import nan
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import FREQUENCIES, KIND_NAMES, parse_period
 from psa_analysis.register import agreement
-from psa_analysis.register.rows import PRINTED, TABLES, Register, cell_error, is_number
+from psa_analysis.register.rows import (
+    CORRECT,
+    PRINTED,
+    TABLES,
+    Register,
+    cell_error,
+    decimals,
+    is_number,
+)
 from psa_analysis.words import NOT_STATED
 
 #: Files in which each row is known by its first column, or by its first two.
 _ONE_KEY = ("targets", "measures", "commitments", "areas")
 _TWO_KEYS = ("links", "assumptions", "trajectories", "families", "baskets", "rebases")
+
+#: What may be wrong in a row: a condition as ``DataFrame.eval`` reads it, for each of the columns,
+#: and what was expected. An ``@`` stands before a name of `_conditions` or of `agreement`.
+_CHECKS = Path(__file__).with_name("checks.csv")
+#: Which way is better; a polarity that is not stated compares nothing.
+_BETTER = {"higher": 1, "lower": -1}
 
 
 def _unknown_names(register: Register) -> Iterator[Finding]:
@@ -90,75 +104,58 @@ def _settings_names(register: Register) -> Iterator[Finding]:
             yield problem(expected, did_you_mean(name, known), column=column, found=name)
 
 
-def _rows(register: Register) -> Iterator[Finding]:
-    """Targets, families, links, areas and rebases that fit the other files."""
-    refuse, texts = register.refuse, register.texts
-    missing = ~texts["targets"]["reference"].isin(texts["measures"]["reference"])
-    remedy = "Add a measure, or one whose figures are 'not stated'."
-    yield from refuse("targets", "reference", missing, "at least one row in measures.csv", remedy)
-    # A family's name says which areas are meant.
-    is_kind = texts["families"]["family"].isin(texts["areas"]["kind"])
-    yield from refuse("families", "family", is_kind, "a name that is no kind of area in areas.csv")
-    links, areas = texts["links"], texts["areas"]
-    to_itself = links["reference"] == links["linked_to"]
-    yield from refuse("links", "linked_to", to_itself, "another target", "Remove the row.")
-    yield from refuse("areas", "part_of", areas["area"] == areas["part_of"], "another area")
-    rebases = texts["rebases"]
-    frequencies = rebases["measure"].map(register.measures["frequency"])
-    others = frequencies.notna() & (frequencies != "quarterly")
-    expected = "a quarterly measure, since no other has a control chart"
-    yield from refuse("rebases", "measure", others, expected, "Remove the row.")
-    years = rebases["period"].map(lambda period: parse_period(period).kind) != "quarter"
-    yield from refuse("rebases", "period", years & ~others, "a quarter, as its frequency says")
-    cited = ~rebases["document"].isin(["", agreement.OWN_DECISION])
-    unplaced = cited & (rebases["location"].str.strip() == "")
-    remedy = f"Give it, or write '{agreement.OWN_DECISION}' as the document."
-    yield from refuse("rebases", "location", unplaced, "the place in the document", remedy)
+def _conditions(register: Register) -> Iterator[Finding]:
+    """An error for each row that meets a condition of ``checks.csv``."""
+    frames, share = _frames(register), register.settings.grant.trigger
+    names = vars(agreement) | {
+        "references": [*register.tables["measures"]["reference"]],
+        "kinds": [*register.tables["areas"]["kind"]],
+        "with_points": [*register.tables["trajectories"]["measure"]],
+    }
+    for check in pd.read_csv(_CHECKS, keep_default_na=False).itertuples():
+        rows, texts = frames[check.file], register.texts[check.file]
+        for column in check.columns.split() if len(rows) else ():
+            condition = check.wrong.format(column=column)
+            wrong = rows.eval(condition, local_dict=names, engine="python")
+            for _, row in texts[wrong].iterrows():
+                expected = check.expected.format(share=share, **row)
+                remedy = check.remedy or CORRECT
+                yield cell_error(f"register/{check.file}", row, column, expected, remedy)
 
 
-#: Units of which a change is counted in points, and no others.
-_IN_POINTS = ["percent", "percent change", "percentage points"]
-
-
-def _baskets(register: Register) -> Iterator[Finding]:
-    """Weights above 0, and changes that the indicator's unit allows."""
-    measures, refuse = register.measures, partial(register.refuse, "baskets")
-    rows = register.tables["baskets"].join(measures[["unit", "frequency"]], on="indicator")
-    yield from refuse("weight", rows["weight"] <= 0, "a number above 0")
-    expected = "a measure that is observed in quarters, financial years or exam years"
-    unfit = ~rows["frequency"].isin(["quarterly", "annual", "exam_year", nan])
-    yield from refuse("indicator", unfit, expected)
-    no_points = (rows["change"] == "points") & ~rows["unit"].isin([*_IN_POINTS, nan])
-    yield from refuse("change", no_points, "relative, since points are of percentages")
-    differences = (rows["change"] == "relative") & rows["unit"].isin(_IN_POINTS[1:])
-    yield from refuse("change", differences, "points, since the unit is a difference already")
-
-
-def _commitments(register: Register) -> Iterator[Finding]:
-    """What must hold within a commitment, and with the measure whose readings are its figures."""
-    rows, refuse = register.tables["commitments"], partial(register.refuse, "commitments")
-    level = rows["kind"] == "level"
-    for column in ("target", "unit", "polarity"):
-        lacking = level & rows[column].isin(["", nan])
-        yield from refuse(column, lacking, "a target, unit and polarity for a level", "Give it.")
-    better = np.where(rows["polarity"] == "higher", 1, -1)
-    expected = "better than the baseline {baseline} ({polarity} is better)"
-    yield from refuse("target", better * (rows["target"] - rows["baseline"]) <= 0, expected)
-    dated, due = rows["due_date"].notna(), rows["due"]
-    expected, remedy = "a day exactly if 'due' gives a date", "Give both or neither."
-    yield from refuse("due_date", (due == NOT_STATED) == dated, expected, remedy)
-    year_differs = [
-        pd.notna(day) and f"{day:%y}" not in text
-        for day, text in zip(rows["due_date"], due, strict=True)
-    ]
-    yield from refuse("due_date", pd.Series(year_differs, rows.index), "a day that fits '{due}'")
-    measures = register.measures
-    linked = rows["measure"].isin(measures.index)
-    yield from refuse("measure", linked & ~level, "nothing, since a {kind} has no readings")
-    read = {"unit": "a measure in {unit}", "polarity": "a measure of which {polarity} is better"}
-    for column, expected in read.items():
-        differs = rows[column] != rows["measure"].map(measures[column])
-        yield from refuse("measure", linked & level & differs, expected)
+def _frames(register: Register) -> dict[str, pd.DataFrame]:
+    """The rows of each file, with what ``checks.csv`` asks of them beside their own columns."""
+    tables, of_measure = register.tables, register.measures.add_prefix("measure_")
+    measures, cells = tables["measures"], register.texts["measures"]
+    # All measures of a target that count have a weight, or none.
+    counts = (measures["role"] == "target") & (measures["rule"] == "level")
+    weighted = (counts & measures["weight"].notna()).groupby(measures["reference"])
+    commitments, rebases = tables["commitments"], tables["rebases"]
+    days = zip(commitments["due_date"], commitments["due"], strict=True)
+    return tables | {
+        "measures": measures.assign(
+            better=measures["polarity"].map(_BETTER),
+            share=register.settings.grant.trigger,
+            base_cell=cells["base"],
+            # A trigger may be printed rounded.
+            rounding=cells["trigger"].map(
+                lambda cell: is_number(cell) * 0.5 / 10 ** decimals(cell)
+            ),
+            stated=measures[[*agreement.FIGURES, *PRINTED]].notna().any(axis=1),
+            counts=counts,
+            others_weighted=weighted.transform("any"),
+            has_seasons=[_has_seasons(row) for _, row in measures.iterrows()],
+        ),
+        "commitments": commitments.join(of_measure, on="measure").assign(
+            better=commitments["polarity"].map(_BETTER),
+            fits_due=[pd.isna(day) or f"{day:%y}" in due for day, due in days],
+        ),
+        "rebases": rebases.join(of_measure, on="measure").assign(
+            kind=[parse_period(period).kind for period in rebases["period"]]
+        ),
+        "baskets": tables["baskets"].join(of_measure, on="indicator"),
+        "trajectories": tables["trajectories"].join(of_measure, on="measure"),
+    }
 
 
 def _assumptions(register: Register) -> Iterator[Finding]:
@@ -175,96 +172,6 @@ def _assumptions(register: Register) -> Iterator[Finding]:
             expected = f"a column that holds something for {text['item']}"
             remedy = did_you_mean(text["column"], filled)
             yield cell_error("register/assumptions", text, "column", expected, remedy)
-
-
-#: Which way is better; a polarity that is not stated compares nothing.
-_BETTER = {"higher": 1, "lower": -1}
-
-
-def _figures(register: Register) -> Iterator[Finding]:
-    """What must hold between the cells of one measure."""
-    rows, text = register.tables["measures"], register.texts["measures"]
-    refuse = partial(register.refuse, "measures")
-    target, weight, base, unit = rows["target"], rows["weight"], rows["base"], rows["unit"]
-    better = rows["polarity"].map(_BETTER)
-    no_stretch = better * (target - rows["without"]) <= 0
-    yield from refuse("without", no_stretch, "short of the target {target} ({polarity} is better)")
-    trigger, share = rows["trigger"], register.settings.grant.trigger
-    no_use = trigger.notna() & ((share == 1) | target.isna())
-    yield from refuse("trigger", no_use, "nothing without a target, or if grant.trigger is 1")
-    beyond = ~no_use & (better * (target - trigger) <= 0)
-    yield from refuse("trigger", beyond, "short of the target {target} ({polarity} is better)")
-    # It may be printed rounded.
-    near = text["trigger"].map(
-        lambda cell: 0.5 * 10.0 ** -len(cell.partition(".")[2]) if is_number(cell) else 0
-    )
-    follows = rows["without"] + share * (target - rows["without"])
-    differs = ~(no_use | beyond) & ((follows - trigger).abs() > near + 1e-9)
-    expected = f"{share:.0%} of the way from {{without}} to {{target}}"
-    yield from refuse("trigger", differs, expected, "Correct one of the three.")
-    # A rate can be more than the one that it is a percentage of.
-    percent = (unit == "percent") & (rows["basis"] != "ratio_to_comparator")
-    for figure in (*agreement.FIGURES, "target_to", "trigger"):
-        outside = percent & ((rows[figure] < 0) | (rows[figure] > 100))
-        yield from refuse(figure, outside, "0 to 100 for a percentage")
-    change = rows["basis"] == "change_from_baseline"
-    expected = "the figure that the change is measured from, or 'not stated'"
-    yield from refuse("base", change & (text["base"] == ""), expected)
-    yield from refuse("base", change & (base <= 0), "more than 0")
-    names = zip(rows["measure"] + "-", rows["reference"] + "-", strict=True)
-    other_name = pd.Series([not own.startswith(of) for own, of in names], rows.index, bool)
-    yield from refuse("reference", other_name, "the reference that its name begins with")
-    misspelt = (unit != "percent") & unit.str.casefold().isin(["%", "per cent", "percent"])
-    yield from refuse("unit", misspelt, "percent, in those letters", "Write percent.")
-    ratio = (rows["basis"] == "ratio_to_comparator") & (unit != "percent")
-    yield from refuse("unit", ratio, "percent, since a ratio is a percentage of the comparator")
-    rank = (rows["basis"] == "rank") & (rows["polarity"] != "lower")
-    yield from refuse("polarity", rank, "lower, since place 1 is the best")
-    stated = rows[[*agreement.FIGURES, *PRINTED]].notna().any(axis=1)
-    undirected = rows["rule"].isin(agreement.RULES_WITHOUT_DIRECTION)
-    unsure = undirected ^ ((rows["polarity"] == NOT_STATED) & (stated | undirected))
-    expected = "'higher' or 'lower', since a figure is stated, or 'not stated' for range and none"
-    yield from refuse("polarity", unsure, expected)
-    yield from refuse("paid", rows["paid"] < 0, "pounds, or nothing")
-    yield from refuse("weight", weight <= 0, "a number above 0, or nothing")
-    # All measures of a target that count have a weight, or none.
-    counts = (rows["role"] == "target") & (rows["rule"] == "level")
-    some = (counts & weight.notna()).groupby(rows["reference"]).transform("any")
-    expected = "a weight, since other measures of {reference} have one"
-    yield from refuse("weight", counts & weight.isna() & some, expected)
-    periods = {"target": "due", "baseline": "baseline_period", "interim": "interim_period"}
-    for figure, period in periods.items():
-        undated = rows[figure].notna() & text[period].isin(agreement.BLANK)
-        yield from refuse(period, undated, f"a period, since there is a {figure}")
-    idle = rows["interim"].isna() & ~text["interim_period"].isin(agreement.BLANK)
-    yield from refuse("interim", idle, "a level, since there is a period")
-
-
-def _rules(register: Register) -> Iterator[Finding]:
-    """What the rule of a measure asks of its other columns."""
-    rows, refuse = register.tables["measures"], partial(register.refuse, "measures")
-    rule, target, upper_end = rows["rule"], rows["target"], rows["target_to"]
-    improved = rows["polarity"].map(_BETTER) * (target - rows["baseline"])
-    with_path = rule.isin(agreement.RULES_WITH_PATH)
-    expected = "better than the baseline {baseline} ({polarity} is better), or the rule maintain"
-    yield from refuse("target", with_path & (improved <= 0), expected)
-    expected = "no better than the baseline {baseline} ({polarity} is better), or the rule level"
-    yield from refuse("target", (rule == "maintain") & (improved > 0), expected)
-    yield from refuse("target", (rule == "none") & target.notna(), "nothing by the rule {rule}")
-    ends = target.notna() | upper_end.notna()
-    ends &= ~(upper_end > target).where(rule == "range", upper_end.isna())
-    expected = "the upper end of the range, more than {target}, and nothing for any other rule"
-    yield from refuse("target_to", ends, expected)
-    levels = (rule == "yearly") & ~rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
-    expected = "steps or given, with the target of each year before the last in trajectories.csv"
-    yield from refuse("profile", levels, expected)
-    pathless = ~with_path & (rows["profile"] != "")
-    yield from refuse("profile", pathless, "nothing by the rule {rule}, which has no path")
-    for column in ("without", "trigger", "interim", "weight", "paid"):
-        unpaid = (rule != "level") & rows[column].notna()
-        yield from refuse(column, unpaid, "nothing, since only the rule level earns a reward")
-    idle = (rows["tolerance"] != "") & target.isna()
-    yield from refuse("tolerance", idle, "nothing, since there is no target")
 
 
 def _wrong_kind(text: str, frequency: str, baseline: bool = False) -> str | None:
@@ -287,6 +194,8 @@ def _each_measure(register: Register) -> Iterator[Finding]:
     for number, row in register.tables["measures"].iterrows():
         problem = partial(cell_error, "register/measures", register.texts["measures"].loc[number])
         baseline, due = row["baseline_at"], row["due_at"]
+        if not f"{row['measure']}-".startswith(f"{row['reference']}-"):
+            yield problem("reference", "the reference that its name begins with")
         for column, at in agreement.PARSED_PERIODS.items():
             own = row[column], row["frequency"], column == "baseline_period"
             if row[at] and (wrong := _wrong_kind(*own)):
@@ -295,8 +204,6 @@ def _each_measure(register: Register) -> Iterator[Finding]:
             lengths = {at.end.year - at.start.year for at in (due, baseline) if at}
             if due is None or len(lengths) > 1:
                 yield problem("due", "as many years as each figure and the baseline have")
-            if row["basis"] not in ("point", "index", *_COMPARED):
-                yield problem("basis", "point, since figures of several years are not added up")
         if due and baseline and due.end <= baseline.end:
             yield problem("due", f"a period after the baseline's, {baseline}")
         of_mean = baseline is not None and baseline.kind == "mean_of_years"
@@ -362,25 +269,6 @@ def _unfit_comparator(row: pd.Series, register: Register) -> tuple[str, ...] | N
     return None if comparator.name in names else (expected, did_you_mean(comparator.name, names))
 
 
-def _profiles(register: Register) -> Iterator[Finding]:
-    """A profile that the figures of its measure and its points allow."""
-    rows = register.tables["measures"]
-    refuse = partial(register.refuse, "measures", "profile")
-    no_start = (rows["rule"] == "level") & rows["baseline"].isna()
-    no_path = (rows["profile"] != "") & (no_start | rows["target"].isna())
-    yield from refuse(no_path, "nothing, since a path needs a baseline and a target")
-    pointless = rows["profile"].isin(agreement.PROFILES_WITH_POINTS)
-    pointless &= ~rows["measure"].isin(register.tables["trajectories"]["measure"])
-    expected = "at least one row in trajectories.csv"
-    yield from refuse(pointless, expected, "Add it, or empty the cell.")
-    unfit = [row["profile"] == "seasonal" and not _has_seasons(row) for _, row in rows.iterrows()]
-    expected = (
-        "seasonal only for months, quarters or terms, between figures for the same time of the year"
-    )
-    remedy = "docs/register.md says which measures have seasons."
-    yield from refuse(pd.Series(unfit, rows.index, bool), expected, remedy)
-
-
 def _has_seasons(measure: pd.Series) -> bool:
     """Whether the path runs between figures that are of the same time of the year."""
     periods = [measure[at] for at in ("baseline_at", "due_at") if measure[at] is not None]
@@ -392,30 +280,22 @@ def _has_seasons(measure: pd.Series) -> bool:
 
 
 def _points(register: Register) -> Iterator[Finding]:
-    """Points of a measure whose profile takes them, each on the way to its target."""
-    texts = register.texts["trajectories"]
-    for number, row in register.tables["trajectories"].iterrows():
-        if row["measure"] not in register.measures.index:
-            continue
-        problem = partial(cell_error, "register/trajectories", texts.loc[number])
-        measure = register.measures.loc[row["measure"]]
-        if measure["profile"] not in agreement.PROFILES_WITH_POINTS:
-            expected = "a measure whose profile is steps or given"
-            yield problem("measure", expected, "Give it that profile, or remove the row.")
-            continue
-        if measure["unit"] == "percent" and not 0 <= row["value"] <= 100:
-            yield problem("value", "0 to 100 for a percentage")
-        period = agreement.period_of(row["period"], measure["frequency"])
-        baseline, due = measure["baseline_at"], measure["due_at"]
-        if wrong := _wrong_kind(row["period"], measure["frequency"]):
-            yield problem("period", wrong)
-        elif (due and period.end >= due.end) or (baseline and period.end <= baseline.end):
+    """Points that are each on the way to the target of their measure."""
+    of_measure = register.measures[["profile", "frequency", "baseline_at", "due_at"]]
+    rows = register.tables["trajectories"].join(of_measure, on="measure")
+    for number, row in rows[rows["profile"].isin(agreement.PROFILES_WITH_POINTS)].iterrows():
+        expected = _wrong_kind(row["period"], row["frequency"])
+        end = agreement.period_of(row["period"], row["frequency"]).end
+        baseline, due = row["baseline_at"], row["due_at"]
+        if not expected and ((due and end >= due.end) or (baseline and end <= baseline.end)):
             start = baseline or NOT_STATED
             expected = f"a period between the baseline's, {start}, and the due one, {due}"
-            yield problem("period", expected)
+        if expected:
+            text = register.texts["trajectories"].loc[number]
+            yield cell_error("register/trajectories", text, "period", expected)
 
 
 CHECKS = (
-    *(_unknown_names, _duplicates, _settings_names, _rows, _baskets, _commitments, _assumptions),
-    *(_figures, _rules, _each_measure, _profiles, _points),
+    *(_unknown_names, _duplicates, _settings_names, _conditions, _assumptions, _each_measure),
+    _points,
 )

@@ -6,22 +6,28 @@ import tomllib
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from psa_analysis.files import meanings, read_rows
+from psa_analysis.files import meanings, read_rows, refused_settings
 from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
 from psa_analysis.periods import Period, parse_period, read_day
 from psa_analysis.register.agreement import BLANK, FIGURES, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
-from psa_analysis.register.rows import PRINTED, TABLES, Register, choice, filled, is_number, typed
-
-#: What pydantic says in other words than a finding.
-_EXPECTED = {"missing": "the setting to be there", "extra_forbidden": "a known setting"}
+from psa_analysis.register.rows import (
+    PRINTED,
+    TABLES,
+    Register,
+    choice,
+    decimals,
+    filled,
+    is_number,
+    typed,
+)
 
 #: What an entry about no single measure is about.
 WHOLE = "agreement"
@@ -182,9 +188,7 @@ def load_agreement(folder: Path) -> Agreement:
             for measure, cell in zip(measures["measure"], texts["measures"][figure], strict=True)
         ]
     measures.loc[measures["rule"] != "level", "without_status"] = ""  # only a level is rewarded
-    printed = texts["measures"][PRINTED]
-    decimals = printed.map(lambda cell: len(cell.partition(".")[2]) if is_number(cell) else 0)
-    measures["decimals"] = decimals.max(axis=1)
+    measures["decimals"] = texts["measures"][PRINTED].map(decimals).max(axis=1)
     measures["points"] = _points(measures, tables["trajectories"])
     measures["seasons"] = [()] * len(measures)
     for key in ("targets", "measures", "commitments"):
@@ -193,31 +197,16 @@ def load_agreement(folder: Path) -> Agreement:
 
 
 def _read_settings(path: Path) -> Settings:
-    problem = partial(Finding, "error", "raw/agreement.toml")
+    name = "raw/agreement.toml"
     if not path.is_file():
         remedy = "Name the folder that holds raw/agreement.toml."
-        raise DataError([problem("the agreement's settings", remedy, found=str(path))])
+        missing = Finding("error", name, "the agreement's settings", remedy, found=str(path))
+        raise DataError([missing])
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError([problem("TOML in UTF-8", "Mend that line.", found=str(error))]) from None
-    except ValidationError as error:
-        # A number or 'not stated' is two errors to pydantic, and one thing to mend.
-        wrong: dict[str, list[Any]] = {}
-        for detail in error.errors():
-            place = detail["loc"][: 3 if detail["loc"][0] == "documents" else 2]
-            wrong.setdefault(".".join(map(str, place)), []).append(detail)
-        findings = []
-        for column, details in wrong.items():
-            plain = (it["msg"].removeprefix("Input should be ") for it in details)
-            plain = (
-                text.removeprefix("Value error, ").rpartition("expected ")[2] for text in plain
-            )
-            kinds = zip((it["type"] for it in details), plain, strict=True)
-            expected = " or ".join(_EXPECTED.get(kind, text) for kind, text in kinds)
-            found = None if details[0]["type"] == "missing" else str(details[0]["input"])
-            findings.append(problem(expected, "Correct the setting.", column=column, found=found))
-        raise DataError(findings) from None
+    except ValueError as error:
+        remedy = "Mend it; docs/register.md describes each setting."
+        raise DataError(refused_settings(name, error, remedy)) from None
 
 
 def _derived(tables: dict[str, pd.DataFrame], texts: pd.DataFrame, share: Fraction) -> pd.DataFrame:

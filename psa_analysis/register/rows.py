@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -71,6 +71,11 @@ def _worked_out(node: ast.AST) -> Fraction:
 def is_number(text: str) -> bool:
     """Whether a text is one plain number, as a document prints it."""
     return re.fullmatch(f"-?{_NUMBER}", text) is not None
+
+
+def decimals(text: str) -> int:
+    """How many decimals a plain number has; 0 for anything else."""
+    return len(text.partition(".")[2]) if is_number(text) else 0
 
 
 def _number(text: str) -> float:
@@ -281,11 +286,11 @@ def typed(
     return pd.DataFrame(list(rows.values()), index, list(readers)), findings
 
 
-_REMEDY = "Correct the cell."
+CORRECT = "Correct the cell."
 
 
 def cell_error(
-    file: str, text: pd.Series, column: str, expected: str, remedy: str = _REMEDY
+    file: str, text: pd.Series, column: str, expected: str, remedy: str = CORRECT
 ) -> Finding:
     """An error in one cell of a file; `text` is its row as it stands there, named by its number."""
     measure = text.get("measure", text.get("indicator"))
@@ -306,10 +311,3 @@ class Register:
         """The measures by name, the first of each."""
         measures = self.tables["measures"].drop_duplicates("measure")
         return measures.set_index("measure", drop=False)
-
-    def refuse(
-        self, key: str, column: str, wrong: pd.Series, expected: str, remedy: str = _REMEDY
-    ) -> Iterator[Finding]:
-        """An error for each row that is wrong; ``{unit}`` in `expected` is the row's own unit."""
-        for _, text in self.texts[key][wrong].iterrows():
-            yield cell_error(f"register/{key}", text, column, expected.format_map(text), remedy)

@@ -16,9 +16,9 @@ from typing import Annotated, Any, Literal
 from unicodedata import category
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from psa_analysis.files import RETURN_FOLDERS, checksum, read_rows, write_bytes
+from psa_analysis.files import RETURN_FOLDERS, checksum, read_rows, refused_settings, write_bytes
 from psa_analysis.findings import Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
@@ -111,7 +111,8 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
         try:
             sidecar = Sidecar.model_validate(tomllib.loads(beside.read_text(encoding="utf-8-sig")))
         except ValueError as error:
-            findings.append(_unreadable(f"{name}{_ENDING}", error))
+            remedy = "Mend it, or delete it: psa check makes a new one."
+            findings += refused_settings(f"{name}{_ENDING}", error, remedy)
             continue
         if sidecar.draft:
             expected = "a sidecar that somebody has completed"
@@ -130,17 +131,6 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             about = ("who made the file, what it is, on which terms", "Complete the sidecar.")
             findings.append(Finding("warning", f"{name}{_ENDING}", *about, None, blank, _UNKNOWN))
     return sidecars, findings
-
-
-def _unreadable(name: str, error: ValueError) -> Finding:
-    remedy = "Mend it, or delete it: psa check makes a new one."
-    if not isinstance(error, ValidationError):
-        return Finding("error", name, "TOML in UTF-8", remedy, found=str(error))
-    first = error.errors()[0]
-    column, missing = ".".join(map(str, first["loc"])), first["type"] == "missing"
-    expected = "a line for it" if missing else first["msg"].removeprefix("Input should be ")
-    found = None if missing else str(first["input"])
-    return Finding("error", name, expected, remedy, column=column, found=found)
 
 
 def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:
