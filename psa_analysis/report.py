@@ -86,6 +86,13 @@ class Report:
         return {str(row["measure"]): row for _, row in shown.iterrows()}
 
     @cached_property
+    def own(self) -> pd.DataFrame:
+        """The agreement's own readings up to the reporting period, oldest first."""
+        own = self.readings["area"] == self.agreement.settings.agreement.area
+        ended = self.readings["period_end"] <= pd.Timestamp(self.period.end)
+        return self.readings[own & ended].sort_values("period_end", kind="stable")
+
+    @cached_property
     def decimals(self) -> dict[str, int]:
         """The decimals of each measure's figures; more where a miss would look like its target."""
         found = self.agreement.measures["decimals"].to_dict()
@@ -154,10 +161,7 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
 
 def own_readings(report: Report, measure: str) -> pd.DataFrame:
     """The agreement's own readings of one measure up to the reporting period, oldest first."""
-    readings, area = report.readings, report.agreement.settings.agreement.area
-    own = readings[(readings["measure"] == measure) & (readings["area"] == area)]
-    ended = own["period_end"] <= pd.Timestamp(report.period.end)
-    return own[ended].sort_values("period_end", kind="stable")
+    return report.own[report.own["measure"] == measure]
 
 
 def readings_with_path(report: Report, measure: str) -> pd.DataFrame:

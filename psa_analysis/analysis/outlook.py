@@ -101,7 +101,7 @@ def outlooks(
     """The forecast of every measure that is not decided, or why there is none."""
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
-    figures = known[known["area"] == area]
+    figures, vintages = known[known["area"] == area], vintages[vintages["area"] == area]
     with_comparator = followed["compared_with"].notna()
     compared = followed.index[with_comparator & followed["basis"].isin(readings.COMPARED)]
     if len(compared):
