@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,6 +110,9 @@ def test_another_kind_is_refused(text: str, kind: str, says: str) -> None:
 def test_labels_read_back_and_periods_follow_one_another(day: date, kind: str) -> None:
     period = period_containing(day, kind)
     assert period.start <= day <= period.end
+    if kind != "term":  # pandas has none
+        span = pd.Period(day, OF_KIND[kind].freq)
+        assert (period.start, period.end) == (span.start_time.date(), span.end_time.date())
     assert parse_period(period.label, kind) == period
     # Only a school year is written as a financial year is.
     assert parse_period(period.label).kind == (kind if kind != "exam_year" else "financial_year")
