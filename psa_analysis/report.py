@@ -86,11 +86,11 @@ class Report:
         return {str(row["measure"]): row for _, row in shown.iterrows()}
 
     @cached_property
-    def own(self) -> pd.DataFrame:
+    def area_readings(self) -> pd.DataFrame:
         """The agreement's own readings up to the reporting period, oldest first."""
-        own = self.readings["area"] == self.agreement.settings.agreement.area
+        of_area = self.readings["area"] == self.agreement.settings.agreement.area
         ended = self.readings["period_end"] <= pd.Timestamp(self.period.end)
-        return self.readings[own & ended].sort_values("period_end", kind="stable")
+        return self.readings[of_area & ended].sort_values("period_end", kind="stable")
 
     @cached_property
     def decimals(self) -> dict[str, int]:
@@ -161,7 +161,7 @@ def assessment_row(report: Report, measure: str) -> pd.Series:
 
 def own_readings(report: Report, measure: str) -> pd.DataFrame:
     """The agreement's own readings of one measure up to the reporting period, oldest first."""
-    return report.own[report.own["measure"] == measure]
+    return report.area_readings[report.area_readings["measure"] == measure]
 
 
 def readings_with_path(report: Report, measure: str) -> pd.DataFrame:

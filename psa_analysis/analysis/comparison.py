@@ -137,8 +137,8 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     units = dict.fromkeys(["baseline", "without", "target"], unit)
     compared += [(name.replace("_", " "), name, units.get(name, ""), "") for name in register]
     # Of yearly targets each judges in its turn.
-    own = ("target", "due") if after.get("rule") == "yearly" else ()
-    why = _why(old, new, [column for column in register if column not in own], figures)
+    moving = ("target", "due") if after.get("rule") == "yearly" else ()
+    why = _why(old, new, [column for column in register if column not in moving], figures)
     rows = []
     for what, column, unit_of_value, better in compared:
         then, now = before[column], after[column]

@@ -199,8 +199,8 @@ def _each_measure(register: Register) -> Iterator[Finding]:
         if not f"{row['measure']}-".startswith(f"{row['reference']}-"):
             yield problem("reference", "the reference that its name begins with")
         for column, at in agreement.PARSED_PERIODS.items():
-            own = row[column], row["frequency"], column == "baseline_period"
-            if row[at] and (wrong := _wrong_kind(*own)):
+            is_baseline = column == "baseline_period"
+            if row[at] and (wrong := _wrong_kind(row[column], row["frequency"], is_baseline)):
                 yield problem(column, wrong)
         if row["frequency"] == "several_years":
             lengths = {at.end.year - at.start.year for at in (due, baseline) if at}

@@ -51,10 +51,10 @@ class Sheet:
         place["sheet"] = self.name or None
         self.findings.append(Finding(severity, self.file, expected, remedy, **place))
 
-    def add_rows(self, rows: Iterable[int], *words: str, **place: Any) -> None:
+    def add_rows(self, rows: Iterable[int], severity: Severity, *words: str, **place: Any) -> None:
         """Note what is wrong with several rows."""
         first, *others = map(int, rows)
-        self.add(*words, row=first, also=tuple(others), **place)  # type: ignore[arg-type]
+        self.add(severity, *words, row=first, also=tuple(others), **place)
 
     @property
     def below(self) -> pd.DataFrame:
