@@ -1,107 +1,93 @@
-"""How right the forecast edge of a top quartile is, and how far authorities correlate.
+"""How right the forecast edge of a top quartile is: families of ten councils of one indicator.
 
-Families of about sixteen councils of one type are drawn from the two council panels, which are not
-part of the project (``panels.py``); every family is forecast from every moment of its past. Run in
-the environment of ``make benchmark``: ``python benchmarks/families.py``.
+The families are of the LAIT panel, which is not part of the project (``panels.py``): authorities
+next to each other by the level of their newest figure, forecast from every moment of the past. Run
+in the environment of ``make benchmark``: ``python benchmarks/families.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from panels import SHARED
+from panels import councils
 
-from psa_analysis.analysis.families import correlate_draws
 from psa_analysis.analysis.forecast import FEWEST, forecast_series
 
-DRAWS = 2000
-SIZE = 16
-SMALLEST = 8
+DRAWS = 1000
+SIZE = 10
 HORIZONS = (1, 2, 3)
 
 
-def families() -> Iterator[tuple[str, str, bool, np.ndarray]]:
-    """Panel and indicator, scale, whether higher is better, councils x years."""
-    rng = np.random.default_rng(1)
-    path = SHARED / "bvpi_panel" / "bvpi_panel_1997_2007.csv"
-    if path.is_file():
-        table = pd.read_csv(path)
-        types = table.groupby("auth")["latype"].first()
-        for column, scale, higher in [
-            ("bvpi54", "positive", True),
-            ("bvpi49", "percent", False),
-            ("bvpi82a", "percent", True),
-            ("bvpi8", "percent", True),
-        ]:
-            wide = table.pivot(index="auth", columns="year", values=column).sort_index(axis=1)
-            wide *= 100 if scale == "percent" else 1
-            for kind in types.unique():
-                one = wide.loc[types.index[types == kind]].to_numpy(dtype=float)
-                parts = np.array_split(rng.permutation(len(one)), max(1, len(one) // SIZE))
-                yield from ((f"BVPI {column}", scale, higher, one[part]) for part in parts)
-    path = SHARED / "ksi_panel" / "ksi_2005_2015.csv"
-    if path.is_file():
-        wide = pd.read_csv(path).pivot(index="code", columns="year", values="ksi")
-        one = wide.sort_index(axis=1).to_numpy(dtype=float)
-        parts = np.array_split(rng.permutation(len(one)), len(one) // SIZE)
-        yield from (("KSI", "count", False, one[part]) for part in parts)
+class Family(NamedTuple):
+    """Figures of the past and those that came, of authorities of about one level."""
+
+    scale: str
+    better: int
+    origin: int
+    horizon: int
+    past: np.ndarray
+    came: np.ndarray
 
 
-def scores(correlation: float) -> pd.DataFrame:
-    """A row per family, moment and horizon: was the edge within, and how good were the chances."""
+def families(step: int = 6, every: int = 3) -> Iterator[Family]:
+    """Every sixth indicator, and every third family of it."""
+    for panel in councils():
+        if panel.name != "LAIT":
+            continue
+        names = np.array(panel.group)
+        for name in np.unique(names)[::step]:
+            rows = np.flatnonzero(names == name)
+            figures = np.array([panel.series[row] for row in rows])
+            labels = panel.scale[rows[0]], panel.better[rows[0]]
+            for origin in range(FEWEST, figures.shape[1]):
+                for horizon in HORIZONS:
+                    if origin + horizon > figures.shape[1]:
+                        continue
+                    past, came = figures[:, :origin], figures[:, origin + horizon - 1]
+                    known = (~np.isnan(past)).sum(axis=1) >= FEWEST
+                    known = np.flatnonzero(known & ~np.isnan(past[:, -1]) & ~np.isnan(came))
+                    known = known[np.argsort(past[known, -1], kind="stable")]
+                    if len(known) < 2 * SIZE:
+                        continue
+                    for part in np.array_split(known, len(known) // SIZE)[::every]:
+                        newest = panel.first + origin - 1
+                        yield Family(*labels, newest, horizon, past[part], came[part])
+
+
+def edges() -> pd.DataFrame:
+    """A row per family, moment and horizon: was the edge within, and the chances of each member."""
     rows = []
-    for panel, scale, higher, family in families():
-        for origin in range(4, family.shape[1]):
-            for horizon in HORIZONS:
-                if origin + horizon > family.shape[1]:
-                    continue
-                came = family[:, origin + horizon - 1]
-                enough = (~np.isnan(family[:, :origin])).sum(axis=1) >= FEWEST
-                enough &= ~np.isnan(came)
-                if enough.sum() < SMALLEST:
-                    continue
-                rows.append(
-                    {"panel": panel, "horizon": horizon}
-                    | _score(
-                        family[enough, :origin], came[enough], scale, higher, horizon, correlation
-                    )
-                )
+    for family in families():
+        found = forecast_series(family.past, family.horizon, family.scale)
+        draws = found.paths(DRAWS, 3)[:, :, -1]
+        at = 0.75 if family.better > 0 else 0.25
+        forecast, edge = np.quantile(draws, at, axis=0), np.quantile(family.came, at)
+        low, high = np.quantile(forecast, [0.1, 0.9])
+        lowest, highest = np.quantile(forecast, [0.025, 0.975])
+        chance = (family.better * (draws - forecast) >= -1e-9).mean(axis=1)
+        inside = family.better * (family.came - edge) >= -1e-9
+        row = {"origin": family.origin, "horizon": family.horizon, "within_80": low <= edge <= high}
+        row |= {"within_95": lowest <= edge <= highest, "chance": chance, "inside": inside}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _score(
-    past: np.ndarray, came: np.ndarray, scale: str, higher: bool, horizon: int, correlation: float
-) -> dict[str, float]:
-    result = forecast_series(past, horizon, scale)
-    draws = correlate_draws(result.paths(DRAWS, 3), correlation, 4)[:, :, -1]
-    at = 0.75 if higher else 0.25
-    edges, edge = np.quantile(draws, at, axis=0), np.quantile(came, at)
-    better = 1 if higher else -1
-    chance = (better * (draws - edges) >= 0).mean(axis=1)
-    is_in = better * (came - edge) >= 0
-    low, high = np.quantile(edges, [0.1, 0.9])
-    lowest, highest = np.quantile(edges, [0.025, 0.975])
-    return {
-        "within_80": low <= edge <= high,
-        "within_95": lowest <= edge <= highest,
-        "brier": ((chance - is_in) ** 2).mean(),
-        "usual": is_in.mean() * (1 - is_in.mean()),
-    }
-
-
-def main() -> None:
-    """Print how often edges fell within their intervals, by how far authorities correlate."""
-    for correlation in (0.0, 0.1, 0.15, 0.2, 0.3):
-        table = scores(correlation)
-        print(f"correlation: {correlation}")
-        for name in ("panel", "horizon"):
-            means = table.groupby(name)[["within_80", "within_95", "brier", "usual"]].mean()
-            print(means.assign(edges=table.groupby(name).size()).round(3).to_string())
-        means = table[["within_80", "within_95", "brier", "usual"]].mean()
-        print(f"all {len(table)}: {means.round(3).to_dict()}\n")
+def summary_of_edges(table: pd.DataFrame) -> None:
+    """Print how often edges fell within their intervals, and what chances of members came to."""
+    last = table["origin"] + table["horizon"]
+    when = np.select([last < 2020, table["origin"] < 2020], ["before 2020", "across"], "after")
+    for label, keys in (("all", None), ("horizon", table["horizon"]), ("", when)):
+        rows = table[["within_80", "within_95"]].astype(float)
+        groups = rows.groupby(np.zeros(len(rows)) if keys is None else keys)
+        print(label, groups.mean().assign(edges=groups.size()).round(3).to_string())
+    single = table[["chance", "inside"]].explode(["chance", "inside"]).astype(float)
+    tenth = (single["chance"] * 10).astype(int).clip(upper=9) / 10
+    groups = single.groupby(tenth)
+    print(groups.mean().assign(number=groups.size()).round(3).to_string())
 
 
 if __name__ == "__main__":
-    main()
+    summary_of_edges(edges())

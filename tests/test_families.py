@@ -15,7 +15,7 @@ import pytest
 from builders import observed, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, poisson, spearmanr
+from scipy.stats import binom, poisson
 
 import psa_analysis as psa
 from psa_analysis.analysis import families
@@ -223,26 +223,26 @@ def test_a_caveat_where_chance_may_put_it_on_either_side(reported: ReportWith) -
         assert ("Chance alone could put Leicestershire on either side" in words) == spans
 
 
-def test_correlating_changes_no_authoritys_own_chances() -> None:
-    draws = np.random.default_rng(5).gamma(3, size=(4, 20_000, 2)).cumsum(axis=2)
-    for correlation in (0.0, 0.15, 0.6):
-        ordered = families.correlate_draws(draws, correlation, 7)
-        assert (ordered == families.correlate_draws(draws, correlation, 7)).all()
-        for before, after in zip(draws, ordered, strict=True):
-            # Whole paths are paired anew, so that years stay with each other.
-            assert {tuple(row) for row in before} == {tuple(row) for row in after}
-        # Spearman's coefficient of normal scores with correlation r is 6/pi arcsin(r/2).
-        expected = 6 / np.pi * np.arcsin(correlation / 2)
-        measured = spearmanr(ordered[:, :, -1].T).statistic
-        assert measured[np.triu_indices(4, 1)] == pytest.approx(expected, abs=0.025)
+def test_a_report_has_one_forecast_of_its_own_figure(family: MakeFamily) -> None:
+    readings = sent("L7-family", CLIMBERS)
+    alone = edge_outlook(family(readings), AGREED_UNTIL)
+    draws = np.random.default_rng(3).normal(55, 2, alone.own.draws.shape)
+    own = dataclasses.replace(alone.own, draws=draws)
+    beside = edge_outlook(family(readings), AGREED_UNTIL, own)
+    pd.testing.assert_series_equal(beside.own.due, own.due)
+    # It still moves with the others, as what the family shares moves all of them.
+    order = [
+        np.corrcoef(one.own.draws[:, -1], one.edge.draws[:, -1])[0, 1] for one in (alone, beside)
+    ]
+    assert order[0] > 0.1
+    assert order[1] == pytest.approx(order[0], abs=0.1)
 
 
-def test_the_chance_is_that_of_an_independent_simulation(family: MakeFamily, monkeypatch) -> None:
-    """Independent authorities, other draws, and the edge read off sorted figures by hand."""
+def test_the_chance_is_that_of_an_independent_simulation(family: MakeFamily) -> None:
+    """Other draws, and the edge read off sorted figures by hand."""
     wave = np.array([0, 2, -1, 3, 1])
     series = [list(40 + 0.8 * number + wave * (1 + number / 8)) for number in range(9)]
     readings = sent("L7-family", dict(zip(AREAS, reversed(series), strict=True)))
-    monkeypatch.setattr(families, "CORRELATION", 0)
     outlook = edge_outlook(family(readings), AGREED_UNTIL)
     panel = np.array(series)[::-1]
     drawn = forecast_series(panel, 1, "percent").paths(20_000, 11)[:, :, 0]

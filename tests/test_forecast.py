@@ -147,10 +147,10 @@ def test_a_group_teaches_its_series() -> None:
     assert grouped < forecast_series(falling[:1], 1, "positive").quantile(0.5)[0, 0]
 
 
-def test_a_common_drift_is_kept_for_a_group_and_not_for_a_portfolio() -> None:
+def test_a_common_path_is_kept_for_a_group_and_not_for_a_portfolio() -> None:
     """Three readings of thirty series that rise by a tenth a year, with as much noise."""
     rising = 400 * 1.1 ** np.arange(3) * np.exp(np.random.default_rng(7).normal(0, 0.1, (30, 3)))
-    choices = [constants(1), dataclasses.replace(constants(1), drift=0.0)]
+    choices = [constants(1), dataclasses.replace(constants(1), half_group=None)]
     with_drift, without = (
         np.median(forecast_series(rising, 3, "positive", usual=usual).quantile(0.5)[:, 2])
         for usual in choices
@@ -184,8 +184,49 @@ def test_chances_agree_with_simulation() -> None:
         np.quantile(drawn, INSIDE, axis=1).transpose(1, 2, 0), forecast.quantile(INSIDE), rtol=0.02
     )
     # What comes later goes with what comes before.
-    assert (np.diagonal(forecast.correlation, 1, 1, 2) > 0.3).all()
+    assert all(np.corrcoef(paths.T)[0, 1] > 0.3 for paths in drawn)
     np.testing.assert_array_equal(drawn, forecast.paths(40_000, seed=1))
+    # Some series and some periods are drawn as they would be with the others.
+    some = forecast.paths(40_000, 1, slice(2, 4), slice(2))
+    assert some.shape == (2, 40_000, 2)
+    near = np.quantile(some, INSIDE, axis=1), np.quantile(drawn[2:4, :, :2], INSIDE, axis=1)
+    np.testing.assert_allclose(*near, rtol=0.02)
+
+
+def test_a_shock_to_all_widens_what_all_are_told_and_moves_them_together() -> None:
+    """Thirty series that jump up and down by the same tenth, beside a little noise of their own."""
+    generator = np.random.default_rng(9)
+    jumps = np.exp(0.1 * np.array([0, 1, -1, 1, -0.5, 1]))
+    together = 300 * jumps * np.exp(generator.normal(0, 0.02, (30, 6)))
+    calm = 300 * np.exp(generator.normal(0, 0.02, (30, 6)))
+    forecasts = [forecast_series(values, 1, "positive") for values in (together, calm)]
+    wide, narrow = (np.diff(one.quantile([0.1, 0.9]), axis=-1).mean() for one in forecasts)
+    assert wide > 2 * narrow
+    drawn = forecasts[0].paths(4000, 2)[:, :, 0]
+    assert np.corrcoef(drawn)[0, 1:].mean() > 0.3
+    portfolio = forecast_series(together, 1, "positive", groups=list(range(30)))
+    assert abs(np.corrcoef(portfolio.paths(4000, 2)[:, :, 0])[0, 1:].mean()) < 0.03
+
+
+def test_figures_move_towards_what_somebody_works_for() -> None:
+    values = np.tile(wandering(1, 6), (3, 1))
+    forecast = forecast_series(values, 2, "positive", groups=[1, 2, 3], towards=[-1, 0, 1])
+    down, level, up = forecast.quantile(0.5)
+    assert (down < level).all() and (level < up).all()
+    # Neither interval is wider for it, on the scale on which it is forecast.
+    spread = np.diff(np.sqrt(forecast.quantile([0.1, 0.9])), axis=-1)[..., 0]
+    np.testing.assert_allclose(spread[0], spread[2], rtol=1e-9)
+
+
+def test_a_headcount_moves_in_steps_and_by_no_chance_of_events() -> None:
+    doctors = [[3.0, 3, 3, 3, 4, 4]]
+    counted, decided = (
+        forecast_series(doctors, 1, scale).quantile([0.1, 0.9])[0, 0]
+        for scale in ("count", "headcount")
+    )
+    assert np.ptp(decided) < np.ptp(counted)
+    assert (decided == np.rint(decided)).all() and decided[0] <= 4 <= decided[1]
+    assert forecast_series([[1.0, 0, 1, 0]], 3, "headcount").quantile(0.01).min() >= 0
 
 
 @pytest.mark.parametrize(("per_year", "readings"), [(1, 4), (1, 8), (4, 12)])

@@ -13,7 +13,6 @@ from builders import AREA, observed, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.forecast import scale_of
 from psa_analysis.analysis.outlook import (
     NOT_REVISED,
     History,
@@ -22,6 +21,7 @@ from psa_analysis.analysis.outlook import (
     outlooks,
     readings_of_draws,
     revision,
+    scale_of,
 )
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import paid_of_draws

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from psa_analysis.analysis.forecast import FEWEST, INTERVALS, forecast_series, scale_of
+from psa_analysis.analysis.forecast import FEWEST, INTERVALS, forecast_series
 from psa_analysis.analysis.intervals import wilson
+from psa_analysis.analysis.outlook import scale_of
 from psa_analysis.periods import OF_KIND, parse_period, step_of
 from psa_analysis.register.agreement import Agreement
 

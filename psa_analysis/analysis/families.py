@@ -16,20 +16,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import bdtrik, pdtrik
 
-from psa_analysis.analysis.forecast import FEWEST, forecast_series, scale_of
-from psa_analysis.analysis.outlook import DRAWS, Outlook
+from psa_analysis.analysis.forecast import FEWEST, forecast_series
+from psa_analysis.analysis.outlook import DRAWS, Outlook, scale_of
 from psa_analysis.periods import FREQUENCIES, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import rate_factor
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.intervals import Limits
-    from psa_analysis.analysis.readings import Floats
 
 #: Flags of figures that are not ranked: they say little, or nothing, of the authority.
 DOUBTFUL = ("estimated", "suppressed")
-#: Correlation of any two authorities' years to come. Drawn independently, the edge's 80 % interval
-#: held 62 % on two panels of councils; so it holds about eight in ten (``benchmarks/families.py``).
-CORRELATION = 0.15
 #: Shares below which the bottom, middle and top quartiles of rising figures end.
 _QUARTERS = (0.25, 0.5, 0.75)
 
@@ -135,8 +131,11 @@ class FamilyOutlook:
     reason: str = ""  # why there is no forecast, else empty
 
 
-def edge_outlook(family: Family, until: date) -> FamilyOutlook:
-    """Forecast where the top quartile will begin: in each draw of all authorities anew."""
+def edge_outlook(family: Family, until: date, own: Outlook | None = None) -> FamilyOutlook:
+    """Forecast where the top quartile will begin: in each draw of all authorities anew.
+
+    The agreement's area keeps its `own` forecast where a report has one.
+    """
     kind, _, per_year, *_ = FREQUENCIES[family.measure["frequency"]]
     if per_year > 1 or kind == "mean_of_years":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")
@@ -158,23 +157,19 @@ def edge_outlook(family: Family, until: date) -> FamilyOutlook:
     scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
     result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
     seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
-    draws = correlate_draws(result.paths(DRAWS, seed), CORRELATION, seed + 1)
+    draws = result.paths(DRAWS, seed)
+    for place, period in enumerate(periods):
+        if own and period in own.periods:
+            # In the order of the family's draws, so that it still moves with the others.
+            order, figures_to_come = (
+                draws[0, :, place].argsort(),
+                own.draws[:, own.periods.index(period)],
+            )
+            draws[0, order, place] = np.sort(figures_to_come)
     edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
     chance = float((_inside(draws[0], edges, family.higher)[:, -1] >= 0).mean())
     left_out = tuple(counts.index[counts < FEWEST])
     return FamilyOutlook(Outlook(edges, periods), Outlook(draws[0], periods), chance, left_out)
-
-
-def correlate_draws(draws: Floats, correlation: float, seed: int) -> Floats:
-    """Order each authority's draws so that authorities correlate; no distribution changes."""
-    # By ranks of the last year, as Iman and Conover: of normal scores with one common part.
-    generator = np.random.default_rng(seed)
-    common = generator.standard_normal(draws.shape[1])
-    alone = generator.standard_normal(draws.shape[:2])
-    scores = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * alone
-    ranks = np.argsort(np.argsort(scores, axis=1), axis=1)
-    by_size = np.argsort(draws[:, :, -1], axis=1, kind="stable")
-    return np.take_along_axis(draws, np.take_along_axis(by_size, ranks, 1)[..., None], 1)
 
 
 def funnel_limits(mean: float, denominator: ArrayLike, confidence: float, share: bool) -> Limits:

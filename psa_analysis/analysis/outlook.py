@@ -17,9 +17,11 @@ import pandas as pd
 from psa_analysis.analysis import forecast, readings
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
-from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, SIGNED_UNITS, rate_factor
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
 
@@ -171,6 +173,12 @@ class History:
         """How many of its figures make up a year."""
         return FREQUENCIES[self.measure["frequency"]].per_year
 
+    @property
+    def towards(self) -> int:
+        """1 where somebody works to raise the figures, -1 where to lower them, else 0."""
+        works = self.measure["rule"] in ("level", "yearly") and pd.notna(self.measure["target"])
+        return {"higher": 1, "lower": -1}.get(self.measure["polarity"], 0) if works else 0
+
 
 def history_of(
     measure: pd.Series, known: pd.DataFrame, until: date, usual: tuple[float, float]
@@ -207,7 +215,7 @@ def history_of(
     counts = basis in ("change_from_baseline", "ratio_to_comparator")
     made_of = "amounts" if basis == "ratio_to_comparator" else measure["made_of"]
     negative = basis not in (*readings.COMPARED, "change_from_baseline") and measure["floor"] < 0
-    scale = forecast.scale_of("" if counts else measure["unit"], table["value"], made_of, negative)
+    scale = scale_of("" if counts else measure["unit"], table["value"], made_of, negative)
     change, spread = usual
     revised = _on_scale(table["value"] * (1 + change), scale)
     table["value"] = table["value"].mask(table["provisional"], revised)
@@ -255,6 +263,22 @@ def _on_scale(values: Floats, scale: forecast.Scale) -> Floats:
     return np.clip(np.rint(values) if scale == "count" else values, low, high)
 
 
+def scale_of(
+    unit: str, values: ArrayLike, made_of: str = "", negative: bool = False
+) -> forecast.Scale:
+    """What figures of a unit are, to a forecast; `negative` where they may be below 0."""
+    figures = pd.Series(values, dtype=float).dropna()
+    if made_of == "headcount":
+        return "headcount"
+    if unit in SIGNED_UNITS or negative or (figures < 0).any():
+        return "real"
+    if unit == "percent":
+        return "percent"
+    whole = bool((figures == figures.round()).all()) and rate_factor(unit) is None
+    amounts = made_of == "amounts" or unit == "index" or unit.startswith("million ")
+    return "count" if whole and not amounts else "positive"
+
+
 def _forecast_together(histories: dict[str, History | str], per_year: int) -> dict[str, Outlook]:
     """Outlooks of all measures of one frequency: they are each other's portfolio."""
     together = {
@@ -271,21 +295,20 @@ def _forecast_together(histories: dict[str, History | str], per_year: int) -> di
     cases = [history.figures["denominator"].ffill().iloc[-1] for history in together.values()]
     scales = [history.scale for history in together.values()]
     horizon = max(history.horizon for history in together.values())
-    found = forecast.forecast_series(panel, horizon, scales, per_year, [*together], cases)
-    return {
-        name: _outlook(history, found.of_series(row, history.horizon))
-        for row, (name, history) in enumerate(together.items())
-    }
+    towards = [history.towards for history in together.values()]
+    found = forecast.forecast_series(panel, horizon, scales, per_year, [*together], cases, towards)
+    outlooks = [_outlook(row, history, found) for row, history in enumerate(together.values())]
+    return dict(zip(together, outlooks, strict=True))
 
 
-def _outlook(history: History, series: forecast.Forecast) -> Outlook:
+def _outlook(row: int, history: History, found: forecast.Forecast) -> Outlook:
     """The due reading's draws, from draws of what is to come and of what may be revised."""
-    number = int(series.readings[0])
+    number = int(found.readings[row])
     if number < forecast.FEWEST:
         within = f"of the last {forecast.LONGEST} periods"
         return Outlook(reason=f"a forecast needs {forecast.FEWEST} readings {within}")
     seed = zlib.crc32(str(history.measure.name).encode())
-    to_come = series.paths(DRAWS, seed)[0]
+    to_come = found.paths(DRAWS, seed, slice(row, row + 1), slice(history.horizon))[0]
     past = np.tile(history.figures["value"], (DRAWS, 1))
     if history.revised:
         provisional = history.figures["provisional"].to_numpy()

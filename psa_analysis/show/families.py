@@ -46,7 +46,8 @@ def family(report: Report, measure: str, name: str) -> View:
         return no_view("There are no places, since neither higher nor lower is better.")
     if members.standings.empty:
         return no_view(f"Too few figures of the {name} had come in by {day_text(report.cut_off)}.")
-    outlook = families.edge_outlook(members, report.agreement.settings.agreement.last.end)
+    last, own = report.agreement.settings.agreement.last, report.outlooks.get(measure)
+    outlook = families.edge_outlook(members, last.end, own)
     return View(
         words=lambda: sentence(_family_text(members, outlook)),
         chart=lambda: _family_chart(members, outlook),
