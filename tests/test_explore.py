@@ -49,11 +49,8 @@ def test_every_recipe_runs_and_prints_what_its_page_says(
             with contextlib.redirect_stdout(written):
                 exec(code, names)
             if "PSA_RECORD" in os.environ:
-                text = text.replace(
-                    f"{code}```\n\n```text\n{printed}",
-                    f"{code}```\n\n```text\n{written.getvalue()}",
-                )
-                path.write_text(text)
+                start, now = f"{code}```\n\n```text\n", written.getvalue()
+                path.write_text(path.read_text().replace(start + printed, start + now))
             else:
                 assert written.getvalue() == printed, code
     assert len(re.findall(r"^### .*\?$", text, re.MULTILINE)) >= 10
