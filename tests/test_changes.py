@@ -80,7 +80,6 @@ def test_a_state_that_changed(pack: Pack, then: str, now: str, direction: str) -
 
 @pytest.mark.parametrize(
     ("measure", "more", "direction"),
-    # Lower is better for vehicle crime, higher for incidents.
     [("N13", 1.0, "better"), ("N13", -1.0, "worse"), ("L4-incidents", -10.0, "better")],
 )
 def test_a_new_reading(
