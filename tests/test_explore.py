@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,19 +35,24 @@ def code_cells(path: Path) -> dict[str, dict]:
 def test_every_recipe_runs_and_prints_what_its_page_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """After an intended change: ``PSA_RECORD=1 pytest tests/test_explore.py``, and read it."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    pages = [ROOT / "README.md", ROOT / "docs" / "explore.md"]
-    text = "\n".join(path.read_text() for path in pages)
-    blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", text, re.DOTALL)
-    assert text.count("```python") == len(blocks)
     names: dict[str, object] = {}
-    for code, printed in blocks:
-        assert len(code.splitlines()) <= 12, code
-        written = io.StringIO()
-        with contextlib.redirect_stdout(written):
-            exec(code, names)
-        assert written.getvalue() == printed, code
+    for path in [ROOT / "README.md", ROOT / "docs" / "explore.md"]:
+        text = path.read_text()
+        blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", text, re.DOTALL)
+        assert text.count("```python") == len(blocks)
+        for code, printed in blocks:
+            assert len(code.splitlines()) <= 12, code
+            written = io.StringIO()
+            with contextlib.redirect_stdout(written):
+                exec(code, names)
+            if "PSA_RECORD" in os.environ:
+                start, now = f"{code}```\n\n```text\n", written.getvalue()
+                path.write_text(path.read_text().replace(start + printed, start + now))
+            else:
+                assert written.getvalue() == printed, code
     assert len(re.findall(r"^### .*\?$", text, re.MULTILINE)) >= 10
     assert not plt.get_fignums()
 

@@ -108,15 +108,8 @@ def test_draws_of_what_happened_make_the_readings_that_were_made(
     counts = [7.0, 9, 8, 12, 6, 11, 9, 10, 5, 8, 7, 9, 6, 6, 4, 8]
     values = counts if unit == "incidents" else [100 * count / 40 for count in counts]
     table = observed("L4-incidents", values, numerator=counts, denominator=[40] * 16)
-    changed = with_measure(
-        agreement,
-        "L4-incidents",
-        basis=basis,
-        unit=unit,
-        baseline=36.0,
-        due="2005-06 Q4",
-        baseline_period="2002/03",
-    )
+    changes = {"basis": basis, "unit": unit, "baseline": 36.0, "baseline_period": "2002/03"}
+    changed = with_measure(agreement, "L4-incidents", **changes, due="2005-06 Q4")
     expected = make_readings(table, changed).set_index("period")["reading"]
     measure = changed.measures.loc["L4-incidents"]
     history = history_of(measure, table.head(12), date(2005, 3, 31), NOT_REVISED)
@@ -154,11 +147,10 @@ def test_a_gap_to_a_comparator_is_forecast_as_it_was_read(agreement: Agreement) 
     table = pd.concat(figures).assign(received=pd.Timestamp("2004-01-01"))
     agreement = with_measure(agreement, "L5", basis="point")
     changes = {"comparator": "L5", "frequency": "quarterly", "due": "2003-04 Q4"}
+    changes["role"] = "supporting"
 
     def compared(basis: str, unit: str) -> Outlook:
-        changed = with_measure(
-            agreement, "N14-gap", basis=basis, unit=unit, role="supporting", **changes
-        )
+        changed = with_measure(agreement, "N14-gap", basis=basis, unit=unit, **changes)
         return outlooks(table, table, changed, date(2003, 9, 30))["N14-gap"]
 
     found = compared("gap_to_comparator", "percentage points")
@@ -273,13 +265,14 @@ def test_amounts_are_no_counts(unit: str, figures: list[float], made_of: str, sc
 def test_first_figures_are_taken_as_they_were_revised_before(report: Report) -> None:
     vintages = vintages_of(report)
     change, spread = revision(vintages, "L4-incidents", AREA)
-    # 14 quarters were revised by then, 0.2 to 3.6 % upwards.
-    first = [1046, 1162, 916, 984, 1081, 1138, 988, 1000, 1130, 1180, 1012, 1065, 1187, 1311]
-    became = [1058, 1167, 937, 1004, 1098, 1179, 1011, 1006, 1169, 1182, 1043, 1078, 1218, 1318]
-    ratios = np.array(became) / np.array(first)
+    raw = pd.read_csv(report.agreement.folder / "raw/returns/police.csv")
+    raw = raw[(raw["measure"] == "L4-incidents") & (raw["received"] <= "2005-02-14")]
+    figures = raw.pivot(index="period", columns="flag", values="value").dropna()
+    ratios = figures["revised"] / figures["provisional"]
+    assert len(ratios) == 14
     assert (change, spread) == pytest.approx((ratios.mean() - 1, ratios.std(ddof=1)))
     assert revision(vintages, "L7", AREA) == NOT_REVISED
-    assert "taken 1.8% higher" in report.outlooks["L4-incidents"].note
+    assert f"taken {100 * change:.1f}% higher" in report.outlooks["L4-incidents"].note
 
 
 def test_a_decided_reading_that_may_be_revised_has_its_chance(report_of: Callable) -> None:
@@ -312,12 +305,8 @@ def test_states_follow_from_the_chances(report: Report) -> None:
     states = report.agreement.settings.states
     rows = report.assessment[report.assessment["chance_target"].notna()]
     assert len(rows) >= 15
-    levels = pd.cut(
-        rows["chance_target"],
-        [0, states.at_risk, states.on_track, 1.01],
-        right=False,
-        labels=["off track", "at risk", "on track"],
-    )
+    edges, labels = [0, states.at_risk, states.on_track, 1.01], ["off track", "at risk", "on track"]
+    levels = pd.cut(rows["chance_target"], edges, right=False, labels=labels)
     assert rows["state"].tolist() == levels.tolist()
     assert rows["is_forecast"].all()
     ends = ["low_95", "low_80", "low_50", "forecast", "high_50", "high_80", "high_95"]
@@ -326,10 +315,8 @@ def test_states_follow_from_the_chances(report: Report) -> None:
 
 def test_the_rewards_cliff_is_in_its_expectation() -> None:
     """Below 60 % of the stretch nothing; from there p, up to all of it."""
-    rising, falling = (
-        np.array([106.89, 106.9, 107.2, 107.5, 109]),
-        np.array([12.6, 11.17, 11.16, 8]),
-    )
+    rising = np.array([106.89, 106.9, 107.2, 107.5, 109])
+    falling = np.array([12.6, 11.17, 11.16, 8])
     assert paid_of_draws(rising, 106, 107.5, 0.6) == pytest.approx([0, 0.6, 0.8, 1, 1])
     assert paid_of_draws(falling, 12.6, 10.2, 0.6) == pytest.approx([0, 0, 0.6, 1])
 

@@ -27,7 +27,7 @@ from psa_analysis.analysis.parts import (
 )
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.findings import ParameterError
-from psa_analysis.pipeline import open_report
+from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.report import Report, own_readings
 from psa_analysis.show.parts import decompose
@@ -317,25 +317,26 @@ def test_where_nothing_is_said_of_differences(report_of: Callable[[str], Report]
 
 
 def test_the_three_schools_by_hand(report: Report) -> None:
-    """docs/places.md: 4,016 of 7,250 pupils in summer 2004, that is 55.393%.
-
-    C has 230 of 514, H 212 of 502, M 230 of 498: 672 of 1,514. At the county's average they would
-    have 1,514 x 4016 / 7250 = 838.65, so 166.65 more: 4,182.65 of 7,250 are 57.692%, 2.299 points
-    more. The way to 63% is 7.607 points, of which this is 30.2%.
-    """
+    """As docs/places.md works it out, from the return alone."""
+    raw = pd.read_csv(report.agreement.folder / "raw/returns/schools.csv")
+    raw = raw[raw["period"] == "2003/04"].set_index("area")[["numerator", "denominator"]]
+    (passed, pupils), (county, all_pupils) = raw.loc[list(THREE)].sum(), raw.sum()
     result = scenario_of(report, "N2", THREE)
-    more = 1514 * 4016 / 7250 - 672
+    more = pupils * county / all_pupils - passed
     assert result.table["more"].sum() == pytest.approx(more, abs=1e-5)
-    assert result.level == pytest.approx(100 * (4016 + more) / 7250)
-    assert (result.effect, result.closed) == pytest.approx((2.299, 0.302), abs=5e-4)
-    # Raised with them, they would meet the average of the others: 3,344 of 5,736, 58.299%.
-    others = 100 * 3344 / 5736
+    assert result.level == pytest.approx(100 * (county + more) / all_pupils)
+    effect, way = 100 * more / all_pupils, 63 - 100 * county / all_pupils
+    assert (result.effect, result.closed) == pytest.approx((effect, effect / way))
+    page = (ROOT / "docs" / "places.md").read_text()
+    assert f"**{effect:.3f} points** more" in page
+    # Raised with them, they would meet the average of the others.
+    others = 100 * (county - passed) / (all_pupils - pupils)
     risen = scenario_of(report, "N2", dict.fromkeys(THREE, others))
     assert risen.level == pytest.approx(others)
 
 
 def test_the_draws_of_the_due_reading_are_moved_by_the_effect(report: Report) -> None:
-    """Every school at 100% adds 44.6 points, but no draw leaves the scale."""
+    """Every school at 100% adds more than any draw lacks, but none leaves the scale."""
     result, outlook = scenario_of(report, "N2", THREE), report.outlooks["N2"]
     assert result.chance_before == outlook.chance(63, "higher")
     assert result.chance_after == np.mean(outlook.draws[:, -1] + result.effect >= 63)
@@ -350,10 +351,13 @@ def test_the_draws_of_the_due_reading_are_moved_by_the_effect(report: Report) ->
 
 
 def test_less_is_better_for_crime(report: Report) -> None:
-    """At the county's -8.35%, 1,466 would have become 1,343.6: 162.4 fewer than 1,506."""
-    changes = {"North West Leicestershire": "average"}
-    result = scenario_of(report, "N13", changes)
-    assert result.effect == pytest.approx(100 * -162.4 / 9150, abs=1e-3)
-    assert result.closed > 0
-    assert result.chance_after >= result.chance_before
-    assert "\t-162" in psa.what_if(report, "N13", changes).table.text.replace("−", "-")
+    """At the county's change a district would have had so many fewer."""
+    name = "North West Leicestershire"
+    change = report.rows["N13"]["latest"] / 100
+    raw = pd.read_csv(report.agreement.folder / "raw/returns/police_districts.csv")
+    raw = raw[(raw["area"] == name) & (raw["received"] <= "2005-02-14")]
+    quarters = raw.drop_duplicates("period", keep="last").set_index("period")["value"]
+    fewer = quarters.tail(4).sum() - quarters.filter(like="2002-03").sum() * (1 + change)
+    result = scenario_of(report, "N13", {name: "average"})
+    assert result.effect == pytest.approx(100 * -fewer / 9150, abs=1e-3)
+    assert (result.chance_after - result.chance_before) * fewer >= 0 < result.closed * fewer
