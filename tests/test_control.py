@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -98,15 +99,15 @@ def test_real_series_have_the_limits_and_kinds_that_the_package_drew(case: dict)
     values = series([-height for height in case["heights"]])
     assert len(values) == len(case["kinds"]) == 36
     rebases = [f"p{phase['first']}" for phase in case["phases"][1:]]
-    chart = xmr(values[: case["limits_from"]], "higher", rebases)
+    chart = xmr(values, "higher", rebases, values.index[: case["limits_from"] or 0])
     for number, phase in enumerate(case["phases"]):
         row = chart.iloc[phase["first"]]
         assert row["phase"] == number
         for column, name in (("centre", "mean"), ("lower", "lower"), ("upper", "upper")):
             atol = KNOWN["real_data_drawn"]["atol"]
             assert -row[column] == pytest.approx(phase[name], abs=atol, rel=0)
-    if case["limits_from"] is None:
-        assert chart["kind"].tolist() == case["kinds"]
+    assert chart["kind"].tolist() == case["kinds"]
+    assert chart["in_limits"].sum() == (case["limits_from"] or 36)
 
 
 HIGHEST = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
@@ -209,9 +210,10 @@ def test_the_seasons_share_is_found_beside_a_drift_and_not_in_noise() -> None:
     times = np.arange(16)
     seasons, level = (times % 4 + 1).tolist(), [0] * 16
     pattern = np.tile([10.0, -4, 7, -13], 4)
-    share, chance = season_share(pattern + 3.0 * times, seasons, level)
+    share, chance, effects = season_share(pattern + 3.0 * times + 2, seasons, level)
     assert share == pytest.approx(1)
     assert chance < 1e-6
+    assert effects == pytest.approx(pattern)
     # With levels of their own before and after a rebase.
     stepped = pattern + np.where(times < 8, 0, 500)
     assert season_share(stepped, seasons, times >= 8)[0] == pytest.approx(1)
@@ -223,13 +225,85 @@ def test_the_seasons_share_is_found_beside_a_drift_and_not_in_noise() -> None:
 
 
 MEASURE = {"frequency": "quarterly", "basis": "point", "polarity": "higher", "unit": "people"}
+MEASURE["made_of"] = "cases"
 
 
-def charted(values: list, rebases: dict[str, str] | None = None, **changes) -> control.Control:
+def charted(
+    values: list, rebases: dict[str, str] | None = None, until: date = date.max, **changes
+) -> control.Control:
     """The control chart of quarters from 2001-02 Q1 on; None leaves a quarter out."""
     quarters = observed("M", values, 2001).rename(columns={"value": "observed"})
     measure = pd.Series(MEASURE | {"target": np.nan} | changes)
-    return control.measure_control(quarters, measure, measure["unit"], rebases or {})
+    return control.measure_control(quarters, measure, measure["unit"], rebases or {}, until)
+
+
+SEASON = np.tile([30.0, -10, 5, -25], 5)
+#: What chance added, made up.
+NOISE = np.array([2.0, -3, 1, 0, -2, 3, -1, 2, 0, -2, 3, -3, 1, 2, -1, -2, 3, 0, -3, 1])
+BASELINE = quarter("2002-03 Q4").end
+
+
+def judged(change: np.ndarray, **arguments) -> control.Control:
+    """A chart of 20 seasonal quarters with a change, of which eight are the baseline."""
+    return charted(
+        [*(200 + SEASON + NOISE + change)], until=BASELINE, polarity="lower", **arguments
+    )
+
+
+def test_a_steady_fall_is_seen_through_the_season_and_blames_no_year_before_it() -> None:
+    fall = np.r_[np.zeros(8), -np.arange(1.0, 13)]
+    chart = judged(fall)
+    # The plain chart of the same figures sees nothing.
+    assert (xmr(series([*(200 + SEASON + NOISE + fall)]), "lower")["kind"] == "ordinary").all()
+    assert chart.points["value"].to_numpy() == pytest.approx(200 + NOISE + fall, abs=4)
+    assert chart.points["observed"].tolist() == [*(200 + SEASON + NOISE + fall)]
+    assert chart.points.groupby("in_limits")["kind"].agg(set)[True] == {"ordinary"}
+    assert chart.points["kind"].iloc[-8:].tolist() == ["improvement"] * 8
+    assert (chart.changed, chart.assurance, list(chart.proposed)) == ("improvement", "", [])
+    text = control_text(chart)
+    assert "better beyond chance than" in text
+    assert "2001-02 Q1 to 2002-03 Q4, the baseline, which sets mean and limits." in text
+    assert "Figures are adjusted for the time of year" in text
+
+
+def test_a_step_that_holds_is_proposed_as_a_rebase_and_never_made() -> None:
+    chart = judged(np.r_[np.zeros(11), np.full(9, -15.0)])
+    assert chart.proposed.index[0] == "2003-04 Q4"
+    assert chart.points["phase"].eq(0).all()
+    assert control_text(chart).endswith(
+        "Proposed: start mean and limits anew at 2003-04 Q4, since 9 quarters in a row lie below "
+        "the mean; add a row to register/rebases.csv."
+    )
+    rebased = judged(np.r_[np.zeros(11), np.full(9, -15.0)], rebases={"2003-04 Q4": "New locks"})
+    assert (list(rebased.proposed), rebased.points["phase"].max()) == ([], 1)
+    assert rebased.points["value"].iloc[-9:].mean() == pytest.approx(185, abs=1)
+    # Six quarters are no run, and one back over the mean ends it.
+    assert judged(np.r_[np.zeros(14), np.full(6, -15.0)]).proposed.empty
+    assert judged(np.r_[np.zeros(11), np.full(8, -15.0), 15]).proposed.empty
+
+
+def test_without_change_there_is_none_and_too_short_a_baseline_sets_no_limits() -> None:
+    chart = judged(np.zeros(20))
+    assert control_text(chart).startswith("No sign of change in 20 quarters (trial limits).")
+    assert "lies within chance of" in control_text(chart)
+    short = charted([5.0, 6, 4, 7] * 3, until=quarter("2002-03 Q3").end)
+    assert short.points["in_limits"].all()
+    decided = charted([1.0, 2, 2, 3, 3, 4, 4, 5], made_of="headcount")
+    assert decided.reason == "a headcount is decided, and not moved by chance"
+
+
+@pytest.mark.parametrize("period", ["2003-04 Q3", "2004-05 Q3", "2006-07 Q3"])
+def test_words_do_not_contradict_the_trajectory_beside_them(report_of, period: str) -> None:
+    report = report_of(period)
+    crime = psa_analysis.control_chart(report, "N13").words.text
+    assert crime.startswith("Signs of change: improvement, ")
+    assert "concern" not in crime
+    for measure, row in report.rows.items():
+        result = control_of(report, measure)
+        if result.changed and row["direction_on_year"] in ("better", "worse"):
+            assert "No sign of change" not in control_text(result)
+            way = "improvement" if row["direction_on_year"] == "better" else "concern"
+            assert result.changed == way, measure
 
 
 def test_a_report_of_the_past_charts_what_had_come_in(report_of: Callable[[str], Report]) -> None:
@@ -278,8 +352,8 @@ def test_a_target_is_compared_only_with_figures_of_its_own_size(basis, unit, com
 def test_the_newest_phase_decides_whether_the_target_is_met() -> None:
     # 100 or so, then 10 or so, and a target of at most 20.
     values = [100.0, 101, 99, 100, 101, 99, 10, 11, 9, 10, 11, 9]
-    # Without a rebase the mean is 55, and the one step of 89 is screened out of the ranges.
-    assert charted(values, polarity="lower", target=20.0).assurance == "consistently misses"
+    # Without a rebase the limits are of no time that goes on.
+    assert charted(values, polarity="lower", target=20.0).assurance == ""
     rebases = {"2002-03 Q3": "Another way of counting."}
     split = charted(values, rebases, polarity="lower", target=20.0)
     assert split.assurance == "consistently hits"
@@ -300,9 +374,9 @@ def test_a_rebase_not_yet_possible_waits_and_a_later_one_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("values", "unit", "limit", "at"),
     [
-        ([0.0, 9] * 4, "people", "lower", 0),
-        ([100.0, 91] * 4, "percent", "upper", 100),
-        ([0.0, 9] * 4, "percentage points", "lower", 4.5 - 2.66 * 9),
+        ([0.0, 9, 0, 9, 9, 0, 9, 0], "people", "lower", 0),
+        ([100.0, 91, 100, 91, 91, 100, 91, 100], "percent", "upper", 100),
+        ([0.0, 9, 0, 9, 9, 0, 9, 0], "percentage points", "lower", 4.5 - 2.66 * 54 / 7),
     ],
 )
 def test_limits_end_where_figures_must(values: list, unit: str, limit: str, at: float) -> None:
@@ -333,11 +407,12 @@ def test_the_picture_is_drawn_from_the_same_numbers(report: Report) -> None:
     drawn = "".join(
         ET.fromstring(psa_analysis.control_chart(report, "L4-repeat").chart.svg).itertext()
     )
-    shown = ("Mean 12%", "Upper limit 14.6%", "Lower limit 9.5%", "Target 10.2%", "Improvement")
+    shown = ("Mean 12.6%", "Upper trial limit", "Target 10.2%", "Improvement", "Baseline")
     assert [text for text in shown if text not in drawn] == []
     assert "Concern" not in drawn
-    trial = ET.fromstring(psa_analysis.control_chart(report, "L5").chart.svg)
-    assert "Upper trial limit" in "".join(trial.itertext())
+    adjusted = psa_analysis.control_chart(report, "N13").chart
+    assert "As observed" in "".join(ET.fromstring(adjusted.svg).itertext())
+    assert list(adjusted.table.frame)[1:3] == ["Figure", "Adjusted for the time of year"]
     with pytest.raises(KeyError, match="no measure 'N99'"):
         control_of(report, "N99")
 
