@@ -68,8 +68,7 @@ def xmr(
     """
     early = pd.Series(values.index.isin([*baseline]), values.index)
     phases = values.astype(float).groupby(values.index.isin([*rebases]).cumsum())
-    charts = [_phase(rows, polarity, early, widening) for _, rows in phases]
-    charts = [chart.assign(phase=number) for number, chart in enumerate(charts)]
+    charts = [_phase(rows, polarity, early, widening).assign(phase=n) for n, rows in phases]
     return pd.concat(charts)[list(POINT_COLUMNS)]
 
 
@@ -202,18 +201,17 @@ def measure_control(
 
     The baseline is what had ended `until` a day; by default all of it.
     """
-    reason = ""
-    if measure["frequency"] != "quarterly":
-        reason = "it is not measured every quarter"
-    elif measure["basis"] in ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone"):
-        reason = "the reading is not the figure of one quarter"
-    elif measure.get("made_of") == "headcount":
-        reason = "a headcount is decided, and not moved by chance"
-    elif measure["polarity"] not in ("higher", "lower"):
-        reason = "neither higher nor lower is better"
-    elif (count := observed["observed"].count()) < FEWEST:
-        reason = f"limits need {FEWEST} quarters, and there are {count}"
-    if reason:
+    not_of_quarters = ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone")
+    count, polarity = int(observed["observed"].count()), measure["polarity"]
+    reasons = {
+        "it is not measured every quarter": measure["frequency"] != "quarterly",
+        "the reading is not the figure of one quarter": measure["basis"] in not_of_quarters,
+        "a headcount is decided, and not moved by chance": measure.get("made_of") == "headcount",
+        "neither higher nor lower is better": polarity not in ("higher", "lower"),
+        f"limits need {FEWEST} quarters, and there are {count}": count < FEWEST,
+    }
+    if any(reasons.values()):
+        reason = next(why for why, holds in reasons.items() if holds)
         return Control(pd.DataFrame(columns=list(POINT_COLUMNS)), unit, reason)
     # A quarter that never came is a gap.
     points = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")
@@ -225,16 +223,15 @@ def measure_control(
     # The target of a sum of quarters, or of a change, is of another size than a quarter's figure.
     comparable = measure["basis"] in ("point", "index") or rate_factor(measure["unit"]) is not None
     target = float(measure["target"]) if comparable else float("nan")
-    early, count, polarity = points.index.date <= until, figures.count(), measure["polarity"]
+    early = points.index.date <= until
     # A level of its own for the time since the baseline, or the season would hold its change.
     phases = figures.index.isin([*applied]).cumsum() + ~early
-    season, chance, usual = season_share(figures, points.index.quarter, phases)
-    seasonal = chance < CHANCE
-    # Adjusted by their own seasons, figures lie closer to one another than those to come.
-    charted, widening = (
-        (figures - usual, (count / (count - 4)) ** 0.5) if seasonal else (figures, 1)
-    )
-    chart = xmr(charted, polarity, applied, figures.index[early], widening)
+    season, chance, effects = season_share(figures, points.index.quarter, phases)
+    # Adjusted by their own season, figures lie closer to one another than those to come.
+    widening = (count / (count - YEAR)) ** 0.5
+    if not chance < CHANCE:
+        season, effects, widening = float("nan"), 0 * effects, 1
+    chart = xmr(figures - effects, polarity, applied, figures.index[early], widening)
     phase = chart[chart["phase"] == chart["phase"].iloc[-1]]
     before, newest, changed = since_baseline(phase, polarity)
     # Limits end where figures must.
@@ -245,7 +242,6 @@ def measure_control(
     # Limits of the baseline say nothing of a time that differs from it.
     steady = not changed and last["kind"] == "ordinary"
     outcome = assurance(last["lower"], last["upper"], target, polarity) if steady else ""
-    season = season if seasonal else float("nan")
     since = before, newest, changed, proposed_rebase(phase)
     return Control(points, unit, "", target, outcome, season, applied, *since)
 

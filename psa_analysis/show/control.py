@@ -176,7 +176,6 @@ def _draw_quarters(axes: Axes, control: Control) -> None:
     if pd.notna(control.season):
         days, observed = points["period_end"], points["observed"]
         axes.plot(days, observed, "x", color=GREY, alpha=0.6, label="As observed")
-        axes.plot([], [], color=GREY, linewidth=1, label="Adjusted for the time of year")
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
     for kind, (colour, marker, size) in CONTROL_MARKS.items():
@@ -189,4 +188,4 @@ def _draw_quarters(axes: Axes, control: Control) -> None:
         if len(of_kind):
             axes.plot([], [], **style, label=kind.capitalize())
     if (points["kind"] != "ordinary").any() or pd.notna(control.season):
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None)
