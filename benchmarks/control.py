@@ -18,12 +18,33 @@ BEGINS, BASELINE = "2001-06-30", 8
 MEASURE = {"frequency": "quarterly", "basis": "point", "polarity": "lower", "unit": "visits"}
 
 
+def quarterly(newest: int) -> list[np.ndarray]:
+    """The newest quarters of each series, as percentages of the last two years' mean."""
+    series = [np.asarray(each.y, float) for each in Tourism if each.type == "quarterly"]
+    return [100 * y[-newest:] / y[-8:].mean() for y in series if len(y) >= 24 and y.min() > 0]
+
+
+def ranges_a_year_on(quarters: int) -> dict[str, float]:
+    """Moving ranges of the year after, less a season from before, as a share of the raw ones."""
+    forward = {"added": np.asarray, "as ratios": np.log, "of roots": np.sqrt}
+    slopes = {"added": 1.0, "as ratios": 100.0, "of roots": 20.0}
+    shares: dict[str, list[float]] = {name: [] for name in [*forward, "change on the year"]}
+    for figures in quarterly(quarters + 4):
+        raw = np.abs(np.diff(figures[-5:])).mean()
+        for name, function in forward.items():
+            values, seasons = function(figures), np.arange(quarters + 4) % 4
+            effects = season_share(values[:-4], seasons[:-4], np.zeros(quarters))[2][:4]
+            less = slopes[name] * (values - effects[seasons])[-5:]
+            shares[name].append(np.abs(np.diff(less)).mean() / raw)
+        change = 100 * np.log(figures[4:] / figures[:-4])[-5:]
+        shares["change on the year"].append(np.abs(np.diff(change)).mean() / raw)
+    return {name: float(np.exp(np.mean(np.log(of)))) for name, of in shares.items()}
+
+
 def unchanged(quarters: int) -> list[tuple[np.ndarray, float]]:
     """Series with a season and noise of their own but neither trend nor step; and their spread."""
     generator, series, times = np.random.default_rng(1), [], np.arange(quarters)
-    for each in Tourism.subset("quarterly").values():
-        figures = np.asarray(each.y, dtype=float)[-quarters:]
-        figures = 100 * figures / figures.mean()
+    for figures in quarterly(quarters):
         effects = season_share(figures, times % 4, np.zeros(quarters))[2]
         noise = figures - effects
         noise -= np.polyval(np.polyfit(times, noise, 1), times)
@@ -50,7 +71,9 @@ def charts(figures: np.ndarray) -> dict[str, pd.DataFrame]:
 
 
 def main() -> None:
-    """Print the share of charts with each kind of sign."""
+    """Print what seasons leave, and the share of charts with each kind of sign."""
+    ranges = pd.DataFrame({quarters: ranges_a_year_on(quarters) for quarters in (8, 12, 16, 20)})
+    print((100 * ranges).round().astype(int).to_string())
     rows = []
     for quarters in (16, 20):
         later = np.arange(quarters) >= BASELINE

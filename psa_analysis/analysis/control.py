@@ -18,7 +18,7 @@ from scipy.special import fdtrc
 from psa_analysis.analysis.readings import Floats
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding
-from psa_analysis.periods import parse_period, period_containing
+from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
 
 LIMIT_FACTOR = 2.66  # limits are so many mean moving ranges from the mean
@@ -62,10 +62,7 @@ def xmr(
     baseline: Collection[str] = (),
     widening: float = 1,
 ) -> pd.DataFrame:
-    """Mean, limits and signs of a special cause for each figure of a series, by period.
-
-    Where enough figures of a phase are of the baseline, its mean and limits are made of those.
-    """
+    """Mean, limits (of the baseline, if it is long enough) and signs for each figure, by period."""
     early = pd.Series(values.index.isin([*baseline]), values.index)
     phases = values.astype(float).groupby(values.index.isin([*rebases]).cumsum())
     charts = [_phase(rows, polarity, early, widening).assign(phase=n) for n, rows in phases]
@@ -249,15 +246,14 @@ def measure_control(
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Rebases that leave too few figures on one side, from all that has come in."""
     findings = []
-    own = observations["area"] == agreement.settings.agreement.area
-    own = observations[own & observations["value"].notna()].sort_values("period_end")
+    own = observations[observations["area"] == agreement.settings.agreement.area]
+    own = own[own["value"].notna()].sort_values("period_end")
+    known = own.groupby("measure")["period"].unique()
     expected = f"a quarter with {FEWEST} figures before it and from it on"
     remedy = "Take another quarter, or remove the row until enough figures are there."
     for measure, rows in agreement.rebases.groupby("measure", sort=False):
-        known = own.loc[own["measure"] == measure, "period"].drop_duplicates()
-        labels = rows["period"].map(lambda text: parse_period(text).label)
-        short = rebases_too_early(list(known), set(labels))
-        for row, period in labels[labels.isin(short)].items():
+        short = rebases_too_early([*known.get(measure, ())], {*rows["period"]})
+        for row, period in rows.loc[rows["period"].isin(short), "period"].items():
             place = int(str(row)), "period", period, str(measure)
             findings.append(Finding("error", "raw/register/rebases.csv", expected, remedy, *place))
     return findings

@@ -257,7 +257,7 @@ TABLES: dict[str, dict[str, Column]] = {
     },
     "rebases": {
         "measure": _MEASURE,
-        "period": _PERIOD,
+        "period": Column(lambda text: parse_period(text).label),
         "reason": _FILLED,
         "document": Column(str, OWN_DECISION, ("[documents]", OWN_DECISION)),
         "location": Column(str, ""),

@@ -27,19 +27,14 @@ if TYPE_CHECKING:
 def control_of(report: Report, measure: str) -> Control:
     """The control chart of one measure up to the reporting period, or why there is none."""
     assessment_row(report, measure)
-    agreement = report.agreement
-    rows = agreement.rebases[agreement.rebases["measure"] == measure]
-    periods = [parse_period(period, "quarter").label for period in rows["period"]]
-    rebases = dict(zip(periods, rows["reason"], strict=True))
-    unit = str(observed_units(agreement.measures)[measure])
-    readings, definition = own_readings(report, measure), agreement.measures.loc[measure]
+    agreement, definition = report.agreement, report.agreement.measures.loc[measure]
+    rebases = agreement.rebases[agreement.rebases["measure"] == measure].set_index("period")
+    unit, baseline = observed_units(agreement.measures)[measure], definition["baseline_at"]
     # What lies before the agreement is baseline too, where a stated one is older.
-    until, baseline = (
-        agreement.settings.agreement.begins - timedelta(days=1),
-        definition["baseline_at"],
-    )
+    until = agreement.settings.agreement.begins - timedelta(days=1)
     until = max(until, baseline.end) if baseline else until
-    control = measure_control(readings, definition, unit, rebases, until)
+    readings, reasons = own_readings(report, measure), rebases["reason"].to_dict()
+    control = measure_control(readings, definition, str(unit), reasons, until)
     # Proposals are for those who keep the register.
     return control if report.audience == "internal" else replace(control, proposed=pd.Series())
 
@@ -93,7 +88,6 @@ def _rules(point: pd.Series) -> str:
 
 #: What an assurance says of the target.
 _ASSURANCE_TEXTS = {
-    "": "",
     "consistently hits": "; if nothing changes, every quarter meets the target",
     "consistently misses": "; if nothing changes, no quarter meets the target",
     "unreliable": "; if nothing changes, only some quarters meet the target",
@@ -114,7 +108,7 @@ def control_text(control: Control) -> str:
     elif control.changed:
         text = "no single quarter stands out"
     trial = " (trial limits)" if points["trial"].iloc[-1] else ""
-    texts = [f"{text}{trial}{_ASSURANCE_TEXTS[control.assurance]}"]
+    texts = [f"{text}{trial}{_ASSURANCE_TEXTS.get(control.assurance, '')}"]
     if len(control.newest):
         means = [each.mean() for each in (control.newest, control.before)]
         now, then = (words.figure_text(mean, control.unit) for mean in means)
