@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -98,15 +99,15 @@ def test_real_series_have_the_limits_and_kinds_that_the_package_drew(case: dict)
     values = series([-height for height in case["heights"]])
     assert len(values) == len(case["kinds"]) == 36
     rebases = [f"p{phase['first']}" for phase in case["phases"][1:]]
-    chart = xmr(values[: case["limits_from"]], "higher", rebases)
+    chart = xmr(values, "higher", rebases, values.index[: case["limits_from"] or 0])
     for number, phase in enumerate(case["phases"]):
         row = chart.iloc[phase["first"]]
         assert row["phase"] == number
         for column, name in (("centre", "mean"), ("lower", "lower"), ("upper", "upper")):
             atol = KNOWN["real_data_drawn"]["atol"]
             assert -row[column] == pytest.approx(phase[name], abs=atol, rel=0)
-    if case["limits_from"] is None:
-        assert chart["kind"].tolist() == case["kinds"]
+    assert chart["kind"].tolist() == case["kinds"]
+    assert chart["in_limits"].sum() == (case["limits_from"] or 36)
 
 
 HIGHEST = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
@@ -209,9 +210,10 @@ def test_the_seasons_share_is_found_beside_a_drift_and_not_in_noise() -> None:
     times = np.arange(16)
     seasons, level = (times % 4 + 1).tolist(), [0] * 16
     pattern = np.tile([10.0, -4, 7, -13], 4)
-    share, chance = season_share(pattern + 3.0 * times, seasons, level)
+    share, chance, effects = season_share(pattern + 3.0 * times + 2, seasons, level)
     assert share == pytest.approx(1)
     assert chance < 1e-6
+    assert effects == pytest.approx(pattern)
     # With levels of their own before and after a rebase.
     stepped = pattern + np.where(times < 8, 0, 500)
     assert season_share(stepped, seasons, times >= 8)[0] == pytest.approx(1)
@@ -225,11 +227,61 @@ def test_the_seasons_share_is_found_beside_a_drift_and_not_in_noise() -> None:
 MEASURE = {"frequency": "quarterly", "basis": "point", "polarity": "higher", "unit": "people"}
 
 
-def charted(values: list, rebases: dict[str, str] | None = None, **changes) -> control.Control:
+def charted(
+    values: list, rebases: dict[str, str] | None = None, until: date = date.max, **changes
+) -> control.Control:
     """The control chart of quarters from 2001-02 Q1 on; None leaves a quarter out."""
     quarters = observed("M", values, 2001).rename(columns={"value": "observed"})
     measure = pd.Series(MEASURE | {"target": np.nan} | changes)
-    return control.measure_control(quarters, measure, measure["unit"], rebases or {})
+    return control.measure_control(quarters, measure, measure["unit"], rebases or {}, until)
+
+
+SEASON = np.tile([30.0, -10, 5, -25], 5)
+NOISE = [2.0, -3, 1, 0, -2, 3, -1, 2, 0, -2, 3, -3, 1, 2, -1, -2, 3, 0, -3, 1]
+STEADY = 200 + SEASON + NOISE
+
+
+def judged(change: np.ndarray, **more) -> control.Control:
+    """A chart of 20 seasonal quarters with a change, of which eight are the baseline."""
+    return charted([*STEADY + change], until=date(2003, 3, 31), polarity="lower", **more)
+
+
+def test_a_steady_fall_is_seen_through_the_season_and_blames_no_year_before_it() -> None:
+    fall = np.r_[np.zeros(8), -np.arange(1.0, 13)]
+    chart = judged(fall)
+    # The plain chart of the same figures sees nothing.
+    assert (xmr(series([*(STEADY + fall)]), "lower")["kind"] == "ordinary").all()
+    assert chart.points["value"].to_numpy() == pytest.approx(200 + fall + NOISE, abs=4)
+    assert chart.points.groupby("in_limits")["kind"].agg(set)[True] == {"ordinary"}
+    assert chart.points["kind"].iloc[-8:].tolist() == ["improvement"] * 8
+    assert (chart.changed, chart.assurance, list(chart.proposed)) == ("improvement", "", [])
+    text = (
+        "2001-02 Q1 to 2002-03 Q4, the baseline, which sets mean and limits. Figures are adjusted"
+    )
+    assert text in control_text(chart)
+
+
+def test_a_step_that_holds_is_proposed_as_a_rebase_and_never_made() -> None:
+    step = np.r_[np.zeros(11), np.full(9, -15.0)]
+    chart, rebased = judged(step), judged(step, rebases={"2003-04 Q4": "New locks"})
+    assert chart.points["phase"].eq(0).all()
+    assert control_text(chart).endswith(
+        "Proposed: start mean and limits anew at 2003-04 Q4, since 9 quarters in a row lie below "
+        "the mean; add a row to register/rebases.csv."
+    )
+    assert (list(rebased.proposed), rebased.points["phase"].max()) == ([], 1)
+    # Six quarters are no run, and one back over the mean ends it.
+    assert judged(np.r_[np.zeros(14), step[-6:]]).proposed.empty
+    assert judged(np.r_[step[:-1], 15]).proposed.empty
+
+
+def test_without_change_there_is_none_and_too_short_a_baseline_sets_no_limits() -> None:
+    text = control_text(judged(np.zeros(20)))
+    assert text.startswith(
+        "No sign of change in 20 quarters (trial limits). The mean of the newest"
+    )
+    assert "lies within chance of" in text
+    assert charted([5.0, 6, 4] * 4, until=date(2002, 12, 31)).points["in_limits"].all()
 
 
 def test_a_report_of_the_past_charts_what_had_come_in(report_of: Callable[[str], Report]) -> None:
@@ -253,6 +305,7 @@ def test_a_report_of_the_past_charts_what_had_come_in(report_of: Callable[[str],
         ({"frequency": "exam_year"}, "it is not measured every quarter"),
         ({"basis": "milestone"}, "the reading is not the figure of one quarter"),
         ({"basis": "gap_to_comparator"}, "the reading is not the figure of one quarter"),
+        ({"made_of": "headcount"}, "a headcount is decided, and not moved by chance"),
     ],
 )
 def test_measures_that_can_have_no_chart_say_why(changes: dict, why: str) -> None:
@@ -278,8 +331,8 @@ def test_a_target_is_compared_only_with_figures_of_its_own_size(basis, unit, com
 def test_the_newest_phase_decides_whether_the_target_is_met() -> None:
     # 100 or so, then 10 or so, and a target of at most 20.
     values = [100.0, 101, 99, 100, 101, 99, 10, 11, 9, 10, 11, 9]
-    # Without a rebase the mean is 55, and the one step of 89 is screened out of the ranges.
-    assert charted(values, polarity="lower", target=20.0).assurance == "consistently misses"
+    # Without a rebase the limits are of no time that goes on.
+    assert charted(values, polarity="lower", target=20.0).assurance == ""
     rebases = {"2002-03 Q3": "Another way of counting."}
     split = charted(values, rebases, polarity="lower", target=20.0)
     assert split.assurance == "consistently hits"
@@ -300,9 +353,9 @@ def test_a_rebase_not_yet_possible_waits_and_a_later_one_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("values", "unit", "limit", "at"),
     [
-        ([0.0, 9] * 4, "people", "lower", 0),
-        ([100.0, 91] * 4, "percent", "upper", 100),
-        ([0.0, 9] * 4, "percentage points", "lower", 4.5 - 2.66 * 9),
+        ([0.0, 9, 0, 9, 9, 0, 9, 0], "people", "lower", 0),
+        ([100.0, 91, 100, 91, 91, 100, 91, 100], "percent", "upper", 100),
+        ([0.0, 9, 0, 9, 9, 0, 9, 0], "percentage points", "lower", 4.5 - 2.66 * 54 / 7),
     ],
 )
 def test_limits_end_where_figures_must(values: list, unit: str, limit: str, at: float) -> None:
@@ -317,26 +370,38 @@ def test_a_quarter_that_never_came_is_a_gap_and_words_name_the_one_far_out() -> 
     assert "; concern, 2003-04 Q1;" in control_text(chart)
 
 
-@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2006-07 Q3"])
-def test_every_measure_has_a_chart_or_a_reason(report_of, period: str) -> None:
+@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q3", "2004-05 Q3", "2006-07 Q3"])
+def test_every_measure_has_a_chart_or_a_reason_and_no_words_against_its_path(
+    report_of, period: str
+) -> None:
     report = report_of(period)
-    for measure in report.assessment["measure"]:
+    for measure, row in report.rows.items():
         view = psa_analysis.control_chart(report, measure)
-        assert view.words.text.endswith(".")
-        assert ".." not in view.words.text
+        text, changed = view.words.text, control_of(report, measure).changed
+        assert text.endswith(".")
+        assert ".." not in text
         if not view.reason:
             ET.fromstring(view.chart.svg)
             assert len(view.table.frame) == len(view.data)
+        if measure == "N13" and not view.reason:
+            assert text.startswith("Signs of change: improvement, ")
+            assert "concern" not in text
+        if changed and row["direction_on_year"] in ("better", "worse"):
+            assert "No sign of change" not in text
+            assert (
+                changed == {"better": "improvement", "worse": "concern"}[row["direction_on_year"]]
+            )
 
 
 def test_the_picture_is_drawn_from_the_same_numbers(report: Report) -> None:
     drawn = "".join(
         ET.fromstring(psa_analysis.control_chart(report, "L4-repeat").chart.svg).itertext()
     )
-    shown = ("Mean ", "Upper limit ", "Lower limit ", "Target 10.2%")
+    shown = ("Mean ", "Upper ", "Lower ", "Target 10.2%", "Baseline")
     assert [text for text in shown if text not in drawn] == []
-    trial = ET.fromstring(psa_analysis.control_chart(report, "L5").chart.svg)
-    assert "Upper trial limit" in "".join(trial.itertext())
+    adjusted = psa_analysis.control_chart(report, "N13").chart
+    assert "As observed" in "".join(ET.fromstring(adjusted.svg).itertext())
+    assert list(adjusted.table.frame)[1:3] == ["Figure", "Adjusted for the time of year"]
     with pytest.raises(KeyError, match="no measure 'N99'"):
         control_of(report, "N99")
 

@@ -378,6 +378,18 @@ def test_no_milestone_is_undone_silently(agreement: Agreement, values: list[floa
     assert table["reading"].dropna().tolist() == expected
 
 
+def test_only_what_happens_has_limits_of_chance(agreement: Agreement) -> None:
+    """Three doctors are as many as were appointed; three casualties might have been eight."""
+    why = {
+        "cases": "exact Poisson",
+        "headcount": "not worked out: decided, and not moved by chance",
+    }
+    for made_of, interval in why.items():
+        changed = with_measure(agreement, "N7-gps", made_of=made_of)
+        row = make_readings(observed("N7-gps", [3.0]), changed).iloc[0]
+        assert (row["interval"], row["upper"] > 8) == (interval, made_of == "cases")
+
+
 def test_definitions_are_joined_only_where_they_overlap(loaded: tuple) -> None:
     """England's pupils without five GCSEs: the definition of 2004/05 and two years of both."""
     figures = loaded[0].set_index(["area", "measure", "period"])["value"].sort_index()

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc
 
+from psa_analysis.analysis.readings import Floats
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding
-from psa_analysis.periods import parse_period, period_containing
+from psa_analysis.periods import period_containing
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
 
 LIMIT_FACTOR = 2.66  # limits are so many mean moving ranges from the mean
@@ -24,8 +26,13 @@ SCREEN_FACTOR = 3.267  # ranges above so many mean ranges are left out of the li
 RUN = 7  # figures in a row on one side of the mean are a run; that rise, or fall, a trend
 FEWEST = 6  # figures that limits need
 TRIAL_BELOW = 12  # limits from fewer figures are trial limits
-SEASON_CHANCE = 0.05  # below this chance, quarters are said to differ by the time of year
+FROZEN_FROM = 8  # so many figures of a baseline are enough to judge later ones by: two whole years
+YEAR = 4  # quarters, of which the newest are compared with the baseline
+CHANCE = 0.05  # what comes about less often by chance is taken for a season, a drift or a change
 _TOLERANCE = 1e-12  # of the largest figure: what is so near to a line is on it
+
+#: A share, the chance of as much by chance, and what it adds to each figure.
+Explained = tuple[float, float, Floats]
 
 #: Columns of the chart's points beside the value, one row per figure.
 POINT_COLUMNS = meanings("control points")
@@ -39,15 +46,26 @@ class Control:
     unit: str
     reason: str = ""  # Why there is no chart.
     target: float = float("nan")  # Where one quarter's figure can be compared with it.
-    assurance: str = ""  # As the function says it of the newest phase.
-    season: float = float("nan")  # Share of the variation explained by it, if beyond chance.
+    assurance: str = ""  # As the function says it of the newest phase, if nothing has changed.
+    season: float = float("nan")  # Share of the variation explained by it, if adjusted for it.
     rebases: dict[str, str] = field(default_factory=dict)  # Their reasons, by period.
+    before: pd.Series = field(default_factory=pd.Series)  # The baseline's figures, or the first.
+    newest: pd.Series = field(default_factory=pd.Series)  # Those of the newest year since then.
+    changed: str = ""  # improvement or concern, where the means of both differ beyond chance.
+    proposed: pd.Series = field(default_factory=pd.Series)  # The run that might be a new phase.
 
 
-def xmr(values: pd.Series, polarity: str = "higher", rebases: Collection[str] = ()) -> pd.DataFrame:
-    """Mean, limits and signs of a special cause for each figure of a series, by period."""
-    phases = values.astype(float).groupby(values.index.isin(list(rebases)).cumsum())
-    charts = [_phase(rows, polarity).assign(phase=number) for number, rows in phases]
+def xmr(
+    values: pd.Series,
+    polarity: str = "higher",
+    rebases: Collection[str] = (),
+    baseline: Collection[str] = (),
+    widening: float = 1,
+) -> pd.DataFrame:
+    """Mean, limits (of the baseline, if it is long enough) and signs for each figure, by period."""
+    early = pd.Series(values.index.isin([*baseline]), values.index)
+    phases = values.astype(float).groupby(values.index.isin([*rebases]).cumsum())
+    charts = [_phase(rows, polarity, early, widening).assign(phase=n) for n, rows in phases]
     return pd.concat(charts)[list(POINT_COLUMNS)]
 
 
@@ -63,14 +81,16 @@ def rebases_too_early(known: Sequence[str], rebases: Collection[str]) -> list[st
     return short
 
 
-def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
+def _phase(values: pd.Series, polarity: str, early: pd.Series, widening: float) -> pd.DataFrame:
     """Mean, limits and signs of one stretch without a rebase."""
     # On a line or beside it must not hang on rounding.
     tolerance = _TOLERANCE * values.abs().max()
-    ranges = values.diff().abs()
+    early = early[values.index]
+    in_limits = early | (values[early].count() < FROZEN_FROM)
+    ranges = values[in_limits].diff().abs()
     usual_ranges = ranges[ranges <= SCREEN_FACTOR * ranges.mean() + tolerance]
-    centre = values.mean() if ranges.notna().any() else np.nan
-    width = LIMIT_FACTOR * usual_ranges.mean()
+    centre = values[in_limits].mean() if ranges.notna().any() else np.nan
+    width = LIMIT_FACTOR * widening * usual_ranges.mean()
     distance = (values - centre).abs()
     side = np.sign(values - centre).mask(distance <= tolerance, 0)
     outside = side.where(distance > width + tolerance, 0)
@@ -81,7 +101,8 @@ def _phase(values: pd.Series, polarity: str) -> pd.DataFrame:
     better = {"higher": 1, "lower": -1}[polarity]
     kinds = {0: "ordinary", better: "improvement", -better: "concern"}
     lines = {"centre": centre, "lower": centre - width, "upper": centre + width}
-    points = values.to_frame("value").assign(**lines, trial=values.count() < TRIAL_BELOW)
+    trial = values[in_limits].count() < TRIAL_BELOW
+    points = values.to_frame("value").assign(**lines, in_limits=in_limits, trial=trial)
     rules = {"outside": outside.astype(int), "run": run, "trend": trend}
     return points.assign(**rules, two_in_three=two.astype(int), kind=signs.map(kinds))
 
@@ -117,42 +138,77 @@ def assurance(lower: float, upper: float, target: float, polarity: str) -> str:
     return "consistently hits" if hits else "consistently misses"
 
 
-def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> tuple[float, float]:
-    """How much of the differences between figures the time of year explains, and by what chance.
+def season_share(values: ArrayLike, seasons: ArrayLike, phases: ArrayLike) -> Explained:
+    """What the time of year explains, beside a straight line with a level for each phase."""
+    levels, quarters = (pd.get_dummies(np.asarray(each), dtype=float) for each in (phases, seasons))
+    line = levels.assign(time=np.arange(len(levels)))
+    # Over a whole year its effects come to nothing.
+    return explained(values, quarters - 1 / YEAR, line)
 
-    F test of two nested regressions: on a line with a level for each phase, and on the seasons too.
-    """
-    figures = np.asarray(values, dtype=float)
-    known = ~np.isnan(figures)
-    line = pd.get_dummies(np.asarray(phases)).assign(time=np.arange(len(figures)))[known]
-    both = line.join(pd.get_dummies(np.asarray(seasons), prefix="season"))
-    figures = figures[known]
-    squares, ranks = [], []
-    for design in (line.to_numpy(dtype=float), both.to_numpy(dtype=float)):
-        coefficients, _, rank, _ = np.linalg.lstsq(design, figures, rcond=None)
-        squares.append(float(((figures - design @ coefficients) ** 2).sum()))
+
+def explained(values: ArrayLike, by: ArrayLike, beside: ArrayLike) -> Explained:
+    """What columns explain of the differences between figures that others leave (F test)."""
+    figures, both, number = np.asarray(values, dtype=float), np.c_[beside, by], np.c_[by].shape[1]
+    known, squares, ranks, effects = ~np.isnan(figures), [], [], figures
+    for design in (both[:, :-number], both):
+        effects, _, rank, _ = np.linalg.lstsq(design[known], figures[known])
+        squares.append(float(((figures - design @ effects)[known] ** 2).sum()))
         ranks.append(int(rank))
-    (without, within), left, gained = squares, len(figures) - ranks[1], ranks[1] - ranks[0]
-    if left < 3 or not gained or without <= 1e-12 * float(figures @ figures):
-        return float("nan"), float("nan")
-    share = 1 - within / without
-    return share, float(fdtrc(gained, left, (share / gained) / max((1 - share) / left, 1e-300)))
+    (without, within), left, gained = squares, int(known.sum()) - ranks[1], ranks[1] - ranks[0]
+    share, chance = float("nan"), float("nan")
+    if left >= 3 and gained and without > 1e-12 * float(figures[known] @ figures[known]):
+        share = 1 - within / without
+        chance = float(fdtrc(gained, left, (share / gained) / max((1 - share) / left, 1e-300)))
+    return share, chance, both[:, -number:] @ effects[-number:]
+
+
+def since_baseline(phase: pd.DataFrame, polarity: str) -> tuple[pd.Series, pd.Series, str]:
+    """The baseline's figures (else the first year's), the newest year's, and what has changed."""
+    known = phase[phase["value"].notna()]
+    later = ~known["in_limits"] if not known["in_limits"].all() else np.arange(len(known)) >= YEAR
+    before, newest = known.loc[~later, "value"], known.loc[later, "value"][-YEAR:]
+    if len(known) < FROZEN_FROM:
+        return before, newest[:0], ""
+    both = pd.concat([before, newest])
+    chance = explained(both, np.isin(both.index, newest.index), np.ones(len(both)))[1]
+    better = (newest.mean() > before.mean()) == (polarity == "higher")
+    changed = "improvement" if better else "concern"
+    return before, newest, changed if chance < CHANCE else ""
+
+
+def proposed_rebase(phase: pd.DataFrame) -> pd.Series:
+    """The run to the newest figure on one side of frozen limits, if it keeps to its own level."""
+    run = phase.loc[~phase["in_limits"], "run"]
+    run = run[run.eq(phase["run"].iloc[-1])[::-1].cummin()[::-1]]
+    if len(run) < RUN or not run.all():
+        return run[:0]
+    # The mean of figures that drift on would be out of date at once.
+    drift = explained(phase.loc[run.index, "value"], np.arange(len(run)), np.ones(len(run)))
+    return run[:0] if drift[1] < CHANCE else run
 
 
 def measure_control(
-    observed: pd.DataFrame, measure: pd.Series, unit: str, rebases: Mapping[str, str]
+    observed: pd.DataFrame,
+    measure: pd.Series,
+    unit: str,
+    rebases: Mapping[str, str],
+    until: date = date.max,
 ) -> Control:
-    """The control chart of the figures observed in each quarter, or why there is none."""
-    reason = ""
-    if measure["frequency"] != "quarterly":
-        reason = "it is not measured every quarter"
-    elif measure["basis"] in ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone"):
-        reason = "the reading is not the figure of one quarter"
-    elif measure["polarity"] not in ("higher", "lower"):
-        reason = "neither higher nor lower is better"
-    elif (count := observed["observed"].count()) < FEWEST:
-        reason = f"limits need {FEWEST} quarters, and there are {count}"
-    if reason:
+    """The control chart of the figures observed in each quarter, or why there is none.
+
+    The baseline is what had ended `until` a day; by default all of it.
+    """
+    not_of_quarters = ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone")
+    count, polarity = int(observed["observed"].count()), measure["polarity"]
+    reasons = {
+        "it is not measured every quarter": measure["frequency"] != "quarterly",
+        "the reading is not the figure of one quarter": measure["basis"] in not_of_quarters,
+        "a headcount is decided, and not moved by chance": measure.get("made_of") == "headcount",
+        "neither higher nor lower is better": polarity not in ("higher", "lower"),
+        f"limits need {FEWEST} quarters, and there are {count}": count < FEWEST,
+    }
+    if any(reasons.values()):
+        reason = next(why for why, holds in reasons.items() if holds)
         return Control(pd.DataFrame(columns=list(POINT_COLUMNS)), unit, reason)
     # A quarter that never came is a gap.
     points = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")
@@ -164,31 +220,40 @@ def measure_control(
     # The target of a sum of quarters, or of a change, is of another size than a quarter's figure.
     comparable = measure["basis"] in ("point", "index") or rate_factor(measure["unit"]) is not None
     target = float(measure["target"]) if comparable else float("nan")
-    chart = xmr(figures, measure["polarity"], applied)
+    early = points.index.date <= until
+    # A level of its own for the time since the baseline, or the season would hold its change.
+    phases = figures.index.isin([*applied]).cumsum() + ~early
+    season, chance, effects = season_share(figures, points.index.quarter, phases)
+    # Adjusted by their own season, figures lie closer to one another than those to come.
+    widening = (count / (count - YEAR)) ** 0.5
+    if not chance < CHANCE:
+        season, effects, widening = float("nan"), 0 * effects, 1
+    chart = xmr(figures - effects, polarity, applied, figures.index[early], widening)
+    phase = chart[chart["phase"] == chart["phase"].iloc[-1]]
+    before, newest, changed = since_baseline(phase, polarity)
     # Limits end where figures must.
     chart["lower"] = chart["lower"].clip(lower=-np.inf if unit in NOT_SUMMED else 0)
     chart["upper"] = chart["upper"].clip(upper=100 if unit == "percent" else np.inf)
-    points = points.drop(columns="observed").reset_index().join(chart, on="period")
-    quarters = points["period_end"].dt.quarter
-    season, chance = season_share(points["value"], quarters, points["phase"])
-    season = season if chance < SEASON_CHANCE else float("nan")
+    points = points.reset_index().join(chart, on="period")
     last = points.iloc[-1]
-    outcome = assurance(last["lower"], last["upper"], target, measure["polarity"])
-    return Control(points, unit, "", target, outcome, season, applied)
+    # Limits of the baseline say nothing of a time that differs from it.
+    steady = not changed and last["kind"] == "ordinary"
+    outcome = assurance(last["lower"], last["upper"], target, polarity) if steady else ""
+    since = before, newest, changed, proposed_rebase(phase)
+    return Control(points, unit, "", target, outcome, season, applied, *since)
 
 
 def check_rebases(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """Rebases that leave too few figures on one side, from all that has come in."""
     findings = []
-    own = observations["area"] == agreement.settings.agreement.area
-    own = observations[own & observations["value"].notna()].sort_values("period_end")
+    own = observations[observations["area"] == agreement.settings.agreement.area]
+    own = own[own["value"].notna()].sort_values("period_end")
+    known = own.groupby("measure")["period"].unique()
     expected = f"a quarter with {FEWEST} figures before it and from it on"
     remedy = "Take another quarter, or remove the row until enough figures are there."
     for measure, rows in agreement.rebases.groupby("measure", sort=False):
-        known = own.loc[own["measure"] == measure, "period"].drop_duplicates()
-        labels = rows["period"].map(lambda text: parse_period(text).label)
-        short = rebases_too_early(list(known), set(labels))
-        for row, period in labels[labels.isin(short)].items():
+        short = rebases_too_early([*known.get(measure, ())], {*rows["period"]})
+        for row, period in rows.loc[rows["period"].isin(short), "period"].items():
             place = int(str(row)), "period", period, str(measure)
             findings.append(Finding("error", "raw/register/rebases.csv", expected, remedy, *place))
     return findings

@@ -49,7 +49,8 @@ def at_risk(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
     """Which observations are made of people or events, and not published by others."""
     made_of = observations["measure"].map(agreement.measures["made_of"])
     # Where the register does not say, a numerator does.
-    cases = (made_of == "cases") | ((made_of == "") & observations["numerator"].notna())
+    counted = made_of.isin(["cases", "headcount"])
+    cases = counted | ((made_of == "") & observations["numerator"].notna())
     return cases & ~observations["file"].astype(str).str.startswith(_PUBLISHED)
 
 

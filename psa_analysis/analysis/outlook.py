@@ -260,7 +260,7 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
 def _on_scale(values: Floats, scale: forecast.Scale) -> Floats:
     """Figures as they can be: whole for counts, at most 100 for percentages, not below 0."""
     low, high = {"percent": (0, 100), "real": (-np.inf, np.inf)}.get(scale, (0, np.inf))
-    return np.clip(np.rint(values) if scale == "count" else values, low, high)
+    return np.clip(np.rint(values) if scale in ("count", "headcount") else values, low, high)
 
 
 def scale_of(

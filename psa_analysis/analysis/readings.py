@@ -286,7 +286,9 @@ def _with_limits(rows: pd.DataFrame) -> pd.DataFrame:
     figures = rows[["numerator", "denominator"]].assign(reading=level)
     units = rows["unit"].mask(change, "events")
     limits = reading_intervals(figures[counted], units[counted]).reindex(rows.index)
-    why_not = "not worked out: " + rows["basis"].where(cases, "not made of single cases")
+    no_cases = rows["made_of"].map({"headcount": "decided, and not moved by chance"})
+    no_cases = no_cases.fillna("not made of single cases")
+    why_not = "not worked out: " + rows["basis"].where(cases, no_cases)
     rows["interval"] = limits["method"].where(counted, why_not)
     for end in ("lower", "upper"):
         rows[end] = limits[end].mask(change, change_from(limits[end], rows["base"]))

@@ -167,7 +167,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "definition": Column(filled, NOT_STATED),
         "objective": Column(str, NOT_STATED, ("[objectives]", NOT_STATED)),
         "unit": _FILLED,
-        "made_of": Column(choice("cases", "amounts", ""), ""),
+        "made_of": Column(choice("cases", "amounts", "headcount", ""), ""),
         "polarity": Column(choice("higher", "lower", NOT_STATED)),
         # How the reading that counts is made from what is observed: see analysis/readings.py.
         "basis": Column(
@@ -257,7 +257,7 @@ TABLES: dict[str, dict[str, Column]] = {
     },
     "rebases": {
         "measure": _MEASURE,
-        "period": _PERIOD,
+        "period": Column(lambda text: parse_period(text).label),
         "reason": _FILLED,
         "document": Column(str, OWN_DECISION, ("[documents]", OWN_DECISION)),
         "location": Column(str, ""),

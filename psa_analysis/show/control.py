@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.control import Control, measure_control
+from psa_analysis.analysis.control import FROZEN_FROM, Control, measure_control
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import observed_units
 from psa_analysis.report import Report, assessment_row, memoised, own_readings
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
 def control_of(report: Report, measure: str) -> Control:
     """The control chart of one measure up to the reporting period, or why there is none."""
     assessment_row(report, measure)
-    agreement = report.agreement
-    rows = agreement.rebases[agreement.rebases["measure"] == measure]
-    periods = [parse_period(period, "quarter").label for period in rows["period"]]
-    rebases = dict(zip(periods, rows["reason"], strict=True))
-    unit = str(observed_units(agreement.measures)[measure])
-    readings = own_readings(report, measure)
-    return measure_control(readings, agreement.measures.loc[measure], unit, rebases)
+    agreement, definition = report.agreement, report.agreement.measures.loc[measure]
+    rebases = agreement.rebases[agreement.rebases["measure"] == measure].set_index("period")
+    unit, baseline = observed_units(agreement.measures)[measure], definition["baseline_at"]
+    # What lies before the agreement is baseline too, where a stated one is older.
+    until = agreement.settings.agreement.begins - timedelta(days=1)
+    until = max(until, baseline.end) if baseline else until
+    readings, reasons = own_readings(report, measure), rebases["reason"].to_dict()
+    control = measure_control(readings, definition, str(unit), reasons, until)
+    # Proposals are for those who keep the register.
+    return control if report.audience == "internal" else replace(control, proposed=pd.Series())
 
 
 def control_chart(report: Report, measure: str) -> View:
@@ -49,7 +54,7 @@ def _control_chart(control: Control, title: str) -> Chart:
 
     def draw(axes: Axes) -> None:
         labels = _draw_limits(axes, control)
-        _draw_quarters(axes, points)
+        _draw_quarters(axes, control)
         axes.margins(x=0.03, y=0.12)
         chart.finish_time_axes(axes, labels, control.unit)
         for period in control.rebases:
@@ -57,9 +62,10 @@ def _control_chart(control: Control, title: str) -> Chart:
             style = {"fontsize": 11, "bbox": chart.BEHIND_WORDS}
             chart.mark_beginning(axes, begins, f"From {period}", **style)
 
-    columns = [
-        Column("Quarter", "period"),
-        Column.figure("Figure", "value"),
+    columns = [Column("Quarter", "period"), Column.figure("Figure", "observed")]
+    if pd.notna(control.season):
+        columns.append(Column.figure("Adjusted for the time of year", "value"))
+    columns += [
         Column.figure("Mean", "centre"),
         Column.figure("Lower limit", "lower"),
         Column.figure("Upper limit", "upper"),
@@ -82,7 +88,6 @@ def _rules(point: pd.Series) -> str:
 
 #: What an assurance says of the target.
 _ASSURANCE_TEXTS = {
-    "": "",
     "consistently hits": "; if nothing changes, every quarter meets the target",
     "consistently misses": "; if nothing changes, no quarter meets the target",
     "unreliable": "; if nothing changes, only some quarters meet the target",
@@ -97,18 +102,35 @@ def control_text(control: Control) -> str:
     for _, stretch in points[points["kind"] != "ordinary"].groupby(stretches):
         quarters = " to ".join(stretch["period"].iloc[[0, -1]].unique())
         signs.append(f"{stretch['kind'].iloc[0]}, {quarters}")
-    text = f"No sign of change in {words.counted(points['value'].count(), 'quarter')}"
+    text = f"no sign of change in {words.counted(points['value'].count(), 'quarter')}"
     if signs:
-        text = f"Signs of change: {'; '.join(signs)}"
-    if points["trial"].iloc[-1]:
-        text += " (trial limits)"
-    text += f"{_ASSURANCE_TEXTS[control.assurance]}."
+        text = f"signs of change: {'; '.join(signs)}"
+    elif control.changed:
+        text = "no single quarter stands out"
+    trial = " (trial limits)" if points["trial"].iloc[-1] else ""
+    texts = [f"{text}{trial}{_ASSURANCE_TEXTS.get(control.assurance, '')}"]
+    if len(control.newest):
+        means = [each.mean() for each in (control.newest, control.before)]
+        now, then = (words.figure_text(mean, control.unit) for mean in means)
+        better = "better" if control.changed == "improvement" else "worse"
+        differs = f"is {better} beyond chance than" if control.changed else "lies within chance of"
+        quarters = words.counted(len(control.newest), "quarter")
+        before = f"{control.before.index[0]} to {control.before.index[-1]}"
+        if len(control.before) >= FROZEN_FROM:
+            before += ", the baseline, which sets mean and limits"
+        texts.append(f"the mean of the newest {quarters}, {now}, {differs} the {then} of {before}")
     if pd.notna(control.season):
-        text += f" The time of year explains {control.season:.0%} of the variation:"
-        text += " it can hide a change or look like one."
+        share = f"explains {control.season:.0%} of the variation"
+        texts.append(f"figures are adjusted for the time of year, which {share}")
     for period, reason in control.rebases.items():
-        text += f" Mean and limits start anew at {period}: {reason.rstrip('.')}."
-    return text
+        texts.append(f"mean and limits start anew at {period}: {reason}")
+    if len(held := control.proposed):
+        side = "above" if held.iloc[0] > 0 else "below"
+        texts.append(
+            f"proposed: start mean and limits anew at {held.index[0]}, since {len(held)} quarters "
+            f"in a row lie {side} the mean; add a row to register/rebases.csv"
+        )
+    return words.as_sentences(texts)
 
 
 #: Colour, marker and size of each kind of figure in a control chart.
@@ -121,7 +143,11 @@ CONTROL_MARKS = {
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:
     """Mean, limits and target; gives the labels that belong at the right edge."""
-    last = control.points.iloc[-1]
+    last, days = control.points.iloc[-1], control.points["period_end"]
+    if len(control.before) >= FROZEN_FROM:
+        begin, end = days[control.points["period"].isin(control.before.index[[0, -1]])]
+        axes.axvspan(begin, end, color=GREY, alpha=0.12, linewidth=0)
+        chart.mark_beginning(axes, begin, "Baseline", fontsize=11, bbox=chart.BEHIND_WORDS)
     for _, phase in control.points.groupby("phase"):
         axes.plot(phase["period_end"], phase["centre"], color=GREY, linewidth=1.5)
         limits = phase[["lower", "upper"]]
@@ -138,8 +164,12 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
     ]
 
 
-def _draw_quarters(axes: Axes, points: pd.DataFrame) -> None:
+def _draw_quarters(axes: Axes, control: Control) -> None:
     """The figures, with a colour and a shape for what stands out; provisional ones are hollow."""
+    points = control.points
+    if pd.notna(control.season):
+        days, observed = points["period_end"], points["observed"]
+        axes.plot(days, observed, "x", color=GREY, alpha=0.6, label="As observed")
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
     for kind, (colour, marker, size) in CONTROL_MARKS.items():
@@ -151,5 +181,5 @@ def _draw_quarters(axes: Axes, points: pd.DataFrame) -> None:
             axes.plot(rows["period_end"], rows["value"], **style, **more)
         if len(of_kind):
             axes.plot([], [], **style, label=kind.capitalize())
-    if (points["kind"] != "ordinary").any():
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, title=None)
+    if (points["kind"] != "ordinary").any() or pd.notna(control.season):
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None)
