@@ -47,7 +47,7 @@ class Outlook:
     def fan(self) -> pd.DataFrame:
         """Every period to come, for charts."""
         ends = pd.to_datetime([period.end for period in self.periods])
-        labels = [period.label for period in self.periods]
+        labels = pd.array([period.label for period in self.periods], dtype="str")
         levels = dict(zip(["median", *LIMITS], self.quantile([0.5, *LIMITS.values()]), strict=True))
         table = pd.DataFrame({"period": labels, "period_end": ends, **levels})
         return table[table["median"].notna()].reset_index(drop=True)

@@ -68,10 +68,9 @@ def measure_words(report: Report, measure: str) -> Html:
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
     texts = [*standing_sentences(row), *change_sentences(row, before)]
-    texts += [
-        record_text(record_of(report, measure)),
-        flattening_text(row, report.outlooks[measure]),
-    ]
+    texts += [record_text(record_of(report, measure))]
+    if row[["forecast", "latest"]].notna().all():
+        texts += [flattening_text(row, report.outlooks[measure].due)]
     about = sentence(words.as_sentences([*filter(None, texts)]))
     comments = commentary(report, measure)
     text = "\n".join(filter(None, [about.text, comments.text]))
@@ -194,7 +193,8 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
     last = pd.Timestamp(parse_period(row["latest_period"]).end)
     years = (due["period_end"] - last).days / 365.25
     continued, expected = row["latest"] + change * years, due["median"] - row["latest"]
-    if due["low_50"] <= continued <= due["high_50"] or not expected / change < years / 2:
+    keeps_half = expected * change >= change**2 * years / 2
+    if keeps_half or pd.isna(change) or due["low_50"] <= continued <= due["high_50"]:
         return ""
     usual = reference("trends")["kept"].mean()
     would, middle = (words.figure_text(level, row) for level in (continued, due["median"]))
