@@ -120,7 +120,7 @@ def outlooks_at(
 
 def record_of(report: Report) -> pd.DataFrame:
     """What the reports of the agreement's earlier quarters forecast, beside what came since."""
-    agreement, observations, said = report.agreement, report.observations, [report.period]
+    agreement, observations = report.agreement, report.observations
     measures, own = agreement.measures, agreement.settings.agreement
     if report.audience == "public":
         # Forecasts rested on all figures. Left out is what may rest on a version of one that is
@@ -129,15 +129,19 @@ def record_of(report: Report) -> pd.DataFrame:
         hidden = report.withheld.loc[report.withheld["area"] == own.area, "measure"]
         rests_on = measures.index.isin(hidden) | measures["continues"].isin(hidden)
         measures = measures[~rests_on & measures["compared_with"].isna()]
+    said = {report.period: report.outlooks}
     for end in pd.date_range(own.begins, report.period.start, freq="QE"):
-        said.append(period_containing(end.date(), "quarter"))
-    fans = [
-        outlook.fan().assign(measure=name, origin=origin.label, origin_end=pd.Timestamp(origin.end))
-        for origin in said
-        for name, outlook in outlooks_at(observations, agreement, origin).items()
-        if name in measures.index
-    ]
-    return make_record(pd.concat(fans), report.area_readings, measures)
+        origin = period_containing(end.date(), "quarter")
+        said[origin] = outlooks_at(observations, agreement, origin)
+    fans = {
+        (origin.label, pd.Timestamp(origin.end), name): outlook.fan()
+        for origin, forecasts in said.items()
+        for name, outlook in forecasts.items()
+    }
+    keys = ["origin", "origin_end", "measure"]
+    table = pd.concat(fans, names=keys).reset_index(keys)
+    # Of a measure that is not among them, no direction is known.
+    return make_record(table, report.area_readings, measures)
 
 
 def hide(report: Report, also: pd.DataFrame | None = None) -> Report:

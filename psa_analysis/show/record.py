@@ -66,9 +66,8 @@ def record_view(report: Report, measure: str) -> View:
         return no_view("No reading has come that was forecast before.")
 
     def draw(axes: Axes) -> None:
-        low, high = rows["low_80"], rows["high_80"]
-        said = {"linewidth": 8, "color": GREY, "alpha": 0.35, "label": "80% range said"}
-        axes.vlines(rows["period_end"], low, high, **said)
+        bars = {"linewidth": 8, "color": GREY, "alpha": 0.35, "label": "80% range said"}
+        axes.vlines("period_end", "low_80", "high_80", data=rows, **bars)
         for place, (colour, marker) in _MARKS.items():
             came = rows[rows["place"] == place]
             style = {"color": colour, "linestyle": "none", "markersize": 9}
@@ -76,13 +75,9 @@ def record_view(report: Report, measure: str) -> View:
         chart.finish_time_axes(axes, [], str(row["unit"]))
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title=None)
 
-    columns = [
-        Column("Period"),
-        Column("In the report of", "origin"),
-        Column.between("80% range said", "low_80", "high_80"),
-        Column.figure("Came", "observed"),
-        Column("It is", "place"),
-    ]
+    said = Column.between("80% range said", "low_80", "high_80")
+    columns = [Column("Period"), Column("In the report of", "origin"), said]
+    columns += [Column.figure("Came", "observed"), Column("It is", "place")]
     rows = rows.assign(unit=row["unit"], decimals=row["decimals"])
     numbers = rows_table(rows, columns, f"{row['title']}: what we said, what came", folded=True)
     alt = f"Ranges forecast of {row['title']} and the readings that came. {record_text(rows)}"
@@ -104,24 +99,22 @@ def trust_text(report: Report) -> str:
     """
     panels = backtest.reference("scores").query("method == 'psa_analysis, portfolio'")
     usual = np.average(panels["within_80"], weights=panels["readings"])
+    text = f"On reference series, {usual:.0%} of outcomes lay in the range meant for 80%."
     chances, where = backtest.reference("reliability"), " on reference series"
-    own, which = report.record, "that earlier reports forecast"
-    own = own[~own["illustrative"].astype(bool)]
+    own = report.record[~report.record["illustrative"].astype(bool)]
+    which = "that earlier reports forecast"
     if len(own) < backtest.ENOUGH:
         (own, targets), which = tried(report), "among the agreement's own published figures"
         if len(own) >= backtest.ENOUGH:
             chances, where = backtest.reliability(targets), ""
-    text = f"On reference series, {usual:.0%} of outcomes lay in the range meant for 80%."
     if len(own) >= backtest.ENOUGH:
         share, low, high = backtest.held(own)
         wrong = "narrow" if share < usual else "wide"
         first = "" if low <= usual <= high else f"Ranges have been too {wrong} here. "
-        text = (
-            f"{first}Of {len(own):,} outcomes {which}, {share:.0%} lay in the range meant for 80%; "
-        )
-        text += f"on reference series {usual:.0%} did."
+        text = f"{first}Of {len(own):,} outcomes {which}, {share:.0%} lay in the range meant for "
+        text += f"80%; on reference series {usual:.0%} did."
     chances = chances[chances["forecasts"] >= backtest.ENOUGH]
     worst = chances.loc[(chances["came_true"] - chances["said"]).abs().idxmax()]
-    bin_text = f"{100 * worst['said_from']:.0f} to {worst['said_to']:.0%}"
+    said = f"{100 * worst['said_from']:.0f} to {worst['said_to']:.0%}"
     came = f"{worst['came_true']:.0%} came true"
-    return f"{text} Chances of {bin_text} were furthest off{where}: {came}."
+    return f"{text} Chances of {said} were furthest off{where}: {came}."
