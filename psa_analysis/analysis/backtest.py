@@ -84,10 +84,8 @@ def _from_one_moment(
     tried = series, number = np.nonzero(~np.isnan(observed) & (step[:, None] > 0))
     if not len(series):
         return None
-    scales = [
-        scale_of(unit, readings, made_of) for (*_, unit, made_of), readings in past.iterrows()
-    ]
-    names = past.index.to_frame(index=False)[["measure", "area"]]
+    names = past.index.to_frame(index=False)
+    scales = [*map(scale_of, names.pop("unit"), past.to_numpy(), names.pop("made_of"))]
     forecast = forecast_series(past, horizon, scales, per_year, names["measure"].tolist())
     keys = names.iloc[series].assign(
         origin=labels[origin],
@@ -137,10 +135,7 @@ def year_before(record: pd.DataFrame) -> pd.DataFrame:
 
 
 def lean(record: pd.DataFrame) -> tuple[float, int, float] | None:
-    """Whether forecasts have leaned one way: a sign test over measures; None for too few.
-
-    Gives the share of measures that mostly came out better, their number and the p value.
-    """
+    """The share of measures that came out better, their number, and the p value of a sign test."""
     sides = year_before(record).groupby("measure")["side"].mean()
     votes = sides[sides != 0] > 0
     number, better = len(votes), int(votes.sum())
@@ -151,10 +146,8 @@ def lean(record: pd.DataFrame) -> tuple[float, int, float] | None:
 
 
 def held(forecasts: pd.DataFrame) -> tuple[float, float, float]:
-    """The share of readings in their 80 % ranges, and its limits of chance.
-
-    What all areas of one measure did in a year is one case: they move together.
-    """
+    """The share of readings in their 80 % ranges, and its limits of chance."""
+    # What all areas of one measure did in a year is one case: they move together.
     share = forecasts["observed"].between(forecasts["low_80"], forecasts["high_80"]).mean()
     years = forecasts["period"].map(lambda label: parse_period(label).end.year)
     cases = len(set(zip(forecasts["measure"], years, strict=True)))

@@ -189,20 +189,16 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
 
     They do where that change, gone on with, does not lead into the middle half of the chances.
     """
-    change = row["latest"] - row["year_before"]
-    last = pd.Timestamp(parse_period(row["latest_period"]).end)
-    years = (due["period_end"] - last).days / 365.25
-    continued, expected = row["latest"] + change * years, due["median"] - row["latest"]
-    keeps_half = expected * change >= change**2 * years / 2
-    if keeps_half or pd.isna(change) or due["low_50"] <= continued <= due["high_50"]:
+    change, last = row["latest"] - row["year_before"], parse_period(row["latest_period"])
+    years = (due["period_end"].date() - last.end).days / 365.25
+    continued, kept = row["latest"] + change * years, (due["median"] - row["latest"]) * change
+    expected = due["low_50"] <= continued <= due["high_50"] or kept >= change**2 * years / 2
+    if expected or pd.isna(change):
         return ""
-    usual = reference("trends")["kept"].mean()
     would, middle = (words.figure_text(level, row) for level in (continued, due["median"]))
-    return (
-        f"if the last year's change went on, {row['due']} would bring {would}; the middle of the "
-        f"forecast is {middle}, since on reference series only {usual:.0%} of a year's change came "
-        "again in the year after"
-    )
+    again = f"{reference('trends')['kept'].mean():.0%} of a year's change came again in the next"
+    said = f"if the last year's change went on, {row['due']} would bring {would}"
+    return f"{said}; the middle of the forecast is {middle}, since on reference series only {again}"
 
 
 def _reward(report: Report, row: pd.Series) -> str:

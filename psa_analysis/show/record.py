@@ -37,12 +37,10 @@ def record_text(rows: pd.DataFrame) -> str:
         f"{number[place] or 'none'} {'were' if number[place] > 1 else 'was'} {place}"
         for place in ("better", "worse")
     )
-    measures = rows["measure"].nunique()
-    whose = f"of {measures} measures" if measures > 1 else f"since {rows['period'].iloc[0]}"
-    text = (
-        f"Of {counted(len(rows), 'reading')} {whose}, {number['within']} came within the 80% range"
-    )
-    return f"{text} given up to a year before, {better} and {worse}."
+    measures, begins = rows["measure"].nunique(), rows["period"].iloc[0]
+    whose = f"of {measures} measures" if measures > 1 else f"since {begins}"
+    within = f"{number['within']} came within the 80% range given up to a year before"
+    return f"Of {counted(len(rows), 'reading')} {whose}, {within}, {better} and {worse}."
 
 
 def lean_text(report: Report) -> str:
@@ -50,13 +48,10 @@ def lean_text(report: Report) -> str:
     share, measures, p = backtest.lean(report.record) or (0, 0, 1)
     if p >= 0.05:
         return ""
-    gloomy = share > 0.5
-    mood, way, wrong = ("gloomy", "better", "low") if gloomy else ("hopeful", "worse", "high")
-    return (
-        f"Forecasts have been too {mood}: {measures * max(share, 1 - share):.0f} of {measures} "
-        f"measures mostly came out {way} than forecast, more than chance explains. "
-        f"Take the chances here as too {wrong}."
-    )
+    mood, way, wrong = ("gloomy", "better", "low") if share > 0.5 else ("hopeful", "worse", "high")
+    most = f"{measures * max(share, 1 - share):.0f} of {measures} measures mostly came out {way}"
+    text = f"Forecasts have been too {mood}: {most} than forecast, more than chance explains."
+    return f"{text} Take the chances here as too {wrong}."
 
 
 def record_view(report: Report, measure: str) -> View:
