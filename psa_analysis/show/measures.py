@@ -25,7 +25,7 @@ from psa_analysis.show.effectiveness import cost_effectiveness
 from psa_analysis.show.families import family, family_of, funnel
 from psa_analysis.show.grant import grants
 from psa_analysis.show.parts import by_part, hotspots
-from psa_analysis.show.record import record_of, record_text, record_view
+from psa_analysis.show.record import record_view
 from psa_analysis.show.tables import Html, render, sentence, state_cell, table
 from psa_analysis.show.trajectories import CONTEXT_YEARS, context, trajectory_chart
 from psa_analysis.show.views import View
@@ -68,7 +68,6 @@ def measure_words(report: Report, measure: str) -> Html:
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
     texts = [*standing_sentences(row), *change_sentences(row, before)]
-    texts += [record_text(record_of(report, measure))]
     if row[["forecast", "latest"]].notna().all():
         texts += [flattening_text(row, report.outlooks[measure].due)]
     about = sentence(words.as_sentences([*filter(None, texts)]))
@@ -191,14 +190,14 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
     """
     change, last = row["latest"] - row["year_before"], parse_period(row["latest_period"])
     years = (due["period_end"].date() - last.end).days / 365.25
-    continued, kept = row["latest"] + change * years, (due["median"] - row["latest"]) * change
-    expected = due["low_50"] <= continued <= due["high_50"] or kept >= change**2 * years / 2
+    continued, product = row["latest"] + change * years, (due["median"] - row["latest"]) * change
+    expected = due["low_50"] <= continued <= due["high_50"] or product >= change**2 * years / 2
     if expected or pd.isna(change):
         return ""
-    would, middle = (words.figure_text(level, row) for level in (continued, due["median"]))
-    again = f"{reference('trends')['kept'].mean():.0%} of a year's change came again in the next"
-    said = f"if the last year's change went on, {row['due']} would bring {would}"
-    return f"{said}; the middle of the forecast is {middle}, since on reference series only {again}"
+    would, kept = words.figure_text(continued, row), reference("trends")["kept"].mean()
+    return (
+        f"at last year's pace it would be {would}, but of such changes only {kept:.0%} came again"
+    )
 
 
 def _reward(report: Report, row: pd.Series) -> str:

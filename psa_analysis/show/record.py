@@ -11,7 +11,7 @@ from psa_analysis.analysis import backtest
 from psa_analysis.report import Report, assessment_row, memoised
 from psa_analysis.show import chart
 from psa_analysis.show.chart import BLUE, GREY, ORANGE, Chart
-from psa_analysis.show.tables import Column, rows_table
+from psa_analysis.show.tables import Column, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted
 
@@ -39,7 +39,7 @@ def record_text(rows: pd.DataFrame) -> str:
     )
     measures, begins = rows["measure"].nunique(), rows["period"].iloc[0]
     whose = f"of {measures} measures" if measures > 1 else f"since {begins}"
-    within = f"{number['within']} came within the 80% range given up to a year before"
+    within = f"{number['within'] or 'none'} came within the 80% range given up to a year before"
     return f"Of {counted(len(rows), 'reading')} {whose}, {within}, {better} and {worse}."
 
 
@@ -75,9 +75,9 @@ def record_view(report: Report, measure: str) -> View:
     columns += [Column.figure("Came", "observed"), Column("It is", "place")]
     rows = rows.assign(unit=row["unit"], decimals=row["decimals"])
     numbers = rows_table(rows, columns, f"{row['title']}: what we said, what came", folded=True)
-    alt = f"Ranges forecast of {row['title']} and the readings that came. {record_text(rows)}"
+    alt = f"The ranges forecast of {row['title']}, and the readings that came."
     picture = Chart(draw, alt, rows, numbers, height=2.4, margins=(0.1, 0.77, 0.95, 0.22))
-    return View(chart=lambda: picture, data=rows)
+    return View(words=lambda: sentence(record_text(rows)), chart=lambda: picture, data=rows)
 
 
 @memoised
