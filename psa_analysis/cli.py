@@ -24,8 +24,8 @@ def _lazy(name: str) -> ModuleType:
 
 files, findings, periods, words = map(_lazy, ("files", "findings", "periods", "words"))
 loading, partners = map(_lazy, ("register.loading", "returns.partners"))
-backtests, comparison = map(_lazy, ("analysis.backtest", "analysis.comparison"))
-pipeline, changes, measures = map(_lazy, ("pipeline", "show.comparison", "show.measures"))
+pipeline, comparison = map(_lazy, ("pipeline", "analysis.comparison"))
+changes, measures = map(_lazy, ("show.comparison", "show.measures"))
 overview, rewards = map(_lazy, ("show.overview", "show.grant"))
 packs, workbook = map(_lazy, ("packs.run", "packs.workbook"))
 
@@ -343,45 +343,6 @@ def _make(tasks: list[Any]) -> int:
             click.echo(line)
 
     return max([packs.make_pack(task, on_event) for task in tasks])
-
-
-@main.command()
-@_data
-@_folder("--outputs", "outputs/backtest", "Folder for the results.")
-def backtest(data: Path, outputs: Path) -> None:
-    """Forecast the past from every moment of it, and say how often that was right.
-
-    Takes the agreement's own observations, except those that are illustrative. Writes
-    forecasts.csv, targets.csv, coverage.csv, reliability.csv and brier.csv.
-    """
-    agreement = loading.load_agreement(data)
-    observations, _ = pipeline.load_observations(agreement)
-    panel = backtests.real_panel(observations, agreement)
-    forecasts, targets = backtests.backtest_panel(panel)
-    outputs.mkdir(parents=True, exist_ok=True)
-    results = {"forecasts": forecasts, "targets": targets, "brier": backtests.brier(targets)}
-    results["coverage"] = backtests.coverage(forecasts)
-    results["reliability"] = backtests.reliability(targets)
-    for name, result in results.items():
-        files.write_bytes(outputs / f"{name}.csv", files.csv_text(result).encode())
-    if forecasts.empty:
-        text = "nothing to test: no series has three readings that differ and one after them"
-        click.echo(f"psa: {text}", err=True)
-        sys.exit(1)
-    series = words.counted(len(forecasts[["measure", "area"]].drop_duplicates()), "series")
-    covered, score = results["coverage"].iloc[0], results["brier"].iloc[0]
-    click.echo(
-        f"{words.counted(len(forecasts), 'forecast')} of {series}\n"
-        f"Of {covered['forecasts']:,} readings, {covered['within_80']:.0%} fell within the 80% "
-        f"range.\nBrier score of targets: {score['brier']:.3f}; always saying the usual: "
-        f"{score['base_rate_brier']:.3f}"
-    )
-    for row in results["reliability"].itertuples():
-        click.echo(
-            f"Of the {row.forecasts:,} forecasts that said {100 * row.said_from:.0f} to "
-            f"{row.said_to:.0%}, {row.came_true:.0%} came true."
-        )
-    click.echo(f"The results are in {outputs}")
 
 
 def _print_and_exit(problems: Any, table: Any, as_csv: bool, lines: list[str]) -> NoReturn:

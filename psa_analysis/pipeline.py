@@ -12,6 +12,7 @@ import pandas as pd
 
 from psa_analysis.analysis import disclosure
 from psa_analysis.analysis.assessment import assess
+from psa_analysis.analysis.backtest import make_record
 from psa_analysis.analysis.commitments import follow
 from psa_analysis.analysis.control import check_rebases
 from psa_analysis.analysis.effectiveness import check_baskets, cost_effectiveness
@@ -84,10 +85,7 @@ def make_report(
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
     series = make_readings(known, agreement)
-    # Nothing of a period that had not ended by the report's goes into its forecasts.
-    ended = known[known["period_end"] <= pd.Timestamp(period.end)]
-    vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
-    forecasts = outlooks(ended, vintages, agreement, period.end)
+    forecasts = outlooks_at(observations, agreement, period)
     return Report(
         agreement=agreement,
         period=period,
@@ -104,7 +102,46 @@ def make_report(
         findings=tuple(findings),
         commentary=load_commentary(agreement)[0],
         report_at=report_at,
+        record_of=record_of,
     )
+
+
+def outlooks_at(
+    observations: pd.DataFrame, agreement: Agreement, period: Period
+) -> dict[str, Outlook]:
+    """What the report of a period forecasts, from what was known at its cut-off."""
+    cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
+    vintages = observations[observations["received"] <= pd.Timestamp(cut_off)]
+    known = as_of(vintages, cut_off)
+    # Nothing of a period that had not ended by the report's goes into its forecasts.
+    ended = known[known["period_end"] <= pd.Timestamp(period.end)]
+    return outlooks(ended, vintages, agreement, period.end)
+
+
+def record_of(report: Report) -> pd.DataFrame:
+    """What the reports of the agreement's earlier quarters forecast, beside what came since."""
+    agreement, observations = report.agreement, report.observations
+    measures, own = agreement.measures, agreement.settings.agreement
+    if report.audience == "public":
+        # Forecasts rested on all figures. Left out is what may rest on a version of one that is
+        # hidden: its own, what it continues, or what it is compared with.
+        observations, _ = load_observations(agreement)
+        hidden = report.withheld.loc[report.withheld["area"] == own.area, "measure"]
+        rests_on = measures.index.isin(hidden) | measures["continues"].isin(hidden)
+        measures = measures[~rests_on & measures["compared_with"].isna()]
+    said = {report.period: report.outlooks}
+    for end in pd.date_range(own.begins, report.period.start, freq="QE"):
+        origin = period_containing(end.date(), "quarter")
+        said[origin] = outlooks_at(observations, agreement, origin)
+    fans = {
+        (origin.label, pd.Timestamp(origin.end), name): outlook.fan()
+        for origin, forecasts in said.items()
+        for name, outlook in forecasts.items()
+    }
+    keys = ["origin", "origin_end", "measure"]
+    table = pd.concat(fans, names=keys).reset_index(keys)
+    # Of a measure that is not among them, no direction is known.
+    return make_record(table, report.area_readings, measures)
 
 
 def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
@@ -180,7 +217,10 @@ def open_report(
     if theme and theme not in themes:
         remedy = did_you_mean(theme, themes)
         raise ParameterError(f"theme is '{theme}'; expected {one_of(themes)}. {remedy}")
-    return replace(report, theme=theme) if theme else report
+    themed = replace(report)
+    # With all that was worked out from the same figures already.
+    vars(themed).update(vars(report) | {"theme": theme or None})
+    return themed
 
 
 def refuse_unknown_parameters() -> None:

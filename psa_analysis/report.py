@@ -66,6 +66,7 @@ class Report:
     findings: tuple[Finding, ...]  # what is wrong or doubtful in the returns
     commentary: pd.DataFrame  # what people wrote, for every report
     report_at: Callable[[Report, Period], Report]  # the report of another period, same data
+    record_of: Callable[[Report], pd.DataFrame]  # what makes its record
     #: The figures that a public report does not hold, since they are small; else empty.
     withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
     theme: str | None = None  # that a page is about; None where it is about all of them
@@ -78,6 +79,11 @@ class Report:
             return None
         day_before = self.period.start - timedelta(days=1)
         return self.report_at(self, period_containing(day_before, "quarter"))
+
+    @cached_property
+    def record(self) -> pd.DataFrame:
+        """What reports of earlier quarters forecast, a row for each reading that came since."""
+        return self.record_of(self)
 
     @cached_property
     def rows(self) -> dict[str, pd.Series]:

@@ -1,4 +1,7 @@
-"""Back-tests: what forecasts would have said in the past, and what then came true."""
+"""What forecasts said and what came: tried on the past, and in the reports of earlier quarters.
+
+``docs/forecast.md`` says why a lean is told by votes of measures, and chance by their years.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy.special import bdtr
 
 from psa_analysis.analysis.forecast import FEWEST, INTERVALS, forecast_series
 from psa_analysis.analysis.intervals import wilson
@@ -17,10 +21,7 @@ from psa_analysis.register.agreement import Agreement
 #: How far ahead forecasts are tried, in periods.
 HORIZONS = {1: 3, 4: 8}
 #: Targets are set so many mean steps, times the root of the horizon, from the last reading.
-DISTANCES = (-2.0, -1.0, 0.0, 1.0, 2.0)
-LEVELS = (np.arange(39) + 0.5) / 39
-#: Lengths of history that are told apart: up to so many readings.
-HISTORIES = {"3 to 5": 5, "6 to 8": 8, "9 to 12": 12, "13 to 24": 24}
+DISTANCES = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 
 #: What a forecast is of; its origin is the period of the newest reading that it rests on.
 KEYS = ["measure", "area", "origin", "period", "readings", "horizon"]
@@ -30,6 +31,11 @@ LIMITS = {
     for percent in INTERVALS
     for end, sign in (("low", -1), ("high", 1))
 }
+
+#: With fewer measures even votes that all agree may well be chance.
+FEWEST_MEASURES = 6
+#: Fewer forecasts than this say too little of how far to trust the next.
+ENOUGH = 100
 
 
 def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
@@ -41,108 +47,113 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
 
 
 def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Forecasts of every series from every moment of its past, and chances of targets then set.
-
-    Errors are continuous ranked probability scores over the mean step of the history.
-    """
+    """Forecasts of every series from every moment of its past, and chances of targets then set."""
     table = panel[panel["value"].notna()]
     periods = table["period"].map(parse_period)
-    kinds = periods.map(lambda period: period.kind)
-    table = table.assign(kind=kinds, step=periods.map(step_of))
-    # The forecaster knows quarters and years, and no months or terms.
-    per_year = {kind: OF_KIND[kind].per_year for kind in kinds.unique() if kind in OF_KIND}
-    results = [
-        _from_one_moment(rows, origin, per_year[kind])
-        for kind, rows in table[kinds.map(per_year).isin(HORIZONS)].groupby("kind")
-        for origin in sorted(rows["step"].unique())
-    ]
-    found = [result for result in results if result is not None]
-    if not found:
-        columns = [*KEYS, "observed", "median", *LIMITS, "scaled_crps"]
-        targets = [*KEYS, "distance", "target", "chance", "happened"]
-        return pd.DataFrame(columns=columns), pd.DataFrame(columns=targets)
-    forecasts, chances = zip(*found, strict=True)
+    table = table.assign(kind=[period.kind for period in periods], step=periods.map(step_of))
+    found = []
+    for kind, rows in table.groupby("kind"):
+        # The forecaster knows quarters and years, and no months or terms.
+        if kind in OF_KIND and OF_KIND[kind].per_year in HORIZONS:
+            series = ["measure", "area", "unit", "made_of"]
+            wide = rows.pivot(index=series, columns="step", values="value")
+            wide = wide.reindex(columns=range(wide.columns[0], wide.columns[-1] + 1))
+            labels = rows.drop_duplicates("step").set_index("step")["period"]
+            for origin in labels.index.sort_values():
+                found.append(_from_one_moment(wide, labels, origin, OF_KIND[kind].per_year))
+    results = [result for result in found if result is not None]
+    if not results:
+        columns = [*KEYS, "observed", "median", *LIMITS]
+        return pd.DataFrame(columns=columns), pd.DataFrame(columns=[*KEYS, "chance", "happened"])
+    forecasts, chances = zip(*results, strict=True)
     return pd.concat(forecasts, ignore_index=True), pd.concat(chances, ignore_index=True)
 
 
 def _from_one_moment(
-    rows: pd.DataFrame, origin: int, per_year: int
+    wide: pd.DataFrame, labels: pd.Series, origin: int, per_year: int
 ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
     """Every series that has a reading at one moment, forecast from there."""
     horizon = HORIZONS[per_year]
-    wide = rows.pivot(index=["measure", "area", "unit", "made_of"], columns="step", values="value")
-    wide = wide.reindex(columns=range(rows["step"].min(), origin + horizon + 1))
     # Who is forecast together must not depend on who has a future.
     past = wide.loc[:, :origin]
     past = past[past[origin].notna() & (past.notna().sum(axis=1) >= FEWEST)]
-    # Mean change between readings that follow each other; a series that never moved has no step to
-    # measure errors by, and is not scored.
-    steps = [row.dropna().diff().abs().mean() for _, row in past.iterrows()]
-    mean_step = np.array(steps, dtype=float)[:, None]
-    observed = np.where(mean_step > 0, wide.loc[past.index, origin + 1 :], np.nan)
-    scored = series, ahead = np.nonzero(~np.isnan(observed))
+    # Mean change between readings that follow each other; for a series that never moved no target
+    # can be set, and it is not tried.
+    step = past.ffill(axis=1).diff(axis=1).abs().where(past.notna()).mean(axis=1).to_numpy()
+    ahead = np.arange(1, horizon + 1)
+    observed = wide.reindex(past.index, columns=origin + ahead).to_numpy()
+    tried = series, number = np.nonzero(~np.isnan(observed) & (step[:, None] > 0))
     if not len(series):
         return None
-    scales = [
-        scale_of(unit, readings, made_of) for (*_, unit, made_of), readings in past.iterrows()
-    ]
-    names = past.index.to_frame(index=False)[["measure", "area"]]
-    groups = names["measure"].tolist()
-    forecast = forecast_series(past, horizon, scales, per_year, groups)
-    error = observed[..., None] - forecast.quantile(LEVELS)
-    crps = 2 * np.where(error >= 0, LEVELS * error, (LEVELS - 1) * error).mean(axis=-1)
-    periods = rows.drop_duplicates("step").set_index("step")["period"]
+    names = past.index.to_frame(index=False)
+    scales = [*map(scale_of, names.pop("unit"), past.to_numpy(), names.pop("made_of"))]
+    forecast = forecast_series(past, horizon, scales, per_year, names["measure"].tolist())
     keys = names.iloc[series].assign(
-        origin=periods[origin],
-        period=periods.reindex(origin + 1 + ahead).to_numpy(),
+        origin=labels[origin],
+        period=labels.reindex(origin + ahead).to_numpy()[number],
         readings=forecast.readings[series],
-        horizon=ahead + 1,
+        horizon=ahead[number],
     )
-    forecasts = keys.assign(
-        observed=observed[scored],
-        median=forecast.quantile(0.5)[scored],
-        **{name: forecast.quantile(share)[scored] for name, share in LIMITS.items()},
-        scaled_crps=(crps / mean_step)[scored],
-    )
+    limits = {name: forecast.quantile(share)[tried] for name, share in LIMITS.items()}
+    median = forecast.quantile(0.5)[tried]
+    forecasts = keys.assign(observed=observed[tried], median=median, **limits)
     targets = []
-    last = past[[origin]].to_numpy()
     for distance in DISTANCES:
-        target = last + distance * mean_step * np.sqrt(np.arange(1, horizon + 1))
+        target = past[[origin]].to_numpy() + distance * step[:, None] * np.sqrt(ahead)
         chance, happened = forecast.probability(target, "higher"), observed >= target
-        results = {"target": target[scored], "chance": chance[scored], "happened": happened[scored]}
-        targets.append(keys.assign(distance=distance, **results))
+        targets.append(keys.assign(chance=chance[tried], happened=happened[tried]))
     return forecasts, pd.concat(targets)
 
 
-def coverage(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """How often readings fell into the intervals, by length of history and horizon."""
-    limits = {share: (forecasts[f"low_{share}"], forecasts[f"high_{share}"]) for share in INTERVALS}
-    inside = {f"within_{share}": forecasts["observed"].between(*limits[share]) for share in limits}
-    history = pd.cut(forecasts["readings"], [FEWEST - 1, *HISTORIES.values()], labels=[*HISTORIES])
-    crps = forecasts["scaled_crps"]
-    scores = forecasts[["horizon"]].assign(history=history, **inside, scaled_crps=crps)
-    return _mean_scores(scores, ["history", "horizon"])
+def make_record(
+    forecasts: pd.DataFrame, readings: pd.DataFrame, measures: pd.DataFrame
+) -> pd.DataFrame:
+    """Each forecast that an earlier report gave of a reading that has come since and is final.
+
+    ``place`` says where it came beside the 80 % range, ``side`` whether it was better (1) or worse
+    (-1) than the middle. Measures of which neither way is better have no record.
+    """
+    firm = readings[readings["reading"].notna() & readings["flag"].isin(["final", "revised"])]
+    came = firm[["measure", "period", "reading", "illustrative"]]
+    rows = forecasts.merge(came.rename(columns={"reading": "observed"}))
+    ways = rows["measure"].map(measures["polarity"].map({"higher": 1.0, "lower": -1.0}))
+    rows, better = rows[ways.notna()], ways.dropna().astype(float)
+    ends, origins = rows["period_end"].dt, rows["origin_end"].dt
+    ahead = 4 * (ends.year - origins.year) + ends.quarter - origins.quarter
+    # Sums carry rounding errors in their last digits.
+    levels = rows[["observed", "median", "low_80", "high_80"]].round(9)
+    inside = levels["observed"].clip(levels["low_80"], levels["high_80"])
+    side, beyond = (better * np.sign(levels["observed"] - at) for at in (levels["median"], inside))
+    place = beyond.map({1: "better", 0: "within", -1: "worse"})
+    return rows.assign(quarters_ahead=ahead, side=side, place=place)
 
 
-def brier(targets: pd.DataFrame) -> pd.DataFrame:
-    """Mean squared difference between chance and what happened, by distance of the target."""
-    usual, happened = targets.groupby("distance")["happened"].transform("mean"), targets["happened"]
-    scores = {
-        "brier": (targets["chance"] - happened) ** 2,
-        "base_rate_brier": (usual - happened) ** 2,
-    }
-    return _mean_scores(targets[["distance"]].assign(**scores), ["distance"])
+def year_before(record: pd.DataFrame) -> pd.DataFrame:
+    """Of each reading the forecast given a year before, or the longest before if none was."""
+    ahead = record[record["quarters_ahead"].between(1, 4)]
+    longest = ahead.groupby(["measure", "period"])["quarters_ahead"].transform("max")
+    return ahead[ahead["quarters_ahead"] == longest].sort_values("period_end", kind="stable")
 
 
-def _mean_scores(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Number of forecasts and means of the other columns, over all rows and by keys."""
-    parts = []
-    for rows in (table.assign(**dict.fromkeys(keys, "all")), table):
-        groups = rows.groupby(keys, observed=True)
-        means = groups.mean()
-        means.insert(0, "forecasts", groups.size())
-        parts.append(means.reset_index().astype(dict.fromkeys(keys, object)))
-    return pd.concat(parts, ignore_index=True)
+def lean(record: pd.DataFrame) -> tuple[float, int, float] | None:
+    """The share of measures that came out better, their number, and the p value of a sign test."""
+    sides = year_before(record).groupby("measure")["side"].mean()
+    votes = sides[sides != 0] > 0
+    number, better = len(votes), int(votes.sum())
+    if number < FEWEST_MEASURES:
+        return None
+    tail = bdtr(min(better, number - better), number, 0.5)
+    return better / number, number, min(1.0, 2 * float(tail))
+
+
+def held(forecasts: pd.DataFrame) -> tuple[float, float, float]:
+    """The share of readings in their 80 % ranges, and its limits of chance."""
+    # What all areas of one measure did in a year is one case: they move together.
+    share = forecasts["observed"].between(forecasts["low_80"], forecasts["high_80"]).mean()
+    years = forecasts["period"].map(lambda label: parse_period(label).end.year)
+    cases = len(set(zip(forecasts["measure"], years, strict=True)))
+    low, high = wilson(share * cases, cases)
+    return float(share), float(low), float(high)
 
 
 def reliability(targets: pd.DataFrame) -> pd.DataFrame:
@@ -160,6 +171,6 @@ def reliability(targets: pd.DataFrame) -> pd.DataFrame:
     return table.assign(low=low, high=high).reset_index()
 
 
-def reference(name: Literal["scores", "reliability"]) -> pd.DataFrame:
-    """What ``benchmarks/forecast.py`` measured on the reference panels."""
+def reference(name: Literal["scores", "reliability", "trends"]) -> pd.DataFrame:
+    """What ``benchmarks/forecast.py`` and ``trends.py`` measured on the reference panels."""
     return pd.read_csv(Path(__file__).parent / f"reference_{name}.csv")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import forecast, readings
+from psa_analysis.analysis.backtest import LIMITS
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import NOT_SUMMED, SIGNED_UNITS, rate_factor
@@ -34,7 +35,7 @@ class Outlook:
     """What is to come of one measure."""
 
     # Draws x periods to come, in the measure's unit; the last period is the due one.
-    draws: Floats = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+    draws: Floats = field(default_factory=lambda: np.empty((1, 0)), repr=False)
     periods: tuple[Period, ...] = field(default=(), repr=False)
     reason: str = ""  # why there is no forecast
     readings: int = 0  # how many it rests on
@@ -48,11 +49,9 @@ class Outlook:
     def fan(self) -> pd.DataFrame:
         """Every period to come, for charts."""
         ends = pd.to_datetime([period.end for period in self.periods])
-        labels = [period.label for period in self.periods]
-        table = pd.DataFrame({"period": labels, "period_end": ends, "median": self.quantile(0.5)})
-        for percent in forecast.INTERVALS:
-            ends = self.quantile([0.5 - percent / 200, 0.5 + percent / 200])
-            table[f"low_{percent}"], table[f"high_{percent}"] = ends
+        labels = pd.array([period.label for period in self.periods], dtype="str")
+        levels = dict(zip(["median", *LIMITS], self.quantile([0.5, *LIMITS.values()]), strict=True))
+        table = pd.DataFrame({"period": labels, "period_end": ends, **levels})
         return table[table["median"].notna()].reset_index(drop=True)
 
     @property
@@ -89,6 +88,8 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> tuple[float, fl
     own = vintages[(vintages["measure"] == measure) & (vintages["area"] == area)]
     own = own[own["value"].notna() & (own["value"] != 0)].sort_values("received")
     provisional = own["flag"] == "provisional"
+    if provisional.sum() < 4:
+        return NOT_REVISED
     first = own[provisional].groupby("period")["value"].first()
     last = own[~provisional].groupby("period")["value"].last()
     changes = (last / first).dropna() - 1
@@ -241,7 +242,8 @@ def history_of(
 def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFrame:
     """``value``, ``denominator`` and ``flag`` by period, oldest first."""
     kind = FREQUENCIES[measure["frequency"]].kind
-    known = known[known["value"].notna()].sort_values("period_end").set_index("period")
+    own = known["measure"].isin([measure.name, measure["continues"]]) & known["value"].notna()
+    known = known[own].sort_values("period_end").set_index("period")
     columns = ["value", "denominator", "flag"]
     table = known.loc[known["measure"] == measure.name, columns]
     # A stated baseline is a reading too, and often the only one before the agreement.

@@ -191,10 +191,12 @@ def _fill(
     from psa_analysis.packs.workbook import write_tables
     from psa_analysis.show.comparison import changes_words
     from psa_analysis.show.grant import grant_words
+    from psa_analysis.show.record import trust_text
 
     # Several pages say these. They are kept with the report: made here once and not by each.
     changes_words(report)
     grant_words(report)
+    trust_text(report)
     pages: list[Page] = []
     # Nobody else may read or write the folder.
     with tempfile.TemporaryDirectory(prefix="psa-") as private, ThreadPoolExecutor(1) as thread:

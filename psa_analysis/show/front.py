@@ -8,15 +8,13 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
-from psa_analysis.analysis.backtest import reference
 from psa_analysis.findings import errors
 from psa_analysis.report import Report
 from psa_analysis.show.agreement import banner
 from psa_analysis.show.comparison import changes_words
 from psa_analysis.show.grant import grant_words, grants
 from psa_analysis.show.overview import decisions, scorecard
+from psa_analysis.show.record import trust_text
 from psa_analysis.show.tables import render
 from psa_analysis.words import NOT_STATED, are, counted
 
@@ -33,7 +31,6 @@ _CAPTIONS = {
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
-    tests = reference("scores").query("method == 'psa_analysis, portfolio'")
     rewards = grants(report)
     card, needed = scorecard(report), decisions(report)
     return render(
@@ -42,13 +39,12 @@ def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[
         report=report,
         banner=banner(report).html,
         pages=pages,
-        forecast=counting["is_forecast"].any(),
+        trust=trust_text(report) if counting["is_forecast"].any() else "",
         answers=card.words.html,
         scorecard=_linked(card.table.html, exported),
         decisions=needed.table.html if len(needed.data) else "",
         grant=grant_words(report).html if len(rewards) else "",
         moved=changes_words(report).html,
-        inside=np.average(tests["within_80"], weights=tests["readings"]),
         errors=len(errors(report.findings)),
         counted=counted,
         are=are,

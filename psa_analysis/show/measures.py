@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from psa_analysis import words
+from psa_analysis.analysis.backtest import reference
 from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.analysis.readings import observations_used
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
+from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import FIGURES, RULES_WITH_PATH
 from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
@@ -23,6 +25,7 @@ from psa_analysis.show.effectiveness import cost_effectiveness
 from psa_analysis.show.families import family, family_of, funnel
 from psa_analysis.show.grant import grants
 from psa_analysis.show.parts import by_part, hotspots
+from psa_analysis.show.record import record_view
 from psa_analysis.show.tables import Html, render, sentence, state_cell, table
 from psa_analysis.show.trajectories import CONTEXT_YEARS, context, trajectory_chart
 from psa_analysis.show.views import View
@@ -64,7 +67,10 @@ def measure_words(report: Report, measure: str) -> Html:
     """Where a measure stands, what has changed, and what people say of it."""
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
-    about = sentence(words.as_sentences([*standing_sentences(row), *change_sentences(row, before)]))
+    texts = [*standing_sentences(row), *change_sentences(row, before)]
+    if row[["forecast", "latest"]].notna().all():
+        texts += [flattening_text(row, report.outlooks[measure].due)]
+    about = sentence(words.as_sentences([*filter(None, texts)]))
     comments = commentary(report, measure)
     text = "\n".join(filter(None, [about.text, comments.text]))
     return Html(about.html + comments.html, text)
@@ -177,6 +183,23 @@ def _beside_path(row: pd.Series) -> str:
     return f"{distance}{'ahead of' if better else 'behind'} the planned path of {planned}"
 
 
+def flattening_text(row: pd.Series, due: pd.Series) -> str:
+    """Why a forecast keeps less than half of the last year's change, where readers expect more.
+
+    They do where that change, gone on with, does not lead into the middle half of the chances.
+    """
+    change, last = row["latest"] - row["year_before"], parse_period(row["latest_period"])
+    years = (due["period_end"].date() - last.end).days / 365.25
+    continued, product = row["latest"] + change * years, (due["median"] - row["latest"]) * change
+    expected = due["low_50"] <= continued <= due["high_50"] or product >= change**2 * years / 2
+    if expected or pd.isna(change):
+        return ""
+    would, kept = words.figure_text(continued, row), reference("trends")["kept"].mean()
+    return (
+        f"at last year's pace it would be {would}, but of such changes only {kept:.0%} came again"
+    )
+
+
 def _reward(report: Report, row: pd.Series) -> str:
     """What part of the pot a measure earns, or may earn."""
     rewards = grants(report).set_index("measure")
@@ -201,8 +224,9 @@ def _reward(report: Report, row: pd.Series) -> str:
 
 
 def further(report: Report, measure: str) -> list[View]:
-    """The views that a measure has: control chart, parts, families; none that would say "none"."""
+    """The views that a measure has: record, control chart, parts, families; none that is empty."""
     views = [
+        (record_view(report, measure), "What we said, what came"),
         (control_chart(report, measure), "Quarter by quarter"),
         (by_part(report, measure), "Part by part"),
         (hotspots(report, measure), "Which parts differ by more than chance"),

@@ -11,6 +11,7 @@ from psa_analysis.register.loading import entries
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.chart import picture_address
 from psa_analysis.show.grant import expected_text, gains, grants, not_entered_text
+from psa_analysis.show.record import lean_text, record_of, record_text
 from psa_analysis.show.tables import MARKS, Column, Html, render, rows_table, table, title_text
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
@@ -39,7 +40,8 @@ def _answers(report: Report, theme: str | None, rows: pd.DataFrame) -> Html:
     need = "need" if len(asked) > 1 else "needs"
     needed = words.counted(len(asked), "measure") if len(asked) else "No measure"
     answers = {
-        "Will the targets be met?": states_text(rows),
+        "Will the targets be met?": f"{lean_text(report)} {states_text(rows)}".lstrip(),
+        "How sure are we?": record_text(record_of(report, *rows["measure"])),
         "What is at stake?": _stake_text(report, theme, rows),
         "Who has to act?": f"{needed} {need} a decision{who and f': {who}'}.",
     }
