@@ -41,10 +41,10 @@ from psa_analysis.register.loading import load_agreement
 
 PACKAGE = Path(psa_analysis.__file__).parent / "analysis"
 LEFT_OUT = Path(__file__).parent / "left_out.csv"
-GROUPED, ALONE = "psa_analysis, grouped", "psa_analysis, alone"
+GROUPED, ALONE = "psa_analysis", "psa_analysis, portfolio"
 #: How many unlike series make a portfolio.
 PORTFOLIO = 20
-LENGTHS = {1: (3, 4, 6, 8, 12), 4: (4, 8, 12, 16)}
+LENGTHS = {1: (3, 4, 6, 8, 12), 4: (8, 12, 16)}
 AHEAD = {1: 3, 4: 8}
 #: Improvements that councils promise, as shares of the last reading.
 IMPROVEMENTS = (0.05, 0.1, 0.2)
@@ -147,10 +147,10 @@ def summary(table: pd.DataFrame) -> None:
     result = pd.DataFrame({"cases": own[ALONE]["all_readings"]})
     result["grouped / alone"] = own[GROUPED]["all_crps"] / own[ALONE]["all_crps"]
     for name, rows in own.items():
-        short = name.split(", ")[1]
+        short = "alone" if name == ALONE else "grouped"
         result[f"{short} / peer"] = rows["crps"] / best
         result[f"Brier {short}"] = rows["brier"] / peers["brier"].groupby(keys).min()
-        result[f"80 % {short}"], result[f"95 %  {short}"] = (
+        result[f"80 % {short}"], result[f"95 % {short}"] = (
             rows["all_within_80"],
             rows["all_within_95"],
         )

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
-from psa_analysis.analysis.forecast import FEWEST, INTERVALS, forecast_series
+from psa_analysis.analysis.forecast import FEWEST, forecast_series
 from psa_analysis.analysis.intervals import wilson
-from psa_analysis.analysis.outlook import scale_of
+from psa_analysis.analysis.outlook import LIMITS, scale_of
 from psa_analysis.periods import OF_KIND, parse_period, step_of
 from psa_analysis.register.agreement import Agreement
 
@@ -25,12 +25,6 @@ DISTANCES = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 
 #: What a forecast is of; its origin is the period of the newest reading that it rests on.
 KEYS = ["measure", "area", "origin", "period", "readings", "horizon"]
-#: Limits of the intervals, and the share of readings that fall below each.
-LIMITS = {
-    f"{end}_{percent}": 0.5 + sign * percent / 200
-    for percent in INTERVALS
-    for end, sign in (("low", -1), ("high", 1))
-}
 
 #: With fewer measures even votes that all agree may well be chance.
 FEWEST_MEASURES = 6

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import forecast, readings
-from psa_analysis.analysis.backtest import LIMITS
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import NOT_SUMMED, SIGNED_UNITS, rate_factor
@@ -28,6 +27,12 @@ if TYPE_CHECKING:
 
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000
+#: Limits of the intervals, and the share of readings that fall below each.
+LIMITS = {
+    f"{end}_{percent}": 0.5 + sign * percent / 200
+    for percent in forecast.INTERVALS
+    for end, sign in (("low", -1), ("high", 1))
+}
 
 
 @dataclass(frozen=True)
