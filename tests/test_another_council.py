@@ -97,7 +97,7 @@ def test_several_agreements_in_one_run(example: Path) -> None:
         assert_whole(out / name / "2003-04-Q1")
     assert "Leicestershire" in (out / "data" / "2003-04-Q1" / "index.html").read_text()
     method = (out / "other" / "2003-04-Q1" / "07_method.html").read_text()
-    assert "No forecasts could be tried on published figures" in method
+    assert "Readings within the ranges: published figures of the agreement: none." in method
 
 
 def test_after_the_agreement_the_reward_is_known(example: Path) -> None:
