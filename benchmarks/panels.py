@@ -6,7 +6,7 @@ project (not all of their terms allow it); they are read from ``../shared/data``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Panel:
     better: list[int]
     calendar: bool = False
     first: int = 0  # the year of the first place, where there is a calendar
+    area: Sequence[str] = ()  # of whom each series is, where it is known
 
 
 @dataclass(frozen=True)
@@ -89,23 +90,26 @@ def councils() -> Iterator[Panel]:
     path = SHARED / "bvpi_panel" / "bvpi_panel_1997_2007.csv"
     if path.is_file():
         table = pd.read_csv(path)
-        series, scale, group, better = [], [], [], []
+        series, scale, group, better, area = [], [], [], [], []
         # Not bvpi38, which is a moving mean of four years.
         for column in ("bvpi54", "bvpi49", "bvpi82a", "bvpi8"):
             share = column != "bvpi54"
             wide = table.pivot(index="auth", columns="year", values=column).sort_index(axis=1)
-            for row in wide.to_numpy(dtype=float):
+            for name, row in zip(wide.index, wide.to_numpy(dtype=float), strict=True):
                 series.append(row * 100 if share else row)
                 scale.append("percent" if share else "positive")
                 group.append(column)
                 better.append(-1 if column == "bvpi49" else 1)
-        yield _rolling("BVPI", series, scale, group, better, 1997)
+                area.append(name)
+        yield _rolling("BVPI", series, scale, group, better, 1997, area)
     path = SHARED / "ksi_panel" / "ksi_2005_2015.csv"
     if path.is_file():
         wide = pd.read_csv(path).pivot(index="code", columns="year", values="ksi")
         series = list(wide.sort_index(axis=1).to_numpy(dtype=float))
         like = len(series)
-        yield _rolling("KSI", series, ["count"] * like, ["ksi"] * like, [-1] * like, 2005)
+        yield _rolling(
+            "KSI", series, ["count"] * like, ["ksi"] * like, [-1] * like, 2005, wide.index
+        )
     path = SHARED / "lait_panel" / "lait_2016_2025.parquet"
     if path.is_file():
         table = pd.read_parquet(path).astype({"period": int})
@@ -119,7 +123,15 @@ def councils() -> Iterator[Panel]:
             list(wide.to_numpy(dtype=float)),
             [1 - 2 * (name in LOWER) for name in names],
         )
-        yield _rolling("LAIT", series, scales.tolist(), names, better, 2016)
+        yield _rolling(
+            "LAIT",
+            series,
+            scales.tolist(),
+            names,
+            better,
+            2016,
+            wide.index.get_level_values("area"),
+        )
 
 
 def _rolling(
@@ -129,9 +141,10 @@ def _rolling(
     group: list[str],
     better: list[int],
     first: int,
+    area: Sequence[str],
 ) -> Panel:
     origins = [list(range(1, len(one))) for one in series]
-    return Panel(name, 1, series, scale, group, origins, better, True, first)
+    return Panel(name, 1, series, scale, group, origins, better, True, first, area)
 
 
 def cut(panel: Panel, history: int, horizon: int) -> Cases:

@@ -31,7 +31,7 @@ def changes(panel: Panel) -> pd.DataFrame:
             past = years[last % width : last + 1 : width] if last >= 0 else years[:0]
             if len(past) < 2 or origin >= len(years):
                 continue
-            usual = np.nanmean(np.abs(np.diff(past))) if not np.isnan(past).all() else np.nan
+            usual = pd.Series(past).diff().abs().mean()
             rows.append([past[-1] - past[-2], years[origin] - past[-1], usual])
     table = pd.DataFrame(rows, columns=["last", "next", "usual"]).dropna()
     table = table[table["usual"] > 0]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 #: What a cell holds that gives nothing.
 BLANK = ("", NOT_STATED)
-#: Where a decision stands that no document states.
-OWN_DECISION = "own decision"
 
 #: Figures of a measure; each has a status beside it in ``Agreement.measures``.
 FIGURES = ["baseline", "base", "without", "target"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from fractions import Fraction
 from functools import cached_property
 from math import nan
 from operator import add, mul, sub, truediv
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from psa_analysis.findings import Finding
 from psa_analysis.periods import FREQUENCIES, parse_period
-from psa_analysis.register.agreement import BLANK, OWN_DECISION, RULES, parse_comparator
-from psa_analysis.words import NOT_STATED
+from psa_analysis.register.agreement import BLANK, RULES, parse_comparator
 
 if TYPE_CHECKING:
     from psa_analysis.register.loading import Settings
@@ -128,142 +129,50 @@ class Column:
     names: tuple[str, ...] = ()
 
 
-def _like(pattern: str, expected: str, left_out: str | None = None) -> Column:
-    return Column(_fitting(re.compile(pattern).fullmatch, expected), left_out)
-
-
-_TEXT, _FILLED, _FIGURE = Column(), Column(filled), Column(parse_figure)
-_PERIOD = Column(_fitting(parse_period))
 _stated_period = _fitting(lambda text: text in BLANK or parse_period(text))
 _comparator = _fitting(lambda text: text in BLANK or parse_comparator(text))
-_REFERENCE, _AREA = Column(names=("targets.csv",)), Column(names=("areas.csv",))
-_MEASURE = Column(names=("measures.csv",))
 #: What an assumption may be about besides one measure or commitment.
 _GENERAL_ITEMS = ("agreement", "measures", "commitments")
-_CITED = {"document": Column(str, "", ("[documents]",)), "location": Column(filled, NOT_STATED)}
-
 #: Names that pages, links and files are made of, in the form that the document gives them.
-_NAME = _like(
-    rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*",
-    "a reference such as N2 or CP-1.2: letters, digits and . - / _ + ( ), none of them first",
-)
+_NAME = rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*"
 
-#: The columns of each file of the register.
-TABLES: dict[str, dict[str, Column]] = {
-    "targets": {
-        "reference": _NAME,
-        "theme": Column(names=("[themes]",)),
-        "outcome": _FILLED,
-        "rationale": Column(_list, ""),
-        "description": Column(filled, NOT_STATED),
-        "partners": Column(_list, ""),
-        **_CITED,
-    },
-    "measures": {
-        "measure": _NAME,
-        "reference": _REFERENCE,
-        "role": Column(choice("target", "supporting", "context"), "target"),
-        "title": _FILLED,
-        "definition": Column(filled, NOT_STATED),
-        "objective": Column(str, NOT_STATED, ("[objectives]", NOT_STATED)),
-        "unit": _FILLED,
-        "made_of": Column(choice("cases", "amounts", "headcount", ""), ""),
-        "polarity": Column(choice("higher", "lower", NOT_STATED)),
-        # How the reading that counts is made from what is observed: see analysis/readings.py.
-        "basis": Column(
-            choice(
-                *("point", "annual", "year_to_date", "cumulative", "rolling_12m", "mean_of_years"),
-                *("change_from_baseline", "ratio_to_comparator", "gap_to_comparator"),
-                *("index", "rank", "milestone"),
-            ),
-            "point",
-        ),
-        "frequency": Column(choice(*FREQUENCIES), "annual"),
-        "baseline": Column(parse_figure, NOT_STATED),
-        "baseline_period": Column(_stated_period, NOT_STATED),
-        "base": Column(parse_figure, ""),
-        "without": Column(parse_figure, NOT_STATED),
-        "rule": Column(choice(*RULES), "level"),
-        "target": _FIGURE,
-        "target_to": Column(parse_figure, ""),
-        "tolerance": _like(rf"(?:{_NUMBER}%?)?", "a tolerance such as 5% or 2", ""),
-        "trigger": Column(parse_figure, ""),
-        "due": Column(_stated_period),
-        # How the planned path runs to the target: see analysis/trajectory.py.
-        "profile": Column(choice("", "linear", "steps", "given", "seasonal"), ""),
-        # The least and the most that a return may hold, where it is not what is usual of the unit.
-        **dict.fromkeys(("weight", "interim", "lowest", "highest"), Column(parse_figure, "")),
-        "interim_period": Column(_stated_period, ""),
-        "paid": Column(parse_figure, ""),
-        "parts": Column(_list, ""),
-        "continues": Column(str, "", ("measures.csv", "")),
-        "comparator": Column(_comparator, ""),
-        "partner": Column(str, "", ("[partners]", "")),
-        **_CITED,
-    },
-    "commitments": {
-        "commitment": _NAME,
-        "objective": Column(names=("[objectives]",)),
-        "level": Column(choice("high", "other")),
-        "priority": _FILLED,
-        "promise": _FILLED,
-        "kind": Column(choice("level", "quartile", "milestone", "unquantified")),
-        "unit": _TEXT,
-        "polarity": Column(choice("higher", "lower", "")),
-        "baseline": _FIGURE,
-        "baseline_period": Column(_stated_period),
-        "target": _FIGURE,
-        "due": _FILLED,
-        "due_date": Column(_stated_day),
-        "measure": Column(names=("measures.csv", "")),
-        **_CITED,
-    },
-    "links": {"reference": _REFERENCE, "linked_to": Column(names=("targets.csv", "[topics]"))},
-    "assumptions": {
-        "item": Column(names=("measures.csv", "commitments.csv", *_GENERAL_ITEMS)),
-        "column": _TEXT,
-        "status": Column(choice("assumed", "derived")),
-        "reason": _FILLED,
-        **dict.fromkeys(("quality", "impact"), Column(choice("high", "medium", "low"))),
-    },
-    "differences": {
-        "reference": _REFERENCE,
-        **dict.fromkeys(("subject", "bid", "strategy", "used", "reason"), _FILLED),
-    },
-    "facts": {
-        "reference": Column(names=("targets.csv", "none")),
-        "fact": _FILLED,
-        "value": _FIGURE,
-        "unit": _FILLED,
-        "period": _TEXT,
-        **_CITED,
-    },
-    "areas": {"area": _FILLED, "kind": _FILLED, "part_of": Column(names=("areas.csv", ""))},
-    "trajectories": {"measure": _MEASURE, "period": _PERIOD, "value": Column(_number), **_CITED},
-    "families": {
-        "family": _FILLED,
-        "area": _AREA,
-        "document": Column(names=("[documents]", NOT_STATED)),
-        "location": _FILLED,
-    },
-    "baskets": {
-        "component": _AREA,
-        "indicator": _MEASURE,
-        "weight": Column(_number),
-        "polarity": Column(choice("higher", "lower", "")),
-        "change": Column(choice("relative", "points")),
-        "illustrative": Column(choice("yes", "no")),
-        **_CITED,
-    },
-    "rebases": {
-        "measure": _MEASURE,
-        "period": Column(lambda text: parse_period(text).label),
-        "reason": _FILLED,
-        "document": Column(str, OWN_DECISION, ("[documents]", OWN_DECISION)),
-        "location": Column(str, ""),
-    },
-    "notes": {"about": Column(names=("measures.csv", "[themes]")), "text": _FILLED},
+#: How the cells of a column are read, by what the column ``holds``.
+_READERS: dict[str, Reader] = {
+    "text": str,
+    "filled": filled,
+    "list": _list,
+    "figure": parse_figure,
+    "number": _number,
+    "day": _stated_day,
+    "period": _fitting(parse_period),
+    "stated period": _stated_period,
+    "label": lambda text: parse_period(text).label,
+    "comparator": _comparator,
+    "frequency": choice(*FREQUENCIES),
+    "rule": choice(*RULES),
+    "tolerance": _fitting(
+        re.compile(rf"(?:{_NUMBER}%?)?").fullmatch, "a tolerance such as 5% or 2"
+    ),
+    "name": _fitting(
+        re.compile(_NAME).fullmatch,
+        "a reference such as N2 or CP-1.2: letters, digits and . - / _ + ( ), none of them first",
+    ),
 }
+
+
+def _tables() -> dict[str, dict[str, Column]]:
+    """The columns of each file of the register, as ``tables.csv`` lists them."""
+    tables: dict[str, dict[str, Column]] = {}
+    with (Path(__file__).parent / "tables.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            read = _READERS.get(row["holds"]) or choice(*row["choices"].split("|"))
+            left_out = None if row["left_out"] == "required" else row["left_out"]
+            names = tuple(row["names"].split("|")) if row["names"] else ()
+            tables.setdefault(row["file"], {})[row["column"]] = Column(read, left_out, names)
+    return tables
+
+
+TABLES = _tables()
 
 
 def typed(

@@ -192,7 +192,7 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
     years = (due["period_end"].date() - last.end).days / 365.25
     continued, product = row["latest"] + change * years, (due["median"] - row["latest"]) * change
     expected = due["low_50"] <= continued <= due["high_50"] or product >= change**2 * years / 2
-    if expected or pd.isna(change):
+    if expected or pd.isna(change) or years <= 0:
         return ""
     would, kept = words.figure_text(continued, row), reference("trends")["kept"].mean()
     return (

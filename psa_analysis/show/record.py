@@ -48,10 +48,12 @@ def lean_text(report: Report) -> str:
     share, measures, p = backtest.lean(report.record) or (0, 0, 1)
     if p >= 0.05:
         return ""
-    mood, way, wrong = ("gloomy", "better", "low") if share > 0.5 else ("hopeful", "worse", "high")
+    mood, way = ("gloomy", "better") if share > 0.5 else ("hopeful", "worse")
     most = f"{measures * max(share, 1 - share):.0f} of {measures} measures mostly came out {way}"
     text = f"Forecasts have been too {mood}: {most} than forecast, more than chance explains."
-    return f"{text} Take the chances here as too {wrong}."
+    return (
+        f"{text} Such a lean told nothing of the next year on reference series: no chance is moved."
+    )
 
 
 def record_view(report: Report, measure: str) -> View:
