@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from datetime import date
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
 import pandas as pd
+import xlsxwriter
 from click.testing import CliRunner, Result
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -26,14 +29,13 @@ EXPECTED = Path(__file__).parent / "expected"
 
 def psa(*arguments: str) -> Result:
     """Run the command in this process; an exception that is not an exit fails the test."""
-    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
-
-
-def psa_run(*arguments: str) -> Result:
-    """Run ``psa run`` in this process: what it warms up then serves all tests of the process."""
-    result = psa("run", *arguments)
+    result = CliRunner().invoke(main, list(arguments), catch_exceptions=False)
     assert "Traceback" not in result.output, result.output
     return result
+
+
+#: Run ``psa run`` in this process: what it warms up then serves all tests of the process.
+psa_run = partial(psa, "run")
 
 
 def notebook(folder: Path, name: str, *cells: str, kernel: str = "python3") -> Path:
@@ -111,6 +113,27 @@ def returned(*lines: str) -> pd.DataFrame:
     table = pd.DataFrame(filled, columns=list(FIELDS), dtype=str)
     rows = range(2, len(table) + 2)
     return table.assign(file="raw/returns/test.csv", sheet="", row=rows, column="D")
+
+
+def workbook(merged: dict[str, str] | None = None, **sheets: list[list]) -> bytes:
+    """Sheets by name; a pair in a cell is a formula and its value, or a figure and its format."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        for name, lines in sheets.items():
+            sheet = book.add_worksheet(name.replace("_", " "))
+            cells = [(n, m, cell) for n, line in enumerate(lines) for m, cell in enumerate(line)]
+            for *place, cell in cells:
+                if not isinstance(cell, tuple):
+                    sheet.write(*place, cell)
+                elif str(cell[0]).startswith("="):
+                    sheet.write_formula(*place, cell[0], None, cell[1])
+                else:
+                    sheet.write(*place, cell[0], book.add_format({"num_format": cell[1]}))
+            for places, text in (merged or {}).items():
+                sheet.merge_range(places, text)
+            if name == "Hidden":
+                sheet.hide()
+    return content.getvalue()
 
 
 class Tags(HTMLParser):
