@@ -1,13 +1,16 @@
 """What tests are made from: observations, agreements with a change, pages taken apart."""
 
-from __future__ import annotations
-
+import base64
 import dataclasses
 import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pandas as pd
@@ -19,10 +22,14 @@ from psa_analysis.cli import main
 from psa_analysis.files import checksum
 from psa_analysis.periods import OF_KIND, Kind, Period, period_containing
 from psa_analysis.register.agreement import Agreement, with_parsed
+from psa_analysis.report import Report
 from psa_analysis.returns.grids import FIELDS
 from psa_analysis.returns.sources import Sidecar, files_without_sidecar, write_sidecar
 
 AREA = "Leicestershire"
+#: What the fixtures report_of and edit are.
+ReportOf = Callable[[str], Report]
+Edit = Callable[..., int]
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -134,6 +141,29 @@ def workbook(merged: dict[str, str] | None = None, **sheets: list[list]) -> byte
             if name == "Hidden":
                 sheet.hide()
     return content.getvalue()
+
+
+def unpacked(path: Path) -> Iterator[str]:
+    """All that a file says, decoded: the parts of a workbook, the pictures in a page."""
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+        yield table.to_csv() + table.to_json()
+    elif path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as book:
+            yield from (book.read(name).decode() for name in book.namelist())
+    else:
+        text = path.read_text(encoding="utf-8")
+        yield text
+        yield unquote(text)
+        for encoded in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text):
+            yield base64.b64decode(encoded).decode("utf-8", "ignore")
+
+
+@lru_cache(maxsize=1)
+def texts(folder: Path) -> list[tuple[str, str]]:
+    """The names of a pack's files and what they say, unpacked once however much is sought."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [(path.name, text) for path in paths for text in unpacked(path)]
 
 
 class Tags(HTMLParser):

@@ -1,16 +1,13 @@
 """The assessment: known answers, every state, and the expected tables of two periods."""
 
-from __future__ import annotations
-
 import csv
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import EXPECTED, observed, with_measure
+from builders import EXPECTED, ReportOf, observed, with_measure
 
 from psa_analysis.analysis.assessment import COLUMNS, STATES, assess, direction
 from psa_analysis.analysis.readings import make_readings
@@ -26,7 +23,7 @@ DRAWN = re.compile("forecast|low_.*|high_.*|chance_.*|expected_share")
 
 
 @pytest.mark.parametrize("period", ["2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
-def test_the_assessment_is_as_expected(report_of: Callable[[str], Report], period: str) -> None:
+def test_the_assessment_is_as_expected(report_of: ReportOf, period: str) -> None:
     """A changed figure anywhere in data or code shows here, all at once.
 
     After an intended change: ``psa assess "2004-05 Q3" --csv > tests/expected/...`` and read
@@ -260,7 +257,7 @@ def quarters() -> list[str]:
     return [quarter(year, number).label for year in range(2003, 2007) for number in (1, 2, 3, 4)]
 
 
-def test_states_exist_and_none_is_settled_early(report_of: Callable[[str], Report]) -> None:
+def test_states_exist_and_none_is_settled_early(report_of: ReportOf) -> None:
     for period in quarters()[:14:2]:
         table = report_of(period).assessment
         assert set(table["state"]) <= set(STATES)
@@ -273,7 +270,7 @@ def test_states_exist_and_none_is_settled_early(report_of: Callable[[str], Repor
 
 
 def test_a_past_quarter_equals_one_from_a_folder_cut_off_then(
-    report_of: Callable[[str], Report], council: Path
+    report_of: ReportOf, council: Path
 ) -> None:
     """Today's assessment of a past quarter equals one from the files as they were then."""
     files = [

@@ -1,7 +1,5 @@
 """The command: help, exit codes and errors of one line."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The front page: exceptions first, what has moved, and links that lead somewhere."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from types import SimpleNamespace

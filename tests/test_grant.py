@@ -1,7 +1,5 @@
 """The reward grant: every rule by worked cases, and its simulation against closed forms."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import re

@@ -1,7 +1,5 @@
 """Limits against published values, against their own definitions, and what holds for any."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal, getcontext
 

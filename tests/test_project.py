@@ -1,7 +1,5 @@
 """The project's own promises: notebooks, environments, documentation, repository."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

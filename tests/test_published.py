@@ -1,7 +1,5 @@
 """Tables as councils and ministries publish them: each is loaded by a sidecar that was drafted."""
 
-from __future__ import annotations
-
 import os
 import re
 import tomllib

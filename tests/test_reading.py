@@ -1,7 +1,5 @@
 """Files and cells as they really come: each ends in observations or in what to ask."""
 
-from __future__ import annotations
-
 import io
 import re
 import shutil

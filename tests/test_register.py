@@ -1,16 +1,13 @@
 """The register: whole, true to the documents, and refused when it contradicts itself."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import EXPECTED, psa
+from builders import EXPECTED, Edit, psa
 
 from psa_analysis.findings import DataError
 from psa_analysis.register.agreement import Agreement, Comparator, observed_units, parse_comparator
@@ -204,7 +201,7 @@ RANK = {"basis": "rank", "polarity": "lower", "unit": "place"}
 RANK |= {"comparator": "family: authority; highest first"}
 
 
-def test_arithmetic_is_worked_out_exactly_and_kept(council: Path, edit: Callable) -> None:
+def test_arithmetic_is_worked_out_exactly_and_kept(council: Path, edit: Edit) -> None:
     cells = {"235 / 0.72": 235 / 0.72, "-(3 - 5) * 2.5": 5, "(21.45 - 0.6*19.85) / 0.4": 23.85}
     assert {text: parse_figure(text) for text in cells} == cells
     edit("register/measures.csv", "N2", "target", "(126 - 0) / 2")
@@ -214,9 +211,7 @@ def test_arithmetic_is_worked_out_exactly_and_kept(council: Path, edit: Callable
     assert kept[["status", "reason"]].to_numpy().tolist() == [["derived", "(126 - 0) / 2"]]
 
 
-def test_a_measure_of_which_nothing_is_stated_needs_no_polarity(
-    council: Path, edit: Callable
-) -> None:
+def test_a_measure_of_which_nothing_is_stated_needs_no_polarity(council: Path, edit: Edit) -> None:
     edit("register/measures.csv", "L8", "polarity", "not stated")
     assert psa("check", "--data", str(council)).exit_code == 0
     late = "measure,area,period,value\nL8,Leicestershire,2003/04,5\n"
@@ -226,7 +221,7 @@ def test_a_measure_of_which_nothing_is_stated_needs_no_polarity(
     assert f"{place}: found 'L8', expected a measure of which higher or lower" in output
 
 
-def test_an_empty_list_says_so_and_where_to_add_to_it(council: Path, edit: Callable) -> None:
+def test_an_empty_list_says_so_and_where_to_add_to_it(council: Path, edit: Edit) -> None:
     settings = council / "raw" / "agreement.toml"
     settings.write_text(re.sub(r"\[(partners|objectives)\][^\[]*", "", settings.read_text()))
     output = psa("check", "--data", str(council)).output
@@ -252,7 +247,7 @@ def give_points(register: Path) -> None:
 
 @pytest.mark.parametrize(("file", "key", "column", "value", "says"), BROKEN)
 def test_a_broken_register_is_refused(
-    council: Path, edit: Callable[..., int], file: str, key: str, column: str, value: str, says: str
+    council: Path, edit: Edit, file: str, key: str, column: str, value: str, says: str
 ) -> None:
     if file == "trajectories.csv":
         give_points(council / "raw" / "register")
@@ -283,9 +278,7 @@ def test_points_on_the_way_stand_beside_their_measure(council: Path) -> None:
     assert points["N2"] == ()
 
 
-def test_one_day_has_one_point_whatever_it_is_called(
-    council: Path, edit: Callable[..., int]
-) -> None:
+def test_one_day_has_one_point_whatever_it_is_called(council: Path, edit: Edit) -> None:
     """2003/04 and its fourth quarter end together."""
     give_points(council / "raw" / "register")
     row = edit("register/trajectories.csv", "L4-repeat", "measure", "L4-incidents")
@@ -294,9 +287,7 @@ def test_one_day_has_one_point_whatever_it_is_called(
     assert f"{place}, expected each only once. Row 2 has it already" in output
 
 
-def test_comparators_that_can_be_compared_with_are_taken(
-    council: Path, edit: Callable[..., int]
-) -> None:
+def test_comparators_that_can_be_compared_with_are_taken(council: Path, edit: Edit) -> None:
     edit("register/measures.csv", "N6-ratio", "comparator", "N13-rate")
     edit("register/measures.csv", "N14-gap", "comparator", "area: England")
     for column, text in (RANK | {"comparator": "family: region; lowest first"}).items():

@@ -1,7 +1,5 @@
 """Planned paths, the trigger, and what they say of a reading, against worked examples."""
 
-from __future__ import annotations
-
 import math
 from datetime import date
 

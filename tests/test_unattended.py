@@ -1,7 +1,5 @@
 """The run that nobody watches: what is made again, what survives, who waits, what ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
