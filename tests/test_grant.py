@@ -349,15 +349,6 @@ def test_the_range_holds_what_any_without_would_pay(report: Report) -> None:
             assert table.at[name, "least"] - 1e-9 <= share <= table.at[name, "most"] + 1e-9
 
 
-def test_pages_say_what_is_assumed_and_what_is_not_known(report: Report) -> None:
-    words = grant_words(report).text
-    assert "15 to 37% of the pot, with 27% unknown. Nothing can be said about: Progress of" in words
-    assert "£" not in words
-    assert "without the 27% of the pot that is unknown" in payments(report).table.text
-    lines = reward(report).table.text.splitlines()
-    assert next(line for line in lines if line.startswith("L7\t")).endswith("agreement: assumed")
-
-
 # The whole agreement
 
 
