@@ -1,14 +1,20 @@
 """What tests are made from: observations, agreements with a change, pages taken apart."""
 
-from __future__ import annotations
-
+import base64
 import dataclasses
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
 from datetime import date
+from functools import lru_cache, partial
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pandas as pd
+import xlsxwriter
 from click.testing import CliRunner, Result
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -16,24 +22,27 @@ from psa_analysis.cli import main
 from psa_analysis.files import checksum
 from psa_analysis.periods import OF_KIND, Kind, Period, period_containing
 from psa_analysis.register.agreement import Agreement, with_parsed
+from psa_analysis.report import Report
 from psa_analysis.returns.grids import FIELDS
 from psa_analysis.returns.sources import Sidecar, files_without_sidecar, write_sidecar
 
 AREA = "Leicestershire"
+#: What the fixtures report_of and edit are.
+ReportOf = Callable[[str], Report]
+Edit = Callable[..., int]
 
 EXPECTED = Path(__file__).parent / "expected"
 
 
 def psa(*arguments: str) -> Result:
     """Run the command in this process; an exception that is not an exit fails the test."""
-    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
-
-
-def psa_run(*arguments: str) -> Result:
-    """Run ``psa run`` in this process: what it warms up then serves all tests of the process."""
-    result = psa("run", *arguments)
+    result = CliRunner().invoke(main, list(arguments), catch_exceptions=False)
     assert "Traceback" not in result.output, result.output
     return result
+
+
+#: Run ``psa run`` in this process: what it warms up then serves all tests of the process.
+psa_run = partial(psa, "run")
 
 
 def notebook(folder: Path, name: str, *cells: str, kernel: str = "python3") -> Path:
@@ -111,6 +120,50 @@ def returned(*lines: str) -> pd.DataFrame:
     table = pd.DataFrame(filled, columns=list(FIELDS), dtype=str)
     rows = range(2, len(table) + 2)
     return table.assign(file="raw/returns/test.csv", sheet="", row=rows, column="D")
+
+
+def workbook(merged: dict[str, str] | None = None, **sheets: list[list]) -> bytes:
+    """Sheets by name; a pair in a cell is a formula and its value, or a figure and its format."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
+        for name, lines in sheets.items():
+            sheet = book.add_worksheet(name.replace("_", " "))
+            cells = [(n, m, cell) for n, line in enumerate(lines) for m, cell in enumerate(line)]
+            for *place, cell in cells:
+                if not isinstance(cell, tuple):
+                    sheet.write(*place, cell)
+                elif str(cell[0]).startswith("="):
+                    sheet.write_formula(*place, cell[0], None, cell[1])
+                else:
+                    sheet.write(*place, cell[0], book.add_format({"num_format": cell[1]}))
+            for places, text in (merged or {}).items():
+                sheet.merge_range(places, text)
+            if name == "Hidden":
+                sheet.hide()
+    return content.getvalue()
+
+
+def unpacked(path: Path) -> Iterator[str]:
+    """All that a file says, decoded: the parts of a workbook, the pictures in a page."""
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+        yield table.to_csv() + table.to_json()
+    elif path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as book:
+            yield from (book.read(name).decode() for name in book.namelist())
+    else:
+        text = path.read_text(encoding="utf-8")
+        yield text
+        yield unquote(text)
+        for encoded in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text):
+            yield base64.b64decode(encoded).decode("utf-8", "ignore")
+
+
+@lru_cache(maxsize=1)
+def texts(folder: Path) -> list[tuple[str, str]]:
+    """The names of a pack's files and what they say, unpacked once however much is sought."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [(path.name, text) for path in paths for text in unpacked(path)]
 
 
 class Tags(HTMLParser):

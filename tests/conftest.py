@@ -1,7 +1,5 @@
 """Fixtures: the shipped agreement, loaded once, and copies of it that a test may break."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

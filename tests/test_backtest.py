@@ -1,13 +1,9 @@
 """Back-tests: no look ahead, honest counts, and what the pages show of them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import pytest
-from builders import EXPECTED, observed
+from builders import EXPECTED, ReportOf, observed
 
 from psa_analysis.analysis.backtest import backtest_panel, real_panel, reference, reliability
 from psa_analysis.register.agreement import Agreement
@@ -101,7 +97,7 @@ def test_where_every_figure_is_made_up_there_is_nothing_to_try(report: Report) -
     assert reliability(targets).empty
 
 
-def test_the_method_page_shows_what_was_measured(report_of: Callable[[str], Report]) -> None:
+def test_the_method_page_shows_what_was_measured(report_of: ReportOf) -> None:
     scores, table = reference("scores"), reference("reliability")
     own = scores[scores["method"] == "psa_analysis"]
     keys = ["per_year", "panel", "history"]

@@ -1,7 +1,5 @@
 """Every page of both packs in a real browser: accessibility, keyboard, narrow screens and paper."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

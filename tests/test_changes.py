@@ -1,17 +1,14 @@
 """What changed between two packs: worked cases, and the same there and back again."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import psa
+from builders import ReportOf, psa
 
 from psa_analysis.analysis.comparison import CHANGE_COLUMNS, Pack, changes, read_pack
 from psa_analysis.findings import ParameterError
@@ -24,7 +21,7 @@ from psa_analysis.show.comparison import changes_table, changes_words, pack_of
 
 
 @pytest.fixture(scope="module")
-def before(report_of: Callable[[str], Report]) -> Report:
+def before(report_of: ReportOf) -> Report:
     return report_of("2004-05 Q2")
 
 
@@ -255,7 +252,7 @@ def test_the_report_before_is_as_of_its_own_cut_off(report: Report, before: Repo
         pd.testing.assert_frame_equal(same.assessment, before.assessment)
 
 
-def test_the_first_quarter_has_none_before_it(report_of: Callable[[str], Report]) -> None:
+def test_the_first_quarter_has_none_before_it(report_of: ReportOf) -> None:
     first = report_of("2003-04 Q1")
     assert first.before is None
     assert "no report before 2003-04 Q1" in changes_words(first).text

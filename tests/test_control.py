@@ -1,7 +1,5 @@
 """Control charts: known answers of another tool, rules worked by hand, and what pages say."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from builders import EXPECTED, observed, psa
+from builders import EXPECTED, ReportOf, observed, psa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -284,7 +282,7 @@ def test_without_change_there_is_none_and_too_short_a_baseline_sets_no_limits() 
     assert charted([5.0, 6, 4] * 4, until=date(2002, 12, 31)).points["in_limits"].all()
 
 
-def test_a_report_of_the_past_charts_what_had_come_in(report_of: Callable[[str], Report]) -> None:
+def test_a_report_of_the_past_charts_what_had_come_in(report_of: ReportOf) -> None:
     report = report_of("2003-04 Q1")
     before = control_of(report, "N13")
     assert before.points["period"].iloc[-1] == "2003-04 Q1"

@@ -1,21 +1,14 @@
 """Disclosure control: what a public pack holds, searched and attacked from outside."""
 
-from __future__ import annotations
-
-import base64
 import json
 import re
 import shutil
-import zipfile
-from collections.abc import Callable, Iterator
-from functools import lru_cache
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
-from builders import bytes_of, notebook, psa_run
+from builders import ReportOf, bytes_of, notebook, psa_run, texts
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -114,29 +107,6 @@ def public_pack(data: Path, notebooks: Path, outputs: Path) -> Path:
     folders = ["--data", str(data), "--notebooks", str(notebooks), "--outputs", str(outputs)]
     psa_run("2004-05 Q3", "--audience", "public", *folders)
     return outputs / "2004-05-Q3-public"
-
-
-def unpacked(path: Path) -> Iterator[str]:
-    """All that a file says, decoded: the parts of a workbook, the pictures in a page."""
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-        yield table.to_csv() + table.to_json()
-    elif path.suffix == ".xlsx":
-        with zipfile.ZipFile(path) as book:
-            yield from (book.read(name).decode() for name in book.namelist())
-    else:
-        text = path.read_text(encoding="utf-8")
-        yield text
-        yield unquote(text)
-        for encoded in re.findall(r"base64,([A-Za-z0-9+/=]{40,})", text):
-            yield base64.b64decode(encoded).decode("utf-8", "ignore")
-
-
-@lru_cache(maxsize=1)
-def texts(folder: Path) -> list[tuple[str, str]]:
-    """The names of a pack's files and what they say, unpacked once however much is sought."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return [(path.name, text) for path in paths for text in unpacked(path)]
 
 
 def places_of(secret: float, folder: Path) -> list[str]:
@@ -314,7 +284,7 @@ def test_pages_say_what_is_not_shown(both: Both) -> None:
     assert "2 gaps where numbers are small" in trajectory_chart(both[1], "L4-repeat").alt
 
 
-def test_the_report_before_shows_no_more(both: Both, report_of: Callable[[str], Report]) -> None:
+def test_the_report_before_shows_no_more(both: Both, report_of: ReportOf) -> None:
     full, shown = (report.before for report in both)
     assert shown.audience == "public"
     # The first version of a figure that was revised by 2 was all that was known then.

@@ -1,9 +1,6 @@
 """Cost-effectiveness: worked by hand, indifferent to units, and honest about gaps."""
 
-from __future__ import annotations
-
 import dataclasses
-from collections.abc import Callable
 from datetime import date
 from fractions import Fraction
 from functools import partial
@@ -11,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from builders import observed, psa
+from builders import ReportOf, observed, psa
 
 import psa_analysis as library
 from psa_analysis.analysis.effectiveness import (
@@ -24,7 +21,6 @@ from psa_analysis.analysis.readings import make_readings
 from psa_analysis.periods import FREQUENCIES
 from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.report import Report
 from psa_analysis.show.effectiveness import effectiveness_sentences
 
 YEARS = ["2002/03", "2003/04", "2004/05", "2005/06"]
@@ -243,7 +239,7 @@ def test_illustrative_figures_are_passed_on(
     assert row(indices.overall, "2003/04")["illustrative"]
 
 
-def test_a_report_knows_only_what_had_come_in(report_of: Callable[[str], Report]) -> None:
+def test_a_report_knows_only_what_had_come_in(report_of: ReportOf) -> None:
     """Indicators come in July, budgets at the end of September, half a year after the year."""
     before = report_of("2004-05 Q1").effectiveness
     assert before.components["performance"].notna().all()
@@ -256,7 +252,7 @@ def test_a_report_knows_only_what_had_come_in(report_of: Callable[[str], Report]
 
 
 def test_the_shipped_baskets_are_illustrative_and_give_the_returned_index(
-    agreement: Agreement, report_of: Callable[[str], Report]
+    agreement: Agreement, report_of: ReportOf
 ) -> None:
     assert (agreement.baskets["illustrative"] == "yes").all()
     overall = report_of("2006-07 Q3").effectiveness.overall
@@ -322,9 +318,7 @@ def test_another_index_that_was_returned_is_said(agreement: Agreement) -> None:
         ("2005-06 Q1", "For 2004/05 there is no index yet: figures of 8 components are missing."),
     ],
 )
-def test_every_period_can_be_shown(
-    report_of: Callable[[str], Report], period: str, words: str
-) -> None:
+def test_every_period_can_be_shown(report_of: ReportOf, period: str, words: str) -> None:
     report = report_of(period)
     view = library.cost_effectiveness(report)
     assert words in view.words.text

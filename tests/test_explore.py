@@ -1,19 +1,17 @@
 """What analysts start from: the tidy frame, their own pictures, Explore cells and recipes."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
 import os
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from builders import ReportOf
 
 import psa_analysis as psa
 from psa_analysis.analysis.trajectory import planned_path
@@ -93,7 +91,7 @@ def test_a_notebook_is_used_where_its_measures_are(report: Report) -> None:
 
 @pytest.mark.parametrize("period", ["2003-04 Q1", "2004-05 Q3", "2006-07 Q2"])
 def test_the_tidy_frame_is_the_readings_with_path_and_forecast(
-    report_of: Callable[[str], Report], period: str
+    report_of: ReportOf, period: str
 ) -> None:
     report = report_of(period)
     tidy, area = report.tidy(), report.agreement.settings.agreement.area

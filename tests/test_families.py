@@ -1,7 +1,5 @@
 """Families: known answers for places, quartiles and limits; what is said where little is known."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
@@ -12,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from builders import observed, with_measure
+from builders import Edit, ReportOf, observed, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, poisson
@@ -111,7 +109,7 @@ def reported(report: Report) -> ReportWith:
     return lambda readings: dataclasses.replace(report, readings=readings)
 
 
-def test_published_figures_of_the_neighbours(report_of: Callable[[str], Report]) -> None:
+def test_published_figures_of_the_neighbours(report_of: ReportOf) -> None:
     """Key stage 2 mathematics, East Midlands, as printed in key_stages.csv.
 
     2004/05: 67 67 73 75 75 76 77 77 82, of nine the third best is the edge. 2006/07: 70 72 72 77
@@ -353,7 +351,7 @@ def test_a_broken_family_is_refused_by_row_and_column(council, column, value, wo
     assert len(refused.value.findings) == 1
 
 
-def test_a_rank_may_name_a_family_of_the_register(edit: Callable[..., int], council: Path) -> None:
+def test_a_rank_may_name_a_family_of_the_register(edit: Edit, council: Path) -> None:
     for column, value in (RANK | {"unit": "place"}).items():
         edit("register/measures.csv", "N7-sustained", column, value)
     assert family_areas(load_agreement(council), NEIGHBOURS) == AREAS

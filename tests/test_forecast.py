@@ -1,7 +1,5 @@
 """Forecasts: their scale, their chances, what they refuse, and how often they are right."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

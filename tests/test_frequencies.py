@@ -1,7 +1,5 @@
 """Frequencies: measures of months and of terms, from the returned file to the assessment."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from datetime import date

@@ -1,7 +1,5 @@
 """The front page: exceptions first, what has moved, and links that lead somewhere."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from types import SimpleNamespace
@@ -36,17 +34,6 @@ def test_what_is_worst_comes_first_and_what_is_late_last(report: Report) -> None
     expected = [*off["measure"], *risky["measure"], "N9", "L2"]
     assert view.data["measure"].tolist() == expected
     assert "Send the return of 2003/04, which is late. A rise of" in view.table.text
-
-
-def test_who_is_asked_what(report: Report) -> None:
-    """What somebody wrote for this report, or else the arithmetic of the quarters left."""
-    rows = decisions(report).table.frame.set_index("Measure")
-    crime = rows.loc["Vehicle crime (N13)"]
-    assert crime["Who returns it"] == "Leicestershire Constabulary"
-    assert crime["What is asked"].startswith("The police expect the second half")
-    assert crime["What is asked"].endswith("(the performance team, illustrative)")
-    incidents = rows.loc["Domestic violence incidents reported (L4-incidents)"]
-    assert incidents["What is asked"].startswith("A rise of ")
 
 
 def test_a_deciding_figure_that_is_provisional_is_to_be_confirmed(report_of) -> None:

@@ -1,7 +1,5 @@
 """The house stays small: budgets, floors and public names; ``make lint`` holds the layers."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter

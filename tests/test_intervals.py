@@ -1,7 +1,5 @@
 """Limits against published values, against their own definitions, and what holds for any."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal, getcontext
 
@@ -20,24 +18,26 @@ Z95 = Decimal("1.959963984540054235524594430520551527955")
 
 
 @pytest.mark.parametrize(
-    ("numerator", "denominator", "lower", "upper", "digits"),
+    ("method", "cases", "lower", "upper", "digits"),
     [
         # Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
-        (81, 263, 0.2553, 0.3662, 5e-5),
-        (15, 148, 0.0624, 0.1605, 5e-5),
-        (0, 20, 0.0000, 0.1611, 5e-5),
-        (1, 29, 0.0061, 0.1718, 5e-5),
+        (wilson, (81, 263), 0.2553, 0.3662, 5e-5),
+        (wilson, (15, 148), 0.0624, 0.1605, 5e-5),
+        (wilson, (0, 20), 0.0000, 0.1611, 5e-5),
+        (wilson, (1, 29), 0.0061, 0.1718, 5e-5),
         # prop.test of R 3.6.2 without continuity correction, as scipy's own tests quote it.
-        (3, 10, 0.1077913, 0.6032219, 5e-8),
-        (0, 10, 0.0, 0.2775328, 5e-8),
-        (10, 10, 0.7224672, 1.0, 5e-8),
+        (wilson, (3, 10), 0.1077913, 0.6032219, 5e-8),
+        (wilson, (0, 10), 0.0, 0.2775328, 5e-8),
+        (wilson, (10, 10), 0.7224672, 1.0, 5e-8),
+        # Garwood, Biometrika 28 (1936), 437-442, to two decimals, as tables of them have it.
+        (exact_poisson, (0,), 0, 3.69, 5e-3),
+        (exact_poisson, (1,), 0.03, 5.57, 5e-3),
+        (exact_poisson, (5,), 1.62, 11.67, 5e-3),
+        (exact_poisson, (10,), 4.80, 18.39, 5e-3),
     ],
 )
-def test_wilson_gives_published_limits(
-    numerator: int, denominator: int, lower: float, upper: float, digits: float
-) -> None:
-    made = wilson(numerator, denominator)
-    assert made == (pytest.approx(lower, abs=digits), pytest.approx(upper, abs=digits))
+def test_limits_are_those_that_were_published(method, cases, lower, upper, digits) -> None:
+    assert method(*cases) == pytest.approx((lower, upper), abs=digits)
 
 
 @pytest.mark.parametrize(("x", "n"), [(65, 100), (1045, 5000), (1, 29), (277, 50000)])
@@ -47,16 +47,6 @@ def test_wilson_to_the_last_digit(x: int, n: int) -> None:
     root = (b * b - 4 * a * c).sqrt()
     expected = [float((b - root) / (2 * a)), float((b + root) / (2 * a))]
     assert wilson(x, n) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("count", "lower", "upper"),
-    # Garwood, Biometrika 28 (1936), 437-442, to two decimals, as tables of Poisson limits have it.
-    [(0, 0, 3.69), (1, 0.03, 5.57), (5, 1.62, 11.67), (10, 4.80, 18.39)],
-)
-def test_exact_poisson_gives_published_limits(count: int, lower: float, upper: float) -> None:
-    made = exact_poisson(count)
-    assert made == (pytest.approx(lower, abs=5e-3), pytest.approx(upper, abs=5e-3))
 
 
 def poisson_at_most(count: int, mean: Decimal) -> Decimal:

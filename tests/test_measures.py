@@ -1,7 +1,5 @@
 """One measure as an analyst asks for it: in words and picture, with what people say of it."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from builders import ReportOf
 
 import psa_analysis as psa
 from psa_analysis.periods import parse_period
@@ -80,9 +79,7 @@ def test_what_has_changed_since_the_quarter_before(report: Report) -> None:
         ("L7", "Missed: the reading of 2005-06 Q4 falls short of the t", "0%"),
     ],
 )
-def test_a_decided_measure(
-    report_of: Callable[[str], Report], measure: str, start: str, worth: str
-) -> None:
+def test_a_decided_measure(report_of: ReportOf, measure: str, start: str, worth: str) -> None:
     report = report_of("2006-07 Q3")
     known = facts(report, measure)
     assert measure_words(report, measure).text.startswith(start)
@@ -90,7 +87,7 @@ def test_a_decided_measure(
     assert not {"Forecast", "Needed from here"} & set(known.index)
 
 
-def test_a_point_is_one_point(report_of: Callable[[str], Report]) -> None:
+def test_a_point_is_one_point(report_of: ReportOf) -> None:
     rows = report_of("2003-04 Q1").assessment.set_index("measure")
     row = rows.loc["L7"].copy()
     for required, text in ((1.02, "a rise of 1 percentage point a"), (-0.01, "less than 0.1 perc")):
@@ -102,7 +99,7 @@ PERIODS = ["2001-02 Q1", "2003-04 Q1", "2003-04 Q4", "2004-05 Q3", "2005-06 Q4",
 
 
 @pytest.mark.parametrize("period", PERIODS)
-def test_words_of_every_measure_read_well(report_of: Callable[[str], Report], period: str) -> None:
+def test_words_of_every_measure_read_well(report_of: ReportOf, period: str) -> None:
     report = dataclasses.replace(report_of(period), commentary=report_of(period).commentary[:0])
     for measure in report.assessment["measure"]:
         text = measure_words(report, measure).text
@@ -152,7 +149,7 @@ def written(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
 
 
 def test_commentary_belongs_to_its_measure_report_and_audience(
-    report: Report, report_of: Callable[[str], Report]
+    report: Report, report_of: ReportOf
 ) -> None:
     text = commentary(report, "N26-county").text
     # Written once the figures were closed, on 14 February.

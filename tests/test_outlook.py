@@ -1,7 +1,5 @@
 """The reading that counts at its due period: made of draws by each basis, with its chances."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from datetime import date

@@ -1,10 +1,7 @@
 """What a better or worse deciding reading would do to a target's chance and its reward."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pytest
+from builders import ReportOf
 
 import psa_analysis as psa
 from psa_analysis.report import Report
@@ -49,7 +46,7 @@ def rows_of(report: Report, theme: str | None = None) -> dict[str, list[str]]:
     return {line.split("\t")[0]: line.split("\t") for line in lines}
 
 
-def test_the_table_and_the_words(report: Report, report_of: Callable[[str], Report]) -> None:
+def test_the_table_and_the_words(report: Report, report_of: ReportOf) -> None:
     rows = rows_of(report, "safer")
     # L5 states no baseline and the council's index has no forecast: nothing to move.
     assert list(rows) == ["N13", "L4-incidents", "L4-repeat", "N26-county", "N26-trunk", "N26-all"]

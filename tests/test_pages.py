@@ -1,15 +1,12 @@
 """Tables, words and charts: accessible, escaped, and saying what the numbers say."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from builders import Tags, with_measure
+from builders import ReportOf, Tags, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -206,7 +203,7 @@ def test_the_triggers_path_is_drawn_where_without_is_known(report: Report) -> No
 
 
 @pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
-def test_every_measure_can_be_drawn(report_of: Callable[[str], Report], period: str) -> None:
+def test_every_measure_can_be_drawn(report_of: ReportOf, period: str) -> None:
     report = report_of(period)
     for measure in report.assessment["measure"]:
         chart = trajectory_chart(report, measure)

@@ -1,9 +1,6 @@
 """Partners: what is owed, and templates that read back exactly as they were filled in."""
 
-from __future__ import annotations
-
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from builders import make_sidecars, psa
+from builders import ReportOf, make_sidecars, psa
 
 from psa_analysis.findings import ParameterError
 from psa_analysis.pipeline import ROOT, load_observations
@@ -41,7 +38,7 @@ def test_what_is_owed_is_what_had_not_come(report: Report) -> None:
 
 @pytest.mark.parametrize("period", ["2003-04 Q4", "2004-05 Q3", "2005-06 Q1"])
 def test_what_is_late_is_the_same_everywhere_with_a_partner_or_without(
-    report_of: Callable[[str], Report], period: str
+    report_of: ReportOf, period: str
 ) -> None:
     report = report_of(period)
     measures = report.agreement.measures.copy()
@@ -63,9 +60,7 @@ def test_the_command_lists_who_owes_what() -> None:
 
 
 @pytest.mark.parametrize("period", ["2004-05 Q3", "2005-06 Q1"])
-def test_every_template_reads_back_exactly(
-    report_of: Callable[[str], Report], council: Path, period: str
-) -> None:
+def test_every_template_reads_back_exactly(report_of: ReportOf, council: Path, period: str) -> None:
     returns = council / "raw" / "returns"
     # Nothing else of the council, so that every observation is a template's.
     for other in returns.iterdir():
@@ -128,6 +123,6 @@ def test_the_command_writes_the_workbook(tmp_path: Path) -> None:
     assert (wrong.exit_code, "Did you mean 'police'?" in wrong.output) == (2, True)
 
 
-def test_nothing_due_is_said(report_of: Callable[[str], Report], tmp_path: Path) -> None:
+def test_nothing_due_is_said(report_of: ReportOf, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="nothing is due from"):
         template(report_of("2002-03 Q1"), "police", tmp_path / "x.xlsx")

@@ -1,15 +1,12 @@
 """Parts of a measure: what they add, where they differ by more than chance, and what if."""
 
-from __future__ import annotations
-
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from builders import AREA, observed, with_measure
+from builders import AREA, ReportOf, observed, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import dblquad
@@ -95,9 +92,7 @@ def test_contributions_add_up_to_the_whole(parts: list, target: float) -> None:
 
 @pytest.mark.parametrize("period", ["2002-03 Q4", "2006-07 Q3"])
 @pytest.mark.parametrize("measure", ["N2", "N13", "N26-all"])
-def test_the_shipped_parts_add_up(
-    report_of: Callable[[str], Report], period: str, measure: str
-) -> None:
+def test_the_shipped_parts_add_up(report_of: ReportOf, period: str, measure: str) -> None:
     report = report_of(period)
     result = decompose(report, measure)
     assert (result.reason, result.missing) == ("", ())
@@ -113,7 +108,7 @@ def test_the_shipped_parts_add_up(
     assert result.level == pytest.approx(reading, abs=0.05 if measure == "N2" else 1e-9)
 
 
-def test_only_what_had_come_in_is_taken_apart(report_of: Callable[[str], Report]) -> None:
+def test_only_what_had_come_in_is_taken_apart(report_of: ReportOf) -> None:
     """Results of summer 2004 by school came on 20 January 2005."""
     assert decompose(report_of("2004-05 Q2"), "N2").period == "2002/03"
     # The county's provisional figure of that October has no parts, so the year before is taken.
@@ -309,7 +304,7 @@ def test_the_intervals_hold_what_they_say() -> None:
     assert 0.92 < np.mean(inside) < 0.98
 
 
-def test_where_nothing_is_said_of_differences(report_of: Callable[[str], Report]) -> None:
+def test_where_nothing_is_said_of_differences(report_of: ReportOf) -> None:
     report = report_of("2003-04 Q1")
     assert "it takes 3 parts" in psa.hotspots(report, "N26-all").reason
     overlap = "the readings of 2002-03 Q4 and 2003-04 Q1 share some of their cases"

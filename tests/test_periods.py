@@ -1,7 +1,5 @@
 """Periods: every spelling gives the one label, and nothing ambiguous is guessed."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """A council plan of the 2020s: twelve measures, every kind of target, three quarters by hand."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from pathlib import Path
 

@@ -1,11 +1,8 @@
 """The project's own promises: notebooks, environments, documentation, repository."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -125,15 +122,6 @@ def test_no_path_of_a_machine_and_no_registry_is_in_the_repository() -> None:
             continue
         found = pattern.search(path.read_text(encoding="utf-8"))
         assert not found, f"{path.name}: {found}"
-
-
-def test_help_does_not_import_the_scientific_libraries() -> None:
-    code = (
-        "import sys, psa_analysis.cli; "
-        "print([m for m in ('pandas', 'numpy', 'matplotlib', 'papermill') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_no_page_holds_a_place_for_a_figure_that_never_came() -> None:

@@ -1,8 +1,5 @@
 """Tables as councils and ministries publish them: each is loaded by a sidecar that was drafted."""
 
-from __future__ import annotations
-
-import io
 import os
 import re
 import tomllib
@@ -10,10 +7,9 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import openpyxl
 import pandas as pd
 import pytest
-from builders import psa
+from builders import psa, workbook
 
 from psa_analysis.findings import Finding, errors
 from psa_analysis.pipeline import ROOT
@@ -54,19 +50,13 @@ def publish(agreement: Agreement, tmp_path: Path) -> Callable[..., Loaded]:
     return published
 
 
-def workbook(**sheets: list[list[object]]) -> bytes:
-    book, content = openpyxl.Workbook(), io.BytesIO()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name.replace("_", " "))
-        for row in rows:
-            sheet.append(row)
-    book.save(content)
-    return content.getvalue()
+def of_two_years(measure: str, **places: tuple[float, float]) -> list[tuple]:
+    """What must come out: the figures of 2003/04 and 2004/05 of each place."""
+    rows = [(place, {"2003/04": then, "2004/05": now}) for place, (then, now) in places.items()]
+    return [(measure, place, *cell) for place, row in rows for cell in row.items()]
 
 
 NOTES = [["Notes"], ["Figures are rounded."], ["Contact: statistics team"]]
-DISTRICTS = ["Blaby", "Charnwood", "Melton"]
 #: Shapes in which figures are published: the file, what is filled in, and what must come out as
 #: measure, area, period and value.
 SHAPES: dict[str, tuple[str, bytes, Completed, list[tuple[str, str, str, float]]]] = {
@@ -134,10 +124,8 @@ SHAPES: dict[str, tuple[str, bytes, Completed, list[tuple[str, str, str, float]]
             "columns": {"period": "Year"},
         },
         [
-            ("L1-english", OWN, "2003/04", 71.5),
-            ("L1-maths", OWN, "2003/04", 70.25),
-            ("L1-english", OWN, "2004/05", 72.0),
-            ("L1-maths", OWN, "2004/05", 71.0),
+            *of_two_years("L1-english", Leicestershire=(71.5, 72)),
+            *of_two_years("L1-maths", Leicestershire=(70.25, 71)),
         ],
     ),
     "a development indicator with breakdowns": (
@@ -159,12 +147,7 @@ SHAPES: dict[str, tuple[str, bytes, Completed, list[tuple[str, str, str, float]]
             Notes=NOTES,
         ),
         {"sheet": ["Band A", "Band B"], "defaults": {"measure": "L8"}},
-        [
-            ("L8", "Blaby", "2003/04", 10),
-            ("L8", "Blaby", "2004/05", 11),
-            ("L8", "Charnwood", "2003/04", 14),
-            ("L8", "Charnwood", "2004/05", 15),
-        ],
+        of_two_years("L8", Blaby=(10, 11), Charnwood=(14, 15)),
     ),
     "codes as columns and periods of their own": (
         "benchmark.csv",
@@ -183,12 +166,7 @@ SHAPES: dict[str, tuple[str, bytes, Completed, list[tuple[str, str, str, float]]
             Data=[["LA_name", "2003/04¹", "2004/05"], ["Blaby", "10²", "-"], ["Charnwood", 14, 15]],
         ),
         {"defaults": {"measure": "L8"}, "dash": "0"},
-        [
-            ("L8", "Blaby", "2003/04", 10),
-            ("L8", "Blaby", "2004/05", 0),
-            ("L8", "Charnwood", "2003/04", 14),
-            ("L8", "Charnwood", "2004/05", 15),
-        ],
+        of_two_years("L8", Blaby=(10, 0), Charnwood=(14, 15)),
     ),
     "years with a word as headings": (
         "visits.csv",
@@ -200,12 +178,7 @@ SHAPES: dict[str, tuple[str, bytes, Completed, list[tuple[str, str, str, float]]
             "measures": {},
             "periods": {"2004 visitors": "2003/04", "2005 visitors": "2004/05"},
         },
-        [
-            ("L8", "Blaby", "2003/04", 10),
-            ("L8", "Blaby", "2004/05", 11),
-            ("L8", "Melton", "2003/04", 5),
-            ("L8", "Melton", "2004/05", 6),
-        ],
+        of_two_years("L8", Blaby=(10, 11), Melton=(5, 6)),
     ),
     "names of other people's": (
         "long.csv",

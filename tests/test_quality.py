@@ -1,17 +1,12 @@
 """Data quality: whose a finding is, what was revised, what came in and what is asked about."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
 import pandas as pd
 import pytest
-from builders import psa, returned
+from builders import ReportOf, psa, returned
 
 from psa_analysis.analysis.comparison import definition_breaks
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.report import Report
 from psa_analysis.returns.cleaning import clean_returns
 from psa_analysis.returns.partners import findings_by_partner
 from psa_analysis.returns.series import check_series
@@ -39,7 +34,7 @@ def test_check_groups_what_it_prints(council) -> None:
     assert saved["partner"].fillna("").tolist() == ["police", "", ""]
 
 
-def test_changes_of_definition_say_how_they_are_joined(report_of: Callable[[str], Report]) -> None:
+def test_changes_of_definition_say_how_they_are_joined(report_of: ReportOf) -> None:
     """England's two definitions overlap for two years; Leeds has no year of both."""
     report = report_of("2009-10 Q4")
     breaks = definition_breaks(report.readings, report.agreement.measures)

@@ -1,7 +1,5 @@
 """Files and cells as they really come: each ends in observations or in what to ask."""
 
-from __future__ import annotations
-
 import io
 import re
 import shutil
@@ -16,8 +14,8 @@ import odf.text
 import openpyxl
 import pandas as pd
 import pytest
-import xlsxwriter
 import xlwt
+from builders import workbook
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from odf.opendocument import OpenDocumentSpreadsheet
@@ -187,6 +185,7 @@ SAME = {
     "a serial for a quarter": LONG.replace(Q3, "38352"),
     "twins that agree": LONG + LONG.splitlines()[1],
 }
+HEADINGS = "headings for measure"
 #: Files of which nothing is taken in, with the words of each finding.
 REFUSED = {
     "measure mistyped": (LONG.replace("N13", "N31"), "found 'N31'"),
@@ -214,10 +213,7 @@ REFUSED = {
     "twins that differ": (LONG + f"N13,Blaby,{Q3},9\n", "row 2 and 1 more (3)"),
     "a year against its quarter": (YEARS + "2003/04,2004-05 Q1,9\n", "found '2003/04 2004-05 Q1'"),
     "a quarter without its year": (YEARS + ",Q1,2300\n", "found 'Q1'"),
-    "two headers": (
-        f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n",
-        "headings for measure",
-    ),
+    "two headers": (f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n", HEADINGS),
     "targets": (",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,5,8\n", "'Target' stands"),
     "side by side": (f"{HEADER[:-1]},,{HEADER}{SIDE},,{SIDE}\n", "for each of area, measure"),
     "two figures": (with_column("Actual", "2200"), "one column for each of value"),
@@ -228,11 +224,10 @@ REFUSED = {
     "targets by year": (OLDER.replace(" Q1", " target").replace(" Q2", " target"), "headings for"),
     "thousands": (OLDER.replace(" Q1", " 000s").replace(" Q2", " 000s"), "headings for measure"),
     "a word after one year": (PARTS.replace("2003/04", "2003/04 schools"), "headings for measure"),
-    "areas across": (
-        "Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n",
-        "headings for measure",
-    ),
+    "areas across": ("Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n", HEADINGS),
 }
+TYPES = f"Measure,Area,Type,{Q1},{Q2}\nN13,Blaby,Actual,2300,{{}}\nN13,Blaby,Target,1,2\n"
+ACTUALS = [figure(Q1, 2300, "D2"), figure(Q2, 2310, "E2")]
 #: Files with the rows and the words that they end in.
 READ = {
     "windows-1252": (LONG.replace("2300", "£2300").encode("cp1252"), ONE, "Windows-1252"),
@@ -272,16 +267,8 @@ READ = {
         [L8[0], figure("2003/04", 5, "C4", "L8")],
     ),
     "a long table's total": (LONG_PARTS + "L8,Total,2003/04,51\n", L8_LONG, "the rows above, 15"),
-    "actuals and targets": (
-        "Measure,Area,Type,2004-05 Q1,2004-05 Q2\nN13,Blaby,Actual,2300,2310\nN13,Blaby,Target,1,2\n",
-        [figure(Q1, 2300, "D2"), figure(Q2, 2310, "E2")],
-        "row 3, column C: found 'Target'",
-    ),
-    "targets where there is no actual": (
-        "Measure,Area,Type,2004-05 Q1,2004-05 Q2\nN13,Blaby,Actual,2300,\nN13,Blaby,Target,1,2\n",
-        [figure(Q1, 2300, "D2")],
-        "row 3, column C: found 'Target'",
-    ),
+    "actuals and targets": (TYPES.format(2310), ACTUALS, "row 3, column C: found 'Target'"),
+    "targets where there is no actual": (TYPES.format(""), ACTUALS[:1], "column C: found 'Target'"),
     "rows told apart by a breakdown": (
         with_column("Sex", "All") + f"N13,Blaby,{Q3},1100,Women\n",
         [],
@@ -306,27 +293,6 @@ READ = {
     ),
     "a second table": (f"{WIDE}\n{OLDER}", TWO, "one table to a sheet"),
 }
-
-
-def workbook(merged: dict[str, str] | None = None, **sheets: list[list]) -> bytes:
-    """Sheets by name; a pair in a cell is a formula and its value, or a figure and its format."""
-    content = io.BytesIO()
-    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
-        for name, lines in sheets.items():
-            sheet = book.add_worksheet(name)
-            cells = [(n, m, cell) for n, line in enumerate(lines) for m, cell in enumerate(line)]
-            for *place, cell in cells:
-                if not isinstance(cell, tuple):
-                    sheet.write(*place, cell)
-                elif str(cell[0]).startswith("="):
-                    sheet.write_formula(*place, cell[0], None, cell[1])
-                else:
-                    sheet.write(*place, cell[0], book.add_format({"num_format": cell[1]}))
-            for places, text in (merged or {}).items():
-                sheet.merge_range(places, text)
-            if name == "Hidden":
-                sheet.hide()
-    return content.getvalue()
 
 
 HEAD, LINE = ["Measure", "Area", "Period", "Value"], ["N13", "Blaby", Q3, 2300]
@@ -407,19 +373,6 @@ def test_a_formula_without_a_value_is_a_finding(
         for part in old.namelist():
             new.writestr(part, re.sub(rb"(?<=</f>)<v>\w+</v>", empty, old.read(part)))
     check(load("return.xlsx", changed.getvalue()), [], [words])
-
-
-def test_old_workbooks_and_open_documents_are_read(load: Callable) -> None:
-    book, content = xlwt.Workbook(), io.BytesIO()
-    sheet = book.add_sheet("Crime")
-    for column, cells in enumerate(zip(HEAD, LINE, strict=True)):
-        for row, cell in enumerate(cells):
-            sheet.write(row, column, cell)
-    book.save(content)
-    check(load("return.xls", content.getvalue()), ONE, [])
-    content = io.BytesIO()
-    pd.DataFrame([LINE], columns=HEAD).to_excel(content, engine="odf", index=False)
-    check(load("return.ods", content.getvalue()), ONE, [])
 
 
 def old_workbook(rows: list[list[object]], hidden: int | None = None) -> bytes:
@@ -535,16 +488,12 @@ def test_xml_that_is_spelled_otherwise_is_the_same_workbook(load: Callable) -> N
 
 def test_merged_names_are_repeated_and_a_merged_figure_is_nobodys(load: Callable) -> None:
     names = [HEAD, ["N13", "Blaby", Q1, 2300], [None, "Blaby", Q2, 2310]]
-    check(
-        load("return.ods", open_document(names)),
-        [figure(Q1, 2300, "D2"), figure(Q2, 2310, "D3")],
-        [],
-    )
+    rows = [figure(Q1, 2300, "D2"), figure(Q2, 2310, "D3")]
+    check(load("return.ods", open_document(names)), rows, [])
     wide = [[*HEAD[:2], Q1, Q2], ["N13", "Blaby"]]
     merged = workbook({"C2:D2": 2300}, Crime=wide)
-    check(
-        load("return.xlsx", merged), [], ["found '#merged 2300', expected a figure for each cell"]
-    )
+    says = "found '#merged 2300', expected a figure for each cell"
+    check(load("return.xlsx", merged), [], [says])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Readings by basis against worked examples, and what holds for any series."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import pandas as pd

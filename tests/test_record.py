@@ -1,13 +1,11 @@
 """What we said, what came: the record of earlier forecasts, leans, and what pages claim."""
 
-from __future__ import annotations
-
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from builders import ReportOf
 
 import psa_analysis as psa
 from psa_analysis.analysis.backtest import held, lean, make_record, year_before
@@ -38,7 +36,7 @@ def record(sides: dict[str, list[int]], ahead: int = 4, **columns: object) -> pd
     return frame.assign(place=places, illustrative=False, origin="2003-04 Q4", **columns)
 
 
-def test_the_record_is_what_the_earlier_reports_said(report_of: Callable[[str], Report]) -> None:
+def test_the_record_is_what_the_earlier_reports_said(report_of: ReportOf) -> None:
     late = report_of("2004-05 Q3")
     own = late.area_readings
     firm = own[own["reading"].notna() & own["flag"].isin(["final", "revised"])]

@@ -1,7 +1,5 @@
 """Returns: clean observations, or a finding that says what to ask the partner."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

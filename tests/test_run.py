@@ -1,7 +1,5 @@
 """The run, whole: in a temporary folder, from another one, with notebooks that fail."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -5,8 +5,6 @@ A line for each heading, paragraph, caption, alternative text and row of a table
 ``PSA_RECORD=1 pytest tests/test_snapshots.py`` and look at what git says has changed.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
 import re

@@ -1,7 +1,5 @@
 """Planned paths, the trigger, and what they say of a reading, against worked examples."""
 
-from __future__ import annotations
-
 import math
 from datetime import date
 
@@ -12,12 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.analysis import trajectory
-from psa_analysis.analysis.trajectory import (
-    gap_months,
-    planned_path,
-    required_change,
-    trigger_value,
-)
+from psa_analysis.analysis.trajectory import gap_months, planned_path, trigger_value
 from psa_analysis.periods import quarter
 from psa_analysis.register.agreement import Agreement, with_parsed
 
@@ -25,16 +18,10 @@ NAN = math.nan
 
 
 #: A quarterly measure that is to go from 100 to 160 between March 2003 and March 2006.
-PLANNED = {
-    **dict.fromkeys(("lowest", "highest"), float("nan")),
-    "unit": "people",
-    "polarity": "higher",
-    "basis": "point",
-    "frequency": "quarterly",
-}
+PLANNED = {"unit": "people", "polarity": "higher", "basis": "point", "frequency": "quarterly"}
 PLANNED |= {"baseline": 100.0, "baseline_period": "2002/03", "without": NAN, "target": 160.0}
 PLANNED |= {"due": "2005/06", "interim_period": "", "comparator": "", "profile": "", "points": ()}
-PLANNED |= {"rule": "level", "target_to": NAN}
+PLANNED |= {"rule": "level", "target_to": NAN, "lowest": NAN, "highest": NAN}
 
 
 def planned(**changes: object) -> pd.Series:
@@ -203,7 +190,7 @@ def history(values: list[float], last: int, step: int = 3) -> pd.DataFrame:
     ],
 )
 def test_what_is_required_and_whether_it_was_done_before(changes, past, required) -> None:
-    change, done_before = required_change(planned(**changes), past)
+    change, done_before = trajectory.required_change(planned(**changes), past)
     assert change == pytest.approx(required[0], nan_ok=True)
     assert done_before == required[1]
 
@@ -329,8 +316,8 @@ def test_months_have_the_sign_of_the_gap_and_lead_to_the_reading(row, now, readi
 @given(measures(), st.lists(LEVEL, min_size=1, max_size=14), st.integers(1, 11))
 def test_what_is_required_leads_to_the_target(row, values, left: int) -> None:
     past = history(values, last=36 - 3 * left)
-    change, done_before = required_change(row, past)
-    mirror = required_change(mirrored(row), past.assign(reading=-past["reading"]))
+    change, done_before = trajectory.required_change(row, past)
+    mirror = trajectory.required_change(mirrored(row), past.assign(reading=-past["reading"]))
     assert mirror == (-change, done_before)
     better = 1 if row["polarity"] == "higher" else -1
     if change:

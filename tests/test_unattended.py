@@ -1,7 +1,5 @@
 """The run that nobody watches: what is made again, what survives, who waits, what ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -110,7 +108,8 @@ def test_help_and_an_unchanged_pack_need_nothing_heavy(small: Small, where: list
     script = (
         "import sys; from psa_analysis.cli import main\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "print([name for name in ('pandas', 'numpy', 'papermill') if name in sys.modules])"
+        "heavy = 'pandas', 'numpy', 'matplotlib', 'papermill'\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     for arguments in (["2004-05 Q3", *where], ["--help"]):
         done = finished([sys.executable, "-c", script, "run", *arguments])

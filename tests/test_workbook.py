@@ -1,7 +1,5 @@
 """The workbook, Parquet and CSV of a pack: figures as they are, and text that stays text."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import io
