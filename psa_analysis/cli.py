@@ -326,11 +326,6 @@ def run(
             quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
         into = outputs / folder.name if len(data) > 1 else outputs
         tasks += [packs.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
-    sys.exit(_make(tasks))
-
-
-def _make(tasks: list[Any]) -> int:
-    """Make packs, and say on the terminal what happens; the exit code."""
     several = len(tasks) > 1
 
     def on_event(task: Any, what: str, text: str) -> None:
@@ -342,7 +337,7 @@ def _make(tasks: list[Any]) -> int:
         elif what == "failed page" or not several:
             click.echo(line)
 
-    return max([packs.make_pack(task, on_event) for task in tasks])
+    sys.exit(max([packs.make_pack(task, on_event) for task in tasks]))
 
 
 def _print_and_exit(problems: Any, table: Any, as_csv: bool, lines: list[str]) -> NoReturn:

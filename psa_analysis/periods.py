@@ -1,18 +1,6 @@
 """Periods: the spellings that returns use, and the one spelling that we store.
 
-A period has a kind, a first and a last day and a label:
-
-=================  ================  =========================================
-kind               label             covers
-=================  ================  =========================================
-month              April 2004        1 to 30 April 2004
-quarter            2004-05 Q3        October to December 2004
-term               autumn term 2004  September to December 2004
-financial_year     2004/05           April 2004 to March 2005
-exam_year          2004/05           September 2004 to August 2005: summer 2005
-calendar_year      2004              January to December 2004
-mean_of_years      1994-98           several calendar years
-=================  ================  =========================================
+A period has a kind, a first and a last day and a label; docs/register.md lists the kinds.
 
 Terms have four months each, so that they make up the school year: spring is January to April, and
 summer May to August. What cannot be read for certain is refused, never guessed.

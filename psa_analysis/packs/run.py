@@ -103,7 +103,11 @@ def make_pack(task: Task, on_event: OnEvent) -> int:
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
     """Make a pack that nobody else makes: what has become of it, and what is wrong with it."""
     tidy_up(task)
-    made_from = inputs_of(task)
+    # All that a pack may depend on: raw data, notebooks, modules beside them.
+    beside = [path for path in _files(task.notebooks) if path.suffix in (".ipynb", ".py")]
+    digests = checksums(beside, task.notebooks)
+    made_from = checksums(_files(task.data / "raw"), task.data)
+    made_from |= {f"notebooks/{name}": digest for name, digest in digests.items()}
     parts = [checksums(_files(_PACKAGE), _PACKAGE), versions(), made_from, str(task.data)]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     if not task.force and (record := read_record(task, key)):
@@ -339,14 +343,6 @@ def versions() -> dict[str, str]:
     required = [re.split(r"[^\w.-]", line)[0] for line in lines]
     names = ["psa_analysis", "nbclient", "nbformat", "ipython", *required]
     return {name: version(name) for name in names}
-
-
-def inputs_of(task: Task) -> dict[str, str]:
-    """SHA-256 of every file that a pack may depend on: raw data, notebooks, modules beside them."""
-    beside = [path for path in _files(task.notebooks) if path.suffix in (".ipynb", ".py")]
-    digests = checksums(beside, task.notebooks)
-    named = {f"notebooks/{name}": digest for name, digest in digests.items()}
-    return checksums(_files(task.data / "raw"), task.data) | named
 
 
 def _files(folder: Path) -> list[Path]:

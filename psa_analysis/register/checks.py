@@ -13,15 +13,7 @@ import pandas as pd
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import FREQUENCIES, KIND_NAMES, parse_period
 from psa_analysis.register import agreement
-from psa_analysis.register.rows import (
-    CORRECT,
-    PRINTED,
-    TABLES,
-    Register,
-    cell_error,
-    decimals,
-    is_number,
-)
+from psa_analysis.register.rows import PRINTED, TABLES, Register, cell_error, decimals, is_number
 from psa_analysis.words import NOT_STATED
 
 #: Files in which each row is known by its first column, or by its first two.
@@ -121,8 +113,7 @@ def _conditions(register: Register) -> Iterator[Finding]:
             wrong = pd.eval(condition, engine="python", resolvers=[columns, names])
             for _, row in texts[wrong].iterrows():
                 expected = check.expected.format(share=share, **row)
-                remedy = check.remedy or CORRECT
-                yield cell_error(f"register/{check.file}", row, column, expected, remedy)
+                yield cell_error(f"register/{check.file}", row, column, expected, check.remedy)
 
 
 def _frames(register: Register) -> dict[str, pd.DataFrame]:

@@ -195,16 +195,11 @@ def typed(
     return pd.DataFrame(list(rows.values()), index, list(readers)), findings
 
 
-CORRECT = "Correct the cell."
-
-
-def cell_error(
-    file: str, text: pd.Series, column: str, expected: str, remedy: str = CORRECT
-) -> Finding:
+def cell_error(file: str, text: pd.Series, column: str, expected: str, remedy: str = "") -> Finding:
     """An error in one cell of a file; `text` is its row as it stands there, named by its number."""
     measure = text.get("measure", text.get("indicator"))
     place = (int(str(text.name)), column, text[column], measure)
-    return Finding("error", f"raw/{file}.csv", expected, remedy, *place)
+    return Finding("error", f"raw/{file}.csv", expected, remedy or "Correct the cell.", *place)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,6 @@ from psa_analysis.register.agreement import (
 from psa_analysis.returns.cells import FLAGS, FOOTNOTES, plain_number, read_cell
 from psa_analysis.returns.sources import AFTER_PERIOD, apply_corrections
 from psa_analysis.words import NOT_STATED
-
-#: Columns of the observations, one row per measure, area, period and date received.
-OBSERVATION_COLUMNS = meanings("observations")
 
 _KEY = ["measure", "area", "period", "received"]
 _NUMBERS = ["value", "numerator", "denominator"]
@@ -111,7 +109,7 @@ def clean_returns(
     observations["small"] = _small(observations, agreement)
     order = ["measure", "area", "period_end", "received", "file", "row"]
     observations = observations.sort_values(order, ignore_index=True)
-    return observations[list(OBSERVATION_COLUMNS)], doubts.findings
+    return observations[list(meanings("observations"))], doubts.findings
 
 
 def _of_each(texts: pd.Series, function: Callable[[str], Any], dtype: Any) -> pd.Series:
@@ -141,18 +139,14 @@ def _of_measure(cells: pd.DataFrame, values: pd.Series) -> pd.Series:
 
 def _read_periods(cells: pd.DataFrame, frequencies: pd.Series, doubts: _Doubts) -> pd.DataFrame:
     kinds = _of_measure(cells, frequencies.map(lambda name: FREQUENCIES[name].kind))
-    # Each spelling for each kind of period is read once.
-    pairs = pd.DataFrame({"text": cells["period"], "kind": kinds})
-    places = pairs.groupby(["text", "kind"], sort=False).ngroup()
-    different = pairs.drop_duplicates().itertuples(index=False)
     columns = ["period", "period_end", "expected"]
-    read = pd.DataFrame([_read_period(*pair) for pair in different], columns=columns)
+    read = pd.DataFrame([*map(_read_period, cells["period"], kinds)], cells.index, columns)
     read = read.astype({"period": "str", "period_end": "datetime64[ns]"})
-    read = read.take(places).set_axis(cells.index)
     doubts.add(cells[read["expected"].notna()], "period", read["expected"], "Correct the period.")
     return doubts.sound(cells.assign(period=read["period"], period_end=read["period_end"]))
 
 
+@lru_cache(maxsize=65536)
 def _read_period(text: str, kind: Any) -> tuple[str | None, date | None, str | None]:
     """A period's label and last day, or else what was expected."""
     try:
@@ -166,7 +160,7 @@ def _read_received(
     cells: pd.DataFrame, frequencies: pd.Series, begins: date, today: date, doubts: _Doubts
 ) -> pd.DataFrame:
     days = _of_each(cells["received"], _likely_day, "datetime64[ns]")
-    days_after = _of_each(cells["received"], _days_after_period, float)
+    days_after = cells["received"].str.extract(AFTER_PERIOD)[0].astype(float)
     received = days.fillna(cells["period_end"] + pd.to_timedelta(days_after, unit="D"))
     # Figures of schools come in July and August, before the school year ends.
     schools = _of_measure(cells, frequencies.isin(["exam_year", "termly"]))
@@ -195,10 +189,6 @@ def _likely_day(text: str) -> date | None:
     """A day of 1900 to 2200, so that a mistyped one is a finding and not an overflow."""
     day = read_day(text)
     return day if day and 1900 <= day.year <= 2200 else None
-
-
-def _days_after_period(text: str) -> int | None:
-    return int(text.split()[0]) if re.match(AFTER_PERIOD, text) else None
 
 
 def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from psa_analysis.returns.cells import FLAGS, plain_number
 
 _ENDING = ".toml"
 #: When figures are taken to have come in that came with no date of their own.
-AFTER_PERIOD = r"^\d{1,3} days after the period$"
+AFTER_PERIOD = r"^(\d{1,3}) days after the period$"
 _UNKNOWN = "not stated"
 CORRECTIONS = "raw/corrections.csv"
 _WHY = ["reason", "said_by", "said_on"]
