@@ -36,6 +36,7 @@ from peers import DISTANCES, LEVELS, Predicted, methods, thresholds
 import psa_analysis
 from psa_analysis.analysis.backtest import reliability
 from psa_analysis.analysis.forecast import Forecast, constants, forecast_series
+from psa_analysis.pipeline import ROOT
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 
@@ -299,16 +300,21 @@ def main() -> None:
     warnings.simplefilter("ignore")
     if not options.speed:
         table = compare(options.most, options.quick)
+        if options.store:
+            keep = ["per_year", "panel", "history", "series", "method", "crps"]
+            keep += ["within_80", "within_95", "brier", "readings"]
+            table[keep].round(4).to_csv(PACKAGE / "reference_scores.csv", index=False)
         summary(table)
         print("\n== LAIT: held by the 80 % interval")
         across_2020()
-        asked = stretches(load_agreement(psa_analysis.ROOT / "data"))
+        asked = stretches(load_agreement(ROOT / "data"))
         print(f"\n== chances of improvements by {IMPROVEMENTS} and, in three years, by {asked}")
         for name in (GROUPED, ALONE):
             said = improvements(name, asked)
             print(name, "\n", reliability(said).round(3).to_string())
-            if name == ALONE:
-                kept = reliability(said)
+            if name == ALONE and options.store:
+                kept = reliability(said).round(4)
+                kept.to_csv(PACKAGE / "reference_reliability.csv", index=False)
         print("\n== the edge of the top quartile in families of ten of LAIT")
         summary_of_edges(edges())
         print("\n== years of four quarters, made of draws of the quarters together")
@@ -316,11 +322,6 @@ def main() -> None:
         if LEFT_OUT.exists():
             print("\n== a panel forecast with constants found without it")
             print(pd.read_csv(LEFT_OUT).to_string(index=False))
-        if options.store:
-            keep = ["per_year", "panel", "history", "series", "method", "crps"]
-            keep += ["within_80", "within_95", "brier", "readings"]
-            table[keep].round(4).to_csv(PACKAGE / "reference_scores.csv", index=False)
-            kept.round(4).to_csv(PACKAGE / "reference_reliability.csv", index=False)
     print("\n== throughput: yearly series of 3 to 12 readings, 3 periods ahead, one core")
     throughput()
 
