@@ -207,10 +207,7 @@ def _state(
     if not len(series) or row["periods"] == 0:
         return _nothing_yet(row, measure, agreement)
     due, last, rule = measure["due_at"], series.iloc[-1], RULES[row["rule"]].format_map(row)
-    reached, thresholds = (
-        short_of(row["latest"], row, row["target"]) <= 0,
-        agreement.settings.states,
-    )
+    reached = short_of(row["latest"], row, row["target"]) <= 0
     decided = row["rule"] == "standard" or last["period_end"].date() >= due.end
     if decided and last["flag"] in ("final", "revised", "provisional"):
         return *_decided(row, reached, rule), f"{rule}: deciding reading"

@@ -83,7 +83,6 @@ def rebases_too_early(known: Sequence[str], rebases: Collection[str]) -> list[st
 
 def _phase(values: pd.Series, polarity: str, early: pd.Series, widening: float) -> pd.DataFrame:
     """Mean, limits and signs of one stretch without a rebase."""
-    # On a line or beside it must not hang on rounding.
     tolerance = _TOLERANCE * values.abs().max()
     early = early[values.index]
     in_limits = early | (values[early].count() < FROZEN_FROM)
@@ -207,8 +206,7 @@ def measure_control(
         "neither higher nor lower is better": polarity not in ("higher", "lower"),
         f"limits need {FEWEST} quarters, and there are {count}": count < FEWEST,
     }
-    if any(reasons.values()):
-        reason = next(why for why, holds in reasons.items() if holds)
+    if reason := next((why for why, holds in reasons.items() if holds), ""):
         return Control(pd.DataFrame(columns=list(POINT_COLUMNS)), unit, reason)
     # A quarter that never came is a gap.
     points = observed.set_index("period_end")[["observed", "flag", "illustrative"]].asfreq("QE")

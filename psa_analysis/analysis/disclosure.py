@@ -106,13 +106,12 @@ def _exposed(relations: Floats, counts: Floats, hidden: Flags, width: float) -> 
         usable = ~(relations[:, unknown] != 0).any(axis=1)
         places = np.flatnonzero(hidden & ~unknown)
         bound = relations[np.ix_(usable, places)]
+        sums = bound @ values[places]
         for place, aim in zip(places, np.eye(len(places)), strict=True):
             # The least that the count can be, and the least that its negative can.
             least = []
             for sign in (1, -1):
-                solved = linprog(
-                    sign * aim, A_eq=bound, b_eq=bound @ values[places], method="highs"
-                )
+                solved = linprog(sign * aim, A_eq=bound, b_eq=sums, method="highs")
                 # Anything but an optimum or no bound is treated as if the figure were known.
                 ends = {0: solved.fun, 3: -np.inf}
                 least.append(ends.get(solved.status, sign * values[place]))
@@ -292,15 +291,11 @@ def _in_tenths(chances: pd.Series, edges: Collection[float]) -> pd.Series:
 
 def _reasons(full: pd.DataFrame, shown: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
     """Why each state is what it is, without a figure that is held back."""
-    by_chance = (
-        "the chance that the target is met is about "
-        + table["chance_target"].map(chance_text)
-        + "; the figures behind it are not shown, since numbers are small"
-    )
-    hidden = "judged by figures that are not shown, since numbers are small"
+    chances, small_numbers = table["chance_target"], "are not shown, since numbers are small"
+    by_chance = "the chance that the target is met is about " + chances.map(chance_text)
     same_state = (table["latest_flag"] != WITHHELD) & (shown["state"] == full["state"])
-    reasons = table["reason"].where(same_state, hidden)
-    reasons = reasons.mask(table["chance_target"].notna(), by_chance)
+    reasons = table["reason"].where(same_state, f"judged by figures that {small_numbers}")
+    reasons = reasons.mask(chances.notna(), by_chance + f"; the figures behind it {small_numbers}")
     return reasons.mask(~full["is_forecast"] | full["latest_period"].isna(), full["reason"])
 
 
@@ -313,8 +308,7 @@ def masked_commitments(full: pd.DataFrame, shown: pd.DataFrame, threshold: float
     people = full["unit"].astype(str).str.contains(_PEOPLE) & (full["measure"] == "")
     hidden = differs | (people & (full["value"].abs() < threshold))
     masked = full.copy()
-    figures = ["value", "progress", "done_on"]
-    masked[figures] = full[figures].mask(hidden)
+    masked[["value", "progress", "done_on"]] = masked[["value", "progress", "done_on"]].mask(hidden)
     masked.loc[hidden, ["reason", "evidence"]] = NOT_SHOWN, ""
     return masked
 

@@ -161,11 +161,8 @@ def edge_outlook(family: Family, until: date, own: Outlook | None = None) -> Fam
     for place, period in enumerate(periods):
         if own and period in own.periods:
             # In the order of the family's draws, so that it still moves with the others.
-            order, figures_to_come = (
-                draws[0, :, place].argsort(),
-                own.draws[:, own.periods.index(period)],
-            )
-            draws[0, order, place] = np.sort(figures_to_come)
+            order = draws[0, :, place].argsort()
+            draws[0, order, place] = np.sort(own.draws[:, own.periods.index(period)])
     edges = np.quantile(draws, _QUARTERS[2 if family.higher else 0], axis=0)
     chance = float((_inside(draws[0], edges, family.higher)[:, -1] >= 0).mean())
     left_out = tuple(counts.index[counts < FEWEST])

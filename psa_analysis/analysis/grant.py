@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from psa_analysis.analysis.trajectory import exact, paid_of_draws, short_of
 from psa_analysis.files import meanings
@@ -30,10 +29,9 @@ from psa_analysis.words import NOT_SHOWN
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
+    from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
     from psa_analysis.register.loading import Settings
-
-Floats = NDArray[np.float64]
 
 #: Joint draws of the whole agreement; a multiple of each measure's own, so that means agree.
 DRAWS = 100_000
@@ -209,8 +207,7 @@ def payment_frame(
             parts.append(np.maximum(share * draws - advance, 0).mean(axis=1))
     to_come = np.sum(parts, axis=0) if parts else np.full(2, np.nan)
     last, number = settings.agreement.last.start.year, settings.grant.instalments
-    number = number if rewards else 0
-    for turn in range(1, number + 1):
+    for turn in range(1, number + 1 if rewards else 1):
         rows.append((last + turn, f"instalment {turn} of {number}", *(to_come / number)))
     table = pd.DataFrame(sorted(rows), columns=["year", "what", "least", "most"])
     table["year"] = [f"{year}/{(year + 1) % 100:02d}" for year in table["year"]]

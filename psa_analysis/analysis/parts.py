@@ -121,9 +121,8 @@ def decomposition(
     result = replace(result, kind=kind, parts=tuple(parts.index))
     sums = _sums(parts, result, known, readings)
     if not sums:
-        return replace(
-            result, reason=f"no figures of {measure} by {kind} had come in by the cut-off"
-        )
+        reason = f"no figures of {measure} by {kind} had come in by the cut-off"
+        return replace(result, reason=reason)
     others = parts.loc[parts["measure"] != measure, "measure"]
     return _decomposed(result, agreement.measures.loc[others], sums)
 

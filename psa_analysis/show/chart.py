@@ -27,7 +27,6 @@ from psa_analysis.words import figure_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 
 #: A line of a path or a limit.

@@ -65,14 +65,9 @@ def _control_chart(control: Control, title: str) -> Chart:
     columns = [Column("Quarter", "period"), Column.figure("Figure", "observed")]
     if pd.notna(control.season):
         columns.append(Column.figure("Adjusted for the time of year", "value"))
-    columns += [
-        Column.figure("Mean", "centre"),
-        Column.figure("Lower limit", "lower"),
-        Column.figure("Upper limit", "upper"),
-        Column("Kind"),
-        Column("Because", _rules),
-        Column("Flag"),
-    ]
+    lines = {"Mean": "centre", "Lower limit": "lower", "Upper limit": "upper"}
+    columns += [Column.figure(heading, line) for heading, line in lines.items()]
+    columns += [Column("Kind"), Column("Because", _rules), Column("Flag")]
     rows, caption = points.assign(unit=control.unit), f"{title}, quarter by quarter"
     table = rows_table(rows, columns, caption, folded=True)
     alt = f"Control chart of {title}. {control_text(control)}"
@@ -96,8 +91,7 @@ _ASSURANCE_TEXTS = {
 
 def control_text(control: Control) -> str:
     """What a control chart shows, in a sentence, and what a reader must know of it."""
-    points = control.points
-    signs = []
+    points, signs = control.points, []
     stretches = points[["kind", "phase"]].ne(points[["kind", "phase"]].shift()).any(axis=1).cumsum()
     for _, stretch in points[points["kind"] != "ordinary"].groupby(stretches):
         quarters = " to ".join(stretch["period"].iloc[[0, -1]].unique())
@@ -153,8 +147,8 @@ def _draw_limits(axes: Axes, control: Control) -> Labels:
         limits = phase[["lower", "upper"]]
         axes.plot(phase["period_end"], limits, color=GREY, linewidth=1.5, linestyle=chart.DASHED)
     kind = "trial limit" if last["trial"] else "limit"
-    lines = [(last["centre"], "Mean", GREY)]
-    lines += [(last["upper"], f"Upper {kind}", GREY), (last["lower"], f"Lower {kind}", GREY)]
+    names = {"centre": "Mean", "upper": f"Upper {kind}", "lower": f"Lower {kind}"}
+    lines = [(last[line], name, GREY) for line, name in names.items()]
     if pd.notna(control.target):
         axes.axhline(control.target, color=TEAL, linestyle=(0, (5, 2, 1, 2)), linewidth=1.5)
         lines.append((control.target, "Target", TEAL))

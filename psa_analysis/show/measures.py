@@ -154,16 +154,14 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
     now, then = row["chance_target"], before["chance_target"]
     if pd.notna(now) and pd.notna(then) and abs(now - then) >= words.CHANCE_MOVED:
         way = "risen" if now > then else "fallen"
-        changes.append(
-            f"the chance has {way} from {words.chance_text(then)} to {words.chance_text(now)}"
-        )
+        ends = f"from {words.chance_text(then)} to {words.chance_text(now)}"
+        changes.append(f"the chance has {way} {ends}")
     latest, earlier = (words.figure_text(each["latest"], each) for each in (row, before))
     if pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]:
         if pd.isna(row["direction"]):
             changes.append("a first reading has come in")
         else:
-            way = row["direction"].replace("same", "the same")
-            changes.append(f"the new reading is {way}")
+            changes.append(f"the new reading is {row['direction'].replace('same', 'the same')}")
     elif pd.notna(row["latest"]) and latest != earlier:
         period = row["latest_period"]
         changes.append(f"the reading of {period} was revised from {earlier} to {latest}")
@@ -195,9 +193,8 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
     if expected or pd.isna(change) or years <= 0:
         return ""
     would, kept = words.figure_text(continued, row), reference("trends")["kept"].mean()
-    return (
-        f"at last year's pace it would be {would}, but of such changes only {kept:.0%} came again"
-    )
+    pace = f"at last year's pace it would be {would}"
+    return f"{pace}, but of such changes only {kept:.0%} came again"
 
 
 def _reward(report: Report, row: pd.Series) -> str:
