@@ -254,10 +254,10 @@ def test_a_broken_register_is_refused(
     for name, text in (RANK if key == "N7-sustained" else {}).items():
         edit(f"register/{file}", key, name, text)
     row = edit(f"register/{file}", key, column, value)
-    result = psa("check", "--data", str(council))
-    assert result.exit_code == 1
-    lines = [line for line in result.output.splitlines() if f"/{file}, row {row}," in line]
-    assert lines, result.output
+    with pytest.raises(DataError) as caught:
+        load_agreement(council)
+    lines = [line for line in str(caught.value).splitlines() if f"/{file}, row {row}," in line]
+    assert lines, caught.value
     assert lines[0].startswith(f"error: raw/register/{file}, row {row}, column {column}: ")
     assert says in lines[0]
     assert value[:40] in lines[0]
