@@ -27,10 +27,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from psa_analysis.analysis.effectiveness import cost_effectiveness
-from psa_analysis.analysis.forecast import Scale, forecast_series
+from psa_analysis.analysis.forecast import forecast_series
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.files import checksum
 from psa_analysis.periods import Period, parse_period, quarter
+from psa_analysis.register.agreement import Scale
 from psa_analysis.register.loading import load_agreement
 
 Array = NDArray[Any]

@@ -1,7 +1,5 @@
 """The command ``psa``. It parses, calls the library and prints; nothing is computed here."""
 
-from __future__ import annotations
-
 import io
 import shutil
 import sys

@@ -1,7 +1,5 @@
 """Findings: what is wrong or doubtful in the data, said so that someone can mend it."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The chain, as a story: load, clean, keep what was known, read, forecast, assess; and hide."""
 
-from __future__ import annotations
-
 import re
 import sys
 from dataclasses import replace

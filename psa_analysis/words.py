@@ -1,7 +1,5 @@
 """Words: figures, states and lists as a reader expects them."""
 
-from __future__ import annotations
-
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 

@@ -3,8 +3,6 @@
 ``docs/forecast.md`` says why a lean is told by votes of measures, and chance by their years.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import bdtr
 
-from psa_analysis.analysis.forecast import FEWEST, forecast_series
+from psa_analysis.analysis.forecast import FEWEST, LIMITS, forecast_series
 from psa_analysis.analysis.intervals import wilson
-from psa_analysis.analysis.outlook import LIMITS, scale_of
 from psa_analysis.periods import OF_KIND, parse_period, step_of
-from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.agreement import Agreement, scale_of
 
 #: How far ahead forecasts are tried, in periods.
 HORIZONS = {1: 3, 4: 8}

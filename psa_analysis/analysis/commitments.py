@@ -4,8 +4,6 @@ A milestone is judged by the day it was done, a level or a quartile by its figur
 date by its lead's report while that is fresh. ``docs/commitments.md`` has the rules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial

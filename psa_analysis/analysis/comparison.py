@@ -1,7 +1,5 @@
 """What two packs of one agreement say differently, and why."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import dataclass, field

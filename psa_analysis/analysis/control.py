@@ -4,8 +4,6 @@ Charts of single figures with limits from their moving ranges (XmR), read by the
 Making Data Count; ``docs/control.md`` explains the numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date

@@ -5,8 +5,6 @@ them away, and without earlier versions that differ by little from a later one.
 ``docs/disclosure.md`` gives the rules, their sources and what they do not protect against.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date

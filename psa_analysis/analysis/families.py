@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series
-from psa_analysis.analysis.outlook import DRAWS, Outlook, scale_of
+from psa_analysis.analysis.outlook import DRAWS, Outlook
 from psa_analysis.periods import FREQUENCIES, parse_period, period_containing, step_of
-from psa_analysis.register.agreement import rate_factor
+from psa_analysis.register.agreement import rate_factor, scale_of
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.intervals import Limits

@@ -19,13 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
 from scipy.special import gammaln, softmax, stdtr, stdtrit
 
-#: What a figure can be: ``percent`` lies in 0 to 100, a ``count`` is a whole number, ``positive``
-#: is anything else from 0 up, ``real`` may be negative. A ``headcount`` is whole too, but somebody
-#: decides it: it moves in steps, and no chance of events widens its forecast.
-Scale = Literal["percent", "count", "headcount", "positive", "real"]
+from psa_analysis.register.agreement import Scale
 
 #: Intervals that are shown, in per cent.
 INTERVALS = (50, 80, 95)
+#: Limits of the intervals, and the share of readings that fall below each.
+LIMITS = {
+    f"{end}_{percent}": 0.5 + sign * percent / 200
+    for percent in INTERVALS
+    for end, sign in (("low", -1), ("high", 1))
+}
 #: Readings that are looked at, counted from the newest; older ones say little.
 LONGEST = 24
 #: Fewer readings than this are refused: two make a line, and nothing says how far it holds.

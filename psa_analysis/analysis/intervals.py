@@ -5,8 +5,6 @@ the Office for Health Improvement and Disparities (Public Health Data Science, M
 assume independent cases, which percentages of tonnes or pounds are not made of.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray

@@ -17,22 +17,14 @@ import pandas as pd
 from psa_analysis.analysis import forecast, readings
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
-from psa_analysis.register.agreement import NOT_SUMMED, SIGNED_UNITS, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, Scale, rate_factor, scale_of
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from psa_analysis.analysis.readings import Floats
     from psa_analysis.register.agreement import Agreement
 
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000
-#: Limits of the intervals, and the share of readings that fall below each.
-LIMITS = {
-    f"{end}_{percent}": 0.5 + sign * percent / 200
-    for percent in forecast.INTERVALS
-    for end, sign in (("low", -1), ("high", 1))
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,13 @@ class Outlook:
         """Every period to come, for charts."""
         ends = pd.to_datetime([period.end for period in self.periods])
         labels = pd.array([period.label for period in self.periods], dtype="str")
-        levels = dict(zip(["median", *LIMITS], self.quantile([0.5, *LIMITS.values()]), strict=True))
+        levels = dict(
+            zip(
+                ["median", *forecast.LIMITS],
+                self.quantile([0.5, *forecast.LIMITS.values()]),
+                strict=True,
+            )
+        )
         table = pd.DataFrame({"period": labels, "period_end": ends, **levels})
         return table[table["median"].notna()].reset_index(drop=True)
 
@@ -169,7 +167,7 @@ class History:
     figures: pd.DataFrame  # by step of time: value, denominator, provisional; gaps are missing
     last: Period
     horizon: int
-    scale: forecast.Scale
+    scale: Scale
     base: float  # what a change is measured from; missing for other bases
     revised: float  # the spread of what provisional figures may become
     note: str
@@ -264,26 +262,10 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     return table.loc[sorted(table.index, key=lambda label: parse_period(label, kind))]
 
 
-def _on_scale(values: Floats, scale: forecast.Scale) -> Floats:
+def _on_scale(values: Floats, scale: Scale) -> Floats:
     """Figures as they can be: whole for counts, at most 100 for percentages, not below 0."""
     low, high = {"percent": (0, 100), "real": (-np.inf, np.inf)}.get(scale, (0, np.inf))
     return np.clip(np.rint(values) if scale in ("count", "headcount") else values, low, high)
-
-
-def scale_of(
-    unit: str, values: ArrayLike, made_of: str = "", negative: bool = False
-) -> forecast.Scale:
-    """What figures of a unit are, to a forecast; `negative` where they may be below 0."""
-    figures = pd.Series(values, dtype=float).dropna()
-    if made_of == "headcount":
-        return "headcount"
-    if unit in SIGNED_UNITS or negative or (figures < 0).any():
-        return "real"
-    if unit == "percent":
-        return "percent"
-    whole = bool((figures == figures.round()).all()) and rate_factor(unit) is None
-    amounts = made_of == "amounts" or unit == "index" or unit.startswith("million ")
-    return "count" if whole and not amounts else "positive"
 
 
 def _forecast_together(histories: dict[str, History | str], per_year: int) -> dict[str, Outlook]:

@@ -4,8 +4,6 @@ A child has all that the warm process has imported, and its own memory, names an
 it dies or takes too long, that is the result of its work, and the others go on.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import multiprocessing
 import os

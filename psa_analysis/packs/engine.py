@@ -3,8 +3,6 @@
 An ordinary kernel, a fresh interpreter that imports everything again, gives the same outputs.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

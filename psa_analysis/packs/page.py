@@ -1,7 +1,5 @@
 """The page of an executed notebook: one file that needs nothing else, whole and accessible."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What every notebook needs, imported and tried once, for all that are forked from this process."""
 
-from __future__ import annotations
-
 import gc
 import os
 from importlib import import_module

@@ -1,7 +1,5 @@
 """The workbook of a pack: a summary for managers, and every table behind its pages."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time

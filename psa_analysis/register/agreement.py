@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
@@ -181,3 +182,23 @@ OBSERVED_WORDS = {
     "rank": "figure to be ranked",
     "milestone": "1 if done, 0 if not",
 }
+
+
+#: What a figure can be: ``percent`` lies in 0 to 100, a ``count`` is a whole number, ``positive``
+#: is anything else from 0 up, ``real`` may be negative. A ``headcount`` is whole too, but somebody
+#: decides it: it moves in steps, and no chance of events widens its forecast.
+Scale = Literal["percent", "count", "headcount", "positive", "real"]
+
+
+def scale_of(unit: str, values: ArrayLike, made_of: str = "", negative: bool = False) -> Scale:
+    """What figures of a unit are, to a forecast; `negative` where they may be below 0."""
+    figures = pd.Series(values, dtype=float).dropna()
+    if made_of == "headcount":
+        return "headcount"
+    if unit in SIGNED_UNITS or negative or (figures < 0).any():
+        return "real"
+    if unit == "percent":
+        return "percent"
+    whole = bool((figures == figures.round()).all()) and rate_factor(unit) is None
+    amounts = made_of == "amounts" or unit == "index" or unit.startswith("million ")
+    return "count" if whole and not amounts else "positive"

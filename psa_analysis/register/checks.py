@@ -1,7 +1,5 @@
 """What one cell of the register cannot know: names that stand elsewhere, figures that agree."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator
 from functools import partial

@@ -4,8 +4,6 @@ The symbols are the Government Analysis Function's (``[p]``, ``[r]``, ``[x]`` â€
 in their place (``77(r)``, ``TBC``). What has no certain meaning is a problem; nothing is guessed.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from dataclasses import dataclass, replace

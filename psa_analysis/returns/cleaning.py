@@ -1,7 +1,5 @@
 """Cleaning: from cells as given to observations, with a finding for every doubt."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Layout: where the table of a sheet begins, what its columns are, and which of its rows count."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator

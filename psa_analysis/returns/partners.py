@@ -1,7 +1,5 @@
 """Partners: what each of them still owes or is asked, and the workbook to send them for it."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 from datetime import date

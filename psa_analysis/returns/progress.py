@@ -1,7 +1,5 @@
 """What was reported about the commitments: ``progress.csv``, read and checked."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Series: doubts that only a whole series of observations, or several together, can give."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pandas as pd

@@ -4,8 +4,6 @@
 what stands there: once the source has been mended the correction is refused.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tomllib

@@ -3,8 +3,6 @@
 And what a sidecar may say of a table that is not on our template, in draft.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date

@@ -1,7 +1,5 @@
 """What every page says first, what its marks mean, and what the agreement itself says."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from psa_analysis.analysis.assessment import STATES

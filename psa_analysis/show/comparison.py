@@ -1,7 +1,5 @@
 """What this report says otherwise than the one before."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """Front: the first page of a pack, which answers, and the way to everything else."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from html import escape

@@ -1,7 +1,5 @@
 """One measure: what its numbers say, what people say, what else it has, and where it comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The overview: where every measure stands, how likely its target is, and what needs a decision."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from psa_analysis import words
