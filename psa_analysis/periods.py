@@ -6,8 +6,6 @@ Terms have four months each, so that they make up the school year: spring is Jan
 summer May to August. What cannot be read for certain is refused, never guessed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -116,7 +114,7 @@ class Period:
         """The label as a folder's name: ``2004-05-Q3``."""
         return re.sub(r"[ /]", "-", self.label)
 
-    def years_before(self, years: int) -> Period:
+    def years_before(self, years: int) -> "Period":
         """The same period, so many years earlier."""
         if self.kind == "mean_of_years":
             return mean_of_years(self.start.year - years, self.end.year - years)

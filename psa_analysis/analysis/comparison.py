@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis.assessment import COLUMNS, direction
-from psa_analysis.analysis.readings import splice
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
 from psa_analysis.periods import Period, parse_period
@@ -204,15 +203,3 @@ def _figures(earlier: Pack, later: Pack, before: pd.DataFrame, after: pd.DataFra
         direction=[*map(_way, both["before"], both["after"], polarity)],
         why=both["period_after"].astype("str") + why,
     )
-
-
-def definition_breaks(readings: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Measures that continue another under a new definition, and how the two can be joined."""
-    known = readings.dropna(subset="reading").set_index("period")
-    series = dict(iter(known.groupby(["measure", "area"], sort=False, observed=True)["reading"]))
-    rows = []
-    for (measure, area), newer in series.items():
-        older = measures.at[measure, "continues"]
-        if (older, area) in series:
-            rows.append((measure, older, area, splice(series[older, area], newer)[1]))
-    return pd.DataFrame(rows, columns=["measure", "continues", "area", "method"])

@@ -3,13 +3,11 @@
 ``docs/families.md`` names each convention and its source.
 """
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,12 +15,10 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtrik, pdtrik
 
 from psa_analysis.analysis.forecast import FEWEST, forecast_series
+from psa_analysis.analysis.intervals import Limits
 from psa_analysis.analysis.outlook import DRAWS, Outlook
 from psa_analysis.periods import FREQUENCIES, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import rate_factor, scale_of
-
-if TYPE_CHECKING:
-    from psa_analysis.analysis.intervals import Limits
 
 #: Flags of figures that are not ranked: they say little, or nothing, of the authority.
 DOUBTFUL = ("estimated", "suppressed")

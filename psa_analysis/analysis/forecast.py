@@ -4,8 +4,6 @@ Gaussian processes with an unknown variance predict a Student t (Rasmussen and W
 Gelman and others, Bayesian Data Analysis, ch. 14). ``docs/forecast.md`` explains the five steps.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -284,7 +282,7 @@ class _Panel:
             centre[rows], covariance[rows] = models.predict(readings, beliefs[self.group[rows]])
         return centre, covariance
 
-    def fit(self, time: Array, ahead: Array) -> _Models:
+    def fit(self, time: Array, ahead: Array) -> "_Models":
         """All models for readings and forecasts at these times."""
         # How far a forecast reaches counts from the newest reading, wherever the panel ends.
         times = tuple(time - time[-1]), tuple(ahead - time[-1])

@@ -9,19 +9,15 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import forecast, readings
+from psa_analysis.analysis.readings import Floats
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
-from psa_analysis.register.agreement import NOT_SUMMED, Scale, rate_factor, scale_of
-
-if TYPE_CHECKING:
-    from psa_analysis.analysis.readings import Floats
-    from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.agreement import NOT_SUMMED, Agreement, Scale, rate_factor, scale_of
 
 #: Draws of each forecast; chances are then right to half a percentage point.
 DRAWS = 10_000

@@ -4,27 +4,21 @@ Parts are areas of one kind that are part of the agreement's area (``areas.csv``
 that add up to this one (``parts`` of ``measures.csv``). ``docs/places.md`` has the formulas.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln
 
-from psa_analysis.analysis.readings import years_averaged
+from psa_analysis.analysis.outlook import Outlook
+from psa_analysis.analysis.readings import Floats, years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
-from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
 from psa_analysis.words import NOT_STATED, listed
-
-if TYPE_CHECKING:
-    from psa_analysis.analysis.outlook import Outlook
-    from psa_analysis.analysis.readings import Floats
-    from psa_analysis.register.agreement import Agreement
 
 #: The row for what no part holds.
 REST = "Not in any part"

@@ -4,10 +4,8 @@
 sums of their denominators. Where something is missing there is no reading; the row says what.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,10 +14,7 @@ from numpy.typing import NDArray
 from psa_analysis.analysis.intervals import reading_intervals
 from psa_analysis.files import meanings
 from psa_analysis.periods import FREQUENCIES, place_in_year, steps_to
-from psa_analysis.register.agreement import NOT_SUMMED, family_areas, rate_factor
-
-if TYPE_CHECKING:
-    from psa_analysis.register.agreement import Agreement
+from psa_analysis.register.agreement import NOT_SUMMED, Agreement, family_areas, rate_factor
 
 Floats = NDArray[np.float64]
 

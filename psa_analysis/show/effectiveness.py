@@ -1,18 +1,12 @@
 """Cost-effectiveness: the index, its baskets and its budgets."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
+from psa_analysis.analysis.effectiveness import CostEffectiveness
+from psa_analysis.report import Report
 from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted, figure_text, listed
-
-if TYPE_CHECKING:
-    from psa_analysis.analysis.effectiveness import CostEffectiveness
-    from psa_analysis.report import Report
 
 
 def cost_effectiveness(report: Report) -> View:

@@ -4,8 +4,6 @@ Everything is plain accessible HTML with a text twin, so that it reads the same 
 in the exported page, through a screen reader and to nbval.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable, Sequence
@@ -80,18 +78,18 @@ class Column:
     numeric: bool = False
 
     @classmethod
-    def number(cls, heading: str, cell: str | Callable[[pd.Series], object] = "") -> Column:
+    def number(cls, heading: str, cell: str | Callable[[pd.Series], object] = "") -> "Column":
         """A column of numbers."""
         return cls(heading, cell, numeric=True)
 
     @classmethod
-    def figure(cls, heading: str, name: str = "") -> Column:
+    def figure(cls, heading: str, name: str = "") -> "Column":
         """A column of figures, each with the decimals and the sign of the unit of its row."""
         name = name or _column_of(heading)
         return cls.number(heading, lambda row: figure_text(row[name], row))
 
     @classmethod
-    def between(cls, heading: str, low: str, high: str) -> Column:
+    def between(cls, heading: str, low: str, high: str) -> "Column":
         """A column of ranges from one figure to another; a dash where there is none."""
 
         def cell(row: pd.Series) -> str:
@@ -101,12 +99,12 @@ class Column:
         return cls.number(heading, cell)
 
     @classmethod
-    def share(cls, heading: str, low: str, high: str, decimals: int = 0) -> Column:
+    def share(cls, heading: str, low: str, high: str, decimals: int = 0) -> "Column":
         """A column of shares in per cent, from one to another where they differ."""
         return cls.number(heading, lambda row: range_text(row[low], row[high], decimals))
 
     @classmethod
-    def chance(cls, heading: str, name: str) -> Column:
+    def chance(cls, heading: str, name: str) -> "Column":
         """A column of chances."""
         return cls.number(heading, lambda row: chance_text(row[name]))
 

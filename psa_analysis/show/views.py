@@ -1,7 +1,5 @@
 """Views: one thing of a report in words, picture and table, together in a cell or each alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from copy import copy
 from functools import cached_property
@@ -66,7 +64,7 @@ class View:
             raise AttributeError(f"this has no {part}, only {listed([*self._makers])}{why}")
         return self._makers[part]()
 
-    def under(self, heading: str) -> View:
+    def under(self, heading: str) -> "View":
         """The same below a heading of the fourth level, as part of a measure's section."""
         view = copy(self)
         view.heading, view.anchor, view.level = heading, "", 4
