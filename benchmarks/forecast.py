@@ -34,9 +34,9 @@ from panels import UNDER_TARGETS, Cases, chosen, cut, panels, thinned
 from peers import DISTANCES, LEVELS, Predicted, methods, thresholds
 
 import psa_analysis
-from psa_analysis.analysis.backtest import reliability
+from psa_analysis.analysis.backtest import reliability, year_before
 from psa_analysis.analysis.forecast import Forecast, constants, forecast_series
-from psa_analysis.pipeline import ROOT
+from psa_analysis.pipeline import ROOT, open_report
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement
 
@@ -191,7 +191,7 @@ def stretches(agreement: Agreement) -> list[float]:
     """What the agreement's targets ask, as shares of their baselines."""
     measures = agreement.measures[agreement.measures["role"] == "target"]
     asked = (measures["target"] / measures["baseline"] - 1).abs()
-    return asked[np.isfinite(asked) & (asked > 0)].round(2).unique().tolist()
+    return asked[asked.between(0, 1, inclusive="neither")].round(2).unique().tolist()
 
 
 def improvements(name: str, asked: list[float]) -> pd.DataFrame:
@@ -234,6 +234,20 @@ def improvements(name: str, asked: list[float]) -> pd.DataFrame:
                 )
             )
     return pd.concat(rows, ignore_index=True)
+
+
+def shipped() -> None:
+    """How forecasts of all quarters of the shipped agreement came, whose returns are made up."""
+    record = open_report("2006-07 Q3").record
+    for name, rows in {"all": record, "given a year before": year_before(record)}.items():
+        within, better = (rows["place"] == "within").mean(), (rows["side"] > 0).mean()
+        print(f"{name}: {len(rows)}, {within:.0%} within 80 %, {better:.0%} above the middle")
+    quarters = record.groupby("origin").agg(
+        forecasts=("side", "size"),
+        within=("place", lambda place: (place == "within").mean()),
+        above=("side", lambda side: (side > 0).mean()),
+    )
+    print(quarters.round(2).to_string())
 
 
 def years(most: int) -> None:
@@ -319,6 +333,8 @@ def main() -> None:
         summary_of_edges(edges())
         print("\n== years of four quarters, made of draws of the quarters together")
         years(options.most)
+        print("\n== the shipped agreement")
+        shipped()
         if LEFT_OUT.exists():
             print("\n== a panel forecast with constants found without it")
             print(pd.read_csv(LEFT_OUT).to_string(index=False))

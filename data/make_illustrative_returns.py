@@ -259,6 +259,7 @@ def exam_rows(
     """Results once a year from summer 2002 on: provisional in October, final in January."""
     summers = range(2002, last + 1)
     percents = by_year(level(start, moved, "percent", year(2001)))[: len(summers)]
+    percents[0] = start  # which the mean of a year's quarters on another scale only nears
     rows = []
     shifts = noise(f"{measure} provisional").normal(0, FIRST_POINTS, len(summers))
     for summer, percent, shift in zip(summers, percents, shifts, strict=True):
