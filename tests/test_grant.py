@@ -326,12 +326,13 @@ def test_nothing_is_guessed_where_without_is_not_stated(report_of: Callable) -> 
     """Met pays in full; short of the target, at most what the baseline in its place would pay."""
     table = grants(report_of("2006-07 Q3")).set_index("measure")
     assert table.loc["L2", ["least", "most", "proportion"]].tolist()[:2] == [1, 1]
-    # N14: 615 of 112 to 628, so at most 503/516; L5 has no baseline either.
-    assert table.loc["N14-into-work", ["least", "most"]].tolist() == [0, 503 / 516]
+    # N14: 553 of 112 to 628, so at most 441/516; L5 has no baseline either.
+    assert table.loc["N14-into-work", ["least", "most"]].tolist() == [0, 441 / 516]
     assert table.loc["L5", ["least", "most"]].tolist() == [0, 1]
-    # N2: 57.6 of 53.2 to 63 is 45 %, below the trigger even at the most.
+    # N2: 55.7 of 53.2 to 63 is 26 %, below the trigger even at the most.
     assert table.loc["N2", ["least", "most"]].tolist() == [0, 0]
-    assert table.loc["N10", ["proportion", "least", "most"]].tolist() == [0.6, 0.6, 0.6]
+    # N10: 85 is 21 points short of 106, where the stretch of 1.5 begins.
+    assert table.loc["N10", ["proportion", "least", "most"]].tolist() == [-14, 0, 0]
     assert table.loc["L8", "status"] == "not stated"
     assert pd.isna(table.loc["L8", "least"])
     assert table["pounds_most"].isna().all()
