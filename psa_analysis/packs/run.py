@@ -7,6 +7,8 @@ place; and in ``made.json`` what the pack was made from.
 Imports nothing heavy but in functions: an unchanged pack must be told at once.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -24,16 +26,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import requires, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from psa_analysis.files import checksum, write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors
 from psa_analysis.packs.children import run_children, start_warm_process
-from psa_analysis.packs.page import Job, Page
 from psa_analysis.periods import Period
-from psa_analysis.report import Report
+
+if TYPE_CHECKING:
+    from psa_analysis.packs.page import Job, Page
+    from psa_analysis.report import Report
 
 #: What editors and interpreters leave behind, and what pytest alone reads.
 _IGNORED = re.compile(r"/\.|/__pycache__/|/conftest\.py$")
