@@ -127,13 +127,13 @@ def record_of(report: Report) -> pd.DataFrame:
         hidden = report.withheld.loc[report.withheld["area"] == own.area, "measure"]
         rests_on = measures.index.isin(hidden) | measures["continues"].isin(hidden)
         measures = measures[~rests_on & measures["compared_with"].isna()]
-    said = {report.period: report.outlooks}
+    forecasts_at = {report.period: report.outlooks}
     for end in pd.date_range(own.begins, report.period.start, freq="QE"):
         origin = period_containing(end.date(), "quarter")
-        said[origin] = outlooks_at(observations, agreement, origin)
+        forecasts_at[origin] = outlooks_at(observations, agreement, origin)
     fans = {
         (origin.label, pd.Timestamp(origin.end), name): outlook.fan()
-        for origin, forecasts in said.items()
+        for origin, forecasts in forecasts_at.items()
         for name, outlook in forecasts.items()
     }
     keys = ["origin", "origin_end", "measure"]

@@ -31,7 +31,7 @@ HEAD = "about,period,written,author,audience,text,illustrative\n"
 def test_a_measure_of_a_report_by_its_name(report: Report) -> None:
     view = psa.measure(report, "N13")
     assert repr(view) == f"Vehicle crime (N13)\n{measure_words(report, 'N13').text}"
-    assert view.table.text.startswith("Vehicle crime: readings, planned path and forecast\n")
+    assert view.table.text.startswith("N13: readings, planned path and forecast\n")
     assert view.data["reading"].iloc[-1] == report.rows["N13"]["latest"]
     with pytest.raises(KeyError, match=r"no measure 'N133'.*Did you mean 'N13'"):
         psa.measure(report, "N133")

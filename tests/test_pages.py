@@ -242,6 +242,6 @@ def test_a_section_has_what_its_measure_has_and_nothing_that_says_none(report: R
     headings = {
         name: [view.heading for view in psa.further(report, name)] for name in ("N2", "N13")
     }
-    assert "Quarter by quarter" not in headings["N2"]
-    first = ["What we said, what came", "Quarter by quarter", "Part by part"]
+    assert "Control chart" not in headings["N2"]
+    first = ["Earlier forecasts", "Control chart", "Parts"]
     assert headings["N13"][:3] == first

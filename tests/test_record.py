@@ -140,12 +140,12 @@ def test_a_measure_shows_what_was_said_and_what_came(report: Report) -> None:
     for place in ("better", "within", "worse"):
         assert f"Came: {place}" in view.chart.svg
     assert record_text(rows) == (
-        "Of 4 readings since 2004/05, 1 came within the 80% range given up to a year before, "
-        "2 were better and 1 was worse."
+        "1 of 4 readings since 2004/05 came within the range given a year before; "
+        "2 came better; 1 came worse."
     )
     assert view.words.text == record_text(rows)
     shown = psa.further(with_record(report, rows), "N13")
-    assert shown[0].heading == "What we said, what came"
+    assert shown[0].heading == "Earlier forecasts"
     assert record_view(with_record(report, rows), "L7").reason
 
 
@@ -173,6 +173,6 @@ def test_why_a_forecast_flattens_is_said_where_it_does(median, low, high, says: 
     text = flattening_text(row, due)
     assert bool(text) == says
     if says:
-        assert text.startswith("at last year's pace it would be −12%, but of such changes only ")
+        assert text.startswith("last year's pace would give −12%, but ")
     still = row.mask(row.index == "latest", -4.0)
     assert flattening_text(still, due) == flattening_text(row.mask(row == -4.0, np.nan), due) == ""

@@ -43,13 +43,8 @@ class Outlook:
         """Every period to come, for charts."""
         ends = pd.to_datetime([period.end for period in self.periods])
         labels = pd.array([period.label for period in self.periods], dtype="str")
-        levels = dict(
-            zip(
-                ["median", *forecast.LIMITS],
-                self.quantile([0.5, *forecast.LIMITS.values()]),
-                strict=True,
-            )
-        )
+        shares = {"median": 0.5} | forecast.LIMITS
+        levels = dict(zip(shares, self.quantile([*shares.values()]), strict=True))
         table = pd.DataFrame({"period": labels, "period_end": ends, **levels})
         return table[table["median"].notna()].reset_index(drop=True)
 

@@ -100,7 +100,7 @@ def _folded(body: str) -> str:
     for place, section in enumerate(sections):
         shown = re.match(r"<h3 id=.*?<figure><img.*?</figure>\s*", section, re.DOTALL)
         if shown and (rest := section[shown.end() :]):
-            titles = ", ".join([*re.findall("<h4>(.*?)</h4>", rest), "figures and sources"])
+            titles = ", ".join([*re.findall("<h4>(.*?)</h4>", rest), "sources"])
             more = f"<details><summary>More: {titles}</summary>\n{rest}</details>\n"
             sections[place] = shown[0] + more
     tagged = r'<h2 class="folded">(.*?)</h2>(.*?)(?=<h2|\Z)'

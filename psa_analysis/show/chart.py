@@ -103,7 +103,8 @@ def figure(axes: Axes, alt: str, data: pd.DataFrame | Html | None = None) -> Cha
     drawn: Any = axes.get_figure()
     if isinstance(data, pd.DataFrame) and len(data):
         frame = data.reset_index() if any(data.index.names) else data
-        caption, numeric = f"{alt.rstrip('.')}: the numbers", list(frame.select_dtypes("number"))
+        caption = f"{alt.partition(':')[0].rstrip('.')}: the numbers"
+        numeric = list(frame.select_dtypes("number"))
         data = table(frame, caption, numeric, folded=True)
     numbers = data if isinstance(data, Html) else None
     picture = Chart(lambda _: None, alt, pd.DataFrame(numbers and numbers.frame), numbers)
@@ -200,8 +201,21 @@ def picture_address(svg: str) -> str:
     svg = re.sub(r' style="[^"]*"', lambda style: re.sub(r"(?<=[:;]) +", "", style[0]), svg)
     # Single quotes need no sign of their own in an address.
     svg = re.sub(r"<[^'>]*>", lambda tag: tag[0].replace('"', "'"), svg)
-    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" /:;=,()!*+@?$[]{}~-_.'")
+    # A mark has the strokes of its definition, and most words one size.
+    styled = set(re.findall(r"<path id='([^']*)'[^>]* style='stroke", svg))
+    svg = re.sub(r"<use xlink:href='#([\w-]+)'[^>]*>", lambda use: _plain_mark(use, styled), svg)
+    svg = svg.replace("font-size:12px;", "")
+    svg = svg.replace("<svg style='", "<svg style='font-size:12px;", 1)
+    svg, groups = " ".join(svg.split()).replace("> <", "><"), 1
+    while groups:
+        svg, groups = re.subn(r"<g>((?:(?!<g[ >]|</g>).)*)</g>", r"\1", svg)
+    return "data:image/svg+xml," + quote(svg, safe=" /:;=,()!*+@?$[]{}~-_.'")
+
+
+def _plain_mark(use: re.Match[str], styled: set[str]) -> str:
+    """A mark without the strokes that its definition has."""
+    return re.sub(r"stroke[\w-]*:[^;']*;?", "", use[0]) if use[1] in styled else use[0]
 
 
 def _rounded(attribute: re.Match[str]) -> str:
-    return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", attribute[0])
+    return re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])

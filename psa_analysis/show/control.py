@@ -44,11 +44,11 @@ def control_chart(report: Report, measure: str) -> View:
     result, title = control_of(report, measure), assessment_row(report, measure)["title"]
     if result.reason:
         return no_view(f"No control chart: {result.reason}.")
-    picture = partial(_control_chart, result, title)
+    picture = partial(_control_chart, result, measure, title)
     return View(words=lambda: sentence(control_text(result)), chart=picture, data=result.points)
 
 
-def _control_chart(control: Control, title: str) -> Chart:
+def _control_chart(control: Control, measure: str, title: str) -> Chart:
     """The quarters of a measure, their mean and limits, and what stands out."""
     points = control.points
 
@@ -68,7 +68,7 @@ def _control_chart(control: Control, title: str) -> Chart:
     lines = {"Mean": "centre", "Lower limit": "lower", "Upper limit": "upper"}
     columns += [Column.figure(heading, line) for heading, line in lines.items()]
     columns += [Column("Kind"), Column("Because", _rules), Column("Flag")]
-    rows, caption = points.assign(unit=control.unit), f"{title}, quarter by quarter"
+    rows, caption = points.assign(unit=control.unit), f"{measure}, quarter by quarter"
     table = rows_table(rows, columns, caption, folded=True)
     alt = f"Control chart of {title}. {control_text(control)}"
     return Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
@@ -107,23 +107,20 @@ def control_text(control: Control) -> str:
         means = [each.mean() for each in (control.newest, control.before)]
         now, then = (words.figure_text(mean, control.unit) for mean in means)
         better = "better" if control.changed == "improvement" else "worse"
-        differs = f"is {better} beyond chance than" if control.changed else "lies within chance of"
+        differs = f"{better} beyond chance than" if control.changed else "within chance of"
         quarters = words.counted(len(control.newest), "quarter")
-        before = f"{control.before.index[0]} to {control.before.index[-1]}"
+        whose = f"{then} of {control.before.index[0]} to {control.before.index[-1]}"
         if len(control.before) >= FROZEN_FROM:
-            before += ", the baseline, which sets mean and limits"
-        texts.append(f"the mean of the newest {quarters}, {now}, {differs} the {then} of {before}")
+            whose = f"baseline's {then}"
+        texts.append(f"the newest {quarters}, {now} on average, are {differs} the {whose}")
     if pd.notna(control.season):
-        share = f"explains {control.season:.0%} of the variation"
-        texts.append(f"figures are adjusted for the time of year, which {share}")
+        texts.append(f"adjusted for the time of year ({control.season:.0%} of the variation)")
     for period, reason in control.rebases.items():
         texts.append(f"mean and limits start anew at {period}: {reason}")
     if len(held := control.proposed):
         side = "above" if held.iloc[0] > 0 else "below"
-        texts.append(
-            f"proposed: start mean and limits anew at {held.index[0]}, since {len(held)} quarters "
-            f"in a row lie {side} the mean; add a row to register/rebases.csv"
-        )
+        where = f"at {held.index[0]}, after {len(held)} quarters {side} the mean"
+        texts.append(f"proposed: start mean and limits anew {where} (register/rebases.csv)")
     return words.as_sentences(texts)
 
 

@@ -57,8 +57,7 @@ def _origin(report: Report, measure: str) -> Html:
         # State and latest reading stand above.
         rows += [row for row in explanation(report, measure) if row[0] not in _STATED_ABOVE]
     frame = pd.DataFrame(rows, columns=["About", "What is known"])
-    caption = f"{assessment_row(report, measure)['title']}: the facts, and where they come from"
-    return table(frame, caption, folded=True)
+    return table(frame, f"{measure}: facts and sources", folded=True)
 
 
 def measure_words(report: Report, measure: str) -> Html:
@@ -191,8 +190,7 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
     if expected or years <= 0:
         return ""
     would, kept = words.figure_text(continued, row), reference("trends")["kept"].mean()
-    pace = f"at last year's pace it would be {would}"
-    return f"{pace}, but of such changes only {kept:.0%} came again"
+    return f"last year's pace would give {would}, but {kept:.0%} of such changes came again"
 
 
 def _reward(report: Report, row: pd.Series) -> str:
@@ -221,10 +219,10 @@ def _reward(report: Report, row: pd.Series) -> str:
 def further(report: Report, measure: str) -> list[View]:
     """The views that a measure has: record, control chart, parts, families; none that is empty."""
     views = [
-        (record_view(report, measure), "What we said, what came"),
-        (control_chart(report, measure), "Quarter by quarter"),
-        (by_part(report, measure), "Part by part"),
-        (hotspots(report, measure), "Which parts differ by more than chance"),
+        (record_view(report, measure), "Earlier forecasts"),
+        (control_chart(report, measure), "Control chart"),
+        (by_part(report, measure), "Parts"),
+        (hotspots(report, measure), "Parts beyond chance"),
         *_families(report, measure),
     ]
     section = report.agreement.settings.effectiveness
@@ -233,7 +231,7 @@ def further(report: Report, measure: str) -> list[View]:
     reference = report.agreement.measures.at[measure, "reference"]
     of_target = [row for row in report.measures() if report.rows[row]["reference"] == reference]
     if of_target[-1:] == [measure]:
-        views.append((context(report, reference), f"Published figures that bear on {reference}"))
+        views.append((context(report, reference), "Published figures"))
     return [view.under(heading) for view, heading in views if not view.reason]
 
 

@@ -32,15 +32,12 @@ def record_text(rows: pd.DataFrame) -> str:
     """How many readings came within the ranges that they were given; nothing if none came."""
     if rows.empty:
         return ""
-    number = rows["place"].value_counts().reindex([*_MARKS], fill_value=0)
-    better, worse = (
-        f"{number[place] or 'none'} {'were' if number[place] > 1 else 'was'} {place}"
-        for place in ("better", "worse")
-    )
-    measures, begins = rows["measure"].nunique(), rows["period"].iloc[0]
-    whose = f"of {measures} measures" if measures > 1 else f"since {begins}"
-    within = f"{number['within'] or 'none'} came within the 80% range given up to a year before"
-    return f"Of {counted(len(rows), 'reading')} {whose}, {within}, {better} and {worse}."
+    number, measures = rows["place"].value_counts(), rows["measure"].nunique()
+    whose = f"of {measures} measures" if measures > 1 else f"since {rows['period'].iloc[0]}"
+    others = [f"{number[place]} came {place}" for place in ("better", "worse") if place in number]
+    within = f"{number.get('within', 0)} of {counted(len(rows), 'reading')} {whose} came within"
+    text = f"{within} the range given a year before"
+    return f"{'; '.join([text, *others])}."
 
 
 def lean_text(report: Report) -> str:
@@ -72,11 +69,11 @@ def record_view(report: Report, measure: str) -> View:
         chart.finish_time_axes(axes, [], str(row["unit"]))
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title=None)
 
-    said = Column.between("80% range said", "low_80", "high_80")
-    columns = [Column("Period"), Column("In the report of", "origin"), said]
+    ranges = Column.between("80% range said", "low_80", "high_80")
+    columns = [Column("Period"), Column("In the report of", "origin"), ranges]
     columns += [Column.figure("Came", "observed"), Column("It is", "place")]
     rows = rows.assign(unit=row["unit"], decimals=row["decimals"])
-    numbers = rows_table(rows, columns, f"{row['title']}: what we said, what came", folded=True)
+    numbers = rows_table(rows, columns, f"Earlier forecasts of {measure}", folded=True)
     alt = f"The ranges forecast of {row['title']}, and the readings that came."
     picture = Chart(draw, alt, rows, numbers, height=2.4, margins=(0.1, 0.77, 0.95, 0.22))
     return View(words=lambda: sentence(record_text(rows)), chart=lambda: picture, data=rows)
@@ -112,6 +109,6 @@ def trust_text(report: Report) -> str:
         text += f"80%; on reference series {usual:.0%} did."
     chances = chances[chances["forecasts"] >= backtest.ENOUGH]
     worst = chances.loc[(chances["came_true"] - chances["said"]).abs().idxmax()]
-    said = f"{100 * worst['said_from']:.0f} to {worst['said_to']:.0%}"
+    tenth = f"{100 * worst['said_from']:.0f} to {worst['said_to']:.0%}"
     came = f"{worst['came_true']:.0%} came true"
-    return f"{text} Chances of {said} were furthest off{where}: {came}."
+    return f"{text} Chances of {tenth} were furthest off{where}: {came}."

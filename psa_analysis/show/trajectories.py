@@ -51,7 +51,7 @@ def readings_table(report: Report, measure: str) -> Html:
         columns.append(Column.between("80% range", "low_80", "high_80"))
         forecasts = columns_frame(outlook.fan().assign(**shown), columns)
         frame = pd.concat([frame, forecasts], ignore_index=True)
-    caption = f"{definition['title']}: readings, planned path and forecast"
+    caption = f"{measure}: readings, planned path and forecast"
     numeric = [name for name in frame.columns if name not in ("Period", "Flag", "From")]
     return table(frame, caption, numeric, folded=True)
 
