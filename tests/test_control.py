@@ -274,10 +274,8 @@ def test_a_step_that_holds_is_proposed_as_a_rebase_and_never_made() -> None:
 
 def test_without_change_there_is_none_and_too_short_a_baseline_sets_no_limits() -> None:
     text = control_text(judged(np.zeros(20)))
-    assert text.startswith(
-        "No sign of change in 20 quarters (trial limits). The mean of the newest"
-    )
-    assert "lies within chance of" in text
+    assert text.startswith("No sign of change in 20 quarters (trial limits). The newest 4 quarters")
+    assert "are within chance of the baseline's" in text
     assert charted([5.0, 6, 4] * 4, until=date(2002, 12, 31)).points["in_limits"].all()
 
 

@@ -189,7 +189,7 @@ def test_a_comparator_that_no_document_names_is_said(council: Path) -> None:
         ("police.csv.toml", "received = 2026-11-22", 'received = "soon"', "found 'soon'"),
         ("police.csv.toml", "title = ", "title ", "TOML in UTF-8"),
         # A file that has changed since it came.
-        ("police.csv", "2222", "2223", "raw/returns/police.csv: found 'another checksum'"),
+        ("police.csv", "2309", "2310", "raw/returns/police.csv: found 'another checksum'"),
     ],
 )
 def test_a_file_whose_sidecar_does_not_fit_is_named_and_not_read(
@@ -219,7 +219,7 @@ def test_a_sidecar_reads_back_as_it_was_written(tmp_path: Path) -> None:
 
 CORRECTION = """\
 measure,area,period,received,action,value,expect,reason,said_by,said_on
-N13,Leicestershire,2004-05 Q3,2005-02-01,override,2225,2222,offences found,an analyst,2005-02-03
+N13,Leicestershire,2004-05 Q3,2005-02-01,override,2312,2309,offences found,an analyst,2005-02-03
 """
 
 
@@ -242,9 +242,9 @@ def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
 def test_each_action_of_a_correction(correct: Callable) -> None:
     figure, findings = correct()
     assert findings == []
-    assert figure["value"].tolist() == [2225]
+    assert figure["value"].tolist() == [2312]
     assert figure["correction"].item() == "override: offences found (an analyst, 2005-02-03)"
-    assert correct(action="scale", value="10")[0]["value"].tolist() == [22220]
+    assert correct(action="scale", value="10")[0]["value"].tolist() == [23090]
     assert correct(action="flag", value="estimated")[0]["flag"].tolist() == ["estimated"]
     assert len(correct(action="drop", value="")[0]) == 0
     assert correct(action="flag", value="suppressed")[0]["value"].isna().all()
@@ -269,7 +269,7 @@ def test_a_correction_that_does_not_fit_is_refused(
     correct: Callable, changes: dict[str, str], says: str
 ) -> None:
     figure, findings = correct(**changes)
-    assert figure["value"].tolist() == [2222]
+    assert figure["value"].tolist() == [2309]
     assert [says in str(finding) for finding in findings] == [True]
     assert findings[0].row == 2
 
@@ -277,5 +277,5 @@ def test_a_correction_that_does_not_fit_is_refused(
 def test_a_correction_is_shown_in_the_chain(correct: Callable, council: Path) -> None:
     correct()
     output = psa("explain", "N13", "2004-05 Q3", "--data", str(council)).output
-    assert "cell D90: '2222.0'" in output
+    assert "cell D90: '2309.0'" in output
     assert "corrected: override: offences found" in output

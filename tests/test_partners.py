@@ -108,7 +108,7 @@ def test_a_template_has_only_the_partners_own_measures(report: Report, tmp_path:
     rows = template(report, "police", tmp_path / "police.xlsx")
     assert rows["Measure"].tolist() == [*["N13"] * 8, "L4-incidents", "L4-repeat"]
     assert rows["Area"].tolist()[:2] == ["Leicestershire", "Blaby"]
-    assert rows["Last value"].tolist()[0] == "2222"
+    assert rows["Last value"].tolist()[0] == "2309"
     book = openpyxl.load_workbook(tmp_path / "police.xlsx")
     kinds = {rule.type for rule in book["Return"].data_validations.dataValidation}
     assert kinds == {"decimal", "list"}

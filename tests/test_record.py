@@ -114,9 +114,9 @@ def test_a_lean_is_said_before_any_chance_and_only_where_there_is_one(report: Re
     gloomy = with_record(report, record({f"M{n}": [1] for n in range(6)}))
     answers = scorecard(gloomy).words.text
     assert answers.startswith("Will the targets be met? Forecasts have been too gloomy: 6 of 6 ")
-    assert "no chance is moved" in answers
+    assert "No chance is moved" in answers
     hopeful = with_record(report, record({f"M{n}": [-1] for n in range(8)}))
-    assert "too hopeful: 8 of 8 measures mostly came out worse" in lean_text(hopeful)
+    assert "too hopeful: 8 of 8 measures came out worse" in lean_text(hopeful)
     assert lean_text(with_record(report, record({f"M{n}": [1] for n in range(5)}))) == ""
 
 

@@ -33,9 +33,9 @@ def _withheld_words(report: Report) -> str:
     withheld = report.withheld
     if report.theme:
         withheld = withheld[withheld["measure"].isin(of_theme(report, report.theme)["measure"])]
-    if withheld.empty:
-        return "Small numbers are not shown on public pages."
     cells = withheld[withheld["reason"] != EARLIER].drop_duplicates(["measure", "area", "period"])
+    if cells.empty:
+        return "Small numbers are not shown on public pages."
     held_back = f"{counted(len(cells), 'figure')} {are(len(cells))} held back"
     return f"Small numbers are not shown: {held_back}, and what is made from them, marked [c]."
 

@@ -65,7 +65,7 @@ def measure_words(report: Report, measure: str) -> Html:
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
     texts = [*standing_sentences(row), *change_sentences(row, before)]
-    if row[["forecast", "latest", "year_before"]].notna().all():
+    if row[["forecast", "latest"]].notna().all():
         texts += [flattening_text(row, report.outlooks[measure].due)]
     about = sentence(words.as_sentences([*filter(None, texts)]))
     comments = commentary(report, measure)
@@ -187,7 +187,7 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
     years = (due["period_end"].date() - last.end).days / 365.25
     continued, product = row["latest"] + change * years, (due["median"] - row["latest"]) * change
     expected = due["low_50"] <= continued <= due["high_50"] or product >= change**2 * years / 2
-    if expected or years <= 0:
+    if pd.isna(change) or expected or years <= 0:
         return ""
     would, kept = words.figure_text(continued, row), reference("trends")["kept"].mean()
     return f"last year's pace would give {would}, but {kept:.0%} of such changes came again"

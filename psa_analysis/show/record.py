@@ -46,11 +46,9 @@ def lean_text(report: Report) -> str:
     if p >= 0.05:
         return ""
     mood, way = ("gloomy", "better") if share > 0.5 else ("hopeful", "worse")
-    most = f"{measures * max(share, 1 - share):.0f} of {measures} measures mostly came out {way}"
-    text = f"Forecasts have been too {mood}: {most} than forecast, more than chance explains."
-    return (
-        f"{text} Such a lean told nothing of the next year on reference series: no chance is moved."
-    )
+    most = f"{measures * max(share, 1 - share):.0f} of {measures} measures came out {way}"
+    text = f"Forecasts have been too {mood}: {most} than forecast, beyond chance."
+    return f"{text} No chance is moved: on reference series no such lean lasted."
 
 
 def record_view(report: Report, measure: str) -> View:
