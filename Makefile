@@ -15,7 +15,9 @@ help:  ## Show these commands
 pack: .venv/base  ## Set up, then make the pack of PERIOD in outputs/
 	$(BIN)/psa run "$(PERIOD)"
 
-# Three at once, for tests wait for the processes and browsers that they start.
+# Three at once, for tests wait for the processes and browsers that they start; so each has one
+# thread for its matrices, which are small.
+test: export OPENBLAS_NUM_THREADS = 1
 test: .venv/test lint  ## Set up, then pass all tests
 	$(BIN)/python -m pytest -n 3 --dist loadscope
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval -p no:cacheprovider notebooks

@@ -98,7 +98,10 @@ def outlooks(
     """The forecast of every measure that is not decided, or why there is none."""
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
-    figures, vintages = known[known["area"] == area], vintages[vintages["area"] == area]
+    columns = ["measure", "area", "period", "received", "value", "flag"]
+    vintages = vintages.loc[vintages["area"] == area, columns]
+    columns += ["period_end", "numerator", "denominator"]
+    figures = known.loc[known["area"] == area, columns]
     with_comparator = followed["compared_with"].notna()
     compared = followed.index[with_comparator & followed["basis"].isin(readings.COMPARED)]
     if len(compared):
