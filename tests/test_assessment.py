@@ -258,7 +258,7 @@ def quarters() -> list[str]:
 
 
 def test_states_exist_and_none_is_settled_early(report_of: ReportOf) -> None:
-    for period in quarters()[:14:2]:
+    for period in quarters()[1:14:4]:
         table = report_of(period).assessment
         assert set(table["state"]) <= set(STATES)
         assert not table["state"].isna().any()

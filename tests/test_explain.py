@@ -225,7 +225,10 @@ N13,Leicestershire,2004-05 Q3,2005-02-01,override,2312,2309,offences found,an an
 
 @pytest.fixture
 def correct(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
-    """Load the council with one correction of a figure of the police."""
+    """Load the council, of which the police alone sent a return, with one correction of it."""
+    returns = council / "raw" / "returns"
+    for path in {*returns.iterdir()} - {*returns.glob("police.csv*")}:
+        path.unlink()
 
     def load(**changes: str) -> tuple[pd.DataFrame, list]:
         row = pd.read_csv(io.StringIO(CORRECTION), dtype=str).assign(**changes)

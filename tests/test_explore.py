@@ -25,11 +25,6 @@ FRAMES = "tidy|readings|observations|assessment|effectiveness"
 KEYS = ["measure", "area", "period"]
 
 
-def code_cells(path: Path) -> dict[str, dict]:
-    cells = json.loads(path.read_text())["cells"]
-    return {cell["id"]: cell for cell in cells if cell["cell_type"] == "code"}
-
-
 def test_every_recipe_runs_and_prints_what_its_page_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -59,7 +54,8 @@ def test_every_theme_explores_its_data_in_the_open() -> None:
     assert len(NOTEBOOKS) == 4
     explored = 0
     for path in NOTEBOOKS:
-        cells = code_cells(path)
+        cells = json.loads(path.read_text())["cells"]
+        cells = {cell["id"]: cell for cell in cells if cell["cell_type"] == "code"}
         assert len(cells) <= 25
         shared = ""
         for name, cell in cells.items():

@@ -197,7 +197,7 @@ def test_a_picture_keeps_its_scales_and_loses_only_what_nobody_sees() -> None:
     drawn = {one.tag.rpartition("}")[2]: one for one in read.iter()}
     assert "metadata" not in drawn
     assert drawn["g"].get("transform") == "scale(0.015625)"
-    assert drawn["path"].get("d") == "M 1.2 -1.0 L 10 2.5"
+    assert drawn["path"].get("d") == "M 1.2 -0.9 L 10 2.5"
     assert drawn["path"].get("style") == "stroke-width:0.123456"
     assert drawn["text"].get("transform") == "translate(54.0 283.4)"
     assert drawn["text"].text == '5 < 6 & "−2%"'

@@ -159,10 +159,8 @@ def test_what_befalls_one_notebook_does_not_touch_another(tmp_path, where, pack:
             shown = [text in html for text in ("could not be finished", "done before", "never")]
             assert shown == [True, True, False]
     assert "divides.ipynb: cell 4. ZeroDivisionError: division by zero" in index
-    assert [(name, page["status"]) for name, page in pages.items()] == [
-        ("z_good.ipynb", "done"),
-        ("z_thread.ipynb", "done"),
-    ]
+    statuses = {name: page["status"] for name, page in pages.items()}
+    assert statuses == {"z_good.ipynb": "done", "z_thread.ipynb": "done"}
     assert "False" in (pack / "z_good.html").read_text(), "names of another notebook are there"
 
 
@@ -229,8 +227,7 @@ def test_nbval_starts_a_kernel_again_that_does_not_start(tmp_path: Path) -> None
     assert counter.read_text().count("\n") == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_leaves_the_good_pack_and_no_process(tmp_path, where, pack, number) -> None:
+def test_a_stopped_run_leaves_the_good_pack_and_no_process(tmp_path, where, pack) -> None:
     """benchmarks/faults.py does it at fifty moments of a run of the real pages."""
     flag, pid = tmp_path / "flag", tmp_path / "pid"
     cell = (
@@ -241,13 +238,15 @@ def test_a_stopped_run_leaves_the_good_pack_and_no_process(tmp_path, where, pack
     assert psa_run("2004-05 Q3", *where).exit_code == 0
     good = bytes_of(pack)
     flag.touch()
-    process = started("2004-05 Q3", *where, "--force")
-    wait_until(lambda: pid.exists() and pid.read_text())
-    process.send_signal(number)
-    process.wait(20)
-    child = Path(f"/proc/{pid.read_text()}/stat")
-    wait_until(lambda: not child.exists() or child.read_text().split()[2] == "Z", 10)
-    assert bytes_of(pack) == good
+    for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        process = started("2004-05 Q3", *where, "--force")
+        wait_until(lambda: pid.exists() and pid.read_text())
+        process.send_signal(number)
+        process.wait(20)
+        child = Path(f"/proc/{pid.read_text()}/stat")
+        wait_until(lambda: not child.exists() or child.read_text().split()[2] == "Z", 10)  # noqa: B023
+        assert bytes_of(pack) == good, number
+        pid.unlink()
     flag.unlink()
     assert psa_run("2004-05 Q3", *where, "--force").exit_code == 0
     assert bytes_of(pack) == good

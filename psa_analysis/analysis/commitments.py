@@ -4,7 +4,6 @@ A milestone is judged by the day it was done, a level or a quartile by its figur
 date by its lead's report while that is fresh. ``docs/commitments.md`` has the rules.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -82,22 +81,19 @@ def _judge_all(
     figures = figures.assign(value_period=[day_text(day) for day in figures["day"]])
     linked = _linked_figures(agreement, as_of(observations, cut_off), period)
     figures, rows = pd.concat([figures, linked]).sort_values("day"), []
-    reports_of, figures_of = _by_commitment(reports), _by_commitment(figures)
+    sources = [
+        {name: [*rows.itertuples()] for name, rows in table.groupby("commitment")}
+        for table in (reports, figures)
+    ]
     types = {"target": float, "baseline": float, "due_date": "datetime64[ns]"}
     commitments = agreement.commitments.astype(types)
     commitments["target"] = commitments["target"].mask(commitments["kind"] == "quartile", 1.0)
     for name, commitment in commitments.to_dict("index").items():
-        cells = _judge(commitment, reports_of[name], figures_of[name], agreement, period)
+        own_reports, own_figures = (by_name.get(name, []) for by_name in sources)
+        cells = _judge(commitment, own_reports, own_figures, agreement, period)
         names = {"period": period.label, "commitment": name}
         rows.append(dict.fromkeys(COLUMNS) | commitment | names | cells)
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(_TYPES)
-
-
-def _by_commitment(table: pd.DataFrame) -> dict[str, list[Any]]:
-    rows: dict[str, list[Any]] = defaultdict(list)
-    for row in table.itertuples():
-        rows[str(row.commitment)].append(row)
-    return rows
 
 
 def _linked_figures(agreement: Agreement, known: pd.DataFrame, period: Period) -> pd.DataFrame:

@@ -77,7 +77,8 @@ class Constants:
     prior_series: float  # How many series of a group outweigh the prior of the others.
     learning: float  # Powers of the likelihood, since no model is right: for the group ...
     trust: float  # ... and for one series.
-    percent: float  # Logarithm of a factor more on the spread of percentages.
+    percent: float  # Logarithms of a factor more on the spread of percentages ...
+    count: float  # ... and of counts.
     towards: float  # How many spreads figures move where somebody works towards a target.
 
 
@@ -201,8 +202,9 @@ def forecast_series(
         of_path = _Panel(paths.to_numpy()[moved], 0 * moved, per_year, usual.common, usual)
         middle[moved], common[moved] = of_path.predictions(horizon, usual.common.beliefs[None])
         centre += middle[group]
-        percent = np.exp(usual.percent * (scales == "percent"))[:, None]
-        spread[rows] = (percent * np.sqrt(np.einsum("shh->sh", own + common[group])))[rows]
+        by_scale = usual.percent * (scales == "percent") + usual.count * (scales == "count")
+        width = np.exp(by_scale)[:, None] * np.sqrt(np.einsum("shh->sh", own + common[group]))
+        spread[rows] = width[rows]
         centre += usual.towards * np.reshape(towards, (-1, 1)) * spread
     # No forecast is narrower than chance: Poisson for counts, binomial for percentages.
     cases = np.asarray(np.nan if denominators is None else denominators, dtype=float)

@@ -98,10 +98,9 @@ def outlooks(
     """The forecast of every measure that is not decided, or why there is none."""
     followed = agreement.measures[agreement.measures["role"] != "context"]
     area = agreement.settings.agreement.area
-    columns = ["measure", "area", "period", "received", "value", "flag"]
-    vintages = vintages.loc[vintages["area"] == area, columns]
-    columns += ["period_end", "numerator", "denominator"]
-    figures = known.loc[known["area"] == area, columns]
+    columns = ["measure", "area", "period", "period_end", "received", "value", "flag"]
+    columns += ["numerator", "denominator"]
+    figures, vintages = (table.loc[table["area"] == area, columns] for table in (known, vintages))
     with_comparator = followed["compared_with"].notna()
     compared = followed.index[with_comparator & followed["basis"].isin(readings.COMPARED)]
     if len(compared):

@@ -16,10 +16,8 @@ def banner(report: Report) -> Html:
     line = f"{report.period}, from figures received by {day}. {audience} report."
     warnings = []
     if of_theme(report, report.theme)["illustrative"].any():
-        warnings.append(
-            "Illustrative: the outturns on this page are made up. "
-            "Baselines and targets are real unless marked."
-        )
+        real = "Baselines and targets are real unless marked."
+        warnings.append(f"Illustrative: the outturns on this page are made up. {real}")
     if report.audience == "public":
         warnings.append(_withheld_words(report))
     notes = report.agreement.notes

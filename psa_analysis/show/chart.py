@@ -191,7 +191,8 @@ def picture_address(svg: str) -> str:
     """An address that holds the picture itself, half as long: without what no reader sees."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # Not where a scale stands: its digits matter.
-    svg = re.sub(r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"', _rounded, svg)
+    places = r' (?:d|x|y|transform)="(?![^"]*(?:scale|matrix))[^"]*"'
+    svg = re.sub(places, lambda place: re.sub(r"(\.\d)\d+", r"\1", place[0]), svg)
     svg = re.sub(r"font-family: [^;\"]*sans-serif;? ?", "", svg)
     fonts = "Arial, Liberation Sans, Helvetica, sans-serif"
     svg = svg.replace("<svg ", f'<svg style="font-family:{fonts}" ', 1)
@@ -215,7 +216,3 @@ def picture_address(svg: str) -> str:
 def _plain_mark(use: re.Match[str], styled: set[str]) -> str:
     """A mark without the strokes that its definition has."""
     return re.sub(r"stroke[\w-]*:[^;']*;?", "", use[0]) if use[1] in styled else use[0]
-
-
-def _rounded(attribute: re.Match[str]) -> str:
-    return re.sub(r"-?\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", attribute[0])

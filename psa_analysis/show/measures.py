@@ -65,7 +65,7 @@ def measure_words(report: Report, measure: str) -> Html:
     row = assessment_row(report, measure)
     before = None if report.before is None else assessment_row(report.before, measure)
     texts = [*standing_sentences(row), *change_sentences(row, before)]
-    if row[["forecast", "latest"]].notna().all():
+    if row[["forecast", "latest", "year_before"]].notna().all():
         texts += [flattening_text(row, report.outlooks[measure].due)]
     about = sentence(words.as_sentences([*filter(None, texts)]))
     comments = commentary(report, measure)
@@ -94,7 +94,7 @@ def facts(report: Report, measure: str) -> pd.Series:
     row, definition = assessment_row(report, measure), report.agreement.measures.loc[measure]
     notes = report.agreement.notes
     found = {}
-    if pd.notna(row["forecast"]):
+    if row[["forecast", "latest", "year_before"]].notna().all():
         low, high = words.figure_text(row["low_80"], row), words.figure_text(row["high_80"], row)
         middle = words.figure_text(row["forecast"], row)
         found["Forecast"] = f"{middle} for {row['due']}; eight in ten chances: {low} to {high}"

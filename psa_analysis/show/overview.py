@@ -146,8 +146,9 @@ def standing(report: Report, theme: str | None = None) -> View:
     """Every measure of the agreement, or of one theme, in all its figures."""
     rows = of_theme(report, theme)
     where = "the agreement" if theme is None else report.agreement.settings.themes[theme]
+    roles = {"target": "", "supporting": ", supporting", "context": ""}
     columns = [
-        Column("Measure", _name),
+        Column("Measure", lambda row: f"{title_text(row)} ({row['measure']}{roles[row['role']]})"),
         _stated_figure("Baseline"),
         Column.number("Latest", lambda row: latest_text(row) + MARKS.get(row["latest_flag"], "")),
         Column("Period", "latest_period"),
@@ -163,11 +164,6 @@ def standing(report: Report, theme: str | None = None) -> View:
     caption = f"Every measure of {where}, {report.period}"
     shown = rows.assign(decimals=rows["measure"].map(report.decimals))
     return View(table=lambda: rows_table(shown, columns, caption, bool(theme)), data=rows)
-
-
-def _name(row: pd.Series) -> str:
-    supporting = ", supporting" if row["role"] == "supporting" else ""
-    return f"{title_text(row)} ({row['measure']}{supporting})"
 
 
 def _stated_figure(heading: str) -> Column:

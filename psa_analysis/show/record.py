@@ -47,7 +47,7 @@ def lean_text(report: Report) -> str:
         return ""
     mood, way = ("gloomy", "better") if share > 0.5 else ("hopeful", "worse")
     most = f"{measures * max(share, 1 - share):.0f} of {measures} measures came out {way}"
-    text = f"Forecasts have been too {mood}: {most} than forecast, beyond chance."
+    text = f"Forecasts have been too {mood}: {most}, beyond chance."
     return f"{text} No chance is moved: on reference series no such lean lasted."
 
 
