@@ -43,7 +43,7 @@ OWN = {
 #: have nothing in common: a path of theirs was no better on any panel.
 COMMON = ((1, 0, 0), (1, 100, 0))
 COMMON_WEIGHTS = (0.0, 1.0)
-COMMON_SPREAD = (0.24, -2.0, 0.25, 0.0, -0.1)
+COMMON_SPREAD = (0.02, -1.0, 0.25, 0.0, -0.1)
 HALF_GROUP = {1: 1.0, 4: None}
 #: Season and how it changes.
 SEASONS = {1: ((0, 0),), 4: ((0, 0), (20, 0.5))}
