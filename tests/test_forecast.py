@@ -79,14 +79,16 @@ def test_counts_are_whole_and_as_wide_as_chance_alone() -> None:
     exact = forecast.probability(277, "higher") + forecast.probability(276, "lower")
     np.testing.assert_allclose(exact, 1)
     assert (forecast_series(np.zeros((1, 5)), 2, "count").quantile(0.1) == 0).all()
+    # Where there are many, chance is small, and counts were steadier than other figures.
+    many = np.array([[80_000, 90_000, 85_000, 95_000]])
+    counts, others = (forecast_series(many, 1, kind).spread for kind in ("count", "positive"))
+    assert counts / others == pytest.approx(np.exp(constants(1).count))
 
 
 def test_a_percentage_of_few_is_wider_than_one_of_many() -> None:
     steady = np.tile([50.0, 50.1, 49.9, 50.0, 50.1], (2, 1))
-    low, high = (
-        forecast_series(steady, 1, "percent", denominators=[40, 40_000]).quantile([0.1, 0.9]).T
-    )
-    few, many = (high - low)[0]
+    found = forecast_series(steady, 1, "percent", denominators=[40, 40_000])
+    few, many = np.ptp(found.quantile([0.1, 0.9]), axis=-1)[:, 0]
     assert few > 2 * 1.2816 * 100 * np.sqrt(0.25 / 40) * 0.95
     assert many < few / 5
 
