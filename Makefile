@@ -18,8 +18,11 @@ pack: .venv/base  ## Set up, then make the pack of PERIOD in outputs/
 # Three at once, for tests wait for the processes and browsers that they start; so each has one
 # thread for its matrices, which are small.
 test: export OPENBLAS_NUM_THREADS = 1
+# Modules of long tests first, so that no process is left alone with one at the end.
+LONG := $(patsubst %,tests/test_%.py,unattended another_council browser disclosure run assessment)
+test: FILES := $(LONG) $(filter-out $(LONG),$(sort $(wildcard tests/test_*.py)))
 test: .venv/test lint  ## Set up, then pass all tests
-	$(BIN)/python -m pytest -n 3 --dist loadscope
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(FILES)
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval -p no:cacheprovider notebooks
 
 lint: .venv/test  ## Check style, types and which way imports run
