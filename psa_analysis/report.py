@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cached_property, partial, wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pandas as pd
@@ -68,9 +68,7 @@ class Report:
     report_at: Callable[[Report, Period], Report]  # the report of another period, same data
     record_of: Callable[[Report], pd.DataFrame]  # what makes its record
     #: The figures that a public report does not hold, since they are small; else empty.
-    withheld: pd.DataFrame = field(
-        default_factory=partial(pd.DataFrame, columns=["measure", "area", "period", "reason"])
-    )
+    withheld: pd.DataFrame = field(default_factory=pd.DataFrame)
     theme: str | None = None  # that a page is about; None where it is about all of them
     results: dict[Any, Any] = field(init=False, default_factory=dict)  # of memoised functions
 

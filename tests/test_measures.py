@@ -118,9 +118,9 @@ def test_every_figure_named_is_in_the_row(report: Report) -> None:
     for _, row in report.assessment.query("unit == 'percent'").iterrows():
         numbers = [value for value in row.drop(labels=["row"]).dropna() if isinstance(value, float)]
         known = {f"{value:.1f}".removesuffix(".0") for value in numbers}
-        # A chance of less is called under 1%.
         known |= {f"{int(100 * row['chance_target'] + 1e-9) or 1}"} if row["is_forecast"] else set()
         known_text = facts(report, row["measure"]).drop("Reward")
+        assert ("Forecast" in known_text) == pd.notna(row["forecast"])
         text = " ".join([*standing_sentences(row), *known_text.drop("Note", errors="ignore")])
         for figure in re.findall(r"([\d.]+)%", text):
             assert figure in known or "made" in text, (row["measure"], figure)

@@ -202,7 +202,7 @@ def test_a_picture_keeps_its_scales_and_loses_only_what_nobody_sees() -> None:
     assert drawn["text"].get("transform") == "translate(54.0 283.4)"
     assert drawn["text"].text == '5 < 6 & "−2%"'
     assert drawn["text"].get("style") == "fill:#1a1a1a"
-    assert drawn["svg"].get("style").endswith("sans-serif")
+    assert drawn["svg"].get("style").endswith("sans-serif;font-size:12px")
 
 
 @pytest.mark.parametrize(

@@ -238,15 +238,16 @@ def test_a_stopped_run_leaves_the_good_pack_and_no_process(tmp_path, where, pack
     assert psa_run("2004-05 Q3", *where).exit_code == 0
     good = bytes_of(pack)
     flag.touch()
+    children: list[Path] = []
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         process = started("2004-05 Q3", *where, "--force")
         wait_until(lambda: pid.exists() and pid.read_text())
         process.send_signal(number)
         process.wait(20)
-        child = Path(f"/proc/{pid.read_text()}/stat")
-        wait_until(lambda: not child.exists() or child.read_text().split()[2] == "Z", 10)  # noqa: B023
+        children.append(Path(f"/proc/{pid.read_text()}/stat"))
         assert bytes_of(pack) == good, number
         pid.unlink()
+    wait_until(lambda: not any(c.exists() and ") Z " not in c.read_text() for c in children), 10)
     flag.unlink()
     assert psa_run("2004-05 Q3", *where, "--force").exit_code == 0
     assert bytes_of(pack) == good

@@ -195,7 +195,7 @@ def picture_address(svg: str) -> str:
     svg = re.sub(places, lambda place: re.sub(r"(\.\d)\d+", r"\1", place[0]), svg)
     svg = re.sub(r"font-family: [^;\"]*sans-serif;? ?", "", svg)
     fonts = "Arial, Liberation Sans, Helvetica, sans-serif"
-    svg = svg.replace("<svg ", f'<svg style="font-family:{fonts}" ', 1)
+    svg = svg.replace("<svg ", f'<svg style="font-family:{fonts};font-size:12px" ', 1)
     used = set(re.findall(r"#([\w-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda name: name[0] if name[1] in used else "", svg)
     svg = re.sub(r' transform="rotate\(-?0 [^"]*"', "", svg)
@@ -206,7 +206,6 @@ def picture_address(svg: str) -> str:
     styled = set(re.findall(r"<path id='([^']*)'[^>]* style='stroke", svg))
     svg = re.sub(r"<use xlink:href='#([\w-]+)'[^>]*>", lambda use: _plain_mark(use, styled), svg)
     svg = svg.replace("font-size:12px;", "")
-    svg = svg.replace("<svg style='", "<svg style='font-size:12px;", 1)
     svg, groups = " ".join(svg.split()).replace("> <", "><"), 1
     while groups:
         svg, groups = re.subn(r"<g>((?:(?!<g[ >]|</g>).)*)</g>", r"\1", svg)

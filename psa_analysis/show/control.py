@@ -109,10 +109,10 @@ def control_text(control: Control) -> str:
         better = "better" if control.changed == "improvement" else "worse"
         differs = f"{better} beyond chance than" if control.changed else "within chance of"
         quarters = words.counted(len(control.newest), "quarter")
-        whose = f"{then} of {control.before.index[0]} to {control.before.index[-1]}"
+        before = f"{then} of {control.before.index[0]} to {control.before.index[-1]}"
         if len(control.before) >= FROZEN_FROM:
-            whose = f"baseline's {then}"
-        texts.append(f"the newest {quarters}, {now} on average, are {differs} the {whose}")
+            before = f"baseline's {then}"
+        texts.append(f"the newest {quarters}, {now} on average, are {differs} the {before}")
     if pd.notna(control.season):
         texts.append(f"adjusted for the time of year ({control.season:.0%} of the variation)")
     for period, reason in control.rebases.items():

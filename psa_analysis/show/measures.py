@@ -94,7 +94,7 @@ def facts(report: Report, measure: str) -> pd.Series:
     row, definition = assessment_row(report, measure), report.agreement.measures.loc[measure]
     notes = report.agreement.notes
     found = {}
-    if row[["forecast", "latest", "year_before"]].notna().all():
+    if pd.notna(row["forecast"]):
         low, high = words.figure_text(row["low_80"], row), words.figure_text(row["high_80"], row)
         middle = words.figure_text(row["forecast"], row)
         found["Forecast"] = f"{middle} for {row['due']}; eight in ten chances: {low} to {high}"

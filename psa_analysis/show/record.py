@@ -32,12 +32,11 @@ def record_text(rows: pd.DataFrame) -> str:
     """How many readings came within the ranges that they were given; nothing if none came."""
     if rows.empty:
         return ""
-    number, measures = rows["place"].value_counts(), rows["measure"].nunique()
-    whose = f"of {measures} measures" if measures > 1 else f"since {rows['period'].iloc[0]}"
-    others = [f"{number[place]} came {place}" for place in ("better", "worse") if place in number]
-    within = f"{number.get('within', 0)} of {counted(len(rows), 'reading')} {whose} came within"
-    text = f"{within} the range given a year before"
-    return f"{'; '.join([text, *others])}."
+    counts, measures = rows["place"].value_counts(), rows["measure"].nunique()
+    which = f"of {measures} measures" if measures > 1 else f"since {rows['period'].iloc[0]}"
+    beyond = [f"{counts[place]} came {place}" for place in ("better", "worse") if place in counts]
+    within = f"{counts.get('within', 0)} of {counted(len(rows), 'reading')} {which} came within"
+    return f"{'; '.join([f'{within} the range given a year before', *beyond])}."
 
 
 def lean_text(report: Report) -> str:
@@ -48,7 +47,7 @@ def lean_text(report: Report) -> str:
     mood, way = ("gloomy", "better") if share > 0.5 else ("hopeful", "worse")
     most = f"{measures * max(share, 1 - share):.0f} of {measures} measures came out {way}"
     text = f"Forecasts have been too {mood}: {most}, beyond chance."
-    return f"{text} No chance is moved: on reference series no such lean lasted."
+    return f"{text} No chance is moved: on reference series a lean told nothing of the next."
 
 
 def record_view(report: Report, measure: str) -> View:
