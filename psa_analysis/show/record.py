@@ -47,7 +47,7 @@ def lean_text(report: Report) -> str:
     mood, way = ("gloomy", "better") if share > 0.5 else ("hopeful", "worse")
     most = f"{measures * max(share, 1 - share):.0f} of {measures} measures came out {way}"
     text = f"Forecasts have been too {mood}: {most}, beyond chance."
-    return f"{text} No chance is moved: on reference series a lean told nothing of the next."
+    return f"{text} No chance is moved: on reference series such leans did not last."
 
 
 def record_view(report: Report, measure: str) -> View:
