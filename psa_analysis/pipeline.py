@@ -149,12 +149,12 @@ def load_disclosed(agreement: Agreement) -> pd.DataFrame:
 
 def remember_disclosed(report: Report) -> None:
     """Write down what a public pack has shown and held back, for the packs that come after it."""
-    cells = report.known[disclosure.CELL].astype(str)
-    held_back = report.known["small"].map({True: "no", False: "yes"})
-    told = [load_disclosed(report.agreement), cells.assign(shown=held_back)]
+    versions = report.observations[disclosure.VERSION].astype(str)
+    held_back = report.observations["small"].map({True: "no", False: "yes"})
+    told = [load_disclosed(report.agreement), versions.assign(shown=held_back)]
     # What was ever shown is known.
-    table = pd.concat(told).sort_values("shown").drop_duplicates(disclosure.CELL, keep="last")
-    table = table.sort_values(disclosure.CELL)
+    table = pd.concat(told).sort_values([*disclosure.VERSION, "shown"])
+    table = table.drop_duplicates(disclosure.VERSION, keep="last")
     write_bytes(report.agreement.folder / DISCLOSED, csv_text(table).encode())
 
 

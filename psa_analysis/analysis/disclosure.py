@@ -22,11 +22,13 @@ from psa_analysis.words import NOT_SHOWN
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
 
 #: What returns of others hold is public already.
 _PUBLISHED = "raw/published/"
 #: What names a figure, whichever version of it.
 CELL = ["measure", "area", "period"]
+VERSION = [*CELL, "received"]
 _FIGURES = ["value", "numerator", "denominator"]
 
 #: Why a figure is held back.
@@ -172,15 +174,25 @@ def withheld(
     """The observations that a public report holds back; `disclosed` is what earlier packs did."""
     seen = observations[observations["received"] <= pd.Timestamp(cut_off)]
     cells, known = _cells(seen), as_of(seen, cut_off)
-    shown = _cells(disclosed[disclosed["shown"] == "yes"])
-    hidden = _cells(disclosed[disclosed["shown"] == "no"]).difference(shown)
     # Suppressed by whom makes no difference.
     suppressed = known[(known["flag"] == "suppressed") & ~_published(known)]
     primary = cells[small(agreement, seen).to_numpy(dtype=bool)].union(_cells(suppressed))
-    # Only now: of a figure that is held back no version is shown.
-    secondary, exposed = _secondary(known, agreement, primary, hidden, shown)
+    # Of a figure that is held back no version is shown that has not been shown before.
+    shown_before = _versions(disclosed[disclosed["shown"] == "yes"])
+    hidden_before = _cells(disclosed[disclosed["shown"] == "no"])
+    hidden = _cells(observations).isin(primary.union(hidden_before))
+    hidden &= ~_versions(observations).isin(shown_before)
+    fixed = ~at_risk(agreement, observations) | _versions(observations).isin(shown_before)
+    # With what packs of later quarters have shown or held back.
+    of_packs = observations.index.isin(seen.index)
+    of_packs |= _versions(observations).isin(_versions(disclosed))
+    versions = observations.assign(hidden=hidden, fixed=fixed)[of_packs]
+    further, told = _secondary(versions, agreement, cut_off)
+    gives_away = cells.isin(_cells(further))
+    gives_away |= cells.isin(hidden_before) & ~_versions(seen).isin(shown_before)
     earlier = _earlier(seen, cells, agreement).to_numpy()
-    held = [cells.isin(exposed), cells.isin(primary), cells.isin(secondary), earlier]
+    held = [cells.isin(primary.intersection(_cells(told)))]
+    held += [cells.isin(primary), gives_away, earlier]
     reasons = np.select(held, [EXPOSED, SMALL, GIVES_AWAY, EARLIER], "")
     marks = seen.assign(reason=pd.Series(reasons, index=seen.index, dtype=object))
     return marks.loc[reasons != "", list(meanings("withheld"))]
@@ -191,58 +203,79 @@ def _cells(rows: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(rows[CELL].astype(str))
 
 
+def _versions(rows: pd.DataFrame) -> pd.MultiIndex:
+    """The same with the day on which the version came in."""
+    return pd.MultiIndex.from_frame(rows[VERSION].astype(str))
+
+
 def _secondary(
-    known: pd.DataFrame,
-    agreement: Agreement,
-    primary: pd.MultiIndex,
-    hidden_before: pd.MultiIndex,
-    shown_before: pd.MultiIndex,
-) -> tuple[list[Any], list[Any]]:
-    """The cells that would give a small one away, and small ones that nothing protects."""
-    width = agreement.settings.disclosure.threshold
-    counts = _counts(agreement, known).assign(risky=at_risk(agreement, known))
-    further: list[Any] = [*hidden_before]
-    exposed: list[Any] = []
-    for _, rows in known[CELL].join(counts).groupby("period", sort=True, observed=True):
-        relations, cells = _relations(agreement, _cells(rows))
-        missing = np.arange(len(cells)) >= len(rows)
-        given = rows[["count", "others"]].to_numpy(dtype=float)
-        given = np.vstack([given, np.full((missing.sum(), 2), np.nan)])
+    versions: pd.DataFrame, agreement: Agreement, cut_off: date
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The versions that would give a hidden one away, and hidden ones that nothing protects."""
+    width, further, told = agreement.settings.disclosure.threshold, [], []
+    reports = _first_reports(versions["received"], agreement, cut_off)
+    current = reports[versions["received"] <= pd.Timestamp(cut_off)].max()
+    rows = versions.join(_counts(agreement, versions)).assign(report=reports)
+    for _, of_period in rows.groupby("period", sort=True, observed=True):
+        of_period = of_period.reset_index(drop=True)
+        known_now = of_period[of_period["report"] <= current].drop_duplicates(CELL, keep="last")
+        relations, missing = _relations(agreement, of_period)
+        given = of_period[["count", "others"]].reindex(range(relations.shape[1])).to_numpy(float)
         columns = [worked_out(relations, column) for column in given.T]
-        counted, told = (np.column_stack(arrays) for arrays in zip(*columns, strict=True))
+        counted, known = (np.column_stack(arrays) for arrays in zip(*columns, strict=True))
         # Of a return that has not come, or was refused, the sums may tell a small number.
-        left_over = missing & (told & (counted >= 0) & (counted < width)).any(axis=1)
-        hidden = cells.isin(primary) | cells.isin(hidden_before) | left_over
+        left_over = known & (counted >= 0) & (counted < width)
+        hidden: Flags = np.asarray(left_over.any(axis=1))
+        hidden[: len(of_period)] = of_period["hidden"]
+        hidden[len(of_period) :] &= ~missing.isin(_cells(known_now))
         if not hidden.any():
             continue
-        fixed = missing | cells.isin(shown_before)
-        fixed[: len(rows)] |= ~rows["risky"].to_numpy(dtype=bool)
+        fixed = np.ones(len(hidden), bool)
+        fixed[known_now.index] = known_now["fixed"]
         counted = np.maximum(counted, 0)
-        all_hidden, unprotected = complement(relations, counted, hidden, fixed, width)
-        further += [*cells[all_hidden & ~missing]]
-        exposed += [*cells[unprotected & cells.isin(primary)]]
-    return further, exposed
+        found = complement(relations, counted, hidden, fixed, width)
+        further.append(of_period[found[0][: len(of_period)] & ~of_period["hidden"]])
+        told.append(of_period[found[1][: len(of_period)]])
+    return pd.concat([rows[:0], *further]), pd.concat([rows[:0], *told])
 
 
-def _relations(agreement: Agreement, cells: pd.MultiIndex) -> tuple[Floats, pd.MultiIndex]:
-    """A row for each sum among the cells, 1 for its parts, −1 for the total; and its cells.
+def _first_reports(received: pd.Series, agreement: Agreement, cut_off: date) -> Numbers:
+    """The number of the first report, or of this one, that knows what came in on each day."""
+    settings = agreement.settings
+    last = max(received.max(), pd.Timestamp(cut_off))
+    ends = pd.date_range(settings.agreement.begins, last, freq="QE")
+    cut_offs = ends + pd.Timedelta(days=settings.calendar.cut_off_days)
+    return np.asarray(cut_offs.union([pd.Timestamp(cut_off)]).searchsorted(received))
 
-    Parts are the areas of one kind in an area, or the parts of a measure; those of which some are
-    among the cells and others not follow the cells.
+
+def _relations(agreement: Agreement, rows: pd.DataFrame) -> tuple[Floats, pd.MultiIndex]:
+    """A row for each sum in each report, 1 for its parts and −1 for the total; missing cells.
+
+    Parts are the areas of one kind in an area, or the parts of a measure. Those of which some are
+    there and others not have columns after the rows'.
     """
     kinds = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"].agg(list)
-    present, sums = set(cells), []
-    for measure, area, period in cells:
-        of_kinds = kinds[area] if area in kinds.index.levels[0] else ()
-        added = [[(measure, part, period) for part in of_kind] for of_kind in of_kinds]
-        added.append([(part, area, period) for part in agreement.measures.at[measure, "parts"]])
-        sums += [((measure, area, period), parts) for parts in added if present.intersection(parts)]
-    missing = dict.fromkeys(cell for _, parts in sums for cell in parts if cell not in present)
-    place = {cell: number for number, cell in enumerate([*cells, *missing])}
-    relations = np.zeros((len(sums), len(place)))
-    for row, (whole, parts) in zip(relations, sums, strict=True):
-        row[[place[part] for part in parts]], row[place[whole]] = 1, -1
-    return relations, pd.MultiIndex.from_tuples(place, names=CELL)
+    areas_in = kinds.groupby(level="part_of").agg(list).to_dict()
+    parts_of = agreement.measures["parts"].to_dict()
+    missing: dict[Any, int] = {}
+    place: dict[Any, int] = {}
+    sums: dict[Any, None] = {}
+    for _, came in rows.groupby("report"):
+        place |= zip(_cells(came), came.index, strict=True)
+        for (measure, area, period), whole in place.items():
+            added = [[(measure, part, period) for part in kind] for kind in areas_in.get(area, ())]
+            added.append([(part, area, period) for part in parts_of[measure]])
+            for parts in added:
+                if place.keys() & {*parts}:
+                    for part in parts:
+                        if part not in place:
+                            missing.setdefault(part, len(rows) + len(missing))
+                    sums[whole, tuple(place.get(part, missing.get(part)) for part in parts)] = None
+    relations = np.zeros((len(sums), len(rows) + len(missing)))
+    for row, (whole, of_sum) in zip(relations, sums, strict=True):
+        row[[*of_sum]], row[whole] = 1, -1
+    empty = _cells(rows[:0])
+    return relations, pd.MultiIndex.from_tuples(missing, names=CELL) if missing else empty
 
 
 def _earlier(seen: pd.DataFrame, cells: pd.MultiIndex, agreement: Agreement) -> pd.Series:
