@@ -23,20 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = meanings("assessment")
 
 #: What a state means, in the order in which a board should see them.
-STATES = {
-    "missed": "the deciding reading falls short of the target, and of the trigger if that is known",
-    "off track": "forecast: the target is unlikely to be met",
-    "at risk": "forecast: the target may be missed",
-    "no data": "a reading was due and none has come in",
-    "partly achieved": "the deciding reading reaches the trigger, not the target",
-    "on track": "forecast: the target is likely to be met",
-    "achieved": "the deciding reading reaches the target",
-    "not due": "no reading is due yet",
-    "not judged": "shown without a target: neither higher nor lower is better",
-    "not shown": "it rests on small numbers, which public pages do not show",
-    "no target": "there are readings but no document states a target",
-    "not stated": "no document states enough to judge it",
-}
+STATES = meanings("states")
 
 Row = dict[str, Any]
 #: A state, why it is so, whether it is a forecast, and what judged.

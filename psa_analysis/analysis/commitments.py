@@ -32,17 +32,7 @@ DECIDING = 12  # up to the date, that the figure is of which decides
 COLUMNS = meanings("commitments")
 
 #: What a state means, in the order in which a board should see them.
-STATES = {
-    "overdue": "its date has passed, and a later report or a figure says that it is not done",
-    "at risk": "before its date: behind the line to its figure, or its lead doubts it",
-    "no data": "nothing was reported that says where it stands",
-    "done late": "done after its date",
-    "on track": "before its date: on the line to its figure, or its lead expects it",
-    "done": "done, by its date if it has one",
-    "not due": "its date is more than a year away, and there is no recent report",
-    "not shown": "it rests on small numbers, which public pages do not show",
-    "not stated": "no document states a date or a figure to judge it by",
-}
+STATES = meanings("states of commitments")
 
 #: States that count as delivered, and those that a board should see first.
 COUNTED_DONE = ("done", "done late")

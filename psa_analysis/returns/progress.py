@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from psa_analysis.files import read_rows
+from psa_analysis.files import meanings, read_rows
 from psa_analysis.findings import Finding, did_you_mean, one_of
 from psa_analysis.periods import read_day
 from psa_analysis.register.agreement import Agreement
@@ -14,14 +14,7 @@ from psa_analysis.register.agreement import Agreement
 NAME = "raw/progress.csv"
 PROGRESS_COLUMNS = ["commitment", "reported", "status", "day", "value", "evidence", "illustrative"]
 #: What a row of progress.csv may report.
-STATUSES = {
-    "done": "it is done, since the day given; not for a level or a quartile",
-    "not done": "what was reported as done is not done after all",
-    "on track": "its lead expects that it will be done by its date",
-    "at risk": "its lead doubts that it will",
-    "not started": "nothing has been done yet",
-    "figure": "the value of a level on the day given, or the quartile, 1 for the top",
-}
+STATUSES = meanings("reports of progress")
 _A_DAY = "a day such as 2005-01-30"
 #: Statuses that say how an unfinished commitment is going.
 _OPEN = ("on track", "at risk", "not started")
