@@ -22,6 +22,7 @@ class Job:
     source: Path  # the notebook
     executed: Path  # the executed notebook, which stands beside its page
     shared: Path  # where the run keeps its report, pickled, for all its notebooks
+    digest: str  # SHA-256 of that file
     parameters: dict[str, str]
 
 

@@ -15,7 +15,7 @@ from psa_analysis.findings import ParameterError
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import FIGURES, RULES_WITH_PATH
 from psa_analysis.register.loading import WHOLE, entries
-from psa_analysis.report import Report, assessment_row, readings_with_path
+from psa_analysis.report import Report, assessment_row, memoised, readings_with_path
 from psa_analysis.returns.grids import column_number, read_grids
 from psa_analysis.returns.sources import raw_files
 from psa_analysis.show.control import control_chart
@@ -252,6 +252,7 @@ def _families(report: Report, measure: str) -> Iterator[tuple[View, str]]:
                 yield funnel(report, name, family_name), "What chance allows"
 
 
+@memoised
 def cells_used(report: Report, measure: str) -> pd.DataFrame:
     """The cells behind the latest reading of one measure, with the text of each.
 
