@@ -97,10 +97,10 @@ def _measures(pack: Pack, complete: bool) -> pd.DataFrame:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Whether two cells say the same; what is worked out anew may differ in its last digits."""
+    """Whether two cells say the same: a pack keeps ten digits."""
     if isinstance(before, str) or pd.isna(before) or pd.isna(after):
         return bool(before == after or (pd.isna(before) and pd.isna(after)))
-    return math.isclose(before, after, rel_tol=1e-12)
+    return math.isclose(before, after, rel_tol=1e-9)
 
 
 def _way(before: Any, after: Any, polarity: str = "higher") -> str:

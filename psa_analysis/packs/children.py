@@ -7,34 +7,96 @@ it dies or takes too long, that is the result of its work, and the others go on.
 import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
+import socket
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from functools import lru_cache
 from multiprocessing import forkserver
+from multiprocessing.util import Finalize
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from filelock import BaseFileLock, FileLock, Timeout
+
+#: System libraries do not survive a fork on macOS and Windows.
+_METHOD = "forkserver" if sys.platform.startswith("linux") else "spawn"
+_CONTEXT: Any = multiprocessing.get_context(_METHOD)
+
+#: Variables that name the folders of IPython, Jupyter, matplotlib and fontconfig; their defaults.
+_FOLDERS = (
+    ("HOME", "~"),
+    ("TMPDIR", "/tmp"),
+    ("XDG_CACHE_HOME", "~/.cache"),
+    ("XDG_CONFIG_HOME", "~/.config"),
+    ("XDG_DATA_HOME", "~/.local/share"),
+    ("MPLCONFIGDIR", "~/.config/matplotlib"),
+    ("MPLCONFIGDIR", "~/.cache/matplotlib"),
+    ("IPYTHONDIR", "~/.ipython"),
+    ("JUPYTER_CONFIG_DIR", "~/.jupyter"),
+    ("JUPYTER_DATA_DIR", "~/.local/share/jupyter"),
+    ("JUPYTER_RUNTIME_DIR", "~/.local/share/jupyter/runtime"),
+)
+
 
 @lru_cache
-def start_warm_process() -> Any:
-    """Start the process that children are forked from; the multiprocessing context to do it with.
+def private_folder(beside: Path) -> Path:
+    """A folder of this process alone, with a folder for each of the user's it cannot write to.
+
+    It is removed when the process ends; those of killed ones are removed here.
+    """
+    for path in beside.glob("run-*.lock"):
+        with suppress(Timeout), FileLock(path, timeout=0) as left:
+            _remove(path.with_suffix(""), left)
+    number, name = tempfile.mkstemp(prefix="run-", suffix=".lock", dir=beside)
+    os.close(number)
+    held, folder = FileLock(name), Path(name).with_suffix("")
+    held.acquire()
+    folder.mkdir(0o700)
+    # After what multiprocessing itself removes from it, whose priority is -100.
+    Finalize(None, _remove, args=(folder, held), exitpriority=-101)
+    for variable, default in _FOLDERS:
+        named = Path(os.environ.get(variable) or default).expanduser()
+        nearest = next(path for path in (named, *named.parents) if os.access(path, os.F_OK))
+        if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+            (folder / variable).mkdir(exist_ok=True)
+            os.environ[variable] = str(folder / variable)
+    return folder
+
+
+def _remove(folder: Path, held: BaseFileLock) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(held.lock_file).unlink(missing_ok=True)
+    held.release()
+
+
+@lru_cache
+def start_warm_process(private: Path) -> None:
+    """Start the process that children are forked from.
 
     Where system libraries do not survive a fork, as on macOS and Windows, children are fresh
     interpreters that import everything again.
     """
-    if not sys.platform.startswith("linux"):
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["psa_analysis.packs.warm"])
     # Or it would look for modules where the user happens to stand first, and take a file called
-    # calendar.py for the library's. The warm process takes the setting back.
+    # calendar.py for the library's. It stays, should the process die and be started again.
     os.environ["PYTHONSAFEPATH"] = "1"
+    if _METHOD == "spawn":
+        return
+    _CONTEXT.set_forkserver_preload(["psa_analysis.packs.warm"])
+    # A killed run must leave nothing in the user's temporary folder. The name is short, for that of
+    # a socket may have 107 letters. On some shared disks there can be no socket.
+    short = f"/proc/{os.getpid()}/fd/{os.open(private, os.O_RDONLY)}"
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as tried:
+        tried.bind(f"{short}/tried")
+        tempfile.tempdir = short
     forkserver.ensure_running()
-    del os.environ["PYTHONSAFEPATH"]
-    return context
+    tempfile.tempdir = None
 
 
 def run_children(
@@ -44,7 +106,7 @@ def run_children(
     from pebble import ProcessExpired, concurrent
 
     in_child: Any = concurrent.process  # its types name the context otherwise than it does
-    start = in_child(daemon=False, timeout=seconds, context=start_warm_process())(_work_in_child)
+    start = in_child(daemon=False, timeout=seconds, context=_CONTEXT)(_work_in_child)
     waiting, running = deque(work), dict[Future[Any], str]()
     try:
         while waiting or running:

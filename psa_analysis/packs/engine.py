@@ -32,7 +32,7 @@ NOT_FOR_THE_PUBLIC = "this page could not be made; the internal pack says why"
 def make_page(job: Job) -> Page:
     """Execute a notebook and export its page."""
     started = time.monotonic()
-    report = pipeline.report_of_run = pickle.loads(job.shared.read_bytes())
+    report = pipeline.report_of_run = pickle.loads(job.report)
     cell, error = None, None
     try:
         _execute(job)

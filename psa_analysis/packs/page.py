@@ -21,7 +21,7 @@ class Job:
 
     source: Path  # the notebook
     executed: Path  # the executed notebook, which stands beside its page
-    shared: Path  # where the run keeps its report, pickled, for all its notebooks
+    report: bytes  # the run's, pickled once for all its notebooks
     parameters: dict[str, str]
 
 

@@ -1,8 +1,8 @@
 """Make packs: each beside its place, by one process at a time, and put there whole or not at all.
 
 Beside the packs, ``outputs/.psa`` keeps a folder for each: its ``lock``, and in ``holder`` who has
-it; the pack that is being made, ``new-...``; the one before, ``old``, while the new one takes its
-place; and in ``made.json`` what the pack was made from.
+it; the pack that is being made, ``new-...``; the one before, ``old``, while the new
+one takes its place; and in ``made.json`` what the pack was made from. A ``run-...`` is a process's.
 
 Imports nothing heavy but in functions: an unchanged pack must be told at once.
 """
@@ -19,9 +19,10 @@ import shutil
 import socket
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import requires, version
@@ -31,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from psa_analysis.files import checksum, write_bytes
-from psa_analysis.findings import DataError, ParameterError, errors
-from psa_analysis.packs.children import run_children, start_warm_process
+from psa_analysis.findings import DataError, ParameterError, errors, visible
+from psa_analysis.packs.children import private_folder, run_children, start_warm_process
 from psa_analysis.periods import Period
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ class Task:
         return self.outputs / self.name
 
     @property
+    def failed(self) -> Path:
+        """The folder of a pack that has a failed page, which never takes the pack's place."""
+        return self.outputs / f"{self.name}-failed"
+
+    @property
     def beside(self) -> Path:
         """The folder of what is kept beside the pack."""
         return self.outputs / ".psa" / self.name
@@ -83,8 +89,8 @@ def make_pack(task: Task, on_event: OnEvent) -> int:
     try:
         sources = notebooks_of(task.notebooks)
         with lock_pack(task, on_event):
-            begin, problems = _make_locked(task, sources, on_event)
-        on_event(task, "pack", f"{begin} {task.pack / 'index.html'}")
+            outcome, problems = _make_locked(task, sources, on_event)
+        on_event(task, "pack", outcome)
         code = 1 if problems else 0
     except DataError as error:
         problems = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
@@ -95,6 +101,13 @@ def make_pack(task: Task, on_event: OnEvent) -> int:
         where = f": {error.filename}" if error.filename else ""
         problems = [f"{error.strerror or error}{where}; the last good pack is untouched"]
         code = 2
+    except Exception as error:  # whatever it is, the packs of others are still to be made
+        what, details = visible(" ".join(str(error).split())[:300]), task.beside / "traceback.txt"
+        problems = [f"{type(error).__name__}: {what}; the last good pack is untouched"]
+        with suppress(OSError):
+            write_bytes(details, traceback.format_exc().encode("utf-8", "backslashreplace"))
+            problems[0] += f"; {details} tells a programmer where it happened"
+        code = 2
     for problem in problems:
         on_event(task, "warning", problem)
     return code
@@ -103,32 +116,63 @@ def make_pack(task: Task, on_event: OnEvent) -> int:
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
     """Make a pack that nobody else makes: what has become of it, and what is wrong with it."""
     tidy_up(task)
+    (task.beside / "traceback.txt").unlink(missing_ok=True)
     # All that a pack may depend on: raw data, notebooks, modules beside them.
     beside = [path for path in _files(task.notebooks) if path.suffix in (".ipynb", ".py")]
-    digests = checksums(beside, task.notebooks)
-    made_from = checksums(_files(task.data / "raw"), task.data)
-    made_from |= {f"notebooks/{name}": digest for name, digest in digests.items()}
-    parts = [checksums(_files(_PACKAGE), _PACKAGE), versions(), made_from, str(task.data)]
-    key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    if not task.force and (record := read_record(task, key)):
-        return "nothing has changed:", record["problems"]
-    start_warm_process()  # it imports while this process loads the figures
-    from psa_analysis.pipeline import open_report
+    digests = {f"notebooks/{n}": d for n, d in checksums(beside, task.notebooks).items()}
+    raw = checksums(_files(task.data / "raw"), task.data)
 
-    with new_pack(task) as folder:
-        report = open_report(task.period.label, str(task.data), task.audience)
+    def key() -> str:
+        parts = [checksums(_files(_PACKAGE), _PACKAGE), versions(), raw, digests, str(task.data)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    if not task.force and (record := read_record(task, key())):
+        shutil.rmtree(task.failed, ignore_errors=True)
+        return f"nothing has changed: {task.pack / 'index.html'}", record["problems"]
+    start_warm_process(private_folder(task.outputs / ".psa"))  # imports while figures are loaded
+    import pandas as pd
+
+    from psa_analysis.analysis.disclosure import EXPOSED
+    from psa_analysis.pipeline import remember_disclosed
+
+    with new_folder(task) as folder:
+        report = _load(task)
+        # What was saved in the meantime may be loaded in part.
+        while raw != (now := checksums(_files(task.data / "raw"), task.data)):
+            raw, report = now, _load(task)
         on_event(task, "progress", repr(report))
         pages = _fill(task, sources, report, folder, on_event)
-        _write_front(folder, report, pages, made_from)
+        _write_front(folder, report, pages, raw | digests)
         files = checksums(sorted(folder.iterdir()), folder)
-    failed = [page.notebook for page in pages if page.status != "done"]
-    problems = [f"failed: {', '.join(failed)}"] if failed else []
-    if wrong := len(errors(report.findings)):
-        problems.append(wrong_words(wrong))
-    # What failed may have failed by chance: such a pack is made anew by the next run.
-    record = {"key": None if failed else key, "problems": problems, "files": files}
+        failed = [page.notebook for page in pages if page.status != "done"]
+        if task.audience == "public" and not failed:
+            remember_disclosed(report)  # before anybody sees it
+        put(folder, task, failed)
+    problems = [wrong_words(wrong)] if (wrong := len(errors(report.findings))) else []
+    if exposed := (report.withheld.get("reason", pd.Series()) == EXPOSED).sum():
+        problems.append(f"{exposed} figures are {EXPOSED}; docs/disclosure.md says what to do")
+    if failed:
+        good = f"the last good one stays in {task.name}" if task.pack.exists() else ""
+        left = f"left in {task.failed.name}, for {good or 'there is no good one yet'}"
+        problems.insert(0, f"failed: {', '.join(failed)}; this pack is {left}")
+        return f"The pack with failures is {task.failed / 'index.html'}", problems
+    record = {"key": key(), "problems": problems, "files": files}
     write_bytes(task.beside / "made.json", json.dumps(record, indent=1).encode())
-    return "The pack is", problems
+    return f"The pack is {task.pack / 'index.html'}", problems
+
+
+def _load(task: Task) -> Report:
+    """The report of a pack, with what its pages would read or work out each by itself."""
+    from psa_analysis.pipeline import open_report
+    from psa_analysis.show.comparison import changes_words
+    from psa_analysis.show.grant import grant_words
+    from psa_analysis.show.record import trust_text
+
+    report = open_report(task.period.label, str(task.data), task.audience)
+    changes_words(report)
+    grant_words(report)
+    trust_text(report)
+    return report
 
 
 def wrong_words(wrong: int) -> str:
@@ -193,23 +237,14 @@ def _fill(
     """Make the pages, tables and workbook of a pack in its folder."""
     from psa_analysis.packs.page import Job
     from psa_analysis.packs.workbook import write_tables
-    from psa_analysis.show.comparison import changes_words
-    from psa_analysis.show.grant import grant_words
-    from psa_analysis.show.record import trust_text
 
-    # Several pages say these. They are kept with the report: made here once and not by each.
-    changes_words(report)
-    grant_words(report)
-    trust_text(report)
     pages: list[Page] = []
-    # Nobody else may read or write the folder.
-    with tempfile.TemporaryDirectory(prefix="psa-") as private, ThreadPoolExecutor(1) as thread:
-        shared = Path(private) / "report"
-        shared.write_bytes(pickle.dumps(report, protocol=pickle.HIGHEST_PROTOCOL))
-        jobs = {}
+    with ThreadPoolExecutor(1) as thread:
+        # Through a pipe: a file could be written to by others, and would stay behind a killed run.
+        pickled, jobs = pickle.dumps(report, pickle.HIGHEST_PROTOCOL), {}
         for name, source, theme in pages_of(sources, report):
             given = parameters(report) | ({"theme": theme} if theme else {})
-            jobs[name] = Job(source, folder / f"{name}.ipynb", shared, given)
+            jobs[name] = Job(source, folder / f"{name}.ipynb", pickled, given)
         not_saved = thread.submit(write_tables, report, folder)
         workers, started = task.workers or os.cpu_count() or 1, time.monotonic()
         for name, page, died in run_children(_make_page, jobs, task.timeout, workers):
@@ -280,7 +315,9 @@ def parameters(report: Report) -> dict[str, str]:
 @contextmanager
 def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
     """Wait until nobody else makes this pack, and let nobody else begin."""
-    lock = FileLock(task.beside / "lock")
+    # Public packs one after another: each hides what those before it hid.
+    in_turn = task.outputs / ".psa" / "public.lock"
+    lock = FileLock(in_turn if task.audience == "public" else task.beside / "lock")
     holder = task.beside / "holder"
     try:
         task.beside.mkdir(parents=True, exist_ok=True)
@@ -310,19 +347,28 @@ def tidy_up(task: Task) -> None:
 
 
 @contextmanager
-def new_pack(task: Task) -> Iterator[Path]:
-    """A folder to make a pack in; if all goes well, it takes the place of the earlier pack."""
+def new_folder(task: Task) -> Iterator[Path]:
+    """A folder to make a pack in, which is private, and removed unless the pack was put away."""
     # Nobody else may write here: a process that a killed run has left writes into its own folder.
     folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
     try:
         folder.mkdir()
         yield folder
-        # In between, for some microseconds, there is no pack; tidying up mends what stops there.
-        if task.pack.exists():
-            task.pack.rename(task.beside / "old")
-        folder.rename(task.pack)
     finally:
         tidy_up(task)
+
+
+def put(folder: Path, task: Task, failed: list[str]) -> None:
+    """Put a new pack in the place of the earlier one; beside it if a page has failed."""
+    if failed:
+        shutil.rmtree(task.failed, ignore_errors=True)
+        folder.rename(task.failed)
+        return
+    # In between, for some microseconds, there is no pack; tidying up mends what stops there.
+    if task.pack.exists():
+        task.pack.rename(task.beside / "old")
+    folder.rename(task.pack)
+    shutil.rmtree(task.failed, ignore_errors=True)
 
 
 def read_record(task: Task, key: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import psa_analysis
 from psa_analysis.packs.page import exporter
 from psa_analysis.show.chart import only_words
 
-# Only the start of this process needed it (:mod:`psa_analysis.packs.children`).
+# Only the start of this process needs it (:mod:`psa_analysis.packs.children`).
 os.environ.pop("PYTHONSAFEPATH", None)
 # Or the kernel's debugger, which nobody uses here, would say so on the terminal.
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")

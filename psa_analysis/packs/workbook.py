@@ -74,6 +74,10 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
         "findings": findings_by_partner(report.findings, agreement),
         "data log": report.sources,
     }
+    for name in ("assessment", "grant"):  # types of processor differ in the last digits of these
+        floats = exported[name].select_dtypes("float")
+        rounded = floats.map(lambda value: float(f"{value:.10g}"))
+        exported[name] = exported[name].assign(**rounded)
     for name, columns in _IF_ANY.items():
         sheet = exported[name]
         exported[name] = sheet.drop(columns=[each for each in columns if sheet[each].isna().all()])
@@ -126,7 +130,8 @@ def write_workbook(report: Report, path: Path) -> None:
     """
     exported = tables(report)
     content = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    options: dict[str, Any] = {"constant_memory": True, "tmpdir": str(path.parent)}
+    options |= {"strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(content, options) as book:
         title = f"{visible(report.agreement.settings.agreement.name)}, {report.period}"[:255]
         # Not the time of writing, which would differ from run to run.
