@@ -1,4 +1,4 @@
-"""The chain, as a story: load, clean, keep what was known, read, forecast, assess; and hide."""
+"""The chain, as a story: load, clean, keep what was known, read, forecast, assess."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from psa_analysis.analysis import disclosure
-from psa_analysis.analysis.assessment import assess
+from psa_analysis.analysis.assessment import STATES, assess
 from psa_analysis.analysis.backtest import make_record
 from psa_analysis.analysis.commitments import follow
 from psa_analysis.analysis.control import check_rebases
@@ -17,8 +17,8 @@ from psa_analysis.analysis.effectiveness import check_baskets, cost_effectivenes
 from psa_analysis.analysis.outlook import Outlook, outlooks
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.analysis.trajectory import with_seasons
-from psa_analysis.files import checksum
-from psa_analysis.findings import Finding, ParameterError, did_you_mean, errors, one_of
+from psa_analysis.files import checksum, csv_text, meanings, read_rows, write_bytes
+from psa_analysis.findings import DataError, Finding, ParameterError, did_you_mean, errors, one_of
 from psa_analysis.periods import Period, PeriodError, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.register.loading import load_agreement, load_commentary
@@ -33,6 +33,8 @@ from psa_analysis.words import day_text
 #: The project's folder; relative paths start here, wherever a command or notebook runs.
 ROOT = Path(__file__).resolve().parent.parent
 
+#: What public packs have shown, kept with the agreement.
+DISCLOSED = "disclosed.csv"
 #: The report that a run has made for its notebooks, in the processes that execute them.
 report_of_run: Report | None = None
 #: What the cell tagged "parameters" of every notebook sets.
@@ -76,32 +78,84 @@ def _known_names(agreement: Agreement) -> dict[str, list[str]]:
 
 
 def make_report(
-    agreement: Agreement, observations: pd.DataFrame, findings: list[Finding], period: Period
+    agreement: Agreement,
+    observations: pd.DataFrame,
+    findings: list[Finding],
+    period: Period,
+    audience: str = "internal",
 ) -> Report:
-    """Assess one reporting period, for the council itself, from what was known at its cut-off."""
+    """Assess one reporting period from what was known at its cut-off.
+
+    A public report is made of what may be shown alone, so that nothing in it tells the rest.
+    """
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
+    seen = observations[observations["received"] <= pd.Timestamp(cut_off)]
+    progress, marks = load_progress(agreement)[0], pd.DataFrame()
+    small = pd.Series(False, progress.index)
+    if public := audience == "public":
+        marks = disclosure.withheld(seen, agreement, cut_off, load_disclosed(agreement))
+        observations = disclosure.masked_observations(seen, marks, agreement)
+        small = disclosure.small_reports(progress, agreement)
+        findings = [disclosure.masked_finding(finding, agreement) for finding in findings]
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
     series = make_readings(known, agreement)
+    if public:
+        full = make_readings(as_of(seen, cut_off), agreement)
+        series = disclosure.masked_readings(full, series)
     forecasts = outlooks_at(observations, agreement, period)
+    assessed = assess(series, agreement, period, errors(findings), forecasts)
+    commitments = follow(agreement, progress[~small], observations, period)
+    data_log = sources.as_table(sources.read_sidecars(agreement.folder)[0])
+    if public:
+        hidden = assessed.loc[assessed["state"] == "not shown", "measure"]
+        forecasts |= dict.fromkeys(hidden, Outlook(reason=STATES["not shown"]))
+        linked = agreement.commitments.index[agreement.commitments["measure"].isin(hidden)]
+        few = progress.loc[small & (progress["reported"] <= pd.Timestamp(cut_off)), "commitment"]
+        commitments = disclosure.masked_commitments(commitments, {*linked, *few})
+        data_log = disclosure.masked_sources(data_log)
+        # What was paid for an outturn tells it.
+        paid = agreement.measures["paid"].mask(agreement.measures.index.isin(hidden))
+        agreement = replace(agreement, measures=agreement.measures.assign(paid=paid))
     return Report(
         agreement=agreement,
         period=period,
         cut_off=cut_off,
-        audience="internal",
+        audience=audience,
         observations=observations,
         known=known,
         readings=series,
         outlooks=forecasts,
-        assessment=assess(series, agreement, period, errors(findings), forecasts),
+        assessment=assessed,
         effectiveness=cost_effectiveness(series, agreement, period.end),
-        commitments=follow(agreement, load_progress(agreement)[0], observations, period),
-        sources=sources.as_table(sources.read_sidecars(agreement.folder)[0]),
+        commitments=commitments,
+        sources=data_log,
         findings=tuple(findings),
         commentary=load_commentary(agreement)[0],
         report_at=report_at,
         record_of=record_of,
+        withheld=marks,
     )
+
+
+def load_disclosed(agreement: Agreement) -> pd.DataFrame:
+    """The figures that earlier public packs have shown, or held back, of any quarter."""
+    columns = list(meanings("disclosed"))
+    table, problems = read_rows(agreement.folder, DISCLOSED, columns)
+    if problems:
+        raise DataError(problems)
+    return table
+
+
+def remember_disclosed(report: Report) -> None:
+    """Write down what a public pack has shown and held back, for the packs that come after it."""
+    cells = report.known[disclosure.CELL].astype(str)
+    held_back = report.known["small"].map({True: "no", False: "yes"})
+    told = [load_disclosed(report.agreement), cells.assign(shown=held_back)]
+    # What was ever shown is known.
+    table = pd.concat(told).sort_values("shown").drop_duplicates(disclosure.CELL, keep="last")
+    table = table.sort_values(disclosure.CELL)
+    write_bytes(report.agreement.folder / DISCLOSED, csv_text(table).encode())
 
 
 def outlooks_at(
@@ -119,14 +173,7 @@ def outlooks_at(
 def record_of(report: Report) -> pd.DataFrame:
     """What the reports of the agreement's earlier quarters forecast, beside what came since."""
     agreement, observations = report.agreement, report.observations
-    measures, own = agreement.measures, agreement.settings.agreement
-    if report.audience == "public":
-        # Forecasts rested on all figures. Left out is what may rest on a version of one that is
-        # hidden: its own, what it continues, or what it is compared with.
-        observations, _ = load_observations(agreement)
-        hidden = report.withheld.loc[report.withheld["area"] == own.area, "measure"]
-        rests_on = measures.index.isin(hidden) | measures["continues"].isin(hidden)
-        measures = measures[~rests_on & measures["compared_with"].isna()]
+    own = agreement.settings.agreement
     forecasts_at = {report.period: report.outlooks}
     for end in pd.date_range(own.begins, report.period.start, freq="QE"):
         origin = period_containing(end.date(), "quarter")
@@ -138,57 +185,13 @@ def record_of(report: Report) -> pd.DataFrame:
     }
     keys = ["origin", "origin_end", "measure"]
     table = pd.concat(fans, names=keys).reset_index(keys)
-    # Of a measure that is not among them, no direction is known.
-    return make_record(table, report.area_readings, measures)
-
-
-def hide(report: Report, also: pd.DataFrame | None = None) -> Report:
-    """The report without what a public page must not show, nor what another report withholds."""
-    full, period, cut_off = report.agreement, report.period, report.cut_off
-    seen = report.observations[report.observations["received"] <= pd.Timestamp(cut_off)]
-    marks = disclosure.withheld(seen, full, cut_off)
-    hidden = seen.index.isin(marks.index)
-    if also is not None:
-        hidden |= disclosure.named_in(also, seen)
-    shown = disclosure.masked_observations(seen, hidden, full)
-    known = as_of(shown, cut_off)
-    agreement = with_seasons(full, known)
-    series = disclosure.masked_readings(report.readings, make_readings(known, agreement))
-    affected = disclosure.affected_measures(
-        seen[hidden], report.known, report.readings, series, full
-    )
-    forecasts = dict(report.outlooks)
-    for name in affected & forecasts.keys():
-        forecasts[name] = Outlook(reason=forecasts[name].reason or disclosure.NO_FORECAST)
-    assessed = assess(series, agreement, period, errors(report.findings), forecasts)
-    assessed = disclosure.masked_assessment(report.assessment, assessed, affected, series, full)
-    promises = follow(agreement, load_progress(agreement)[0], shown, period)
-    threshold = agreement.settings.disclosure.threshold
-    return replace(
-        report,
-        agreement=agreement,
-        audience="public",
-        observations=shown,
-        known=known,
-        readings=series,
-        outlooks=forecasts,
-        assessment=assessed,
-        effectiveness=cost_effectiveness(series, agreement, period.end),
-        commitments=disclosure.masked_commitments(report.commitments, promises, threshold),
-        sources=disclosure.masked_sources(report.sources),
-        findings=tuple(disclosure.masked_finding(row, agreement) for row in report.findings),
-        withheld=marks,
-    )
+    return make_record(table, report.area_readings, agreement.measures)
 
 
 def report_at(report: Report, period: Period) -> Report:
     """The report of another period, from the same data as known at that period's cut-off."""
-    if report.audience != "public":
-        return make_report(report.agreement, report.observations, [*report.findings], period)
-    # States rest on all figures, which a public report does not hold. What it does not show, the
-    # one beside it must not show either.
-    full = make_report(report.agreement, *load_observations(report.agreement), period)
-    return hide(full, report.withheld)
+    findings = [*report.findings]
+    return make_report(report.agreement, report.observations, findings, period, report.audience)
 
 
 def open_report(
@@ -209,8 +212,7 @@ def open_report(
     kept = report and (report.period, report.audience, report.agreement.folder.resolve())
     if report is None or kept != (reporting_period, audience, folder):
         agreement = load_agreement(folder)
-        report = make_report(agreement, *load_observations(agreement), reporting_period)
-        report = hide(report) if audience == "public" else report
+        report = make_report(agreement, *load_observations(agreement), reporting_period, audience)
     themes = report.agreement.settings.themes
     if theme and theme not in themes:
         remedy = did_you_mean(theme, themes)

@@ -13,7 +13,7 @@ from psa_analysis.analysis.trajectory import paid_of_draws, short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import FREQUENCIES, Period, parse_period
 from psa_analysis.register.agreement import RULES, RULES_WITH_PATH, Agreement
-from psa_analysis.words import NOT_STATED, chance_text, counted
+from psa_analysis.words import NOT_SHOWN, NOT_STATED, chance_text, counted
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -33,6 +33,7 @@ STATES = {
     "achieved": "the deciding reading reaches the target",
     "not due": "no reading is due yet",
     "not judged": "shown without a target: neither higher nor lower is better",
+    "not shown": "it rests on small numbers, which public pages do not show",
     "no target": "there are readings but no document states a target",
     "not stated": "no document states enough to judge it",
 }
@@ -41,6 +42,8 @@ Row = dict[str, Any]
 #: A state, why it is so, whether it is a forecast, and what judged.
 State = tuple[str, str, bool, str]
 _NOTHING = "not judged"
+#: The flag of a latest reading that is held back.
+WITHHELD = "withheld"
 
 
 def assess(
@@ -68,7 +71,11 @@ def assess(
             # Part of a year says nothing against a path from year to year.
             year_end = FREQUENCIES[measure["frequency"]].year_end
             series = series[series["period_end"].dt.month == year_end]
+        made = series[series["reading"].notna() | (series["missing"] == NOT_SHOWN)]
         series = series[series["reading"].notna()]
+        if len(made) and pd.isna(made["reading"].iloc[-1]):
+            rows.append(row | _not_shown(made.iloc[-1]))
+            continue
         outlook = (outlooks or {}).get(str(name))
         if measure["rule"] == "yearly":
             measure = trajectory.judging(measure, series["period_end"], period.end)
@@ -166,6 +173,18 @@ def _latest(series: pd.DataFrame, measure: pd.Series) -> Row:
             row["year_before"] = year_before
             row["direction_on_year"] = direction(last["reading"], year_before, polarity)
     return row
+
+
+def _not_shown(newest: pd.Series) -> Row:
+    """What a public report says of a measure whose newest reading is held back."""
+    row: Row = {"latest_period": newest["period"], "illustrative": newest["illustrative"]}
+    row |= {"latest_flag": WITHHELD, "missing": NOT_SHOWN, "no_forecast": STATES["not shown"]}
+    return row | {
+        "state": "not shown",
+        "reason": f"the reading for {newest['period']} rests on small numbers",
+        "is_forecast": False,
+        "judged_by": _NOTHING,
+    }
 
 
 def direction(now: float, before: float, polarity: str) -> str:

@@ -40,6 +40,7 @@ STATES = {
     "on track": "before its date: on the line to its figure, or its lead expects it",
     "done": "done, by its date if it has one",
     "not due": "its date is more than a year away, and there is no recent report",
+    "not shown": "it rests on small numbers, which public pages do not show",
     "not stated": "no document states a date or a figure to judge it by",
 }
 

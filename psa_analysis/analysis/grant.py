@@ -25,7 +25,6 @@ import pandas as pd
 from psa_analysis.analysis.trajectory import exact, paid_of_draws, short_of
 from psa_analysis.files import meanings
 from psa_analysis.periods import period_containing
-from psa_analysis.words import NOT_SHOWN
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
@@ -143,9 +142,7 @@ def grant_frame(
     for end in ("least", "most"):
         part = np.nan if pounds is None else [float(pounds * shares[name]) for name in rewards]
         table[f"pounds_{end}"] = table[end] * part
-    # What was paid would give a small number away.
-    hidden = table["missing"] == NOT_SHOWN
-    table["paid"] = agreement.measures["paid"].reindex(table.index).mask(hidden)
+    table["paid"] = agreement.measures["paid"].reindex(table.index)
     certain = table["outturn"].notna() & (table["least"] == table["most"])
     table["difference"] = (table["paid"] - table["pounds_most"]).where(certain)
     return table[list(meanings("grant"))].reset_index(drop=True)

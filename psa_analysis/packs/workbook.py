@@ -15,8 +15,7 @@ import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
 from psa_analysis import words
-from psa_analysis.analysis.assessment import STATES
-from psa_analysis.analysis.disclosure import WITHHELD
+from psa_analysis.analysis.assessment import STATES, WITHHELD
 from psa_analysis.files import COLUMNS, FORMULA_STARTS, csv_text, meanings, write_bytes
 from psa_analysis.findings import Finding, visible
 from psa_analysis.register.agreement import PARSED, Agreement, observed_units

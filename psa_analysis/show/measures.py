@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from psa_analysis import words
+from psa_analysis.analysis.assessment import WITHHELD
 from psa_analysis.analysis.backtest import reference
-from psa_analysis.analysis.disclosure import WITHHELD
 from psa_analysis.analysis.readings import observations_used
 from psa_analysis.files import meanings
 from psa_analysis.findings import ParameterError
@@ -119,16 +119,12 @@ def standing_sentences(row: pd.Series) -> list[str]:
     """The state with its chance or its reason, and the latest reading beside the planned path."""
     state = str(row["state"])
     if row["is_forecast"] and pd.notna(row["chance_target"]):
-        # A chance without its forecast rests on figures that are not shown, and is in tenths.
-        about = "about " if pd.isna(row["forecast"]) else ""
         target = f"{words.target_text(row)} by {row['due']}"
         chance = words.chance_text(row["chance_target"])
-        texts = [f"{state}: the chance of reaching {target} is {about}{chance}"]
+        texts = [f"{state}: the chance of reaching {target} is {chance}"]
     else:
         texts = [f"{state}: {row['reason']}"]
-    if row["latest_flag"] == WITHHELD:
-        texts.append(f"the latest reading, for {row['latest_period']}, is {row['missing']}")
-    elif pd.notna(row["latest"]):
+    if pd.notna(row["latest"]):
         flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
         latest = f"the latest reading is {words.with_unit(row['latest'], row)} for "
         latest += f"{row['latest_period']}{flag}"

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.assessment import STATES
-from psa_analysis.analysis.disclosure import WITHHELD
+from psa_analysis.analysis.assessment import STATES, WITHHELD
 from psa_analysis.register.loading import entries
 from psa_analysis.report import Report, of_theme
 from psa_analysis.show.chart import picture_address
