@@ -111,6 +111,7 @@ class RandomAgreement:
             }
             if basis == "cumulative":
                 row |= {"baseline": self.chance.randint(0, 40), "baseline_period": "2002/03"}
+                row |= {"target": 90, "polarity": "higher"}
             self.measures.append(row)
         ends = QUARTER_ENDS if quarterly else YEAR_ENDS
         sizes = self._sizes(

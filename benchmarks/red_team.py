@@ -68,12 +68,11 @@ class Pack:
 
 def public_packs(folder: Path, quarters: list[str]) -> list[Pack]:
     """The public packs of quarters, made in this order and remembered by the library."""
-    remember = getattr(pipeline, "remember_public", lambda report: None)
     packs = []
     for quarter in quarters:
         report = pipeline.open_report(quarter, str(folder), "public")
         packs.append(Pack(quarter, report, tables(report)))
-        remember(report)
+        pipeline.remember_disclosed(report)
     return packs
 
 
