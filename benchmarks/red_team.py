@@ -33,7 +33,6 @@ from psa_analysis import pipeline
 from psa_analysis.analysis.readings import periods_used
 from psa_analysis.packs.workbook import tables
 from psa_analysis.register.agreement import Agreement
-from psa_analysis.register.loading import load_agreement
 from psa_analysis.report import Report
 
 SHIPPED = ["2003-04 Q4", "2004-05 Q1", "2004-05 Q2", "2004-05 Q3", "2004-05 Q4"]
@@ -91,8 +90,8 @@ def decimals_of(value: float) -> int:
 class Attack:
     """All that is known of the figures of an agreement from its public packs."""
 
-    def __init__(self, folder: Path, packs: list[Pack], more: dict[Figure, float]) -> None:
-        self.agreement: Agreement = load_agreement(folder)
+    def __init__(self, packs: list[Pack], more: dict[Figure, float]) -> None:
+        self.agreement: Agreement = packs[0].report.agreement
         returned, _ = pipeline.load_observations(self.agreement)
         self.returned = returned.assign(day=returned["received"].dt.strftime("%Y-%m-%d"))
         self.factors = self._factors()
@@ -255,9 +254,9 @@ class Attack:
             form = {(*version, "value"): 1.0 for version in versions}
             self.equations.add(form, ends[0] - 1e-6, ends[1] + 1e-6, text)
 
-    def recoveries(self) -> tuple[list[Found], int]:
+    def recoveries(self, threshold: int) -> tuple[list[Found], int]:
         """What can be told too nearly, and how many cells were tried."""
-        threshold, known = self.agreement.settings.disclosure.threshold, self.equations.known
+        known = self.equations.known
         found, tried = [*self._shown(threshold)], 0
         for solver in self.equations.components():
             for target, form in self._targets(solver, threshold):
@@ -305,15 +304,20 @@ class Attack:
                 )
 
 
-def careless(pack: Pack, measures: pd.DataFrame) -> Iterator[Found]:
+def careless(pack: Pack) -> Iterator[Found]:
     """Rates with more decimals than their numbers allow, and commitments of a few people."""
+    agreement, readings = pack.report.agreement, pack.tables["readings"]
+    measures, own = agreement.measures, agreement.settings.agreement.area
     at_risk = measures.index[(measures["unit"] == "percent") & (measures["made_of"] != "amounts")]
+    bare = readings[readings["reading"].notna() & readings["numerator"].isna()]
     columns = {"observations": ["value"], "readings": ["reading", "observed", "lower", "upper"]}
-    columns["assessment"] = ["latest", "previous", "year_before", "forecast", "low_80", "high_80"]
+    columns["assessment"] = ["latest", "previous", "year_before"]
     for name, of_table in columns.items():
         rows = pack.tables[name]
         rows = rows[rows["measure"].isin(at_risk)]
-        rows = rows[rows["numerator"].isna()] if "numerator" in rows else rows
+        # Beside a numerator and a denominator a rate tells nothing more.
+        without = rows["measure"].isin(bare.loc[bare["area"] == own, "measure"])
+        rows = rows[rows["numerator"].isna() if "numerator" in rows else without]
         for column in of_table:
             for measure, rate in zip(rows["measure"], rows[column], strict=True):
                 if pd.notna(rate) and decimals_of(rate) > 1:
@@ -322,7 +326,7 @@ def careless(pack: Pack, measures: pd.DataFrame) -> Iterator[Found]:
     promises = pack.tables["commitments"]
     few = (promises["measure"] == "") & (promises["kind"] == "level")
     few &= promises["value"].isin([1, 2, 3, 4])
-    few &= promises["made_of"] != "amounts" if "made_of" in promises else True
+    few &= promises["commitment"].map(agreement.commitments["made_of"]) != "amounts"
     for row in promises[few].itertuples():
         yield Found("commitment", f"{pack.quarter}, {row.commitment}: {row.value:g} {row.unit}")
 
@@ -393,7 +397,9 @@ def differences(first: Pack, second: Pack, deep: bool) -> Iterator[str]:
                 yield f"{name}.{column}"
     for name, outlook in first.report.outlooks.items():
         other = second.report.outlooks[name]
-        if outlook.reason != other.reason or not np.array_equal(outlook.draws, other.draws):
+        if outlook.reason != other.reason or not np.array_equal(
+            outlook.draws, other.draws, equal_nan=True
+        ):
             yield f"forecast of {name}"
 
 
@@ -402,10 +408,10 @@ def red_team(
 ) -> tuple[list[Found], dict[str, int]]:
     """All attacks on one agreement's public packs, made in this order of quarters."""
     packs = public_packs(folder, quarters)
-    attack = Attack(folder, packs, truth)
-    found, tried = attack.recoveries()
+    attack = Attack(packs, truth)
+    found, tried = attack.recoveries(attack.agreement.settings.disclosure.threshold)
     for pack in packs:
-        found += careless(pack, attack.agreement.measures)
+        found += careless(pack)
     moved, changed = interference(folder, packs[0], attack, deep)
     return [*found, *moved], {"tried": tried, "changed": changed, "packs": len(packs)}
 
