@@ -328,13 +328,17 @@ def test_cells_of_returns_are_for_internal_reports(both: Both) -> None:
 
 
 def test_a_decided_reward_that_would_tell_its_outturn_is_not_shown(both: Both) -> None:
-    known = both[0].agreement, both[0].observations, list(both[0].findings)
+    agreement = both[0].agreement
+    agreement = replace(agreement, measures=agreement.measures.assign(paid=90_000))
+    known = agreement, both[0].observations, list(both[0].findings)
     public = make_report(*known, quarter("2006-07 Q3"), "public")
     table = grants(public).set_index("measure")
     rows = public.assessment.set_index("measure")
     hidden = rows.index[(rows["latest_flag"] == "withheld") & (rows["role"] == "target")]
     assert len(hidden)
-    assert table.loc[hidden, ["outturn", "proportion", "least", "most"]].isna().all(axis=None)
+    told = ["outturn", "proportion", "least", "most", "paid"]
+    assert table.loc[hidden, told].isna().all(axis=None)
+    assert tables(public)["measures"].set_index("measure").loc[hidden, "paid"].isna().all()
 
 
 RATE, COUNT = "L5", "L4-incidents"

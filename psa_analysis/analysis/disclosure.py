@@ -271,7 +271,8 @@ def masked_observations(
     masked.loc[hidden, "flag"] = "suppressed"
     # All alike, or this would tell those that are small from those that go with them.
     masked["small"] = hidden
-    # Words of senders, and of those who correct them, quote figures.
+    # Cells, and words of senders and of those who correct them, quote figures.
+    masked["text"] = ""
     risky = at_risk(agreement, seen) | hidden
     masked.loc[risky, "note"] = ""
     corrected = "corrected; what stood there is in the internal report"

@@ -76,9 +76,9 @@ def clean_returns(
     corrections: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Turn the cells of returns into observations."""
-    cells = table.reset_index(drop=True)
+    cells = table.reset_index(drop=True).assign(text=table["value"].to_numpy())
     # The names of files and sheets are theirs to the last space.
-    for column in cells.columns.drop(["file", "sheet", "row", "column"]):
+    for column in cells.columns.drop(["file", "sheet", "row", "column", "text"]):
         cells[column] = _of_each(cells[column], str.strip, "str")
     for column in ("measure", "area", "period"):
         cells[column] = _of_each(cells[column], lambda text: FOOTNOTES.sub("", text), "str")

@@ -52,7 +52,7 @@ def key(report: Report) -> Html:
     rows = [*texts.items(), *meanings("marks").items()]
     frame = pd.DataFrame(rows, columns=["State or mark", "Meaning"])
     is_used = {
-        "[c]": report.audience == "public",
+        **dict.fromkeys(("[c]", "not shown"), report.audience == "public"),
         "not judged": (report.assessment["rule"] == "none").any(),
         "tolerance": report.assessment["by_tolerance"].any(),
     }

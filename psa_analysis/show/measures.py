@@ -1,8 +1,6 @@
 """One measure: what its numbers say, what people say, what else it has, and where it comes from."""
 
 from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
 
 import pandas as pd
 
@@ -16,8 +14,6 @@ from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import FIGURES, RULES_WITH_PATH
 from psa_analysis.register.loading import WHOLE, entries
 from psa_analysis.report import Report, assessment_row, readings_with_path
-from psa_analysis.returns.grids import column_number, read_grids
-from psa_analysis.returns.sources import raw_files
 from psa_analysis.show.control import control_chart
 from psa_analysis.show.effectiveness import cost_effectiveness
 from psa_analysis.show.families import family, family_of, funnel
@@ -259,20 +255,9 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     period = "" if pd.isna(row["latest"]) else row["latest_period"]
     key = measure, agreement.settings.agreement.area, period
     used = observations_used(report.known, report.readings, agreement, key)
-    texts, paths = [], {name: path for path, name, _ in raw_files(agreement.folder)}
-    for cell in used.itertuples():
-        path = paths[cell.file]
-        cells = _sheets(path, cell.file, path.stat().st_mtime_ns)[cell.sheet]
-        texts.append(cells.at[cell.row, column_number(cell.column)])
     addresses = used["column"].astype(str) + used["row"].astype(str)
-    behind = used[[*_OF_CELLS, "file", "sheet"]].assign(cell=addresses, text=texts)
+    behind = used[[*_OF_CELLS, "file", "sheet", "text"]].assign(cell=addresses)
     return behind.reset_index(drop=True)
-
-
-@lru_cache(maxsize=16)
-def _sheets(path: Path, name: str, changed: int) -> dict[str, pd.DataFrame]:
-    """The cells of a file's sheets: read once for all measures, unless it has changed since."""
-    return {grid.sheet: grid.cells for grid in read_grids(path, name)[0]}
 
 
 def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
