@@ -105,6 +105,7 @@ class Attack:
         hidden = rows[rows["flag"] == "suppressed"]
         self.suppressed = {*zip(*(hidden[name] for name in [*CELL, "day"]), strict=True)}
         self.takes_part = {figure[:2] for figure in self.equations.truth}
+        self.hidden: set[Cell] = set()
         for pack in packs:
             self._read(pack)
 
@@ -141,6 +142,8 @@ class Attack:
         for row in table.itertuples():
             cell = (row.measure, row.area, row.period)
             version, factor = (*cell, days[cell]), self.factors[row.measure]
+            if pd.isna(row.value):
+                self.hidden.add(version)
             for name in self._numbers(row.measure):
                 if pd.notna(number := getattr(row, name)):
                     self.equations.known[*version, name] = number
@@ -255,7 +258,7 @@ class Attack:
             self.equations.add(form, ends[0] - 1e-6, ends[1] + 1e-6, text)
 
     def recoveries(self, threshold: int) -> tuple[list[Found], int]:
-        """What can be told too nearly, and how many cells were tried."""
+        """What can be told too nearly, and how many small numbers of equations were tried."""
         known = self.equations.known
         found, tried = [*self._shown(threshold)], 0
         for solver in self.equations.components():
@@ -413,7 +416,8 @@ def red_team(
     for pack in packs:
         found += careless(pack)
     moved, changed = interference(folder, packs[0], attack, deep)
-    return [*found, *moved], {"tried": tried, "changed": changed, "packs": len(packs)}
+    counts = {"hidden": len(attack.hidden), "tried": tried, "changed": changed}
+    return [*found, *moved], counts | {"packs": len(packs)}
 
 
 def worlds(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, Path, list[str], Any]]:
