@@ -152,12 +152,6 @@ def sheet_of(folder: Path, sheet: str) -> pd.DataFrame:
     return pd.read_excel(next(folder.glob("*.xlsx")), sheet, engine="openpyxl")
 
 
-def window(period: str) -> list[str]:
-    """The four quarters up to one."""
-    last = int(period[:4]) * 4 + int(period[-1]) - 1
-    return [f"{n // 4}-{(n // 4 + 1) % 100:02d} Q{n % 4 + 1}" for n in range(last - 3, last + 1)]
-
-
 def ends(
     place: int, relations: np.ndarray, totals: np.ndarray, bounds: object = (0, None)
 ) -> tuple[float, float]:
@@ -169,49 +163,6 @@ def ends(
         assert solved.status in (0, 3), solved.message
         limits.append(sign * solved.fun if solved.status == 0 else -sign * np.inf)
     return limits[0], limits[1]
-
-
-def attack(folder: Path, measure: str, what: str) -> dict[tuple[str, str], tuple[float, float]]:
-    """The least and the most that each unpublished count can be, from the workbook alone.
-
-    Quarters that add up to rolling years, districts that add up to the county, and counts that
-    are none below 0: written without the library.
-    """
-    tables = (sheet_of(folder, name) for name in ("observations", "readings"))
-    seen, readings = (table[table["measure"] == measure] for table in tables)
-    keys = list(zip(seen["area"], seen["period"], strict=True))
-    quarters = [(area, label) for area, last in keys for label in window(last) if "Q" in last]
-    place = {key: number for number, key in enumerate(dict.fromkeys([*keys, *quarters]))}
-    rows, totals = [], []
-
-    def add(terms: dict[tuple[str, str], float], total: float) -> None:
-        rows.append([terms.get(key, 0.0) for key in place])
-        totals.append(total)
-
-    for key, value in zip(keys, seen[what], strict=True):
-        if pd.notna(value):
-            add({key: 1.0}, value)
-    column = "reading" if what == "value" else what
-    for row in readings.itertuples():
-        if "Q" in str(row.period) and pd.notna(row.reading):
-            add({(row.area, label): 1.0 for label in window(row.period)}, getattr(row, column))
-    for period in seen["period"].unique():
-        parts = [key for key in place if key[1] == period and key[0] != COUNTY]
-        if parts and (COUNTY, period) in place:
-            add(dict.fromkeys(parts, 1.0) | {(COUNTY, period): -1.0}, 0.0)
-    hidden = [key for key, value in zip(keys, seen[what], strict=True) if pd.isna(value)]
-    return {key: ends(place[key], np.array(rows), np.array(totals)) for key in hidden}
-
-
-def test_no_small_count_can_be_worked_out_from_the_workbook(pack: Path) -> None:
-    districts = attack(pack, "L4-incidents", "value")
-    # 3 and 2 alone would be known to be 5 together: each 0 to 5, so far enough apart.
-    assert {("Melton", "2004-05 Q3"), ("Oadby and Wigston", "2004-05 Q3")} <= set(districts)
-    repeat = {what: attack(pack, "L4-repeat", what) for what in ("numerator", "denominator")}
-    for limits in (districts, *repeat.values()):
-        assert limits
-        assert all(high - low >= 5 - 1e-6 for low, high in limits.values()), limits
-    assert (COUNTY, "2004-05 Q2") in repeat["numerator"]
 
 
 def test_a_school_takes_the_smallest_other_school_with_it(both: Both) -> None:
