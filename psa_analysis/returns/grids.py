@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
 
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import plain_number, read_cell
-from psa_analysis.returns.workbooks import ENDINGS, MOST_CELLS, TEXT_FILES
+from psa_analysis.returns.workbooks import ENDINGS, MOST_CELLS, MOST_COLUMNS, TEXT_FILES
 
 #: Fields of a return, with the headings that stand for each.
 _HEADINGS = {
@@ -85,16 +85,16 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if not text.strip("\ufeff\r\n\t ,;|\0"):
         return [], [Finding("error", name, "a header and rows", "The file is empty: ask again.")]
     delimiter = max(",;\t|", key=lambda sign: _evenness(text[:20_000], sign))
-    header = next(_csv_rows(text[:20_000], delimiter), [])
-    # Below a header in the first row all rows have its width; titles and the like have any.
-    headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
-    width = len(header) if headed else _evenness(text[:20_000], delimiter)[1]
-    rows, size = {}, 0
+    rows: dict[int, list[str]] = {}
+    size, headed, width = 0, False, _evenness(text[:20_000], delimiter)[1]
     try:
+        for header in islice(_csv_rows(text, delimiter), 1):
+            # Below a header in the first row all rows have its width; titles and the like have any.
+            headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
+            width = len(header) if headed else width
         for number, row in enumerate(_csv_rows(text, delimiter, strict=not headed), start=1):
-            if len(row) in (0, width) or not headed:
-                size += len(row)
-            if size > MOST_CELLS or number > MOST_CELLS:
+            size += max(1, len(row)) if not headed or len(row) == width else 1
+            if size > MOST_CELLS:
                 raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Keep what counts.")
             rows[number] = row
     except csv.Error as error:
@@ -111,8 +111,9 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
         for first, found in [*uneven.items()][:1]:
             about = Finding("error", name, f"{width} cells", remedy, first, also=(*uneven,)[1:])
             findings.append(replace(about, found=f"{found} cells"))
-    if len(widths) * max(widths.values(), default=0) > MOST_CELLS:
-        raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Look for a row far wider.")
+    widest = max(widths.values(), default=0)
+    if widest > MOST_COLUMNS or len(widths) * widest > MOST_CELLS:
+        raise _refusal(name, f"at most {MOST_COLUMNS:,} columns", "Look for a row far wider.")
     columns = zip_longest(*(rows[number] for number in widths), fillvalue="")
     cells = pd.DataFrame(dict(enumerate(columns)), pd.Index(widths, name="row"), dtype=str)
     if delimiter == ";":  # where people write a comma in place of a point, either may be meant
@@ -120,7 +121,7 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
             doubtful = cells[column][cells[column].str.contains(_UNCLEAR)]
             doubtful = doubtful[[read_cell(text).value is not None for text in doubtful]]
             cells.loc[doubtful.index, column] = "#unclear " + doubtful
-    return [Grid("", cells, widths=widths)], findings
+    return [Grid("", cells, widths=widths)] if len(cells) else [], findings
 
 
 def _swallowing(rows: dict[int, list[str]], sign: str, width: int, is_open: bool) -> int | None:

@@ -20,6 +20,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from math import isfinite
+from operator import gt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ TEXT_FILES = (".csv", ".tsv", ".txt")
 ENDINGS = (*TEXT_FILES, ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
 #: More cells than this on a sheet are one stray cell far away, or no return; nor has a return more
 #: letters.
-MOST_CELLS, MOST_LETTERS = 2_000_000, 20_000_000
+MOST_CELLS, MOST_COLUMNS, _MOST_LETTERS = 2_000_000, 1_000, 20_000_000
 #: To how many bytes a workbook may unpack, and how many its reader may take.
 _UNPACKED, _MEMORY = 200 * 10**6, 900 * 10**6
 #: What is put into a cell in place of a figure that nobody can see.
@@ -53,7 +54,8 @@ class _Sheet:
         """What leaves the process: the cells of all rows and columns that hold anything."""
         rows, columns = (sorted({place[way] for place in self.cells}) for way in (0, 1))
         letters = sum(map(len, self.cells.values()))
-        if len(rows) * len(columns) > MOST_CELLS or letters > MOST_LETTERS:
+        sizes = (len(rows) * len(columns), len(columns), letters)
+        if any(map(gt, sizes, (MOST_CELLS, MOST_COLUMNS, _MOST_LETTERS))):
             raise ValueError(f"{len(rows):,} rows and {len(columns):,} columns on {self.name}")
         return vars(self) | {
             "rows": rows,
