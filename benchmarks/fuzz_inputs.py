@@ -9,7 +9,7 @@ import random
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +64,7 @@ class Input:
     """The files of one input, and what must come of them."""
 
     done: str
-    files: dict[bytes, Any]  # by name below raw/; what can be called makes itself at its path
+    files: dict[str, Any]  # by name below raw/; what can be called makes itself at its path
     figures: list[Figure] = field(default_factory=list)
     token: str = ""  # what the names of its files hold
     header: int = 0
@@ -83,6 +83,7 @@ class Figure:
     key: tuple[str, str, str]  # measure, area, period
     value: float | None  # None where no number can be read for certain
     shown: Any = None
+    twins: tuple[Any, ...] = ()  # two numbers that stand there; either will do if it is said
     sure: bool = True  # whether its line in the file is as it was made
     sheet: str = ""
     row: int = 0
@@ -144,8 +145,10 @@ class Return:
         self.hidden_rows: list[Any] = []
         self.hidden_columns: list[int] = []
         self.merged: list[tuple[Any, int, int]] = []
-        self.names = {m: MEASURES[m][0] + f" ({letter})" if rng.random() < 0.3 else f"{letter}-{m}"
-                      for m in MEASURES}
+        self.names = {
+            m: MEASURES[m][0] + f" ({letter})" if rng.random() < 0.3 else f"{letter}-{m}"
+            for m in MEASURES
+        }
         self.figures: list[Figure] = []
         self.rows = self.table(self.periods)
         self.head = 0
@@ -168,9 +171,7 @@ class Return:
         pairs = [(measure, area) for measure in self.measures for area in self.areas]
         if self.layout == "long":
             header = ["Measure", "Area", "Period", "Value"]
-            return [header] + [
-                [names[m], a, p, figure(m, a, p)] for m, a in pairs for p in periods
-            ]
+            return [header] + [[names[m], a, p, figure(m, a, p)] for m, a in pairs for p in periods]
         if self.layout == "wide":
             rows = [[names[m], a, *(figure(m, a, p) for p in periods)] for m, a in pairs]
             return [["Measure", "Area", *periods], *rows]
@@ -179,8 +180,9 @@ class Return:
             rows = [[a, *(figure(m, a, p) for p in periods)] for m, a in pairs]
             return [["District", *periods], *rows]
         self.sidecar["measures"] = {names[m]: f"{self.letter}-{m}" for m in self.measures}
-        rows = [[a, p, *(figure(m, a, p) for m in self.measures)]
-                for a in self.areas for p in periods]
+        rows = [
+            [a, p, *(figure(m, a, p) for m in self.measures)] for a in self.areas for p in periods
+        ]
         return [["Area", "Period", *(names[m] for m in self.measures)], *rows]
 
     def insert(self, at: int, *rows: list[Any]) -> None:
@@ -198,6 +200,15 @@ class Return:
         plain = [figure for figure in plain if figure.shown is figure.value]
         number = self.rng.choice([1, 1, 2, len(plain)])
         return plain if every else self.rng.sample(plain, min(number, len(plain)))
+
+    @property
+    def all_sheets(self) -> list[tuple[str, list[list[Any]], bool]]:
+        """Name and rows of each sheet, and whether it is hidden."""
+        return [("Return", self.rows, False), *self.sheets]
+
+    def hidden(self, rows: list[list[Any]], chosen: list[Any]) -> list[int]:
+        """The places of chosen rows."""
+        return [at for at, row in enumerate(rows) if any(row is one for one in chosen)]
 
     @property
     def is_text(self) -> bool:
@@ -285,14 +296,18 @@ def swapped_headings(r: Return) -> None:
 @kind()
 def marks(r: Return) -> None:
     for figure in r.some():
-        mark = r.rng.choice(["(p)", " [r]", "*", " (provisional)", "²", "e", " (see note 3)", "(2)"])
+        mark = r.rng.choice(
+            ["(p)", " [r]", "*", " (provisional)", "²", "e", " (see note 3)", "(2)"]
+        )
         figure.shown = f"{figure.value}{mark}"
 
 
 @kind()
 def no_figures(r: Return) -> None:
     for figure in r.some():
-        words = "[x] [c] - .. n/a TBC <5 c #REF! #N/A #DIV/0! #VALUE! Err:502 ~40 12-34 nan inf 0x1F"
+        words = (
+            "[x] [c] - .. n/a TBC <5 c #REF! #N/A #DIV/0! #VALUE! Err:502 ~40 12-34 nan inf 0x1F"
+        )
         figure.value, figure.shown = None, r.rng.choice(words.split())
 
 
@@ -354,11 +369,12 @@ def percentages_of_counts(r: Return) -> None:
 
 @kind(only=RATES)
 def fractions_of_one(r: Return) -> None:
-    for figure in r.some(every=True):
-        figure.shown = round(figure.value / 100, 4)
+    if len(r.some(every=True)) == len(r.figures):
+        for figure in r.figures:
+            figure.shown = round(figure.value / 100, 4)
 
 
-@kind(only=COUNTS)
+@kind(only=COUNTS, endings=_TEXT + " " + _BOOK)
 def figures_in_thousands(r: Return) -> None:
     scale, words = r.rng.choice([(1000, "thousands"), (1000, "000s"), (10**6, "millions")])
     for figure in r.some(every=True):
@@ -394,6 +410,8 @@ def total_row(r: Return) -> None:
             whole = sum(f.value or 0 for f in parts)
             added[at] = round(whole, 3)
             if not right:
+                if any(figure.shown is not figure.value for figure in parts):
+                    continue
                 value = r.rng.choice([round(whole / len(parts)), whole + 990])
                 added[at] = Figure((parts[0].key[0], "Total", parts[0].key[2]), None, value)
                 r.figures.append(added[at])
@@ -409,7 +427,8 @@ def twins(r: Return) -> None:
     copy = [cell.shown if isinstance(cell, Figure) else cell for cell in row]
     for at, cell in enumerate(row):
         if isinstance(cell, Figure) and not agree:
-            copy[at], cell.value = r.figure(*_split(cell)).value, None
+            cell.twins = (cell.value, r.figure(*_split(cell)).value)
+            copy[at], cell.value = cell.twins[1], None
             r.figures.pop()
     r.insert(r.rng.choice([r.head + 1, len(r.rows)]), copy)
 
@@ -497,14 +516,14 @@ def more_sheets(r: Return) -> None:
         r.sheets.append(("Cover", [["Return of the police"], ["Year: 2005/06"]], False))
 
 
-@kind()
+@kind(endings=_TEXT + " " + _BOOK)
 def title_rows(r: Return) -> None:
     texts = ["Quarterly return", "Year: 2004/05", "Prepared by A. Other, ext 5", "Area", "2004/05"]
     for _ in range(r.rng.choice([1, 2, 3, 12, 31])):
         r.insert(0, [r.rng.choice([*texts, ""])])
 
 
-@kind()
+@kind(endings=_TEXT + " " + _BOOK)
 def titled_as_targets(r: Return) -> None:
     title = r.rng.choice(["Targets for 2004-05", "Forecasts 2004/05", "Planned figures"])
     r.insert(0, [title], *[[]] * r.rng.choice([0, 1]))
@@ -595,7 +614,7 @@ def merged_cells(r: Return) -> None:
 
 
 @kind(endings=_BOOK)
-def hidden(r: Return) -> None:
+def hidden_rows_and_columns(r: Return) -> None:
     if r.rng.random() < 0.5:
         r.hidden_rows.append(r.rng.choice(r.data))
     else:
@@ -621,7 +640,16 @@ def cut_short(content: bytes, rng: random.Random) -> bytes:
 def spliced(content: bytes, rng: random.Random) -> bytes:
     at, to = sorted(rng.randrange(len(content)) for _ in range(2))
     size = rng.choice([1, 1, 4, 64])
-    ways = [bytes(size), b"\xff" * size, b'"', b"\r", b"\n", b"\x1b[2J", b"\x1a", rng.randbytes(size)]
+    ways = [
+        bytes(size),
+        b"\xff" * size,
+        b'"',
+        b"\r",
+        b"\n",
+        b"\x1b[2J",
+        b"\x1a",
+        rng.randbytes(size),
+    ]
     ways += ["\u202e\u2028".encode(), b"a" * 200_000, b'"' * 3, content[at:to], b"\x00\x01"]
     new = rng.choice(ways)
     return content[:at] + new + content[at + len(new) * rng.choice([0, 1]) :]
@@ -632,7 +660,9 @@ def damaged_sectors(content: bytes, rng: random.Random) -> bytes:
     changed = bytearray(content)
     for _ in range(rng.choice([1, 3])):
         at = rng.choice([0, 512 * rng.randrange(len(content) // 512)]) + 4 * rng.randrange(128)
-        changed[at : at + 4] = rng.choice([b"\xff\xff\xff\x7f", b"\xff" * 4, bytes(4), b"\x01\0\0\0"])
+        changed[at : at + 4] = rng.choice(
+            [b"\xff\xff\xff\x7f", b"\xff" * 4, bytes(4), b"\x01\0\0\0"]
+        )
     return bytes(changed[: len(content)])
 
 
@@ -670,9 +700,12 @@ def hostile_xml(content: bytes, rng: random.Random) -> bytes:
         lambda text: text.replace(end, rows * 1_000_000 + end, 1),
         lambda text: text.replace(end, b" " * 200_000_000 + end, 1),
         lambda text: re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:XFD1048576"', text),
-        lambda text: text.replace(row, b"<cols><col min='1' max='999999999' hidden='1'/></cols>" + row, 1),
-        lambda text: text.replace(end, end + b'<mergeCells><mergeCell ref="A9:XFD1048576"/>'
-                                  b"</mergeCells>", 1),
+        lambda text: text.replace(
+            row, b"<cols><col min='1' max='999999999' hidden='1'/></cols>" + row, 1
+        ),
+        lambda text: text.replace(
+            end, end + b'<mergeCells><mergeCell ref="A9:XFD1048576"/></mergeCells>', 1
+        ),
         lambda text: re.sub(rb"<v>[^<]*</v>", b"<f>1+" + b" " * 8192 + b"</f><v/>", text, count=1),
         lambda text: re.sub(rb's="\d+"|t="s"', lambda m: m[0][:-2] + b'99999"', text, count=1),
         lambda text: re.sub(rb' r="[A-Z]+\d+"', b' r="ZZZZ99999999999"', text, count=1),
@@ -697,68 +730,65 @@ def hostile_zip(content: bytes, rng: random.Random) -> bytes:
 
 
 # Things done to the folder.
-_NAMES = [
-    *(b"~%s.csv", b".%s.csv", b"%s.CSV", b"%s\nerror: x.csv", b"%s\x1b[2Jx.csv", b"%s\xff\xfe.csv"),
-    *(b"%s\xe2\x80\xae.csv", b" %s .csv", b"-%s.csv", b"%s.csv~", b"%s.csv.bak", b"%s", b"%s.pdf"),
-    *(b"%s.csv.toml", b"%s\r.csv", b"%s\x07\x7f\xc2\x9b.csv", b"%s.csv.csv", b"a'b\"%s.csv"),
-    *(b"%s\xe2\x80\xa8\xe2\x80\xa9.csv", b"~$%s.xlsx", b".~lock.%s.csv#", b"con%s.csv", b"%s.", b"{%s}.csv"),
-    *(b"%s" + b"x" * 226 + b".csv", b"%s" + b"x" * 236 + b".csv", b"%s" + b"x" * 240 + b".csv"),
-]
+_NAMES = (
+    "~%s.csv|.%s.csv|%s.CSV|%s\nerror: x.csv|%s\x1b[2Jx.csv|%s\udcff\udcfe.csv|%s\u202e.csv| %s .csv"
+    "|-%s.csv|%s.csv~|%s.csv.bak|%s|%s.pdf|%s.csv.toml|%s\r.csv|%s\x07\x7f\x9b.csv|%s.csv.csv"
+    "|a'b\"%s.csv|%s\u2028\u2029.csv|~$%s.xlsx|.~lock.%s.csv#|con%s.csv|%s.|{%s}.csv"
+).split("|") + ["%s" + "x" * length + ".csv" for length in (226, 230, 234)]
 
 
 @kind(stage="folder", endings="csv", together=False)
-def odd_name(rng: random.Random, made: Input, name: bytes) -> None:
-    new = b"returns/" + rng.choice(_NAMES) % made.token.encode()
+def odd_name(rng: random.Random, made: Input, name: str) -> None:
+    new = "returns/" + rng.choice(_NAMES) % made.token
     made.files[new] = made.files.pop(name)
-    beside = made.files.pop(name + b".toml")
-    if len(os.path.basename(new)) <= 250 and rng.random() < 0.5:
-        made.files[new + b".toml"] = beside
-    else:
-        made.receives = True
-    if new.endswith((b".toml", b"~", b".bak", b"#", b".pdf", b".")) or b".csv" not in new.lower():
-        made.slack = 10**6
+    beside = made.files.pop(name + ".toml")
+    made.receives = rng.random() < 0.5 or len(new) > 250
+    if not made.receives:
+        made.files[new + ".toml"] = beside
+    made.slack = 10**6
 
 
-def outside(path: bytes) -> bytes:
+def outside(path: Path) -> Path:
     """A file beside the data folder that must not be read."""
-    folder = path[: path.index(b"/raw/")]
-    beside = os.path.join(os.path.dirname(folder), b"outside.csv")
-    with open(beside, "wb") as file:
-        file.write(f"Measure,Area,Period,Value\n{SECRET},Oakham,2004/05,12\n".encode())
+    beside = (
+        next(parent for parent in path.parents if parent.name == "raw").parent.parent / "out.csv"
+    )
+    beside.write_text(f"Measure,Area,Period,Value\n{SECRET},Oakham,2004/05,12\n")
     return beside
 
 
-_INSTEAD: dict[str, Callable[[bytes], Any]] = {
+#: What may stand in place of a file.
+_INSTEAD: dict[str, Callable[[Path], Any]] = {
     "pipe": os.mkfifo,
-    "folder": os.mkdir,
-    "link to outside": lambda path: os.symlink(outside(path), path),
-    "link to environment": lambda path: os.symlink(b"/proc/self/environ", path),
-    "link to zeros": lambda path: os.symlink(b"/dev/zero", path),
-    "link to nothing": lambda path: os.symlink(b"nowhere", path),
-    "link to itself": lambda path: os.symlink(os.path.basename(path), path),
-    "link to passwords": lambda path: os.symlink(b"/etc/passwd", path),
-    "hard to read": lambda path: open(path, "wb").close(),
+    "folder": Path.mkdir,
+    "nothing in it": Path.touch,
+    "link to outside": lambda path: path.symlink_to(outside(path)),
+    "link to environment": lambda path: path.symlink_to("/proc/self/environ"),
+    "link to zeros": lambda path: path.symlink_to("/dev/zero"),
+    "link to nothing": lambda path: path.symlink_to("nowhere"),
+    "link to itself": lambda path: path.symlink_to(path.name),
+    "link to passwords": lambda path: path.symlink_to("/etc/passwd"),
 }
 
 
 @kind(stage="folder", endings="csv csv xlsx", together=False)
-def no_plain_file(rng: random.Random, made: Input, name: bytes) -> None:
+def no_plain_file(rng: random.Random, made: Input, name: str) -> None:
     way = rng.choice([*_INSTEAD])
     made.done += f" ({way})"
     if rng.random() < 0.3:
-        name += b".toml"
+        name += ".toml"
         for figure in made.figures:
             figure.sure = False
     elif rng.random() < 0.5:
-        made.files.pop(name + b".toml")
+        made.files.pop(name + ".toml")
         made.receives = True
     made.files[name] = _INSTEAD[way]
     made.slack, made.refused = 10**6, True
 
 
 @kind(stage="folder", endings="csv", together=False)
-def no_sidecar(rng: random.Random, made: Input, name: bytes) -> None:
-    made.files.pop(name + b".toml")
+def no_sidecar(rng: random.Random, made: Input, name: str) -> None:
+    made.files.pop(name + ".toml")
     made.receives = rng.random() < 0.7
     made.slack = 10**6
 
@@ -783,32 +813,45 @@ def flipped_text(text: str, rng: random.Random) -> str | bytes:
 
 @kind(stage="text", together=False)
 def odd_numbers(text: str, rng: random.Random) -> str | bytes:
-    numbers = ["9" * 5000, "1e308", "1e309", "-0", "nan", "inf", "1e-400", "0x1F", "1_000", "１２", "٣"]
-    numbers += ["((((((((((1))))))))))", "(" * 99 + "1", "-" * 90 + "1", "1/0", "9" * 15, "2005-13-01"]
-    numbers += ["9999-12-31", "0001-01-01", "true", "1" + "/3" * 40, "0." + "3" * 90, '"x"', "[]"]
-    numbers += ["[" * 900 + "]" * 900, "{a = " * 900 + "1" + "}" * 900, "-5", "1.5", "''''", "1e15"]
-    return in_cell(text, rng, rng.choice(numbers))
+    words = (
+        "1e308 1e309 -0 nan inf 1e-400 0x1F 1_000 １２ ٣ ((((((((((1)))))))))) 1/0 [] \"x\" '''' -5"
+    )
+    words += " 2005-13-01 9999-12-31 0001-01-01 true 1.5 1e15 999999999999999"
+    long = ["9" * 5000, "(" * 99 + "1", "-" * 90 + "1", "1" + "/3" * 40, "0." + "3" * 90]
+    long += ["[" * 900 + "]" * 900, "{a = " * 900 + "1" + "}" * 900]
+    return in_cell(text, rng, rng.choice([*words.split(), *long]))
 
 
 @kind(stage="text", together=False)
 def odd_texts(text: str, rng: random.Random) -> str | bytes:
-    texts = ["", " ", "x" * 200_000, "\0", "\r", "a\rb", "\x1b[2J", "\u202eabc", "\u2028", "=1+1"]
-    texts += ["'", '"', '"open', '"a""b"', "<script>", "{{ 7*7 }}", "%s", "../../x", "a;b;c", "family:"]
-    texts += ["area: ", "family: x; highest first", "not stated", "\ufeff", "\ud7ff", "é" * 300, "\\"]
-    return in_cell(text, rng, rng.choice(texts))
+    words = '%s ../../x a;b;c family: area: <script> {{7*7}} =1+1 \u202eabc \ufeff \' " "open \\'
+    long = ["", " ", "x" * 200_000, "\0", "\r", "a\rb", "\x1b[2J", "\u2028", '"a""b"', "é" * 300]
+    long += ["family: x; highest first", "not stated", '"a\nb"']
+    return in_cell(text, rng, rng.choice([*words.split(" "), *long]))
 
 
 @kind(stage="text", together=False)
 def odd_pieces(text: str, rng: random.Random) -> str | bytes:
-    pieces = ["\0", "\r", "\n\n\n", '"', '"""', "\x0c", "\x1a", ",", "\t", "\r\n", "[a]\n", "é", "a.b.c=1\n"]
-    return at_random(text, rng, rng.choice(pieces))
+    pieces = ["\0", "\r", "\n\n\n", '"', '"""', "\x0c", "\x1a", ",", "\t", "\r\n", "[a]\n", "é"]
+    return at_random(text, rng, rng.choice([*pieces, "a.b.c=1\n"]))
 
 
 @kind(stage="text", together=False)
 def other_bytes(text: str, rng: random.Random) -> str | bytes:
     windows = at_random(text, rng, "£é").encode("cp1252", "replace")
-    ways = [b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16"), text.replace("\n", "\r").encode()]
-    ways += [text.replace("\n", "\r\n").encode(), windows, b"", b"\n", b"\xff", text.encode() + bytes(99)]
+    ways = [
+        b"\xef\xbb\xbf" + text.encode(),
+        text.encode("utf-16"),
+        text.replace("\n", "\r").encode(),
+    ]
+    ways += [
+        text.replace("\n", "\r\n").encode(),
+        windows,
+        b"",
+        b"\n",
+        b"\xff",
+        text.encode() + bytes(99),
+    ]
     return rng.choice(ways)
 
 
@@ -816,8 +859,14 @@ def other_bytes(text: str, rng: random.Random) -> str | bytes:
 def lines_moved(text: str, rng: random.Random) -> str | bytes:
     lines = text.splitlines(keepends=True)
     at, to = sorted(rng.randrange(len(lines)) for _ in range(2))
-    ways = [[*lines, lines[at]], [*lines[:at], lines[to], *lines[at:]], lines[:at] + lines[at + 1 :]]
-    return "".join(rng.choice([*ways, [*lines[:at], "\n", *lines[at:]], [*lines, lines[to] * 2000]]))
+    ways = [
+        [*lines, lines[at]],
+        [*lines[:at], lines[to], *lines[at:]],
+        lines[:at] + lines[at + 1 :],
+    ]
+    return "".join(
+        rng.choice([*ways, [*lines[:at], "\n", *lines[at:]], [*lines, lines[to] * 2000]])
+    )
 
 
 @kind(stage="text", together=False)
@@ -865,27 +914,44 @@ _MORE = {
     ],
     "register/differences.csv": [
         "reference,subject,bid,strategy,used,reason",
-        "A1,target,27%,26%,bid,The bid is later.", "A4,baseline,404,400,bid,It is exact."],
+        "A1,target,27%,26%,bid,The bid is later.",
+        "A4,baseline,404,400,bid,It is exact.",
+    ],
     "register/facts.csv": [
         "reference,fact,value,unit,period,document,location",
-        "A1,homes with a box,120000,homes,2004,agreement,page 3", "A5,wardens,12,people,2004,agreement,page 3"],
-    "register/trajectories.csv": ["measure,period,value,document,location",
-                                  "A2,2003/04,12.9,agreement,page 4", "A2,2004/05,13.2,agreement,page 4"],
-    "register/rebases.csv": ["measure,period,reason,document,location",
-                             "P-4-county,2004-05 Q1,The count changed,own decision,"],
+        "A1,homes with a box,120000,homes,2004,agreement,page 3",
+        "A5,wardens,12,people,2004,agreement,page 3",
+    ],
+    "register/trajectories.csv": [
+        "measure,period,value,document,location",
+        "A2,2003/04,12.9,agreement,page 4",
+        "A2,2004/05,13.2,agreement,page 4",
+    ],
+    "register/rebases.csv": [
+        "measure,period,reason,document,location",
+        "P-4-county,2004-05 Q1,The count changed,own decision,",
+    ],
     "register/baskets.csv": [
         "component,indicator,weight,polarity,change,illustrative,document,location",
-        "Example,A1,3,,points,yes,agreement,page 5", "Example,A5,2,,relative,yes,agreement,page 5"],
-    "commentary.csv": ["about,period,written,author,audience,text,illustrative",
-                       "agreement,2004-05 Q3,2005-02-21,the team,public,Half-way through.,yes",
-                       'A1,2004-05 Q3,2005-02-22,the team,internal,"Bins, and boxes.",yes'],
-    "progress.csv": ["commitment,reported,status,day,value,evidence,illustrative",
-                     "C1,2004-07-13,on track,,,,yes", "C1,2005-07-13,done,2005-07-01,,Minutes,yes",
-                     "C2,2005-07-13,figure,2005-03-31,12.9,Survey,yes"],
+        "Example,A1,3,,points,yes,agreement,page 5",
+        "Example,A5,2,,relative,yes,agreement,page 5",
+    ],
+    "commentary.csv": [
+        "about,period,written,author,audience,text,illustrative",
+        "agreement,2004-05 Q3,2005-02-21,the team,public,Half-way through.,yes",
+        'A1,2004-05 Q3,2005-02-22,the team,internal,"Bins, and boxes.",yes',
+    ],
+    "progress.csv": [
+        "commitment,reported,status,day,value,evidence,illustrative",
+        "C1,2004-07-13,on track,,,,yes",
+        "C1,2005-07-13,done,2005-07-01,,Minutes,yes",
+        "C2,2005-07-13,figure,2005-03-31,12.9,Survey,yes",
+    ],
     "corrections.csv": [
         "measure,area,period,received,action,value,expect,reason,said_by,said_on",
         "P-4-county,Ashby,2004-05 Q1,2007-03-01,flag,revised,4321,late,police,2007-03-02",
-        "P-4-county,Ashby,2004-05 Q2,2007-03-01,flag,revised,5432,late,police,2007-03-02"],
+        "P-4-county,Ashby,2004-05 Q2,2007-03-01,flag,revised,5432,late,police,2007-03-02",
+    ],
 }
 _ROW = "{0}-{1},{0},{2},As counted,{3},{4},{5},point,{6},{7},{8},not stated,not stated,not stated,,waste,agreement,page 2,"
 
@@ -931,20 +997,38 @@ def lines_of(text: str) -> Counter[str]:
 
 # Files of each kind.
 def shown(cell: Any) -> Any:
-    return cell.shown if isinstance(cell, Figure) else cell
+    cell = cell.shown if isinstance(cell, Figure) else cell
+    return cell.text if isinstance(cell, Raw) else cell
+
+
+def as_text(cell: Any) -> str:
+    """What a cell shows where it can hold nothing but text."""
+    if isinstance(cell, Formula):
+        return cell.error or "=B2*2"
+    return f"{cell.value}%" if isinstance(cell, Percent) else f"{cell}"
 
 
 def _csv(r: Return) -> bytes:
-    def text(cell: Any) -> str:
-        if isinstance(cell, Raw):
-            return cell.text
-        text = f"{cell}" if not isinstance(cell, Formula) else cell.error or "=B2*2"
-        if re.search(rf'["\r\n{re.escape(r.delimiter)}]', text):
-            text = '"' + text.replace('"', '""') + '"'
-        return text
+    def quoted(cell: Any) -> str:
+        text, is_raw = as_text(shown(cell)), isinstance(getattr(cell, "shown", cell), Raw)
+        marked = re.search(rf'["\r\n{re.escape(r.delimiter)}]', text) and not is_raw
+        return '"' + text.replace('"', '""') + '"' if marked else text
 
-    lines = (r.delimiter.join(text(shown(cell)) for cell in row) for row in r.rows)
+    lines = (r.delimiter.join(map(quoted, row)) for row in r.rows)
     return (r.line_end.join(lines) + r.line_end).encode(r.encoding, "replace")
+
+
+def _cells(r: Return, rows: list[list[Any]]) -> Iterator[tuple[int, int, Any, int, int]]:
+    """Row, column and content of each cell, and over how many more of each it is merged."""
+    merged = {(id(row), at): (1 - right, right) for row, at, right in r.merged}
+    covered: set[tuple[int, int]] = set()
+    for at, row in enumerate(rows):
+        for column, cell in enumerate(map(shown, row)):
+            down, right = merged.get((id(row), column), (0, 0))
+            if down or right:
+                covered.add((at + down, column + right))
+            if (at, column) not in covered:
+                yield at, column, cell, down, right
 
 
 def _xlsx(r: Return) -> bytes:
@@ -952,128 +1036,102 @@ def _xlsx(r: Return) -> bytes:
     with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
         book.set_properties({"created": datetime.datetime(2005, 1, 1)})
         percent, day = book.add_format({"num_format": "0.00%"}), book.add_format({"num_format": 14})
-        for name, rows, is_hidden in [("Return", r.rows, False), *r.sheets]:
+        for name, rows, is_hidden in r.all_sheets:
             sheet = book.add_worksheet(name)
-            for at, row in enumerate(rows):
-                for column, cell in enumerate(map(shown, row)):
-                    if isinstance(cell, Percent):
-                        sheet.write_number(at, column, cell.value / 100, percent)
-                    elif isinstance(cell, Formula):
-                        sheet.write_formula(at, column, "=B2*2", None, cell.error)
-                    elif isinstance(cell, datetime.date):
-                        sheet.write_datetime(at, column, cell, day)
-                    elif isinstance(cell, str | Raw):
-                        sheet.write_string(at, column, cell.text if isinstance(cell, Raw) else cell)
-                    else:
-                        sheet.write_number(at, column, cell)
+            for at, column, cell, down, right in _cells(r, rows):
+                if down or right:
+                    sheet.merge_range(at, column, at + down, column + right, cell)
+                elif isinstance(cell, Percent):
+                    sheet.write_number(at, column, cell.value / 100, percent)
+                elif isinstance(cell, Formula):
+                    sheet.write_formula(at, column, "=B2*2", None, cell.error)
+                elif isinstance(cell, datetime.date):
+                    sheet.write_datetime(at, column, cell, day)
+                elif isinstance(cell, str):
+                    sheet.write_string(at, column, cell)
+                else:
+                    sheet.write_number(at, column, cell)
             if is_hidden:
                 sheet.hide()
-            if rows is not r.rows:
-                continue
-            for row in r.hidden_rows:
-                sheet.set_row(_at(r, row), None, None, {"hidden": True})
-            for column in r.hidden_columns:
+            for at in r.hidden(rows, r.hidden_rows):
+                sheet.set_row(at, None, None, {"hidden": True})
+            for column in r.hidden_columns if rows is r.rows else []:
                 sheet.set_column(column, column, None, None, {"hidden": True})
-            for row, column, right in r.merged:
-                top = _at(r, row)
-                bottom = top + (not right)
-                sheet.merge_range(top, column, bottom, column + right, shown(row[column]))
     return repacked(content.getvalue(), lambda _, part: part.replace(b"</f><v></v>", b"</f>"))
-
-
-def _at(r: Return, row: list[Any]) -> int:
-    return next(at for at, other in enumerate(r.rows) if other is row)
 
 
 def _xls(r: Return) -> bytes:
     book, content = xlwt.Workbook(), io.BytesIO()
-    percent, day = xlwt.easyxf(num_format_str="0.00%"), xlwt.easyxf(num_format_str="DD/MM/YYYY")
-    for name, rows, is_hidden in [("Return", r.rows, False), *r.sheets]:
+    percent, day = (xlwt.easyxf(num_format_str=form) for form in ("0.00%", "DD/MM/YYYY"))
+    for name, rows, is_hidden in r.all_sheets:
         sheet = book.add_sheet(name)
         sheet.visibility = int(is_hidden)
-        merged = {(_at(r, row), at): right for row, at, right in r.merged if rows is r.rows}
-        for at, row in enumerate(rows):
-            for column, cell in enumerate(map(shown, row)):
-                cell = cell.text if isinstance(cell, Raw) else cell
-                if (at, column) in merged:
-                    right = merged[at, column]
-                    sheet.write_merge(at, at + (not right), column, column + right, cell)
-                elif (at, column - 1) in merged or (at - 1, column) in merged:
-                    continue
-                elif isinstance(cell, Percent):
-                    sheet.write(at, column, cell.value / 100, percent)
-                elif isinstance(cell, Formula) and cell.error:
-                    sheet.row(at).set_cell_error(column, cell.error)
-                elif isinstance(cell, Formula):
-                    sheet.write(at, column, xlwt.Formula("B2*2"))
-                elif isinstance(cell, datetime.date):
-                    sheet.write(at, column, cell, day)
-                elif cell != "":
-                    sheet.write(at, column, cell)
-        if rows is r.rows:
-            for row in r.hidden_rows:
-                sheet.row(_at(r, row)).hidden = True
-            for column in r.hidden_columns:
-                sheet.col(column).hidden = True
+        for at, column, cell, down, right in _cells(r, rows):
+            if down or right:
+                sheet.write_merge(at, at + down, column, column + right, cell)
+            elif isinstance(cell, Percent):
+                sheet.write(at, column, cell.value / 100, percent)
+            elif isinstance(cell, Formula) and cell.error:
+                sheet.row(at).set_cell_error(column, cell.error)
+            elif isinstance(cell, Formula):
+                sheet.write(at, column, xlwt.Formula("B2*2"))
+            elif cell != "":
+                is_day = isinstance(cell, datetime.date)
+                sheet.write(at, column, cell, *([day] if is_day else []))
+        for at in r.hidden(rows, r.hidden_rows):
+            sheet.row(at).hidden = True
+        for column in r.hidden_columns if rows is r.rows else []:
+            sheet.col(column).hidden = True
     book.save(content)
     return content.getvalue()
 
 
 def _ods(r: Return) -> bytes:
-    document, content = OpenDocumentSpreadsheet(), io.BytesIO()
-    for name, rows, _ in [("Return", r.rows, False), *(s for s in r.sheets if not s[2])]:
+    document, content, unseen = OpenDocumentSpreadsheet(), io.BytesIO(), {"visibility": "collapse"}
+    for name, rows, _ in [sheet for sheet in r.all_sheets if not sheet[2]]:
         sheet = odf.table.Table(name=name)
-        merged = {(_at(r, row), at): right for row, at, right in r.merged if rows is r.rows}
         for column in range(max(map(len, rows))):
             is_hidden = rows is r.rows and column in r.hidden_columns
-            about = {"visibility": "collapse"} if is_hidden else {}
-            sheet.addElement(odf.table.TableColumn(**about))
-        for at, row in enumerate(rows):
-            is_hidden = any(row is other for other in r.hidden_rows)
-            line = odf.table.TableRow(**({"visibility": "collapse"} if is_hidden else {}))
-            for column, cell in enumerate(map(shown, row)):
-                words, about = str(cell.text if isinstance(cell, Raw) else cell), {}
-                if isinstance(cell, Percent):
-                    about = {"valuetype": "percentage", "value": cell.value / 100}
-                    words = f"{cell.value}%"
-                elif isinstance(cell, Formula):
-                    about, words = {"formula": "of:=[.B2]*2"}, cell.error
-                    about |= {"valuetype": "string", "stringvalue": ""} if cell.error else {}
-                elif isinstance(cell, datetime.date):
-                    about = {"valuetype": "date", "datevalue": cell.isoformat()}
-                    words = f"{cell:%d/%m/%Y}"
-                elif isinstance(cell, int | float):
-                    about = {"valuetype": "float", "value": cell}
-                else:
-                    about = {"valuetype": "string"} if words else {}
-                if (at, column) in merged:
-                    right = merged[at, column]
-                    about |= {"numbercolumnsspanned" if right else "numberrowsspanned": 2}
-                covered = (at, column - 1) in merged or (at - 1, column) in merged
-                element = (odf.table.CoveredTableCell if covered else odf.table.TableCell)(**about)
-                if words and not covered:
-                    element.addElement(odf.text.P(text=words))
-                line.addElement(element)
+            sheet.addElement(odf.table.TableColumn(**(unseen if is_hidden else {})))
+        hidden, cells = r.hidden(rows, r.hidden_rows), list(_cells(r, rows))
+        lines = [odf.table.TableRow(**(unseen if n in hidden else {})) for n in range(len(rows))]
+        places = {place[:2]: place[2:] for place in cells}
+        for at, column in [(n, c) for n, row in enumerate(rows) for c in range(len(row))]:
+            if (at, column) not in places:
+                lines[at].addElement(odf.table.CoveredTableCell())
+                continue
+            cell, down, right = places[at, column]
+            words, about = as_text(cell), {"valuetype": "string"} if cell != "" else {}
+            if isinstance(cell, Percent):
+                about = {"valuetype": "percentage", "value": cell.value / 100}
+            elif isinstance(cell, Formula):
+                words, formula = cell.error, {"formula": "of:=[.B2]*2"}
+                about = formula | ({**about, "stringvalue": ""} if words else {})
+            elif isinstance(cell, datetime.date):
+                about = {"valuetype": "date", "datevalue": cell.isoformat()}
+            elif isinstance(cell, int | float):
+                about = {"valuetype": "float", "value": cell}
+            about |= {"numbercolumnsspanned": 2} if right else {}
+            about |= {"numberrowsspanned": 2} if down else {}
+            element = odf.table.TableCell(**about)
+            if words:
+                element.addElement(odf.text.P(text=words))
+            lines[at].addElement(element)
+        for line in lines:
             sheet.addElement(line)
         document.spreadsheet.addElement(sheet)
     document.write(content)
     return repacked(content.getvalue(), lambda _, part: part)
 
 
-def _plain(cell: Any) -> Any:
-    return f"{cell.value}%" if isinstance(cell, Percent) else getattr(cell, "text", cell)
-
-
 def _parquet(r: Return) -> bytes:
-    width = max(map(len, r.rows))
-    rows = [[shown(cell) for cell in row] + [""] * (width - len(row)) for row in r.rows]
-    texts = [[_plain(cell) for cell in row] for row in rows]
+    width, content = max(map(len, r.rows)), io.BytesIO()
+    header, *rows = ([*map(shown, row)] + [""] * (width - len(row)) for row in r.rows)
     columns = []
-    for column in zip(*texts[1:], strict=True):
+    for column in zip(*rows, strict=True):
         is_number = all(isinstance(cell, int | float) for cell in column)
-        columns.append(pa.array(column if is_number else [str(cell) for cell in column]))
-    content = io.BytesIO()
-    table = pa.Table.from_arrays(columns, names=[str(cell) for cell in texts[0]])
+        columns.append(pa.array(column if is_number else [*map(as_text, column)]))
+    table = pa.Table.from_arrays(columns, names=[*map(as_text, header)])
     pyarrow.parquet.write_table(table, content)
     return content.getvalue()
 
@@ -1084,7 +1142,7 @@ _RENDER |= {"parquet": _parquet}
 
 def _placed(r: Return) -> None:
     """Write into each figure where it stands."""
-    for name, rows, _ in [("Return", r.rows, False), *r.sheets]:
+    for name, rows, _ in r.all_sheets:
         for at, row in enumerate(rows, start=1):
             for column, cell in enumerate(row):
                 if isinstance(cell, Figure):
@@ -1119,7 +1177,7 @@ def build(seed: int, number: int) -> Input:
     is_register = first.stage == "text" and rng.random() < 0.8
     if is_register:
         return _of_register(rng, first)
-    fits = [of for of in KINDS if of.stage == "table"]
+    fits = [of for of in KINDS if of.stage == "table" and of is not first]
     more = rng.sample(fits, rng.choice([0, 0, 1, 2]) if first.stage == "table" else 0)
     if first.stage == "bytes" and rng.random() < 0.3:
         more = rng.sample(fits, 1)
@@ -1134,7 +1192,7 @@ def build(seed: int, number: int) -> Input:
     _placed(r)
     done = [of.name for of in tables] + [first.name] * (first.stage != "table")
     token = f"return{number}x"
-    name = f"returns/{token}.{r.ending}".encode()
+    name = f"returns/{token}.{r.ending}"
     content = _RENDER[r.ending](r)
     made = Input(f"{r.ending} {r.layout}: {', '.join(done)}", {}, r.figures, token, r.head + 1)
     if first.stage == "bytes":
@@ -1143,8 +1201,7 @@ def build(seed: int, number: int) -> Input:
     about = {"title": "A return", "producer": "Police", "licence": "none", "checksum": ""}
     settings = Sidecar(received="45 days after the period", **about, **r.sidecar)
 
-    def sidecar(path: bytes) -> None:
-        beside = Path(os.fsdecode(path))
+    def sidecar(beside: Path) -> None:
         of = beside.with_name(beside.name.removesuffix(".toml"))
         known = settings.model_copy(update={"checksum": checksum(of)}) if of.is_file() else settings
         write_sidecar(beside.with_name("sidecar"), known)
@@ -1153,11 +1210,11 @@ def build(seed: int, number: int) -> Input:
             changed = first.do(beside.read_text(), rng)
             beside.unlink()
             if callable(changed):
-                changed(path)
+                changed(beside)
             else:
                 beside.write_bytes(changed if isinstance(changed, bytes) else changed.encode())
 
-    made.files = {name: content, name + b".toml": sidecar}
+    made.files = {name: content, name + ".toml": sidecar}
     if first.stage == "text":
         made.slack, made.anything = 10**6, True
         for figure in made.figures:
@@ -1171,26 +1228,31 @@ def _of_register(rng: random.Random, first: Kind) -> Input:
     files = register()
     changed = rng.choice([*files, "agreement.toml", "register/measures.csv"])
     new = first.do(files[changed], rng)
-    contents: dict[bytes, Any] = {name.encode(): text.encode() for name, text in files.items()}
-    contents[changed.encode()] = new.encode() if isinstance(new, str) else new
+    contents: dict[str, Any] = {name: text.encode() for name, text in files.items()}
+    contents[changed] = new.encode() if isinstance(new, str) else new
     rows, figures = ["Measure,Area,Period,Value"], []
     for row, value in enumerate((4321, 5432), start=2):
         period = f"2004-05 Q{row - 1}"
         figure = Figure(("P-4-county", "Ashby", period), value, row=row, column=3)
-        figure.sure = changed not in ("register/measures.csv", "register/areas.csv", "agreement.toml")
+        figure.sure = changed not in (
+            "register/measures.csv",
+            "register/areas.csv",
+            "agreement.toml",
+        )
         figures.append(figure)
         rows.append(f"P-4-county,Ashby,{period},{value}")
-    contents[b"returns/a.csv"] = "\n".join(rows).encode()
+    contents["returns/a.csv"] = "\n".join(rows).encode()
     about = {"title": "A return", "producer": "Police", "licence": "none", "checksum": ""}
     settings = Sidecar(received=datetime.date(2007, 3, 1), **about)
 
-    def sidecar(path: bytes) -> None:
-        beside = Path(os.fsdecode(path))
+    def sidecar(beside: Path) -> None:
         known = settings.model_copy(update={"checksum": checksum(beside.with_suffix(""))})
         write_sidecar(beside, known)
 
-    contents[b"returns/a.csv.toml"] = sidecar
-    made = Input(f"{changed}: {first.name}", contents, figures, header=1, slack=10**6, changed=changed)
+    contents["returns/a.csv.toml"] = sidecar
+    made = Input(
+        f"{changed}: {first.name}", contents, figures, header=1, slack=10**6, changed=changed
+    )
     if changed == "corrections.csv":
         made.anything = True
         for figure in figures:
