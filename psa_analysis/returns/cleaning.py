@@ -21,7 +21,7 @@ from psa_analysis.register.agreement import (
     observed_units,
     rate_factor,
 )
-from psa_analysis.returns.cells import FLAGS, FOOTNOTES, plain_number, read_cell
+from psa_analysis.returns.cells import FLAGS, plain_number, read_cell, without_footnote
 from psa_analysis.returns.sources import AFTER_PERIOD, apply_corrections
 from psa_analysis.words import NOT_STATED
 
@@ -81,7 +81,7 @@ def clean_returns(
     for column in cells.columns.drop(["file", "sheet", "row", "column"]):
         cells[column] = _of_each(cells[column], str.strip, "str")
     for column in ("measure", "area", "period"):
-        cells[column] = _of_each(cells[column], lambda text: FOOTNOTES.sub("", text), "str")
+        cells[column] = _of_each(cells[column], without_footnote, "str")
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}

@@ -11,7 +11,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.findings import Finding, Severity
 from psa_analysis.periods import PeriodError, parse_period, read_day
-from psa_analysis.returns.cells import FOOTNOTES, read_cell
+from psa_analysis.returns.cells import read_cell, without_footnote
 from psa_analysis.returns.grids import FIELD_OF, Grid, plain_heading
 from psa_analysis.returns.sources import Sidecar
 
@@ -109,7 +109,7 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
 
 def given_header(cells: pd.DataFrame, numbers: list[int]) -> dict[int, str]:
     """The headings of a header of known rows; an upper one stands over those to its right."""
-    rows = cells.reindex(numbers, fill_value="").map(lambda text: FOOTNOTES.sub("", text.strip()))
+    rows = cells.reindex(numbers, fill_value="").map(lambda text: without_footnote(text.strip()))
     upper = rows.iloc[:-1]
     rows.iloc[:-1] = upper.where(upper != "").ffill(axis=1).fillna("")
     return {int(column): " ".join(dict.fromkeys(filter(None, rows[column]))) for column in rows}
@@ -176,7 +176,7 @@ def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str
             # A year stands in the first of the cells that it covers.
             quarter = _QUARTER_ONLY.fullmatch(text)
             year = above.get(column) or (year if quarter else "")
-            text = FOOTNOTES.sub("", text)
+            text = without_footnote(text)
             joined[column] = f"{year} {text}" if quarter and year else text
         yield int(number), joined
         above = row

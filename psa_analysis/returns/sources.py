@@ -6,7 +6,6 @@ what stands there: once the source has been mended the correction is refused.
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,8 +15,15 @@ from unicodedata import category
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from psa_analysis.files import RETURN_FOLDERS, checksum, read_rows, refused_settings, write_bytes
-from psa_analysis.findings import Finding, one_of
+from psa_analysis.files import (
+    RETURN_FOLDERS,
+    checksum,
+    read_rows,
+    read_settings,
+    unfit,
+    write_bytes,
+)
+from psa_analysis.findings import DataError, Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
 
@@ -83,10 +89,10 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
                 yield path, name, path.with_name(path.name + _ENDING)
 
 
-def problem_of(path: Path, beside: Path) -> tuple[str, str] | None:
+def problem_of(data: Path, path: Path, beside: Path) -> tuple[str, str] | None:
     """Why a file is not opened: what is expected instead, and the remedy."""
-    if not path.is_file():
-        return "a file", "Take the folder, link or device away."
+    if problem := unfit(path, data):
+        return problem
     if len(os.fsencode(beside.name)) > 255:
         return "a name of at most 250 letters", "Give it a shorter name."
     if os.path.lexists(beside) and not beside.is_file():
@@ -99,18 +105,18 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     sidecars: dict[str, Sidecar] = {}
     findings: list[Finding] = []
     for path, name, beside in raw_files(folder):
-        if problem := problem_of(path, beside):
+        if problem := problem_of(folder, path, beside):
             findings.append(Finding("error", name, *problem))
             continue
         if not beside.exists():
             remedy = "Run psa check, which makes one for a file that can be read, and complete it."
             findings.append(Finding("warning", name, "a sidecar beside it", remedy))
             continue
+        remedy = "Mend it, or delete it: psa check makes a new one."
         try:
-            sidecar = Sidecar.model_validate(tomllib.loads(beside.read_text(encoding="utf-8-sig")))
-        except ValueError as error:
-            remedy = "Mend it, or delete it: psa check makes a new one."
-            findings += refused_settings(f"{name}{_ENDING}", error, remedy)
+            sidecar = read_settings(beside, folder, f"{name}{_ENDING}", Sidecar, remedy)
+        except DataError as error:
+            findings += error.findings
             continue
         if sidecar.draft:
             expected = "a sidecar that somebody has completed"
@@ -134,7 +140,9 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
 def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:
     """The raw files that can be opened and have no sidecar, as :func:`raw_files` gives them."""
     files = raw_files(folder)
-    return [file for file in files if not problem_of(file[0], file[2]) and not file[2].exists()]
+    return [
+        file for file in files if not problem_of(folder, file[0], file[2]) and not file[2].exists()
+    ]
 
 
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:

@@ -46,7 +46,7 @@ def load_returns(
         findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
     for path, name, beside in raw_files(folder):
         sidecar = sidecars.get(name)
-        if problem_of(path, beside) or (sidecar is None and beside.exists()):
+        if problem_of(folder, path, beside) or (sidecar is None and beside.exists()):
             continue  # it or its sidecar was refused, and that finding says why
         rows, doubts = read_table(path, name, sidecar, known)
         tables.append(rows)
