@@ -91,10 +91,12 @@ class Figure:
 
     @property
     def kind(self) -> Any:
+        """The kind of its period."""
         return FREQUENCIES[MEASURES[self.key[0][2:]][3]].kind
 
     @property
     def letters(self) -> str:
+        """Its column as a spreadsheet calls it."""
         return str(xl_col_to_name(self.column))
 
 
@@ -186,6 +188,7 @@ class Return:
         return [["Area", "Period", *(names[m] for m in self.measures)], *rows]
 
     def insert(self, at: int, *rows: list[Any]) -> None:
+        """Put rows in before a place."""
         self.rows[at:at] = rows
         self.head += len(rows) * (at <= self.head)
 
@@ -212,6 +215,7 @@ class Return:
 
     @property
     def is_text(self) -> bool:
+        """Whether it is no workbook."""
         return self.ending in ("csv", "tsv", "txt")
 
 
@@ -221,7 +225,9 @@ class Kind:
 
     name: str
     do: Callable[..., Any]
-    endings: str = "csv csv csv csv tsv txt xlsx xls ods parquet"
+    endings: str = (
+        "csv csv csv csv csv csv csv csv csv csv csv tsv tsv txt txt txt xlsx xls ods parquet"
+    )
     only: list[str] = field(default_factory=list)  # measures that it is for
     stage: str = "table"
     together: bool = True  # whether others may be loaded beside it
@@ -293,78 +299,81 @@ def swapped_headings(r: Return) -> None:
         header[one], header[two] = header[two], header[one]
 
 
-@kind()
-def marks(r: Return) -> None:
-    for figure in r.some():
-        mark = r.rng.choice(
-            ["(p)", " [r]", "*", " (provisional)", "²", "e", " (see note 3)", "(2)"]
-        )
-        figure.shown = f"{figure.value}{mark}"
+_EVERY = Kind("", print).endings
+_MARKS = ["(p)", " [r]", "*", " (provisional)", "²", "e", " (see note 3)", "(2)"]
+_NO_FIGURE = "[x] [c] - .. n/a TBC <5 c #REF! #N/A #DIV/0! #VALUE! Err:502 ~40 12-34 nan inf 0x1F"
+_WORDS = _NO_FIGURE.split(" ")
+_ERRORS = [Formula(), Formula(), Formula("#DIV/0!"), Formula("#REF!")]
+_FULL_WIDTH = {48 + digit: 0xFF10 + digit for digit in range(10)}
 
 
-@kind()
-def no_figures(r: Return) -> None:
-    for figure in r.some():
-        words = (
-            "[x] [c] - .. n/a TBC <5 c #REF! #N/A #DIV/0! #VALUE! Err:502 ~40 12-34 nan inf 0x1F"
-        )
-        figure.value, figure.shown = None, r.rng.choice(words.split())
+def odd_sign(value: Any, rng: random.Random, _: bool) -> tuple[Any, Any]:
+    signs = [" {} ", "£{}", "\u00a0{}", "({})", "+{}", "{}\u200b", "minus"]
+    sign = rng.choice(signs)
+    if sign == "minus":
+        return str(value).replace("-", "−").translate(rng.choice([{}, _FULL_WIDTH])), value
+    return sign.format(value), -value if sign == "({})" else value
 
 
-@kind(endings=_BOOK)
-def errors_and_formulas(r: Return) -> None:
-    for figure in r.some():
-        figure.value, figure.shown = None, Formula(r.rng.choice(["", "", "#DIV/0!", "#REF!"]))
+def with_thousands(value: Any, rng: random.Random, _: bool) -> tuple[Any, Any]:
+    text = f"{value:,}".replace(",", rng.choice([",", ",", " ", "\u00a0", "\u2009", "'", "."]))
+    return text, float(text) if re.fullmatch(r"\d+\.\d+", text) else value  # 1.234 is no 1,234
 
 
-@kind(endings="csv", only=[*COUNTS])
-def unquoted_thousands(r: Return) -> None:
-    r.delimiter = ","
-    for figure in r.some(r.rng.random() < 0.6):
-        figure.shown = Raw(f"{figure.value:,}")
+def in_full(value: Any, rng: random.Random, _: bool) -> tuple[Any, Any]:
+    whole = round(value * 10**6)
+    return rng.choice([f"{value}m", f"{whole // 1000}k", f"{whole:,}", whole]), value
 
 
-@kind(only=[*COUNTS])
-def thousands(r: Return) -> None:
-    for figure in r.some():
-        sign = r.rng.choice([",", ",", " ", "\u00a0", "\u2009", "'", "."])
-        figure.shown = f"{figure.value:,}".replace(",", sign)
-        if sign == "." and r.rng.random() < 2:
-            figure.sure = r.delimiter != ";"  # 1.234 is 1.234 to us
-            figure.value = float(figure.shown) if figure.shown.count(".") == 1 else figure.value
+#: What may be done to single figures, in which files and to which measures: what is shown instead,
+#: and what it says. All of a file's are changed where one alone may be meant as it stands.
+_FIGURES: list[tuple[str, str, list[str], bool, Callable[..., tuple[Any, Any]]]] = [
+    ("marks", _EVERY, [], False, lambda v, rng, _: (f"{v}{rng.choice(_MARKS)}", v)),
+    ("no_figures", _EVERY, [], False, lambda v, rng, _: (rng.choice(_WORDS), None)),
+    ("errors_and_formulas", _BOOK, [], False, lambda v, rng, _: (rng.choice(_ERRORS), None)),
+    ("unquoted_thousands", "csv", COUNTS, True, lambda v, rng, _: (Raw(f"{v:,}"), v)),
+    ("thousands", _EVERY, COUNTS, False, with_thousands),
+    (
+        "decimal_commas",
+        "csv",
+        ["2", "7", "5"],
+        True,
+        lambda v, rng, _: (f"{v}".replace(".", ","), v),
+    ),
+    (
+        "small_decimal_commas",
+        "csv",
+        ["2", "7", "5"],
+        True,
+        lambda v, rng, _: (f"{v % 1:.3f}".replace(".", ","), round(v % 1, 3)),
+    ),
+    ("odd_signs", _TEXT, [], False, odd_sign),
+    ("percentages", _EVERY, RATES, False, lambda v, rng, t: (f"{v}%" if t else Percent(v), v)),
+    (
+        "percentages_of_counts",
+        _EVERY,
+        [*COUNTS, *MILLIONS],
+        False,
+        lambda v, rng, text: ("12.3%" if text else Percent(12.3), None),
+    ),
+    ("millions", _EVERY, MILLIONS, True, in_full),
+]
 
 
-@kind(endings="csv", only=["2", "7", "5"])
-def decimal_commas(r: Return) -> None:
-    r.delimiter = ";"
-    for figure in r.some(every=True):
-        if r.rng.random() < 0.2:
-            figure.value = round(figure.value % 1, 3)
-        figure.shown = str(figure.value).replace(".", ",")
+_DELIMITER = {"unquoted_thousands": ",", "decimal_commas": ";", "small_decimal_commas": ";"}
 
 
-@kind(endings=_TEXT)
-def odd_signs(r: Return) -> None:
-    for figure in r.some():
-        text = str(figure.value)
-        ways = [f" {text} ", f"£{text}", f"\u00a0{text}", f"({text})", f"+{text}", f"{text}\u200b"]
-        ways += [text.replace("-", "−"), text.translate({48 + n: 0xFF10 + n for n in range(10)})]
-        figure.shown = r.rng.choice(ways)
-        if figure.shown.startswith("("):
-            figure.value = -figure.value
+def _change_figures(name: str, every: bool, change: Callable[..., tuple[Any, Any]]) -> Any:
+    def do(r: Return) -> None:
+        r.delimiter = _DELIMITER.get(name, r.delimiter)
+        for figure in r.some(every):
+            figure.shown, figure.value = change(figure.value, r.rng, r.is_text)
+
+    return do
 
 
-@kind(only=RATES)
-def percentages(r: Return) -> None:
-    for figure in r.some(every=r.rng.random() < 0.5):
-        figure.shown = f"{figure.value}%" if r.is_text else Percent(figure.value)
-
-
-@kind(only=[name for name in MEASURES if name not in [*RATES, "9"]])
-def percentages_of_counts(r: Return) -> None:
-    for figure in r.some():
-        figure.shown = "12.3%" if r.is_text else Percent(12.3)
-        figure.value = None
+for _name, _endings, _only, _all, _change in _FIGURES:
+    KINDS.append(Kind(_name, _change_figures(_name, _all, _change), _endings, _only))
 
 
 @kind(only=RATES)
@@ -386,15 +395,6 @@ def figures_in_thousands(r: Return) -> None:
         at = next(at for at, cell in enumerate(r.data[0]) if isinstance(cell, Figure))
         header[at:] = [f"{cell} ({words})" for cell in header[at:]]
         r.sidecar = {name: of for name, of in r.sidecar.items() if name != "measures"}
-
-
-@kind(only=MILLIONS)
-def millions(r: Return) -> None:
-    way = r.rng.choice(["", "m", "k", "bare"])
-    for figure in r.some(every=True):
-        whole = round(figure.value * 10**6)
-        texts = {"m": f"{figure.value}m", "k": f"{whole // 1000}k", "": f"{whole:,}"}
-        figure.shown = texts.get(way, whole)
 
 
 @kind()
@@ -730,11 +730,14 @@ def hostile_zip(content: bytes, rng: random.Random) -> bytes:
 
 
 # Things done to the folder.
-_NAMES = (
-    "~%s.csv|.%s.csv|%s.CSV|%s\nerror: x.csv|%s\x1b[2Jx.csv|%s\udcff\udcfe.csv|%s\u202e.csv| %s .csv"
-    "|-%s.csv|%s.csv~|%s.csv.bak|%s|%s.pdf|%s.csv.toml|%s\r.csv|%s\x07\x7f\x9b.csv|%s.csv.csv"
-    "|a'b\"%s.csv|%s\u2028\u2029.csv|~$%s.xlsx|.~lock.%s.csv#|con%s.csv|%s.|{%s}.csv"
-).split("|") + ["%s" + "x" * length + ".csv" for length in (226, 230, 234)]
+_NAME_LIST = (
+    "~%s.csv|.%s.csv|%s.CSV|%s\nerror: x.csv|%s\x1b[2Jx.csv|%s\udcff\udcfe.csv|%s\u202e.csv|"
+    " %s .csv|-%s.csv|%s.csv~|%s.csv.bak|%s|%s.pdf|%s.csv.toml|%s\r.csv|%s\x07\x7f\x9b.csv|"
+    "%s.csv.csv|a'b\"%s.csv|%s\u2028\u2029.csv|~$%s.xlsx|.~lock.%s.csv#|con%s.csv|%s.|"
+    "{%s}.csv"
+)
+_NAMES = _NAME_LIST.split("|")
+_NAMES += ["%s" + "x" * length + ".csv" for length in (226, 230, 234)]
 
 
 @kind(stage="folder", endings="csv", together=False)
@@ -811,23 +814,27 @@ def flipped_text(text: str, rng: random.Random) -> str | bytes:
     return flipped_bits(text.encode(), rng)
 
 
-@kind(stage="text", together=False)
-def odd_numbers(text: str, rng: random.Random) -> str | bytes:
-    words = (
-        "1e308 1e309 -0 nan inf 1e-400 0x1F 1_000 １２ ٣ ((((((((((1)))))))))) 1/0 [] \"x\" '''' -5"
-    )
-    words += " 2005-13-01 9999-12-31 0001-01-01 true 1.5 1e15 999999999999999"
-    long = ["9" * 5000, "(" * 99 + "1", "-" * 90 + "1", "1" + "/3" * 40, "0." + "3" * 90]
-    long += ["[" * 900 + "]" * 900, "{a = " * 900 + "1" + "}" * 900]
-    return in_cell(text, rng, rng.choice([*words.split(), *long]))
+_ODD_WORDS = (
+    "1e308 1e309 -0 nan inf 1e-400 0x1F 1_000 １２ ٣ ((((((((((1)))))))))) 1/0 [] -5 true 1.5 "
+    "1e15 2005-13-01 9999-12-31 0001-01-01 999999999999999 %s ../../x a;b;c family: area: "
+    '<script> =1+1 {{7*7}} \u202eabc \ufeff \' " "open \\'
+)
+_ODD = _ODD_WORDS.split(" ")
+_ODD += [
+    "9" * 5000,
+    "(" * 99 + "1",
+    "-" * 90 + "1",
+    "1" + "/3" * 40,
+    "0." + "3" * 90,
+    "x" * 200_000,
+]
+_ODD += ["[" * 900 + "]" * 900, "{a = " * 900 + "1" + "}" * 900, "\0", "\r", "a\rb", "\x1b[2J", ""]
+_ODD += ["\u2028", '"a""b"', "é" * 300, "family: x; highest first", "not stated", '"a\nb"', " "]
 
 
 @kind(stage="text", together=False)
-def odd_texts(text: str, rng: random.Random) -> str | bytes:
-    words = '%s ../../x a;b;c family: area: <script> {{7*7}} =1+1 \u202eabc \ufeff \' " "open \\'
-    long = ["", " ", "x" * 200_000, "\0", "\r", "a\rb", "\x1b[2J", "\u2028", '"a""b"', "é" * 300]
-    long += ["family: x; highest first", "not stated", '"a\nb"']
-    return in_cell(text, rng, rng.choice([*words.split(" "), *long]))
+def odd_cell(text: str, rng: random.Random) -> str | bytes:
+    return in_cell(text, rng, rng.choice(_ODD))
 
 
 @kind(stage="text", together=False)
@@ -838,20 +845,11 @@ def odd_pieces(text: str, rng: random.Random) -> str | bytes:
 
 @kind(stage="text", together=False)
 def other_bytes(text: str, rng: random.Random) -> str | bytes:
+    ways = [text.encode()[: rng.randrange(len(text))]]
     windows = at_random(text, rng, "£é").encode("cp1252", "replace")
-    ways = [
-        b"\xef\xbb\xbf" + text.encode(),
-        text.encode("utf-16"),
-        text.replace("\n", "\r").encode(),
-    ]
-    ways += [
-        text.replace("\n", "\r\n").encode(),
-        windows,
-        b"",
-        b"\n",
-        b"\xff",
-        text.encode() + bytes(99),
-    ]
+    ways += [windows, b"", b"\n", b"\xff", text.encode("utf-16"), text.encode() + bytes(99)]
+    ways += [text.replace("\n", end).encode() for end in ("\r", "\r\n")]
+    ways += [b"\xef\xbb\xbf" + text.encode()]
     return rng.choice(ways)
 
 
@@ -883,11 +881,6 @@ def two_quotation_marks(text: str, rng: random.Random) -> str | bytes:
 
 
 @kind(stage="text", together=False)
-def cut_text(text: str, rng: random.Random) -> str | bytes:
-    return text[: rng.randrange(len(text))]
-
-
-@kind(stage="text", together=False)
 def no_plain_text(text: str, rng: random.Random) -> Any:
     return _INSTEAD[rng.choice([*_INSTEAD])]
 
@@ -904,56 +897,58 @@ deflator_area = "Example"
 components = "equal"
 """
 #: Lines added to the starter's files, so that none is empty.
+_MORE_TEXT = """\
+register/commitments.csv
+commitment,objective,level,priority,promise,kind,unit,polarity,baseline,baseline_period,target,due,due_date,measure,document,location
+C1,travel,high,Roads,A strategy is agreed,milestone,,,,,,July 2005,2005-07-31,,agreement,p. 1
+C2,travel,other,Buses,More journeys,level,million journeys,higher,12.4,2002/03,13.6,2005/06,2006-03-31,,agreement,page 2
+
+register/differences.csv
+reference,subject,bid,strategy,used,reason
+A1,target,27%,26%,bid,The bid is later.
+A4,baseline,404,400,bid,It is exact.
+
+register/facts.csv
+reference,fact,value,unit,period,document,location
+A1,homes with a box,120000,homes,2004,agreement,page 3
+A5,wardens,12,people,2004,agreement,page 3
+
+register/trajectories.csv
+measure,period,value,document,location
+A2,2003/04,12.9,agreement,page 4
+A2,2004/05,13.2,agreement,page 4
+
+register/rebases.csv
+measure,period,reason,document,location
+P-4-county,2004-05 Q1,The count changed,own decision,
+
+register/baskets.csv
+component,indicator,weight,polarity,change,illustrative,document,location
+Example,A1,3,,points,yes,agreement,page 5
+Example,A5,2,,relative,yes,agreement,page 5
+
+commentary.csv
+about,period,written,author,audience,text,illustrative
+agreement,2004-05 Q3,2005-02-21,the team,public,Half-way through.,yes
+A1,2004-05 Q3,2005-02-22,the team,internal,"Bins, and boxes.",yes
+
+progress.csv
+commitment,reported,status,day,value,evidence,illustrative
+C1,2004-07-13,on track,,,,yes
+C1,2005-07-13,done,2005-07-01,,Minutes,yes
+C2,2005-07-13,figure,2005-03-31,12.9,Survey,yes
+
+corrections.csv
+measure,area,period,received,action,value,expect,reason,said_by,said_on
+P-4-county,Ashby,2004-05 Q1,2007-03-01,flag,revised,4321,late,police,2007-03-02
+P-4-county,Ashby,2004-05 Q2,2007-03-01,flag,revised,5432,late,police,2007-03-02
+"""
 _MORE = {
-    "register/commitments.csv": [
-        "commitment,objective,level,priority,promise,kind,unit,polarity,baseline,baseline_period,"
-        "target,due,due_date,measure,document,location",
-        "C1,travel,high,Roads,A strategy is agreed,milestone,,,,,,July 2005,2005-07-31,,agreement,page 1",
-        "C2,travel,other,Buses,More journeys,level,million journeys,higher,12.4,2002/03,13.6,"
-        "2005/06,2006-03-31,,agreement,page 2",
-    ],
-    "register/differences.csv": [
-        "reference,subject,bid,strategy,used,reason",
-        "A1,target,27%,26%,bid,The bid is later.",
-        "A4,baseline,404,400,bid,It is exact.",
-    ],
-    "register/facts.csv": [
-        "reference,fact,value,unit,period,document,location",
-        "A1,homes with a box,120000,homes,2004,agreement,page 3",
-        "A5,wardens,12,people,2004,agreement,page 3",
-    ],
-    "register/trajectories.csv": [
-        "measure,period,value,document,location",
-        "A2,2003/04,12.9,agreement,page 4",
-        "A2,2004/05,13.2,agreement,page 4",
-    ],
-    "register/rebases.csv": [
-        "measure,period,reason,document,location",
-        "P-4-county,2004-05 Q1,The count changed,own decision,",
-    ],
-    "register/baskets.csv": [
-        "component,indicator,weight,polarity,change,illustrative,document,location",
-        "Example,A1,3,,points,yes,agreement,page 5",
-        "Example,A5,2,,relative,yes,agreement,page 5",
-    ],
-    "commentary.csv": [
-        "about,period,written,author,audience,text,illustrative",
-        "agreement,2004-05 Q3,2005-02-21,the team,public,Half-way through.,yes",
-        'A1,2004-05 Q3,2005-02-22,the team,internal,"Bins, and boxes.",yes',
-    ],
-    "progress.csv": [
-        "commitment,reported,status,day,value,evidence,illustrative",
-        "C1,2004-07-13,on track,,,,yes",
-        "C1,2005-07-13,done,2005-07-01,,Minutes,yes",
-        "C2,2005-07-13,figure,2005-03-31,12.9,Survey,yes",
-    ],
-    "corrections.csv": [
-        "measure,area,period,received,action,value,expect,reason,said_by,said_on",
-        "P-4-county,Ashby,2004-05 Q1,2007-03-01,flag,revised,4321,late,police,2007-03-02",
-        "P-4-county,Ashby,2004-05 Q2,2007-03-01,flag,revised,5432,late,police,2007-03-02",
-    ],
+    name: rows + "\n"
+    for name, _, rows in (part.strip().partition("\n") for part in _MORE_TEXT.split("\n\n"))
 }
-_ROW = "{0}-{1},{0},{2},As counted,{3},{4},{5},point,{6},{7},{8},not stated,not stated,not stated,,waste,agreement,page 2,"
+_ROW = "{0}-{1},{0},{2},As counted,{3},{4},{5},point,{6},{7},{8},not stated,not stated,not stated,,"
+_ROW += "waste,agreement,page 2,"
 
 
 def _row(letter: str, name: str, baseline: str = "not stated", at: str = "not stated") -> str:
@@ -976,7 +971,7 @@ def register(letters: str = LETTERS[0]) -> dict[str, str]:
     header, *measures = files["register/measures.csv"].splitlines()
     measures = [f"{row},{'given' * row.startswith('A2,')}" for row in measures]
     if len(letters) == 1:
-        files |= {name: "\n".join(lines) + "\n" for name, lines in _MORE.items()}
+        files |= _MORE
         files["agreement.toml"] += _EFFECTIVENESS
         index = _row("I", "9", "100", "2002/03").replace("percent change", "index")
         rows += [index, _row("I", "1"), _row("I", "5")]
