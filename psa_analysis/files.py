@@ -60,9 +60,14 @@ def checksum(path: Path) -> str:
 MOST_BYTES = 32 * 2**20
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, all its links followed, leads to something in a folder."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def unfit(path: Path, folder: Path) -> tuple[str, str] | None:
     """Why a file of a data folder is not opened: what is expected instead, and the remedy."""
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+    if not is_inside(path, folder):
         return "a file of the data folder itself", "Put a copy there in place of the link."
     if not path.is_file():
         return "a file", "Take the folder, link or device away."
@@ -96,6 +101,10 @@ def csv_text(table: pd.DataFrame) -> str:
 
     texts = table.select_dtypes(["object", "str"])
     return table.assign(**texts.map(harmless)).to_csv(index=False)
+
+
+#: A table that people keep by hand has fewer rows.
+_MOST_ROWS = 5_000
 
 
 def read_rows(
@@ -146,6 +155,8 @@ def read_rows(
         remedy = "Complete the row; text that holds a comma goes in quotation marks."
         where = {"row": uneven[0], "found": f"{len(numbered[uneven[0]])} cells"}
         wrong(f"{len(header)} cells", remedy, **where, also=tuple(uneven[1:]))
+    if len(numbered) > _MOST_ROWS:
+        wrong(f"at most {_MOST_ROWS:,} rows", "Keep what counts.", found=f"{len(numbered):,} rows")
     if problems:
         return pd.DataFrame(columns=columns, dtype=str).rename_axis("row"), problems
     table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)

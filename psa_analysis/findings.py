@@ -114,6 +114,9 @@ _UNSEEN: dict[int, int | str] = {
 }
 
 
+_BREAKS = {0x9: "␉", 0xA: "␊", 0xD: "␍", 0x2028: "␊", 0x2029: "␊"}
+
+
 def visible(text: str) -> str:
     """A text in which nothing is hidden: what XML cannot hold, or would turn the rest around."""
     return text.translate(_UNSEEN)
@@ -121,5 +124,4 @@ def visible(text: str) -> str:
 
 def on_one_line(text: str) -> str:
     """A text in which nothing is hidden, and that no line break in it can make into two lines."""
-    breaks = {"\t": "␉", "\n": "␊", "\r": "␍", "\u2028": "␊", "\u2029": "␊"}
-    return visible(text).translate(str.maketrans(breaks))
+    return visible(text).translate(_BREAKS)

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from psa_analysis.files import meanings, read_rows, read_settings
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.findings import DataError, Finding, did_you_mean, grouped, one_of
 from psa_analysis.periods import Period, parse_period, read_day
 from psa_analysis.register.agreement import BLANK, FIGURES, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
@@ -177,7 +177,7 @@ def load_agreement(folder: Path) -> Agreement:
         for check in CHECKS:
             problems += check(register)
     if problems:
-        raise DataError(problems)
+        raise DataError(grouped(problems))
     measures = tables["measures"]
     derived = _derived(tables, texts["measures"], Fraction(str(settings.grant.trigger)))
     tables["assumptions"] = pd.concat([tables["assumptions"], derived], ignore_index=True)
@@ -269,7 +269,7 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     table["written"] = table["written"].astype("datetime64[ns]")
     table["audience"] = table["audience"].replace("", "internal")
     table["illustrative"] = table["illustrative"] == "yes"
-    return table.sort_values("written", kind="stable", ignore_index=True), findings
+    return table.sort_values("written", kind="stable", ignore_index=True), grouped(findings)
 
 
 def entries(commentary: pd.DataFrame, about: str, period: str, audience: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
 
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import plain_number, read_cell
-from psa_analysis.returns.workbooks import MOST_CELLS
+from psa_analysis.returns.workbooks import ENDINGS, MOST_CELLS, TEXT_FILES
 
 #: Fields of a return, with the headings that stand for each.
 _HEADINGS = {
@@ -40,8 +40,6 @@ FIELDS = {field: headings.split(", ") for field, headings in _HEADINGS.items()}
 #: The field that each heading stands for.
 FIELD_OF = {heading: field for field, headings in FIELDS.items() for heading in headings}
 
-WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
-TEXT_FILES = {".csv", ".tsv", ".txt"}
 #: A figure whose comma or point may divide thousands or be the decimals'.
 _UNCLEAR = r"(?<![\d.,])[1-9]\d{0,2}[.,]\d{3}(?![\d.,])"
 
@@ -71,8 +69,8 @@ def column_number(letters: str) -> int:
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     """Read a file's sheets as text."""
     ending = path.suffix.lower()
-    if ending not in {*TEXT_FILES, *WORKBOOKS, ".parquet"}:
-        expected = f"a file ending in {', '.join(sorted(TEXT_FILES | WORKBOOKS))} or .parquet"
+    if ending not in ENDINGS:
+        expected = f"a file ending in {', '.join(ENDINGS)}"
         raise _refusal(name, expected, "Ask for it in one of these forms.", ending or "no ending")
     content = path.read_bytes()
     return _read_text(content, name) if ending in TEXT_FILES else _read_workbook(content, name)
@@ -111,10 +109,13 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
         uneven = {at: widths.pop(at) for at, row in rows.items() if len(row) not in (0, width)}
         remedy = "Complete the row; text that holds a comma goes in quotation marks."
         for first, cells_found in [*uneven.items()][:1]:
-            place = {"row": first, "found": f"{cells_found} cells", "also": (*uneven,)[1:]}
-            findings.append(Finding("error", name, f"{width} cells", remedy, **place))
+            about = Finding("error", name, f"{width} cells", remedy, first)
+            also = (*uneven,)[1:]
+            findings.append(replace(about, found=f"{cells_found} cells", also=also))
     if len(widths) * max(widths.values(), default=0) > MOST_CELLS:
-        raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Look for a row far wider than others.")
+        raise _refusal(
+            name, f"at most {MOST_CELLS:,} cells", "Look for a row far wider than others."
+        )
     columns = zip_longest(*(rows[number] for number in widths), fillvalue="")
     cells = pd.DataFrame(dict(enumerate(columns)), pd.Index(widths, name="row"), dtype=str)
     if delimiter == ";":  # where people write a comma in place of a point, either may be meant
@@ -174,7 +175,8 @@ def _evenness(text: str, delimiter: str) -> tuple[int, int]:
 
 def _open_workbook(content: bytes, name: str, expected: str, remedy: str) -> list[dict[str, Any]]:
     """The sheets of a workbook, as a child of this process reads them: see `workbooks`."""
-    seconds = 5 + len(content) // 100_000
+    hundreds = len(content) // 100_000  # of thousands of bytes
+    seconds = 5 + 3 * hundreds
     # It finds what this process finds, but the libraries of Python first.
     start = "import sys; sys.path += sys.argv[1:-1]; "
     start += "from psa_analysis.returns.workbooks import main; main()"
@@ -182,8 +184,15 @@ def _open_workbook(content: bytes, name: str, expected: str, remedy: str) -> lis
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     try:
         # Where the machine is busy it may wait a while.
-        options = {"timeout": seconds + 4, "env": environment, "check": False}
-        done = subprocess.run(command, input=content, capture_output=True, **options)
+        timeout = 9 + 10 * hundreds
+        done = subprocess.run(
+            command,
+            input=content,
+            capture_output=True,
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
         answer = json.loads(done.stdout)
         if "error" not in answer:
             return answer["sheets"]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
-from psa_analysis.findings import Finding, Severity
+from psa_analysis.findings import Finding, Severity, shorten
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.returns.cells import read_cell, without_footnote
 from psa_analysis.returns.grids import FIELD_OF, Grid, plain_heading
@@ -27,6 +27,19 @@ _AN_OUTTURN = r"actuals?|outturns?|results?|observed|achieved|performance|provis
 _NOT_OBSERVED = re.compile(
     r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
 )
+#: Words above a table with which it holds what was observed, whatever else they name.
+_OBSERVED = re.compile(
+    r"\b(?:against|towards?|progress|performance|monitoring|returns?|observed|achieved)\b", re.I
+)
+#: What is no word about figures: Target N13, as a document calls it.
+_REFERENCE = re.compile(r"\btarget:? (?:[a-z]+-?\d+|\d{1,2})\b", re.I)
+#: A day as people write it, in spellings that are no period for certain too.
+_A_DAY = re.compile(
+    r"\d\d?(?P<sign>[/.-])\d\d?(?P=sign)(?:\d\d)?\d\d(?: [0:]+)?|(?:19|20)\d\d[/.]\d\d?[/.]\d\d?"
+    r"|\d\d?(?:st|nd|rd|th)?[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -,]+"
+    r"(?:\d\d)?\d\d",
+    re.I,
+)
 #: Words after a heading's year with which the column is not, or not plainly, what was observed.
 _NOT_THE_FIGURE = re.compile(rf"[^a-z ]|thousand|million|change|rank|{_NOT_OBSERVED.pattern}")
 
@@ -39,6 +52,7 @@ class Sheet:
     name: str
     cells: pd.DataFrame
     sidecar: Sidecar
+    widths: dict[int, int] = field(default_factory=dict)  # of the rows of a text file
     row: int = 0  # of the header
     header: dict[int, str] = field(default_factory=dict)  # headings by column
     findings: list[Finding] = field(default_factory=list)
@@ -97,7 +111,7 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
         long = "value" in sheet.fields and "period" in {*sheet.fields, *sheet.defaults}
         if not (long or given) and (not sheet.places or _is_no_header(sheet, names)):
             continue
-        if unclear := _unclear(sheet, long):
+        if unclear := _unclear(sheet, long) or (None if given else _titled(sheet)):
             sheet.add("error", *unclear, row=row)
             return ""
         _write_merged(sheet, grid)
@@ -214,7 +228,7 @@ def is_period(text: str) -> bool:
     """Whether a heading or label is meant as a period."""
     if re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", text):
         return read_day(text) is not None
-    if re.fullmatch(r"\d\d?/\d\d?/(?:19|20)\d\d", text):
+    if _A_DAY.fullmatch(text):
         return True
     try:
         parse_period(text)
@@ -254,6 +268,18 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
         if _NOT_OBSERVED.search(text):
             expected = f"figures that were observed: '{text}' stands above the periods"
             return expected, "Send what was observed alone, without targets or forecasts."
+    return None
+
+
+def _titled(sheet: Sheet) -> tuple[str, str] | None:
+    """What is expected of a table whose title says that it holds targets or forecasts."""
+    titles = [sheet.name, *sheet.cells.loc[: sheet.row - 1].to_numpy().ravel()]
+    for title in titles:
+        words = _REFERENCE.sub("", title)
+        forecast = re.search(r"(?i)\bforecasts? (?:outturn|performance)", words)
+        if _NOT_OBSERVED.search(words) and (forecast or not _OBSERVED.search(words)):
+            expected = f"figures that were observed: '{shorten(title)}' stands above them"
+            return expected, f"If they were, say so: header_row = {sheet.row} in {sheet.file}.toml."
     return None
 
 

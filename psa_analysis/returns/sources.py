@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from psa_analysis.files import (
     RETURN_FOLDERS,
     checksum,
+    is_inside,
     read_rows,
     read_settings,
     unfit,
@@ -26,6 +27,7 @@ from psa_analysis.files import (
 from psa_analysis.findings import DataError, Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
+from psa_analysis.returns.workbooks import ENDINGS
 
 _ENDING = ".toml"
 #: When figures are taken to have come in that came with no date of their own.
@@ -80,13 +82,32 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
     """The files of figures, but no editors' files: path, name to print, and path of the sidecar."""
     for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
         # A missing permission must be heard of, so this is not a glob.
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for path in sorted(folder.iterdir()) if folder.is_dir() and is_inside(folder, data) else ():
             if path.name[0] not in ".~" and path.suffix != _ENDING:
-                # One printable line, even where the file's name is not UTF-8 or has line breaks.
-                name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
-                for sign in {sign for sign in name if category(sign) in ("Cc", "Zl", "Zp")}:
-                    name = name.replace(sign, ascii(sign)[1:-1])
-                yield path, name, path.with_name(path.name + _ENDING)
+                yield path, _printable(path, data), path.with_name(path.name + _ENDING)
+
+
+def _printable(path: Path, data: Path) -> str:
+    """A file's name on one line, even where it is not UTF-8 or has line breaks."""
+    name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
+    for sign in {sign for sign in name if category(sign) in ("Cc", "Cf", "Zl", "Zp")}:
+        name = name.replace(sign, ascii(sign)[1:-1])
+    return name
+
+
+def _unread(data: Path) -> Iterator[Finding]:
+    """What is wrong with the folders of figures, and the files in them that are not looked at."""
+    for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
+        if folder.exists() and not (folder.is_dir() and is_inside(folder, data)):
+            words = ("a folder of the data folder itself", "Put it there in place of the link.")
+            yield Finding("error", _printable(folder, data), *words)
+        elif folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                is_lock = path.name.startswith(("~$", ".~lock."))
+                if path.name[0] in ".~" and path.suffix.lower() in ENDINGS and not is_lock:
+                    remedy = "It was not read: give it another name if it counts."
+                    words = ("a name that begins with a letter", remedy)
+                    yield Finding("warning", _printable(path, data), *words)
 
 
 def problem_of(data: Path, path: Path, beside: Path) -> tuple[str, str] | None:
@@ -103,7 +124,7 @@ def problem_of(data: Path, path: Path, beside: Path) -> tuple[str, str] | None:
 def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     """Read and check the sidecar of every raw file."""
     sidecars: dict[str, Sidecar] = {}
-    findings: list[Finding] = []
+    findings = [*_unread(folder)]
     for path, name, beside in raw_files(folder):
         if problem := problem_of(folder, path, beside):
             findings.append(Finding("error", name, *problem))

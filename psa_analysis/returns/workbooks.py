@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from odf.element import Element
 
+TEXT_FILES = (".csv", ".tsv", ".txt")
+#: Of every file that may hold figures.
+ENDINGS = (*TEXT_FILES, ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
 #: More cells than this on a sheet are one stray cell far away, or no return; nor has a return more
 #: letters.
 MOST_CELLS, MOST_LETTERS = 2_000_000, 20_000_000
@@ -47,7 +50,7 @@ class _Sheet:
     hidden_columns: set[int] = field(default_factory=set)
 
     def as_json(self) -> dict[str, Any]:
-        """What leaves the process: the rows and columns that hold anything, with all their cells."""
+        """What leaves the process: the cells of all rows and columns that hold anything."""
         last = max((row for row, _ in self.cells), default=0)
         merged = [(top, min(bottom, last), *across) for top, bottom, *across in self.merged]
         rows, columns = (sorted({place[way] for place in self.cells}) for way in (0, 1))
@@ -103,6 +106,8 @@ def _read_sheets(content: bytes) -> Iterator[_Sheet]:
 
 
 def _new(content: bytes) -> Iterator[_Sheet]:
+    # openpyxl takes numbers of numpy where it is there, whose import is half of all the time.
+    sys.modules["numpy"] = None  # type: ignore[assignment]
     from openpyxl import load_workbook
     from openpyxl.cell.rich_text import CellRichText
 
