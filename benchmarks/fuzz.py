@@ -16,6 +16,7 @@ import contextlib
 import io
 import multiprocessing
 import os
+import random
 import re
 import resource
 import shutil
@@ -271,11 +272,20 @@ def try_out(seed: int, numbers: list[int], built: Any = lambda: None) -> list[Fa
     ]
 
 
+def _is_asked(pipe: Connection) -> bool:
+    """Whether there is more to try out; not where the parent is gone."""
+    while not pipe.poll(1):
+        if os.getppid() == 1:
+            return False
+    return True
+
+
 def _work(seed: int, pipe: Connection) -> None:
     """Try out what comes through the pipe; the parent kills whoever takes too long."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))  # the machine has other users
-    while numbers := pipe.recv():
+    while _is_asked(pipe):
+        numbers = pipe.recv()
         with contextlib.redirect_stdout(io.StringIO()):
             failures = try_out(seed, numbers, lambda: pipe.send(None))
         users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -339,14 +349,15 @@ class Worker:
         self.process.join()
 
 
-def try_all(seed: int, numbers: Iterable[int]) -> Iterator[list[Failure]]:
-    """What is wrong with each of many inputs, tried out in two processes."""
+def try_all(seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, list[Failure]]]:
+    """How many inputs were tried out, in two processes, and what is wrong with them."""
     returns = [number for number in numbers if KINDS[number % len(KINDS)].together]
     alone = [number for number in numbers if not KINDS[number % len(KINDS)].together]
     by_letter = [[n for n in returns if n % TOGETHER == place] for place in range(TOGETHER)]
     todo = [[number] for number in alone]
     while any(by_letter):
         todo.append([of.pop() for of in by_letter if of])
+    random.Random(seed).shuffle(todo)
     workers = [Worker(seed) for _ in range(2)]
     idle, busy = [*workers], []
     try:
@@ -365,7 +376,7 @@ def try_all(seed: int, numbers: Iterable[int]) -> Iterator[list[Failure]]:
                 if found and len(worker.numbers) > 1:
                     todo += [[number] for number in worker.numbers]
                 else:
-                    yield found
+                    yield len(worker.numbers), found
     finally:
         for worker in workers:
             worker.stop()
@@ -393,12 +404,15 @@ def main() -> None:
         return
     started, failures, done = time.monotonic(), [], 0
     _agreement(LETTERS), _pristine()
+    with contextlib.suppress(KeyboardInterrupt):
+        for number, found in try_all(options.seed, range(options.inputs)):
+            done += number
+            failures += found
+            print(f"\r{done} done, {len(failures)} failures", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
     groups: dict[tuple[str, str], list[Failure]] = defaultdict(list)
-    for found in try_all(options.seed, range(options.inputs)):
-        for failure in found:
-            failures.append(failure)
-            groups[failure.kind, failure.done.partition(": ")[2]].append(failure)
-        print(f"\r{(done := done + 1)} done, {len(failures)} failures", end="", file=sys.stderr)
+    for failure in failures:
+        groups[failure.kind, failure.done.partition(": ")[2]].append(failure)
     for (kind, what), alike in sorted(groups.items(), key=lambda item: (item[0][0], -len(item[1]))):
         example = min(alike, key=lambda failure: len(failure.done))
         print(f"{kind}, {what}: {len(alike)}; --seed {options.seed} --only {example.number}")
@@ -408,9 +422,7 @@ def main() -> None:
     words = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
     wrong = len({failure.number for failure in failures})
     seconds = time.monotonic() - started
-    print(
-        f"seed {options.seed}: {options.inputs} inputs in {seconds:.0f} s; {words}; {wrong} failed"
-    )
+    print(f"seed {options.seed}: {done} inputs in {seconds:.0f} s; {words}; {wrong} failed")
     sys.exit(bool(wrong))
 
 

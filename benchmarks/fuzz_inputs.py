@@ -27,13 +27,14 @@ from xlsxwriter.utility import xl_col_to_name
 import psa_analysis
 from psa_analysis.files import checksum
 from psa_analysis.periods import FREQUENCIES, parse_period
+from psa_analysis.register.rows import TABLES
 from psa_analysis.returns.sources import Sidecar, write_sidecar
 
 STARTER = Path(psa_analysis.__file__).parent / "starter"
 SECRET = "TOPSECRET"
 os.environ["FUZZ_SECRET"] = SECRET
 #: Each return that is loaded beside others has measures of its own letter.
-LETTERS = "PQRS"
+LETTERS = "PQRSTUVW"
 #: Measures: title, unit, what it is made of, frequency, range of its figures and their decimals.
 MEASURES: dict[str, tuple[str, str, str, str, float, float, int]] = {
     "1": ("Household waste recycled", "percent", "amounts", "annual", 19, 27, 2),
@@ -899,31 +900,25 @@ components = "equal"
 #: Lines added to the starter's files, so that none is empty.
 _MORE_TEXT = """\
 register/commitments.csv
-commitment,objective,level,priority,promise,kind,unit,polarity,baseline,baseline_period,target,due,due_date,measure,document,location
-C1,travel,high,Roads,A strategy is agreed,milestone,,,,,,July 2005,2005-07-31,,agreement,p. 1
-C2,travel,other,Buses,More journeys,level,million journeys,higher,12.4,2002/03,13.6,2005/06,2006-03-31,,agreement,page 2
+C1,travel,high,Roads,Agreed,milestone,,,,,,July 2005,2005-07-31,,agreement,p. 1
+C2,travel,other,Bus,More,level,million journeys,higher,12,2002/03,13,2005/06,2006-03-31,,agreement,p
 
 register/differences.csv
-reference,subject,bid,strategy,used,reason
 A1,target,27%,26%,bid,The bid is later.
 A4,baseline,404,400,bid,It is exact.
 
 register/facts.csv
-reference,fact,value,unit,period,document,location
 A1,homes with a box,120000,homes,2004,agreement,page 3
 A5,wardens,12,people,2004,agreement,page 3
 
 register/trajectories.csv
-measure,period,value,document,location
 A2,2003/04,12.9,agreement,page 4
 A2,2004/05,13.2,agreement,page 4
 
 register/rebases.csv
-measure,period,reason,document,location
 P-4-county,2004-05 Q1,The count changed,own decision,
 
 register/baskets.csv
-component,indicator,weight,polarity,change,illustrative,document,location
 Example,A1,3,,points,yes,agreement,page 5
 Example,A5,2,,relative,yes,agreement,page 5
 
@@ -944,7 +939,10 @@ P-4-county,Ashby,2004-05 Q1,2007-03-01,flag,revised,4321,late,police,2007-03-02
 P-4-county,Ashby,2004-05 Q2,2007-03-01,flag,revised,5432,late,police,2007-03-02
 """
 _MORE = {
-    name: rows + "\n"
+    name: ",".join(TABLES.get(Path(name).stem, ()))
+    + "\n" * name.startswith("register")
+    + rows
+    + "\n"
     for name, _, rows in (part.strip().partition("\n") for part in _MORE_TEXT.split("\n\n"))
 }
 _ROW = "{0}-{1},{0},{2},As counted,{3},{4},{5},point,{6},{7},{8},not stated,not stated,not stated,,"
