@@ -359,7 +359,7 @@ def try_all(seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, list[Failu
         todo.append([of.pop() for of in by_letter if of])
     random.Random(seed).shuffle(todo)
     workers = [Worker(seed) for _ in range(2)]
-    idle, busy = [*workers], []
+    idle, busy, tried = [*workers], [], set()
     try:
         while todo or busy:
             while todo and idle:
@@ -373,7 +373,10 @@ def try_all(seed: int, numbers: Iterable[int]) -> Iterator[tuple[int, list[Failu
                     continue
                 busy.remove(worker)
                 idle.append(worker)
-                if found and len(worker.numbers) > 1:
+                # What comes of several together, or on a busy machine, must come again.
+                again = len(worker.numbers) == 1 and worker.numbers[0] not in tried
+                tried.update(worker.numbers if len(worker.numbers) == 1 else [])
+                if found and (again or len(worker.numbers) > 1):
                     todo += [[number] for number in worker.numbers]
                 else:
                     yield len(worker.numbers), found
@@ -404,10 +407,13 @@ def main() -> None:
         return
     started, failures, done = time.monotonic(), [], 0
     _agreement(LETTERS), _pristine()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was found is then said
     with contextlib.suppress(KeyboardInterrupt):
         for number, found in try_all(options.seed, range(options.inputs)):
             done += number
             failures += found
+            for failure in found[:1]:
+                print(f"\r{failure.number}: {failure.says:.90}", file=sys.stderr)
             print(f"\r{done} done, {len(failures)} failures", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     groups: dict[tuple[str, str], list[Failure]] = defaultdict(list)
@@ -421,8 +427,10 @@ def main() -> None:
     kinds = ("traceback", "hang", "abort", "memory", "wrong", "missing", "unprintable", "leak")
     words = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
     wrong = len({failure.number for failure in failures})
-    seconds = time.monotonic() - started
-    print(f"seed {options.seed}: {done} inputs in {seconds:.0f} s; {words}; {wrong} failed")
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    busy = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    seconds = f"{time.monotonic() - started:.0f} s ({busy:.0f} s of processor time)"
+    print(f"seed {options.seed}: {done} inputs in {seconds}; {words}; {wrong} failed")
     sys.exit(bool(wrong))
 
 

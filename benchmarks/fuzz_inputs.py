@@ -734,7 +734,7 @@ def hostile_zip(content: bytes, rng: random.Random) -> bytes:
 _NAME_LIST = (
     "~%s.csv|.%s.csv|%s.CSV|%s\nerror: x.csv|%s\x1b[2Jx.csv|%s\udcff\udcfe.csv|%s\u202e.csv|"
     " %s .csv|-%s.csv|%s.csv~|%s.csv.bak|%s|%s.pdf|%s.csv.toml|%s\r.csv|%s\x07\x7f\x9b.csv|"
-    "%s.csv.csv|a'b\"%s.csv|%s\u2028\u2029.csv|~$%s.xlsx|.~lock.%s.csv#|con%s.csv|%s.|"
+    "%s.csv.csv|a'b\"%s.csv|%s\u2028\u2029.csv|con%s.csv|%s.|"
     "{%s}.csv"
 )
 _NAMES = _NAME_LIST.split("|")
