@@ -220,10 +220,9 @@ def new(folder: Path) -> None:
     shutil.copytree(_ROOT / "psa_analysis" / "starter", folder / "raw", dirs_exist_ok=True)
     for path in sorted((folder / "raw").rglob("*.*")):
         _say(f"  {path}")
-    _say(
-        "An example, all of it made up: put your own agreement in its place, then\n"
-        f'  psa check --data "{folder}"\n  psa run "2005-06 Q4" --data "{folder}"'
-    )
+    _say("An example, all of it made up: put your own agreement in its place, then")
+    _say(f'  psa check --data "{folder}"')
+    _say(f'  psa run "2005-06 Q4" --data "{folder}"')
 
 
 @main.command()

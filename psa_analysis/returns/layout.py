@@ -31,6 +31,8 @@ _NOT_OBSERVED = re.compile(
 _OBSERVED = re.compile(
     r"\b(?:against|towards?|progress|performance|monitoring|returns?|observed|achieved)\b", re.I
 )
+#: What says that all figures below are to be multiplied.
+_SCALED = re.compile(r"(?<!per )\b(?:thousand|million|billion)s?\b|(?<![\d,])000s?\b|£[km]\b", re.I)
 #: What is no word about figures: Target N13, as a document calls it.
 _REFERENCE = re.compile(r"\btarget:? (?:[a-z]+-?\d+|\d{1,2})\b", re.I)
 #: A day as people write it, in spellings that are no period for certain too.
@@ -273,13 +275,16 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
 
 def _titled(sheet: Sheet) -> tuple[str, str] | None:
     """What is expected of a table whose title says that it holds targets or forecasts."""
-    titles = [sheet.name, *sheet.cells.loc[: sheet.row - 1].to_numpy().ravel()]
-    for title in titles:
+    above = sheet.cells.loc[: sheet.row - 1].to_numpy()
+    for title in [sheet.name, *(",".join(filter(None, cells)) for cells in above)]:
         words = _REFERENCE.sub("", title)
         forecast = re.search(r"(?i)\bforecasts? (?:outturn|performance)", words)
         if _NOT_OBSERVED.search(words) and (forecast or not _OBSERVED.search(words)):
             expected = f"figures that were observed: '{shorten(title)}' stands above them"
             return expected, f"If they were, say so: header_row = {sheet.row} in {sheet.file}.toml."
+        if _SCALED.search(words):
+            expected = f"figures written out: '{shorten(title)}' stands above them"
+            return expected, f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
     return None
 
 

@@ -108,6 +108,9 @@ def _unread(data: Path) -> Iterator[Finding]:
                     remedy = "It was not read: give it another name if it counts."
                     words = ("a name that begins with a letter", remedy)
                     yield Finding("warning", _printable(path, data), *words)
+                elif path.suffix == _ENDING and not os.path.lexists(path.with_suffix("")):
+                    words = (f"the file {path.stem} beside it", "Take it away, or add the file.")
+                    yield Finding("warning", _printable(path, data), *words)
 
 
 def problem_of(data: Path, path: Path, beside: Path) -> tuple[str, str] | None:

@@ -32,7 +32,7 @@ ENDINGS = (*TEXT_FILES, ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
 #: letters.
 MOST_CELLS, MOST_LETTERS = 2_000_000, 20_000_000
 #: To how many bytes a workbook may unpack, and how many its reader may take.
-_UNPACKED, _MEMORY = 200 * 2**20, 2**30
+_UNPACKED, _MEMORY = 200 * 10**6, 900 * 10**6
 #: What is put into a cell in place of a figure that nobody can see.
 ERROR, FORMULA = "#error", "=formula"
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -82,7 +82,7 @@ def main() -> None:
         sheets = [sheet.as_json() for sheet in _read_sheets(sys.stdin.buffer.read())]
         answer = json.dumps({"sheets": sheets}, ensure_ascii=False)
     except MemoryError:
-        answer = json.dumps({"error": f"more than {_MEMORY // 2**30} GB of memory is needed"})
+        answer = json.dumps({"error": f"more than {_MEMORY // 10**6} MB of memory are needed"})
     except Exception as error:  # the libraries raise whatever those below them meet
         words = str(error)[:200] or type(error).__name__
         answer = json.dumps({"error": words}, ensure_ascii=False)
@@ -101,7 +101,7 @@ def _read_sheets(content: bytes) -> Iterator[_Sheet]:
         raise ValueError("a web page" if is_page else "text" if start else "an empty file")
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         if (size := sum(part.file_size for part in parts.infolist())) > _UNPACKED:
-            raise ValueError(f"{size // 2**20:,} MB when unpacked")
+            raise ValueError(f"{size // 10**6:,} MB when unpacked")
     return _open_document(content) if b"opendocument" in content[:200] else _new(content)
 
 
