@@ -188,6 +188,11 @@ class Return:
         ]
         return [["Area", "Period", *(names[m] for m in self.measures)], *rows]
 
+    def taken(self) -> list[str]:
+        """Periods that nothing else has."""
+        periods, self.spare = self.spare, []
+        return periods
+
     def insert(self, at: int, *rows: list[Any]) -> None:
         """Put rows in before a place."""
         self.rows[at:at] = rows
@@ -483,26 +488,27 @@ def same_heading(r: Return) -> None:
 @kind()
 def period_beside_values(r: Return) -> None:
     if r.layout == "long" and r.spare:
-        r.rows[r.head].append(r.spare[0])
+        period = r.taken()[0]
+        r.rows[r.head].append(period)
         seen = set()
         for row in r.data:
             figure = next(cell for cell in row if isinstance(cell, Figure))
             again = figure.key[:2] in seen
             seen.add(figure.key[:2])
-            row.append("" if again else r.figure(*_split(figure)[:2], r.spare[0]))
+            row.append("" if again else r.figure(*_split(figure)[:2], period))
 
 
 @kind()
 def second_table(r: Return) -> None:
     if r.spare:
-        header, *rows = r.table(r.spare)
+        header, *rows = r.table(r.taken())
         r.rows += [[]] * r.rng.choice([0, 1, 3]) + [header, *rows]
 
 
 @kind(endings="csv tsv xlsx ods")
 def side_by_side(r: Return) -> None:
     if r.spare:
-        other = r.table(r.spare)
+        other = r.table(r.taken())
         for at, more in enumerate(other[: len(r.rows) - r.head]):
             r.rows[r.head + at] = [*r.rows[r.head + at], "", *more]
         held = {cell for row in r.rows for cell in row if isinstance(cell, Figure)}
@@ -512,7 +518,7 @@ def side_by_side(r: Return) -> None:
 @kind(endings=_BOOK)
 def more_sheets(r: Return) -> None:
     if r.spare:
-        r.sheets.append(("More", r.table(r.spare), r.rng.random() < 0.5))
+        r.sheets.append(("More", r.table(r.taken()), r.rng.random() < 0.5))
     if r.rng.random() < 0.5:
         r.sheets.append(("Cover", [["Return of the police"], ["Year: 2005/06"]], False))
 
