@@ -53,6 +53,10 @@ SECONDS, BYTES = 10, 10**9
 _LEFT_OUT = re.compile(
     r"not read|Nothing from here on|hidden|if there is none|There is none yet|not a figure|left out"
 )
+#: What an error expects that keeps a whole sheet out, whichever row it names.
+_OF_SHEET = re.compile(
+    r"were observed: '|one column for each|a column headed|closed in its own cell"
+)
 
 
 class Failure(NamedTuple):
@@ -91,7 +95,7 @@ def covers(finding: Finding, figure: Figure, of_input: Input) -> bool:
     if found := re.match(r"hidden: ([^…]*)(…?)", finding.found or ""):
         named = found[1].replace(" ", "").split(",")
         return bool(found[2]) or str(figure.row) in named or letters in named
-    if finding.row is None or "closed in its own cell" in finding.expected:
+    if finding.row is None or (finding.severity == "error" and _OF_SHEET.search(finding.expected)):
         return True
     if "from here on" in finding.remedy:
         return finding.row <= figure.row
