@@ -750,8 +750,8 @@ _NAMES += ["%s" + "x" * length + ".csv" for length in (226, 230, 234)]
 @kind(stage="folder", endings="csv", together=False)
 def odd_name(rng: random.Random, made: Input, name: str) -> None:
     new = "returns/" + rng.choice(_NAMES) % made.token
-    made.files[new] = made.files.pop(name)
     beside = made.files.pop(name + ".toml")
+    made.files[new] = made.files.pop(name)
     made.receives = rng.random() < 0.5 or len(new) > 250
     if not made.receives:
         made.files[new + ".toml"] = beside
