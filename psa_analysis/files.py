@@ -57,7 +57,7 @@ def checksum(path: Path) -> str:
 
 
 #: A larger file of data is none that somebody made, and would take all of the memory.
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 20 * 10**6
 
 
 def is_inside(path: Path, folder: Path) -> bool:
@@ -72,7 +72,7 @@ def unfit(path: Path, folder: Path) -> tuple[str, str] | None:
     if not path.is_file():
         return "a file", "Take the folder, link or device away."
     if path.stat().st_size > MOST_BYTES:
-        return f"at most {MOST_BYTES // 2**20} MB", "Keep the rows that count, or several files."
+        return f"at most {MOST_BYTES // 10**6} MB", "Keep the rows that count, or several files."
     if not os.access(path, os.R_OK):
         return "a file that may be read", "Ask for the permission to read it."
     return None

@@ -272,7 +272,11 @@ def to_elsewhere(path: Path) -> None:
         ("a" * 248 + ".csv", Path.touch, "expected a name of at most 250 letters"),
         ("x\nerror: all is well.pdf", Path.touch, r"raw/returns/x\nerror: all is well.pdf: found"),
         ("pipe.csv", os.mkfifo, "raw/returns/pipe.csv: expected a file"),
-        ("a" * 240 + ".csv", lambda path: path.write_text("x"), "aaa.csv: expected headings"),
+        (
+            "a" * 240 + ".csv",
+            lambda path: path.write_text("x"),
+            "aaa.csv: found 'x', expected headings",
+        ),
         ("~x.csv", Path.touch, "warning: raw/returns/~x.csv: expected a name that begins with"),
         ("z.csv.toml", Path.touch, "warning: raw/returns/z.csv.toml: expected the file z.csv"),
         ("x.csv", lambda path: path.symlink_to("/etc/passwd"), "x.csv: expected a file of the"),

@@ -215,7 +215,7 @@ REFUSED = {
     "a year against its quarter": (YEARS + "2003/04,2004-05 Q1,9\n", "found '2003/04 2004-05 Q1'"),
     "a quarter without its year": (YEARS + ",Q1,2300\n", "found 'Q1'"),
     "two headers": (f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n", HEADINGS),
-    "targets": (",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,5,8\n", "'Target' stands"),
+    "targets": (",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,5,8\n", "'Actual,Target' stands"),
     "side by side": (f"{HEADER[:-1]},,{HEADER}{SIDE},,{SIDE}\n", "for each of area, measure"),
     "two figures": (with_column("Actual", "2200"), "one column for each of value"),
     "quarters first": (",,,2003/04,\n,,Q4,Q1,Q2\nN13,Blaby,1,2,3\n", "one column for each of Q4"),

@@ -194,12 +194,11 @@ def _open_workbook(content: bytes, name: str, expected: str, remedy: str) -> lis
             check=False,
         )
         answer = json.loads(done.stdout)
-        if "error" not in answer:
-            return answer["sheets"]
-        found = answer["error"]
     except (subprocess.TimeoutExpired, ValueError):
-        found = f"what breaks the program that reads it, or takes it over {seconds} seconds"
-    raise _refusal(name, expected, remedy, found)
+        answer = f"what breaks the program that reads it, or takes it over {seconds} seconds"
+    if isinstance(answer, str):
+        raise _refusal(name, expected, remedy, answer)
+    return answer
 
 
 def _read_workbook(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:

@@ -28,9 +28,7 @@ _NOT_OBSERVED = re.compile(
     r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
 )
 #: Words above a table with which it holds what was observed, whatever else they name.
-_OBSERVED = re.compile(
-    r"\b(?:against|towards?|progress|performance|monitoring|returns?|observed|achieved)\b", re.I
-)
+_OBSERVED = re.compile(r"\b(?:against|towards?|progress|monitoring|returns?|observed)\b", re.I)
 #: What says that all figures below are to be multiplied.
 _SCALED = re.compile(r"(?<!per )\b(?:thousand|million|billion)s?\b|(?<![\d,])000s?\b|£[km]\b", re.I)
 #: What is no word about figures: Target N13, as a document calls it.
@@ -113,9 +111,13 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
         long = "value" in sheet.fields and "period" in {*sheet.fields, *sheet.defaults}
         if not (long or given) and (not sheet.places or _is_no_header(sheet, names)):
             continue
-        if unclear := _unclear(sheet, long) or (None if given else _titled(sheet)):
+        if unclear := _unclear(sheet, long):
             sheet.add("error", *unclear, row=row)
             return ""
+        if title := _titled(sheet):
+            sheet.add("warning" if given else "error", *title, row=row)
+            if not given:
+                return ""
         _write_merged(sheet, grid)
         _keep_rows(sheet)
         return "long" if long else "wide"
@@ -257,34 +259,27 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     texts = sheet.header.values()
     fields = (FIELD_OF.get(plain_heading(text), "") for text in texts)
     unclear = _repeated(name for name in fields if name not in sheet.sidecar.columns)
-    above = []
     if not long and sheet.places:
         bare_quarters = [text for text in texts if _QUARTER_ONLY.fullmatch(text)]
         unclear = unclear or _repeated(sheet.places.values()) or bare_quarters
-        above = sheet.cells.loc[: sheet.row - 1, min(sheet.places) :].to_numpy().ravel()
     if unclear:
         remedy = "Send one table with one column for each, and years above every quarter."
         return f"one column for each of {', '.join(unclear)}", remedy
-    for text in above:
-        # Columns under such words hold something else than outturns.
-        if _NOT_OBSERVED.search(text):
-            expected = f"figures that were observed: '{text}' stands above the periods"
-            return expected, "Send what was observed alone, without targets or forecasts."
     return None
 
 
 def _titled(sheet: Sheet) -> tuple[str, str] | None:
-    """What is expected of a table whose title says that it holds targets or forecasts."""
+    """What is expected of a table whose title says that its figures are something else."""
     above = sheet.cells.loc[: sheet.row - 1].to_numpy()
     for title in [sheet.name, *(",".join(filter(None, cells)) for cells in above)]:
-        words = _REFERENCE.sub("", title)
-        forecast = re.search(r"(?i)\bforecasts? (?:outturn|performance)", words)
-        if _NOT_OBSERVED.search(words) and (forecast or not _OBSERVED.search(words)):
-            expected = f"figures that were observed: '{shorten(title)}' stands above them"
-            return expected, f"If they were, say so: header_row = {sheet.row} in {sheet.file}.toml."
-        if _SCALED.search(words):
-            expected = f"figures written out: '{shorten(title)}' stands above them"
-            return expected, f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
+        words, expected = _REFERENCE.sub("", title), ""
+        if _NOT_OBSERVED.search(words) and not _OBSERVED.search(words):
+            expected = "figures that were observed"
+        elif _SCALED.search(words):
+            expected = "figures written out in full"
+        if expected:
+            remedy = f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
+            return f"{expected}: '{shorten(title)}' stands above them", remedy
     return None
 
 

@@ -51,19 +51,14 @@ class _Sheet:
 
     def as_json(self) -> dict[str, Any]:
         """What leaves the process: the cells of all rows and columns that hold anything."""
-        last = max((row for row, _ in self.cells), default=0)
-        merged = [(top, min(bottom, last), *across) for top, bottom, *across in self.merged]
         rows, columns = (sorted({place[way] for place in self.cells}) for way in (0, 1))
         letters = sum(map(len, self.cells.values()))
         if len(rows) * len(columns) > MOST_CELLS or letters > MOST_LETTERS:
             raise ValueError(f"{len(rows):,} rows and {len(columns):,} columns on {self.name}")
-        return {
-            "name": self.name,
-            "visible": self.visible,
+        return vars(self) | {
             "rows": rows,
             "columns": columns,
             "cells": [[self.cells.get((row, column), "") for column in columns] for row in rows],
-            "merged": merged,
             "hidden_rows": sorted(self.hidden_rows.intersection(rows)),
             "hidden_columns": sorted(self.hidden_columns.intersection(columns)),
         }
@@ -79,14 +74,12 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     output, sys.stdout = sys.stdout, sys.stderr  # what a reader prints is no answer
     try:
-        sheets = [sheet.as_json() for sheet in _read_sheets(sys.stdin.buffer.read())]
-        answer = json.dumps({"sheets": sheets}, ensure_ascii=False)
+        answer: Any = [sheet.as_json() for sheet in _read_sheets(sys.stdin.buffer.read())]
     except MemoryError:
-        answer = json.dumps({"error": f"more than {_MEMORY // 10**6} MB of memory are needed"})
+        answer = f"more than {_MEMORY // 10**6} MB of memory are needed"
     except Exception as error:  # the libraries raise whatever those below them meet
-        words = str(error)[:200] or type(error).__name__
-        answer = json.dumps({"error": words}, ensure_ascii=False)
-    output.buffer.write(answer.encode("utf-8", "replace"))
+        answer = str(error)[:200] or type(error).__name__
+    output.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _read_sheets(content: bytes) -> Iterator[_Sheet]:
