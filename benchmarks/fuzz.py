@@ -51,7 +51,7 @@ TOGETHER = len(LETTERS)
 SECONDS, BYTES = 10, 10**9
 #: What a warning says of figures that it leaves out.
 _LEFT_OUT = re.compile(
-    r"not read|Nothing from here on|hidden|if there is none|There is none yet|beside it\."
+    r"not read|Nothing from here on|hidden|if there is none|There is none yet|beside it"
 )
 #: What an error expects that keeps a whole sheet out, whichever row it names.
 _OF_SHEET = re.compile(
