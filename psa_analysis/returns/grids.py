@@ -108,14 +108,11 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if headed:
         uneven = {at: widths.pop(at) for at, row in rows.items() if len(row) not in (0, width)}
         remedy = "Complete the row; text that holds a comma goes in quotation marks."
-        for first, cells_found in [*uneven.items()][:1]:
-            about = Finding("error", name, f"{width} cells", remedy, first)
-            also = (*uneven,)[1:]
-            findings.append(replace(about, found=f"{cells_found} cells", also=also))
+        for first, found in [*uneven.items()][:1]:
+            about = Finding("error", name, f"{width} cells", remedy, first, also=(*uneven,)[1:])
+            findings.append(replace(about, found=f"{found} cells"))
     if len(widths) * max(widths.values(), default=0) > MOST_CELLS:
-        raise _refusal(
-            name, f"at most {MOST_CELLS:,} cells", "Look for a row far wider than others."
-        )
+        raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Look for a row far wider.")
     columns = zip_longest(*(rows[number] for number in widths), fillvalue="")
     cells = pd.DataFrame(dict(enumerate(columns)), pd.Index(widths, name="row"), dtype=str)
     if delimiter == ";":  # where people write a comma in place of a point, either may be meant
@@ -126,21 +123,19 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     return [Grid("", cells, widths=widths)], findings
 
 
-def _swallowing(
-    rows: dict[int, list[str]], delimiter: str, width: int, is_open: bool
-) -> int | None:
+def _swallowing(rows: dict[int, list[str]], sign: str, width: int, is_open: bool) -> int | None:
     """The first row of which a quotation mark left open has swallowed others.
 
     A note may have lines of its own, but none that is as long as a row, or holds a figure.
     """
     for number, row in rows.items():
         if any("\n" in cell or "\r" in cell for cell in row):
-            _, *lines = re.split(r"\r\n?|\n", delimiter.join(row).strip())
-            for line in (line.split(delimiter) for line in lines):
+            _, *lines = re.split(r"\r\n?|\n", sign.join(row).strip())
+            for line in (line.split(sign) for line in lines):
                 holds_figure = any(plain_number(cell.strip()) is not None for cell in line)
                 if len(line) == width or (len(line) > 2 and holds_figure):
                     return number
-            if lines and is_open and number == max(rows):
+            if lines and is_open and number == len(rows):
                 return number
     return None
 

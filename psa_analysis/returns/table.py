@@ -32,8 +32,6 @@ _LIKELY = {
     "area": r"area|authorit|district|council|region|geog|country|place|county|\bla\b|name",
     "measure": r"measure|indicator|series|desc|statistic",
 }
-#: A column that nothing is read from is doubtful; one that is headed by a period is an error.
-_UNREAD: dict[Severity, bool] = {"error": True, "warning": False}
 _EVERYONE = r"(?i)all\b.*|total.*|persons?|both.*|everyone|england"
 #: Names of one column that a draft lists; more are nobody's to type.
 _LISTED = 8
@@ -126,18 +124,15 @@ def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
 def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
     """The columns that nothing is read from; those whose heading is not ours are named."""
     unread = {at: text for at, text in sheet.header.items() if text and at not in {*read}}
-    unknown = {
-        at: text
-        for at, text in unread.items()
-        if plain_heading(text) not in _HELP and at not in sheet.judged
-    }
-    for severity, is_of in _UNREAD.items():
-        if columns := [at for at, text in unknown.items() if is_period(text) == is_of]:
-            text = unknown[columns[0]]
-            more = f" {len(columns)} columns were not read." if len(columns) > 1 else ""
-            remedy = f"The column was not read.{more} {did_you_mean(text, FIELD_OF)}"
-            place = {"row": sheet.row, "column": xl_col_to_name(columns[0]), "found": text}
-            sheet.add(severity, "a heading that we know", remedy, **place)
+    # What stands below a period is likely to be figures, which must not be missed.
+    unknown = [at for at in unread if plain_heading(unread[at]) not in _HELP]
+    unknown = sorted({*unknown} - sheet.judged, key=lambda at: (not is_period(unread[at]), at))
+    more = f" (the first {_LISTED} of {len(unknown)})" if len(unknown) > _LISTED else ""
+    for column in unknown[:_LISTED]:
+        severity: Severity = "error" if is_period(text := unread[column]) else "warning"
+        remedy = f"The column was not read{more}. {did_you_mean(text, FIELD_OF)}"
+        place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
+        sheet.add(severity, "a heading that we know", remedy, **place)
     return unread
 
 
@@ -156,7 +151,8 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     """The rows that have nothing beyond the last heading."""
     last = max((column for column, text in sheet.header.items() if text), default=0)
     unheaded = [column for column in below if column > last]
-    wide = {row for row, width in sheet.widths.items() if width > sheet.widths[sheet.row]}
+    most = sheet.widths.get(sheet.row, 10**6)
+    wide = [row for row, width in sheet.widths.items() if width > most]
     # Nor has a figure the end of a thousand: 1,000 without quotation marks is 1 and 000.
     fields = [sheet.fields[name] for name in _FIGURES if name in sheet.fields]
     divided = below[[*sheet.places, *fields]].apply(lambda cells: cells.str.fullmatch(r"0\d\d"))
@@ -180,7 +176,8 @@ def _long(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     table = pd.DataFrame({name: below[column] for name, column in fields.items()})
     table = table.assign(row=below.index, column=xl_col_to_name(fields["value"]))
     table = _with_defaults(table, defaults)
-    table = _without_totals(sheet, table, table["area"].str.strip(), ["measure", "period"], names)
+    areas, known = table["area"].str.strip(), names["measure"] | names["area"]
+    table = _without_totals(sheet, table, areas, ["measure", "period"], known)
     # A row that gives no figure, measure or period is a line of words below the table.
     cells = table[["value", "period", "numerator", "denominator"]]
     return _without_breakdowns(sheet, table[(cells != "").any(axis=1)], unread)
@@ -216,7 +213,9 @@ def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
     table[across] = table["place"].map(places)
     table["column"] = table["place"].map(xl_col_to_name)
-    table = _without_totals(sheet, table, table["title"], ["place"], names)
+    table = _without_totals(
+        sheet, table, table["title"], ["place"], names["measure"] | names["area"]
+    )
     return _without_breakdowns(sheet, _with_defaults(table, defaults), unread)
 
 
@@ -265,21 +264,17 @@ def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataF
 
 
 def _without_totals(
-    sheet: Sheet,
-    table: pd.DataFrame,
-    titles: pd.Series,
-    key: list[str],
-    names: Mapping[str, set[str]],
+    sheet: Sheet, table: pd.DataFrame, titles: pd.Series, key: list[str], names: set[str]
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
     named = {text.casefold() for text in (*sheet.sidecar.measures, *sheet.sidecar.areas)}
-    totals &= ~titles.str.casefold().isin(names["measure"] | names["area"] | named)
+    totals &= ~titles.str.casefold().isin(names | named)
     groups: dict[tuple, list[tuple[int, bool, str]]] = {}
-    rows = zip(table.index, totals, table["value"], strict=True)
-    keys = zip(*(table[name] for name in key), strict=True)
-    for of_key, row in zip(keys, rows, strict=True) if totals.any() else ():
-        groups.setdefault(of_key, []).append(row)
+    rows = zip(table.index, totals, table["value"], *(table[name] for name in key), strict=True)
+    for at, is_total, text, *of_key in rows if totals.any() else ():
+        groups.setdefault(tuple(of_key), []).append((at, is_total, text))
+    alone: list[int] = []
     wrong: dict[int, str] = {}
     for group in groups.values():
         blocks: list[list[str]] = [[]]
@@ -287,24 +282,22 @@ def _without_totals(
             blocks.append([]) if is_total else blocks[-1].append(text)
         of_all = [text for block in blocks for text in block]
         if not of_all:
-            # Of nothing there is no total: it is a row like others, and read as they are.
-            totals[[at for at, *_ in group]] = False
-            continue
+            alone += [at for at, *_ in group]
         # A total is of the rows since the one before it, of those up to the next, or of all.
         sums = [_added(block) for block in blocks]
         all_added = _added(of_all)
         for number, (at, text) in enumerate((at, text) for at, total, text in group if total):
             total = _added([text])
             added = [some for some in (*sums[number : number + 2], all_added) if some]
-            if total and added and not any(_alike(total, some) for some in added):
+            if total and added and not any(_are_alike(total, some) for some in added):
                 wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
     if wrong:
         first = next(iter(wrong))
-        remedy = "The total was not read: ask the sender whether it, or a row, is wrong"
-        remedy += " (of rates it need be no sum)."
-        rows_of = table.loc[[*wrong], "row"]
-        found = table.at[first, "value"]
-        sheet.add_rows(rows_of, "warning", wrong[first], remedy, found=found)
+        remedy = "It was not read: ask whether a row is wrong (of rates it need be no sum)."
+        about = {"found": table.at[first, "value"]}
+        sheet.add_rows(table.loc[[*wrong], "row"], "warning", wrong[first], remedy, **about)
+    # Of nothing there is no total: such a row is one like others, and read as they are.
+    totals[alone] = False
     return table[~totals]
 
 
@@ -317,7 +310,7 @@ def _added(texts: list[str]) -> tuple[float, float] | None:
     return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts)
 
 
-def _alike(total: tuple[float, float], added: tuple[float, float]) -> bool:
+def _are_alike(total: tuple[float, float], added: tuple[float, float]) -> bool:
     return abs(total[0] - added[0]) <= total[1] + added[1] + 1e-9
 
 
