@@ -154,19 +154,19 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[st
 
 def _load(task: Task) -> Report:
     """The report of a pack, with what its pages would read or work out each by itself."""
-    from psa_analysis.pipeline import open_report
+    import psa_analysis
     from psa_analysis.show.comparison import changes_words
     from psa_analysis.show.grant import grant_words
-    from psa_analysis.show.measures import cells_used
     from psa_analysis.show.record import trust_text
 
-    report = open_report(task.period.label, str(task.data), task.audience)
+    psa: Any = psa_analysis  # its names are imported when they are used
+    report = psa.open_report(task.period.label, str(task.data), task.audience)
     changes_words(report)
     grant_words(report)
     trust_text(report)
     if task.audience == "internal":  # what is quoted is what was loaded, whatever is saved later
         for measure in report.rows:
-            cells_used(report, measure)
+            psa.cells_used(report, measure)
     return report
 
 
@@ -339,6 +339,8 @@ def tidy_up(task: Task) -> None:
         old.rename(task.pack)
     for left in [old, *task.beside.glob("new-*")]:
         shutil.rmtree(left, ignore_errors=True)
+    for part in task.beside.glob(".*.part"):  # of a file that was being written
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
