@@ -344,6 +344,8 @@ def tidy_up(task: Task) -> None:
         old.rename(task.pack)
     for left in [old, *task.beside.glob("new-*")]:
         shutil.rmtree(left, ignore_errors=True)
+    for part in task.beside.glob(".*.part"):  # of a file that was being written
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
+from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import plain_number, read_cell
@@ -59,11 +59,6 @@ class Grid:
 def plain_heading(text: str) -> str:
     """A heading without capitals, signs and spare spaces, as :data:`FIELD_OF` has it."""
     return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split())
-
-
-def column_number(letters: str) -> int:
-    """The number of a column, A being 0."""
-    return int(xl_cell_to_rowcol(f"{letters}1")[1])
 
 
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
