@@ -317,7 +317,7 @@ def run(
     quarters = [periods.parse_period(text, "quarter") for text in named]
     if first:
         quarters = pipeline.quarters_between(*quarters)
-    tasks, names = [], [folder.name for folder in data]
+    tasks, codes, names = [], [0], [folder.name for folder in data]
     if len(set(names)) < len(names):
         raise findings.ParameterError(
             f"two data folders are called the same ({', '.join(names)}), as their folders of packs "
@@ -325,7 +325,14 @@ def run(
         )
     for folder in data:
         if latest:
-            quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
+            try:
+                quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
+            except (findings.DataError, findings.ParameterError) as error:
+                # The packs of others are still to be made.
+                for line in str(error).splitlines():
+                    _say(f"psa: {folder.name}: {line}", err=True)
+                codes.append(1 if isinstance(error, findings.DataError) else 2)
+                continue
         into = outputs / folder.name if len(data) > 1 else outputs
         tasks += [packs.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     several = len(tasks) > 1
@@ -339,7 +346,7 @@ def run(
         elif what == "failed page" or not several:
             _say(line)
 
-    sys.exit(max([packs.make_pack(task, on_event) for task in tasks]))
+    sys.exit(max(codes + [packs.make_pack(task, on_event) for task in tasks]))
 
 
 def _print_and_exit(problems: Any, table: Any, as_csv: bool, lines: list[str]) -> NoReturn:
