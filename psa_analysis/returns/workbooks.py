@@ -71,9 +71,10 @@ def main() -> None:
     with suppress(ImportError):  # no such limits on Windows; those of time and cells remain
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[-1]),) * 2)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        limits = {resource.RLIMIT_AS: _MEMORY, resource.RLIMIT_CORE: 0}
+        for kind, most in (limits | {resource.RLIMIT_CPU: int(sys.argv[-1])}).items():
+            with suppress(ValueError):  # it is lower already
+                resource.setrlimit(kind, (most, most))
     output, sys.stdout = sys.stdout, sys.stderr  # what a reader prints is no answer
     try:
         answer: Any = [sheet.as_json() for sheet in _read_sheets(sys.stdin.buffer.read())]
