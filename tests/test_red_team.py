@@ -13,11 +13,12 @@ from random_agreements import random_agreement
 from red_team import Attack, public_packs, red_team
 
 
-@pytest.mark.parametrize("seed", [4, 11, 23])
-def test_no_small_figure_can_be_worked_out_from_two_packs(tmp_path: Path, seed: int) -> None:
+# In the second a part of a sum is revised after a pack has shown it, and then hidden.
+@pytest.mark.parametrize(("seed", "quarters"), [(4, (2, 1)), (17, (2, 3, 1))])
+def test_no_small_figure_can_be_worked_out_from_packs(tmp_path: Path, seed, quarters) -> None:
     truth = random_agreement(tmp_path / "data", seed)
-    quarters = ["2004-05 Q1", "2004-05 Q2"][:: 1 if seed % 2 else -1]
-    found, counts = red_team(tmp_path / "data", quarters, truth)
+    labels = [f"2004-05 Q{quarter}" for quarter in quarters]
+    found, counts = red_team(tmp_path / "data", labels, truth)
     assert counts["tried"] > 10
     assert found == []
 
