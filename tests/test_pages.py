@@ -6,14 +6,13 @@ import xml.etree.ElementTree as ET
 
 import pandas as pd
 import pytest
-from builders import ReportOf, Tags, with_measure
+from builders import ReportOf, Tags, drawn_text, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import psa_analysis as psa
 from psa_analysis.report import Report
-from psa_analysis.show.chart import Chart
 from psa_analysis.show.tables import table
 from psa_analysis.show.trajectories import readings_table, sparkline, trajectory_chart
 from psa_analysis.words import (
@@ -166,10 +165,6 @@ def test_a_reading_that_is_not_shown_has_no_figure(report: Report) -> None:
     assert observed in readings_table(report, "N13").text
 
 
-def drawn_text(chart: Chart) -> str:
-    return "".join(ET.fromstring(chart.svg).itertext())
-
-
 def test_a_chart_carries_its_words_and_numbers(report: Report) -> None:
     chart = trajectory_chart(report, "N13")
     data, metadata = chart._repr_mimebundle_()
@@ -187,12 +182,12 @@ def test_the_triggers_path_is_drawn_where_without_is_known(report: Report) -> No
     assert not re.search(dotted, trajectory_chart(report, "N13").svg)
 
 
-@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
+@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2006-07 Q3"])
 def test_every_measure_can_be_drawn(report_of: ReportOf, period: str) -> None:
     report = report_of(period)
     for measure in report.assessment["measure"]:
         chart = trajectory_chart(report, measure)
-        ET.fromstring(chart.svg)
+        assert drawn_text(chart)
         assert len(chart.alt) > 40
         assert readings_table(report, measure).text.startswith(f"{measure}: ")
         ET.fromstring(sparkline(report, report.rows[measure]).svg)
