@@ -15,7 +15,7 @@ from builders import psa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psa_analysis.analysis.grant import paid, partner_frame, pot, pot_shares, pump_priming, simulate
+from psa_analysis.analysis.grant import paid, pot, pot_shares, pump_priming, simulate
 from psa_analysis.analysis.outlook import Outlook
 from psa_analysis.analysis.trajectory import exact
 from psa_analysis.files import meanings
@@ -401,18 +401,6 @@ def test_the_cliff(tmp_path: Path) -> None:
     # A step of a tenth is 0.2: 34.3 and 34.5 pay 65 and 75 %, of half of the pot.
     assert table.loc["A1", "step"] == pytest.approx(0.2)
     assert table.loc["A1", "least"] == pytest.approx(0.5 * (0.7 - 0.325))
-
-
-def test_what_rests_on_a_partner(report: Report) -> None:
-    table = partner_frame(grants(report), report.agreement.targets).set_index("partner")
-    rows = grants(report).query("reference == 'N2'")
-    schools = table.loc["groups of schools by area"]
-    assert schools["most"] == pytest.approx((rows["most"] * rows["pot_share"]).sum())
-    assert schools["targets"] == ["N2"]
-    buses = table.loc["bus companies"]
-    assert pd.isna(buses["most"])  # N9 has no target figure
-    assert buses["unknown"] == buses["pot_share"]
-    assert table["most"].dropna().is_monotonic_decreasing
 
 
 # Broken registers
