@@ -78,6 +78,7 @@ def test_the_example_makes_a_whole_pack_at_once(
     [front] = out.glob("*/index.html")
     assert_whole(front.parent)
     assert says in front.read_text()
+    assert audience == "public" or says in (ROOT / "docs" / "grant.md").read_text()
 
 
 def test_several_agreements_in_one_run(example: Path) -> None:

@@ -1,7 +1,5 @@
 """Limits against published values, against their own definitions, and what holds for any."""
 
-from decimal import getcontext
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from psa_analysis.analysis.intervals import byar, exact_poisson, reading_intervals, wilson
-
-getcontext().prec = 40
 
 
 @pytest.mark.parametrize(
