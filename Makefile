@@ -38,6 +38,8 @@ notebooks: .venv/base  ## Execute the committed notebooks in place, after a chan
 benchmark: .venv/benchmark  ## Set up, then measure the forecasts beside other forecasters
 	$(BIN)/python benchmarks/forecast.py
 
+# Files of Python in the folder of a notebook are not taken for libraries.
+lab: export PYTHONSAFEPATH = 1
 lab: .venv/lab  ## Set up, then open JupyterLab in the project folder
 	$(BIN)/jupyter lab
 

@@ -34,6 +34,11 @@ LINES_SHOWN = 20
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+def _say(text: str, err: bool = False) -> None:
+    """Print a line; nothing in it is hidden, or tells the terminal what to do."""
+    click.echo(findings.on_one_line(text), err=err)
+
+
 class _Commands(click.Group):
     """Commands that say what is wrong on a line each instead of a traceback."""
 
@@ -43,7 +48,7 @@ class _Commands(click.Group):
             return super().invoke(context)
         except findings.DataError as error:
             for finding in error.findings:
-                click.echo(str(finding), err=True)
+                _say(str(finding), err=True)
             wrong = words.counted(len(error.findings), "error")
             text, code = f"{wrong}; nothing was done", 1
         except findings.ParameterError as error:
@@ -55,7 +60,7 @@ class _Commands(click.Group):
             return None
         except OSError as error:
             text, code = f"{error.strerror}: {error.filename}", 1
-        click.echo(f"psa: {text}", err=True)
+        _say(f"psa: {text}", err=True)
         sys.exit(code)
 
 
@@ -102,20 +107,20 @@ def check(data: Path) -> None:
     agreement = loading.load_agreement(data)
     for file, sidecar in pipeline.receive(agreement, date.today()).items():
         what = "complete the draft" if sidecar.draft else "its sidecar is"
-        click.echo(f"received today: {file}; {what} {file}.toml")
+        _say(f"received today: {file}; {what} {file}.toml")
     observations, problems = pipeline.load_observations(agreement)
     names = agreement.settings.partners
     table, left = partners.findings_by_partner(problems, agreement), LINES_SHOWN
     for partner, rows in table.groupby("partner", sort=False):
-        click.echo(f"To ask {names[str(partner)]}:" if partner else "For ourselves:")
+        _say(f"To ask {names[str(partner)]}:" if partner else "For ourselves:")
         for number in rows.index:
             if (left := left - 1) >= 0:
-                click.echo(str(problems[number]))
+                _say(str(problems[number]))
     if left < 0:
-        click.echo(f"… and {-left:,} more: see {data / 'processed' / 'findings.csv'}")
-    click.echo(str(agreement))
+        _say(f"… and {-left:,} more: see {data / 'processed' / 'findings.csv'}")
+    _say(str(agreement))
     wrong = len(findings.errors(problems))
-    click.echo(
+    _say(
         f"{words.counted(len(observations), 'observation')} of "
         f"{words.counted(observations['measure'].nunique(), 'measure')} in "
         f"{words.counted(observations['file'].nunique(), 'file')}; "
@@ -134,7 +139,7 @@ def assess(period: str, data: Path, as_csv: bool) -> None:
     report = pipeline.open_report(period, str(data))
     shown = overview.standing(report).table.frame.assign(Measure=[*report.rows])
     shown = shown.drop(columns=["Baseline", "Since last reading", "On the year"], errors="ignore")
-    lines = [repr(report), shown.to_string(index=False)]
+    lines = [repr(report), *shown.to_string(index=False).splitlines()]
     _print_and_exit(report.findings, report.assessment, as_csv, lines)
 
 
@@ -153,7 +158,7 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     if reward.reason:
         _print_and_exit(report.findings, rewards.grants(report), as_csv, [reward.reason])
     shown = reward.table.frame.drop(columns=["What is measured", "Rests on"], errors="ignore")
-    lines = [repr(report), shown.to_string(index=False)]
+    lines = [repr(report), *shown.to_string(index=False).splitlines()]
     for year, what, share, *pounds in rewards.payments(report).table.frame.values:
         lines.append(f"  {year}, {what}: {pounds[0] if pounds else f'{share} of the pot'}")
     lines.append(reward.words.text)
@@ -214,11 +219,10 @@ def new(folder: Path) -> None:
         raise findings.ParameterError(text)
     shutil.copytree(_ROOT / "psa_analysis" / "starter", folder / "raw", dirs_exist_ok=True)
     for path in sorted((folder / "raw").rglob("*.*")):
-        click.echo(f"  {path}")
-    click.echo(
-        "An example, all of it made up: put your own agreement in its place, then\n"
-        f'  psa check --data "{folder}"\n  psa run "2005-06 Q4" --data "{folder}"'
-    )
+        _say(f"  {path}")
+    _say("An example, all of it made up: put your own agreement in its place, then")
+    _say(f'  psa check --data "{folder}"')
+    _say(f'  psa run "2005-06 Q4" --data "{folder}"')
 
 
 @main.command()
@@ -234,12 +238,12 @@ def due(period: str, data: Path) -> None:
     names = {key: f"{name} ({key})" for key, name in report.agreement.settings.partners.items()}
     missing = table[~table["returned"]].replace({"partner": names | {"": "No partner is named"}})
     for partner, rows in missing.groupby("partner", sort=False):
-        click.echo(partner)
+        _say(partner)
         for row in rows.itertuples():
             known = row.last_period == row.last_period
             last = f"the last to come was {row.last_period}" if known else "nothing has come yet"
-            click.echo(f"  {row.measure}: {row.title}, {row.period}; {last}")
-    click.echo(
+            _say(f"  {row.measure}: {row.title}, {row.period}; {last}")
+    _say(
         f"{words.counted(len(missing), 'return')} of {len(table)} missing for {report.period} on "
         f"{words.day_text(report.cut_off)}"
     )
@@ -257,7 +261,7 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
     path = output or Path(f"{partner}_{report.period.slug}.xlsx")
     shown = (report.agreement, report.known, report.assessment, report.period, report.cut_off)
     rows = partners.write_template(path, partner, *shown)
-    click.echo(f"{path}: {words.counted(len(rows), 'figure')} to fill in")
+    _say(f"{path}: {words.counted(len(rows), 'figure')} to fill in")
 
 
 @main.command()
@@ -272,7 +276,7 @@ def explain(measure: str, period: str, data: Path) -> None:
         text = f"there is no measure '{measure}' in the assessment."
         raise findings.ParameterError(f"{text} {findings.did_you_mean(measure, names)}")
     for label, text in measures.explanation(report, measure):
-        click.echo(f"{label:<10} {text}")
+        _say(f"{label:<10} {text}")
 
 
 @main.command()
@@ -313,7 +317,7 @@ def run(
     quarters = [periods.parse_period(text, "quarter") for text in named]
     if first:
         quarters = pipeline.quarters_between(*quarters)
-    tasks, names = [], [folder.name for folder in data]
+    tasks, codes, names = [], [0], [folder.name for folder in data]
     if len(set(names)) < len(names):
         raise findings.ParameterError(
             f"two data folders are called the same ({', '.join(names)}), as their folders of packs "
@@ -321,7 +325,14 @@ def run(
         )
     for folder in data:
         if latest:
-            quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
+            try:
+                quarters = [pipeline.latest_period(loading.load_agreement(folder), date.today())]
+            except (findings.DataError, findings.ParameterError) as error:
+                # The packs of others are still to be made.
+                for line in str(error).splitlines():
+                    _say(f"psa: {folder.name}: {line}", err=True)
+                codes.append(1 if isinstance(error, findings.DataError) else 2)
+                continue
         into = outputs / folder.name if len(data) > 1 else outputs
         tasks += [packs.Task(quarter, folder, outputs=into, **rest) for quarter in quarters]
     several = len(tasks) > 1
@@ -329,20 +340,23 @@ def run(
     def on_event(task: Any, what: str, text: str) -> None:
         line = f"{task.outputs.name}/{task.name}: {text}" if several else text
         if what == "warning":
-            click.echo(f"psa: {line}", err=True)
+            _say(f"psa: {line}", err=True)
         elif what == "pack" and several:
-            click.echo(f"[{tasks.index(task) + 1}/{len(tasks)}] {line}")
+            _say(f"[{tasks.index(task) + 1}/{len(tasks)}] {line}")
         elif what == "failed page" or not several:
-            click.echo(line)
+            _say(line)
 
-    sys.exit(max([packs.make_pack(task, on_event) for task in tasks]))
+    sys.exit(max(codes + [packs.make_pack(task, on_event) for task in tasks]))
 
 
 def _print_and_exit(problems: Any, table: Any, as_csv: bool, lines: list[str]) -> NoReturn:
     """Print a table as CSV, or lines that say the same; exits with 1 if figures were kept out."""
-    click.echo(files.csv_text(table) if as_csv else "\n".join(lines), nl=not as_csv)
+    if as_csv:
+        click.echo(files.csv_text(table), nl=False)
+    for line in () if as_csv else lines:
+        _say(line)
     if wrong := len(findings.errors(problems)):
-        click.echo(f"psa: {packs.wrong_words(wrong)}", err=True)
+        _say(f"psa: {packs.wrong_words(wrong)}", err=True)
     sys.exit(1 if wrong else 0)
 
 

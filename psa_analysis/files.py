@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from psa_analysis.findings import Finding, did_you_mean, one_of, visible
+from psa_analysis.findings import DataError, Finding, did_you_mean, one_of, shorten, visible
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
 
 RETURN_FOLDERS = ("returns", "published")
 
@@ -33,7 +38,8 @@ def meanings(table: str) -> dict[str, str]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that a crash leaves the old one or the new one, never half of either."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A file system takes names of 255 bytes, and the file's own may have that many.
+    beside = path.with_name(f".{path.name[:50]}.{os.getpid()}.part")
     try:
         with beside.open("wb") as file:
             file.write(content)
@@ -48,6 +54,35 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+#: A larger file of data is none that somebody made, and would take all of the memory.
+MOST_BYTES = 20 * 10**6
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, all its links followed, leads to something in a folder."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def unfit(path: Path, folder: Path) -> tuple[str, str] | None:
+    """Why a file of a data folder is not opened: what is expected instead, and the remedy."""
+    if not is_inside(path, folder):
+        return "a file of the data folder itself", "Put a copy there in place of the link."
+    if not path.is_file():
+        return "a file", "Take the folder, link or device away."
+    if path.stat().st_size > MOST_BYTES:
+        return f"at most {MOST_BYTES // 10**6} MB", "Keep the rows that count, or several files."
+    if not os.access(path, os.R_OK):
+        return "a file that may be read", "Ask for the permission to read it."
+    return None
+
+
+def read_plain(path: Path, folder: Path, name: str) -> bytes:
+    """The bytes of a plain file inside a data folder; a DataError where it is anything else."""
+    if problem := unfit(path, folder):
+        raise DataError([Finding("error", name, *problem)])
+    return path.read_bytes()
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -68,6 +103,10 @@ def csv_text(table: pd.DataFrame) -> str:
     return table.assign(**texts.map(harmless)).to_csv(index=False)
 
 
+#: A table that people keep by hand has fewer rows.
+_MOST_ROWS = 5_000
+
+
 def read_rows(
     folder: Path,
     name: str,
@@ -85,13 +124,15 @@ def read_rows(
         problems.append(Finding("error", name, expected, remedy, **where))
 
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file, strict=True))
-        if not rows:
-            wrong("a header and rows", f"Give it the columns {', '.join(columns)}.")
-    except FileNotFoundError:
-        if needed:
+        if os.path.lexists(path):
+            text = read_plain(path, folder, name).decode("utf-8-sig")
+            rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+            if not rows:
+                wrong("a header and rows", f"Give it the columns {', '.join(columns)}.")
+        elif needed:
             wrong("the file to exist", f"Add {path.name}; docs/register.md describes it.")
+    except DataError as error:
+        problems += error.findings
     except UnicodeDecodeError as error:
         wrong("text in UTF-8", "Save the file as 'CSV UTF-8'.", found=str(error))
     except csv.Error as error:
@@ -103,16 +144,19 @@ def read_rows(
     for column in columns:
         if column not in header and column not in added:
             wrong(f"a column '{column}'", "Add the column.", row=1, column=column)
-    for column in dict.fromkeys(header):
+    for column in dict.fromkeys(header[: 2 * len(columns)]):
         where = {"row": 1, "column": column, "found": column}
         if column not in columns:
             wrong(one_of(columns), did_you_mean(column, columns), **where)
         if header.count(column) > 1:
             wrong("each column once", "Remove one.", **where)
-    for number, row in numbered.items():
-        if len(row) != len(header):
-            remedy = "Complete the row; text that holds a comma goes in quotation marks."
-            wrong(f"{len(header)} cells", remedy, row=number, found=f"{len(row)} cells")
+    uneven = [number for number, row in numbered.items() if len(row) != len(header)]
+    if uneven:
+        remedy = "Complete the row; text that holds a comma goes in quotation marks."
+        where = {"row": uneven[0], "found": f"{len(numbered[uneven[0]])} cells"}
+        wrong(f"{len(header)} cells", remedy, **where, also=tuple(uneven[1:]))
+    if len(numbered) > _MOST_ROWS:
+        wrong(f"at most {_MOST_ROWS:,} rows", "Keep what counts.", found=f"{len(numbered):,} rows")
     if problems:
         return pd.DataFrame(columns=columns, dtype=str).rename_axis("row"), problems
     table = pd.DataFrame(list(numbered.values()), columns=header, index=list(numbered), dtype=str)
@@ -124,25 +168,46 @@ _EXPECTED = {"missing": "the setting to be there", "extra_forbidden": "a known s
 _EXPECTED["string_pattern_mismatch"] = "'45 days after the period'"
 #: Of how many names the place of a setting is; pydantic adds the type that it tried.
 _NAMES = {"documents": 3, "received": 1}
+#: A file of settings is no larger, and no more of them are told of at once.
+_MOST_SETTINGS, _MOST_REFUSED = 2**18, 50
 
 
-def refused_settings(name: str, error: ValueError, remedy: str) -> list[Finding]:
+def read_settings(path: Path, folder: Path, name: str, model: type[Model], remedy: str) -> Model:
+    """The settings of a TOML file; a DataError says what cannot be read, or pydantic refuses."""
+    try:
+        content = read_plain(path, folder, name)
+        if len(content) > _MOST_SETTINGS:
+            raise ValueError(f"{len(content):,} bytes")
+        return model.model_validate(tomllib.loads(content.decode("utf-8-sig")))
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        raise DataError(_refused_settings(name, error, remedy)) from None
+
+
+def _refused_settings(name: str, error: Exception, remedy: str) -> list[Finding]:
     """What is wrong in a TOML file that cannot be read, or whose settings pydantic refuses."""
     from pydantic import ValidationError  # here, since an unchanged pack is told without it
 
     if not isinstance(error, ValidationError):
-        return [Finding("error", name, "TOML in UTF-8", remedy, found=str(error))]
+        found = shorten(str(error), 200)
+        return [Finding("error", name, "TOML in UTF-8", remedy, found=found)]
     # A number or 'not stated' is two errors to pydantic, and one thing to mend.
     wrong: dict[str, list[str]] = {}
-    found: dict[str, str | None] = {}
-    for detail in error.errors():
+    found_in: dict[str, str | None] = {}
+    for detail in error.errors()[:_MOST_REFUSED]:
         kind, place = detail["type"], detail["loc"][: _NAMES.get(str(detail["loc"][0]), 2)]
         column = ".".join(map(str, place))
-        found.setdefault(column, None if kind == "missing" else str(detail["input"]))
+        found_in.setdefault(column, None if kind == "missing" else _printed(detail["input"]))
         words = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         expected = _EXPECTED.get(kind, words.rpartition("expected ")[2])
         wrong.setdefault(column, []).append(expected)
     return [
-        Finding("error", name, " or ".join(words), remedy, column=column, found=found[column])
+        Finding("error", name, " or ".join(words), remedy, column=column, found=found_in[column])
         for column, words in wrong.items()
     ]
+
+
+def _printed(value: object) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):
+        return "what is too long to print"

@@ -78,6 +78,9 @@ def run_elsewhere(folder: Path, audience: str) -> None:
     # A user's own file must not be taken for the standard library's.
     (folder / "calendar.py").write_text("raise SystemExit('a file of the user, and no library')")
     command = [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", "--audience", audience]
+    if audience == "public":  # it writes beside the data what it has shown
+        shutil.copytree(ROOT / "data" / "raw", folder / "data" / "raw")
+        command += ["--data", "data"]
     done = subprocess.run(
         [*command, "--outputs", "out {1}"], cwd=folder, capture_output=True, text=True, check=False
     )

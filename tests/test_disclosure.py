@@ -382,6 +382,7 @@ def test_an_error_in_a_public_notebook_quotes_nothing(risky: Path, tmp_path: Pat
     cell = "raise ValueError(f'8087 children in {data}')"
     notebook(tmp_path / "notebooks", "00_a.ipynb", cell)
     folder = public_pack(risky, tmp_path / "notebooks", tmp_path / "out")
+    folder = folder.with_name(f"{folder.name}-failed")
     assert json.loads((folder / "manifest.json").read_text())["pages"][0]["status"] == "failed"
     assert [name for name, text in texts(folder) if "8087 children in /" in text] == []
     assert "the internal pack says why" in (folder / "index.html").read_text()

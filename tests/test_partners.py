@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from builders import ReportOf, make_sidecars, psa
+from builders import Edit, ReportOf, make_sidecars, psa
 
 from psa_analysis.findings import ParameterError
 from psa_analysis.pipeline import ROOT, load_observations
@@ -121,6 +121,17 @@ def test_the_command_writes_the_workbook(tmp_path: Path) -> None:
     assert len(pd.read_excel(tmp_path / "x.xlsx", engine="openpyxl", header=4)) == 10
     wrong = psa("template", "polcie", "2004-05 Q3")
     assert (wrong.exit_code, "Did you mean 'police'?" in wrong.output) == (2, True)
+
+
+def test_control_characters_of_a_title_reach_neither_workbook_nor_terminal(
+    council: Path, edit: Edit, tmp_path: Path
+) -> None:
+    edit("register/measures.csv", "N7-gps", "title", "Doctors\x0b\x1b[2J\n0 returns missing")
+    arguments = ("drug-action-team", "2004-05 Q3", "--data", str(council))
+    psa("template", *arguments, "--output", str(tmp_path / "x.xlsx"))
+    rows = pd.read_excel(tmp_path / "x.xlsx", engine="openpyxl", header=4)
+    assert "Doctors␋␛[2J\n0 returns missing" in rows["What is measured"].tolist()
+    assert "N7-gps: Doctors␋␛[2J␊0 returns missing, " in psa("due", *arguments[1:]).output
 
 
 def test_nothing_due_is_said(report_of: ReportOf, tmp_path: Path) -> None:

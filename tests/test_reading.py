@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import odf.number
 import odf.style
 import odf.table
 import odf.text
@@ -157,6 +158,7 @@ PROVISIONAL = figure(Q2, 2310, "D2", flag="provisional")
 TWO_BELOW = [figure(Q1, 2300, "C3"), figure(Q2, 2310, "D3")]
 L8 = [figure("2003/04", 10, "C2", "L8"), figure("2003/04", 5, "C3", "L8")]
 L8_LONG = [(*cells[:4], cells[4].replace("C", "D")) for cells in L8]
+L8_LOWER = [figure("2003/04", 10, "C3", "L8"), figure("2003/04", 5, "C4", "L8")]
 QUARTERS = [(f"{year}-0{year - 1999} Q1", 3.8, f"D{year - 1999}") for year in range(2001, 2005)]
 
 
@@ -214,7 +216,7 @@ REFUSED = {
     "a year against its quarter": (YEARS + "2003/04,2004-05 Q1,9\n", "found '2003/04 2004-05 Q1'"),
     "a quarter without its year": (YEARS + ",Q1,2300\n", "found 'Q1'"),
     "two headers": (f",,{Q1},\nMeasure,Area,Target,Actual\nN13,Blaby,1,2\n", HEADINGS),
-    "targets": (",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,5,8\n", "'Target' stands"),
+    "targets": (",,Actual,Target\n,,2002/03,2004/05\nN6-eet,Blaby,5,8\n", "'Actual,Target' stands"),
     "side by side": (f"{HEADER[:-1]},,{HEADER}{SIDE},,{SIDE}\n", "for each of area, measure"),
     "two figures": (with_column("Actual", "2200"), "one column for each of value"),
     "quarters first": (",,,2003/04,\n,,Q4,Q1,Q2\nN13,Blaby,1,2,3\n", "one column for each of Q4"),
@@ -226,6 +228,24 @@ REFUSED = {
     "a word after one year": (PARTS.replace("2003/04", "2003/04 schools"), "headings for measure"),
     "areas across": ("Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n", HEADINGS),
 }
+THREE, MIDDLE = f"Measure,Area,{Q1},{Q2},{Q3},\n", "Measure,Note,Area,Period,Value\n"
+NOTED = with_column("Note", '"ok')
+REFUSED |= {
+    "a measure alone among totals": (LONG.replace("Blaby", "Total"), "column area: found 'Total'"),
+    "an unquoted decimal comma": (LONG.replace("2300", "0,123"), "found '5 cells'"),
+    "a decimal comma": (LONG.replace("2300", '"0,123"'), "whose comma is clear"),
+    "nothing before a nought": (LONG.replace("2300", "0123"), "does not begin with 0"),
+    "a mark among semicolons": (LONG.replace(",", ";").replace("2300", "£9,512(p)"), "one meaning"),
+    "millions in full and alone": (HEADER + f'N9,Blaby,{Q3},"3,456,000"\n', "a figure in million"),
+    "no quotation marks": (f"Return\n{THREE}N13,Blaby,1,000,1,010,,\n", "beyond the last"),
+    "thousands that fit": (f"Return\n{THREE}N13,Blaby,1,000,7,\n", "beyond the last"),
+    "marks below a title": (f'Return\n{NOTED}N13,Blaby,{Q2},2,fine"\n', "mark left open"),
+    "marks in the middle": (f'{MIDDLE}N13,"a,Blaby,{Q1},1\nN13,b",Blaby,{Q2},2\n', "left open"),
+    "a mark open to the end": (NOTED + f"N13,Blaby,{Q2},2\n", "mark left open"),
+}
+for title in ("Targets for 2004-05", "Forecast outturn", "Planned", "Figures in thousands", "£m"):
+    REFUSED[title] = (f"{title}\n{LONG}", "stands above them")
+    REFUSED[f"{title}, wide"] = (f"{title}\n{WIDE}", "stands above them")
 TYPES = f"Measure,Area,Type,{Q1},{Q2}\nN13,Blaby,Actual,2300,{{}}\nN13,Blaby,Target,1,2\n"
 ACTUALS = [figure(Q1, 2300, "D2"), figure(Q2, 2310, "E2")]
 #: Files with the rows and the words that they end in.
@@ -247,7 +267,7 @@ READ = {
         + "".join(f"N9,Blaby,{period},3.8\n" for period, *_ in QUARTERS)
         + f"N9,Blaby,{Q2},3800000\n",
         [figure(*cells, "N9") for cells in QUARTERS],
-        "1,000,000 times the usual",
+        "expected a figure in million",
     ),
     "another year": (LONG.replace("2300", "2300 (2002 baseline)"), ONE, "words about 2004-05 Q3"),
     "year and quarter": (YEARS + "2004/05,3,2300\n", [figure(Q3, 2300, "E2")]),
@@ -262,6 +282,11 @@ READ = {
     "wide with notes": (WIDE.replace("2310", "2310(p)"), [TWO[0], PROVISIONAL]),
     "a total that adds up": (PARTS + "L8,Total,15\n", L8),
     "a total with digits swapped": (PARTS + "L8,Total,51\n", L8, "the sum of the rows above, 15"),
+    "a total within its rows": (PARTS + "L8,Total,7\n", L8, "the sum of the rows above, 15"),
+    "a total above its parts": (PARTS.replace("\n", "\nL8,Total,15\n", 1), L8_LOWER),
+    "a title with a target in it": ("Progress against targets: target N13\n" + WIDE, TWO_BELOW),
+    "a day with points": (WIDE.replace(Q1, "30.06.04"), TWO[1:], "found '30.06.04'"),
+    "a day beside a value": (with_column("30/09/2004", "7"), ONE, "column E: found '30/09/2004'"),
     "a total of each part": (
         PARTS.replace("L8,Melton", "L8,Total,10\nL8,Melton") + "L8,Total,5\n",
         [L8[0], figure("2003/04", 5, "C4", "L8")],
@@ -367,12 +392,17 @@ def test_a_formula_without_a_value_is_a_finding(
     load: Callable, value: object, empty: bytes, words: str
 ) -> None:
     """It was never calculated, unless its result is a text of no letters."""
-    calculated = io.BytesIO(workbook(Crime=[HEAD, [*LINE[:3], ("=F2", value)]]))
+    content = workbook(Crime=[HEAD, [*LINE[:3], ("=F2", value)]])
+    check(load("return.xlsx", without_results(content, empty)), [], [words])
+
+
+def without_results(content: bytes, empty: bytes = b"") -> bytes:
+    """An .xlsx whose formulas were never calculated, or have another result."""
     changed = io.BytesIO()
-    with zipfile.ZipFile(calculated) as old, zipfile.ZipFile(changed, "w") as new:
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(changed, "w") as new:
         for part in old.namelist():
             new.writestr(part, re.sub(rb"(?<=</f>)<v>\w+</v>", empty, old.read(part)))
-    check(load("return.xlsx", changed.getvalue()), [], [words])
+    return changed.getvalue()
 
 
 def old_workbook(rows: list[list[object]], hidden: int | None = None) -> bytes:
@@ -399,6 +429,11 @@ def open_document(rows: list[list[object]], hidden: int | None = None) -> bytes:
     raised = odf.style.Style(name="raised", family="text")
     raised.addElement(odf.style.TextProperties(textposition="33% 58%"))
     document.automaticstyles.addElement(raised)
+    form = odf.number.PercentageStyle(name="N10")
+    form.addElement(odf.number.Number(decimalplaces="1"))
+    document.automaticstyles.addElement(form)
+    percent = odf.style.Style(name="percent", family="table-cell", datastylename="N10")
+    document.automaticstyles.addElement(percent)
     sheet = odf.table.Table(name="Crime")
     for number, line in enumerate(rows):
         row = odf.table.TableRow(**({"visibility": "collapse"} if number == hidden else {}))
@@ -409,15 +444,19 @@ def open_document(rows: list[list[object]], hidden: int | None = None) -> bytes:
                 row.addElement(odf.table.CoveredTableCell())
                 continue
             kind = {"valuetype": "string"}
-            if isinstance(cell, tuple):
-                kind = {"valuetype": "percentage", "value": cell[0]}
+            if isinstance(cell, dict):
+                kind = dict(cell)
+                cell = kind.pop("words", "")
+            elif isinstance(cell, tuple):
+                kind = {"valuetype": "float", "value": cell[0], "stylename": "percent"}
             elif isinstance(cell, float | int):
                 kind = {"valuetype": "float", "value": cell}
             element = odf.table.TableCell(**kind, numberrowsspanned=spans)
             text = odf.text.P(text=cell[0] if isinstance(cell, list) else str(cell))
             if isinstance(cell, list):
                 text.addElement(odf.text.Span(stylename=raised, text=cell[1]))
-            element.addElement(text)
+            if cell != "":
+                element.addElement(text)
             row.addElement(element)
         sheet.addElement(row)
     document.spreadsheet.addElement(sheet)
@@ -517,6 +556,43 @@ def test_a_parquet_file_is_a_return(load: Callable) -> None:
     pd.DataFrame([LINE], columns=HEAD).to_parquet(content)
     check(load("return.parquet", content.getvalue()), ONE, [])
     check(load("return.parquet", b"PAR1"), [], ["expected a Parquet file"])
+
+
+def wide_of(cell: object) -> list[list[object]]:
+    return [[*HEAD[:2], Q1, Q2], [*LINE[:2], cell, 2310]]
+
+
+WRONG = {"valuetype": "float", "value": 0, "formula": "of:=1/0", "words": "#DIV/0!"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.xlsx", workbook(S=wide_of(("=1/0", "#DIV/0!"))), "#error"),
+        ("a.ods", open_document(wide_of(WRONG)), "#error"),
+        ("a.xlsx", without_results(workbook(S=wide_of(("=1*2", 2)))), "=formula"),
+        ("a.xls", old_workbook(wide_of(xlwt.Formula("1*2"))), "=formula"),
+        ("a.ods", open_document(wide_of({"formula": "of:=1*2"})), "=formula"),
+    ],
+)
+def test_what_no_workbook_shows_is_a_finding(load: Callable, name, content, found: str) -> None:
+    check(load(name, content), [figure(Q2, 2310, "D2")], [f"found '{found}'"])
+
+
+def test_a_workbook_that_is_a_bomb_or_broken_is_one_finding(load: Callable) -> None:
+    bomb = io.BytesIO(workbook(Crime=[HEAD, LINE]))
+    with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr("xl/more.xml", b" " * 201_000_000)
+    check(load("return.xlsx", bomb.getvalue()), [], ["found '201 MB when unpacked'"])
+    old = bytearray(old_workbook([HEAD, LINE]))
+    old[512:700] = b"\xff" * 188
+    check(load("return.xls", bytes(old)), [], ["a workbook that opens"])
+
+
+def test_no_file_of_the_user_is_taken_for_a_library(load: Callable, tmp_path, monkeypatch) -> None:
+    (tmp_path / "calendar.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    check(load("return.xlsx", workbook(Crime=[HEAD, LINE])), ONE, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\x03\x04" + b"\0" * 60, b"not a workbook"])

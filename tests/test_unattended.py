@@ -18,13 +18,18 @@ from builders import bytes_of, notebook, psa_run
 from click.testing import Result
 from nbformat.v4 import new_markdown_cell
 
+from psa_analysis import pipeline
+from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
+from psa_analysis.packs.engine import make_page
+from psa_analysis.packs.page import Job
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period
 
 OPEN = "import psa_analysis as psa\nreport = psa.open_report(period, data, audience)"
 TABLE = "psa.standing(report)"
 Small = Callable[..., Result]
+PAGE = "00_all.ipynb"
 PSA = [sys.executable, "-m", "psa_analysis.cli", "run"]
 
 
@@ -99,7 +104,55 @@ def test_a_pack_is_made_only_when_something_has_changed(small, example, tmp_path
         change()
         assert "00_all.ipynb: done" in small().output, what
         assert "nothing has changed" in small().output, what
+    good, failed, page = bytes_of(pack), pack.with_name(f"{pack.name}-failed"), module.parent / PAGE
+    text = page.read_text()
+    notebook(module.parent, PAGE, "1 / 0")
+    result = small()
+    assert "in 2004-05-Q3-failed, for the last good one stays in 2004-05-Q3\n" in result.output
+    assert (result.exit_code, bytes_of(pack)) == (1, good)
+    assert pages_of(failed)[PAGE]["error"] == "ZeroDivisionError: division by zero"
+    page.write_text(text)
+    assert "nothing has changed" in small().output
+    assert not failed.exists()
     assert "00_all.ipynb: done" in small("--force").output
+
+
+def test_a_page_quotes_what_was_loaded(where, example: Path, tmp_path, pack: Path) -> None:
+    """Though a return is saved, or all data deleted, while the run goes on."""
+    returns = example / "raw" / "returns"
+    before = checksum(returns / "waste.csv")
+    cell = f"import shutil\nshutil.rmtree({str(returns)!r})"
+    notebook(tmp_path / "notebooks", "00_all.ipynb", OPEN, cell, "psa.cells_used(report, 'A1')")
+    result = psa_run("2004-05 Q3", *where)
+    assert result.exit_code == 0, result.output
+    assert "raw/returns/waste.csv" in (pack / "00_all.ipynb").read_text()
+    manifest = json.loads((pack / "manifest.json").read_text())
+    assert manifest["inputs"]["raw/returns/waste.csv"] == before
+
+
+def test_a_report_that_somebody_has_planted_is_not_read(tmp_path: Path) -> None:
+    planted = tmp_path / "report"
+    planted.write_bytes(b"cbuiltins\nexit\n(tR.")
+    with pytest.raises(RuntimeError, match="somebody else has written to"):
+        make_page(Job(planted, planted, planted, "another", {}))
+
+
+def test_nothing_is_asked_of_folders_that_are_the_users(where, example, tmp_path, pack) -> None:
+    """Neither that they can be written to, nor Python files that stand there."""
+    names = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "IPYTHONDIR")
+    environment = os.environ | dict.fromkeys(names, "/dev/null")
+    environment.pop("PYTHONSAFEPATH", None)
+    figure = "import calendar, pandas\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    notebook(tmp_path / "notebooks", "00_all.ipynb", OPEN, TABLE, figure)
+    for folder in (tmp_path / "notebooks", example / "raw" / "returns"):
+        for name in ("calendar.py", "pandas.py"):
+            (folder / name).write_text("raise SystemExit('a file of the user, and no library')")
+    command = [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", *where]
+    done = finished(command, env=environment, cwd=example / "raw" / "returns")
+    assert pack.exists(), done.stderr
+    # Which are no returns.
+    assert done.stderr == "psa: 2 errors in the returns; psa check lists what was kept out\n"
+    assert [path.name for path in (tmp_path / "out" / ".psa").iterdir()] == ["2004-05-Q3"]
 
 
 def test_help_and_an_unchanged_pack_need_nothing_heavy(small: Small, where: list[str]) -> None:
@@ -148,6 +201,10 @@ def test_what_befalls_one_notebook_does_not_touch_another(tmp_path, where, pack:
     expected = {name: failure[1:] for name, failure in failures.items()}
     expected |= {name: (None, error) for name, error in broken.items()}
     assert f"failed: {', '.join(sorted(expected))}" in result.output
+    # It is no pack to publish, and there is no other yet.
+    assert "left in 2004-05-Q3-failed, for there is no good one yet" in result.output
+    assert not pack.exists()
+    pack = pack.with_name("2004-05-Q3-failed")
     pages, index = pages_of(pack), (pack / "index.html").read_text()
     assert json.loads((pack / "manifest.json").read_text())["status"] == "failed"
     for name, (number, error) in expected.items():
@@ -172,7 +229,7 @@ def test_an_endless_loop_ends(tmp_path: Path, where: list[str], pack: Path) -> N
     for name, cell in loops.items():
         notebook(tmp_path / "notebooks", f"{name}.ipynb", cell)
     psa_run("2004-05 Q3", *where, "--timeout", "5", "--workers", "2")
-    for page in pages_of(pack).values():
+    for page in pages_of(pack.with_name("2004-05-Q3-failed")).values():
         assert (page["status"], page["cell"]) == ("failed", 3)
         assert "it took longer than 5 seconds and was stopped" in page["error"]
 
@@ -202,7 +259,8 @@ def test_an_ordinary_kernel_gives_the_same_outputs(tmp_path, where, pack: Path) 
     assert "ValueError: no" in psa_run("2004-05 Q3", *where).output
     plain = [sys.executable, "-m", "papermill", str(path), "plain.ipynb", "-k", "python3"]
     finished([*plain, "-p", "data", where[1]], cwd=tmp_path)
-    made = [json.loads(one.read_text()) for one in (pack / "a.ipynb", tmp_path / "plain.ipynb")]
+    both = pack.with_name("2004-05-Q3-failed") / "a.ipynb", tmp_path / "plain.ipynb"
+    made = [json.loads(one.read_text()) for one in both]
     ours, its = ([cell.get("outputs") for cell in one["cells"]] for one in made)
     assert ours == its
 
@@ -284,13 +342,14 @@ def test_a_stop_between_the_two_steps_is_undone(small: Small, tmp_path: Path, pa
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 3 MB."""
+    """A small disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if finished(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]).returncode:
+    if finished(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]).returncode:
         pytest.skip("mounting a small disk is not allowed here")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # This process keeps a folder of its own there, until it ends.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_full_disk_leaves_the_last_good_pack(full_disk: Path, small: Small) -> None:
@@ -308,16 +367,28 @@ def test_a_full_disk_leaves_the_last_good_pack(full_disk: Path, small: Small) ->
     assert bytes_of(pack) == good
 
 
-def test_several_quarters_and_agreements(small, where, example: Path, tmp_path: Path) -> None:
+def test_several_quarters_and_agreements(small, where, example, tmp_path, monkeypatch) -> None:
     """Each pack is as if it were made alone, and one that cannot be made does not stop the rest."""
     broken, other, out = (tmp_path / name for name in ("broken", "other", "out"))
     shutil.copytree(example, other)
     broken.mkdir()
+    loaded = pipeline.load_agreement
+
+    # What nobody has thought of.
+    def fails(folder: Path) -> object:
+        return loaded(folder) if folder.name != "worse" else {}["\x1b\n"]
+
+    monkeypatch.setattr(pipeline, "load_agreement", fails)
     quarters = ["--from", "2004-05 Q2", "--to", "2004-05 Q3"]
-    result = psa_run(*quarters, *where, "--data", str(broken), "--data", str(other))
-    assert result.exit_code == 1
+    more = [f"--data={tmp_path / name}" for name in ("broken", "worse", "other")]
+    result = psa_run(*quarters, *where, *more)
+    assert result.exit_code == 2
     assert result.output.count("The pack is") == 4
     assert "broken/2004-05-Q2: error: raw/agreement.toml" in result.output
+    details = out / "worse" / ".psa" / "2004-05-Q2" / "traceback.txt"
+    line = "worse/2004-05-Q2: KeyError: '\\x1b\\n'; the last good pack is untouched; "
+    assert f"{line}{details} tells a programmer" in result.output
+    assert "in fails\n" in details.read_text()
     names = ("example/2004-05-Q2", "example/2004-05-Q3", "other/2004-05-Q2", "other/2004-05-Q3")
     assert sorted(path.relative_to(out).as_posix() for path in out.glob("*/2004*")) == [*names]
     alone = ["--data", str(other), "--outputs", str(tmp_path / "alone")]

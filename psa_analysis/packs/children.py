@@ -30,19 +30,10 @@ _METHOD = "forkserver" if sys.platform.startswith("linux") else "spawn"
 _CONTEXT: Any = multiprocessing.get_context(_METHOD)
 
 #: Variables that name the folders of IPython, Jupyter, matplotlib and fontconfig; their defaults.
-_FOLDERS = (
-    ("HOME", "~"),
-    ("TMPDIR", "/tmp"),
-    ("XDG_CACHE_HOME", "~/.cache"),
-    ("XDG_CONFIG_HOME", "~/.config"),
-    ("XDG_DATA_HOME", "~/.local/share"),
-    ("MPLCONFIGDIR", "~/.config/matplotlib"),
-    ("MPLCONFIGDIR", "~/.cache/matplotlib"),
-    ("IPYTHONDIR", "~/.ipython"),
-    ("JUPYTER_CONFIG_DIR", "~/.jupyter"),
-    ("JUPYTER_DATA_DIR", "~/.local/share/jupyter"),
-    ("JUPYTER_RUNTIME_DIR", "~/.local/share/jupyter/runtime"),
-)
+_FOLDERS = {"HOME": "~", "TMPDIR": "/tmp", "XDG_CACHE_HOME": "~/.cache"}
+_FOLDERS |= {"XDG_CONFIG_HOME": "~/.config", "XDG_DATA_HOME": "~/.local/share"}
+_FOLDERS |= {"MPLCONFIGDIR": "~/.cache/matplotlib", "IPYTHONDIR": "~/.ipython"}
+_FOLDERS |= {"JUPYTER_CONFIG_DIR": "~/.jupyter", "JUPYTER_DATA_DIR": "~/.local/share/jupyter"}
 
 
 @lru_cache
@@ -61,11 +52,12 @@ def private_folder(beside: Path) -> Path:
     folder.mkdir(0o700)
     # After what multiprocessing itself removes from it, whose priority is -100.
     Finalize(None, _remove, args=(folder, held), exitpriority=-101)
-    for variable, default in _FOLDERS:
+    os.environ.setdefault("HOME", os.devnull)  # a user of a container may have none
+    for variable, default in _FOLDERS.items():
         named = Path(os.environ.get(variable) or default).expanduser()
         nearest = next(path for path in (named, *named.parents) if os.access(path, os.F_OK))
         if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-            (folder / variable).mkdir(exist_ok=True)
+            (folder / variable).mkdir()
             os.environ[variable] = str(folder / variable)
     return folder
 

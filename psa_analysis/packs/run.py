@@ -130,8 +130,6 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[st
         shutil.rmtree(task.failed, ignore_errors=True)
         return f"nothing has changed: {task.pack / 'index.html'}", record["problems"]
     start_warm_process(private_folder(task.outputs / ".psa"))  # imports while figures are loaded
-    import pandas as pd
-
     from psa_analysis.analysis.disclosure import EXPOSED
     from psa_analysis.pipeline import remember_disclosed
 
@@ -149,7 +147,7 @@ def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[st
             remember_disclosed(report)  # before anybody sees it
         put(folder, task, failed)
     problems = [wrong_words(wrong)] if (wrong := len(errors(report.findings))) else []
-    if exposed := (report.withheld.get("reason", pd.Series()) == EXPOSED).sum():
+    if exposed := [*report.withheld.get("reason", [])].count(EXPOSED):
         problems.append(f"{exposed} figures are {EXPOSED}; docs/disclosure.md says what to do")
     if failed:
         good = f"the last good one stays in {task.name}" if task.pack.exists() else ""
@@ -344,6 +342,8 @@ def tidy_up(task: Task) -> None:
         old.rename(task.pack)
     for left in [old, *task.beside.glob("new-*")]:
         shutil.rmtree(left, ignore_errors=True)
+    for part in task.beside.glob(".*.part"):  # of a file that was being written
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

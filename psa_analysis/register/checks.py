@@ -55,8 +55,9 @@ def _duplicates(register: Register) -> Iterator[Finding]:
             of = text["measure"].map(frequencies)
             periods = map(agreement.period_of, text["period"], of)
             cells = cells.assign(period=[period.end for period in periods])
+        firsts = text.index.to_series().groupby([*cells.to_numpy().T]).transform("first")
         for number, row in text[cells.duplicated()].iterrows():
-            first = text.index[(cells == cells.loc[number]).all(axis=1)][0]
+            first = firsts[number]
             remedy = f"Row {first} has it already: remove or rename one."
             yield cell_error(f"register/{key}", row, columns[-1], "each only once", remedy)
 

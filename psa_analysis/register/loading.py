@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from psa_analysis.files import meanings, read_rows, refused_settings
-from psa_analysis.findings import DataError, Finding, did_you_mean, one_of
+from psa_analysis.files import meanings, read_rows, read_settings
+from psa_analysis.findings import DataError, Finding, did_you_mean, grouped, one_of
 from psa_analysis.periods import Period, parse_period, read_day
 from psa_analysis.register.agreement import BLANK, FIGURES, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
@@ -151,7 +151,7 @@ class Settings(_Section):
 
 def load_agreement(folder: Path) -> Agreement:
     """Read and check an agreement's settings and register."""
-    settings = _read_settings(folder / "raw" / "agreement.toml")
+    settings = _read_settings(folder)
     problems: list[Finding] = []
     tables: dict[str, pd.DataFrame] = {}
     texts: dict[str, pd.DataFrame] = {}
@@ -177,7 +177,7 @@ def load_agreement(folder: Path) -> Agreement:
         for check in CHECKS:
             problems += check(register)
     if problems:
-        raise DataError(problems)
+        raise DataError(grouped(problems))
     measures = tables["measures"]
     derived = _derived(tables, texts["measures"], Fraction(str(settings.grant.trigger)))
     tables["assumptions"] = pd.concat([tables["assumptions"], derived], ignore_index=True)
@@ -196,17 +196,14 @@ def load_agreement(folder: Path) -> Agreement:
     return Agreement(folder=folder, settings=settings, **tables)
 
 
-def _read_settings(path: Path) -> Settings:
+def _read_settings(folder: Path) -> Settings:
     name = "raw/agreement.toml"
-    if not path.is_file():
+    if not os.path.lexists(folder / name):
         remedy = "Name the folder that holds raw/agreement.toml."
-        missing = Finding("error", name, "the agreement's settings", remedy, found=str(path))
-        raise DataError([missing])
-    try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except ValueError as error:
-        remedy = "Mend it; docs/register.md describes each setting."
-        raise DataError(refused_settings(name, error, remedy)) from None
+        about = ("the agreement's settings", remedy)
+        raise DataError([Finding("error", name, *about, found=str(folder / name))])
+    remedy = "Mend it; docs/register.md describes each setting."
+    return read_settings(folder / name, folder, name, Settings, remedy)
 
 
 def _derived(tables: dict[str, pd.DataFrame], texts: pd.DataFrame, share: Fraction) -> pd.DataFrame:
@@ -272,7 +269,7 @@ def load_commentary(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
     table["written"] = table["written"].astype("datetime64[ns]")
     table["audience"] = table["audience"].replace("", "internal")
     table["illustrative"] = table["illustrative"] == "yes"
-    return table.sort_values("written", kind="stable", ignore_index=True), findings
+    return table.sort_values("written", kind="stable", ignore_index=True), grouped(findings)
 
 
 def entries(commentary: pd.DataFrame, about: str, period: str, audience: str) -> pd.DataFrame:

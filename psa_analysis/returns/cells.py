@@ -58,19 +58,20 @@ _WITHOUT_FIGURE = {
     r"#unclear.*": Cell(problem="a figure that has one meaning: write 1234 or 1.2340"),
     r"#merged.*": Cell(problem="a figure for each cell: one stands over several"),
     r"#.*|err:\d+": Cell(problem="a figure: this is a spreadsheet's error"),
+    r"-?0\d+(\.\d+)?": Cell(problem="a figure that does not begin with 0: is it part of another?"),
     r"-?0,\d+": Cell(problem="a figure whose comma is clear: write 0.5, or 1,500"),
 }
 #: A number as people and programs write it: 12, 9.3699999999999992, 4.798E-2.
-_PLAIN = re.compile(r"-?[0-9]{1,25}(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,3})?")
+_PLAIN = re.compile(r"-?(?:0|[1-9][0-9]{0,24})(?:\.[0-9]{1,25})?(?:[eE][+-]?[0-9]{1,3})?")
 _FIGURE = re.compile(
-    r"""\(?\s*-?\s*£?\s*-?\s*(?P<number>(?:[1-9]\d{0,2}(?:,\d{3})+|\d{1,25})(?:\.\d{1,25})?|\.\d{1,25})
+    r"""\(?\s*-?\s*£?\s*-?\s*(?P<number>(?:[1-9]\d{0,2}(?:,\d{3})+|0|[1-9]\d{0,24})(?:\.\d{1,25})?|\.\d{1,25})
         \s*%?\s*(?P<times>k|thousand|mn|million|m|bn|billion)?\s*%?\s*\)?""",
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
 _LETTER = re.compile(r"\(([a-z])\)|\[([a-z])\]|([a-z])")
 _IN_BRACKETS = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 #: Footnotes' numbers after a figure or name; workbooks' superscripts are read as these too.
-FOOTNOTES = re.compile(r"\s*[⁰¹²³⁴⁵⁶⁷⁸⁹]+$")
+_FOOTNOTES = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 #: Numbers that may stand in words about a figure: years, quarters, numbers of notes.
 _NO_FIGURE = re.compile(
     r"\b(?:(?:19|20)\d\d(?:[-/]\d\d)?|q[1-4]|(?:foot)?notes? \d+)\b", re.IGNORECASE
@@ -85,13 +86,19 @@ def plain_number(text: str) -> float | None:
     return number if isfinite(number) else None
 
 
+def without_footnote(text: str) -> str:
+    """A text without the number of a footnote at its end."""
+    bare = text.rstrip(_FOOTNOTES)
+    return text if bare == text else bare.rstrip()
+
+
 @lru_cache(maxsize=65536)
 def read_cell(text: str) -> Cell:
     """Read one cell."""
     clean = " ".join(text.replace("\u00a0", " ").replace("−", "-").split())
-    if (footnote := FOOTNOTES.search(clean)) and footnote.start():
-        cell = read_cell(clean[: footnote.start()])
-        words = f"footnote {unicodedata.normalize('NFKC', footnote[0].strip())}"
+    if (bare := without_footnote(clean)) and bare != clean:
+        cell = read_cell(bare)
+        words = f"footnote {unicodedata.normalize('NFKC', clean[len(bare) :].strip())}"
         return replace(cell, note="; ".join(filter(None, [cell.note, words])))
     if (number := plain_number(clean)) is not None:
         return Cell(number)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.files import meanings
-from psa_analysis.findings import Finding, did_you_mean, one_of
+from psa_analysis.findings import MEASURES_NAMED, Finding, did_you_mean, one_of
 from psa_analysis.periods import FREQUENCIES, PeriodError, parse_period, read_day
 from psa_analysis.register.agreement import (
     OBSERVED_WORDS,
@@ -21,7 +21,7 @@ from psa_analysis.register.agreement import (
     observed_units,
     rate_factor,
 )
-from psa_analysis.returns.cells import FLAGS, FOOTNOTES, plain_number, read_cell
+from psa_analysis.returns.cells import FLAGS, plain_number, read_cell, without_footnote
 from psa_analysis.returns.sources import AFTER_PERIOD, apply_corrections
 from psa_analysis.words import NOT_STATED
 
@@ -29,8 +29,6 @@ _KEY = ["measure", "area", "period", "received"]
 _NUMBERS = ["value", "numerator", "denominator"]
 #: Units in which a cell may say percent.
 _PERCENT_UNITS = {"percent", *SIGNED_UNITS, OBSERVED_WORDS["rank"]}
-#: A doubt about more measures of a file than this is one about the file.
-_MEASURES_NAMED = 5
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 
 
@@ -43,13 +41,17 @@ class _Doubts:
     refused: set[int] = field(default_factory=set)  # index of each row that has an error
 
     def add(self, rows: pd.DataFrame, column: str, expected: Any, remedy: Any, **more: Any) -> None:
-        """Note a doubt about every row, in words for all or a series of them."""
+        """Note a doubt about every row, in words for all or a series of them.
+
+        A remedy may be worked out from what is found: only that of the first row is told.
+        """
         if rows.empty:
             return
         about = {"severity": "error", "found": self.texts[column]} | more
-        rows = rows.assign(expected=expected, remedy=remedy, **about)
+        rows = rows.assign(expected=expected, **about)
+        rows["remedy"] = "" if callable(remedy) else remedy
         # Each measure's own to its partner; where a file has it everywhere, once.
-        everywhere = rows["measure"].nunique() > _MEASURES_NAMED
+        everywhere = rows["measure"].nunique() > MEASURES_NAMED
         kind = ["file", "sheet"] if everywhere else ["file", "sheet", "measure"]
         for _, alike in rows.groupby(kind, sort=False):
             row, numbers = alike.iloc[0], alike["row"].tolist()
@@ -58,7 +60,8 @@ class _Doubts:
             place = (numbers[0], column, row["found"], measure, row["sheet"] or None)
             figures = alike[["measure", "period"]].drop_duplicates().itertuples(index=False)
             also = (tuple(map(tuple, figures)), tuple(numbers[1:]), area)
-            words = (row["severity"], row["file"], row["expected"], row["remedy"])
+            mend = remedy(row["found"]) if callable(remedy) else row["remedy"]
+            words = (row["severity"], row["file"], row["expected"], mend)
             self.findings.append(Finding(*words, *place, *also))
         if about["severity"] == "error":
             self.refused.update(rows.index)
@@ -81,7 +84,7 @@ def clean_returns(
     for column in cells.columns.drop(["file", "sheet", "row", "column", "text"]):
         cells[column] = _of_each(cells[column], str.strip, "str")
     for column in ("measure", "area", "period"):
-        cells[column] = _of_each(cells[column], lambda text: FOOTNOTES.sub("", text), "str")
+        cells[column] = _of_each(cells[column], without_footnote, "str")
     doubts = _Doubts(cells)
     measures = agreement.measures
     titles = {title: name for name, title in measures["title"].items()}
@@ -125,8 +128,7 @@ def _resolve(
     known |= {name.casefold(): name for name in names}
     resolved = _of_each(cells[column], lambda text: known.get(text.casefold()), "str")
     unknown = cells[resolved.isna()]
-    remedies = _of_each(unknown[column], lambda text: did_you_mean(text, names), "str")
-    doubts.add(unknown, column, one_of(names), remedies)
+    doubts.add(unknown, column, one_of(names), lambda text: did_you_mean(text, names))
     return doubts.sound(cells.assign(**{column: resolved}))
 
 
@@ -262,11 +264,15 @@ def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
     differs = (rate - value).abs() > 0.5 * 10.0 ** -decimals.reindex(value.index) + 1e-9
     differs &= figures["correction"] == ""
     unpaired = numerator.notna() != denominator.notna()
+    # A hundred thousand millions are more than any council, and most countries, have of anything.
+    whole = _of_measure(figures, units.str.startswith("million")) & (value.abs() >= 1e5)
+    in_millions = "a figure in " + _of_measure(figures, units)
     ask = "Ask the sender."
     range_remedy = "Ask the sender; or state the measure's lowest and highest in measures.csv."
     which = "Ask the sender which of the three is wrong."
     for broken, column, expected, remedy in (
         (beyond, "value", ranges, range_remedy),
+        (whole, "value", in_millions, "Ask whether all of its digits are written out."),
         (denominator <= 0, "denominator", "more than 0", ask),
         (unpaired, "numerator", "numerator and denominator together", "Give both or neither."),
         (percent & (numerator > denominator), "numerator", "no more than the denominator", ask),

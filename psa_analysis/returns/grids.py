@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 import re
-import warnings
+import subprocess
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
-from itertools import pairwise, zip_longest
+from dataclasses import dataclass, field, replace
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
-from xlsxwriter.utility import xl_cell_to_rowcol, xl_col_to_name
+from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.findings import DataError, Finding
-from psa_analysis.returns.cells import read_cell
-
-if TYPE_CHECKING:
-    from odf.element import Element
+from psa_analysis.returns.cells import plain_number, read_cell
+from psa_analysis.returns.workbooks import ENDINGS, MOST_CELLS, MOST_COLUMNS, TEXT_FILES
 
 #: Fields of a return, with the headings that stand for each.
 _HEADINGS = {
@@ -41,13 +40,8 @@ FIELDS = {field: headings.split(", ") for field, headings in _HEADINGS.items()}
 #: The field that each heading stands for.
 FIELD_OF = {heading: field for field, headings in FIELDS.items() for heading in headings}
 
-WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
-TEXT_FILES = {".csv", ".tsv", ".txt"}
-#: More cells than this on a sheet are one stray cell far away, or no return.
-MOST_CELLS = 5_000_000
-#: What is put into a cell in place of a figure that nobody can see.
-ERROR, FORMULA = "#error", "=formula"
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+#: A figure whose comma or point may divide thousands or be the decimals'.
+_UNCLEAR = r"(?<![\d.,])[1-9]\d{0,2}[.,]\d{3}(?![\d.,])"
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,8 @@ class Grid:
     cells: pd.DataFrame  # rows as a spreadsheet counts them, columns counted from 0
     # Last row and column of each figure that is merged over several cells, by its first.
     merged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    # How many cells each row of a text file has, empty ones at its end included.
+    widths: dict[int, int] = field(default_factory=dict)
 
 
 def plain_heading(text: str) -> str:
@@ -65,22 +61,14 @@ def plain_heading(text: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split())
 
 
-def column_number(letters: str) -> int:
-    """The number of a column, A being 0."""
-    return int(xl_cell_to_rowcol(f"{letters}1")[1])
-
-
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     """Read a file's sheets as text."""
     ending = path.suffix.lower()
-    if ending == ".parquet":
-        return _read_parquet(path, name)
-    if ending in TEXT_FILES:
-        return _read_text(path.read_bytes(), name)
-    if ending in WORKBOOKS:
-        return _read_workbook(path, name)
-    expected = f"a file ending in {', '.join(sorted(TEXT_FILES | WORKBOOKS))} or .parquet"
-    raise _refusal(name, expected, "Ask for it in one of these forms.", ending or "no ending")
+    if ending not in ENDINGS:
+        expected = f"a file ending in {', '.join(ENDINGS)}"
+        raise _refusal(name, expected, "Ask for it in one of these forms.", ending or "no ending")
+    content = path.read_bytes()
+    return _read_text(content, name) if ending in TEXT_FILES else _read_workbook(content, name)
 
 
 def _refusal(name: str, expected: str, remedy: str, found: str | None = None) -> DataError:
@@ -92,35 +80,60 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if not text.strip("\ufeff\r\n\t ,;|\0"):
         return [], [Finding("error", name, "a header and rows", "The file is empty: ask again.")]
     delimiter = max(",;\t|", key=lambda sign: _evenness(text[:20_000], sign))
-    header = next(_csv_rows(text[:20_000], delimiter), [])
-    # Below a header in the first row all rows have its width; titles and the like have any.
-    headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
+    rows: dict[int, list[str]] = {}
+    size, headed, width = 0, False, _evenness(text[:20_000], delimiter)[1]
     try:
-        rows = list(_csv_rows(text, delimiter, strict=not headed))
+        for header in islice(_csv_rows(text, delimiter), 1):
+            # Below a header in the first row all rows have its width; titles and the like have any.
+            headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
+            width = len(header) if headed else width
+        for number, row in enumerate(_csv_rows(text, delimiter, strict=not headed), start=1):
+            size += max(1, len(row)) if not headed or len(row) == width else 1
+            if size > MOST_CELLS:
+                raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Keep what counts.")
+            rows[number] = row
     except csv.Error as error:
         remedy = "Look for a quotation mark that is not closed."
         raise _refusal(name, "a CSV file", remedy, str(error)) from None
-    cells = _as_cells(rows)
+    if swallowing := _swallowing(rows, delimiter, width, text.count('"') % 2 == 1):
+        remedy = "One cell holds the rows below it: look for a quotation mark left open."
+        expected = "each quotation mark closed in its own cell"
+        raise DataError([Finding("error", name, expected, remedy, row=swallowing)])
+    widths = {number: len(row) for number, row in rows.items()}
+    if headed:
+        uneven = {at: widths.pop(at) for at, row in rows.items() if len(row) not in (0, width)}
+        remedy = "Complete the row; text that holds a comma goes in quotation marks."
+        for first, found in [*uneven.items()][:1]:
+            about = Finding("error", name, f"{width} cells", remedy, first, also=(*uneven,)[1:])
+            findings.append(replace(about, found=f"{found} cells"))
+    widest = max(widths.values(), default=0)
+    if widest > MOST_COLUMNS or len(widths) * widest > MOST_CELLS:
+        raise _refusal(name, f"at most {MOST_COLUMNS:,} columns", "Look for a row far wider.")
+    columns = zip_longest(*(rows[number] for number in widths), fillvalue="")
+    cells = pd.DataFrame(dict(enumerate(columns)), pd.Index(widths, name="row"), dtype=str)
     if delimiter == ";":  # where people write a comma in place of a point, either may be meant
-        cells = cells.replace(r"^(-?[1-9]\d{0,2}[.,]\d{3})$", r"#unclear \1", regex=True)
-    if not headed:
-        return [Grid("", cells)], findings
-    # A note may have lines; a line that is itself a whole row was swallowed by a quotation mark.
-    quoting = rows if '"' in text else []
-    long_cells = (cell for row in quoting for cell in row if "\n" in cell and delimiter in cell)
-    for line in (line for cell in long_cells for line in cell.split("\n")[1:]):
-        if len(next(_csv_rows(line, delimiter), [])) == len(header):
-            remedy = "One cell holds the rows below it: look for a quotation mark left open."
-            raise _refusal(name, "each quotation mark closed in its own cell", remedy)
-    widths = pd.Series(map(len, rows), cells.index)
-    uneven = widths[~widths.isin([0, len(header)])]
-    remedy = "Complete the row; text that holds a comma goes in quotation marks."
-    expected = f"{len(header)} cells"
-    findings += [
-        Finding("error", name, expected, remedy, row, found=f"{width} cells")
-        for row, width in zip(uneven.index, uneven, strict=True)
-    ]
-    return [Grid("", cells.drop(index=uneven.index).iloc[:, : len(header)])], findings
+        for column in cells:
+            doubtful = cells[column][cells[column].str.contains(_UNCLEAR)]
+            doubtful = doubtful[[read_cell(text).value is not None for text in doubtful]]
+            cells.loc[doubtful.index, column] = "#unclear " + doubtful
+    return [Grid("", cells, widths=widths)] if len(cells) else [], findings
+
+
+def _swallowing(rows: dict[int, list[str]], sign: str, width: int, is_open: bool) -> int | None:
+    """The first row of which a quotation mark left open has swallowed others.
+
+    A note may have lines of its own, but none that is as long as a row, or holds a figure.
+    """
+    for number, row in rows.items():
+        if any("\n" in cell or "\r" in cell for cell in row):
+            _, *lines = re.split(r"\r\n?|\n", sign.join(row).strip())
+            for line in (line.split(sign) for line in lines):
+                holds_figure = any(plain_number(cell.strip()) is not None for cell in line)
+                if len(line) == width or (len(line) > 2 and holds_figure):
+                    return number
+            if lines and is_open and number == len(rows):
+                return number
+    return None
 
 
 def _csv_rows(text: str, delimiter: str, strict: bool = False) -> Iterator[list[str]]:
@@ -151,254 +164,64 @@ def _evenness(text: str, delimiter: str) -> tuple[int, int]:
     return widths.count(usual), usual
 
 
-def _as_cells(rows: list[list[str]]) -> pd.DataFrame:
-    index = pd.RangeIndex(1, len(rows) + 1, name="row")
-    columns = dict(enumerate(zip_longest(*rows, fillvalue="")))
-    return pd.DataFrame(columns, index, dtype=str)
-
-
-def _read_parquet(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
+def _open_workbook(content: bytes, name: str, expected: str, remedy: str) -> list[dict[str, Any]]:
+    """The sheets of a workbook, as a child of this process reads them: see `workbooks`."""
+    hundreds = len(content) // 100_000  # of thousands of bytes
+    seconds = 5 + 3 * hundreds
+    # It finds what this process finds, but the libraries of Python first.
+    start = "import sys; sys.path += sys.argv[1:-1]; "
+    start += "from psa_analysis.returns.workbooks import main; main()"
+    command = [sys.executable, "-P", "-c", start, *filter(None, sys.path), str(seconds)]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     try:
-        table = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises its own kinds, and those of the system
-        raise _refusal(name, "a Parquet file", "Ask for the file again.", str(error)) from None
-    text = table.astype(object).map(str, na_action="ignore").fillna("")
-    return [Grid("", _as_cells([[str(column) for column in text], *text.to_numpy().tolist()]))], []
+        # Where the machine is busy it may wait a while.
+        timeout = 9 + 10 * hundreds
+        done = subprocess.run(
+            command,
+            input=content,
+            capture_output=True,
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
+        answer = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        answer = f"what breaks the program that reads it, or takes it over {seconds} seconds"
+    if isinstance(answer, str):
+        raise _refusal(name, expected, remedy, answer)
+    return answer
 
 
-def _read_workbook(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
+def _read_workbook(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     grids, findings = [], []
-    try:
-        sheets = [*_read_sheets(path.read_bytes())]
-    except Exception as error:  # the libraries raise whatever those below them meet
-        remedy = "Open it, take off any password and stray cells, and save it as .xlsx."
-        raise _refusal(name, "a workbook that opens", remedy, str(error) or "nothing") from None
-    for sheet in sheets:
-        if not any(text.strip() for text in sheet.cells.values()):
+    expected = "a workbook that opens"
+    remedy = "Open it, take off any password and stray cells, and save it as .xlsx."
+    if name.lower().endswith(".parquet"):
+        expected, remedy = "a Parquet file", "Ask for the file again."
+    for sheet in _open_workbook(content, name, expected, remedy):
+        cells = pd.DataFrame(sheet["cells"], sheet["rows"], sheet["columns"], dtype=str)
+        if not cells.map(str.strip).any(axis=None):
             continue
-        if not sheet.visible:
+        if not sheet["visible"]:
             remedy = "The sheet is hidden and was not read: unhide it if it counts."
             about = ("figures on visible sheets", remedy)
-            findings.append(Finding("warning", name, *about, sheet=sheet.name))
+            findings.append(Finding("warning", name, *about, sheet=sheet["name"]))
             continue
-        rows = sorted({row for row, _ in sheet.cells} & sheet.hidden_rows)
-        columns = sorted({column for _, column in sheet.cells} & sheet.hidden_columns)
+        rows, columns = sheet["hidden_rows"], sheet["hidden_columns"]
         if places := [*map(str, rows), *map(xl_col_to_name, columns)]:
             found = f"hidden: {', '.join(places[:8])}{' …' if len(places) > 8 else ''}"
             remedy = "What is hidden or filtered away was not read: unhide it if it counts."
             about = ("visible rows and columns", remedy)
-            findings.append(Finding("warning", name, *about, sheet=sheet.name, found=found))
+            findings.append(Finding("warning", name, *about, sheet=sheet["name"], found=found))
         merged = {}
-        for top, bottom, left, right in sheet.merged:
-            text = sheet.cells.get((top, left), "")
-            if read_cell(text).value is None:
-                # A name merged over several rows is the name of each.
-                for row in range(top, bottom + 1) if text else ():
-                    sheet.cells[row, left] = text
-            else:
+        for top, bottom, left, right in sheet["merged"]:
+            text = cells.at[top, left] if top in cells.index and left in cells else ""
+            if read_cell(text).value is not None:
                 merged[top, left] = (bottom, right)
-        shown = {
-            (row, column): text
-            for (row, column), text in sheet.cells.items()
-            if row not in sheet.hidden_rows and column not in sheet.hidden_columns
-        }
-        if shown:
-            table = pd.Series(shown, dtype=str).unstack(fill_value="").rename_axis(index="row")
-            grids.append(Grid(sheet.name, table, merged))
+            elif text:
+                # A name merged over several rows is the name of each.
+                cells.loc[top:bottom, left] = text
+        cells = cells.drop(index=rows, columns=columns)
+        if cells.size:
+            grids.append(Grid(sheet["name"], cells.rename_axis(index="row"), merged))
     return grids, findings
-
-
-@dataclass
-class _Sheet:
-    """A sheet of a workbook; rows are counted from 1, columns from 0."""
-
-    name: str
-    visible: bool = True
-    cells: dict[tuple[int, int], str] = field(default_factory=dict)  # by row and column
-    merged: list[tuple[int, int, int, int]] = field(default_factory=list)  # first and last of both
-    hidden_rows: set[int] = field(default_factory=set)
-    hidden_columns: set[int] = field(default_factory=set)
-
-
-def _read_sheets(content: bytes) -> Iterator[_Sheet]:
-    """Every sheet of a workbook, of whichever kind its bytes say that it is."""
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
-        return _old(content)
-    if not content.startswith(b"PK"):
-        start = content.lstrip()[:200].lower()
-        is_page = start.startswith((b"<html", b"<!doctype", b"<table", b"<?xml"))
-        raise ValueError("a web page" if is_page else "text" if start else "an empty file")
-    return _open_document(content) if b"opendocument" in content[:200] else _new(content)
-
-
-def _new(content: bytes) -> Iterator[_Sheet]:
-    from openpyxl import load_workbook  # here, since few returns are workbooks
-    from openpyxl.cell.rich_text import CellRichText
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about drawings and the like, which hold no figures
-        formulas = load_workbook(io.BytesIO(content))
-        results = load_workbook(io.BytesIO(content), data_only=True, rich_text=True)
-    for shown in results.worksheets:
-        sheet = _Sheet(shown.title, shown.sheet_state == "visible")
-        if shown.max_row * shown.max_column > MOST_CELLS:
-            raise ValueError(f"cells up to {shown.dimensions.rpartition(':')[2]} on {shown.title}")
-        for row in shown.iter_rows():
-            for cell in row:
-                value: Any = cell.value
-                if cell.data_type == "e":
-                    value = ERROR
-                elif isinstance(value, CellRichText):
-                    fonts = [getattr(run, "font", None) for run in value]
-                    raised = [font and font.vertAlign == "superscript" for font in fonts]
-                    value = _with_superscripts(zip(map(str, value), raised, strict=True))
-                elif value is None and isinstance(cell.column, int):
-                    formula = formulas[shown.title].cell(cell.row, cell.column)
-                    # A result of the type str that is empty is a text of no letters.
-                    uncalculated = formula.data_type == "f" and cell.data_type != "str"
-                    value = FORMULA if uncalculated else None
-                if text := _text(value, cell.number_format or ""):
-                    sheet.cells[cell.row, cell.column - 1] = text
-        for area in shown.merged_cells.ranges:
-            sheet.merged.append((area.min_row, area.max_row, area.min_col - 1, area.max_col - 1))
-        sheet.hidden_rows = {row for row, about in shown.row_dimensions.items() if about.hidden}
-        for about in shown.column_dimensions.values():
-            if about.hidden:
-                sheet.hidden_columns |= {*range(about.min - 1, about.max)}
-        yield sheet
-
-
-def _old(content: bytes) -> Iterator[_Sheet]:
-    import xlrd
-
-    book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=io.StringIO())
-    for shown in book.sheets():
-        sheet = _Sheet(shown.name, shown.visibility == 0)
-        for row in range(shown.nrows):
-            for column in range(shown.row_len(row)):
-                value, kind = shown.cell_value(row, column), shown.cell_type(row, column)
-                style = book.xf_list[shown.cell_xf_index(row, column)]
-                if kind == xlrd.XL_CELL_ERROR:
-                    value = ERROR
-                elif kind == xlrd.XL_CELL_DATE:
-                    value = xlrd.xldate_as_datetime(value, book.datemode)
-                elif kind == xlrd.XL_CELL_BOOLEAN:
-                    value = bool(value)
-                elif runs := shown.rich_text_runlist_map.get((row, column)):
-                    starts = [(0, style.font_index), *runs, (len(value), 0)]
-                    value = _with_superscripts(
-                        (value[start:end], book.font_list[font].escapement == 1)
-                        for (start, font), (end, _) in pairwise(starts)
-                    )
-                form = book.format_map[style.format_key].format_str
-                if text := _text(value, form):
-                    sheet.cells[row + 1, column] = text
-        for first, last, left, right in shown.merged_cells:
-            sheet.merged.append((first + 1, last, left, right - 1))
-        sheet.hidden_rows = {row + 1 for row, about in shown.rowinfo_map.items() if about.hidden}
-        sheet.hidden_columns = {at for at, about in shown.colinfo_map.items() if about.hidden}
-        yield sheet
-
-
-def _open_document(content: bytes) -> Iterator[_Sheet]:
-    from odf import opendocument, style, table, text
-
-    book = opendocument.load(io.BytesIO(content))
-    raised, unseen = set(), set()
-    for about in book.automaticstyles.getElementsByType(style.Style):
-        for properties in about.childNodes:
-            # "super 58%", or how far above the line: "33% 58%".
-            if re.match(r"super|[1-9]\d*%", _attribute(properties, "text-position") or ""):
-                raised.add(_attribute(about, "name"))
-            if _attribute(properties, "display") == "false":
-                unseen.add(_attribute(about, "name"))
-
-    def words(line: Element) -> str:
-        return _with_superscripts(
-            (str(run), run.nodeType == 1 and _attribute(run, "style-name") in raised)
-            for run in line.childNodes
-        )
-
-    for shown in book.spreadsheet.getElementsByType(table.Table):
-        visible = _attribute(shown, "style-name") not in unseen
-        sheet = _Sheet(str(_attribute(shown, "name")), visible)
-        column = 0
-        for about in shown.getElementsByType(table.TableColumn):
-            number = _repeated(about, "number-columns-repeated")
-            if _attribute(about, "visibility") in ("collapse", "filter"):
-                sheet.hidden_columns |= {*range(column, column + number)}
-            column += number
-        row = 1
-        for line in shown.getElementsByType(table.TableRow):
-            rows, column = _repeated(line, "number-rows-repeated"), 0
-            if _attribute(line, "visibility") in ("collapse", "filter"):
-                sheet.hidden_rows |= {*range(row, row + rows)}
-            for cell in line.childNodes:
-                columns = _repeated(cell, "number-columns-repeated")
-                lines = [words(node) for node in cell.childNodes if node.qname == text.P().qname]
-                covered = cell.qname[1] == "covered-table-cell"
-                value = "" if covered else _open_document_text(cell, "\n".join(lines))
-                if value and rows * columns + len(sheet.cells) > MOST_CELLS:
-                    raise ValueError(f"more than {MOST_CELLS:,} cells on {sheet.name}")
-                for place in range(rows * columns) if value else ():
-                    sheet.cells[row + place // columns, column + place % columns] = value
-                down = row + _repeated(cell, "number-rows-spanned") - 1
-                right = column + _repeated(cell, "number-columns-spanned") - 1
-                if down > row or right > column:
-                    sheet.merged.append((row, down, column, right))
-                column += columns
-            row += rows
-        yield sheet
-
-
-def _attribute(element: Element, name: str) -> str | None:
-    """An attribute, whatever its namespace; odfpy's own getter refuses what it does not expect."""
-    found = (value for (_, key), value in element.attributes.items() if key == name)
-    return next(found, None)
-
-
-def _repeated(element: Element, name: str) -> int:
-    return int(_attribute(element, name) or 1)
-
-
-def _open_document_text(cell: Element, words: str) -> str:
-    kind, value = _attribute(cell, "value-type"), _attribute(cell, "value")
-    if kind in ("percentage", "float", "currency") and value:
-        return _text(float(value), "%" if kind == "percentage" else "")
-    if kind == "date":
-        day = str(_attribute(cell, "date-value")).removesuffix("T00:00:00")
-        is_month = day.endswith("-01") and re.fullmatch(r"[A-Za-z]+[-\s]\d+", words)
-        return words if is_month else day
-    return FORMULA if _attribute(cell, "formula") and not kind and not words else words
-
-
-def _with_superscripts(runs: Any) -> str:
-    """A text of runs; what stands above the line is set apart, as a footnote's number or mark."""
-    parts = []
-    for text, raised in runs:
-        mark = text.strip() if raised else ""
-        parts += [
-            text.translate(_SUPERSCRIPTS) if mark.isdigit() else f" ({mark})" if mark else text
-        ]
-    return "".join(parts)
-
-
-def _text(cell: object, form: str = "") -> str:
-    """A cell as it would be typed: 55 and not 55.0, 2.1% for 0.021 so shown, days as 2004-12-31."""
-    if cell is None or isinstance(cell, str):
-        return cell or ""
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    if isinstance(cell, datetime) and cell.time() == datetime.min.time():
-        # Apr-13 is stored as the first of April.
-        is_month = cell.day == 1 and "m" in form.lower() and "d" not in form.lower()
-        return f"{cell:%B %Y}" if is_month else cell.date().isoformat()
-    if not isinstance(cell, int | float):
-        return cell.isoformat() if isinstance(cell, date) else str(cell)
-    # Without what the format only prints, or that keeps a space.
-    plain = re.sub(r'"[^"]*"|[\\_*].', "", form)
-    if "%" in plain:
-        return f"{(100 * Decimal(str(cell))).normalize():f}%"
-    if thousands := re.search(r"[0#?](,+)(?![0#?,])", plain):
-        return f"{Decimal(str(cell)).scaleb(-3 * len(thousands[1])).normalize():f}"
-    return str(int(cell)) if cell == int(cell) and abs(cell) < 1e15 else str(cell)

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
-from psa_analysis.findings import Finding, Severity
+from psa_analysis.findings import Finding, Severity, shorten
 from psa_analysis.periods import PeriodError, parse_period, read_day
-from psa_analysis.returns.cells import FOOTNOTES, read_cell
+from psa_analysis.returns.cells import read_cell, without_footnote
 from psa_analysis.returns.grids import FIELD_OF, Grid, plain_heading
 from psa_analysis.returns.sources import Sidecar
 
@@ -27,6 +27,19 @@ _AN_OUTTURN = r"actuals?|outturns?|results?|observed|achieved|performance|provis
 _NOT_OBSERVED = re.compile(
     r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
 )
+#: Words above a table with which it holds what was observed, whatever else they name.
+_OBSERVED = re.compile(r"\b(?:against|towards?|progress|monitoring|returns?|observed)\b", re.I)
+#: What says that all figures below are to be multiplied.
+_SCALED = re.compile(r"(?<!per )\b(?:thousand|million|billion)s?\b|(?<![\d,])000s?\b|£[km]\b", re.I)
+#: What is no word about figures: Target N13, as a document calls it.
+_REFERENCE = re.compile(r"\btarget:? (?:[a-z]+-?\d+|\d{1,2})\b", re.I)
+#: A day as people write it, in spellings that are no period for certain too.
+_A_DAY = re.compile(
+    r"\d\d?(?P<sign>[/.-])\d\d?(?P=sign)(?:\d\d)?\d\d(?: [0:]+)?|(?:19|20)\d\d[/.]\d\d?[/.]\d\d?"
+    r"|\d\d?(?:st|nd|rd|th)?[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -,]+"
+    r"(?:\d\d)?\d\d",
+    re.I,
+)
 #: Words after a heading's year with which the column is not, or not plainly, what was observed.
 _NOT_THE_FIGURE = re.compile(rf"[^a-z ]|thousand|million|change|rank|{_NOT_OBSERVED.pattern}")
 
@@ -39,6 +52,7 @@ class Sheet:
     name: str
     cells: pd.DataFrame
     sidecar: Sidecar
+    widths: dict[int, int] = field(default_factory=dict)  # of the rows of a text file
     row: int = 0  # of the header
     header: dict[int, str] = field(default_factory=dict)  # headings by column
     findings: list[Finding] = field(default_factory=list)
@@ -100,6 +114,10 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
         if unclear := _unclear(sheet, long):
             sheet.add("error", *unclear, row=row)
             return ""
+        if title := _titled(sheet):
+            sheet.add("warning" if given else "error", *title, row=row)
+            if not given:
+                return ""
         _write_merged(sheet, grid)
         _keep_rows(sheet)
         return "long" if long else "wide"
@@ -109,7 +127,7 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
 
 def given_header(cells: pd.DataFrame, numbers: list[int]) -> dict[int, str]:
     """The headings of a header of known rows; an upper one stands over those to its right."""
-    rows = cells.reindex(numbers, fill_value="").map(lambda text: FOOTNOTES.sub("", text.strip()))
+    rows = cells.reindex(numbers, fill_value="").map(lambda text: without_footnote(text.strip()))
     upper = rows.iloc[:-1]
     rows.iloc[:-1] = upper.where(upper != "").ffill(axis=1).fillna("")
     return {int(column): " ".join(dict.fromkeys(filter(None, rows[column]))) for column in rows}
@@ -176,7 +194,7 @@ def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str
             # A year stands in the first of the cells that it covers.
             quarter = _QUARTER_ONLY.fullmatch(text)
             year = above.get(column) or (year if quarter else "")
-            text = FOOTNOTES.sub("", text)
+            text = without_footnote(text)
             joined[column] = f"{year} {text}" if quarter and year else text
         yield int(number), joined
         above = row
@@ -214,7 +232,7 @@ def is_period(text: str) -> bool:
     """Whether a heading or label is meant as a period."""
     if re.fullmatch(r"(?:19|20)\d\d-\d\d-\d\d", text):
         return read_day(text) is not None
-    if re.fullmatch(r"\d\d?/\d\d?/(?:19|20)\d\d", text):
+    if _A_DAY.fullmatch(text):
         return True
     try:
         parse_period(text)
@@ -241,19 +259,27 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     texts = sheet.header.values()
     fields = (FIELD_OF.get(plain_heading(text), "") for text in texts)
     unclear = _repeated(name for name in fields if name not in sheet.sidecar.columns)
-    above = []
     if not long and sheet.places:
         bare_quarters = [text for text in texts if _QUARTER_ONLY.fullmatch(text)]
         unclear = unclear or _repeated(sheet.places.values()) or bare_quarters
-        above = sheet.cells.loc[: sheet.row - 1, min(sheet.places) :].to_numpy().ravel()
     if unclear:
         remedy = "Send one table with one column for each, and years above every quarter."
         return f"one column for each of {', '.join(unclear)}", remedy
-    for text in above:
-        # Columns under such words hold something else than outturns.
-        if _NOT_OBSERVED.search(text):
-            expected = f"figures that were observed: '{text}' stands above the periods"
-            return expected, "Send what was observed alone, without targets or forecasts."
+    return None
+
+
+def _titled(sheet: Sheet) -> tuple[str, str] | None:
+    """What is expected of a table whose title says that its figures are something else."""
+    above = sheet.cells.loc[: sheet.row - 1].to_numpy()
+    for title in [sheet.name, *(",".join(filter(None, cells)) for cells in above)]:
+        words, expected = _REFERENCE.sub("", title), ""
+        if _NOT_OBSERVED.search(words) and not _OBSERVED.search(words):
+            expected = "figures that were observed"
+        elif _SCALED.search(words):
+            expected = "figures written out in full"
+        if expected:
+            remedy = f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
+            return f"{expected}: '{shorten(title)}' stands above them", remedy
     return None
 
 

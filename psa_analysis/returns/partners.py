@@ -9,7 +9,14 @@ import pandas as pd
 import xlsxwriter
 
 from psa_analysis.files import meanings, write_bytes
-from psa_analysis.findings import Finding, ParameterError, did_you_mean, one_of
+from psa_analysis.findings import (
+    Finding,
+    ParameterError,
+    did_you_mean,
+    on_one_line,
+    one_of,
+    visible,
+)
 from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cells import FLAGS
@@ -21,6 +28,8 @@ _PRINTED |= {"Area": 18, "Period": 14, "Last period": 14, "Last value": 12}
 _TO_FILL = {"Value": 12, "Numerator": 12, "Denominator": 12, "Flag": 12, "Note": 34}
 TEMPLATE_COLUMNS = _PRINTED | _TO_FILL
 _HEADER_ROW = 4
+#: The most letters of a cell.
+_LONGEST = 32_767
 
 #: What a spreadsheet warns of, or refuses; marks such as [x] must still pass as figures.
 _NUMBER = {"validate": "decimal", "criteria": "between", "minimum": -1e12, "maximum": 1e12}
@@ -120,14 +129,14 @@ def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame
     printed = book.add_format({"text_wrap": True, "valign": "top", "font_color": "#505a5f"})
     yellow = book.add_format({"bg_color": "#fff7bf", "border": 1, "valign": "top"})
     for number, line in enumerate(lines):
-        sheet.write_string(number, 0, line, None if number else title)
+        sheet.write_string(number, 0, on_one_line(line), None if number else title)
     for column, (heading, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(_HEADER_ROW, column, heading, head)
         for number, text in enumerate(rows[heading], start=_HEADER_ROW + 1):
             if heading in _PRINTED:
                 # As text, so that no cell can be taken for a formula or a date.
-                sheet.write_string(number, column, text, printed)
+                sheet.write_string(number, column, visible(text)[:_LONGEST], printed)
             else:
                 sheet.write_blank(number, column, None, yellow)
         if heading in _RULES:

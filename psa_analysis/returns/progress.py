@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from psa_analysis.files import meanings, read_rows
-from psa_analysis.findings import Finding, did_you_mean, one_of
+from psa_analysis.findings import Finding, did_you_mean, grouped, one_of
 from psa_analysis.periods import read_day
 from psa_analysis.register.agreement import Agreement
 
@@ -31,7 +31,7 @@ def load_progress(agreement: Agreement) -> tuple[pd.DataFrame, list[Finding]]:
         else:
             rows.append(row)
     progress, twins = _without_twins(_typed(rows))
-    return progress, [*findings, *twins, *_contradictions(progress)]
+    return progress, grouped([*findings, *twins, *_contradictions(progress)])
 
 
 def _error(row: Mapping[Any, Any], column: str, expected: str, remedy: str) -> Finding:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from psa_analysis.findings import Finding
+from psa_analysis.findings import Finding, grouped
 from psa_analysis.periods import FREQUENCIES
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import counted_measures
@@ -29,7 +29,7 @@ def check_series(observations: pd.DataFrame, agreement: Agreement) -> list[Findi
     for (whole, _), parts in areas[areas["part_of"] != ""].groupby(["part_of", "kind"])["area"]:
         words = f"the {len(parts)} parts of {whole}"
         findings += _wrong_sums(newest[summed], "area", whole, list(parts), words)
-    return [*findings, *_coverage(newest), *_outliers(newest, agreement)]
+    return grouped([*findings, *_coverage(newest), *_outliers(newest, agreement)])
 
 
 def _warning(row: pd.Series, expected: str, remedy: str) -> Finding:

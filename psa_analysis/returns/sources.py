@@ -6,7 +6,6 @@ what stands there: once the source has been mended the correction is refused.
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -16,10 +15,19 @@ from unicodedata import category
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from psa_analysis.files import RETURN_FOLDERS, checksum, read_rows, refused_settings, write_bytes
-from psa_analysis.findings import Finding, one_of
+from psa_analysis.files import (
+    RETURN_FOLDERS,
+    checksum,
+    is_inside,
+    read_rows,
+    read_settings,
+    unfit,
+    write_bytes,
+)
+from psa_analysis.findings import DataError, Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
+from psa_analysis.returns.workbooks import ENDINGS
 
 _ENDING = ".toml"
 #: When figures are taken to have come in that came with no date of their own.
@@ -74,19 +82,41 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
     """The files of figures, but no editors' files: path, name to print, and path of the sidecar."""
     for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
         # A missing permission must be heard of, so this is not a glob.
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for path in sorted(folder.iterdir()) if folder.is_dir() and is_inside(folder, data) else ():
             if path.name[0] not in ".~" and path.suffix != _ENDING:
-                # One printable line, even where the file's name is not UTF-8 or has line breaks.
-                name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
-                for sign in {sign for sign in name if category(sign) in ("Cc", "Zl", "Zp")}:
-                    name = name.replace(sign, ascii(sign)[1:-1])
-                yield path, name, path.with_name(path.name + _ENDING)
+                yield path, _printable(path, data), path.with_name(path.name + _ENDING)
 
 
-def problem_of(path: Path, beside: Path) -> tuple[str, str] | None:
+def _printable(path: Path, data: Path) -> str:
+    """A file's name on one line, even where it is not UTF-8 or has line breaks."""
+    name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
+    for sign in {sign for sign in name if category(sign) in ("Cc", "Cf", "Zl", "Zp")}:
+        name = name.replace(sign, ascii(sign)[1:-1])
+    return name
+
+
+def _unread(data: Path) -> Iterator[Finding]:
+    """What is wrong with the folders of figures, and the files in them that are not looked at."""
+    for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
+        if folder.exists() and not (folder.is_dir() and is_inside(folder, data)):
+            words = ("a folder of the data folder itself", "Put it there in place of the link.")
+            yield Finding("error", _printable(folder, data), *words)
+        elif folder.is_dir():
+            for path in sorted(folder.iterdir()):
+                is_lock = path.name.startswith(("~$", ".~lock."))
+                if path.name[0] in ".~" and path.suffix.lower() in ENDINGS and not is_lock:
+                    remedy = "It was not read: give it another name if it counts."
+                    words = ("a name that begins with a letter", remedy)
+                    yield Finding("warning", _printable(path, data), *words)
+                elif path.suffix == _ENDING and not os.path.lexists(path.with_suffix("")):
+                    words = (f"the file {path.stem} beside it", "Take it away, or add the file.")
+                    yield Finding("warning", _printable(path, data), *words)
+
+
+def problem_of(data: Path, path: Path, beside: Path) -> tuple[str, str] | None:
     """Why a file is not opened: what is expected instead, and the remedy."""
-    if not path.is_file():
-        return "a file", "Take the folder, link or device away."
+    if problem := unfit(path, data):
+        return problem
     if len(os.fsencode(beside.name)) > 255:
         return "a name of at most 250 letters", "Give it a shorter name."
     if os.path.lexists(beside) and not beside.is_file():
@@ -97,20 +127,20 @@ def problem_of(path: Path, beside: Path) -> tuple[str, str] | None:
 def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     """Read and check the sidecar of every raw file."""
     sidecars: dict[str, Sidecar] = {}
-    findings: list[Finding] = []
+    findings = [*_unread(folder)]
     for path, name, beside in raw_files(folder):
-        if problem := problem_of(path, beside):
+        if problem := problem_of(folder, path, beside):
             findings.append(Finding("error", name, *problem))
             continue
         if not beside.exists():
             remedy = "Run psa check, which makes one for a file that can be read, and complete it."
             findings.append(Finding("warning", name, "a sidecar beside it", remedy))
             continue
+        remedy = "Mend it, or delete it: psa check makes a new one."
         try:
-            sidecar = Sidecar.model_validate(tomllib.loads(beside.read_text(encoding="utf-8-sig")))
-        except ValueError as error:
-            remedy = "Mend it, or delete it: psa check makes a new one."
-            findings += refused_settings(f"{name}{_ENDING}", error, remedy)
+            sidecar = read_settings(beside, folder, f"{name}{_ENDING}", Sidecar, remedy)
+        except DataError as error:
+            findings += error.findings
             continue
         if sidecar.draft:
             expected = "a sidecar that somebody has completed"
@@ -134,7 +164,9 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
 def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:
     """The raw files that can be opened and have no sidecar, as :func:`raw_files` gives them."""
     files = raw_files(folder)
-    return [file for file in files if not problem_of(file[0], file[2]) and not file[2].exists()]
+    return [
+        file for file in files if not problem_of(folder, file[0], file[2]) and not file[2].exists()
+    ]
 
 
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:

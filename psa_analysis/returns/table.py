@@ -20,6 +20,7 @@ from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
 from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, given_header, is_period
 from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, problem_of, raw_files
 
+_FIGURES = ("value", "numerator", "denominator")
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
 _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 #: Headings of our own template that only help whoever fills it in.
@@ -46,7 +47,7 @@ def load_returns(
         findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
     for path, name, beside in raw_files(folder):
         sidecar = sidecars.get(name)
-        if problem_of(path, beside) or (sidecar is None and beside.exists()):
+        if problem_of(folder, path, beside) or (sidecar is None and beside.exists()):
             continue  # it or its sidecar was refused, and that finding says why
         rows, doubts = read_table(path, name, sidecar, known)
         tables.append(rows)
@@ -71,7 +72,7 @@ def read_table(
         findings.append(Finding("error", name, *words, found=found))
     for grid in sheets:
         if not wanted or grid.sheet in wanted:
-            sheet = Sheet(name, grid.sheet, grid.cells, sidecar)
+            sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
             rows = _rows(sheet, grid, known)
             tables.append(rows.assign(sheet=grid.sheet)[ROW_COLUMNS])
             findings += sheet.findings
@@ -99,7 +100,7 @@ def _rows(sheet: Sheet, grid: grids.Grid, known: Mapping[str, Iterable[str]]) ->
     kind = find_table(sheet, grid, set().union(*names.values()))
     if not kind:
         return _NO_ROWS
-    return _as_ours(_long(sheet) if kind == "long" else _wide(sheet, names), sheet.sidecar)
+    return _as_ours((_long if kind == "long" else _wide)(sheet, names), sheet.sidecar)
 
 
 def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
@@ -123,11 +124,15 @@ def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
 def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
     """The columns that nothing is read from; those whose heading is not ours are named."""
     unread = {at: text for at, text in sheet.header.items() if text and at not in {*read}}
-    for column, text in unread.items():
-        if plain_heading(text) not in _HELP and column not in sheet.judged:
-            remedy = f"The column was not read. {did_you_mean(text, FIELD_OF)}"
-            place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
-            sheet.add("warning", "a heading that we know", remedy, **place)
+    # What stands below a period is likely to be figures, which must not be missed.
+    unknown = [at for at in unread if plain_heading(unread[at]) not in _HELP]
+    unknown = sorted({*unknown} - sheet.judged, key=lambda at: (not is_period(unread[at]), at))
+    more = f" (the first {_LISTED} of {len(unknown)})" if len(unknown) > _LISTED else ""
+    for column in unknown[:_LISTED]:
+        severity: Severity = "error" if is_period(text := unread[column]) else "warning"
+        remedy = f"The column was not read{more}. {did_you_mean(text, FIELD_OF)}"
+        place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
+        sheet.add(severity, "a heading that we know", remedy, **place)
     return unread
 
 
@@ -146,14 +151,20 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     """The rows that have nothing beyond the last heading."""
     last = max((column for column, text in sheet.header.items() if text), default=0)
     unheaded = [column for column in below if column > last]
-    stray = below.index[(below[unheaded] != "").any(axis=1)]
+    most = sheet.widths.get(sheet.row, 10**6)
+    wide = [row for row, width in sheet.widths.items() if width > most]
+    # Nor has a figure the end of a thousand: 1,000 without quotation marks is 1 and 000.
+    fields = [sheet.fields[name] for name in _FIGURES if name in sheet.fields]
+    divided = below[[*sheet.places, *fields]].apply(lambda cells: cells.str.fullmatch(r"0\d\d"))
+    of_rows = (below[unheaded] != "").any(axis=1) | divided.any(axis=1)
+    stray = below.index[of_rows | below.index.isin(wide)]
     if len(stray):
         remedy = "A figure with a comma in it goes in quotation marks."
         sheet.add_rows(stray, "error", "nothing beyond the last heading", remedy)
     return below.drop(index=stray)
 
 
-def _long(sheet: Sheet) -> pd.DataFrame:
+def _long(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     """The rows of a table with one figure a row."""
     fields, below, defaults = sheet.fields, sheet.below, sheet.defaults
     unread = _unread(sheet, fields.values())
@@ -165,7 +176,8 @@ def _long(sheet: Sheet) -> pd.DataFrame:
     table = pd.DataFrame({name: below[column] for name, column in fields.items()})
     table = table.assign(row=below.index, column=xl_col_to_name(fields["value"]))
     table = _with_defaults(table, defaults)
-    table = _without_totals(sheet, table, table["area"].str.strip(), ["measure", "period"])
+    areas, known = table["area"].str.strip(), names["measure"] | names["area"]
+    table = _without_totals(sheet, table, areas, ["measure", "period"], known)
     # A row that gives no figure, measure or period is a line of words below the table.
     cells = table[["value", "period", "numerator", "denominator"]]
     return _without_breakdowns(sheet, table[(cells != "").any(axis=1)], unread)
@@ -201,10 +213,9 @@ def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
     table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
     table[across] = table["place"].map(places)
     table["column"] = table["place"].map(xl_col_to_name)
-    # A total is of the rows since the one before it.
-    totals = table["title"].str.fullmatch(_TOTAL, case=False)
-    table["part"] = totals.groupby(table["place"]).cumsum() - totals
-    table = _without_totals(sheet, table, table["title"], ["place", "part"])
+    table = _without_totals(
+        sheet, table, table["title"], ["place"], names["measure"] | names["area"]
+    )
     return _without_breakdowns(sheet, _with_defaults(table, defaults), unread)
 
 
@@ -253,28 +264,54 @@ def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataF
 
 
 def _without_totals(
-    sheet: Sheet, table: pd.DataFrame, titles: pd.Series, key: list[str]
+    sheet: Sheet, table: pd.DataFrame, titles: pd.Series, key: list[str], names: set[str]
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
-    if not totals.any():
-        return table
-    parts_of = table[~totals].groupby(key)["value"].agg(list).to_dict()
-    for total in table[totals].itertuples():
-        parts = parts_of.get(tuple(getattr(total, name) for name in key), [])
-        texts = [total.value, *parts]
-        figures = [value for text in texts if (value := read_cell(text).value) is not None]
-        # What cannot be added up is not wrong: gaps and percentages.
-        if not parts or len(figures) < len(texts) or any("%" in part for part in parts):
-            continue
-        whole, *added = figures
-        average = len(added) > 1 and min(added) <= whole <= max(added)  # as for rates
-        decimals = max(len(text.partition(".")[2].rstrip("%")) for text in texts)
-        if not average and abs(sum(added) - whole) > 0.5 * 10.0**-decimals * len(texts):
-            expected = f"the sum of the rows above, {sum(added):,.10g}"
-            remedy = "The total was not read: ask the sender whether it or a row is wrong."
-            sheet.add("warning", expected, remedy, row=int(total.row), found=total.value)
+    named = {text.casefold() for text in (*sheet.sidecar.measures, *sheet.sidecar.areas)}
+    totals &= ~titles.str.casefold().isin(names | named)
+    groups: dict[tuple, list[tuple[int, bool, str]]] = {}
+    rows = zip(table.index, totals, table["value"], *(table[name] for name in key), strict=True)
+    for at, is_total, text, *of_key in rows if totals.any() else ():
+        groups.setdefault(tuple(of_key), []).append((at, is_total, text))
+    alone: list[int] = []
+    wrong: dict[int, str] = {}
+    for group in groups.values():
+        blocks: list[list[str]] = [[]]
+        for _, is_total, text in group:
+            blocks.append([]) if is_total else blocks[-1].append(text)
+        of_all = [text for block in blocks for text in block]
+        if not of_all:
+            alone += [at for at, *_ in group]
+        # A total is of the rows since the one before it, of those up to the next, or of all.
+        sums = [_added(block) for block in blocks]
+        all_added = _added(of_all)
+        for number, (at, text) in enumerate((at, text) for at, total, text in group if total):
+            total = _added([text])
+            added = [some for some in (*sums[number : number + 2], all_added) if some]
+            if total and added and not any(_are_alike(total, some) for some in added):
+                wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
+    if wrong:
+        first = next(iter(wrong))
+        remedy = "It was not read: ask whether a row is wrong (of rates it need be no sum)."
+        about = {"found": table.at[first, "value"]}
+        sheet.add_rows(table.loc[[*wrong], "row"], "warning", wrong[first], remedy, **about)
+    # Of nothing there is no total: such a row is one like others, and read as they are.
+    totals[alone] = False
     return table[~totals]
+
+
+def _added(texts: list[str]) -> tuple[float, float] | None:
+    """The sum of figures, and how far rounding may have moved it; None if they are no amounts."""
+    figures = [read_cell(text).value for text in texts]
+    if not texts or None in figures or any("%" in text for text in texts):
+        return None
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts)
+
+
+def _are_alike(total: tuple[float, float], added: tuple[float, float]) -> bool:
+    return abs(total[0] - added[0]) <= total[1] + added[1] + 1e-9
 
 
 def draft_sidecar(
