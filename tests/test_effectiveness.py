@@ -116,8 +116,9 @@ def test_all_together_by_net_budget_or_equally(agreement: Agreement) -> None:
 
 
 def test_in_points_a_baseline_of_0_is_as_good_as_any_other(agreement: Agreement) -> None:
-    indices = indices_of(agreement, ONE, ONE_FIGURES | {INVOICES: [0, 5]})
-    assert indices.indicators["contribution"].iloc[-1] == near(100 / 4 * 5 / 100)
+    components = indices_of(agreement, ONE, ONE_FIGURES | {INVOICES: [0, 5]}).components
+    # 11.25 as before, and 100 x 1/4 x 5/100.
+    assert row(components, "2003/04", "Blaby")["performance"] == near(112.5)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,11 @@ def test_words_of_every_measure_read_well(report_of: ReportOf, period: str) -> N
         assert not re.search(r"\b(\w{3,}) \1\b", text), text
 
 
+def test_a_hidden_reading_is_said_to_be_hidden() -> None:
+    text = measure_words(psa.open_report("2004-05 Q3", audience="public"), "N7-gps").text
+    assert text.startswith("Not shown: the reading for 2004-05 Q2 rests on small numbers. ")
+
+
 @pytest.fixture
 def written(council: Path) -> Callable[..., tuple[pd.DataFrame, list]]:
     """What is read of a commentary with these lines."""

@@ -154,6 +154,12 @@ def test_real_figures_are_not_called_illustrative(report: Report) -> None:
     assert "Illustrative" not in psa.banner(real).text
 
 
+def test_public_tables_do_not_name_our_files(report: Report) -> None:
+    public = dataclasses.replace(report, audience="public")
+    assert "police.csv" in readings_table(report, "N13").text
+    assert "police.csv" not in readings_table(public, "N13").text
+
+
 def test_a_reading_that_is_not_shown_has_no_figure(report: Report) -> None:
     readings = report.readings.copy()
     last = readings.query("measure == 'N13' and area == 'Leicestershire'").index[-1]
