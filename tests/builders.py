@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import re
+import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -25,6 +26,7 @@ from psa_analysis.register.agreement import Agreement, with_parsed
 from psa_analysis.report import Report
 from psa_analysis.returns.grids import FIELDS
 from psa_analysis.returns.sources import Sidecar, files_without_sidecar, write_sidecar
+from psa_analysis.show.chart import Chart
 
 AREA = "Leicestershire"
 #: What the fixtures report_of and edit are.
@@ -180,6 +182,11 @@ class Tags(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
+
+
+def drawn_text(chart: Chart) -> str:
+    """What is written in a picture, which must be sound XML."""
+    return "".join(ET.fromstring(chart.svg).itertext())
 
 
 def make_sidecars(folder: Path, today: date) -> None:

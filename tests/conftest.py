@@ -1,6 +1,5 @@
 """Fixtures: the shipped agreement, loaded once, and copies of it that a test may break."""
 
-import csv
 import json
 import os
 import shutil
@@ -103,12 +102,10 @@ def edit(council: Path) -> Callable[..., int]:
 
     def change(name: str, key: str, column: str, value: str) -> int:
         path = council / "raw" / name
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-        number = next(n for n, row in enumerate(rows) if row[0] == key)
-        rows[number][rows[0].index(column)] = value
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-        return number + 1
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        row = table.index[table.iloc[:, 0] == key][0]
+        table.loc[row, column] = value
+        table.to_csv(path, index=False)
+        return row + 2
 
     return change

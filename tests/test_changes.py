@@ -166,9 +166,6 @@ def test_a_commitment_that_moved(pack: Pack) -> None:
 
 def test_two_quarters_of_the_shipped_data(report: Report, before: Report, pack: Pack) -> None:
     table = changes(pack_of(before), pack)
-    moved = report.commitments.query("previous_state != state").set_index("commitment")
-    promised = table[table["what"] == "commitment"].set_index("measure")["before"]
-    assert promised.to_dict() == moved["previous_state"].to_dict()
     # What the whole reward comes to is the sum of its parts.
     for end in ("least", "most"):
         rows = table[table["what"] == f"grant at {end}"].set_index("measure")

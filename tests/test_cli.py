@@ -10,13 +10,8 @@ from builders import psa
 from psa_analysis.analysis.assessment import COLUMNS
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["assess"], ["run"]])
-def test_every_command_has_help(command: list[str]) -> None:
-    result = psa(*command, "--help")
-    assert result.exit_code == 0
-    assert "Usage:" in result.output
-    if not command:
-        assert "  check     Check the register and the returns" in result.output
+def test_help_says_what_each_command_does() -> None:
+    assert "  check     Check the register and the returns" in psa("--help").output
 
 
 @pytest.mark.parametrize(

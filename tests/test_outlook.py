@@ -70,23 +70,6 @@ def test_a_rolling_year_is_known_quarters_and_drawn_ones(report_of: Callable) ->
     )
 
 
-def test_what_has_been_counted_stays_counted(report: Report) -> None:
-    outlook = report.outlooks["N14-into-work"]
-    counted = 112 + figures_of(report, "N14-into-work")["2003-04 Q1":].sum()
-    assert report.rows["N14-into-work"]["latest"] == counted
-    assert (outlook.draws >= counted).all()
-    assert (np.diff(outlook.draws, axis=1) >= 0).all()
-
-
-def test_a_change_is_measured_from_its_base(report: Report) -> None:
-    base = figures_of(report, "N13")["2002-03 Q1":"2002-03 Q4"].sum()
-    assert base == 9150
-    # Every draw is a whole number of crimes against that base.
-    crimes = base * (1 + report.outlooks["N13"].draws[:, -1] / 100)
-    assert (crimes > 0).all()
-    np.testing.assert_allclose(crimes, np.rint(crimes), atol=1e-6)
-
-
 @pytest.mark.parametrize("unit", ["incidents", "percent"])
 @pytest.mark.parametrize(
     "basis",
@@ -163,21 +146,6 @@ def test_a_gap_to_a_comparator_is_forecast_as_it_was_read(agreement: Agreement) 
 
 
 # What it rests on, and why there is none
-
-
-@pytest.mark.parametrize(
-    ("measure", "reason"),
-    [
-        ("L3", "no document states when it is due"),
-        ("N6-ratio", "the comparator is not stated"),
-        ("N10", "a forecast needs 3 readings, and there are 2"),
-    ],
-)
-def test_why_there_is_no_forecast(report: Report, measure: str, reason: str) -> None:
-    assert report.outlooks[measure].reason == reason
-    row = report.rows[measure]
-    assert row["no_forecast"] == reason
-    assert row[["forecast", "chance_target"]].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -291,25 +259,7 @@ def test_a_decided_reading_that_may_be_revised_has_its_chance(report_of: Callabl
     assert draws.std() == pytest.approx(newest * spread, rel=0.1)
 
 
-def test_what_is_decided_is_not_forecast(report_of: Callable) -> None:
-    row = report_of("2006-07 Q3").rows["N13"]
-    assert row["no_forecast"] == "the period that decides has been observed"
-    assert row["state"] in ("achieved", "missed")
-
-
 # Chances
-
-
-def test_states_follow_from_the_chances(report: Report) -> None:
-    states = report.agreement.settings.states
-    rows = report.assessment[report.assessment["chance_target"].notna()]
-    assert len(rows) >= 15
-    edges, labels = [0, states.at_risk, states.on_track, 1.01], ["off track", "at risk", "on track"]
-    levels = pd.cut(rows["chance_target"], edges, right=False, labels=labels)
-    assert rows["state"].tolist() == levels.tolist()
-    assert rows["is_forecast"].all()
-    ends = ["low_95", "low_80", "low_50", "forecast", "high_50", "high_80", "high_95"]
-    assert (rows[ends].astype(float).diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
 
 
 def test_the_rewards_cliff_is_in_its_expectation() -> None:

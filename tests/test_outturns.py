@@ -3,7 +3,6 @@
 import pytest
 from builders import ReportOf
 
-import psa_analysis as psa
 from psa_analysis.report import Report
 from psa_analysis.show.grant import better_outturns, grants, outturns
 
@@ -41,26 +40,9 @@ def test_better_never_lowers_a_chance(report: Report) -> None:
             assert moved["least"].dropna().is_monotonic_increasing
 
 
-def rows_of(report: Report, theme: str | None = None) -> dict[str, list[str]]:
-    lines = outturns(report, theme).text.splitlines()[2:]
-    return {line.split("\t")[0]: line.split("\t") for line in lines}
-
-
-def test_the_table_and_the_words(report: Report, report_of: ReportOf) -> None:
-    rows = rows_of(report, "safer")
-    # L5 states no baseline and the council's index has no forecast: nothing to move.
-    assert list(rows) == ["N13", "L4-incidents", "L4-repeat", "N26-county", "N26-trunk", "N26-all"]
-    assert rows["N13"][2] == "2 percentage points"
-    assert rows["N26-all"][4] == "–"
+def test_what_there_is_no_table_of(report: Report, report_of: ReportOf) -> None:
     with pytest.raises(KeyError, match="no theme 'safr'"):
         outturns(report, "safr")
     # Nothing is left to move once all is decided.
     decided = outturns(report_of("2006-07 Q3"), "safer").text
     assert decided == "Nothing here is forecast."
-
-
-def test_a_public_report_moves_no_forecast_that_it_does_not_hold() -> None:
-    public = psa.open_report("2004-05 Q3", audience="public")
-    rows = set(rows_of(public))
-    assert "N13" in rows
-    assert not rows & {name for name, outlook in public.outlooks.items() if outlook.reason}

@@ -6,14 +6,13 @@ import xml.etree.ElementTree as ET
 
 import pandas as pd
 import pytest
-from builders import ReportOf, Tags, with_measure
+from builders import ReportOf, Tags, drawn_text, with_measure
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 import psa_analysis as psa
 from psa_analysis.report import Report
-from psa_analysis.show.chart import Chart
 from psa_analysis.show.tables import table
 from psa_analysis.show.trajectories import readings_table, sparkline, trajectory_chart
 from psa_analysis.words import (
@@ -134,9 +133,7 @@ def test_tables_have_captions_and_scopes(report: Report) -> None:
         assert all(text.strip() for text in each.text.splitlines()[1].split("\t"))
 
 
-def test_every_measure_stands_in_the_table_of_all(report: Report) -> None:
-    names = psa.standing(report).table.frame["Measure"]
-    assert names.str.extract(r"\(([\w-]+)(?:, supporting)?\)$")[0].tolist() == report.measures()
+def test_the_table_of_all_is_of_a_theme_that_exists(report: Report) -> None:
     with pytest.raises(KeyError, match="no theme 'safr'"):
         psa.standing(report, "safr")
 
@@ -174,22 +171,11 @@ def test_a_reading_that_is_not_shown_has_no_figure(report: Report) -> None:
     assert observed in readings_table(report, "N13").text
 
 
-def drawn_text(chart: Chart) -> str:
-    return "".join(ET.fromstring(chart.svg).itertext())
-
-
 def test_a_chart_carries_its_words_and_numbers(report: Report) -> None:
     chart = trajectory_chart(report, "N13")
     data, metadata = chart._repr_mimebundle_()
     assert metadata["image/svg+xml"]["alt"] == chart.alt == data["text/plain"]
-    readings = chart.data["reading"].dropna()
-    assert readings.iloc[-1] == report.rows["N13"]["latest"]
-    # The five quarters to come follow, and the picture's words say where they end.
-    forecast = chart.data.iloc[len(readings) :]
-    assert forecast["period"].tolist() == ["2004-05 Q4", *(f"2005-06 Q{n}" for n in range(1, 5))]
-    assert (forecast["low_80"] < forecast["median"]).all()
-    assert f"Forecast: {figure_text(forecast['median'].iloc[-1], 'percent change')}" in chart.alt
-    latest = figure_text(readings.iloc[-1], "percent change")
+    latest = figure_text(report.rows["N13"]["latest"], "percent change")
     assert f"2004-05 Q3: {latest}" in drawn_text(chart)
     assert "Target −20%" in drawn_text(chart)
     assert "Trigger 34.2%" in drawn_text(trajectory_chart(report, "L7"))
@@ -202,12 +188,12 @@ def test_the_triggers_path_is_drawn_where_without_is_known(report: Report) -> No
     assert not re.search(dotted, trajectory_chart(report, "N13").svg)
 
 
-@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2004-05 Q3", "2006-07 Q3"])
+@pytest.mark.parametrize("period", ["2001-02 Q1", "2003-04 Q1", "2006-07 Q3"])
 def test_every_measure_can_be_drawn(report_of: ReportOf, period: str) -> None:
     report = report_of(period)
     for measure in report.assessment["measure"]:
         chart = trajectory_chart(report, measure)
-        ET.fromstring(chart.svg)
+        assert drawn_text(chart)
         assert len(chart.alt) > 40
         assert readings_table(report, measure).text.startswith(f"{measure}: ")
         ET.fromstring(sparkline(report, report.rows[measure]).svg)
@@ -236,12 +222,3 @@ def test_a_new_definition_is_marked(report: Report) -> None:
     chart = trajectory_chart(dataclasses.replace(report, agreement=agreement), "N13")
     assert "[b] new definition" in chart.svg
     assert chart.alt.endswith("on by a new definition, marked [b].")
-
-
-def test_a_section_has_what_its_measure_has_and_nothing_that_says_none(report: Report) -> None:
-    headings = {
-        name: [view.heading for view in psa.further(report, name)] for name in ("N2", "N13")
-    }
-    assert "Control chart" not in headings["N2"]
-    first = ["Earlier forecasts", "Control chart", "Parts"]
-    assert headings["N13"][:3] == first

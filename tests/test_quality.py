@@ -2,9 +2,8 @@
 
 import pandas as pd
 import pytest
-from builders import ReportOf, psa, returned
+from builders import psa, returned
 
-from psa_analysis.analysis.readings import splice
 from psa_analysis.findings import Finding
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import clean_returns
@@ -32,19 +31,6 @@ def test_check_groups_what_it_prints(council) -> None:
     assert "raw/returns/new.csv, row 2, column value: found 'F&M'" in asked
     saved = pd.read_csv(council / "processed" / "findings.csv")
     assert saved["partner"].fillna("").tolist() == ["police", "", ""]
-
-
-def test_changes_of_definition_say_how_they_are_joined(report_of: ReportOf) -> None:
-    """England's two definitions overlap for two years; Leeds has no year of both."""
-    report = report_of("2009-10 Q4")
-    series = report.readings.dropna(subset="reading").set_index("period")
-    series = series.groupby(["measure", "area"], observed=True)["reading"].get_group
-    older = series(("N2-without-age15", "England"))
-    assert report.agreement.measures.at["N2-without-ks4", "continues"] == "N2-without-age15"
-    method = splice(older, series(("N2-without-ks4", "England")))[1]
-    assert "moved by -0.55, the mean difference of the two in 2004/05, 2005/06" in method
-    method = splice(series(("N2-age15", "Leeds")), series(("N2-ks4", "Leeds")))[1]
-    assert method.startswith("The two definitions have no period in common")
 
 
 def found_in_series(agreement: Agreement, *rows: str) -> list[str]:

@@ -92,11 +92,6 @@ def test_each_profile(changes: dict, months: tuple[int, ...], values: list[float
     assert path.tolist() == pytest.approx(values, rel=1e-12)
 
 
-def test_percentages_catch_the_misprint_of_a_published_path() -> None:
-    change = 100 * (planned_path(planned(**CORNWALL), at(48, 60, 72, 84, 96)) / 8.01 - 1)
-    assert change.round().tolist() == [PRINTED[0], -4, *PRINTED[2:]]
-
-
 @pytest.mark.parametrize(
     ("without", "target", "trigger"),
     [(33, 35, 34.2), (106, 107.5, 106.9), (12.6, 10.2, 11.16), (0.1, 0.3, 0.22), (277, 235, 251.8)],
@@ -104,12 +99,6 @@ def test_percentages_catch_the_misprint_of_a_published_path() -> None:
 def test_the_trigger_is_sixty_percent_of_the_stretch(without, target, trigger) -> None:
     # Equal, not close: binary floats put some of these on the wrong side of the line.
     assert trigger_value(planned(without=without, target=target), 0.6) == trigger
-
-
-@given(st.decimals(-1000, 1000, places=2), st.decimals(-1000, 1000, places=2))
-def test_the_trigger_lies_between_without_and_target(without, target) -> None:
-    value = trigger_value(planned(without=float(without), target=float(target)), 0.6)
-    assert float(min(without, target)) <= value <= float(max(without, target))
 
 
 def test_the_path_to_the_trigger_has_the_same_shape() -> None:
