@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 import numpy as np
@@ -25,7 +25,10 @@ from psa_analysis.show.tables import Html, table
 from psa_analysis.words import figure_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import matplotlib.axes
+
+#: What is drawn into; matplotlib itself is imported where something is drawn, since it takes long.
+Axes: TypeAlias = "matplotlib.axes.Axes"
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 

@@ -1,11 +1,9 @@
 """Control charts: whether a quarter is ordinary or a sign of change."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -15,12 +13,9 @@ from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import observed_units
 from psa_analysis.report import Report, assessment_row, memoised, own_readings
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Axes, Chart, Labels
 from psa_analysis.show.tables import Column, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @memoised

@@ -1,8 +1,6 @@
 """Families: where the agreement's area stands among others, and who differs by more than chance."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -12,13 +10,10 @@ from psa_analysis.findings import did_you_mean
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Axes, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import chance_text, day_text, figure_text, listed, signed, with_unit
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: The quartiles, best first.
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}

@@ -1,9 +1,5 @@
 """The reward grant: what is likely, when it is paid, and what a better outturn would bring."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -11,12 +7,9 @@ from psa_analysis import words
 from psa_analysis.analysis import grant
 from psa_analysis.report import Report, memoised, of_theme
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, DASHED, Chart
+from psa_analysis.show.chart import BLUE, DASHED, Axes, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @memoised

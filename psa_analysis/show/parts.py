@@ -1,27 +1,26 @@
 """Parts: what districts, schools and other parts add, and what if one were better."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.parts import REST, compared_parts, decomposition, scenario
+from psa_analysis.analysis.parts import (
+    REST,
+    Decomposition,
+    Hotspots,
+    compared_parts,
+    decomposition,
+    scenario,
+)
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart
+from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Axes, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from psa_analysis.analysis.parts import Decomposition, Hotspots
 
 #: Colour and shape of a part by what is said of it.
 _VERDICT_MARKS = {"worse": (PINK, "s"), "better": (BLUE, "o"), "may be chance": (GREY, "D")}

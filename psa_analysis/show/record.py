@@ -1,22 +1,15 @@
 """The record of earlier forecasts: what we said, what came, and how far to trust the next."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import backtest
 from psa_analysis.report import Report, assessment_row, memoised
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, ORANGE, Chart
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, Axes, Chart
 from psa_analysis.show.tables import Column, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Colour and marker of a reading by where it came.
 _MARKS = {"better": (BLUE, "D"), "within": (GREY, "o"), "worse": (ORANGE, "X")}

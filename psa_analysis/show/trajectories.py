@@ -1,8 +1,6 @@
 """Readings on their way to the target: with their origin, and as pictures large and small."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -12,13 +10,10 @@ from psa_analysis.periods import FREQUENCIES
 from psa_analysis.register.agreement import RULES_WITH_PATH
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Axes, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, table
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import figure_text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Published figures older than this say little of today.
 CONTEXT_YEARS = 10
