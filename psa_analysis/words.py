@@ -1,5 +1,6 @@
 """Words: figures, states and lists as a reader expects them."""
 
+import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -14,19 +15,6 @@ NOT_SHOWN = "not shown: small numbers"
 #: Numbers that read as words in a sentence.
 NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
 NUMBERS += ["Eleven", "Twelve"]
-
-#: A sign beside each state, so that it is never told by colour alone.
-STATE_SIGNS = {
-    "achieved": "✔",
-    "partly achieved": "◐",
-    "missed": "✘",
-    "on track": "●",
-    "at risk": "▲",
-    "off track": "✖",
-    "done": "✔",
-    "done late": "◆",
-    "overdue": "■",
-}
 
 #: Decimals of units whose figures have them even where they are whole.
 _DECIMALS = {
@@ -132,13 +120,8 @@ def amount_text(size: float, unit: str) -> str:
 def of_one(unit: str) -> str:
     """A unit as it reads after 1: ``person``, ``casualty``, ``visit per 1,000 residents``."""
     what, per, rest = unit.partition(" per ")
-    if what == "people":
-        what = "person"
-    elif what.endswith("ies"):
-        what = what.removesuffix("ies") + "y"
-    elif what.endswith("s"):
-        what = what.removesuffix("s")
-    return what + per + rest
+    one = "person" if what == "people" else re.sub("s$", "", re.sub("ies$", "y", what))
+    return one + per + rest
 
 
 def unit_of_difference(unit: str) -> str:

@@ -130,12 +130,11 @@ def _as_svg(figure: Any) -> str:
 def house_style() -> Iterator[None]:
     """Draw in the house style, and leave no global state behind."""
     # Imported where something is drawn, so that words and tables do not wait for it.
-    import matplotlib as mpl
-    import matplotlib.style
+    from matplotlib import style
 
     # Text stays text, ids stay the same and $ is no formula: equal numbers give equal bytes.
     own = {"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12, "text.parse_math": False}
-    with warnings.catch_warnings(), mpl.style.context(["afcharts.afcharts", own]):
+    with warnings.catch_warnings(), style.context(["afcharts.afcharts", own]):
         # It is the reader's fonts that draw the text, and names too long for any layout are drawn
         # all the same; warnings would stand on the page.
         warnings.filterwarnings("ignore", "Glyph .* missing|constrained_layout not applied")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from psa_analysis import words
 from psa_analysis.analysis.control import FROZEN_FROM, Control, measure_control
+from psa_analysis.files import meanings
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import observed_units
 from psa_analysis.report import Report, assessment_row, memoised, own_readings
@@ -76,14 +77,6 @@ def _rules(point: pd.Series) -> str:
     return words.listed([rule for name, rule in rules.items() if point[name]]) or "–"
 
 
-#: What an assurance says of the target.
-_ASSURANCE_TEXTS = {
-    "consistently hits": "; if nothing changes, every quarter meets the target",
-    "consistently misses": "; if nothing changes, no quarter meets the target",
-    "unreliable": "; if nothing changes, only some quarters meet the target",
-}
-
-
 def control_text(control: Control) -> str:
     """What a control chart shows, in a sentence, and what a reader must know of it."""
     points, signs = control.points, []
@@ -97,7 +90,8 @@ def control_text(control: Control) -> str:
     elif control.changed:
         text = "no single quarter stands out"
     trial = " (trial limits)" if points["trial"].iloc[-1] else ""
-    texts = [f"{text}{trial}{_ASSURANCE_TEXTS.get(control.assurance, '')}"]
+    assured = meanings("assurances").get(control.assurance)
+    texts = [f"{text}{trial}; if nothing changes, {assured}" if assured else f"{text}{trial}"]
     if len(control.newest):
         means = [each.mean() for each in (control.newest, control.before)]
         now, then = (words.figure_text(mean, control.unit) for mean in means)

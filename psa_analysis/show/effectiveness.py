@@ -33,9 +33,9 @@ def _components_table(indices: CostEffectiveness, unit: str) -> Html:
         Column("Year"),
         Column.share("Share", "share", "share", 1),
         Column.figure(f"Net budget, {unit}", "net_budget"),
-        Column.number("Performance", lambda row: figure_text(row["performance"], "index")),
-        Column.number("Real cost", lambda row: figure_text(row["cost"], "index")),
-        Column.number("Cost-effectiveness", lambda row: figure_text(row["ratio"], "index")),
+        Column.figure("Performance", unit="index"),
+        Column.figure("Real cost", "cost", "index"),
+        Column.figure("Cost-effectiveness", "ratio", "index"),
     ]
     if (rows["missing"] != "").any():
         columns.append(Column("What is lacking", "missing"))

@@ -84,7 +84,6 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "chance": words.chance_text(chance),
             "share": None if pd.isna(chance) else round(100 * chance),
             "state": row["state"],
-            "sign": words.STATE_SIGNS.get(row["state"], ""),
             "tolerance": words.tolerance_text(row),
         }
         shown.append(cells)

@@ -92,10 +92,6 @@ def _differences(heading: str, name: str) -> Column:
     return Column.number(heading, lambda row: words.difference_text(row[name], row["unit"]))
 
 
-def _counts(heading: str, name: str) -> Column:
-    return Column.number(heading, lambda row: words.figure_text(row[name], ""))
-
-
 def _contributions_text(decomposed: Decomposition) -> str:
     """How many parts are short of the target, and which of them most of the gap comes from."""
     parts, when = decomposed.named, f"In {decomposed.period}{_illustrative(decomposed)}"
@@ -125,12 +121,12 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     rest = rows[rows["part"] == REST]
     rows = pd.concat([parts, rest, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
     rows["part"] = rows["part"].replace(report.agreement.measures["title"].to_dict())
-    columns = [Column("Part"), _counts("Counted", "numerator")]
+    columns = [Column("Part"), Column.figure("Counted", "numerator", "")]
     if rows["denominator"].notna().any():
-        columns.append(_counts("Of" if rate else "In the base year", "denominator"))
-        columns.append(Column.figure("Its reading", "rate"))
+        base = Column.figure("Of" if rate else "In the base year", "denominator", "")
+        columns += [base, Column.figure("Its reading", "rate")]
     elif since:
-        columns.append(_counts(f"In {since}", "numerator_before"))
+        columns.append(Column.figure(f"In {since}", "numerator_before", ""))
     headings = {"level": "Adds to the reading"}
     # Where a change was counted from nothing, it is the reading.
     if rate or round(whole["level_before"], 11):
