@@ -46,10 +46,7 @@ def day_text(day: date) -> str:
 
 
 def figure_text(value: float, of: str | pd.Series) -> str:
-    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
-
-    It is `of` a unit, or of a row with a unit and the decimals that its measure is stated with.
-    """
+    """A figure as its unit, or its row with unit and decimals, has it: ``53.2%``, ``4,852``."""
     if pd.isna(value):
         return "–"
     unit, stated = (of, 0) if isinstance(of, str) else (of["unit"], int(of.get("decimals", 0)))

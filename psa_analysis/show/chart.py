@@ -1,10 +1,7 @@
 """The chart: a picture that carries its own words and numbers, and what all are drawn with.
 
-Colours and style are the Government Analysis Function's (package ``afcharts``). No chart uses
-colour alone, and each has alternative text made from the numbers it draws.
+Colours and style are the Government Analysis Function's (``afcharts``); none uses colour alone.
 """
-
-from __future__ import annotations
 
 import io
 import re
@@ -206,14 +203,13 @@ def picture_address(svg: str) -> str:
     svg = re.sub(r"<[^'>]*>", lambda tag: tag[0].replace('"', "'"), svg)
     # A mark has the strokes of its definition, and most words one size.
     styled = set(re.findall(r"<path id='([^']*)'[^>]* style='stroke", svg))
-    svg = re.sub(r"<use xlink:href='#([\w-]+)'[^>]*>", lambda use: _plain_mark(use, styled), svg)
+
+    def plain(use: re.Match[str]) -> str:
+        return re.sub(r"stroke[\w-]*:[^;']*;?", "", use[0]) if use[1] in styled else use[0]
+
+    svg = re.sub(r"<use xlink:href='#([\w-]+)'[^>]*>", plain, svg)
     svg = svg.replace("font-size:12px;", "")
     svg, groups = " ".join(svg.split()).replace("> <", "><"), 1
     while groups:
         svg, groups = re.subn(r"<g>((?:(?!<g[ >]|</g>).)*)</g>", r"\1", svg)
     return "data:image/svg+xml," + quote(svg, safe=" /:;=,()!*+@?$[]{}~-_.'")
-
-
-def _plain_mark(use: re.Match[str], styled: set[str]) -> str:
-    """A mark without the strokes that its definition has."""
-    return re.sub(r"stroke[\w-]*:[^;']*;?", "", use[0]) if use[1] in styled else use[0]

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -37,16 +36,10 @@ def control_of(report: Report, measure: str) -> Control:
 
 def control_chart(report: Report, measure: str) -> View:
     """The control chart of one measure: its quarters, their mean and limits, what stands out."""
-    result, title = control_of(report, measure), assessment_row(report, measure)["title"]
-    if result.reason:
-        return no_view(f"No control chart: {result.reason}.")
-    picture = partial(_control_chart, result, measure, title)
-    return View(words=lambda: sentence(control_text(result)), chart=picture, data=result.points)
-
-
-def _control_chart(control: Control, measure: str, title: str) -> Chart:
-    """The quarters of a measure, their mean and limits, and what stands out."""
-    points = control.points
+    control = control_of(report, measure)
+    if control.reason:
+        return no_view(f"No control chart: {control.reason}.")
+    points, text = control.points, control_text(control)
 
     def draw(axes: Axes) -> None:
         labels = _draw_limits(axes, control)
@@ -66,8 +59,9 @@ def _control_chart(control: Control, measure: str, title: str) -> Chart:
     columns += [Column("Kind"), Column("Because", _rules), Column("Flag")]
     rows, caption = points.assign(unit=control.unit), f"{measure}, quarter by quarter"
     table = rows_table(rows, columns, caption, folded=True)
-    alt = f"Control chart of {title}. {control_text(control)}"
-    return Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
+    alt = f"Control chart of {assessment_row(report, measure)['title']}. {text}"
+    picture = Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
+    return View(words=lambda: sentence(text), chart=lambda: picture, data=points)
 
 
 def _rules(point: pd.Series) -> str:
@@ -113,14 +107,6 @@ def control_text(control: Control) -> str:
     return words.as_sentences(texts)
 
 
-#: Colour, marker and size of each kind of figure in a control chart.
-CONTROL_MARKS = {
-    "ordinary": (GREY, "o", 6),
-    "improvement": (BLUE, "D", 9),
-    "concern": (ORANGE, "^", 11),
-}
-
-
 def _draw_limits(axes: Axes, control: Control) -> Labels:
     """Mean, limits and target; gives the labels that belong at the right edge."""
     last, days = control.points.iloc[-1], control.points["period_end"]
@@ -152,14 +138,18 @@ def _draw_quarters(axes: Axes, control: Control) -> None:
         axes.plot(days, observed, "x", color=GREY, alpha=0.6, label="As observed")
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
-    for kind, (colour, marker, size) in CONTROL_MARKS.items():
+    marks = {
+        "ordinary": (GREY, "o", 6),
+        "improvement": (BLUE, "D", 9),
+        "concern": (ORANGE, "^", 11),
+    }
+    for kind, (colour, marker, size) in marks.items():
         of_kind = points[points["kind"] == kind]
         firm = of_kind["flag"].isin(["final", "revised"])
-        style: dict[str, Any] = {"marker": marker, "markersize": size, "color": colour}
-        style["linestyle"] = "none"
+        style: dict[str, Any] = {"markersize": size, "color": colour}
         for rows, more in ((of_kind[firm], {}), (of_kind[~firm], chart.HOLLOW)):
-            axes.plot(rows["period_end"], rows["value"], **style, **more)
+            axes.plot(rows["period_end"], rows["value"], marker, **style, **more)
         if len(of_kind):
-            axes.plot([], [], **style, label=kind.capitalize())
+            axes.plot([], [], marker, **style, label=kind.capitalize())
     if (points["kind"] != "ordinary").any() or pd.notna(control.season):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None)

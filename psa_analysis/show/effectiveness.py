@@ -4,7 +4,7 @@ import pandas as pd
 
 from psa_analysis.analysis.effectiveness import CostEffectiveness
 from psa_analysis.report import Report
-from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence
+from psa_analysis.show.tables import Column, illustrative_mark, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted, figure_text, listed
 
@@ -17,15 +17,6 @@ def cost_effectiveness(report: Report) -> View:
     if not indices.years:
         return no_view("The index's first year has not ended.")
     unit = report.agreement.measures.at[report.agreement.settings.effectiveness.net_budget, "unit"]
-    return View(
-        words=lambda: sentence(effectiveness_sentences(indices)),
-        table=lambda: _components_table(indices, unit),
-        data=indices.overall,
-    )
-
-
-def _components_table(indices: CostEffectiveness, unit: str) -> Html:
-    """The indices and net budgets of each component and of all together, year by year."""
     together = indices.overall.assign(component="All together")
     rows = pd.concat([indices.components, together], ignore_index=True).assign(unit=unit)
     columns = [
@@ -40,7 +31,9 @@ def _components_table(indices: CostEffectiveness, unit: str) -> Html:
     if (rows["missing"] != "").any():
         columns.append(Column("What is lacking", "missing"))
     caption = f"Performance, cost and cost-effectiveness, {indices.years[0]} = 100"
-    return rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
+    table = rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
+    text = sentence(effectiveness_sentences(indices))
+    return View(words=lambda: text, table=lambda: table, data=indices.overall)
 
 
 def effectiveness_sentences(indices: CostEffectiveness) -> str:

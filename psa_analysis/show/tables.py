@@ -86,10 +86,10 @@ class Column:
         return cls(heading, cell, numeric=True)
 
     @classmethod
-    def figure(cls, heading: str, name: str = "", unit: str | None = None) -> "Column":
+    def figure(cls, heading: str, name: str = "", unit: str = "") -> "Column":
         """A column of figures, each with the decimals and the sign of its unit, else its row's."""
         name = name or _column_of(heading)
-        return cls.number(heading, lambda row: figure_text(row[name], row if unit is None else unit))
+        return cls.number(heading, lambda row: figure_text(row[name], unit or row))
 
     @classmethod
     def between(cls, heading: str, low: str, high: str) -> "Column":
@@ -154,8 +154,7 @@ def state_cell(row: pd.Series) -> str:
 
 
 #: What stands beside a figure that is not final, or not as stated.
-_MARKED = ("provisional", "revised", "estimated", "assumed", "derived")
-MARKS = {status: f" [{status[0]}]" for status in _MARKED}
+MARKS = {s: f" [{s[0]}]" for s in ("provisional", "revised", "estimated", "assumed", "derived")}
 
 
 def illustrative_mark(rows: pd.DataFrame) -> str:

@@ -15,10 +15,9 @@ from psa_analysis.words import listed
 class View:
     """One thing that is shown: a cell that ends with it shows its parts one below the other.
 
-    Each part is made when it is first asked for: ``words``, ``chart``, ``table`` (that of the
-    chart, where it has none of its own) and ``origin``, where its latest figure comes from.
-    ``data`` is the frame behind them; ``reason`` says why there is nothing to show, else it is
-    empty.
+    Each part is made when it is first asked for: ``words``, ``chart``, ``table`` (the chart's where
+    it has none of its own) and ``origin``, where its latest figure comes from. ``data`` is the
+    frame behind them, and ``reason`` says why there is nothing to show, else it is empty.
     """
 
     def __init__(
