@@ -1,5 +1,6 @@
 """Words: figures, states and lists as a reader expects them."""
 
+import re
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -14,19 +15,6 @@ NOT_SHOWN = "not shown: small numbers"
 #: Numbers that read as words in a sentence.
 NUMBERS = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"]
 NUMBERS += ["Eleven", "Twelve"]
-
-#: A sign beside each state, so that it is never told by colour alone.
-STATE_SIGNS = {
-    "achieved": "✔",
-    "partly achieved": "◐",
-    "missed": "✘",
-    "on track": "●",
-    "at risk": "▲",
-    "off track": "✖",
-    "done": "✔",
-    "done late": "◆",
-    "overdue": "■",
-}
 
 #: Decimals of units whose figures have them even where they are whole.
 _DECIMALS = {
@@ -58,10 +46,7 @@ def day_text(day: date) -> str:
 
 
 def figure_text(value: float, of: str | pd.Series) -> str:
-    """A figure with its unit's usual decimals and sign: ``53.2%``, ``−8.3%``, ``4,852``.
-
-    It is `of` a unit, or of a row with a unit and the decimals that its measure is stated with.
-    """
+    """A figure as its unit, or its row with unit and decimals, has it: ``53.2%``, ``4,852``."""
     if pd.isna(value):
         return "–"
     unit, stated = (of, 0) if isinstance(of, str) else (of["unit"], int(of.get("decimals", 0)))
@@ -132,13 +117,8 @@ def amount_text(size: float, unit: str) -> str:
 def of_one(unit: str) -> str:
     """A unit as it reads after 1: ``person``, ``casualty``, ``visit per 1,000 residents``."""
     what, per, rest = unit.partition(" per ")
-    if what == "people":
-        what = "person"
-    elif what.endswith("ies"):
-        what = what.removesuffix("ies") + "y"
-    elif what.endswith("s"):
-        what = what.removesuffix("s")
-    return what + per + rest
+    one = "person" if what == "people" else re.sub("s$", "", re.sub("ies$", "y", what))
+    return one + per + rest
 
 
 def unit_of_difference(unit: str) -> str:

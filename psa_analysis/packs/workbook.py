@@ -25,8 +25,8 @@ from psa_analysis.returns.partners import findings_by_partner
 from psa_analysis.show.agreement import banner
 from psa_analysis.show.grant import grants
 from psa_analysis.show.overview import scorecard
-from psa_analysis.show.tables import MARKS, state_cell, title_text
-from psa_analysis.words import STATE_SIGNS, chance_text, decimals, range_text
+from psa_analysis.show.tables import MARKS, STATE_SIGNS, state_cell, title_text
+from psa_analysis.words import chance_text, decimals, range_text
 
 #: Format ("unit" is in the unit of its row) and audience of each column, from ``columns.csv``.
 _DESCRIBED = pd.read_csv(COLUMNS, keep_default_na=False)

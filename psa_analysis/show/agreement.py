@@ -19,23 +19,18 @@ def banner(report: Report) -> Html:
         real = "Baselines and targets are real unless marked."
         warnings.append(f"Illustrative: the outturns on this page are made up. {real}")
     if report.audience == "public":
-        warnings.append(_withheld_words(report))
+        withheld = report.withheld
+        if report.theme:
+            withheld = withheld[withheld["measure"].isin(report.measures())]
+        withheld = withheld[withheld["reason"] != EARLIER]
+        cells = len(withheld.drop_duplicates(["measure", "area", "period"]))
+        held_back = f"{counted(cells, 'figure')} {are(cells)} held back, and what is made from them"
+        told = f": {held_back}, marked [c]." if cells else " on public pages."
+        warnings.append(f"Small numbers are not shown{told}")
     notes = report.agreement.notes
     about = " ".join(notes.loc[notes["about"] == report.theme, "text"])
     html = render("banner", line=line, warnings=warnings, about=about)
     return Html(html, "\n".join(filter(None, [line, *warnings, about])))
-
-
-def _withheld_words(report: Report) -> str:
-    """What a public page says of the figures that it does not show."""
-    withheld = report.withheld
-    if report.theme:
-        withheld = withheld[withheld["measure"].isin(of_theme(report, report.theme)["measure"])]
-    cells = withheld[withheld["reason"] != EARLIER].drop_duplicates(["measure", "area", "period"])
-    if cells.empty:
-        return "Small numbers are not shown on public pages."
-    held_back = f"{counted(len(cells), 'figure')} {are(len(cells))} held back"
-    return f"Small numbers are not shown: {held_back}, and what is made from them, marked [c]."
 
 
 def key(report: Report) -> Html:

@@ -1,10 +1,7 @@
 """The chart: a picture that carries its own words and numbers, and what all are drawn with.
 
-Colours and style are the Government Analysis Function's (package ``afcharts``). No chart uses
-colour alone, and each has alternative text made from the numbers it draws.
+Colours and style are the Government Analysis Function's (``afcharts``); none uses colour alone.
 """
-
-from __future__ import annotations
 
 import io
 import re
@@ -13,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote
 
 import numpy as np
@@ -25,7 +22,10 @@ from psa_analysis.show.tables import Html, table
 from psa_analysis.words import figure_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import matplotlib.axes
+
+#: What is drawn into; matplotlib itself is imported where something is drawn, since it takes long.
+Axes: TypeAlias = "matplotlib.axes.Axes"
 
 BLUE, TEAL, PINK, ORANGE, GREY, _ = get_af_colours("categorical", number_of_colours=6)
 
@@ -127,12 +127,11 @@ def _as_svg(figure: Any) -> str:
 def house_style() -> Iterator[None]:
     """Draw in the house style, and leave no global state behind."""
     # Imported where something is drawn, so that words and tables do not wait for it.
-    import matplotlib as mpl
-    import matplotlib.style
+    from matplotlib import style
 
     # Text stays text, ids stay the same and $ is no formula: equal numbers give equal bytes.
     own = {"svg.fonttype": "none", "svg.hashsalt": "psa", "font.size": 12, "text.parse_math": False}
-    with warnings.catch_warnings(), mpl.style.context(["afcharts.afcharts", own]):
+    with warnings.catch_warnings(), style.context(["afcharts.afcharts", own]):
         # It is the reader's fonts that draw the text, and names too long for any layout are drawn
         # all the same; warnings would stand on the page.
         warnings.filterwarnings("ignore", "Glyph .* missing|constrained_layout not applied")
@@ -204,14 +203,13 @@ def picture_address(svg: str) -> str:
     svg = re.sub(r"<[^'>]*>", lambda tag: tag[0].replace('"', "'"), svg)
     # A mark has the strokes of its definition, and most words one size.
     styled = set(re.findall(r"<path id='([^']*)'[^>]* style='stroke", svg))
-    svg = re.sub(r"<use xlink:href='#([\w-]+)'[^>]*>", lambda use: _plain_mark(use, styled), svg)
+
+    def plain(use: re.Match[str]) -> str:
+        return re.sub(r"stroke[\w-]*:[^;']*;?", "", use[0]) if use[1] in styled else use[0]
+
+    svg = re.sub(r"<use xlink:href='#([\w-]+)'[^>]*>", plain, svg)
     svg = svg.replace("font-size:12px;", "")
     svg, groups = " ".join(svg.split()).replace("> <", "><"), 1
     while groups:
         svg, groups = re.subn(r"<g>((?:(?!<g[ >]|</g>).)*)</g>", r"\1", svg)
     return "data:image/svg+xml," + quote(svg, safe=" /:;=,()!*+@?$[]{}~-_.'")
-
-
-def _plain_mark(use: re.Match[str], styled: set[str]) -> str:
-    """A mark without the strokes that its definition has."""
-    return re.sub(r"stroke[\w-]*:[^;']*;?", "", use[0]) if use[1] in styled else use[0]

@@ -1,26 +1,21 @@
 """Control charts: whether a quarter is ordinary or a sign of change."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from psa_analysis import words
 from psa_analysis.analysis.control import FROZEN_FROM, Control, measure_control
+from psa_analysis.files import meanings
 from psa_analysis.periods import parse_period
 from psa_analysis.register.agreement import observed_units
 from psa_analysis.report import Report, assessment_row, memoised, own_readings
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, TEAL, Axes, Chart, Labels
 from psa_analysis.show.tables import Column, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @memoised
@@ -41,16 +36,10 @@ def control_of(report: Report, measure: str) -> Control:
 
 def control_chart(report: Report, measure: str) -> View:
     """The control chart of one measure: its quarters, their mean and limits, what stands out."""
-    result, title = control_of(report, measure), assessment_row(report, measure)["title"]
-    if result.reason:
-        return no_view(f"No control chart: {result.reason}.")
-    picture = partial(_control_chart, result, measure, title)
-    return View(words=lambda: sentence(control_text(result)), chart=picture, data=result.points)
-
-
-def _control_chart(control: Control, measure: str, title: str) -> Chart:
-    """The quarters of a measure, their mean and limits, and what stands out."""
-    points = control.points
+    control = control_of(report, measure)
+    if control.reason:
+        return no_view(f"No control chart: {control.reason}.")
+    points, text = control.points, control_text(control)
 
     def draw(axes: Axes) -> None:
         labels = _draw_limits(axes, control)
@@ -70,8 +59,9 @@ def _control_chart(control: Control, measure: str, title: str) -> Chart:
     columns += [Column("Kind"), Column("Because", _rules), Column("Flag")]
     rows, caption = points.assign(unit=control.unit), f"{measure}, quarter by quarter"
     table = rows_table(rows, columns, caption, folded=True)
-    alt = f"Control chart of {title}. {control_text(control)}"
-    return Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
+    alt = f"Control chart of {assessment_row(report, measure)['title']}. {text}"
+    picture = Chart(draw, alt, points, table, margins=(0.1, 0.77, 0.92, 0.12))
+    return View(words=lambda: sentence(text), chart=lambda: picture, data=points)
 
 
 def _rules(point: pd.Series) -> str:
@@ -79,14 +69,6 @@ def _rules(point: pd.Series) -> str:
     rules = {"outside": "beyond a limit", "run": "run", "trend": "trend"}
     rules["two_in_three"] = "two in three"
     return words.listed([rule for name, rule in rules.items() if point[name]]) or "–"
-
-
-#: What an assurance says of the target.
-_ASSURANCE_TEXTS = {
-    "consistently hits": "; if nothing changes, every quarter meets the target",
-    "consistently misses": "; if nothing changes, no quarter meets the target",
-    "unreliable": "; if nothing changes, only some quarters meet the target",
-}
 
 
 def control_text(control: Control) -> str:
@@ -102,7 +84,8 @@ def control_text(control: Control) -> str:
     elif control.changed:
         text = "no single quarter stands out"
     trial = " (trial limits)" if points["trial"].iloc[-1] else ""
-    texts = [f"{text}{trial}{_ASSURANCE_TEXTS.get(control.assurance, '')}"]
+    assured = meanings("assurances").get(control.assurance)
+    texts = [f"{text}{trial}; if nothing changes, {assured}" if assured else f"{text}{trial}"]
     if len(control.newest):
         means = [each.mean() for each in (control.newest, control.before)]
         now, then = (words.figure_text(mean, control.unit) for mean in means)
@@ -122,14 +105,6 @@ def control_text(control: Control) -> str:
         where = f"at {held.index[0]}, after {len(held)} quarters {side} the mean"
         texts.append(f"proposed: start mean and limits anew {where} (register/rebases.csv)")
     return words.as_sentences(texts)
-
-
-#: Colour, marker and size of each kind of figure in a control chart.
-CONTROL_MARKS = {
-    "ordinary": (GREY, "o", 6),
-    "improvement": (BLUE, "D", 9),
-    "concern": (ORANGE, "^", 11),
-}
 
 
 def _draw_limits(axes: Axes, control: Control) -> Labels:
@@ -163,14 +138,18 @@ def _draw_quarters(axes: Axes, control: Control) -> None:
         axes.plot(days, observed, "x", color=GREY, alpha=0.6, label="As observed")
     for _, phase in points.groupby("phase"):
         axes.plot(phase["period_end"], phase["value"], color=GREY, linewidth=1)
-    for kind, (colour, marker, size) in CONTROL_MARKS.items():
+    marks = {
+        "ordinary": (GREY, "o", 6),
+        "improvement": (BLUE, "D", 9),
+        "concern": (ORANGE, "^", 11),
+    }
+    for kind, (colour, marker, size) in marks.items():
         of_kind = points[points["kind"] == kind]
         firm = of_kind["flag"].isin(["final", "revised"])
-        style: dict[str, Any] = {"marker": marker, "markersize": size, "color": colour}
-        style["linestyle"] = "none"
+        style: dict[str, Any] = {"markersize": size, "color": colour}
         for rows, more in ((of_kind[firm], {}), (of_kind[~firm], chart.HOLLOW)):
-            axes.plot(rows["period_end"], rows["value"], **style, **more)
+            axes.plot(rows["period_end"], rows["value"], marker, **style, **more)
         if len(of_kind):
-            axes.plot([], [], **style, label=kind.capitalize())
+            axes.plot([], [], marker, **style, label=kind.capitalize())
     if (points["kind"] != "ordinary").any() or pd.notna(control.season):
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, title=None)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from psa_analysis.analysis.effectiveness import CostEffectiveness
 from psa_analysis.report import Report
-from psa_analysis.show.tables import Column, Html, illustrative_mark, rows_table, sentence
+from psa_analysis.show.tables import Column, illustrative_mark, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted, figure_text, listed
 
@@ -17,15 +17,6 @@ def cost_effectiveness(report: Report) -> View:
     if not indices.years:
         return no_view("The index's first year has not ended.")
     unit = report.agreement.measures.at[report.agreement.settings.effectiveness.net_budget, "unit"]
-    return View(
-        words=lambda: sentence(effectiveness_sentences(indices)),
-        table=lambda: _components_table(indices, unit),
-        data=indices.overall,
-    )
-
-
-def _components_table(indices: CostEffectiveness, unit: str) -> Html:
-    """The indices and net budgets of each component and of all together, year by year."""
     together = indices.overall.assign(component="All together")
     rows = pd.concat([indices.components, together], ignore_index=True).assign(unit=unit)
     columns = [
@@ -33,14 +24,16 @@ def _components_table(indices: CostEffectiveness, unit: str) -> Html:
         Column("Year"),
         Column.share("Share", "share", "share", 1),
         Column.figure(f"Net budget, {unit}", "net_budget"),
-        Column.number("Performance", lambda row: figure_text(row["performance"], "index")),
-        Column.number("Real cost", lambda row: figure_text(row["cost"], "index")),
-        Column.number("Cost-effectiveness", lambda row: figure_text(row["ratio"], "index")),
+        Column.figure("Performance", unit="index"),
+        Column.figure("Real cost", "cost", "index"),
+        Column.figure("Cost-effectiveness", "ratio", "index"),
     ]
     if (rows["missing"] != "").any():
         columns.append(Column("What is lacking", "missing"))
     caption = f"Performance, cost and cost-effectiveness, {indices.years[0]} = 100"
-    return rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
+    table = rows_table(rows, columns, caption + illustrative_mark(rows), folded=True)
+    text = sentence(effectiveness_sentences(indices))
+    return View(words=lambda: text, table=lambda: table, data=indices.overall)
 
 
 def effectiveness_sentences(indices: CostEffectiveness) -> str:

@@ -1,8 +1,6 @@
 """Families: where the agreement's area stands among others, and who differs by more than chance."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -12,13 +10,10 @@ from psa_analysis.findings import did_you_mean
 from psa_analysis.register.agreement import family_areas
 from psa_analysis.report import Report, memoised
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, DASHED, GREY, ORANGE, PINK, TEAL, Axes, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import chance_text, day_text, figure_text, listed, signed, with_unit
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: The quartiles, best first.
 _QUARTILES = {1: "top", 2: "second", 3: "third", 4: "bottom"}
@@ -113,16 +108,14 @@ def _family_table(members: Family) -> Html:
     sent = members.figures[members.figures["period"] == period].set_index("area")
     others = sent.reindex([area for area in members.areas if area not in set(ranked["area"])])
     why = ("left out: " + others["left_out"]).fillna("no figure")
-    parts = [
-        ranked.assign(place=places, quartile=ranked["quartile"].map(_QUARTILES)),
-        others[["figure"]].assign(place=why).reset_index(),
-    ]
+    ranked = ranked.assign(place=places, quartile=ranked["quartile"].map(_QUARTILES))
+    others = others[["figure"]].assign(place=why).reset_index()
     columns = [Column("Authority", "area"), Column("Place"), Column.figure("Figure")]
     if ranked["lower"].notna().any():
         columns.append(Column.between("Chance allows", "lower", "upper"))
     inside = Column.number("Inside the edge", lambda row: signed(row["inside"]))
     columns += [Column("Quartile"), inside]
-    rows = pd.concat(parts, ignore_index=True).assign(unit=members.unit)
+    rows = pd.concat([ranked, others], ignore_index=True).assign(unit=members.unit)
     return rows_table(rows, columns, _caption(members, "place and quartile"))
 
 
@@ -181,22 +174,6 @@ def _family_numbers(data: pd.DataFrame, members: Family) -> Html:
     return table(frame, _caption(members, "year by year"), numeric=list(wide), folded=True)
 
 
-def _funnel_table(members: Family, result: Funnel) -> Html:
-    """Each authority's figure beside what chance allows for its number of cases."""
-    columns = [
-        Column("Authority", "area"),
-        Column.number("Counted", lambda row: f"{row['numerator']:,.10g}"),
-        Column.number("Counted among", lambda row: f"{row['denominator']:,.10g}"),
-        Column.figure("Figure"),
-        Column.between("95% limits", "low_95", "high_95"),
-        Column.between("99.8% limits", "low_99.8", "high_99.8"),
-        Column("Beyond", lambda row: row["outside"] or "–"),
-    ]
-    caption = _caption(members, "what chance allows around the mean")
-    rows = result.units.sort_values("denominator").assign(unit=members.unit)
-    return rows_table(rows, columns, caption, folded=True)
-
-
 def _funnel_text(members: Family, result: Funnel) -> str:
     """How many authorities differ from the family's mean by more than chance allows, and which."""
     rows, period = result.units.set_index("area"), members.standings["period"].iloc[-1]
@@ -247,9 +224,21 @@ def _funnel_chart(members: Family, result: Funnel) -> Chart:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.yaxis.set_major_formatter(lambda value, _: figure_text(value, unit))
 
+    columns = [
+        Column("Authority", "area"),
+        Column.number("Counted", lambda row: f"{row['numerator']:,.10g}"),
+        Column.number("Counted among", lambda row: f"{row['denominator']:,.10g}"),
+        Column.figure("Figure"),
+        Column.between("95% limits", "low_95", "high_95"),
+        Column.between("99.8% limits", "low_99.8", "high_99.8"),
+        Column("Beyond", lambda row: row["outside"] or "–"),
+    ]
+    caption = _caption(members, "what chance allows around the mean")
+    rows = units.sort_values("denominator").assign(unit=unit)
+    numbers = rows_table(rows, columns, caption, folded=True)
     alt = _caption(
         members,
         f"funnel plot of {len(units)} authorities by number of cases, around their mean of "
         f"{figure_text(result.mean, unit)}, with 95% limits (dashed) and 99.8% limits.",
     )
-    return Chart(draw, alt, units, _funnel_table(members, result), 4.6, (0.1, 0.84, 0.95, 0.14))
+    return Chart(draw, alt, units, numbers, 4.6, (0.1, 0.84, 0.95, 0.14))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -14,42 +15,31 @@ from psa_analysis.show.grant import grant_words, grants
 from psa_analysis.show.overview import decisions, scorecard
 from psa_analysis.show.record import trust_text
 from psa_analysis.show.tables import render
-from psa_analysis.words import NOT_STATED, are, counted
-
-#: What the front page links to, by how the caption of the table there begins.
-_CAPTIONS = {
-    "grant": "The reward by measure",
-    "moved": "What has changed since",
-    "method": "How often forecasts came true",
-    "doubts": "Findings by partner",
-    "assumed": "What is assumed or derived",
-}
+from psa_analysis.words import are, counted
 
 
 def front_page(report: Report, title: str, pages: Sequence[Any], exported: dict[str, str]) -> str:
     """The body of the front page, with links into the exported pages."""
     counting = report.assessment[report.assessment["role"] == "target"]
-    rewards = grants(report)
-    card, needed = scorecard(report), decisions(report)
+    card, rewards = scorecard(report), grants(report)
     return render(
         "index",
         title=title,
         report=report,
-        banner=banner(report).html,
+        banner=banner(report),
         pages=pages,
         trust=trust_text(report) if counting["is_forecast"].any() else "",
-        answers=card.words.html,
+        answers=card.words,
         scorecard=_linked(card.table.html, exported),
-        decisions=needed.table.html if len(needed.data) else "",
-        grant=grant_words(report).html if len(rewards) else "",
-        moved=changes_words(report).html,
+        decisions=decisions(report),
+        grant=grant_words(report) if len(rewards) else "",
+        moved=changes_words(report),
         errors=len(errors(report.findings)),
         counted=counted,
         are=are,
         status=report.agreement.assumptions["status"].tolist(),
-        without_not_stated=(rewards["without_status"] == NOT_STATED).sum(),
-        counting=counted(len(rewards), "target"),
-        links={name: table_address(exported, text) for name, text in _CAPTIONS.items()},
+        without=rewards["without_status"].tolist(),
+        address=partial(table_address, exported),
     )
 
 

@@ -1,9 +1,5 @@
 """The reward grant: what is likely, when it is paid, and what a better outturn would bring."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -11,12 +7,9 @@ from psa_analysis import words
 from psa_analysis.analysis import grant
 from psa_analysis.report import Report, memoised, of_theme
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, DASHED, Chart
+from psa_analysis.show.chart import BLUE, DASHED, Axes, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence, table
 from psa_analysis.show.views import View, no_view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @memoised
@@ -137,8 +130,7 @@ def grant_words(report: Report) -> Html:
     unknown = rows.loc[rows["status"] == "not stated", "title"].tolist()
     forecast = (rows["status"] == "forecast").any()
     sentences = [f"The {'expected ' if forecast else ''}reward is {expected_text(rows)}"]
-    if not_entered := not_entered_text(report):
-        sentences.append(not_entered.rstrip("."))
+    sentences += filter(None, [not_entered_text(report)])
     if unknown:
         titles = "; ".join(unknown) if len(unknown) < 6 else f"{len(unknown)} targets"
         sentences.append(f"Nothing can be said about: {titles}")
@@ -152,8 +144,12 @@ def grant_words(report: Report) -> Html:
             "The lower figure counts only targets that are met",
             "The higher figure measures progress from the baseline",
         ]
-    if rows["paid"].notna().any():
-        sentences.append(_paid_text(rows.dropna(subset="paid")))
+    if len(known := rows.dropna(subset="paid")):
+        paid, ours = (words.sum_text(known[name].sum()) for name in ("paid", "pounds_most"))
+        sentences.append(f"{paid} was paid for {words.counted(len(known), 'measure')}")
+        if known["difference"].notna().all():
+            difference = words.sum_text(known["difference"].sum(), "+")
+            sentences[-1] += f"; we work out {ours}, a difference of {difference}"
     if number := int((rows["status"] == "provisional").sum()):
         outturns = words.counted(number, "outturn")
         sentences.append(f"{outturns} {words.are(number)} provisional and may still be revised")
@@ -163,17 +159,7 @@ def grant_words(report: Report) -> Html:
         sentences.append(f"The pump-priming grant at the start is £{start:,.0f}")
     if report.assessment["illustrative"].any():
         sentences.append("These figures are illustrative")
-    return sentence(". ".join(sentences) + ".")
-
-
-def _paid_text(rows: pd.DataFrame) -> str:
-    """What was paid for some measures, beside what they come to here where that is certain."""
-    paid, ours = (words.sum_text(rows[name].sum()) for name in ("paid", "pounds_most"))
-    text = f"{paid} was paid for {words.counted(len(rows), 'measure')}"
-    if rows["difference"].isna().any():
-        return text
-    difference = words.sum_text(rows["difference"].sum(), "+")
-    return f"{text}; we work out {ours}, a difference of {difference}"
+    return sentence(words.as_sentences(sentences))
 
 
 def _pounds_column(heading: str, kind: str) -> Column:
@@ -211,11 +197,8 @@ def _grant_table(report: Report) -> Html:
 def _draws(report: Report) -> pd.DataFrame:
     """Joint draws of the known share of the pot, at the least and at the most."""
     shares = grant.pot_shares(report.agreement)
-    parts = [
-        (float(shares[name]), each.least, each.most)
-        for name, each in _rewards(report).items()
-        if each.status != "not stated"
-    ]
+    stated = {name: each for name, each in _rewards(report).items() if each.status != "not stated"}
+    parts = [(float(shares[name]), each.least, each.most) for name, each in stated.items()]
     least, most = grant.simulate(parts)
     return pd.DataFrame({"least": least, "most": most})
 
@@ -251,10 +234,6 @@ def _grant_chart(report: Report) -> Chart:
     return Chart(draw, alt, data, numbers, 3.6, (0.09, 0.97, 0.88, 0.16))
 
 
-#: Steps that tables show, shares of the way to the target.
-STEPS = {"as forecast": 0.0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
-
-
 def better_outturns(report: Report, measure: str, steps: tuple[float, ...]) -> pd.DataFrame:
     """The chance and share of the pot of a target, were its result better by parts of the way."""
     row, outlook = report.rows[measure], report.outlooks[measure]
@@ -274,11 +253,13 @@ def better_outturns(report: Report, measure: str, steps: tuple[float, ...]) -> p
 def outturns(report: Report, theme: str | None = None) -> Html:
     """What better final results would do to the chance and the reward of each measure."""
     rows = []
+    # Shares of the way to the target.
+    steps = {"as forecast": 0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
     for _, row in of_theme(report, theme).iterrows():
-        moved = better_outturns(report, row["measure"], tuple(STEPS.values()))
+        moved = better_outturns(report, row["measure"], tuple(steps.values()))
         if moved.empty:
             continue
-        moved = moved.set_axis(list(STEPS))
+        moved = moved.set_axis(list(steps))
         tenth = words.amount_text(moved["way"].iloc[0] / 10, words.unit_of_difference(row["unit"]))
         cells = {"Measure": row["measure"], "What is measured": row["title"], "A tenth is": tenth}
         for name, step in moved.iterrows():

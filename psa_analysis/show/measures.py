@@ -24,13 +24,6 @@ from psa_analysis.show.tables import Html, render, sentence, state_cell, table
 from psa_analysis.show.trajectories import CONTEXT_YEARS, context, trajectory_chart
 from psa_analysis.show.views import View
 
-#: Labels of the chain whose texts the words of a measure state, or its chart shows.
-_STATED_ABOVE = ("Measure", "State", "Latest", "Path")
-
-_OF_CELLS = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
-#: What a cell went into, in the order of the chain.
-_PARTS = {"base": "Base from", "reading": "Made from", "comparator": "Compared"}
-
 
 def measure(report: Report, name: str) -> View:
     """One measure: where it stands, its readings beside the planned path and the forecast."""
@@ -50,8 +43,9 @@ def _origin(report: Report, measure: str) -> Html:
     """What is known of a measure, and the chain from its latest figure back to cells of returns."""
     rows = [*facts(report, measure).items()]
     if report.audience == "internal":
-        # State and latest reading stand above.
-        rows += [row for row in explanation(report, measure) if row[0] not in _STATED_ABOVE]
+        # The words above state these, or the chart shows them.
+        stated = ("Measure", "State", "Latest", "Path")
+        rows += [row for row in explanation(report, measure) if row[0] not in stated]
     frame = pd.DataFrame(rows, columns=["About", "What is known"])
     return table(frame, f"{measure}: facts and sources", folded=True)
 
@@ -113,20 +107,17 @@ def facts(report: Report, measure: str) -> pd.Series:
 
 def standing_sentences(row: pd.Series) -> list[str]:
     """The state with its chance or its reason, and the latest reading beside the planned path."""
-    state = str(row["state"])
+    why = row["reason"]
     if row["is_forecast"] and pd.notna(row["chance_target"]):
         target = f"{words.target_text(row)} by {row['due']}"
-        chance = words.chance_text(row["chance_target"])
-        texts = [f"{state}: the chance of reaching {target} is {chance}"]
-    else:
-        texts = [f"{state}: {row['reason']}"]
+        why = f"the chance of reaching {target} is {words.chance_text(row['chance_target'])}"
+    texts = [f"{row['state']}: {why}"]
     if pd.notna(row["latest"]):
         flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
-        latest = f"the latest reading is {words.with_unit(row['latest'], row)} for "
-        latest += f"{row['latest_period']}{flag}"
-        if row["is_forecast"] and pd.notna(row["planned"]):
-            latest += f", {_beside_path(row)}"
-        texts.append(latest)
+        latest = f"{words.with_unit(row['latest'], row)} for {row['latest_period']}{flag}"
+        on_way = row["is_forecast"] and pd.notna(row["planned"])
+        beside = f", {_beside_path(row)}" if on_way else ""
+        texts.append(f"the latest reading is {latest}{beside}")
     texts += filter(None, [words.tolerance_text(row)])
     if row["late"]:
         texts.append(f"the return for {row['expected_period']} is late")
@@ -147,10 +138,8 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
         changes.append(f"the chance has {way} {ends}")
     latest, earlier = (words.figure_text(each["latest"], each) for each in (row, before))
     if pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]:
-        if pd.isna(row["direction"]):
-            changes.append("a first reading has come in")
-        else:
-            changes.append(f"the new reading is {row['direction'].replace('same', 'the same')}")
+        new = f"the new reading is {row['direction']}".replace("is same", "is the same")
+        changes.append("a first reading has come in" if pd.isna(row["direction"]) else new)
     elif pd.notna(row["latest"]) and latest != earlier:
         period = row["latest_period"]
         changes.append(f"the reading of {period} was revised from {earlier} to {latest}")
@@ -171,13 +160,11 @@ def _beside_path(row: pd.Series) -> str:
 
 
 def flattening_text(row: pd.Series, due: pd.Series) -> str:
-    """Why a forecast keeps less than half of the last year's change, where readers expect more.
-
-    They do where that change, gone on with, does not lead into the middle half of the chances.
-    """
+    """Why a forecast keeps less than half of the last year's change, where readers expect more."""
     change, last = row["latest"] - row["year_before"], parse_period(row["latest_period"])
     years = (due["period_end"].date() - last.end).days / 365.25
     continued, product = row["latest"] + change * years, (due["median"] - row["latest"]) * change
+    # They do where that change, gone on with, does not lead into the middle half of the chances.
     expected = due["low_50"] <= continued <= due["high_50"] or product >= change**2 * years / 2
     if pd.isna(change) or expected or years <= 0:
         return ""
@@ -191,15 +178,13 @@ def _reward(report: Report, row: pd.Series) -> str:
     if row["measure"] not in rewards.index:
         return "does not count for it"
     reward = rewards.loc[row["measure"]]
-    pot_share = reward["pot_share"]
-    stake = words.range_text(pot_share, pot_share, 1)
-    least, most = pot_share * reward[["least", "most"]]
+    stake = words.range_text(reward["pot_share"], reward["pot_share"], 1)
+    least, most = reward["pot_share"] * reward[["least", "most"]]
     part = words.range_text(least, most, 1)
     pounds = words.pounds_text(reward["pounds_least"], reward["pounds_most"])
     money = "" if pd.isna(reward["pounds_least"]) else f" ({pounds})"
-    uncertain = ""
-    if row["without_status"] in (words.NOT_STATED, "assumed"):
-        uncertain = f"; performance without the agreement is {row['without_status']}"
+    open_ = row["without_status"] in (words.NOT_STATED, "assumed")
+    uncertain = f"; performance without the agreement is {row['without_status']}" if open_ else ""
     if pd.notna(reward["outturn"]):
         provisional = ", by a provisional outturn" if reward["status"] == "provisional" else ""
         return f"earns {part} of the pot{money} of at most {stake}{provisional}{uncertain}"
@@ -256,7 +241,8 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     key = measure, agreement.settings.agreement.area, period
     used = observations_used(report.known, report.readings, agreement, key)
     addresses = used["column"].astype(str) + used["row"].astype(str)
-    behind = used[[*_OF_CELLS, "file", "sheet", "text"]].assign(cell=addresses)
+    columns = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
+    behind = used[[*columns, "file", "sheet", "text"]].assign(cell=addresses)
     return behind.reset_index(drop=True)
 
 
@@ -276,7 +262,8 @@ def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:
         yield "Chance", last.interval if pd.isna(last.lower) else chance
     yield from _register_lines(report, row)
     cells = cells_used(report, measure)
-    for part, label in _PARTS.items():
+    parts = {"base": "Base from", "reading": "Made from", "comparator": "Compared"}
+    for part, label in parts.items():
         for cell in cells[cells["part"] == part].itertuples():
             # Other areas and measures stand in the same table, so those say which they are.
             other = f"{cell.measure}, {cell.area}, " if part == "comparator" else ""
@@ -307,10 +294,8 @@ def _register_lines(report: Report, row: pd.Series) -> Iterator[tuple[str, str]]
     if pd.notna(definition["target_to"]):
         yield "Up to", words.figure_text(definition["target_to"], row)
     if definition["rule"] in RULES_WITH_PATH and definition[["baseline", "target"]].notna().all():
-        levels = [
-            f"{words.figure_text(v, row)} by {words.day_text(day)}"
-            for day, v in definition["points"]
-        ]
+        points = definition["points"]
+        levels = [f"{words.figure_text(v, row)} by {words.day_text(day)}" for day, v in points]
         runs = meanings("profiles")[definition["profile"] or "linear"]
         yield "Path", "; ".join([runs, *levels])
     if definition["comparator"]:

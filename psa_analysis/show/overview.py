@@ -13,9 +13,6 @@ from psa_analysis.show.tables import MARKS, Column, Html, render, rows_table, ta
 from psa_analysis.show.trajectories import sparkline
 from psa_analysis.show.views import View
 
-#: States that someone has to act on, the worst first.
-EXCEPTIONS = ("off track", "at risk", "no data")
-
 
 def scorecard(report: Report, theme: str | None = None) -> View:
     """Whether each target will be met, in a row each: readings, latest, target, chance, state."""
@@ -84,7 +81,6 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
             "chance": words.chance_text(chance),
             "share": None if pd.isna(chance) else round(100 * chance),
             "state": row["state"],
-            "sign": words.STATE_SIGNS.get(row["state"], ""),
             "tolerance": words.tolerance_text(row),
         }
         shown.append(cells)
@@ -97,19 +93,16 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
 
 
 def decisions(report: Report, theme: str | None = None) -> View:
-    """Targets that will not be met as things stand: who owns each, and what is asked of whom.
-
-    What is asked is what somebody wrote of it for this report; where nobody did, it is what each
-    period has to bring from here.
-    """
+    """Targets that will not be met as things stand: who owns each, and what is asked of whom."""
     rows = of_theme(report, theme)
+    # What someone has to act on, the worst first.
+    ranks = {"off track": 0, "at risk": 1, "no data": 2}
     # A shortfall that is provisional is to be confirmed.
     asked = rows.apply(_is_provisional, axis=1) & (rows["state"] != "achieved")
-    asked |= rows["state"].isin(EXCEPTIONS) | rows["late"]
+    asked |= rows["state"].isin(ranks) | rows["late"]
     asked |= (rows["state"] == "missed") & rows["rule"].isin(["yearly", "standard"])
     rows = rows[(rows["role"] == "target") & asked]
-    order = rows["state"].map({state: rank for rank, state in enumerate(EXCEPTIONS)}).fillna(9)
-    rows = rows.loc[order.sort_values(kind="stable").index]
+    rows = rows.loc[rows["state"].map(ranks).sort_values(kind="stable").index]
     owners, partners = report.agreement.measures["partner"], report.agreement.settings.partners
     owners = [partners.get(owners[name], words.NOT_STATED) for name in rows["measure"]]
     rows = rows.assign(owner=owners).merge(gains(report)[["measure", "least", "most"]], how="left")
@@ -128,6 +121,7 @@ def decisions(report: Report, theme: str | None = None) -> View:
 
 
 def _asked(report: Report, row: pd.Series) -> str:
+    """What somebody wrote of a measure for this report, else what it takes from here."""
     written = entries(report.commentary, row["measure"], report.period.label, report.audience)
     if len(written):
         last = written.iloc[-1]

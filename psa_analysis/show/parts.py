@@ -1,30 +1,25 @@
 """Parts: what districts, schools and other parts add, and what if one were better."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.parts import REST, compared_parts, decomposition, scenario
+from psa_analysis.analysis.parts import (
+    REST,
+    Decomposition,
+    Hotspots,
+    compared_parts,
+    decomposition,
+    scenario,
+)
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
-from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Chart
+from psa_analysis.show.chart import BLUE, DASHED, GREY, PINK, Axes, Chart
 from psa_analysis.show.tables import Column, Html, rows_table, sentence
 from psa_analysis.show.views import View, no_view
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from psa_analysis.analysis.parts import Decomposition, Hotspots
-
-#: Colour and shape of a part by what is said of it.
-_VERDICT_MARKS = {"worse": (PINK, "s"), "better": (BLUE, "o"), "may be chance": (GREY, "D")}
 
 
 @memoised
@@ -43,10 +38,27 @@ def by_part(report: Report, measure: str) -> View:
     if decomposed.reason:
         return no_view(f"{measure} is not shown by part: {decomposed.reason}.")
     numbers = _contributions_table(report, decomposed)
-    text, data = partial(sentence, _contributions_text(decomposed)), decomposed.table
+    text, data = _contributions_text(decomposed), decomposed.table
     if np.isnan(decomposed.target):
-        return View(words=text, table=lambda: numbers, data=data)
-    return View(words=text, chart=lambda: _gap_chart(decomposed, numbers), data=data)
+        return View(words=lambda: sentence(text), table=lambda: numbers, data=data)
+    gaps, better, unit = data[["part", "gap"]], decomposed.better, decomposed.unit
+    gaps = gaps.sort_values("gap", ascending=better == 1, ignore_index=True, kind="stable")
+    short = better * gaps["gap"] < 0
+    sides = [("short of the target", PINK, gaps[short]), ("beyond the target", BLUE, gaps[~short])]
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(0, color=GREY, linewidth=1.2)
+        for label, colour, rows in sides:
+            bars = axes.barh(rows.index, rows["gap"], 0.6, color=colour, label=label)
+            texts = [words.difference_text(gap, unit) for gap in rows["gap"]]
+            axes.bar_label(bars, texts, padding=5, fontsize=11)
+        axes.margins(x=0.2)
+        axes.xaxis.set_major_formatter(lambda value, _: words.difference_text(value, unit))
+
+    gap = f"the gap to the target of {decomposed.definition['title']}"
+    alt = f"Bars of what each {decomposed.kind} adds to {gap}. {text}"
+    picture = _parts_chart(draw, alt, gaps, numbers)
+    return View(words=lambda: sentence(text), chart=lambda: picture, data=data)
 
 
 def hotspots(report: Report, measure: str) -> View:
@@ -54,8 +66,32 @@ def hotspots(report: Report, measure: str) -> View:
     result = compared_parts(decompose(report, measure))
     if result.reason:
         return no_view(f"The parts of {measure} are not compared: {result.reason}.")
-    text = partial(sentence, _hotspots_text(result))
-    return View(words=text, chart=partial(_hotspots_chart, result), data=result.table)
+    text, decomposed, data = _hotspots_text(result), result.decomposition, result.table
+    area, what = decomposed.area, f"{decomposed.definition['title']} by {decomposed.kind}"
+    columns = [
+        Column("Part"),
+        Column.figure("As observed", "observed"),
+        Column.figure("Allowing for chance", "shrunken"),
+        Column.between("95 in 100 chances", "lower", "upper"),
+        Column.chance(f"Chance that it is worse than {area}", "chance_worse"),
+    ]
+    title = f"{what} after allowing for chance, {_compared(decomposed)}"
+    numbers = rows_table(data.assign(unit=result.unit), columns, title, folded=True)
+    marks = {"worse": (PINK, "s"), "better": (BLUE, "o"), "may be chance": (GREY, "D")}
+
+    def draw(axes: Axes) -> None:
+        axes.axvline(result.whole, color=GREY, linestyle=DASHED, linewidth=1.5, label=area)
+        axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
+        axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
+        for verdict, rows in data.groupby("verdict"):
+            colour, shape = marks[verdict]
+            style = {"color": colour, "markersize": 8, "label": verdict}
+            axes.plot(rows["shrunken"], rows.index, shape, **style)
+        axes.margins(x=0.05)
+        axes.xaxis.set_major_formatter(lambda value, _: words.figure_text(value, result.unit))
+
+    picture = _parts_chart(draw, f"Dot plot of {what}. {text}", data, numbers)
+    return View(words=lambda: sentence(text), chart=lambda: picture, data=data)
 
 
 def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> View:
@@ -82,7 +118,7 @@ def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) ->
         _differences("Adds to the reading", "effect"),
     ]
     table = rows_table(rows, columns, f"What if: {decomposed.definition['title']}, {period}")
-    return View(words=partial(sentence, text), table=lambda: table, data=result.table)
+    return View(words=lambda: sentence(text), table=lambda: table, data=result.table)
 
 
 def _illustrative(decomposed: Decomposition) -> str:
@@ -91,10 +127,6 @@ def _illustrative(decomposed: Decomposition) -> str:
 
 def _differences(heading: str, name: str) -> Column:
     return Column.number(heading, lambda row: words.difference_text(row[name], row["unit"]))
-
-
-def _counts(heading: str, name: str) -> Column:
-    return Column.number(heading, lambda row: words.figure_text(row[name], ""))
 
 
 def _contributions_text(decomposed: Decomposition) -> str:
@@ -126,12 +158,12 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     rest = rows[rows["part"] == REST]
     rows = pd.concat([parts, rest, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
     rows["part"] = rows["part"].replace(report.agreement.measures["title"].to_dict())
-    columns = [Column("Part"), _counts("Counted", "numerator")]
+    columns = [Column("Part"), Column.figure("Counted", "numerator", "count")]
     if rows["denominator"].notna().any():
-        columns.append(_counts("Of" if rate else "In the base year", "denominator"))
-        columns.append(Column.figure("Its reading", "rate"))
+        base = Column.figure("Of" if rate else "In the base year", "denominator", "count")
+        columns += [base, Column.figure("Its reading", "rate")]
     elif since:
-        columns.append(_counts(f"In {since}", "numerator_before"))
+        columns.append(Column.figure(f"In {since}", "numerator_before", "count"))
     headings = {"level": "Adds to the reading"}
     # Where a change was counted from nothing, it is the reading.
     if rate or round(whole["level_before"], 11):
@@ -143,30 +175,6 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     columns += [_differences(heading, name) for name, heading in stated.items()]
     title = f"{decomposed.definition['title']} by {decomposed.kind}, {decomposed.period}"
     return rows_table(rows, columns, f"{title}{_illustrative(decomposed)}", folded=True)
-
-
-def _gap_chart(decomposed: Decomposition, numbers: Html) -> Chart:
-    """What each part adds to the gap to the target."""
-    unit, better = decomposed.unit, decomposed.better
-    data = decomposed.table[["part", "gap"]]
-    data = data.sort_values("gap", ascending=better == 1, ignore_index=True, kind="stable")
-    short = better * data["gap"] < 0
-    sides = [("short of the target", PINK, data[short]), ("beyond the target", BLUE, data[~short])]
-
-    def draw(axes: Axes) -> None:
-        axes.axvline(0, color=GREY, linewidth=1.2)
-        for label, colour, rows in sides:
-            bars = axes.barh(rows.index, rows["gap"], 0.6, color=colour, label=label)
-            texts = [words.difference_text(gap, unit) for gap in rows["gap"]]
-            axes.bar_label(bars, texts, padding=5, fontsize=11)
-        axes.margins(x=0.2)
-        axes.xaxis.set_major_formatter(lambda value, _: words.difference_text(value, unit))
-
-    alt = (
-        f"Bars of what each {decomposed.kind} adds to the gap to the target of "
-        f"{decomposed.definition['title']}. {_contributions_text(decomposed)}"
-    )
-    return _parts_chart(draw, alt, data, numbers)
 
 
 def _parts_chart(
@@ -202,32 +210,3 @@ def _compared(decomposed: Decomposition) -> str:
     """Of when the figures are that are compared, and whether they are made up."""
     since = "" if rate_factor(decomposed.unit) else f" against {decomposed.since}"
     return f"{decomposed.period}{since}{_illustrative(decomposed)}"
-
-
-def _hotspots_chart(result: Hotspots) -> Chart:
-    """Each part's figure after allowing for chance, with its interval, against the whole's."""
-    decomposed, data, unit = result.decomposition, result.table, result.unit
-    area, what = decomposed.area, f"{decomposed.definition['title']} by {decomposed.kind}"
-    title = f"{what} after allowing for chance, {_compared(decomposed)}"
-    columns = [
-        Column("Part"),
-        Column.figure("As observed", "observed"),
-        Column.figure("Allowing for chance", "shrunken"),
-        Column.between("95 in 100 chances", "lower", "upper"),
-        Column.chance(f"Chance that it is worse than {area}", "chance_worse"),
-    ]
-    numbers = rows_table(data.assign(unit=unit), columns, title, folded=True)
-
-    def draw(axes: Axes) -> None:
-        axes.axvline(result.whole, color=GREY, linestyle=DASHED, linewidth=1.5, label=area)
-        axes.hlines(data.index, data["lower"], data["upper"], color=GREY, linewidth=1.5)
-        axes.plot(data["observed"], data.index, "|", color=GREY, markersize=11, label="as observed")
-        for verdict, rows in data.groupby("verdict"):
-            colour, shape = _VERDICT_MARKS[verdict]
-            style = {"color": colour, "markersize": 8, "label": verdict}
-            axes.plot(rows["shrunken"], rows.index, shape, **style)
-        axes.margins(x=0.05)
-        axes.xaxis.set_major_formatter(lambda value, _: words.figure_text(value, unit))
-
-    alt = f"Dot plot of {what}. {_hotspots_text(result)}"
-    return _parts_chart(draw, alt, data, numbers)

@@ -1,25 +1,15 @@
 """The record of earlier forecasts: what we said, what came, and how far to trust the next."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import backtest
 from psa_analysis.report import Report, assessment_row, memoised
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, ORANGE, Chart
+from psa_analysis.show.chart import BLUE, GREY, ORANGE, Axes, Chart
 from psa_analysis.show.tables import Column, rows_table, sentence
 from psa_analysis.show.views import View, no_view
 from psa_analysis.words import counted
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-#: Colour and marker of a reading by where it came.
-_MARKS = {"better": (BLUE, "D"), "within": (GREY, "o"), "worse": (ORANGE, "X")}
 
 
 def record_of(report: Report, *measures: str) -> pd.DataFrame:
@@ -59,7 +49,8 @@ def record_view(report: Report, measure: str) -> View:
     def draw(axes: Axes) -> None:
         bars = {"linewidth": 8, "color": GREY, "alpha": 0.35, "label": "80% range said"}
         axes.vlines("period_end", "low_80", "high_80", data=rows, **bars)
-        for place, (colour, marker) in _MARKS.items():
+        marks = {"better": (BLUE, "D"), "within": (GREY, "o"), "worse": (ORANGE, "X")}
+        for place, (colour, marker) in marks.items():
             came = rows[rows["place"] == place]
             style = {"color": colour, "linestyle": "none", "markersize": 9}
             axes.plot(came["period_end"], came["observed"], marker, label=f"Came: {place}", **style)
@@ -84,10 +75,7 @@ def tried(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 @memoised
 def trust_text(report: Report) -> str:
-    """How often forecasts held: the agreement's own where there are enough, else of other series.
-
-    Where its own differ from others by more than chance, that comes first.
-    """
+    """How often forecasts held: the agreement's own where there are enough, else others."""
     panels = backtest.reference("scores").query("method == 'psa_analysis, portfolio'")
     usual = np.average(panels["within_80"], weights=panels["readings"])
     text = f"On reference series, {usual:.0%} of outcomes lay in the range meant for 80%."

@@ -15,10 +15,13 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from psa_analysis.files import meanings
 from psa_analysis.findings import visible
-from psa_analysis.words import NOT_STATED, STATE_SIGNS, chance_text, figure_text, range_text
+from psa_analysis.words import NOT_STATED, chance_text, figure_text, range_text
 
 TEMPLATES = Path(__file__).parent / "templates"
+#: A sign beside each state, so that it is never told by colour alone.
+STATE_SIGNS = meanings("signs of states")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def _templates() -> jinja2.Environment:
 
 def render(template: str, **values: Any) -> str:
     """HTML from a template of the package; every text that it is given is escaped and visible."""
-    return _templates().get_template(f"{template}.html.j2").render(values)
+    return _templates().get_template(f"{template}.html.j2").render(values, signs=STATE_SIGNS)
 
 
 def table(
@@ -61,7 +64,7 @@ def table(
     cells[frame.isna().to_numpy()] = "–"
     columns, rows = list(frame.columns), [[*map(str, row)] for row in cells.tolist()]
     shown = {"caption": caption, "columns": columns, "rows": rows, "folded": folded}
-    html = render("table", **shown, numeric=set(numeric), signs=STATE_SIGNS)
+    html = render("table", **shown, numeric=set(numeric))
     text = io.StringIO()
     # Tabs, so that the text does not depend on the width of whoever's terminal.
     csv.writer(text, delimiter="\t", lineterminator="\n").writerows([columns, *rows])
@@ -83,10 +86,10 @@ class Column:
         return cls(heading, cell, numeric=True)
 
     @classmethod
-    def figure(cls, heading: str, name: str = "") -> "Column":
-        """A column of figures, each with the decimals and the sign of the unit of its row."""
+    def figure(cls, heading: str, name: str = "", unit: str = "") -> "Column":
+        """A column of figures, each with the decimals and the sign of its unit, else its row's."""
         name = name or _column_of(heading)
-        return cls.number(heading, lambda row: figure_text(row[name], row))
+        return cls.number(heading, lambda row: figure_text(row[name], unit or row))
 
     @classmethod
     def between(cls, heading: str, low: str, high: str) -> "Column":
@@ -151,8 +154,7 @@ def state_cell(row: pd.Series) -> str:
 
 
 #: What stands beside a figure that is not final, or not as stated.
-_MARKED = ("provisional", "revised", "estimated", "assumed", "derived")
-MARKS = {status: f" [{status[0]}]" for status in _MARKED}
+MARKS = {s: f" [{s[0]}]" for s in ("provisional", "revised", "estimated", "assumed", "derived")}
 
 
 def illustrative_mark(rows: pd.DataFrame) -> str:

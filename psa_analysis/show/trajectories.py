@@ -1,24 +1,18 @@
 """Readings on their way to the target: with their origin, and as pictures large and small."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from psa_analysis import words
 from psa_analysis.analysis import trajectory
 from psa_analysis.periods import FREQUENCIES
 from psa_analysis.register.agreement import RULES_WITH_PATH
 from psa_analysis.report import Report, assessment_row, readings_not_shown, readings_with_path
 from psa_analysis.show import chart
-from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Chart, Labels
+from psa_analysis.show.chart import BLUE, GREY, STATE_MARKS, TEAL, Axes, Chart, Labels
 from psa_analysis.show.tables import Column, Html, columns_frame, rows_table, table
 from psa_analysis.show.views import View, no_view
-from psa_analysis.words import figure_text
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from psa_analysis.words import NOT_SHOWN, counted, figure_text, with_unit
 
 #: Published figures older than this say little of today.
 CONTEXT_YEARS = 10
@@ -30,7 +24,7 @@ def readings_table(report: Report, measure: str) -> Html:
     shown = {"unit": definition["unit"], "decimals": report.decimals[measure]}
     rows = [readings_with_path(report, measure), readings_not_shown(report, measure)]
     rows = pd.concat(rows, ignore_index=True).sort_values("period_end", kind="stable")
-    hidden = rows["missing"] == words.NOT_SHOWN
+    hidden = rows["missing"] == NOT_SHOWN
     columns = [
         Column("Period"),
         Column.figure("Reading"),
@@ -77,7 +71,7 @@ def context(report: Report, reference: str) -> View:
         Column("Figure", "title"),
         Column("Area"),
         Column("Period"),
-        Column.number("Value", lambda row: words.with_unit(row["observed"], row["unit"])),
+        Column.number("Value", lambda row: with_unit(row["observed"], row["unit"])),
         Column("Source", lambda row: addresses.get(row["file"])),
     ]
     caption = f"Published figures that bear on {reference}"
@@ -188,11 +182,11 @@ def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, row: 
 
 def _trajectory_alt(row: pd.Series, readings: pd.DataFrame, gaps: int) -> str:
     """What the large chart shows, in words."""
-    text = f"Line chart of {row['title']}: {words.counted(len(readings), 'reading')}"
+    text = f"Line chart of {row['title']}: {counted(len(readings), 'reading')}"
     for last in readings[-1:].itertuples():
         text += f", the latest {figure_text(last.reading, row)} in {last.period}"
     if gaps:
-        text += f", with {words.counted(gaps, 'gap')} where numbers are small"
+        text += f", with {counted(gaps, 'gap')} where numbers are small"
     if pd.isna(row["target"]):
         return f"{text}. No target is stated."
     ends = [figure_text(end, row) for end in row[["target", "target_to"]].dropna()]

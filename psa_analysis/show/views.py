@@ -15,8 +15,9 @@ from psa_analysis.words import listed
 class View:
     """One thing that is shown: a cell that ends with it shows its parts one below the other.
 
-    Each part is made when it is first asked for: ``words``, ``chart`` and ``table``. ``data`` is
-    the frame behind them, and ``reason`` says why there is nothing to show, else it is empty.
+    Each part is made when it is first asked for: ``words``, ``chart``, ``table`` (the chart's where
+    it has none of its own) and ``origin``, where its latest figure comes from. ``data`` is the
+    frame behind them, and ``reason`` says why there is nothing to show, else it is empty.
     """
 
     def __init__(
@@ -36,33 +37,18 @@ class View:
         self.heading, self.anchor, self.level = heading, anchor, 3
         self.data, self.reason = data, reason
 
-    @cached_property
-    def words(self) -> Html:
-        """What it says, in sentences."""
-        return self._make("words")
-
-    @cached_property
-    def chart(self) -> Chart:
-        """Its picture."""
-        return self._make("chart")
-
-    @cached_property
-    def table(self) -> Html:
-        """Its figures: those of the chart, where it has no table of its own."""
-        if "table" not in self._makers and "chart" in self._makers and self.chart.table:
-            return self.chart.table
-        return self._make("table")
-
-    @cached_property
-    def origin(self) -> Html:
-        """Where its latest figure comes from, cell by cell."""
-        return self._make("origin")
+    words: cached_property[Html] = cached_property(lambda self: self._make("words"))
+    chart: cached_property[Chart] = cached_property(lambda self: self._make("chart"))
+    table: cached_property[Html] = cached_property(lambda self: self._make("table"))
+    origin: cached_property[Html] = cached_property(lambda self: self._make("origin"))
 
     def _make(self, part: str) -> Any:
-        if part not in self._makers:
-            why = f" ({self.reason})" if self.reason else ""
-            raise AttributeError(f"this has no {part}, only {listed([*self._makers])}{why}")
-        return self._makers[part]()
+        if part in self._makers:
+            return self._makers[part]()
+        if part == "table" and "chart" in self._makers and self.chart.table:
+            return self.chart.table
+        why = f" ({self.reason})" if self.reason else ""
+        raise AttributeError(f"this has no {part}, only {listed([*self._makers])}{why}")
 
     def under(self, heading: str) -> "View":
         """The same below a heading of the fourth level, as part of a measure's section."""
