@@ -6,6 +6,7 @@ And what a sidecar may say of a table that is not on our template, in draft.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.files import RETURN_FOLDERS, checksum
-from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of
+from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of, shorten
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
 from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, given_header, is_period
-from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, problem_of, raw_files
+from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, raw_files
 
 _FIGURES = ("value", "numerator", "denominator")
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
@@ -47,8 +48,8 @@ def load_returns(
         findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
     for path, name, beside in raw_files(folder):
         sidecar = sidecars.get(name)
-        if problem_of(folder, path, beside) or (sidecar is None and beside.exists()):
-            continue  # it or its sidecar was refused, and that finding says why
+        if sidecar is None and beside.exists():
+            continue  # the sidecar was refused, and that finding says why
         rows, doubts = read_table(path, name, sidecar, known)
         tables.append(rows)
         findings += doubts
@@ -58,49 +59,51 @@ def load_returns(
 def read_table(
     path: Path, name: str, sidecar: Sidecar | None, known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """The figures of one file as rows of text."""
-    tables, without_table = [_NO_ROWS], []
+    """The figures of one file as rows of text; whatever is in it, the others are still read."""
     try:
-        sheets, findings = grids.read_grids(path, name)
+        return _read_table(path, name, sidecar or NO_SIDECAR, known)
     except DataError as error:
-        return _NO_ROWS.assign(file=name), error.findings
-    sidecar = sidecar or NO_SIDECAR
+        findings = error.findings
+    except Exception as error:
+        found = f"{type(error).__name__}: {shorten(str(error), 200)}"
+        remedy = "Look for what is odd in it, such as a quotation mark left open; save it anew."
+        findings = [Finding("error", name, "a file that can be read", remedy, found=found)]
+    return _NO_ROWS.assign(file=name), findings
+
+
+def _read_table(
+    path: Path, name: str, sidecar: Sidecar, known: Mapping[str, Iterable[str]]
+) -> tuple[pd.DataFrame, list[Finding]]:
+    tables, without_table = [_NO_ROWS], []
+    sheets, findings = grids.read_grids(path, name)
+    names = {field: {str(text).casefold() for text in known[field]} for field in known}
     wanted = sidecar.sheet
     if missing := [sheet for sheet in wanted if sheet not in {grid.sheet for grid in sheets}]:
         found = ", ".join(grid.sheet for grid in sheets)
         words = (f"a sheet {' and '.join(missing)}", f"Correct `sheet` in {name}.toml.")
         findings.append(Finding("error", name, *words, found=found))
-    for grid in sheets:
-        if not wanted or grid.sheet in wanted:
-            sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
-            rows = _rows(sheet, grid, known)
+    for grid in [grid for grid in sheets if not wanted or grid.sheet in wanted]:
+        sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
+        if kind := find_table(sheet, grid, set().union(*names.values())):
+            rows = _as_ours((_long if kind == "long" else _wide)(sheet, names), sidecar)
             tables.append(rows.assign(sheet=grid.sheet)[ROW_COLUMNS])
-            findings += sheet.findings
-            if not sheet.header and not sheet.findings:
-                without_table.append(sheet)
+        findings += sheet.findings
+        if not sheet.header and not sheet.findings:
+            without_table.append(sheet)
     table = pd.concat(tables, ignore_index=True).assign(file=name)
     if without_table:
         # Covers, contents and notes stand beside the tables of a workbook.
         severity: Severity = "warning" if len(table) else "error"
-        names = ", ".join(sheet.name for sheet in without_table) or None
-        expected = "headings for measure, area, period and value, or periods across the top"
         remedy = "Name its headings in its sidecar; psa check drafts one."
         if len(table):
             remedy = "No table was found there: name its headings in the sidecar if one counts."
+        expected = "headings for measure, area, period and value, or periods across the top"
         top = without_table[0].cells.head(TITLE_ROWS)
         fullest = top.loc[(top != "").sum(axis=1).idxmax()]
         found = " | ".join(fullest[fullest != ""])
-        findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names))
+        names_of = ", ".join(sheet.name for sheet in without_table) or None
+        findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names_of))
     return table, findings
-
-
-def _rows(sheet: Sheet, grid: grids.Grid, known: Mapping[str, Iterable[str]]) -> pd.DataFrame:
-    """The figures of a sheet, one row each, by our names."""
-    names = {column: {str(text).casefold() for text in known[column]} for column in known}
-    kind = find_table(sheet, grid, set().union(*names.values()))
-    if not kind:
-        return _NO_ROWS
-    return _as_ours((_long if kind == "long" else _wide)(sheet, names), sheet.sidecar)
 
 
 def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
@@ -270,25 +273,27 @@ def _without_totals(
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
     named = {text.casefold() for text in (*sheet.sidecar.measures, *sheet.sidecar.areas)}
     totals &= ~titles.str.casefold().isin(names | named)
-    groups: dict[tuple, list[tuple[int, bool, str]]] = {}
+    blocks_of: dict[tuple, list[list[str]]] = {}
+    totals_of: dict[tuple, list[tuple[int, str]]] = {}
     rows = zip(table.index, totals, table["value"], *(table[name] for name in key), strict=True)
     for at, is_total, text, *of_key in rows if totals.any() else ():
-        groups.setdefault(tuple(of_key), []).append((at, is_total, text))
-    alone: list[int] = []
+        blocks = blocks_of.setdefault(tuple(of_key), [[]])
+        if is_total:
+            totals_of.setdefault(tuple(of_key), []).append((at, text))
+            blocks.append([])
+        else:
+            blocks[-1].append(text)
     wrong: dict[int, str] = {}
-    for group in groups.values():
-        blocks: list[list[str]] = [[]]
-        for _, is_total, text in group:
-            blocks.append([]) if is_total else blocks[-1].append(text)
-        of_all = [text for block in blocks for text in block]
-        if not of_all:
-            alone += [at for at, *_ in group]
-        # A total is of the rows since the one before it, of those up to the next, or of all.
-        sums = [_added(block) for block in blocks]
-        all_added = _added(of_all)
-        for number, (at, text) in enumerate((at, text) for at, total, text in group if total):
+    for group, found in totals_of.items():
+        blocks = blocks_of[group]
+        if not any(blocks):
+            # Of nothing there is no total: such rows are rows like others, and read as they are.
+            totals[[at for at, _ in found]] = False
+        sums, of_all = [_added(block) for block in blocks], _added([*chain(*blocks)])
+        for number, (at, text) in enumerate(found):
+            # A total is of the rows since the one before it, of those up to the next, or of all.
+            added = [some for some in (*sums[number : number + 2], of_all) if some]
             total = _added([text])
-            added = [some for some in (*sums[number : number + 2], all_added) if some]
             if total and added and not any(_are_alike(total, some) for some in added):
                 wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
     if wrong:
@@ -296,8 +301,6 @@ def _without_totals(
         remedy = "It was not read: ask whether a row is wrong (of rates it need be no sum)."
         about = {"found": table.at[first, "value"]}
         sheet.add_rows(table.loc[[*wrong], "row"], "warning", wrong[first], remedy, **about)
-    # Of nothing there is no total: such a row is one like others, and read as they are.
-    totals[alone] = False
     return table[~totals]
 
 
@@ -320,7 +323,7 @@ def draft_sidecar(
     """What a sidecar may say of the largest table in a file; None where there is no table."""
     try:
         read = grids.read_grids(path, name)[0]
-    except DataError:
+    except Exception:  # which the finding of the file tells
         return None
     tables = [(grid, rows) for grid in read if (rows := _header_rows(grid.cells))]
     if not tables:
