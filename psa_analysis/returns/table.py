@@ -85,7 +85,7 @@ def _read_table(
     for grid in [grid for grid in sheets if not wanted or grid.sheet in wanted]:
         sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
         if kind := find_table(sheet, grid, set().union(*names.values())):
-            rows = _as_ours((_long if kind == "long" else _wide)(sheet, names), sidecar)
+            rows = _as_ours(_figures(sheet, kind == "long", names), sidecar)
             tables.append(rows.assign(sheet=grid.sheet)[ROW_COLUMNS])
         findings += sheet.findings
         if not sheet.header and not sheet.findings:
@@ -134,7 +134,7 @@ def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
     for column in unknown[:_LISTED]:
         severity: Severity = "error" if is_period(text := unread[column]) else "warning"
         remedy = f"The column was not read{more}. {did_you_mean(text, FIELD_OF)}"
-        place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
+        place = {"column": xl_col_to_name(column), "found": text}
         sheet.add(severity, "a heading that we know", remedy, **place)
     return unread
 
@@ -145,8 +145,8 @@ def _has_columns(sheet: Sheet, names: Iterable[str], given: Iterable[str]) -> bo
     for name in missing:
         remedy = f"Add the column, or name it under [columns] in {sheet.file}.toml."
         seen = ", ".join(filter(None, sheet.header.values()))
-        place = {"row": sheet.row, "column": name, "found": seen}
-        sheet.add("error", f"a column headed {one_of(FIELDS[name])}", remedy, **place)
+        expected = f"a column headed {one_of(FIELDS[name])}"
+        sheet.add("error", expected, remedy, column=name, found=seen)
     return not missing
 
 
@@ -163,63 +163,49 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     stray = below.index[of_rows | below.index.isin(wide)]
     if len(stray):
         remedy = "A figure with a comma in it goes in quotation marks."
-        sheet.add_rows(stray, "error", "nothing beyond the last heading", remedy)
+        sheet.add("error", "nothing beyond the last heading", remedy, stray)
     return below.drop(index=stray)
 
 
-def _long(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
-    """The rows of a table with one figure a row."""
-    fields, below, defaults = sheet.fields, sheet.below, sheet.defaults
-    unread = _unread(sheet, fields.values())
-    labels = [fields[name] for name in ("measure", "area", "period") if name in fields]
-    below = _until_second_header(sheet, below[(below != "").any(axis=1)], labels)
-    below = _without_stray(sheet, below)
-    if not _has_columns(sheet, ("measure", "period", "value"), {*fields, *defaults}):
-        return _NO_ROWS
-    table = pd.DataFrame({name: below[column] for name, column in fields.items()})
-    table = table.assign(row=below.index, column=xl_col_to_name(fields["value"]))
-    table = _with_defaults(table, defaults)
-    areas, known = table["area"].str.strip(), names["measure"] | names["area"]
-    table = _without_totals(sheet, table, areas, ["measure", "period"], known)
-    # A row that gives no figure, measure or period is a line of words below the table.
-    cells = table[["value", "period", "numerator", "denominator"]]
-    return _without_breakdowns(sheet, table[(cells != "").any(axis=1)], unread)
-
-
-def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
-    """The rows of a table with a period or a measure to each column, one per figure."""
-    below, defaults = sheet.below, sheet.defaults
+def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.DataFrame:
+    """A row for each figure, which stand in one column, or in one for each period or measure."""
+    fields, defaults = sheet.fields, sheet.defaults
     measures = {at: text for at, text in sheet.places.items() if text in sheet.sidecar.measures}
     across, places = ("measure", measures) if measures else ("period", sheet.places)
-    fields = {name: at for name, at in sheet.fields.items() if name not in (across, "value")}
-    labels = {name: at for name, at in fields.items() if at not in places}
-    for column in [column for column in sheet.header if column not in places]:
-        cells = set(below[column].str.strip().str.casefold())
+    if long:
+        across, places = "value", {fields["value"]: ""}
+    named = {name: at for name, at in fields.items() if name not in (across, "value")}
+    labels = {name: at for name, at in named.items() if at not in places}
+    for column in [] if long else [column for column in sheet.header if column not in places]:
+        cells = set(sheet.below[column].str.strip().str.casefold())
         for name in ("measure", "area"):
             if name not in labels and name != across and cells & names[name]:
                 labels[name] = column
     unread = _unread(sheet, {*labels.values(), *places})
-    if "measure" not in labels and sheet.name.casefold() in names["measure"]:
+    if not long and "measure" not in labels and sheet.name.casefold() in names["measure"]:
         defaults = {"measure": sheet.name, **defaults}
-    needed = {"measure", "period"} - {across}
+    needed = [name for name in ("measure", "period") if name != across]
     if not places or not _has_columns(sheet, needed, {*labels, *defaults}):
         return _NO_ROWS
-    below = _without_stray(sheet, _until_second_header(sheet, below, labels.values()))
+    below = sheet.below[(sheet.below != "").any(axis=1)]
+    below = _without_stray(sheet, _until_second_header(sheet, below, labels))
     table = pd.DataFrame({name: below[at].str.strip() for name, at in labels.items()}, below.index)
     # What a row is called: its area, or its measure, or what stands first in it.
-    title = below.iloc[:, 0].str.strip()
+    title = pd.Series("", below.index) if long else below.iloc[:, 0].str.strip()
     for name in [name for name in ("measure", "area") if name in labels]:
         title = table[name].where(table[name] != "", title)
     table = table.assign(row=below.index, title=title).join(below[list(places)])
     table = table.melt([*labels, "row", "title"], list(places), "place", "value")
-    # Without the headings between rows, and words below the table.
-    table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
-    table[across] = table["place"].map(places)
+    if not long:
+        table[across] = table["place"].map(places)
     table["column"] = table["place"].map(xl_col_to_name)
-    table = _without_totals(
-        sheet, table, table["title"], ["place"], names["measure"] | names["area"]
-    )
-    return _without_breakdowns(sheet, _with_defaults(table, defaults), unread)
+    table = _with_defaults(table.sort_values(["row", "place"]), defaults)
+    # Without the headings between rows, and words below the table.
+    filled = ["value", "period", "numerator", "denominator"] if long else ["value"]
+    table = table[table[filled].apply(lambda cells: cells.str.strip() != "").any(axis=1)]
+    key = ["measure", "period"] if long else ["place"]
+    table = _without_totals(sheet, table, key, names["measure"] | names["area"])
+    return _without_breakdowns(sheet, table, unread)
 
 
 def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str]) -> pd.DataFrame:
@@ -235,16 +221,18 @@ def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str
         words = " and ".join(apart)
         expected = f"one row for each figure: {words} {'differ' if len(apart) > 1 else 'differs'}"
         remedy = f"Say which rows count under [keep] in {sheet.file}.toml."
-        sheet.add_rows(rows.loc[differs, "row"], "error", expected, remedy, found=words)
+        sheet.add("error", expected, remedy, rows.loc[differs, "row"], found=words)
     return table.drop(index=rows.index[differs])
 
 
-def _until_second_header(sheet: Sheet, below: pd.DataFrame, columns: Iterable[int]) -> pd.DataFrame:
+def _until_second_header(
+    sheet: Sheet, below: pd.DataFrame, labels: Mapping[str, int]
+) -> pd.DataFrame:
     """The rows above a second header; what follows it is named and not read."""
-    headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
-    again = pd.Series(False, below.index)
-    for column in columns:
-        again |= below[column].str.strip().str.casefold().isin(headings)
+    naming = ("measure", "area", "period")
+    headings = {heading for name in naming for heading in FIELDS[name]}
+    cells = below[[labels[name] for name in naming if name in labels]]
+    again = cells.map(lambda text: text.strip().casefold() in headings).any(axis=1)
     if places := [at for at, text in sheet.places.items() if text]:
         # Years over other columns of figures: the same ones, or any that are no numbers.
         cells = below[places]
@@ -255,7 +243,7 @@ def _until_second_header(sheet: Sheet, below: pd.DataFrame, columns: Iterable[in
         return below
     first = int(below.index[again][0])
     remedy = "Nothing from here on was read: put the second table on a sheet of its own."
-    sheet.add("error", "one table to a sheet", remedy, row=first)
+    sheet.add("error", "one table to a sheet", remedy, [first])
     return below.loc[: first - 1]
 
 
@@ -267,9 +255,10 @@ def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataF
 
 
 def _without_totals(
-    sheet: Sheet, table: pd.DataFrame, titles: pd.Series, key: list[str], names: set[str]
+    sheet: Sheet, table: pd.DataFrame, key: list[str], names: set[str]
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
+    titles = table["title"]
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
     named = {text.casefold() for text in (*sheet.sidecar.measures, *sheet.sidecar.areas)}
     totals &= ~titles.str.casefold().isin(names | named)
@@ -299,8 +288,8 @@ def _without_totals(
     if wrong:
         first = next(iter(wrong))
         remedy = "It was not read: ask whether a row is wrong (of rates it need be no sum)."
-        about = {"found": table.at[first, "value"]}
-        sheet.add_rows(table.loc[[*wrong], "row"], "warning", wrong[first], remedy, **about)
+        numbers, found = table.loc[[*wrong], "row"], table.at[first, "value"]
+        sheet.add("warning", wrong[first], remedy, numbers, found=found)
     return table[~totals]
 
 
