@@ -192,26 +192,20 @@ def _refused_settings(name: str, error: Exception, remedy: str) -> list[Finding]
     from pydantic import ValidationError  # here, since an unchanged pack is told without it
 
     if not isinstance(error, ValidationError):
-        found = shorten(str(error), 200)
-        return [Finding("error", name, "TOML in UTF-8", remedy, found=found)]
+        return [Finding("error", name, "TOML in UTF-8", remedy, found=shorten(str(error), 200))]
     # A number or 'not stated' is two errors to pydantic, and one thing to mend.
-    wrong: dict[str, list[str]] = {}
-    found_in: dict[str, str | None] = {}
+    wrong: dict[str, Finding] = {}
+    found: str | None
     for detail in error.errors()[:_MOST_REFUSED]:
         kind, place = detail["type"], detail["loc"][: _NAMES.get(str(detail["loc"][0]), 2)]
         column = ".".join(map(str, place))
-        found_in.setdefault(column, None if kind == "missing" else _printed(detail["input"]))
         words = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         expected = _EXPECTED.get(kind, words.rpartition("expected ")[2])
-        wrong.setdefault(column, []).append(expected)
-    return [
-        Finding("error", name, " or ".join(words), remedy, column=column, found=found_in[column])
-        for column, words in wrong.items()
-    ]
-
-
-def _printed(value: object) -> str:
-    try:
-        return str(value)
-    except (ValueError, RecursionError):
-        return "what is too long to print"
+        try:
+            found = None if kind == "missing" else str(detail["input"])
+        except ValueError:
+            found = "what is too long to print"
+        if other := wrong.get(column):
+            expected, found = f"{other.expected} or {expected}", other.found
+        wrong[column] = Finding("error", name, expected, remedy, column=column, found=found)
+    return list(wrong.values())

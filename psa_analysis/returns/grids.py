@@ -18,26 +18,13 @@ from typing import Any
 import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
-from psa_analysis.files import uneven
+from psa_analysis.files import meanings, uneven
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.workbooks import ENDINGS, MOST_CELLS, MOST_COLUMNS, TEXT_FILES
 
 #: Fields of a return, with the headings that stand for each.
-_HEADINGS = {
-    "measure": "measure, indicator, pi, reference, ref, measure id, measure name, indicator name",
-    "area": "area, district, authority, local authority, council, "
-    "area name, la name, authority name, local authority name",
-    "period": "period, month, quarter, term, year, financial year, reporting period, time period",
-    "value": "value, figure, actual, result, outturn, indicator value",
-    "received": "received, date received",
-    "numerator": "numerator, number, top",
-    "denominator": "denominator, out of, base",
-    "flag": "flag, status",
-    "illustrative": "illustrative",
-    "note": "note, notes, comment, comments",
-}
-FIELDS = {field: headings.split(", ") for field, headings in _HEADINGS.items()}
+FIELDS = {field: text.split(", ") for field, text in meanings("headings of a return").items()}
 #: The field that each heading stands for.
 FIELD_OF = {heading: field for field, headings in FIELDS.items() for heading in headings}
 

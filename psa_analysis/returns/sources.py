@@ -15,15 +15,7 @@ from unicodedata import category
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from psa_analysis.files import (
-    RETURN_FOLDERS,
-    checksum,
-    is_inside,
-    read_rows,
-    read_settings,
-    unfit,
-    write_bytes,
-)
+from psa_analysis import files
 from psa_analysis.findings import DataError, Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
@@ -85,8 +77,8 @@ def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
 
 def _looked_at(data: Path) -> Iterator[tuple[Path, str, Path] | Finding]:
     """What stands in the folders of figures, as :func:`raw_files` has it, or why it is not read."""
-    for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
-        is_ours = folder.is_dir() and is_inside(folder, data)
+    for folder in [data / "raw" / name for name in files.RETURN_FOLDERS]:
+        is_ours = folder.is_dir() and files.is_inside(folder, data)
         if folder.exists() and not is_ours:
             words = ("a folder of the data folder itself", "Put it there in place of the link.")
             yield Finding("error", _printable(folder, data), *words)
@@ -102,7 +94,7 @@ def _looked_at(data: Path) -> Iterator[tuple[Path, str, Path] | Finding]:
                 if path.suffix.lower() in ENDINGS and not is_lock:
                     remedy = "It was not read: give it another name if it counts."
                     yield Finding("warning", name, "a name that begins with a letter", remedy)
-            elif problem := unfit(path, data):
+            elif problem := files.unfit(path, data):
                 yield Finding("error", name, *problem)
             elif len(os.fsencode(beside.name)) > 255:
                 words = ("a name of at most 250 letters", "Give it a shorter name.")
@@ -136,7 +128,7 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             continue
         remedy = "Mend it, or delete it: psa check makes a new one."
         try:
-            sidecar = read_settings(beside, folder, f"{name}{_ENDING}", Sidecar, remedy)
+            sidecar = files.read_settings(beside, folder, f"{name}{_ENDING}", Sidecar, remedy)
         except DataError as error:
             findings += error.findings
             continue
@@ -145,7 +137,7 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             remedy = "Fill in what is empty, correct the rest and take out the line draft = true."
             findings.append(Finding("error", f"{name}{_ENDING}", expected, remedy, found="a draft"))
             continue
-        if checksum(path) == sidecar.checksum:
+        if files.checksum(path) == sidecar.checksum:
             sidecars[name] = sidecar
         else:
             expected = f"the file as it came in on {sidecar.received}"
@@ -177,7 +169,7 @@ def write_sidecar(path: Path, sidecar: Sidecar) -> None:
     values = {name: getattr(sidecar, name) for name in always}
     values |= sidecar.model_dump(exclude_defaults=True)
     lines = [f"{name} = {toml(value)}\n" for name, value in values.items()]
-    write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
+    files.write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
@@ -188,7 +180,7 @@ def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
 
 def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
     """Read the corrections of an agreement; none if there is no such file."""
-    table, findings = read_rows(folder, CORRECTIONS, _COLUMNS)
+    table, findings = files.read_rows(folder, CORRECTIONS, _COLUMNS)
     return table.reset_index(), findings
 
 
