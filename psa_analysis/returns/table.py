@@ -50,30 +50,23 @@ def load_returns(
         sidecar = sidecars.get(name)
         if sidecar is None and beside.exists():
             continue  # the sidecar was refused, and that finding says why
-        rows, doubts = read_table(path, name, sidecar, known)
-        tables.append(rows)
+        try:
+            rows, doubts = read_table(path, name, sidecar or NO_SIDECAR, known)
+            tables.append(rows)
+        except DataError as error:
+            doubts = error.findings
+        except Exception as error:  # whatever is in it, the others are still read
+            remedy = "Look for what is odd in it, such as a quotation mark left open; save it anew."
+            found = f"{type(error).__name__}: {shorten(str(error), 200)}"
+            doubts = [Finding("error", name, "a file that can be read", remedy, found=found)]
         findings += doubts
     return pd.concat(tables, ignore_index=True), findings
 
 
 def read_table(
-    path: Path, name: str, sidecar: Sidecar | None, known: Mapping[str, Iterable[str]]
-) -> tuple[pd.DataFrame, list[Finding]]:
-    """The figures of one file as rows of text; whatever is in it, the others are still read."""
-    try:
-        return _read_table(path, name, sidecar or NO_SIDECAR, known)
-    except DataError as error:
-        findings = error.findings
-    except Exception as error:
-        found = f"{type(error).__name__}: {shorten(str(error), 200)}"
-        remedy = "Look for what is odd in it, such as a quotation mark left open; save it anew."
-        findings = [Finding("error", name, "a file that can be read", remedy, found=found)]
-    return _NO_ROWS.assign(file=name), findings
-
-
-def _read_table(
     path: Path, name: str, sidecar: Sidecar, known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
+    """The figures of one file as rows of text."""
     tables, without_table = [_NO_ROWS], []
     sheets, findings = grids.read_grids(path, name)
     names = {field: {str(text).casefold() for text in known[field]} for field in known}
@@ -139,17 +132,6 @@ def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
     return unread
 
 
-def _has_columns(sheet: Sheet, names: Iterable[str], given: Iterable[str]) -> bool:
-    """Whether all fields are among those given; those that are not are named."""
-    missing = [name for name in names if name not in given]
-    for name in missing:
-        remedy = f"Add the column, or name it under [columns] in {sheet.file}.toml."
-        seen = ", ".join(filter(None, sheet.header.values()))
-        expected = f"a column headed {one_of(FIELDS[name])}"
-        sheet.add("error", expected, remedy, column=name, found=seen)
-    return not missing
-
-
 def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     """The rows that have nothing beyond the last heading."""
     last = max((column for column, text in sheet.header.items() if text), default=0)
@@ -184,8 +166,14 @@ def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.Data
     unread = _unread(sheet, {*labels.values(), *places})
     if not long and "measure" not in labels and sheet.name.casefold() in names["measure"]:
         defaults = {"measure": sheet.name, **defaults}
-    needed = [name for name in ("measure", "period") if name != across]
-    if not places or not _has_columns(sheet, needed, {*labels, *defaults}):
+    given = {across, *labels, *defaults}
+    missing = [name for name in ("measure", "period") if name not in given]
+    for name in missing:
+        remedy = f"Add the column, or name it under [columns] in {sheet.file}.toml."
+        found = ", ".join(filter(None, sheet.header.values()))
+        expected = f"a column headed {one_of(FIELDS[name])}"
+        sheet.add("error", expected, remedy, column=name, found=found)
+    if missing or not places:
         return _NO_ROWS
     below = sheet.below[(sheet.below != "").any(axis=1)]
     below = _without_stray(sheet, _until_second_header(sheet, below, labels))
@@ -199,7 +187,9 @@ def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.Data
     if not long:
         table[across] = table["place"].map(places)
     table["column"] = table["place"].map(xl_col_to_name)
-    table = _with_defaults(table.sort_values(["row", "place"]), defaults)
+    table = table.sort_values(["row", "place"])
+    table = table.assign(**{name: defaults.get(name, "") for name in FIELDS if name not in table})
+    table["received"] = table["received"].mask(table["received"] == "", defaults["received"])
     # Without the headings between rows, and words below the table.
     filled = ["value", "period", "numerator", "denominator"] if long else ["value"]
     table = table[table[filled].apply(lambda cells: cells.str.strip() != "").any(axis=1)]
@@ -247,13 +237,6 @@ def _until_second_header(
     return below.loc[: first - 1]
 
 
-def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataFrame:
-    """The table with what its sidecar says where it says nothing itself."""
-    table = table.assign(**{name: defaults.get(name, "") for name in FIELDS if name not in table})
-    blank = table["received"].str.strip() == ""
-    return table.assign(received=table["received"].mask(blank, defaults.get("received", "")))
-
-
 def _without_totals(
     sheet: Sheet, table: pd.DataFrame, key: list[str], names: set[str]
 ) -> pd.DataFrame:
@@ -283,7 +266,7 @@ def _without_totals(
             # A total is of the rows since the one before it, of those up to the next, or of all.
             added = [some for some in (*sums[number : number + 2], of_all) if some]
             total = _added([text])
-            if total and added and not any(_are_alike(total, some) for some in added):
+            if total and added and all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
                 wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
     if wrong:
         first = next(iter(wrong))
@@ -299,11 +282,7 @@ def _added(texts: list[str]) -> tuple[float, float] | None:
     if not texts or None in figures or any("%" in text for text in texts):
         return None
     decimals = max(len(text.partition(".")[2]) for text in texts)
-    return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts)
-
-
-def _are_alike(total: tuple[float, float], added: tuple[float, float]) -> bool:
-    return abs(total[0] - added[0]) <= total[1] + added[1] + 1e-9
+    return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts) + 1e-9
 
 
 def draft_sidecar(

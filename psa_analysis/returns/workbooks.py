@@ -11,7 +11,6 @@ import io
 import json
 import re
 import sys
-import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +19,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from math import isfinite
-from operator import gt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,9 +51,8 @@ class _Sheet:
     def as_json(self) -> dict[str, Any]:
         """What leaves the process: the cells of all rows and columns that hold anything."""
         rows, columns = (sorted({place[way] for place in self.cells}) for way in (0, 1))
-        letters = sum(map(len, self.cells.values()))
-        sizes = (len(rows) * len(columns), len(columns), letters)
-        if any(map(gt, sizes, (MOST_CELLS, MOST_COLUMNS, _MOST_LETTERS))):
+        is_vast = len(rows) * len(columns) > MOST_CELLS or len(columns) > MOST_COLUMNS
+        if is_vast or sum(map(len, self.cells.values())) > _MOST_LETTERS:
             raise ValueError(f"{len(rows):,} rows and {len(columns):,} columns on {self.name}")
         return vars(self) | {
             "rows": rows,
@@ -110,10 +107,8 @@ def _new(content: bytes) -> Iterator[_Sheet]:
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         sheets = [parts.read(name) for name in parts.namelist() if "sheets/" in name]
     has_formulas = any(re.search(rb"<(?:\w+:)?f[\s/>]", sheet) for sheet in sheets)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about drawings and the like, which hold no figures
-        formulas = load_workbook(io.BytesIO(content)) if has_formulas else None
-        results = load_workbook(io.BytesIO(content), data_only=True, rich_text=True)
+    formulas = load_workbook(io.BytesIO(content)) if has_formulas else None
+    results = load_workbook(io.BytesIO(content), data_only=True, rich_text=True)
     for shown in results.worksheets:
         sheet = _Sheet(shown.title, shown.sheet_state == "visible")
         if shown.max_row * shown.max_column > MOST_CELLS:
@@ -146,8 +141,7 @@ def _new(content: bytes) -> Iterator[_Sheet]:
 def _old(content: bytes) -> Iterator[_Sheet]:
     import xlrd
 
-    options = {"formatting_info": True, "ragged_rows": True, "logfile": io.StringIO()}
-    book = xlrd.open_workbook(file_contents=content, **options)
+    book = xlrd.open_workbook(file_contents=content, formatting_info=True, ragged_rows=True)
     for shown in book.sheets():
         sheet = _Sheet(shown.name, shown.visibility == 0)
         for row in range(shown.nrows):
