@@ -79,8 +79,6 @@ _number = click.IntRange(min=1)
 _audience = click.Choice(["internal", "public"])
 _file = click.Path(path_type=Path, dir_okay=False)
 _csv = click.option("--csv", "as_csv", is_flag=True, help="Print every column as CSV.")
-
-
 _HELP = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 

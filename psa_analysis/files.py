@@ -85,6 +85,16 @@ def read_plain(path: Path, folder: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
+def uneven(name: str, rows: Mapping[int, list[str]], width: int) -> list[Finding]:
+    """One finding for the rows of text that have not as many cells as the header, if any."""
+    numbers = [number for number, row in rows.items() if len(row) not in (0, width)]
+    if not numbers:
+        return []
+    remedy = "Complete the row; text that holds a comma goes in quotation marks."
+    place = (numbers[0], None, f"{len(rows[numbers[0]])} cells")
+    return [Finding("error", name, f"{width} cells", remedy, *place, also=tuple(numbers[1:]))]
+
+
 def csv_text(table: pd.DataFrame) -> str:
     """A table as CSV that is safe to open in a spreadsheet.
 
@@ -132,12 +142,10 @@ def read_rows(
         elif needed:
             wrong("the file to exist", f"Add {path.name}; docs/register.md describes it.")
     except DataError as error:
-        problems += error.findings
-    except UnicodeDecodeError as error:
-        wrong("text in UTF-8", "Save the file as 'CSV UTF-8'.", found=str(error))
-    except csv.Error as error:
+        problems = error.findings
+    except (UnicodeDecodeError, csv.Error) as error:
         remedy = "Look for a quotation mark that is not closed, or save it as 'CSV UTF-8'."
-        wrong("a CSV file", remedy, found=str(error))
+        wrong("text in UTF-8, as CSV", remedy, found=str(error))
     header = [cell.strip() for cell in rows[0]] if rows else columns
     added = {name: text for name, text in (left_out or {}).items() if name not in header}
     numbered = {number: row for number, row in enumerate(rows[1:], start=2) if any(row)}
@@ -150,11 +158,7 @@ def read_rows(
             wrong(one_of(columns), did_you_mean(column, columns), **where)
         if header.count(column) > 1:
             wrong("each column once", "Remove one.", **where)
-    uneven = [number for number, row in numbered.items() if len(row) != len(header)]
-    if uneven:
-        remedy = "Complete the row; text that holds a comma goes in quotation marks."
-        where = {"row": uneven[0], "found": f"{len(numbered[uneven[0]])} cells"}
-        wrong(f"{len(header)} cells", remedy, **where, also=tuple(uneven[1:]))
+    problems += uneven(name, numbered, len(header))
     if len(numbered) > _MOST_ROWS:
         wrong(f"at most {_MOST_ROWS:,} rows", "Keep what counts.", found=f"{len(numbered):,} rows")
     if problems:
@@ -188,26 +192,20 @@ def _refused_settings(name: str, error: Exception, remedy: str) -> list[Finding]
     from pydantic import ValidationError  # here, since an unchanged pack is told without it
 
     if not isinstance(error, ValidationError):
-        found = shorten(str(error), 200)
-        return [Finding("error", name, "TOML in UTF-8", remedy, found=found)]
+        return [Finding("error", name, "TOML in UTF-8", remedy, found=shorten(str(error), 200))]
     # A number or 'not stated' is two errors to pydantic, and one thing to mend.
-    wrong: dict[str, list[str]] = {}
-    found_in: dict[str, str | None] = {}
+    wrong: dict[str, Finding] = {}
+    found: str | None
     for detail in error.errors()[:_MOST_REFUSED]:
         kind, place = detail["type"], detail["loc"][: _NAMES.get(str(detail["loc"][0]), 2)]
         column = ".".join(map(str, place))
-        found_in.setdefault(column, None if kind == "missing" else _printed(detail["input"]))
         words = detail["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
         expected = _EXPECTED.get(kind, words.rpartition("expected ")[2])
-        wrong.setdefault(column, []).append(expected)
-    return [
-        Finding("error", name, " or ".join(words), remedy, column=column, found=found_in[column])
-        for column, words in wrong.items()
-    ]
-
-
-def _printed(value: object) -> str:
-    try:
-        return str(value)
-    except (ValueError, RecursionError):
-        return "what is too long to print"
+        try:
+            found = None if kind == "missing" else str(detail["input"])
+        except ValueError:
+            found = "what is too long to print"
+        if other := wrong.get(column):
+            expected, found = f"{other.expected} or {expected}", other.found
+        wrong[column] = Finding("error", name, expected, remedy, column=column, found=found)
+    return list(wrong.values())

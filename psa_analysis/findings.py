@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["error", "warning"]
-
-
 #: A fault in more measures of a file than this is one of the file.
 MEASURES_NAMED = 5
 
@@ -112,8 +110,6 @@ _UNSEEN: dict[int, int | str] = {
     **{0x7F: 0x2421, **dict.fromkeys((*range(0x80, 0xA0), 0xFFFE, 0xFFFF), 0xFFFD)},
     **{code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
 }
-
-
 _BREAKS = {0x9: "␉", 0xA: "␊", 0xD: "␍", 0x2028: "␊", 0x2029: "␊"}
 
 

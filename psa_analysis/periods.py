@@ -75,7 +75,8 @@ _MONTH_YEAR = rf"(?P<month>{_MONTHS})[-\s.']*(?P<year>(?:19|20)?[0-9]{{2}})"
 _FROM = rf"(?P<from>{_MONTHS})(?:[-\s.']*(?P<begins>(?:19|20)?[0-9]{{2}}))?\s*(?:-|–|to)\s*"
 _ENDING = r"(?:end\w+|to)\s+(?:\d\d?\s+)?"
 _KIND = r"financial year|FY|academic year|school year|AY"
-_DAY = re.compile(r"([12][0-9]{3})-([0-9]{2})-([0-9]{2})")
+#: Days of 1900 to 2199, so that a mistyped one is a finding and not an overflow.
+_DAY = re.compile(r"(19[0-9]{2}|2[01][0-9]{2})-([0-9]{2})-([0-9]{2})")
 _BRITISH_DAY = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/((?:19|20)[0-9]{2})")
 #: Spreadsheets count days from 30 December 1899: these are 1954 to 2036.
 _SERIAL = re.compile(r"[234][0-9]{4}")

@@ -199,8 +199,7 @@ def load_agreement(folder: Path) -> Agreement:
 def _read_settings(folder: Path) -> Settings:
     name = "raw/agreement.toml"
     if not os.path.lexists(folder / name):
-        remedy = "Name the folder that holds raw/agreement.toml."
-        about = ("the agreement's settings", remedy)
+        about = ("the agreement's settings", "Name the folder that holds raw/agreement.toml.")
         raise DataError([Finding("error", name, *about, found=str(folder / name))])
     remedy = "Mend it; docs/register.md describes each setting."
     return read_settings(folder / name, folder, name, Settings, remedy)

@@ -41,15 +41,11 @@ class _Doubts:
     refused: set[int] = field(default_factory=set)  # index of each row that has an error
 
     def add(self, rows: pd.DataFrame, column: str, expected: Any, remedy: Any, **more: Any) -> None:
-        """Note a doubt about every row, in words for all or a series of them.
-
-        A remedy may be worked out from what is found: only that of the first row is told.
-        """
+        """Note a doubt about rows, in words for each or all; remedies may follow what is found."""
         if rows.empty:
             return
         about = {"severity": "error", "found": self.texts[column]} | more
-        rows = rows.assign(expected=expected, **about)
-        rows["remedy"] = "" if callable(remedy) else remedy
+        rows = rows.assign(expected=expected, remedy="" if callable(remedy) else remedy, **about)
         # Each measure's own to its partner; where a file has it everywhere, once.
         everywhere = rows["measure"].nunique() > MEASURES_NAMED
         kind = ["file", "sheet"] if everywhere else ["file", "sheet", "measure"]
@@ -159,7 +155,7 @@ def _read_period(text: str, kind: Any) -> tuple[str | None, date | None, str | N
 def _read_received(
     cells: pd.DataFrame, frequencies: pd.Series, begins: date, today: date, doubts: _Doubts
 ) -> pd.DataFrame:
-    days = _of_each(cells["received"], _likely_day, "datetime64[ns]")
+    days = _of_each(cells["received"], read_day, "datetime64[ns]")
     days_after = cells["received"].str.extract(AFTER_PERIOD)[0].astype(float)
     received = days.fillna(cells["period_end"] + pd.to_timedelta(days_after, unit="D"))
     # Figures of schools come in July and August, before the school year ends.
@@ -183,12 +179,6 @@ def _read_received(
     remedy = f"Write {written} in its sidecar."
     doubts.add(cells[late], "received", expected, remedy, severity="warning")
     return doubts.sound(cells.assign(received=received))
-
-
-def _likely_day(text: str) -> date | None:
-    """A day of 1900 to 2200, so that a mistyped one is a finding and not an overflow."""
-    day = read_day(text)
-    return day if day and 1900 <= day.year <= 2200 else None
 
 
 def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:

@@ -10,33 +10,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import islice, zip_longest
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
+from psa_analysis.files import meanings, uneven
 from psa_analysis.findings import DataError, Finding
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.workbooks import ENDINGS, MOST_CELLS, MOST_COLUMNS, TEXT_FILES
 
 #: Fields of a return, with the headings that stand for each.
-_HEADINGS = {
-    "measure": "measure, indicator, pi, reference, ref, measure id, measure name, indicator name",
-    "area": "area, district, authority, local authority, council, "
-    "area name, la name, authority name, local authority name",
-    "period": "period, month, quarter, term, year, financial year, reporting period, time period",
-    "value": "value, figure, actual, result, outturn, indicator value",
-    "received": "received, date received",
-    "numerator": "numerator, number, top",
-    "denominator": "denominator, out of, base",
-    "flag": "flag, status",
-    "illustrative": "illustrative",
-    "note": "note, notes, comment, comments",
-}
-FIELDS = {field: headings.split(", ") for field, headings in _HEADINGS.items()}
+FIELDS = {field: text.split(", ") for field, text in meanings("headings of a return").items()}
 #: The field that each heading stands for.
 FIELD_OF = {heading: field for field, headings in FIELDS.items() for heading in headings}
 
@@ -66,13 +54,14 @@ def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         expected = f"a file ending in {', '.join(ENDINGS)}"
-        raise _refusal(name, expected, "Ask for it in one of these forms.", ending or "no ending")
+        remedy = "Ask for it in one of these forms."
+        raise _refusal(name, expected, remedy, found=ending or "no ending")
     content = path.read_bytes()
     return _read_text(content, name) if ending in TEXT_FILES else _read_workbook(content, name)
 
 
-def _refusal(name: str, expected: str, remedy: str, found: str | None = None) -> DataError:
-    return DataError([Finding("error", name, expected, remedy, found=found)])
+def _refusal(name: str, expected: str, remedy: str, **place: Any) -> DataError:
+    return DataError([Finding("error", name, expected, remedy, **place)])
 
 
 def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
@@ -80,32 +69,20 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if not text.strip("\ufeff\r\n\t ,;|\0"):
         return [], [Finding("error", name, "a header and rows", "The file is empty: ask again.")]
     delimiter = max(",;\t|", key=lambda sign: _evenness(text[:20_000], sign))
-    rows: dict[int, list[str]] = {}
-    size, headed, width = 0, False, _evenness(text[:20_000], delimiter)[1]
-    try:
-        for header in islice(_csv_rows(text, delimiter), 1):
-            # Below a header in the first row all rows have its width; titles and the like have any.
-            headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
-            width = len(header) if headed else width
-        for number, row in enumerate(_csv_rows(text, delimiter, strict=not headed), start=1):
-            size += max(1, len(row)) if not headed or len(row) == width else 1
-            if size > MOST_CELLS:
-                raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Keep what counts.")
-            rows[number] = row
-    except csv.Error as error:
-        remedy = "Look for a quotation mark that is not closed."
-        raise _refusal(name, "a CSV file", remedy, str(error)) from None
+    if text.count(delimiter) + max(map(text.count, "\r\n")) > MOST_CELLS:
+        raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Keep what counts.")
+    # Below a header in the first row all rows have its width; titles and the like have any.
+    header = next(_csv_rows(text, delimiter))
+    headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
+    width = len(header) if headed else _evenness(text[:20_000], delimiter)[1]
+    rows = dict(enumerate(_csv_rows(text, delimiter, strict=not headed), start=1))
     if swallowing := _swallowing(rows, delimiter, width, text.count('"') % 2 == 1):
         remedy = "One cell holds the rows below it: look for a quotation mark left open."
-        expected = "each quotation mark closed in its own cell"
-        raise DataError([Finding("error", name, expected, remedy, row=swallowing)])
+        raise _refusal(name, "each quotation mark closed in its own cell", remedy, row=swallowing)
     widths = {number: len(row) for number, row in rows.items()}
     if headed:
-        uneven = {at: widths.pop(at) for at, row in rows.items() if len(row) not in (0, width)}
-        remedy = "Complete the row; text that holds a comma goes in quotation marks."
-        for first, found in [*uneven.items()][:1]:
-            about = Finding("error", name, f"{width} cells", remedy, first, also=(*uneven,)[1:])
-            findings.append(replace(about, found=f"{found} cells"))
+        findings += uneven(name, rows, width)
+        widths = {number: cells for number, cells in widths.items() if cells in (0, width)}
     widest = max(widths.values(), default=0)
     if widest > MOST_COLUMNS or len(widths) * widest > MOST_CELLS:
         raise _refusal(name, f"at most {MOST_COLUMNS:,} columns", "Look for a row far wider.")
@@ -164,7 +141,7 @@ def _evenness(text: str, delimiter: str) -> tuple[int, int]:
     return widths.count(usual), usual
 
 
-def _open_workbook(content: bytes, name: str, expected: str, remedy: str) -> list[dict[str, Any]]:
+def _open_workbook(content: bytes, name: str) -> list[dict[str, Any]]:
     """The sheets of a workbook, as a child of this process reads them: see `workbooks`."""
     hundreds = len(content) // 100_000  # of thousands of bytes
     seconds = 5 + 3 * hundreds
@@ -173,32 +150,24 @@ def _open_workbook(content: bytes, name: str, expected: str, remedy: str) -> lis
     start += "from psa_analysis.returns.workbooks import main; main()"
     command = [sys.executable, "-P", "-c", start, *filter(None, sys.path), str(seconds)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    options: dict[str, Any] = {"input": content, "capture_output": True, "env": environment}
     try:
         # Where the machine is busy it may wait a while.
-        timeout = 9 + 10 * hundreds
-        done = subprocess.run(
-            command,
-            input=content,
-            capture_output=True,
-            timeout=timeout,
-            env=environment,
-            check=False,
-        )
+        done = subprocess.run(command, **options, timeout=9 + 10 * hundreds, check=False)
         answer = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, ValueError):
         answer = f"what breaks the program that reads it, or takes it over {seconds} seconds"
     if isinstance(answer, str):
-        raise _refusal(name, expected, remedy, answer)
+        if name.lower().endswith(".parquet"):
+            raise _refusal(name, "a Parquet file", "Ask for the file again.", found=answer)
+        remedy = "Open it, take off any password and stray cells, and save it as .xlsx."
+        raise _refusal(name, "a workbook that opens", remedy, found=answer)
     return answer
 
 
 def _read_workbook(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     grids, findings = [], []
-    expected = "a workbook that opens"
-    remedy = "Open it, take off any password and stray cells, and save it as .xlsx."
-    if name.lower().endswith(".parquet"):
-        expected, remedy = "a Parquet file", "Ask for the file again."
-    for sheet in _open_workbook(content, name, expected, remedy):
+    for sheet in _open_workbook(content, name):
         cells = pd.DataFrame(sheet["cells"], sheet["rows"], sheet["columns"], dtype=str)
         if not cells.map(str.strip).any(axis=None):
             continue

@@ -58,15 +58,13 @@ class Sheet:
     findings: list[Finding] = field(default_factory=list)
     judged: set[int] = field(default_factory=set)  # columns that say which rows count
 
-    def add(self, severity: Severity, expected: str, remedy: str, **place: Any) -> None:
-        """Note what is wrong or doubtful; `place` is its row, its column and what was found."""
-        place["sheet"] = self.name or None
+    def add(
+        self, severity: Severity, expected: str, remedy: str, rows: Iterable[int] = (), **place: Any
+    ) -> None:
+        """Note what is wrong or doubtful in some rows, or else in the header."""
+        first, *others = [*map(int, rows)] or [self.row]
+        place |= {"sheet": self.name or None, "row": first, "also": tuple(others)}
         self.findings.append(Finding(severity, self.file, expected, remedy, **place))
-
-    def add_rows(self, rows: Iterable[int], severity: Severity, *words: str, **place: Any) -> None:
-        """Note what is wrong with several rows."""
-        first, *others = map(int, rows)
-        self.add(severity, *words, row=first, also=tuple(others), **place)
 
     @property
     def below(self) -> pd.DataFrame:
@@ -112,10 +110,10 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
         if not (long or given) and (not sheet.places or _is_no_header(sheet, names)):
             continue
         if unclear := _unclear(sheet, long):
-            sheet.add("error", *unclear, row=row)
+            sheet.add("error", *unclear)
             return ""
         if title := _titled(sheet):
-            sheet.add("warning" if given else "error", *title, row=row)
+            sheet.add("warning" if given else "error", *title)
             if not given:
                 return ""
         _write_merged(sheet, grid)
@@ -155,7 +153,7 @@ def _keep_rows(sheet: Sheet) -> None:
         if column is None:
             seen = ", ".join(filter(None, sheet.header.values()))
             remedy = f"Correct [keep] in {sheet.file}.toml."
-            sheet.add("error", f"a column headed {heading}", remedy, row=sheet.row, found=seen)
+            sheet.add("error", f"a column headed {heading}", remedy, found=seen)
             below = below[:0]
             break
         sheet.judged.add(column)
@@ -168,13 +166,13 @@ def _keep_rows(sheet: Sheet) -> None:
             continue
         sheet.judged.add(column)
         place = {"column": xl_col_to_name(column), "found": below.loc[other, column].iloc[0]}
-        remedy = "These rows were not read."
-        sheet.add_rows(below.index[other], "warning", "what was observed", remedy, **place)
+        remedy, rows = "These rows were not read.", below.index[other]
+        sheet.add("warning", "what was observed", remedy, rows, **place)
         if unclear.any():
             remedy = f"Write Actual or Target, or say which rows count in {sheet.file}.toml."
             place["found"] = below.loc[unclear, column].iloc[0]
-            expected = "Actual or Target in each row"
-            sheet.add_rows(below.index[unclear], "error", expected, remedy, **place)
+            rows = below.index[unclear]
+            sheet.add("error", "Actual or Target in each row", remedy, rows, **place)
         below = below[~other & ~unclear]
     sheet.cells = pd.concat([sheet.cells.loc[: sheet.row], below])
 

@@ -15,15 +15,7 @@ from unicodedata import category
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from psa_analysis.files import (
-    RETURN_FOLDERS,
-    checksum,
-    is_inside,
-    read_rows,
-    read_settings,
-    unfit,
-    write_bytes,
-)
+from psa_analysis import files
 from psa_analysis.findings import DataError, Finding, one_of
 from psa_analysis.periods import PeriodError, parse_period
 from psa_analysis.returns.cells import FLAGS, plain_number
@@ -79,66 +71,64 @@ NO_SIDECAR = Sidecar.model_construct(received="", checksum="")
 
 
 def raw_files(data: Path) -> Iterator[tuple[Path, str, Path]]:
-    """The files of figures, but no editors' files: path, name to print, and path of the sidecar."""
-    for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
+    """The files of figures that can be opened: path, name to print, and path of the sidecar."""
+    return (file for file in _looked_at(data) if not isinstance(file, Finding))
+
+
+def _looked_at(data: Path) -> Iterator[tuple[Path, str, Path] | Finding]:
+    """What stands in the folders of figures, as :func:`raw_files` has it, or why it is not read."""
+    for folder in [data / "raw" / name for name in files.RETURN_FOLDERS]:
+        is_ours = folder.is_dir() and files.is_inside(folder, data)
+        if folder.exists() and not is_ours:
+            words = ("a folder of the data folder itself", "Put it there in place of the link.")
+            yield Finding("error", _printable(folder, data), *words)
         # A missing permission must be heard of, so this is not a glob.
-        for path in sorted(folder.iterdir()) if folder.is_dir() and is_inside(folder, data) else ():
-            if path.name[0] not in ".~" and path.suffix != _ENDING:
-                yield path, _printable(path, data), path.with_name(path.name + _ENDING)
+        for path in sorted(folder.iterdir()) if is_ours else ():
+            name, beside = _printable(path, data), path.with_name(path.name + _ENDING)
+            if path.suffix == _ENDING:
+                if not os.path.lexists(path.with_suffix("")):
+                    words = (f"the file {path.stem} beside it", "Take it away, or add the file.")
+                    yield Finding("warning", name, *words)
+            elif path.name[0] in ".~":
+                is_lock = path.name.startswith(("~$", ".~lock."))
+                if path.suffix.lower() in ENDINGS and not is_lock:
+                    remedy = "It was not read: give it another name if it counts."
+                    yield Finding("warning", name, "a name that begins with a letter", remedy)
+            elif problem := files.unfit(path, data):
+                yield Finding("error", name, *problem)
+            elif len(os.fsencode(beside.name)) > 255:
+                words = ("a name of at most 250 letters", "Give it a shorter name.")
+                yield Finding("error", name, *words)
+            elif os.path.lexists(beside) and not beside.is_file():
+                remedy = "Take away what stands in its place; psa check makes one."
+                yield Finding("error", name, f"a file {beside.name}", remedy)
+            else:
+                yield path, name, beside
 
 
 def _printable(path: Path, data: Path) -> str:
     """A file's name on one line, even where it is not UTF-8 or has line breaks."""
-    name = str(path.relative_to(data)).encode("utf-8", "backslashreplace").decode()
-    for sign in {sign for sign in name if category(sign) in ("Cc", "Cf", "Zl", "Zp")}:
-        name = name.replace(sign, ascii(sign)[1:-1])
-    return name
-
-
-def _unread(data: Path) -> Iterator[Finding]:
-    """What is wrong with the folders of figures, and the files in them that are not looked at."""
-    for folder in [data / "raw" / name for name in RETURN_FOLDERS]:
-        if folder.exists() and not (folder.is_dir() and is_inside(folder, data)):
-            words = ("a folder of the data folder itself", "Put it there in place of the link.")
-            yield Finding("error", _printable(folder, data), *words)
-        elif folder.is_dir():
-            for path in sorted(folder.iterdir()):
-                is_lock = path.name.startswith(("~$", ".~lock."))
-                if path.name[0] in ".~" and path.suffix.lower() in ENDINGS and not is_lock:
-                    remedy = "It was not read: give it another name if it counts."
-                    words = ("a name that begins with a letter", remedy)
-                    yield Finding("warning", _printable(path, data), *words)
-                elif path.suffix == _ENDING and not os.path.lexists(path.with_suffix("")):
-                    words = (f"the file {path.stem} beside it", "Take it away, or add the file.")
-                    yield Finding("warning", _printable(path, data), *words)
-
-
-def problem_of(data: Path, path: Path, beside: Path) -> tuple[str, str] | None:
-    """Why a file is not opened: what is expected instead, and the remedy."""
-    if problem := unfit(path, data):
-        return problem
-    if len(os.fsencode(beside.name)) > 255:
-        return "a name of at most 250 letters", "Give it a shorter name."
-    if os.path.lexists(beside) and not beside.is_file():
-        return f"a file {beside.name}", "Take away what stands in its place; psa check makes one."
-    return None
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    name = str(path.relative_to(data))
+    return "".join(ascii(sign)[1:-1] if category(sign) in hidden else sign for sign in name)
 
 
 def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     """Read and check the sidecar of every raw file."""
     sidecars: dict[str, Sidecar] = {}
-    findings = [*_unread(folder)]
-    for path, name, beside in raw_files(folder):
-        if problem := problem_of(folder, path, beside):
-            findings.append(Finding("error", name, *problem))
+    findings: list[Finding] = []
+    for file in _looked_at(folder):
+        if isinstance(file, Finding):
+            findings.append(file)
             continue
+        path, name, beside = file
         if not beside.exists():
             remedy = "Run psa check, which makes one for a file that can be read, and complete it."
             findings.append(Finding("warning", name, "a sidecar beside it", remedy))
             continue
         remedy = "Mend it, or delete it: psa check makes a new one."
         try:
-            sidecar = read_settings(beside, folder, f"{name}{_ENDING}", Sidecar, remedy)
+            sidecar = files.read_settings(beside, folder, f"{name}{_ENDING}", Sidecar, remedy)
         except DataError as error:
             findings += error.findings
             continue
@@ -147,7 +137,7 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
             remedy = "Fill in what is empty, correct the rest and take out the line draft = true."
             findings.append(Finding("error", f"{name}{_ENDING}", expected, remedy, found="a draft"))
             continue
-        if checksum(path) == sidecar.checksum:
+        if files.checksum(path) == sidecar.checksum:
             sidecars[name] = sidecar
         else:
             expected = f"the file as it came in on {sidecar.received}"
@@ -162,11 +152,8 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
 
 
 def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:
-    """The raw files that can be opened and have no sidecar, as :func:`raw_files` gives them."""
-    files = raw_files(folder)
-    return [
-        file for file in files if not problem_of(folder, file[0], file[2]) and not file[2].exists()
-    ]
+    """The raw files that have no sidecar, as :func:`raw_files` gives them."""
+    return [file for file in raw_files(folder) if not file[2].exists()]
 
 
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:
@@ -182,7 +169,7 @@ def write_sidecar(path: Path, sidecar: Sidecar) -> None:
     values = {name: getattr(sidecar, name) for name in always}
     values |= sidecar.model_dump(exclude_defaults=True)
     lines = [f"{name} = {toml(value)}\n" for name, value in values.items()]
-    write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
+    files.write_bytes(path, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
@@ -193,7 +180,7 @@ def as_table(sidecars: dict[str, Sidecar]) -> pd.DataFrame:
 
 def load_corrections(folder: Path) -> tuple[pd.DataFrame, list[Finding]]:
     """Read the corrections of an agreement; none if there is no such file."""
-    table, findings = read_rows(folder, CORRECTIONS, _COLUMNS)
+    table, findings = files.read_rows(folder, CORRECTIONS, _COLUMNS)
     return table.reset_index(), findings
 
 

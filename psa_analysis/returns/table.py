@@ -6,6 +6,7 @@ And what a sidecar may say of a table that is not on our template, in draft.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
 from psa_analysis.files import RETURN_FOLDERS, checksum
-from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of
+from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of, shorten
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
 from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, given_header, is_period
-from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, problem_of, raw_files
+from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, raw_files
 
 _FIGURES = ("value", "numerator", "denominator")
 ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
@@ -47,60 +48,55 @@ def load_returns(
         findings.append(Finding("warning", needed, "a folder", "Add it, with the files in it."))
     for path, name, beside in raw_files(folder):
         sidecar = sidecars.get(name)
-        if problem_of(folder, path, beside) or (sidecar is None and beside.exists()):
-            continue  # it or its sidecar was refused, and that finding says why
-        rows, doubts = read_table(path, name, sidecar, known)
-        tables.append(rows)
+        if sidecar is None and beside.exists():
+            continue  # the sidecar was refused, and that finding says why
+        try:
+            rows, doubts = read_table(path, name, sidecar or NO_SIDECAR, known)
+            tables.append(rows)
+        except DataError as error:
+            doubts = error.findings
+        except Exception as error:  # whatever is in it, the others are still read
+            remedy = "Look for what is odd in it, such as a quotation mark left open; save it anew."
+            found = f"{type(error).__name__}: {shorten(str(error), 200)}"
+            doubts = [Finding("error", name, "a file that can be read", remedy, found=found)]
         findings += doubts
     return pd.concat(tables, ignore_index=True), findings
 
 
 def read_table(
-    path: Path, name: str, sidecar: Sidecar | None, known: Mapping[str, Iterable[str]]
+    path: Path, name: str, sidecar: Sidecar, known: Mapping[str, Iterable[str]]
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """The figures of one file as rows of text."""
     tables, without_table = [_NO_ROWS], []
-    try:
-        sheets, findings = grids.read_grids(path, name)
-    except DataError as error:
-        return _NO_ROWS.assign(file=name), error.findings
-    sidecar = sidecar or NO_SIDECAR
+    sheets, findings = grids.read_grids(path, name)
+    names = {field: {str(text).casefold() for text in known[field]} for field in known}
     wanted = sidecar.sheet
     if missing := [sheet for sheet in wanted if sheet not in {grid.sheet for grid in sheets}]:
         found = ", ".join(grid.sheet for grid in sheets)
         words = (f"a sheet {' and '.join(missing)}", f"Correct `sheet` in {name}.toml.")
         findings.append(Finding("error", name, *words, found=found))
-    for grid in sheets:
-        if not wanted or grid.sheet in wanted:
-            sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
-            rows = _rows(sheet, grid, known)
+    for grid in [grid for grid in sheets if not wanted or grid.sheet in wanted]:
+        sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
+        if kind := find_table(sheet, grid, set().union(*names.values())):
+            rows = _as_ours(_figures(sheet, kind == "long", names), sidecar)
             tables.append(rows.assign(sheet=grid.sheet)[ROW_COLUMNS])
-            findings += sheet.findings
-            if not sheet.header and not sheet.findings:
-                without_table.append(sheet)
+        findings += sheet.findings
+        if not sheet.header and not sheet.findings:
+            without_table.append(sheet)
     table = pd.concat(tables, ignore_index=True).assign(file=name)
     if without_table:
         # Covers, contents and notes stand beside the tables of a workbook.
         severity: Severity = "warning" if len(table) else "error"
-        names = ", ".join(sheet.name for sheet in without_table) or None
-        expected = "headings for measure, area, period and value, or periods across the top"
         remedy = "Name its headings in its sidecar; psa check drafts one."
         if len(table):
             remedy = "No table was found there: name its headings in the sidecar if one counts."
+        expected = "headings for measure, area, period and value, or periods across the top"
         top = without_table[0].cells.head(TITLE_ROWS)
         fullest = top.loc[(top != "").sum(axis=1).idxmax()]
         found = " | ".join(fullest[fullest != ""])
-        findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names))
+        names_of = ", ".join(sheet.name for sheet in without_table) or None
+        findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names_of))
     return table, findings
-
-
-def _rows(sheet: Sheet, grid: grids.Grid, known: Mapping[str, Iterable[str]]) -> pd.DataFrame:
-    """The figures of a sheet, one row each, by our names."""
-    names = {column: {str(text).casefold() for text in known[column]} for column in known}
-    kind = find_table(sheet, grid, set().union(*names.values()))
-    if not kind:
-        return _NO_ROWS
-    return _as_ours((_long if kind == "long" else _wide)(sheet, names), sheet.sidecar)
 
 
 def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
@@ -131,20 +127,9 @@ def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
     for column in unknown[:_LISTED]:
         severity: Severity = "error" if is_period(text := unread[column]) else "warning"
         remedy = f"The column was not read{more}. {did_you_mean(text, FIELD_OF)}"
-        place = {"row": sheet.row, "column": xl_col_to_name(column), "found": text}
+        place = {"column": xl_col_to_name(column), "found": text}
         sheet.add(severity, "a heading that we know", remedy, **place)
     return unread
-
-
-def _has_columns(sheet: Sheet, names: Iterable[str], given: Iterable[str]) -> bool:
-    """Whether all fields are among those given; those that are not are named."""
-    missing = [name for name in names if name not in given]
-    for name in missing:
-        remedy = f"Add the column, or name it under [columns] in {sheet.file}.toml."
-        seen = ", ".join(filter(None, sheet.header.values()))
-        place = {"row": sheet.row, "column": name, "found": seen}
-        sheet.add("error", f"a column headed {one_of(FIELDS[name])}", remedy, **place)
-    return not missing
 
 
 def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
@@ -160,63 +145,57 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     stray = below.index[of_rows | below.index.isin(wide)]
     if len(stray):
         remedy = "A figure with a comma in it goes in quotation marks."
-        sheet.add_rows(stray, "error", "nothing beyond the last heading", remedy)
+        sheet.add("error", "nothing beyond the last heading", remedy, stray)
     return below.drop(index=stray)
 
 
-def _long(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
-    """The rows of a table with one figure a row."""
-    fields, below, defaults = sheet.fields, sheet.below, sheet.defaults
-    unread = _unread(sheet, fields.values())
-    labels = [fields[name] for name in ("measure", "area", "period") if name in fields]
-    below = _until_second_header(sheet, below[(below != "").any(axis=1)], labels)
-    below = _without_stray(sheet, below)
-    if not _has_columns(sheet, ("measure", "period", "value"), {*fields, *defaults}):
-        return _NO_ROWS
-    table = pd.DataFrame({name: below[column] for name, column in fields.items()})
-    table = table.assign(row=below.index, column=xl_col_to_name(fields["value"]))
-    table = _with_defaults(table, defaults)
-    areas, known = table["area"].str.strip(), names["measure"] | names["area"]
-    table = _without_totals(sheet, table, areas, ["measure", "period"], known)
-    # A row that gives no figure, measure or period is a line of words below the table.
-    cells = table[["value", "period", "numerator", "denominator"]]
-    return _without_breakdowns(sheet, table[(cells != "").any(axis=1)], unread)
-
-
-def _wide(sheet: Sheet, names: Mapping[str, set[str]]) -> pd.DataFrame:
-    """The rows of a table with a period or a measure to each column, one per figure."""
-    below, defaults = sheet.below, sheet.defaults
+def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.DataFrame:
+    """A row for each figure, which stand in one column, or in one for each period or measure."""
+    fields, defaults = sheet.fields, sheet.defaults
     measures = {at: text for at, text in sheet.places.items() if text in sheet.sidecar.measures}
     across, places = ("measure", measures) if measures else ("period", sheet.places)
-    fields = {name: at for name, at in sheet.fields.items() if name not in (across, "value")}
-    labels = {name: at for name, at in fields.items() if at not in places}
-    for column in [column for column in sheet.header if column not in places]:
-        cells = set(below[column].str.strip().str.casefold())
+    if long:
+        across, places = "value", {fields["value"]: ""}
+    named = {name: at for name, at in fields.items() if name not in (across, "value")}
+    labels = {name: at for name, at in named.items() if at not in places}
+    for column in [] if long else [column for column in sheet.header if column not in places]:
+        cells = set(sheet.below[column].str.strip().str.casefold())
         for name in ("measure", "area"):
             if name not in labels and name != across and cells & names[name]:
                 labels[name] = column
     unread = _unread(sheet, {*labels.values(), *places})
-    if "measure" not in labels and sheet.name.casefold() in names["measure"]:
+    if not long and "measure" not in labels and sheet.name.casefold() in names["measure"]:
         defaults = {"measure": sheet.name, **defaults}
-    needed = {"measure", "period"} - {across}
-    if not places or not _has_columns(sheet, needed, {*labels, *defaults}):
+    given = {across, *labels, *defaults}
+    missing = [name for name in ("measure", "period") if name not in given]
+    for name in missing:
+        remedy = f"Add the column, or name it under [columns] in {sheet.file}.toml."
+        found = ", ".join(filter(None, sheet.header.values()))
+        expected = f"a column headed {one_of(FIELDS[name])}"
+        sheet.add("error", expected, remedy, column=name, found=found)
+    if missing or not places:
         return _NO_ROWS
-    below = _without_stray(sheet, _until_second_header(sheet, below, labels.values()))
+    below = sheet.below[(sheet.below != "").any(axis=1)]
+    below = _without_stray(sheet, _until_second_header(sheet, below, labels))
     table = pd.DataFrame({name: below[at].str.strip() for name, at in labels.items()}, below.index)
     # What a row is called: its area, or its measure, or what stands first in it.
-    title = below.iloc[:, 0].str.strip()
+    title = pd.Series("", below.index) if long else below.iloc[:, 0].str.strip()
     for name in [name for name in ("measure", "area") if name in labels]:
         title = table[name].where(table[name] != "", title)
     table = table.assign(row=below.index, title=title).join(below[list(places)])
     table = table.melt([*labels, "row", "title"], list(places), "place", "value")
-    # Without the headings between rows, and words below the table.
-    table = table[table["value"].str.strip() != ""].sort_values(["row", "place"])
-    table[across] = table["place"].map(places)
+    if not long:
+        table[across] = table["place"].map(places)
     table["column"] = table["place"].map(xl_col_to_name)
-    table = _without_totals(
-        sheet, table, table["title"], ["place"], names["measure"] | names["area"]
-    )
-    return _without_breakdowns(sheet, _with_defaults(table, defaults), unread)
+    table = table.sort_values(["row", "place"])
+    table = table.assign(**{name: defaults.get(name, "") for name in FIELDS if name not in table})
+    table["received"] = table["received"].mask(table["received"] == "", defaults["received"])
+    # Without the headings between rows, and words below the table.
+    filled = ["value", "period", "numerator", "denominator"] if long else ["value"]
+    table = table[table[filled].apply(lambda cells: cells.str.strip() != "").any(axis=1)]
+    key = ["measure", "period"] if long else ["place"]
+    table = _without_totals(sheet, table, key, names["measure"] | names["area"])
+    return _without_breakdowns(sheet, table, unread)
 
 
 def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str]) -> pd.DataFrame:
@@ -232,16 +211,18 @@ def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str
         words = " and ".join(apart)
         expected = f"one row for each figure: {words} {'differ' if len(apart) > 1 else 'differs'}"
         remedy = f"Say which rows count under [keep] in {sheet.file}.toml."
-        sheet.add_rows(rows.loc[differs, "row"], "error", expected, remedy, found=words)
+        sheet.add("error", expected, remedy, rows.loc[differs, "row"], found=words)
     return table.drop(index=rows.index[differs])
 
 
-def _until_second_header(sheet: Sheet, below: pd.DataFrame, columns: Iterable[int]) -> pd.DataFrame:
+def _until_second_header(
+    sheet: Sheet, below: pd.DataFrame, labels: Mapping[str, int]
+) -> pd.DataFrame:
     """The rows above a second header; what follows it is named and not read."""
-    headings = {*FIELDS["measure"], *FIELDS["area"], *FIELDS["period"]}
-    again = pd.Series(False, below.index)
-    for column in columns:
-        again |= below[column].str.strip().str.casefold().isin(headings)
+    naming = ("measure", "area", "period")
+    headings = {heading for name in naming for heading in FIELDS[name]}
+    cells = below[[labels[name] for name in naming if name in labels]]
+    again = cells.map(lambda text: text.strip().casefold() in headings).any(axis=1)
     if places := [at for at, text in sheet.places.items() if text]:
         # Years over other columns of figures: the same ones, or any that are no numbers.
         cells = below[places]
@@ -252,52 +233,46 @@ def _until_second_header(sheet: Sheet, below: pd.DataFrame, columns: Iterable[in
         return below
     first = int(below.index[again][0])
     remedy = "Nothing from here on was read: put the second table on a sheet of its own."
-    sheet.add("error", "one table to a sheet", remedy, row=first)
+    sheet.add("error", "one table to a sheet", remedy, [first])
     return below.loc[: first - 1]
 
 
-def _with_defaults(table: pd.DataFrame, defaults: Mapping[str, str]) -> pd.DataFrame:
-    """The table with what its sidecar says where it says nothing itself."""
-    table = table.assign(**{name: defaults.get(name, "") for name in FIELDS if name not in table})
-    blank = table["received"].str.strip() == ""
-    return table.assign(received=table["received"].mask(blank, defaults.get("received", "")))
-
-
 def _without_totals(
-    sheet: Sheet, table: pd.DataFrame, titles: pd.Series, key: list[str], names: set[str]
+    sheet: Sheet, table: pd.DataFrame, key: list[str], names: set[str]
 ) -> pd.DataFrame:
     """The rows that are no totals; a total that is not the sum of its parts is named."""
+    titles = table["title"]
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
     named = {text.casefold() for text in (*sheet.sidecar.measures, *sheet.sidecar.areas)}
     totals &= ~titles.str.casefold().isin(names | named)
-    groups: dict[tuple, list[tuple[int, bool, str]]] = {}
+    blocks_of: dict[tuple, list[list[str]]] = {}
+    totals_of: dict[tuple, list[tuple[int, str]]] = {}
     rows = zip(table.index, totals, table["value"], *(table[name] for name in key), strict=True)
     for at, is_total, text, *of_key in rows if totals.any() else ():
-        groups.setdefault(tuple(of_key), []).append((at, is_total, text))
-    alone: list[int] = []
+        blocks = blocks_of.setdefault(tuple(of_key), [[]])
+        if is_total:
+            totals_of.setdefault(tuple(of_key), []).append((at, text))
+            blocks.append([])
+        else:
+            blocks[-1].append(text)
     wrong: dict[int, str] = {}
-    for group in groups.values():
-        blocks: list[list[str]] = [[]]
-        for _, is_total, text in group:
-            blocks.append([]) if is_total else blocks[-1].append(text)
-        of_all = [text for block in blocks for text in block]
-        if not of_all:
-            alone += [at for at, *_ in group]
-        # A total is of the rows since the one before it, of those up to the next, or of all.
-        sums = [_added(block) for block in blocks]
-        all_added = _added(of_all)
-        for number, (at, text) in enumerate((at, text) for at, total, text in group if total):
+    for group, found in totals_of.items():
+        blocks = blocks_of[group]
+        if not any(blocks):
+            # Of nothing there is no total: such rows are rows like others, and read as they are.
+            totals[[at for at, _ in found]] = False
+        sums, of_all = [_added(block) for block in blocks], _added([*chain(*blocks)])
+        for number, (at, text) in enumerate(found):
+            # A total is of the rows since the one before it, of those up to the next, or of all.
+            added = [some for some in (*sums[number : number + 2], of_all) if some]
             total = _added([text])
-            added = [some for some in (*sums[number : number + 2], all_added) if some]
-            if total and added and not any(_are_alike(total, some) for some in added):
+            if total and added and all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
                 wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
     if wrong:
         first = next(iter(wrong))
         remedy = "It was not read: ask whether a row is wrong (of rates it need be no sum)."
-        about = {"found": table.at[first, "value"]}
-        sheet.add_rows(table.loc[[*wrong], "row"], "warning", wrong[first], remedy, **about)
-    # Of nothing there is no total: such a row is one like others, and read as they are.
-    totals[alone] = False
+        numbers, found = table.loc[[*wrong], "row"], table.at[first, "value"]
+        sheet.add("warning", wrong[first], remedy, numbers, found=found)
     return table[~totals]
 
 
@@ -307,11 +282,7 @@ def _added(texts: list[str]) -> tuple[float, float] | None:
     if not texts or None in figures or any("%" in text for text in texts):
         return None
     decimals = max(len(text.partition(".")[2]) for text in texts)
-    return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts)
-
-
-def _are_alike(total: tuple[float, float], added: tuple[float, float]) -> bool:
-    return abs(total[0] - added[0]) <= total[1] + added[1] + 1e-9
+    return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts) + 1e-9
 
 
 def draft_sidecar(
@@ -320,7 +291,7 @@ def draft_sidecar(
     """What a sidecar may say of the largest table in a file; None where there is no table."""
     try:
         read = grids.read_grids(path, name)[0]
-    except DataError:
+    except Exception:  # which the finding of the file tells
         return None
     tables = [(grid, rows) for grid in read if (rows := _header_rows(grid.cells))]
     if not tables:

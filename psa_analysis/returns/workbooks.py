@@ -11,7 +11,6 @@ import io
 import json
 import re
 import sys
-import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +19,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from math import isfinite
-from operator import gt
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,9 +51,8 @@ class _Sheet:
     def as_json(self) -> dict[str, Any]:
         """What leaves the process: the cells of all rows and columns that hold anything."""
         rows, columns = (sorted({place[way] for place in self.cells}) for way in (0, 1))
-        letters = sum(map(len, self.cells.values()))
-        sizes = (len(rows) * len(columns), len(columns), letters)
-        if any(map(gt, sizes, (MOST_CELLS, MOST_COLUMNS, _MOST_LETTERS))):
+        is_vast = len(rows) * len(columns) > MOST_CELLS or len(columns) > MOST_COLUMNS
+        if is_vast or sum(map(len, self.cells.values())) > _MOST_LETTERS:
             raise ValueError(f"{len(rows):,} rows and {len(columns):,} columns on {self.name}")
         return vars(self) | {
             "rows": rows,
@@ -110,10 +107,8 @@ def _new(content: bytes) -> Iterator[_Sheet]:
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
         sheets = [parts.read(name) for name in parts.namelist() if "sheets/" in name]
     has_formulas = any(re.search(rb"<(?:\w+:)?f[\s/>]", sheet) for sheet in sheets)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about drawings and the like, which hold no figures
-        formulas = load_workbook(io.BytesIO(content)) if has_formulas else None
-        results = load_workbook(io.BytesIO(content), data_only=True, rich_text=True)
+    formulas = load_workbook(io.BytesIO(content)) if has_formulas else None
+    results = load_workbook(io.BytesIO(content), data_only=True, rich_text=True)
     for shown in results.worksheets:
         sheet = _Sheet(shown.title, shown.sheet_state == "visible")
         if shown.max_row * shown.max_column > MOST_CELLS:
@@ -146,8 +141,7 @@ def _new(content: bytes) -> Iterator[_Sheet]:
 def _old(content: bytes) -> Iterator[_Sheet]:
     import xlrd
 
-    options = {"formatting_info": True, "ragged_rows": True, "logfile": io.StringIO()}
-    book = xlrd.open_workbook(file_contents=content, **options)
+    book = xlrd.open_workbook(file_contents=content, formatting_info=True, ragged_rows=True)
     for shown in book.sheets():
         sheet = _Sheet(shown.name, shown.visibility == 0)
         for row in range(shown.nrows):
@@ -183,22 +177,19 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
     from odf import opendocument, style, table, text
 
     book = opendocument.load(io.BytesIO(content))
-    raised, unseen = set(), set()
+    raised, unseen, forms = set(), set(), {}
     all_styles = [*book.styles.childNodes, *book.automaticstyles.childNodes]
     # What the formats of numbers show: percentages, or thousands.
     shows = {_attribute(about, "name"): _form(about) for about in all_styles}
-    forms = {
-        _attribute(about, "name"): form
-        for about in all_styles
-        if (form := shows.get(_attribute(about, "data-style-name")))
-    }
-    for about in book.automaticstyles.getElementsByType(style.Style):
+    for about in book.getElementsByType(style.Style):
+        name = _attribute(about, "name")
+        forms[name] = shows.get(_attribute(about, "data-style-name"), "")
         for properties in about.childNodes:
             # "super 58%", or how far above the line: "33% 58%".
             if re.match(r"super|[1-9]\d*%", _attribute(properties, "text-position") or ""):
-                raised.add(_attribute(about, "name"))
+                raised.add(name)
             if _attribute(properties, "display") == "false":
-                unseen.add(_attribute(about, "name"))
+                unseen.add(name)
 
     def words(line: Element) -> str:
         return _with_superscripts(
@@ -209,17 +200,16 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
     for shown in book.spreadsheet.getElementsByType(table.Table):
         visible = _attribute(shown, "style-name") not in unseen
         sheet = _Sheet(str(_attribute(shown, "name")), visible)
-        column, usual_forms = 0, []
+        usual_forms: list[str] = []
         for about in shown.getElementsByType(table.TableColumn):
-            number = min(_repeated(about, "number-columns-repeated"), _MOST_REPEATED)
+            first = len(usual_forms)
             form = forms.get(_attribute(about, "default-cell-style-name"), "")
-            usual_forms += [form] * number
+            usual_forms += [form] * _repeated(about, "number-columns-repeated")
             if _attribute(about, "visibility") in ("collapse", "filter"):
-                sheet.hidden_columns |= {*range(column, column + number)}
-            column += number
+                sheet.hidden_columns |= {*range(first, len(usual_forms))}
         row = 1
         for line in shown.getElementsByType(table.TableRow):
-            rows, column = min(_repeated(line, "number-rows-repeated"), _MOST_REPEATED), 0
+            rows, column = _repeated(line, "number-rows-repeated"), 0
             of_row = forms.get(_attribute(line, "default-cell-style-name"))
             if _attribute(line, "visibility") in ("collapse", "filter"):
                 sheet.hidden_rows |= {*range(row, row + rows)}
@@ -243,10 +233,6 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
                 column += columns
             row += rows
         yield sheet
-
-
-#: As many rows as a sheet of today's programs has.
-_MOST_REPEATED = 2**20
 
 
 def _form(about: Element) -> str:
@@ -284,13 +270,12 @@ def _open_document_text(cell: Element, words: str, form: str) -> str:
 
 def _with_superscripts(runs: Any) -> str:
     """A text of runs; what stands above the line is set apart, as a footnote's number or mark."""
-    parts = []
+    whole = ""
     for text, raised in runs:
         mark = text.strip() if raised else ""
-        parts += [
-            text.translate(_SUPERSCRIPTS) if mark.isdigit() else f" ({mark})" if mark else text
-        ]
-    return "".join(parts)
+        marked = text.translate(_SUPERSCRIPTS) if mark.isdigit() else f" ({mark})"
+        whole += marked if mark else text
+    return whole
 
 
 def _text(cell: object, form: str = "") -> str:
@@ -318,8 +303,6 @@ def _parquet(content: bytes) -> Iterator[_Sheet]:
     from pyarrow import parquet
 
     file = parquet.ParquetFile(io.BytesIO(content))
-    if file.metadata.num_rows * file.metadata.num_columns > MOST_CELLS:
-        raise ValueError(f"{file.metadata.num_rows:,} rows")
     sheet, table = _Sheet(""), file.read(use_threads=False)
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
     for column, name in enumerate(names):
