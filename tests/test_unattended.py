@@ -21,8 +21,6 @@ from nbformat.v4 import new_markdown_cell
 from psa_analysis import pipeline
 from psa_analysis.files import checksum
 from psa_analysis.findings import ParameterError
-from psa_analysis.packs.engine import make_page
-from psa_analysis.packs.page import Job
 from psa_analysis.periods import parse_period as quarter
 from psa_analysis.pipeline import ROOT, latest_period
 
@@ -128,13 +126,6 @@ def test_a_page_quotes_what_was_loaded(where, example: Path, tmp_path, pack: Pat
     assert "raw/returns/waste.csv" in (pack / "00_all.ipynb").read_text()
     manifest = json.loads((pack / "manifest.json").read_text())
     assert manifest["inputs"]["raw/returns/waste.csv"] == before
-
-
-def test_a_report_that_somebody_has_planted_is_not_read(tmp_path: Path) -> None:
-    planted = tmp_path / "report"
-    planted.write_bytes(b"cbuiltins\nexit\n(tR.")
-    with pytest.raises(RuntimeError, match="somebody else has written to"):
-        make_page(Job(planted, planted, planted, "another", {}))
 
 
 def test_nothing_is_asked_of_folders_that_are_the_users(where, example, tmp_path, pack) -> None:

@@ -22,6 +22,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 from filelock import BaseFileLock, FileLock, Timeout
 
@@ -36,22 +37,20 @@ _FOLDERS |= {"MPLCONFIGDIR": "~/.cache/matplotlib", "IPYTHONDIR": "~/.ipython"}
 _FOLDERS |= {"JUPYTER_CONFIG_DIR": "~/.jupyter", "JUPYTER_DATA_DIR": "~/.local/share/jupyter"}
 
 
-@lru_cache
-def private_folder(beside: Path) -> Path:
+def _private_folder(beside: Path) -> Path:
     """A folder of this process alone, with a folder for each of the user's it cannot write to.
 
     It is removed when the process ends; those of killed ones are removed here.
     """
     for path in beside.glob("run-*.lock"):
         with suppress(Timeout), FileLock(path, timeout=0) as left:
-            _remove(path.with_suffix(""), left)
-    number, name = tempfile.mkstemp(prefix="run-", suffix=".lock", dir=beside)
-    os.close(number)
-    held, folder = FileLock(name), Path(name).with_suffix("")
+            _remove(left)
+    held = FileLock(beside / f"run-{uuid4()}.lock")
     held.acquire()
+    folder = Path(held.lock_file).with_suffix("")
     folder.mkdir(0o700)
     # After what multiprocessing itself removes from it, whose priority is -100.
-    Finalize(None, _remove, args=(folder, held), exitpriority=-101)
+    Finalize(None, _remove, args=(held,), exitpriority=-101)
     os.environ.setdefault("HOME", os.devnull)  # a user of a container may have none
     for variable, default in _FOLDERS.items():
         named = Path(os.environ.get(variable) or default).expanduser()
@@ -62,19 +61,20 @@ def private_folder(beside: Path) -> Path:
     return folder
 
 
-def _remove(folder: Path, held: BaseFileLock) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    Path(held.lock_file).unlink(missing_ok=True)
+def _remove(held: BaseFileLock) -> None:
+    path = Path(held.lock_file)
+    shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+    path.unlink(missing_ok=True)
     held.release()
 
 
 @lru_cache
-def start_warm_process(private: Path) -> None:
-    """Start the process that children are forked from.
+def start_warm_process(beside: Path) -> None:
+    """Start the process that children are forked from, whose files stand in a folder of ours.
 
-    Where system libraries do not survive a fork, as on macOS and Windows, children are fresh
-    interpreters that import everything again.
+    On macOS and Windows children are fresh interpreters that import everything again.
     """
+    private = _private_folder(beside)
     # Or it would look for modules where the user happens to stand first, and take a file called
     # calendar.py for the library's. It stays, should the process die and be started again.
     os.environ["PYTHONSAFEPATH"] = "1"

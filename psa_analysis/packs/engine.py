@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import nbformat
 import papermill
 from ipykernel.inprocess.manager import InProcessKernelManager
@@ -42,10 +43,10 @@ def make_page(job: Job) -> Page:
         if getattr(failure, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
             raise  # the disk, not the notebook
         error = f"{type(failure).__name__}: {failure}"
-    return _export(job, report, cell, error, time.monotonic() - started)
+    return _export(job, report, cell, error, started)
 
 
-def finish_page(job: Job, report: Report, why: str, seconds: float) -> Page:
+def finish_page(job: Job, report: Report, why: str, started: float) -> Page:
     """Export what there is of a notebook whose process ended in the middle of it."""
     number = None
     try:
@@ -58,7 +59,7 @@ def finish_page(job: Job, report: Report, why: str, seconds: float) -> Page:
         died = {"ename": "The process died", "evalue": why, "traceback": [why]}
         code[number - 1].outputs = [nbformat.v4.new_output("error", **died)]
         write_bytes(job.executed, nbformat.writes(notebook).encode())
-    return _export(job, report, number, f"The process died: {why}", seconds)
+    return _export(job, report, number, f"The process died: {why}", started)
 
 
 def _execute(job: Job) -> None:
@@ -80,9 +81,8 @@ def _execute(job: Job) -> None:
     )
 
 
-def _export(job: Job, report: Report, cell: int | None, error: str | None, seconds: float) -> Page:
+def _export(job: Job, report: Report, cell: int | None, error: str | None, started: float) -> Page:
     """Export the page of an executed notebook, as far as it came."""
-    started = time.monotonic()
     executed, public = job.executed, report.audience == "public"
     html, title = None, executed.stem
     if executed.exists():
@@ -109,7 +109,7 @@ def _export(job: Job, report: Report, cell: int | None, error: str | None, secon
     status = "failed" if error else "done"
     if error:
         error = NOT_FOR_THE_PUBLIC if public else " ".join(error.split())[:500]
-    seconds = round(seconds + time.monotonic() - started, 3)
+    seconds = round(time.monotonic() - started, 3)
     return Page(executed.name, title, status, html, cell, error, seconds)
 
 
@@ -148,8 +148,6 @@ class InProcessEngine(Engine):
         """Execute the cells one by one, and stop at the first that fails."""
         # As an ordinary kernel does, so that figures show in the same way.
         os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-        import matplotlib
-
         matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
         # Cells of a run are no history of its user's, and children would wait for its file.
         config = Config({"HistoryManager": {"hist_file": ":memory:"}})

@@ -130,8 +130,8 @@ def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
     def anchor(match: re.Match[str]) -> str:
         text = re.sub(r"<[^>]*>", "", match[1]).strip()
         words = re.sub(r"[^a-z0-9]+", "-", unescape(text).lower()).strip("-") or "part"
-        numbered = (f"{words}-{number}" for number in count(2))
-        name = next(name for name in chain([words], numbered) if name not in taken)
+        names = chain([words], (f"{words}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in taken)
         taken[name] = text
         return f'<h2 id="{name}">{match[1]}</h2>'
 

@@ -20,7 +20,7 @@ import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from psa_analysis.files import checksum, write_bytes
+from psa_analysis.files import checksum, is_inside, write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors, visible
-from psa_analysis.packs.children import private_folder, run_children, start_warm_process
+from psa_analysis.packs.children import run_children, start_warm_process
 from psa_analysis.periods import Period
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ OnEvent = Callable[[Task, str, str], None]
 
 def make_pack(task: Task, on_event: OnEvent) -> int:
     """Make a pack, unless it is there and nothing has changed; gives the exit code."""
+    code = 2
     try:
         sources = notebooks_of(task.notebooks)
         with lock_pack(task, on_event):
@@ -96,18 +97,16 @@ def make_pack(task: Task, on_event: OnEvent) -> int:
         problems = [*map(str, error.findings), f"errors in the register: {len(error.findings)}"]
         code = 1
     except ParameterError as error:
-        problems, code = [str(error)], 2
+        problems = [str(error)]
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         problems = [f"{error.strerror or error}{where}; the last good pack is untouched"]
-        code = 2
     except Exception as error:  # whatever it is, the packs of others are still to be made
         what, details = visible(" ".join(str(error).split())[:300]), task.beside / "traceback.txt"
         problems = [f"{type(error).__name__}: {what}; the last good pack is untouched"]
         with suppress(OSError):
             write_bytes(details, traceback.format_exc().encode("utf-8", "backslashreplace"))
             problems[0] += f"; {details} tells a programmer where it happened"
-        code = 2
     for problem in problems:
         on_event(task, "warning", problem)
     return code
@@ -115,37 +114,41 @@ def make_pack(task: Task, on_event: OnEvent) -> int:
 
 def _make_locked(task: Task, sources: list[Path], on_event: OnEvent) -> tuple[str, list[str]]:
     """Make a pack that nobody else makes: what has become of it, and what is wrong with it."""
-    tidy_up(task)
-    (task.beside / "traceback.txt").unlink(missing_ok=True)
     # All that a pack may depend on: raw data, notebooks, modules beside them.
-    beside = [path for path in _files(task.notebooks) if path.suffix in (".ipynb", ".py")]
-    digests = {f"notebooks/{n}": d for n, d in checksums(beside, task.notebooks).items()}
-    raw = checksums(_files(task.data / "raw"), task.data)
+    beside = checksums(task.notebooks, "**/*.ipynb", "**/*.py")
+    digests = {f"notebooks/{name}": digest for name, digest in beside.items()}
+    raw = checksums(task.data, "raw/**/*", links=False)
 
     def key() -> str:
-        parts = [checksums(_files(_PACKAGE), _PACKAGE), versions(), raw, digests, str(task.data)]
+        parts = [checksums(_PACKAGE, "**/*"), versions(), raw, digests, str(task.data)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     if not task.force and (record := read_record(task, key())):
         shutil.rmtree(task.failed, ignore_errors=True)
         return f"nothing has changed: {task.pack / 'index.html'}", record["problems"]
-    start_warm_process(private_folder(task.outputs / ".psa"))  # imports while figures are loaded
+    start_warm_process(task.outputs / ".psa")  # it imports while figures are loaded
     from psa_analysis.analysis.disclosure import EXPOSED
     from psa_analysis.pipeline import remember_disclosed
 
-    with new_folder(task) as folder:
-        report = _load(task)
-        # What was saved in the meantime may be loaded in part.
-        while raw != (now := checksums(_files(task.data / "raw"), task.data)):
-            raw, report = now, _load(task)
-        on_event(task, "progress", repr(report))
-        pages = _fill(task, sources, report, folder, on_event)
-        _write_front(folder, report, pages, raw | digests)
-        files = checksums(sorted(folder.iterdir()), folder)
-        failed = [page.notebook for page in pages if page.status != "done"]
-        if task.audience == "public" and not failed:
-            remember_disclosed(report)  # before anybody sees it
-        put(folder, task, failed)
+    # Nobody else may write here: a process that a killed run has left writes into its own folder.
+    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
+    folder.mkdir()
+    report = _load(task)
+    # What was saved in the meantime may be loaded in part.
+    while raw != (now := checksums(task.data, "raw/**/*", links=False)):
+        raw, report = now, _load(task)
+    on_event(task, "progress", repr(report))
+    pages = _fill(task, sources, report, folder, on_event)
+    _write_front(folder, report, pages, raw | digests)
+    files = checksums(folder, "*")
+    failed = [page.notebook for page in pages if page.status != "done"]
+    if task.audience == "public" and not failed:
+        remember_disclosed(report)  # before anybody sees it
+    shutil.rmtree(task.failed, ignore_errors=True)
+    # In between, for some microseconds, there is no pack; tidying up mends what stops there.
+    if task.pack.exists() and not failed:
+        task.pack.rename(task.beside / "old")
+    folder.rename(task.failed if failed else task.pack)
     problems = [wrong_words(wrong)] if (wrong := len(errors(report.findings))) else []
     if exposed := [*report.withheld.get("reason", [])].count(EXPOSED):
         problems.append(f"{exposed} figures are {EXPOSED}; docs/disclosure.md says what to do")
@@ -167,9 +170,8 @@ def _load(task: Task) -> Report:
     from psa_analysis.show.record import trust_text
 
     report = open_report(task.period.label, str(task.data), task.audience)
-    changes_words(report)
-    grant_words(report)
-    trust_text(report)
+    for words in (changes_words, grant_words, trust_text):
+        words(report)
     return report
 
 
@@ -249,7 +251,7 @@ def _fill(
             if died:
                 from psa_analysis.packs.engine import finish_page  # no other run needs Jupyter here
 
-                page = finish_page(jobs[name], report, died, time.monotonic() - started)
+                page = finish_page(jobs[name], report, died, started)
             pages.append(page)
             event, outcome = "progress", f"done in {page.seconds:.1f} s"
             if page.error:
@@ -312,7 +314,7 @@ def parameters(report: Report) -> dict[str, str]:
 
 @contextmanager
 def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
-    """Wait until nobody else makes this pack, and let nobody else begin."""
+    """Wait until nobody else makes this pack, let nobody else begin, and leave nothing behind."""
     # Public packs one after another: each hides what those before it hid.
     in_turn = task.outputs / ".psa" / "public.lock"
     lock = FileLock(in_turn if task.audience == "public" else task.beside / "lock")
@@ -328,11 +330,14 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
         wrong = f"cannot write to {task.outputs}: {error.strerror}"
         raise ParameterError(f"{wrong}; name another folder with --outputs") from None
     with held:
+        tidy_up(task)
         since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
         who = f"process {os.getpid()} on {socket.gethostname()}"
         write_bytes(holder, f"{who}, which has been making {task.name} since {since}".encode())
-        yield
-        holder.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            tidy_up(task)
 
 
 def tidy_up(task: Task) -> None:
@@ -342,41 +347,17 @@ def tidy_up(task: Task) -> None:
         old.rename(task.pack)
     for left in [old, *task.beside.glob("new-*")]:
         shutil.rmtree(left, ignore_errors=True)
-    for part in task.beside.glob(".*.part"):  # of a file that was being written
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def new_folder(task: Task) -> Iterator[Path]:
-    """A folder to make a pack in, which is private, and removed unless the pack was put away."""
-    # Nobody else may write here: a process that a killed run has left writes into its own folder.
-    folder = Path(tempfile.mkdtemp(prefix="new-", dir=task.beside)) / "pack"
-    try:
-        folder.mkdir()
-        yield folder
-    finally:
-        tidy_up(task)
-
-
-def put(folder: Path, task: Task, failed: list[str]) -> None:
-    """Put a new pack in the place of the earlier one; beside it if a page has failed."""
-    if failed:
-        shutil.rmtree(task.failed, ignore_errors=True)
-        folder.rename(task.failed)
-        return
-    # In between, for some microseconds, there is no pack; tidying up mends what stops there.
-    if task.pack.exists():
-        task.pack.rename(task.beside / "old")
-    folder.rename(task.pack)
-    shutil.rmtree(task.failed, ignore_errors=True)
+    parts = task.beside.glob(".*.part")  # of files that were being written
+    for file in (task.beside / "holder", task.beside / "traceback.txt", *parts):
+        file.unlink(missing_ok=True)
 
 
 def read_record(task: Task, key: str) -> dict[str, Any] | None:
     """The record of the pack, if it was made from the same (`key`) and is as it was made."""
     try:
         record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
-        paths = [task.pack / name for name in record["files"]]
-        same = record["key"] == key and checksums(paths, task.pack) == record["files"]
+        made = record["files"].items()
+        same = record["key"] == key and made <= checksums(task.pack, "*").items()
     except (OSError, ValueError):
         return None
     return record if same else None
@@ -391,12 +372,9 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def _files(folder: Path) -> list[Path]:
-    """The files below a folder."""
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return [folder / name for name in names if not _IGNORED.search(f"/{name.as_posix()}")]
-
-
-def checksums(paths: Iterable[Path], root: Path) -> dict[str, str]:
-    """SHA-256 of each file, by its path from a folder."""
-    return {path.relative_to(root).as_posix(): checksum(path) for path in paths}
+def checksums(folder: Path, *patterns: str, links: bool = True) -> dict[str, str]:
+    """SHA-256 of a folder's files, by path; empty for `links` out of it that are not followed."""
+    files = sorted(path for like in patterns for path in folder.glob(like) if path.is_file())
+    paths = {path.relative_to(folder).as_posix(): path for path in files}
+    read = {name: path for name, path in paths.items() if not _IGNORED.search(f"/{name}")}
+    return {n: checksum(p) if links or is_inside(p, folder) else "" for n, p in read.items()}

@@ -39,13 +39,8 @@ _IF_ANY = {"measures": ["trigger", "paid", "target_to"], "grant": ["paid", "diff
 #: The columns of the summary, and what heads them.
 _SUMMARY = meanings("headings of the summary")
 _RIGHT = {"chance", "latest", "planned", "target", "reward"}
-_GROUPS = {"target": "Targets", "supporting": "Supporting measures"}
 #: Green, amber and red, behind each state's sign and word.
-_COLOURS = {
-    **dict.fromkeys(("achieved", "on track"), "#d5ead7"),
-    **dict.fromkeys(("partly achieved", "at risk"), "#fdebc8"),
-    **dict.fromkeys(("missed", "off track"), "#f8d5d0"),
-}
+_COLOURS = meanings("colours of the summary")
 
 #: What the register says of a commitment and its state does not repeat.
 _AGREED = meanings("commitments in the workbook")
@@ -58,17 +53,15 @@ Look = Callable[..., xlsxwriter.format.Format]  # gives a cell's format from its
 
 def tables(report: Report) -> dict[str, pd.DataFrame]:
     """The tables of a pack that leave the suite, fit for the report's audience."""
-    agreement = report.agreement
-    agreed = agreement.commitments[list(_AGREED)]
-    units, observed = agreement.measures["unit"], observed_units(agreement.measures)
+    agreement, measures = report.agreement, report.agreement.measures
     exported = {
         "assessment": report.assessment,
         "grant": grants(report),
-        "readings": _with_unit(report.readings.drop(columns="used_from"), units),
-        "observations": _with_unit(report.known, observed),
+        "readings": _with_unit(report.readings.drop(columns="used_from"), measures["unit"]),
+        "observations": _with_unit(report.known, observed_units(measures)),
         "targets": agreement.targets.reset_index(),
-        "measures": agreement.measures.drop(columns=list(PARSED)).reset_index(),
-        "commitments": report.commitments.join(agreed, on="commitment"),
+        "measures": measures.drop(columns=list(PARSED)).reset_index(),
+        "commitments": report.commitments.join(agreement.commitments[[*_AGREED]], on="commitment"),
         "links": agreement.links,
         "assumptions": agreement.assumptions,
         "findings": findings_by_partner(report.findings, agreement),
@@ -76,8 +69,7 @@ def tables(report: Report) -> dict[str, pd.DataFrame]:
     }
     for name in ("assessment", "grant"):  # types of processor differ in the last digits of these
         floats = exported[name].select_dtypes("float")
-        rounded = floats.map(lambda value: float(f"{value:.10g}"))
-        exported[name] = exported[name].assign(**rounded)
+        exported[name] = exported[name].assign(**floats.map(lambda value: float(f"{value:.10g}")))
     for name, columns in _IF_ANY.items():
         sheet = exported[name]
         exported[name] = sheet.drop(columns=[each for each in columns if sheet[each].isna().all()])
@@ -205,11 +197,9 @@ def _sheet(book: xlsxwriter.Workbook, look: Look, name: str, table: pd.DataFrame
     sheet.freeze_panes(1, 2 if columns[:2] == ["period", "measure"] else 1)
     sheet.autofilter(0, 0, max(len(table), 1), len(columns) - 1)
     sheet.write_row(0, 0, columns, look(bold=True, bottom=1))
-    units = plain["unit"].fillna("") if "unit" in plain else [""] * len(plain)
-    records = plain.itertuples(index=False, name=None)
-    for row, (unit, record) in enumerate(zip(units, records, strict=True), start=1):
-        for place, value in enumerate(record):
-            number = number_format(name, columns[place], unit, value)
+    for row, record in enumerate(plain.to_dict("records"), start=1):
+        for place, (column, value) in enumerate(record.items()):
+            number = number_format(name, column, record.get("unit") or "", value)
             _write(sheet, look, row, place, value, num_format=number)
     _for_paper(sheet, 0)
 
@@ -250,7 +240,7 @@ def _summary(book: xlsxwriter.Workbook, look: Look, report: Report) -> None:
     # Only Excel finds by itself how high a row of wrapped texts is.
     sheet.set_row(row, 45)
     sheet.write_row(row, 0, _SUMMARY.values(), look(bold=True, bottom=1, text_wrap=True))
-    for role, group in _GROUPS.items():
+    for role, group in meanings("groups of the summary").items():
         row += 1
         _write(sheet, look, row, 0, group, bold=True)
         for index, record in rows[rows["role"] == role].iterrows():
