@@ -907,7 +907,7 @@ components = "equal"
 _MORE_TEXT = """\
 register/commitments.csv
 C1,travel,high,Roads,Agreed,milestone,,,,,,July 2005,2005-07-31,,agreement,p. 1,
-C2,travel,other,Bus,More,level,million journeys,higher,12,2002/03,13,2005/06,2006-03-31,,agreement,p,
+C2,travel,other,Bus,All,level,million journeys,higher,12,2002/03,13,2005/06,2006-03-31,,agreement,p,
 
 register/differences.csv
 A1,target,27%,26%,bid,The bid is later.
