@@ -18,9 +18,8 @@ from psa_analysis.words import listed
 #: One row per thing that changed.
 CHANGE_COLUMNS = meanings("changes")
 
-_OF_ASSESSMENT = [*COLUMNS]
 #: The register's columns that the assessment repeats.
-_REGISTER = _OF_ASSESSMENT[_OF_ASSESSMENT.index("role") : _OF_ASSESSMENT.index("due") + 1]
+_REGISTER = [*pd.DataFrame(columns=list(COLUMNS)).loc[:, "role":"due"]]
 
 #: States of measures and of commitments, from worst to best; others are neither.
 _FROM_WORST = ["missed", "overdue", "off track", "at risk", "partly achieved", "done late"]
