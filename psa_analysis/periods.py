@@ -1,9 +1,6 @@
-"""Periods: the spellings that returns use, and the one spelling that we store.
+"""Periods: the spellings that returns use, and the one that we store; docs/register.md has both.
 
-A period has a kind, a first and a last day and a label; docs/register.md lists the kinds.
-
-Terms have four months each, so that they make up the school year: spring is January to April, and
-summer May to August. What cannot be read for certain is refused, never guessed.
+What cannot be read for certain is refused, never guessed.
 """
 
 import re
@@ -49,17 +46,14 @@ KIND_NAMES = {frequency.kind: frequency.name for frequency in FREQUENCIES.values
 #: The kinds of which a day says which period it is in.
 OF_KIND = {of.kind: of for name, of in FREQUENCIES.items() if name != "several_years"}
 
-_EXPECTED = (
-    "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004, April 2004, "
-    "autumn term 2004 or 1994-98"
-)
+_EXPECTED = "a period such as 2004-05 Q3, Q3 2004-05, 2004/05, summer 2005, 2004, April 2004, "
+_EXPECTED += "autumn term 2004 or 1994-98"
 
+#: Of four months each, so that they make up the school year: spring is January to April.
 _TERMS = ["autumn", "spring", "summer"]
 #: Not the calendar module's, which are those of the session's language.
-_MONTH_NAMES = [
-    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
-    *("October", "November", "December"),
-]
+_MONTH_NAMES = ["January", "February", "March", "April", "May", "June", "July", "August"]
+_MONTH_NAMES += ["September", "October", "November", "December"]
 _MONTHS = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTH_NAMES) + "|sept"
 _SECOND = r"(?P<dash>\s*[-/–]\s*)(?P<second>(?:19|20)?[0-9]{2}|[0-9])"
 _YEARS = r"(?P<first>(?:19|20)[0-9]{2})" + _SECOND
@@ -257,16 +251,14 @@ def _months(words: dict[str, str]) -> Iterator[Period]:
 
 
 def read_day(text: str) -> date | None:
-    """A day written as 2005-01-30, as 30/01/2005 where that has one meaning, or as a serial.
-
-    None for anything else, 05/04/2005 included, which is in April or May depending on who typed it.
-    """
+    """A day written as 2005-01-30, as 30/01/2005 where that has one meaning, or as a serial."""
     with suppress(ValueError):
         if _SERIAL.fullmatch(text):
             return date(1899, 12, 30) + timedelta(days=int(text))
         if match := _DAY.fullmatch(text):
             return date(*map(int, match.groups()))
         if match := _BRITISH_DAY.fullmatch(text):
+            # 05/04/2005 is in April or May, depending on who typed it.
             day, month, year = map(int, match.groups())
             return date(year, month, day) if day > 12 or day == month else None
     return None

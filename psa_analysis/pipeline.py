@@ -84,14 +84,12 @@ def make_report(
     period: Period,
     audience: str = "internal",
 ) -> Report:
-    """Assess one reporting period from what was known at its cut-off.
-
-    A public report is made of what may be shown alone, so that nothing in it tells the rest.
-    """
+    """Assess one reporting period from what was known at its cut-off."""
     cut_off = period.end + timedelta(days=agreement.settings.calendar.cut_off_days)
     seen = observations[observations["received"] <= pd.Timestamp(cut_off)]
     progress, marks = load_progress(agreement)[0], pd.DataFrame()
     small = pd.Series(False, progress.index)
+    # A public report is made of what may be shown alone, so that nothing in it tells the rest.
     if public := audience == "public":
         marks = disclosure.withheld(seen, agreement, cut_off, load_disclosed(agreement))
         observations = disclosure.masked_observations(seen, marks, agreement)
@@ -173,9 +171,8 @@ def outlooks_at(
 def record_of(report: Report) -> pd.DataFrame:
     """What the reports of the agreement's earlier quarters forecast, beside what came since."""
     agreement, observations = report.agreement, report.observations
-    own = agreement.settings.agreement
     forecasts_at = {report.period: report.outlooks}
-    for end in pd.date_range(own.begins, report.period.start, freq="QE"):
+    for end in pd.date_range(agreement.settings.agreement.begins, report.period.start, freq="QE"):
         origin = period_containing(end.date(), "quarter")
         forecasts_at[origin] = outlooks_at(observations, agreement, origin)
     fans = {
@@ -238,11 +235,7 @@ def refuse_unknown_parameters() -> None:
 
 
 def latest_period(agreement: Agreement, today: date) -> Period:
-    """The newest quarter whose cut-off has passed.
-
-    After the agreement it stays the first that has every target's final reading, or, where one
-    never comes, the last before the reward is paid in full.
-    """
+    """The newest quarter whose cut-off has passed, at most the one that settles the agreement."""
     days = timedelta(days=agreement.settings.calendar.cut_off_days)
     settings, measures = agreement.settings.agreement, agreement.measures
     first = period_containing(settings.begins, "quarter")
@@ -255,6 +248,7 @@ def latest_period(agreement: Agreement, today: date) -> Period:
         raise ParameterError(f"the first report, of {first}, is due on {due}")
     if newest.end <= last.end:
         return newest
+    # The first that has every final reading, or the last before the reward is paid in full.
     years = agreement.settings.grant.instalments
     paid = period_containing(last.end.replace(year=last.end.year + years), "quarter")
     observations, _ = load_observations(agreement)

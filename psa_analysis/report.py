@@ -136,15 +136,13 @@ class Report:
         table = table.join(measures[_OF_MEASURE], on="measure")
         table.insert(1, "theme", table["reference"].map(self.agreement.targets["theme"]))
         for name, group in table[table["area"] == area].groupby("measure"):
-            path = planned_path(measures.loc[name], group["period_end"])
-            table.loc[group.index, "planned"] = path
+            planned = planned_path(measures.loc[name], group["period_end"])
+            table.loc[group.index, "planned"] = planned
         return table.sort_values(["measure", "area", "period_end"], ignore_index=True)
 
     def __repr__(self) -> str:
-        return (
-            f"{self.agreement.settings.agreement.name}, {self.period} "
-            f"({self.audience}; figures received by {day_text(self.cut_off)})"
-        )
+        known = f"{self.audience}; figures received by {day_text(self.cut_off)}"
+        return f"{self.agreement.settings.agreement.name}, {self.period} ({known})"
 
 
 def of_theme(report: Report, theme: str | None) -> pd.DataFrame:
@@ -174,8 +172,8 @@ def readings_with_path(report: Report, measure: str) -> pd.DataFrame:
     """The readings of one measure up to the reporting period, with the planned path beside them."""
     own = own_readings(report, measure)
     own = own[own["reading"].notna()].reset_index(drop=True)
-    path = planned_path(report.agreement.measures.loc[measure], own["period_end"])
-    return own.assign(planned=path)
+    definition = report.agreement.measures.loc[measure]
+    return own.assign(planned=planned_path(definition, own["period_end"]))
 
 
 def readings_not_shown(report: Report, measure: str) -> pd.DataFrame:

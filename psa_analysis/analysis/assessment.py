@@ -72,7 +72,9 @@ def assess(
             row |= _latest(series, measure)
         row |= _forecast(outlook, row, agreement.settings.grant.trigger)
         if measure["rule"] == "standard":
-            row |= _periods_met(row, series, agreement)
+            since = series["period_end"] >= pd.Timestamp(agreement.settings.agreement.begins)
+            met = [short_of(each, row, row["target"]) <= 0 for each in series["reading"][since]]
+            row |= {"periods": len(met), "share_met": sum(met) / len(met) if met else None}
         of_state = _state(row, series, measure, agreement, period)
         row |= zip(("state", "reason", "is_forecast", "judged_by"), of_state, strict=True)
         if row["tolerance"] and row["judged_by"] != _NOTHING:
@@ -89,9 +91,7 @@ def _begun(measure: pd.Series, series: pd.DataFrame, agreement: Agreement, perio
     expected = _expected_period(measure, agreement, period)
     # What nobody ever measured and no document set a target for is not a late return.
     late = expected is not None and (len(series) > 0 or pd.notna(measure["target"]))
-    row: Row = dict.fromkeys(COLUMNS)
-    row |= {column: measure[column] for column in COLUMNS if column in measure.index}
-    return row | {
+    return {column: measure.get(column) for column in COLUMNS} | {
         "period": period.label,
         "measure": measure.name,
         "theme": agreement.targets.at[measure["reference"], "theme"],
@@ -113,13 +113,10 @@ def _first_period(measure: pd.Series, agreement: Agreement) -> Period:
 
 
 def _expected_period(measure: pd.Series, agreement: Agreement, period: Period) -> str | None:
-    """The newest period whose figure is due in this report; None before the first.
-
-    A month's or quarter's own figure is due with its report, a term's or year's with the next
-    quarter's.
-    """
+    """The newest period whose figure is due in this report; None before the first."""
     per_year = FREQUENCIES[measure["frequency"]].per_year
     expected, due = trajectory.period_at(measure, period.end), measure["due_at"]
+    # A term's or year's figure is due only with the next quarter's report.
     if per_year < 4 and expected.end >= period.end:
         before = pd.Timestamp(expected.end) - pd.DateOffset(months=12 // per_year)
         expected = trajectory.period_at(measure, before.date())
@@ -224,16 +221,16 @@ def _state(
         state = _by_thresholds(chance, thresholds.on_track, thresholds.at_risk)
         why = f"the chance that the {rule} is met is {chance_text(chance)}"
         return state, why, True, f"{rule}: chance that it is met"
-    begun = measure["baseline_at"] if pd.notna(measure["baseline"]) else None
-    if begun is not None and last["period_end"].date() <= trajectory.baseline_end(measure):
+    has_baseline = pd.notna(measure["baseline"])
+    if has_baseline and last["period_end"].date() <= trajectory.baseline_end(measure):
         return _nothing_yet(row, measure, agreement)
     by_path = f"{rule}: planned path"
-    if row["rule"] not in RULES_WITH_PATH or (pd.isna(measure["baseline"]) and reached):
+    if row["rule"] not in RULES_WITH_PATH or (reached and not has_baseline):
         why = f"the latest reading {_compared(row, reached)} the {rule}"
         return "on track" if reached else "at risk", why, True, f"{rule}: latest reading"
     if pd.isna(row["planned"]):
         why = "the planned path has seasons, and there are not two years before it to show them"
-        if pd.isna(measure["baseline"]):
+        if not has_baseline:
             why = "the baseline is not stated, so there is no path to compare with"
         return "not stated", why, True, _NOTHING
     if pd.notna(progress := row["progress"]):
@@ -254,14 +251,6 @@ def _compared(row: Row, reached: bool) -> str:
     if row["rule"] == "range":
         return "lies within" if reached else "lies outside"
     return "reaches" if reached else "falls short of"
-
-
-def _periods_met(row: Row, series: pd.DataFrame, agreement: Agreement) -> Row:
-    """How many periods since the agreement began have a reading, and the share that is met."""
-    since = series["period_end"] >= pd.Timestamp(agreement.settings.agreement.begins)
-    readings = series.loc[since, "reading"]
-    met = [short_of(reading, row, row["target"]) <= 0 for reading in readings]
-    return {"periods": len(met), "share_met": sum(met) / len(met) if met else None}
 
 
 def _by_tolerance(row: Row) -> str:

@@ -1,7 +1,4 @@
-"""What forecasts said and what came: tried on the past, and in the reports of earlier quarters.
-
-``docs/forecast.md`` says why a lean is told by votes of measures, and chance by their years.
-"""
+"""What forecasts said and what came: tried on the past, and in the reports of earlier quarters."""
 
 from pathlib import Path
 from typing import Literal
@@ -12,7 +9,7 @@ from scipy.special import bdtr
 
 from psa_analysis.analysis.forecast import FEWEST, LIMITS, forecast_series
 from psa_analysis.analysis.intervals import wilson
-from psa_analysis.periods import OF_KIND, parse_period, step_of
+from psa_analysis.periods import OF_KIND, parse_period, step_of, steps_to
 from psa_analysis.register.agreement import Agreement, scale_of
 
 #: How far ahead forecasts are tried, in periods.
@@ -33,8 +30,8 @@ def real_panel(observations: pd.DataFrame, agreement: Agreement) -> pd.DataFrame
     """The newest vintage of every figure of an agreement that is not made up."""
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     real = newest[~newest["illustrative"]]
-    columns = {name: real["measure"].map(agreement.measures[name]) for name in ("unit", "made_of")}
-    return real[["measure", "area", "period", "value"]].assign(**columns).reset_index(drop=True)
+    panel = real[["measure", "area", "period", "value"]].reset_index(drop=True)
+    return panel.join(agreement.measures[["unit", "made_of"]], on="measure")
 
 
 def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -68,8 +65,7 @@ def _from_one_moment(
     # Who is forecast together must not depend on who has a future.
     past = wide.loc[:, :origin]
     past = past[past[origin].notna() & (past.notna().sum(axis=1) >= FEWEST)]
-    # Mean change between readings that follow each other; for a series that never moved no target
-    # can be set, and it is not tried.
+    # Mean change between readings that follow each other; a series that never moved is not tried.
     step = past.ffill(axis=1).diff(axis=1).abs().where(past.notna()).mean(axis=1).to_numpy()
     ahead = np.arange(1, horizon + 1)
     observed = wide.reindex(past.index, columns=origin + ahead).to_numpy()
@@ -109,8 +105,7 @@ def make_record(
     rows = forecasts.merge(came.rename(columns={"reading": "observed"}))
     ways = rows["measure"].map(measures["polarity"].map({"higher": 1.0, "lower": -1.0}))
     rows, better = rows[ways.notna()], ways.dropna().astype(float)
-    ends, origins = rows["period_end"].dt, rows["origin_end"].dt
-    ahead = 4 * (ends.year - origins.year) + ends.quarter - origins.quarter
+    ahead = steps_to(rows["period_end"].dt, 4) - steps_to(rows["origin_end"].dt, 4)
     # Sums carry rounding errors in their last digits.
     levels = rows[["observed", "median", "low_80", "high_80"]].round(9)
     inside = levels["observed"].clip(levels["low_80"], levels["high_80"])
@@ -128,6 +123,7 @@ def year_before(record: pd.DataFrame) -> pd.DataFrame:
 
 def lean(record: pd.DataFrame) -> tuple[float, int, float] | None:
     """The share of measures that came out better, their number, and the p value of a sign test."""
+    # A measure has one vote, since its readings are no independent cases (docs/forecast.md).
     sides = year_before(record).groupby("measure")["side"].mean()
     votes = sides[sides != 0] > 0
     number, better = len(votes), int(votes.sum())

@@ -1,8 +1,4 @@
-"""Commitments: where each promise of the strategy that is no target stands at a period.
-
-A milestone is judged by the day it was done, a level or a quartile by its figures, and before its
-date by its lead's report while that is fresh. ``docs/commitments.md`` has the rules.
-"""
+"""Commitments: where each promise of the strategy stands, by the rules of docs/commitments.md."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -13,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from psa_analysis.analysis.readings import make_readings
-from psa_analysis.analysis.trajectory import baseline_end, exact, month_number
+from psa_analysis.analysis.trajectory import baseline_end, exact
 from psa_analysis.files import meanings
-from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing
+from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, steps_to
 from psa_analysis.register.agreement import BLANK, Agreement
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.returns.progress import NAME, contradicted
@@ -244,7 +240,7 @@ def _share_of_line(row: Row, figure: Any, measures: pd.DataFrame) -> float | Non
 
 def _months(first: date, last: date) -> int:
     """Whole calendar months from one day's month to another's."""
-    return month_number(last) - month_number(first)
+    return steps_to(last, 12) - steps_to(first, 12)
 
 
 def _of(figure: Any, row: Row) -> str:

@@ -18,15 +18,12 @@ from psa_analysis.words import listed
 #: One row per thing that changed.
 CHANGE_COLUMNS = meanings("changes")
 
-_OF_ASSESSMENT = [*COLUMNS]
 #: The register's columns that the assessment repeats.
-_REGISTER = _OF_ASSESSMENT[_OF_ASSESSMENT.index("role") : _OF_ASSESSMENT.index("due") + 1]
+_REGISTER = [*pd.DataFrame(columns=list(COLUMNS)).loc[:, "role":"due"]]
 
 #: States of measures and of commitments, from worst to best; others are neither.
-_FROM_WORST = [
-    *["missed", "overdue", "off track", "at risk", "partly achieved", "done late", "on track"],
-    *["achieved", "done"],
-]
+_FROM_WORST = ["missed", "overdue", "off track", "at risk", "partly achieved", "done late"]
+_FROM_WORST += ["on track", "achieved", "done"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,9 @@ def read_pack(folder: Path) -> Pack:
         period = parse_period(manifest["period"], "quarter")
         return Pack(period, pd.read_parquet(folder / "assessment.parquet"))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ParameterError(
-            f"{folder} is not a pack: {str(error) or type(error).__name__}; name a quarter such as "
-            "2004-05 Q3, or a folder that psa run has made"
-        ) from None
+        why = str(error) or type(error).__name__
+        remedy = "name a quarter such as 2004-05 Q3, or a folder that psa run has made"
+        raise ParameterError(f"{folder} is not a pack: {why}; {remedy}") from None
 
 
 def changes(earlier: Pack, later: Pack) -> pd.DataFrame:
@@ -92,8 +88,7 @@ def _measures(pack: Pack, complete: bool) -> pd.DataFrame:
         grants = grants[["least", "most"]].mul(grants["pot_share"], axis=0)
     whole = grants.sum(min_count=1).rename("agreement").to_frame().T
     whole = whole.assign(measure="agreement", title="the whole reward")
-    table = pd.concat([whole, table.join(grants)])
-    return table.fillna({"latest_period": ""})
+    return pd.concat([whole, table.join(grants)]).fillna({"latest_period": ""})
 
 
 def _same(before: Any, after: Any) -> bool:
@@ -118,8 +113,7 @@ def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list
     old, new = before["latest_period"], after["latest_period"]
     both = [column for column in _REGISTER if column in before and column in after]
     register = [column for column in both if not _same(before[column], after[column])]
-    # Readings are compared only if they are the same kind of thing in both, and those of parts of
-    # a year only with the same part of another.
+    # Readings of another kind, or of another part of a year, are not better or worse.
     alike = "" if {"unit", "polarity", "basis"} & set(register) else polarity
     same_stage = after["basis"] != "year_to_date" or old[-2:] == new[-2:]
     # Name, column, unit, and which way is better.

@@ -1,7 +1,6 @@
 """Control charts: whether a quarter is ordinary, or a sign that something has changed.
 
-Charts of single figures with limits from their moving ranges (XmR), read by the rules of the NHS's
-Making Data Count; ``docs/control.md`` explains the numbers.
+XmR charts, read by the rules of the NHS's Making Data Count (``docs/control.md``).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,11 +12,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import fdtrc
 
-from psa_analysis.analysis.readings import Floats
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding
 from psa_analysis.periods import period_containing
-from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, Agreement, Floats, rate_factor
 
 LIMIT_FACTOR = 2.66  # limits are so many mean moving ranges from the mean
 SCREEN_FACTOR = 3.267  # ranges above so many mean ranges are left out of the limits, once
@@ -191,10 +189,7 @@ def measure_control(
     rebases: Mapping[str, str],
     until: date = date.max,
 ) -> Control:
-    """The control chart of the figures observed in each quarter, or why there is none.
-
-    The baseline is what had ended `until` a day; by default all of it.
-    """
+    """The control chart of quarters' figures, with those `until` a day as baseline, or why none."""
     not_of_quarters = ("ratio_to_comparator", "gap_to_comparator", "rank", "milestone")
     count, polarity = int(observed["observed"].count()), measure["polarity"]
     reasons = {

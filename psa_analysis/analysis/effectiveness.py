@@ -1,7 +1,6 @@
 """Cost-effectiveness: an index of performance over an index of cost, from baskets of indicators.
 
-Each component, a council, has a basket of its own (``register/baskets.csv``). The method is our
-own (``docs/effectiveness.md``). Where a figure is missing, the index has none either.
+The method is our own (``docs/effectiveness.md``); each component, a council, has its own basket.
 """
 
 from __future__ import annotations
@@ -70,13 +69,21 @@ def cost_effectiveness(
     figures = figures.loc[ended, columns]
     indicators = _indicators(figures, agreement, years)
     components = _components(figures, indicators, section)
-    overall = _overall(components)
+    # All components together; where a figure is missing, the index has none either.
+    indices = ["performance", "cost"]
+    weighted = components[indices].mul(components["share"], axis=0)
+    by_year = components.assign(**weighted).groupby("year", sort=False)
+    overall = by_year[indices].sum(skipna=False)
+    overall["illustrative"] = by_year["illustrative"].any()
+    lacking = components[components["missing"] != ""].groupby("year")["component"]
+    overall["missing"] = lacking.agg("; ".join).reindex(overall.index, fill_value="")
+    overall["ratio"] = 100 * overall["performance"] / overall["cost"]
     own = figures["area"] == agreement.settings.agreement.area
     returned = figures[own & (figures["measure"] == section.index)].set_index("year")["figure"]
-    overall["returned"] = overall["year"].map(returned)
+    overall["returned"] = returned
     # An index returned to one decimal may differ by half a unit of it.
     overall["differs"] = (overall["ratio"] - overall["returned"]).abs() > 0.05 + 1e-9
-    return CostEffectiveness(tuple(years), indicators, components, overall)
+    return CostEffectiveness(tuple(years), indicators, components, overall.reset_index())
 
 
 def _with_figures(rows: pd.DataFrame, figures: pd.DataFrame, first: str) -> pd.DataFrame:
@@ -174,19 +181,6 @@ def _lacking(parts: pd.DataFrame) -> str:
     titles = parts[parts["missing"] != ""].groupby("missing", sort=False)["title"].agg(list)
     names = [listed(each) if len(each) < 4 else f"{len(each)} figures" for each in titles]
     return "; ".join(f"{each} ({why})" for each, why in zip(names, titles.index, strict=True))
-
-
-def _overall(components: pd.DataFrame) -> pd.DataFrame:
-    """The indices of all components together; none of them is left out."""
-    indices = ["performance", "cost"]
-    weighted = components[indices].mul(components["share"], axis=0)
-    by_year = components.assign(**weighted).groupby("year", sort=False)
-    rows = by_year[indices].sum(skipna=False)
-    rows["illustrative"] = by_year["illustrative"].any()
-    lacking = components[components["missing"] != ""].groupby("year")["component"]
-    rows["missing"] = lacking.agg("; ".join).reindex(rows.index, fill_value="")
-    rows["ratio"] = 100 * rows["performance"] / rows["cost"]
-    return rows.reset_index()
 
 
 def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:

@@ -1,7 +1,4 @@
-"""Families: place, quartile and its edge among comparable authorities; what chance alone allows.
-
-``docs/families.md`` names each convention and its source.
-"""
+"""Families: place, quartile, its edge and what chance allows; docs/families.md names sources."""
 
 import zlib
 from dataclasses import dataclass, field
@@ -128,10 +125,7 @@ class FamilyOutlook:
 
 
 def edge_outlook(family: Family, until: date, own: Outlook | None = None) -> FamilyOutlook:
-    """Forecast where the top quartile will begin: in each draw of all authorities anew.
-
-    The agreement's area keeps its `own` forecast where a report has one.
-    """
+    """Where the top quartile will begin, in draws of all authorities; `own` is that of the area."""
     kind, _, per_year, *_ = FREQUENCIES[family.measure["frequency"]]
     if per_year > 1 or kind == "mean_of_years":
         return FamilyOutlook(reason="only yearly figures of a family are forecast")

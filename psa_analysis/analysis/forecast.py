@@ -33,8 +33,7 @@ LONGEST = 24
 FEWEST = 3
 #: A group of fewer series than this joins all other such series, as a portfolio.
 SMALLEST_GROUP = 10
-#: Degrees of freedom of every forecast: real series surprise more than normal ones, and fewer or
-#: more were no better on any reference panel.
+#: Degrees of freedom of every forecast; fewer or more were no better on any reference panel.
 DEGREES = 4
 #: Series of a group that it learns from; more change nothing that can be seen.
 _LEARNT_FROM = 2000
@@ -44,6 +43,7 @@ _ALL = slice(None)
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
+Times = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,7 @@ class Forecast:
         return np.where(np.isnan(self.spread) | np.isnan(target), np.nan, chance)
 
     def paths(self, number: int, seed: int, rows: slice = _ALL, until: slice = _ALL) -> Array:
-        """Draws of all periods to come together, of all series or some: series x number x horizon.
-
-        Series of one group share the draws of what they have in common.
-        """
+        """Joint draws of the periods to come, of all series or some: series x number x horizon."""
         generator = np.random.default_rng(seed)
         own, common = self.own[rows, until, until], self.common[:, until, until]
         group = self.group[rows]
@@ -138,6 +135,7 @@ class Forecast:
             draws = generator.standard_normal((*covariance.shape[:2], number))
             return np.linalg.cholesky(covariance + 1e-12 * np.eye(covariance.shape[1])) @ draws
 
+        # Series of one group share the draws of what they have in common.
         deviates = normal(own) + normal(common)[group]
         deviates /= np.sqrt(np.einsum("shh->sh", own + common[group]) + 1e-12)[..., None]
         deviates /= np.sqrt(generator.chisquare(DEGREES, (len(own), 1, number)) / DEGREES)
@@ -229,14 +227,12 @@ def _steadied(values: Array, scales: NDArray[np.str_]) -> Array:
 
 
 def _levels(values: Array, steady: Array, scales: NDArray[np.str_]) -> Array:
-    """What each series is divided by, so that the size of change is a share of the level.
-
-    A percentage has a level already; where figures have no root, it is ten usual changes.
-    """
+    """What each series is divided by, so that the size of change is a share of the level."""
     table = pd.DataFrame(values)
     steps = table.ffill(axis=1).diff(axis=1).where(table.notna())
     changes = 10 * np.sqrt((steps**2).mean(axis=1))
     means = pd.DataFrame(steady).mean(axis=1)
+    # A percentage has a level already; where figures have no root, it is ten usual changes.
     level = np.select([scales == "percent", np.isin(scales, _AS_THEY_ARE)], [1.0, changes], means)
     return np.where(level > 0, level, 1.0)
 
@@ -322,12 +318,7 @@ class _Models:
     """All models for differences of readings at the same times from the newest of them."""
 
     def __init__(
-        self,
-        time: tuple[float, ...],
-        ahead: tuple[float, ...],
-        per_year: int,
-        prior: Prior,
-        usual: Constants,
+        self, time: Times, ahead: Times, per_year: int, prior: Prior, usual: Constants
     ) -> None:
         """Fit to readings at `time`, the newest at 0, for forecasts at `ahead`."""
         self.prior, self.usual = prior, usual

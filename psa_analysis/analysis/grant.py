@@ -1,12 +1,6 @@
 """Grant: what the agreement's reward comes to, decided exactly and forecast by simulation.
 
-The rules are those of first-generation agreements (``docs/grant.md`` lists each with its test):
-
-- The pot is a share of the net budget requirement, divided equally among the targets; a target's
-  share equally among its measures, or by their weights.
-- p = (outturn - without) / (target - without), one formula for both polarities. Below the trigger
-  nothing is paid, from it on p, and never more than 1. Each measure stands alone.
-
+The rules are those of first-generation agreements (``docs/grant.md`` lists each with its test).
 Where performance without the agreement is not stated, the reward is a range. At the least, only a
 target that is met pays. At the most, the way begins at the baseline; without one, all is paid.
 """
@@ -16,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +21,7 @@ from psa_analysis.periods import period_containing
 
 if TYPE_CHECKING:
     from psa_analysis.analysis.outlook import Outlook
-    from psa_analysis.analysis.readings import Floats
-    from psa_analysis.register.agreement import Agreement
+    from psa_analysis.register.agreement import Agreement, Floats
     from psa_analysis.register.loading import Settings
 
 #: Joint draws of the whole agreement; a multiple of each measure's own, so that means agree.
@@ -39,7 +31,8 @@ SLACK = 1e-9
 
 
 def paid(outturn: Fraction, without: Fraction, target: Fraction, trigger: Fraction) -> Fraction:
-    """The proportion of the reward that is paid: nothing below the trigger, then p, at most 1."""
+    """The proportion of the reward that is paid: nothing below the trigger, and at most 1."""
+    # One formula for both polarities.
     reached = (outturn - without) / (target - without)
     return min(reached, Fraction(1)) if reached >= trigger else Fraction(0)
 
@@ -62,6 +55,7 @@ def pump_priming(settings: Settings) -> float | None:
 
 def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
     """The share of the pot of each measure that counts; less than 1 in all if some are missing."""
+    # Targets have equal shares; their measures equal ones of these, or by their weights.
     counting = agreement.measures[agreement.measures["role"] == "target"]
     # Where performance without the agreement does not apply, no stretch is rewarded.
     counting = counting[counting["without_status"] != ""]
@@ -98,9 +92,8 @@ def measure_reward(row: pd.Series, outlook: Outlook, trigger: float) -> Reward:
     if not decided:
         return Reward("forecast", why, *_forecast_range(row, outlook.draws[:, -1], trigger))
     outturn, target = exact(row["latest"]), exact(row["target"])
-    pays = partial(paid, outturn, target=target, trigger=exact(trigger))
     met = short_of(row["latest"], row, row["target"]) <= 0
-    ends = _range(row, met, lambda start: pays(exact(start)))
+    ends = _range(row, met, lambda start: paid(outturn, exact(start), target, exact(trigger)))
     status = "provisional" if row["latest_flag"] == "provisional" else "final"
     return Reward(status, why, *(np.array([float(end)]) for end in ends))
 
@@ -182,10 +175,7 @@ def reward_curve(
 def payment_frame(
     rewards: Mapping[str, Reward], readings: pd.DataFrame, agreement: Agreement
 ) -> pd.DataFrame:
-    """When the reward is paid: on account, and in equal instalments after the agreement.
-
-    What was paid on account is taken off the instalments, and never given back.
-    """
+    """When the reward is paid: on account, and in equal instalments after the agreement."""
     settings, shares = agreement.settings, pot_shares(agreement)
     final = readings["flag"].isin(["final", "revised"]) & readings["reading"].notna()
     final &= readings["area"] == settings.agreement.area
@@ -201,6 +191,7 @@ def payment_frame(
             rows.append((paid_in, f"on account for {name}", advance, advance))
         if reward.status != "not stated":
             draws = np.stack([reward.least, reward.most])
+            # What was paid on account is taken off the instalments, and never given back.
             parts.append(np.maximum(share * draws - advance, 0).mean(axis=1))
     to_come = np.sum(parts, axis=0) if parts else np.full(2, np.nan)
     last, number = settings.agreement.last.start.year, settings.grant.instalments

@@ -7,14 +7,14 @@ assume independent cases, which percentages of tonnes or pounds are not made of.
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import gammainccinv, gammaincinv, ndtri
 
-from psa_analysis.register.agreement import NOT_SUMMED, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, Floats, rate_factor
 from psa_analysis.words import NOT_STATED
 
 #: Lower and upper limits, as arrays of the shape of what was given.
-Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
+Limits = tuple[Floats, Floats]
 
 #: From this count on Byar's approximation is within 0.2 % of the exact 95 % limits.
 BYAR_FROM = 10

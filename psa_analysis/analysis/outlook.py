@@ -1,7 +1,6 @@
 """Outlook: the reading that counts, at its due period, as a distribution.
 
-What is observed is forecast, and readings are made of the draws by each measure's basis, just as
-``readings`` makes them of observations: four quarters to a rolling year, flows added to a count.
+What is observed is forecast, and readings are made of its draws as ``readings`` makes others.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis.analysis import forecast, readings
-from psa_analysis.analysis.readings import Floats
+from psa_analysis.analysis.forecast import Array
 from psa_analysis.analysis.trajectory import GRACE
 from psa_analysis.periods import FREQUENCIES, Period, parse_period, period_containing, step_of
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, Scale, rate_factor, scale_of
@@ -28,13 +27,13 @@ class Outlook:
     """What is to come of one measure."""
 
     # Draws x periods to come, in the measure's unit; the last period is the due one.
-    draws: Floats = field(default_factory=lambda: np.empty((1, 0)), repr=False)
+    draws: Array = field(default_factory=lambda: np.empty((1, 0)), repr=False)
     periods: tuple[Period, ...] = field(default=(), repr=False)
     reason: str = ""  # why there is no forecast
     readings: int = 0  # how many it rests on
     note: str = ""  # what else a reader should know of it
 
-    def quantile(self, shares: float | list[float]) -> Floats:
+    def quantile(self, shares: float | list[float]) -> Array:
         """What each reading to come falls below with these probabilities, in rows."""
         # Quantiles are draws, so that those of counts are whole.
         return np.quantile(self.draws, shares, axis=0, method="inverted_cdf")
@@ -82,8 +81,6 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> tuple[float, fl
     own = vintages[(vintages["measure"] == measure) & (vintages["area"] == area)]
     own = own[own["value"].notna() & (own["value"] != 0)].sort_values("received")
     provisional = own["flag"] == "provisional"
-    if provisional.sum() < 4:
-        return NOT_REVISED
     first = own[provisional].groupby("period")["value"].first()
     last = own[~provisional].groupby("period")["value"].last()
     changes = (last / first).dropna() - 1
@@ -255,7 +252,7 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     return table.loc[sorted(table.index, key=lambda label: parse_period(label, kind))]
 
 
-def _on_scale(values: Floats, scale: Scale) -> Floats:
+def _on_scale(values: Array, scale: Scale) -> Array:
     """Figures as they can be: whole for counts, at most 100 for percentages, not below 0."""
     low, high = {"percent": (0, 100), "real": (-np.inf, np.inf)}.get(scale, (0, np.inf))
     return np.clip(np.rint(values) if scale in ("count", "headcount") else values, low, high)
@@ -310,9 +307,7 @@ def _outlook(row: int, history: History, found: forecast.Forecast) -> Outlook:
     return Outlook(draws, tuple(ends), "", number, history.note)
 
 
-def readings_of_draws(
-    history: History, figures: Floats, periods: list[Period]
-) -> tuple[Floats, str]:
+def readings_of_draws(history: History, figures: Array, periods: list[Period]) -> tuple[Array, str]:
     """Readings of draws of figures, draws x periods, by its basis, or why not."""
     measure, basis = history.measure, history.measure["basis"]
     unit = "" if basis in readings.SUMS_OF_COUNTS else measure["unit"]

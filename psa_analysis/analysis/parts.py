@@ -1,7 +1,6 @@
 """Parts: what each part of a measure adds to its level, its change and its gap to the target.
 
-Parts are areas of one kind that are part of the agreement's area (``areas.csv``), or the measures
-that add up to this one (``parts`` of ``measures.csv``). ``docs/places.md`` has the formulas.
+Parts are areas within the agreement's, or measures that add up to one (``docs/places.md``).
 """
 
 import zlib
@@ -15,9 +14,9 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln
 
 from psa_analysis.analysis.outlook import Outlook
-from psa_analysis.analysis.readings import Floats, years_averaged
+from psa_analysis.analysis.readings import years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
-from psa_analysis.register.agreement import NOT_SUMMED, Agreement, rate_factor
+from psa_analysis.register.agreement import NOT_SUMMED, Agreement, Floats, rate_factor
 from psa_analysis.words import NOT_STATED, listed
 
 #: The row for what no part holds.
@@ -51,10 +50,7 @@ class Decomposition:
     period: str = ""
     since: str = ""  # the period that the change is counted from; empty if there is none
     level: float = float("nan")  # from numerators and denominators, not rounded
-    # One row per part, in the register's order: ``part``, ``numerator`` and ``denominator`` (what a
-    # rate is of, or the base of a change), the same before, ``rate`` (the part's own reading),
-    # ``weight`` (its share of the whole), and what it adds to the whole: ``level``, ``change`` (by
-    # its own rate, ``within``, and by its size, ``mix``) and ``gap``.
+    # One row per part, in the register's order (columns.csv, parts).
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     whole: pd.Series = field(repr=False, default_factory=pd.Series)  # what was counted in it
     missing: tuple[str, ...] = ()  # parts that lack a figure
@@ -68,10 +64,7 @@ class Decomposition:
 
 
 def contributions(parts: pd.DataFrame, target: float = float("nan")) -> pd.DataFrame:
-    """Contributions that add up to the whole, after E. M. Kitagawa, JASA 50 (1955), 1168-1194.
-
-    A part that has no rate at one of the periods has all of its change under ``mix``.
-    """
+    """Contributions that add up to the whole, after E. M. Kitagawa, JASA 50 (1955), 1168-1194."""
     level, weight = parts["level"], parts["weight"]
     level_before, weight_before = parts["level_before"], parts["weight_before"]
     rate = level / weight.mask(weight == 0)
@@ -80,6 +73,7 @@ def contributions(parts: pd.DataFrame, target: float = float("nan")) -> pd.DataF
     # Counts that had nothing to take shares of before have no weights that could move.
     change = level - level_before - mean * (weight - weight_before).fillna(0)
     within = (weight + weight_before) / 2 * (rate - rate_before)
+    # A part that has no rate at one of the periods has all of its change under "mix".
     within = within.fillna(0).where(change.notna())
     columns = {"rate": rate, "level": level, "change": change, "within": within}
     columns |= {"mix": change - within, "gap": level - weight * target}
@@ -229,9 +223,7 @@ class Hotspots:
     decomposition: Decomposition
     unit: str = ""  # of every figure: the measure's, or ``percent change`` for counts
     whole: float = float("nan")
-    # One row per part, worst first: ``part``, ``observed``, ``shrunken``, ``lower`` and ``upper``
-    # (95 in 100 chances), ``chance_worse`` (that the part is worse than the whole) and
-    # ``verdict``: worse or better where the whole is outside the interval.
+    # One row per part, worst first (columns.csv, hot spots).
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     reason: str = ""  # why there is nothing to say, else empty
 
@@ -239,10 +231,8 @@ class Hotspots:
 def shrunken_draws(
     numerator: ArrayLike, denominator: ArrayLike, events: bool = False, seed: int = 0
 ) -> Floats:
-    """Draws of the rates behind counts: each near its own, the fewer its cases the nearer to all.
-
-    They come from one Beta (for events Gamma), averaged over its mean and spread on a grid.
-    """
+    """Draws of the rates behind counts, each near its own; with fewer cases it is nearer to all."""
+    # From one Beta (for events Gamma), averaged over its mean and spread on a grid.
     cases, size = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     pooled = cases.sum() / size.sum()
     chance = pooled if events else pooled * (1 - pooled)
@@ -274,15 +264,12 @@ def shrunken_draws(
 
 
 def compared_parts(decomposed: Decomposition) -> Hotspots:
-    """Where parts are better or worse than the whole after allowing for chance.
-
-    A count has nothing that it is of, so its change since another period is looked at: of all the
-    events of both periods, the share that fell into the later one.
-    """
+    """Where parts are better or worse than the whole after allowing for chance."""
     if reason := _not_comparable(decomposed):
         return Hotspots(decomposed, reason=reason)
     parts, whole, better = decomposed.named, decomposed.whole, decomposed.better
     factor = rate_factor(decomposed.unit)
+    # A count is of nothing, so we look at the later one's share of the events of both periods.
     denominator, whole_denominator = (
         counted["denominator"] if factor else counted["numerator"] + counted["numerator_before"]
         for counted in (parts, whole)
@@ -332,8 +319,7 @@ class WhatIf:
     """What the whole would be if some parts were at other levels."""
 
     decomposition: Decomposition
-    # One row per part that is set: ``part``, ``now`` and ``then``, its figure; ``more``, how many
-    # more would be counted in it; ``effect``, what that adds to the whole's reading.
+    # One row per part that is set (columns.csv, what if).
     table: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     level: float = float("nan")  # the whole's reading then
     effect: float = float("nan")  # the same less its reading now

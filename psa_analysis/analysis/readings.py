@@ -1,7 +1,6 @@
 """Readings: the figure that counts, made from the observations by each measure's basis.
 
-``docs/register.md`` lists the bases. Sums and means of rates are sums of their numerators over
-sums of their denominators. Where something is missing there is no reading; the row says what.
+``docs/register.md`` lists the bases. Where something is missing there is no reading.
 """
 
 from decimal import Decimal
@@ -9,14 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from psa_analysis.analysis.intervals import reading_intervals
 from psa_analysis.files import meanings
 from psa_analysis.periods import FREQUENCIES, place_in_year, steps_to
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, family_areas, rate_factor
-
-Floats = NDArray[np.float64]
 
 #: From firm to weak; a reading is as weak as the weakest figure in it.
 FLAGS = ["final", "revised", "estimated", "provisional", "suppressed"]

@@ -1,25 +1,18 @@
 """Trajectories: the planned path from the baseline to the target, and the grant's trigger.
 
-A measure's ``profile`` (docs/register.md) says how its path runs. Time is counted in whole months,
-so that equal quarters are equal steps.
+Time is counted in whole months, so that equal quarters are equal steps.
 """
-
-from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from psa_analysis.periods import FREQUENCIES, Period, period_containing, place_in_year
-from psa_analysis.register.agreement import PROFILES_WITH_POINTS, RULES_WITH_PATH
-
-if TYPE_CHECKING:
-    from psa_analysis.analysis.readings import Floats
-    from psa_analysis.register.agreement import Agreement
+from psa_analysis.periods import FREQUENCIES, Period, period_containing, place_in_year, steps_to
+from psa_analysis.register.agreement import PROFILES_WITH_POINTS, RULES_WITH_PATH, Agreement, Floats
 
 #: After this long a deciding reading that has not come is no longer only late.
 GRACE = timedelta(days=190)
@@ -55,7 +48,7 @@ def planned_path(measure: pd.Series, ends: pd.Series, goal: float | None = None)
     if measure["profile"] == "seasonal":
         return _seasonal_path(measure, goal, ends)
     months, levels = _path_points(measure, goal)
-    passed = month_number(ends.dt) - month_number(baseline_end(measure))
+    passed = steps_to(ends.dt, 12) - steps_to(baseline_end(measure), 12)
     if measure["profile"] not in PROFILES_WITH_POINTS:
         share = (passed / months[-1]).clip(0, 1)
         if measure["basis"] == "milestone":
@@ -93,7 +86,7 @@ def _path_points(measure: pd.Series, goal: float) -> tuple[Floats, Floats]:
     baseline, target = measure["baseline"], measure["target"]
     points = measure["points"] if measure["profile"] in PROFILES_WITH_POINTS else ()
     start, due = baseline_end(measure), measure["due_at"].end
-    months = np.array([month_number(day) for day in (start, *(day for day, _ in points), due)])
+    months = np.array([steps_to(day, 12) for day in (start, *(day for day, _ in points), due)])
     levels = np.array([level for _, level in points])
     # Unscaled, a level stays the very figure that the document prints.
     if goal != target:
@@ -106,8 +99,8 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
     factors, frequency = measure["seasons"], FREQUENCIES[measure["frequency"]]
     if not factors:
         return pd.Series(np.nan, index=ends.index)
-    places, months = place_in_year(ends.dt.month, frequency.kind), month_number(ends.dt)
-    due, start = measure["due_at"].end, month_number(baseline_end(measure))
+    places, months = place_in_year(ends.dt.month, frequency.kind), steps_to(ends.dt, 12)
+    due, start = measure["due_at"].end, steps_to(baseline_end(measure), 12)
     if measure["basis"] == "year_to_date":
         # Where the year will have come to, and what part of a year is usually done by then.
         months = months + 12 * (frequency.per_year - places) // frequency.per_year
@@ -116,26 +109,20 @@ def _seasonal_path(measure: pd.Series, goal: float, ends: pd.Series) -> pd.Serie
         # The baseline and the target are figures of the quarter, say, that is due.
         due_factor = factors[place_in_year(due.month, frequency.kind) - 1]
         usual = places.map(lambda number: factors[number - 1] / due_factor)
-    share = ((months - start) / (month_number(due) - start)).clip(0, 1)
+    share = ((months - start) / (steps_to(due, 12) - start)).clip(0, 1)
     return usual * (measure["baseline"] + share * (goal - measure["baseline"]))
 
 
 def gap_months(measure: pd.Series, end: date, reading: float) -> float:
-    """How many months a reading is ahead of the planned path (behind: below 0); missing if unknown.
-
-    A path may take a value more than once: a better reading is looked for in the months to come
-    only, a worse one in those that have passed.
-    """
-    no_path = pd.isna(measure["baseline"]) or pd.isna(measure["target"])
-    no_path |= measure["rule"] not in RULES_WITH_PATH
+    """By how many months a reading is ahead of its path (behind: below 0); missing if unknown."""
+    planned = planned_path(measure, pd.Series([pd.Timestamp(end)])).iloc[0]
     # A path with seasons goes up and down, so that no month of it can be told from a value.
-    if no_path or measure["profile"] == "seasonal":
+    if pd.isna(planned) or measure["profile"] == "seasonal":
         return float("nan")
-    now = month_number(end) - month_number(baseline_end(measure))
+    now = steps_to(end, 12) - steps_to(baseline_end(measure), 12)
     if now < 0:
         return float("nan")
     near = _NEAR * abs(measure["target"] - measure["baseline"])
-    planned = planned_path(measure, pd.Series([pd.Timestamp(end)])).iloc[0]
     if abs(reading - planned) <= near:
         return 0.0
     months, levels = _path_points(measure, measure["target"])
@@ -146,6 +133,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     ends = [months[:-1][abs(reading - start) <= near], months[1:][abs(reading - last) <= near]]
     due = months[-1:][abs(reading - levels[-1:]) <= near]
     gaps = np.concatenate([between, *ends, due]) - now
+    # Of all times at which the path has this value, those to come if it is better than planned.
     ahead = (reading > planned) == (measure["polarity"] == "higher")
     gaps = gaps[gaps >= 0] if ahead else gaps[gaps <= 0]
     return float(min(gaps, key=abs, default=float("nan")))
@@ -155,8 +143,8 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, s
     """The change in each period that leads to the target, and up to when as much was ever done."""
     if pd.isna(measure["target"]) or history.empty or measure["rule"] in ("standard", "range"):
         return float("nan"), None
-    months = month_number(history["period_end"].dt)
-    left = month_number(measure["due_at"].end) - months.iloc[-1]
+    months = steps_to(history["period_end"].dt, 12)
+    left = steps_to(measure["due_at"].end, 12) - months.iloc[-1]
     if left <= 0:
         return float("nan"), None
     readings = history["reading"].set_axis(months)
@@ -210,19 +198,11 @@ def baseline_end(measure: pd.Series) -> date:
     return date((period.start.year + period.end.year) // 2, 12, 31)
 
 
-def month_number(days: Any) -> Any:
-    """Months since year 0 of a day, or of each of several (the ``dt`` of a column)."""
-    return days.year * 12 + days.month
-
-
 def with_seasons(agreement: Agreement, known: pd.DataFrame) -> Agreement:
     """The agreement, with the seasons of each measure whose planned path has them."""
     settings, measures = agreement.settings.agreement, agreement.measures
     own = known[known["area"] == settings.area]
-    seasons = [
-        season_factors(own[own["measure"] == name], frequency, settings.begins)
-        if profile == "seasonal"
-        else ()
-        for name, profile, frequency in measures[["profile", "frequency"]].itertuples()
-    ]
-    return replace(agreement, measures=agreement.measures.assign(seasons=seasons))
+    seasons = measures["seasons"].copy()
+    for name, frequency in measures.loc[measures["profile"] == "seasonal", "frequency"].items():
+        seasons.at[name] = season_factors(own[own["measure"] == name], frequency, settings.begins)
+    return replace(agreement, measures=measures.assign(seasons=seasons))

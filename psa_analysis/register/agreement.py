@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from psa_analysis.periods import Period, parse_period
 from psa_analysis.words import NOT_STATED
 
 if TYPE_CHECKING:
     from psa_analysis.register.loading import Settings
+
+Floats = NDArray[np.float64]
 
 #: What a cell holds that gives nothing.
 BLANK = ("", NOT_STATED)
@@ -63,9 +65,8 @@ def parse_comparator(text: str) -> Comparator | None:
 class Agreement:
     """An agreement: its settings and its register, a frame for each file with a row for each row.
 
-    ``measures`` has further columns: for each of :data:`FIGURES` a
-    ``<figure>_status`` (stated, derived, assumed, not stated, or empty), and those of `PARSED`.
-    ``points`` holds last days and values; ``trajectory.with_seasons`` fills in ``seasons``.
+    ``measures`` has further columns: for each of :data:`FIGURES` a ``<figure>_status`` (stated,
+    derived, assumed, not stated, or empty), and those of `PARSED`.
     """
 
     folder: Path  # the data folder that it was read from
@@ -85,10 +86,9 @@ class Agreement:
     notes: pd.DataFrame
 
     def __repr__(self) -> str:
-        return (
-            f"{self.settings.agreement.name}: {len(self.targets)} targets, "
-            f"{len(self.measures)} measures, {len(self.commitments)} commitments"
-        )
+        counts = f"{len(self.targets)} targets, {len(self.measures)} measures"
+        counts += f", {len(self.commitments)} commitments"
+        return f"{self.settings.agreement.name}: {counts}"
 
 
 def family_areas(agreement: Agreement, family: str) -> list[str]:
@@ -112,7 +112,8 @@ def all_families(families: pd.DataFrame, areas: pd.DataFrame, own: str) -> dict[
 #: Columns of ``Agreement.measures`` that hold periods as text, and where each stands parsed.
 PARSED_PERIODS = {"baseline_period": "baseline_at", "due": "due_at", "interim_period": "interim_at"}
 
-#: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone.
+#: Columns of ``Agreement.measures`` that hold what is made of its cells, for programs alone:
+#: ``points`` are last days and values, and ``trajectory.with_seasons`` fills in ``seasons``.
 PARSED = (*PARSED_PERIODS.values(), "compared_with", "points", "seasons", "decimals")
 PARSED += ("floor", "ceiling")
 
@@ -134,9 +135,8 @@ def with_parsed(measures: pd.DataFrame) -> pd.DataFrame:
     as_returned &= measures["basis"] != "gap_to_comparator"
     negative = (measures[["baseline", "without", "target"]].min(axis=1) < 0) & as_returned
     negative |= units.isin([*SIGNED_UNITS, OBSERVED_WORDS["rank"]])
-    lowest = pd.Series(np.where(negative, -np.inf, 0.0), measures.index)
-    highest = pd.Series(np.where(units == "percent", 100.0, np.inf), measures.index)
-    parsed["floor"] = measures["lowest"].fillna(lowest)
+    parsed["floor"] = measures["lowest"].fillna(negative.map({True: -np.inf, False: 0.0}))
+    highest = (units == "percent").map({True: 100.0, False: np.inf})
     parsed["ceiling"] = measures["highest"].fillna(highest)
     return parsed
 

@@ -18,8 +18,7 @@ from psa_analysis.words import NOT_STATED
 _ONE_KEY = ("targets", "measures", "commitments", "areas")
 _TWO_KEYS = ("links", "assumptions", "trajectories", "families", "baskets", "rebases")
 
-#: What may be wrong in a row: a condition as ``DataFrame.eval`` reads it, for each of the columns,
-#: and what was expected. Names in capitals are those of `agreement`.
+#: What may be wrong in a row, as ``DataFrame.eval`` reads it; capitals are names of `agreement`.
 _CHECKS = Path(__file__).with_name("checks.csv")
 #: Which way is better; a polarity that is not stated compares nothing.
 _BETTER = {"higher": 1, "lower": -1}

@@ -1,14 +1,11 @@
-"""The register's rows: what each file holds, column by column, and how a cell is read.
-
-``docs/register.md`` describes each column for whoever fills it in.
-"""
+"""The register's rows: how the cells of each column that docs/register.md describes are read."""
 
 from __future__ import annotations
 
 import ast
-import csv
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -44,17 +41,14 @@ def parse_figure(text: str) -> float:
     """Read a figure: ``53.2``, ``(21.45 - 0.6*19.85) / 0.4``, ``not stated`` or nothing."""
     if text in BLANK:
         return nan
-    try:
+    with suppress(SyntaxError, ZeroDivisionError, KeyError):
         if len(text) <= 100 and re.fullmatch(_ARITHMETIC, text):
             figure = _worked_out(ast.parse(text.strip(), mode="eval").body)
             if abs(figure) < _HUGE:
                 return float(figure)
-    except (SyntaxError, ZeroDivisionError, KeyError):
-        pass
-    raise ValueError(
-        "a number such as 53.2, arithmetic such as (21.45 - 0.6*19.85) / 0.4 (at most 100 "
-        f"characters, no division by 0, a result below {_HUGE:,}), or 'not stated'"
-    )
+    limits = f"at most 100 characters, no division by 0, a result below {_HUGE:,}"
+    arithmetic = f"arithmetic such as (21.45 - 0.6*19.85) / 0.4 ({limits})"
+    raise ValueError(f"a number such as 53.2, {arithmetic}, or 'not stated'")
 
 
 def _worked_out(node: ast.AST) -> Fraction:
@@ -99,10 +93,6 @@ def _stated_day(text: str) -> date | None:
         raise ValueError("a date such as 2004-03-31, or 'not stated'") from None
 
 
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(";") if part.strip()]
-
-
 def _fitting(fits: Callable[[str], object], expected: str = "") -> Reader:
     """A reader that takes only texts that fit; `fits` may itself say what it expected."""
 
@@ -129,32 +119,29 @@ class Column:
     names: tuple[str, ...] = ()
 
 
-_stated_period = _fitting(lambda text: text in BLANK or parse_period(text))
-_comparator = _fitting(lambda text: text in BLANK or parse_comparator(text))
 #: What an assumption may be about besides one measure or commitment.
 _GENERAL_ITEMS = ("agreement", "measures", "commitments")
 #: Names that pages, links and files are made of, in the form that the document gives them.
-_NAME = rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*"
+_NAME = re.compile(rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*")
+_TOLERANCE = re.compile(rf"(?:{_NUMBER}%?)?")
 
 #: How the cells of a column are read, by what the column ``holds``.
 _READERS: dict[str, Reader] = {
     "text": str,
     "filled": filled,
-    "list": _list,
+    "list": lambda text: [part.strip() for part in text.split(";") if part.strip()],
     "figure": parse_figure,
     "number": _number,
     "day": _stated_day,
     "period": _fitting(parse_period),
-    "stated period": _stated_period,
+    "stated period": _fitting(lambda text: text in BLANK or parse_period(text)),
     "label": lambda text: parse_period(text).label,
-    "comparator": _comparator,
+    "comparator": _fitting(lambda text: text in BLANK or parse_comparator(text)),
     "frequency": choice(*FREQUENCIES),
     "rule": choice(*RULES),
-    "tolerance": _fitting(
-        re.compile(rf"(?:{_NUMBER}%?)?").fullmatch, "a tolerance such as 5% or 2"
-    ),
+    "tolerance": _fitting(_TOLERANCE.fullmatch, "a tolerance such as 5% or 2"),
     "name": _fitting(
-        re.compile(_NAME).fullmatch,
+        _NAME.fullmatch,
         "a reference such as N2 or CP-1.2: letters, digits and . - / _ + ( ), none of them first",
     ),
 }
@@ -163,12 +150,12 @@ _READERS: dict[str, Reader] = {
 def _tables() -> dict[str, dict[str, Column]]:
     """The columns of each file of the register, as ``tables.csv`` lists them."""
     tables: dict[str, dict[str, Column]] = {}
-    with (Path(__file__).parent / "tables.csv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            read = _READERS.get(row["holds"]) or choice(*row["choices"].split("|"))
-            left_out = None if row["left_out"] == "required" else row["left_out"]
-            names = tuple(row["names"].split("|")) if row["names"] else ()
-            tables.setdefault(row["file"], {})[row["column"]] = Column(read, left_out, names)
+    listed = pd.read_csv(Path(__file__).with_name("tables.csv"), keep_default_na=False)
+    for row in listed.itertuples():
+        read = _READERS.get(row.holds) or choice(*row.choices.split("|"))
+        left_out = None if row.left_out == "required" else row.left_out
+        names = tuple(row.names.split("|")) if row.names else ()
+        tables.setdefault(row.file, {})[row.column] = Column(read, left_out, names)
     return tables
 
 
