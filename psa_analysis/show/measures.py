@@ -242,8 +242,7 @@ def cells_used(report: Report, measure: str) -> pd.DataFrame:
     used = observations_used(report.known, report.readings, agreement, key)
     addresses = used["column"].astype(str) + used["row"].astype(str)
     columns = ["part", "measure", "area", "period", "value", "flag", "received", "correction"]
-    behind = used[[*columns, "file", "sheet", "text"]].assign(cell=addresses)
-    return behind.reset_index(drop=True)
+    return used[[*columns, "file", "sheet", "text"]].assign(cell=addresses).reset_index(drop=True)
 
 
 def explanation(report: Report, measure: str) -> Iterator[tuple[str, str]]:

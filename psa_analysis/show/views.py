@@ -1,15 +1,19 @@
 """Views: one thing of a report in words, picture and table, together in a cell or each alone."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from copy import copy
 from functools import cached_property
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psa_analysis.findings import visible
-from psa_analysis.show.chart import Chart
 from psa_analysis.show.tables import Html, sentence
 from psa_analysis.words import listed
+
+if TYPE_CHECKING:
+    from psa_analysis.show.chart import Chart
 
 
 class View:
@@ -50,7 +54,7 @@ class View:
         why = f" ({self.reason})" if self.reason else ""
         raise AttributeError(f"this has no {part}, only {listed([*self._makers])}{why}")
 
-    def under(self, heading: str) -> "View":
+    def under(self, heading: str) -> View:
         """The same below a heading of the fourth level, as part of a measure's section."""
         view = copy(self)
         view.heading, view.anchor, view.level = heading, "", 4
