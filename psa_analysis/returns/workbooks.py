@@ -250,7 +250,7 @@ def _attribute(element: Element, name: str) -> str | None:
 
 
 def _repeated(element: Element, name: str) -> int:
-    return int(_attribute(element, name) or 1)
+    return min(int(_attribute(element, name) or 1), 2**20)  # as many rows as programs take
 
 
 def _open_document_text(cell: Element, words: str, form: str) -> str:
@@ -303,6 +303,8 @@ def _parquet(content: bytes) -> Iterator[_Sheet]:
     from pyarrow import parquet
 
     file = parquet.ParquetFile(io.BytesIO(content))
+    if file.metadata.num_rows * file.metadata.num_columns > MOST_CELLS:
+        raise ValueError(f"{file.metadata.num_rows:,} rows")
     sheet, table = _Sheet(""), file.read(use_threads=False)
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
     for column, name in enumerate(names):
