@@ -55,6 +55,8 @@ def load_returns(
             tables.append(rows)
         except DataError as error:
             doubts = error.findings
+        except OSError:  # the machine's, and no fault of the file
+            raise
         except Exception as error:  # whatever is in it, the others are still read
             remedy = "Look for what is odd in it, such as a quotation mark left open; save it anew."
             found = f"{type(error).__name__}: {shorten(str(error), 200)}"

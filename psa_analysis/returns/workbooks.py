@@ -163,8 +163,7 @@ def _old(content: bytes) -> Iterator[_Sheet]:
                         (value[start:end], book.font_list[font].escapement == 1)
                         for (start, font), (end, _) in pairwise(starts)
                     )
-                form = book.format_map[style.format_key].format_str
-                if text := _text(value, form):
+                if text := _text(value, book.format_map[style.format_key].format_str):
                     sheet.cells[row + 1, column] = text
         for first, last, left, right in shown.merged_cells:
             sheet.merged.append((first + 1, last, left, right - 1))
@@ -217,8 +216,7 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
                 columns = _repeated(cell, "number-columns-repeated")
                 lines = [words(node) for node in cell.childNodes if node.qname == text.P().qname]
                 covered = cell.qname[1] == "covered-table-cell"
-                of_column = usual_forms[column] if column < len(usual_forms) else ""
-                form = of_row or of_column
+                form = of_row or (usual_forms[column] if column < len(usual_forms) else "")
                 if own := _attribute(cell, "style-name"):
                     form = forms.get(own, "")
                 value = "" if covered else _open_document_text(cell, "\n".join(lines), form)
