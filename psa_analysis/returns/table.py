@@ -1,7 +1,4 @@
-"""Table: the table in each grid, as rows of figures as text, with the cell of each.
-
-And what a sidecar may say of a table that is not on our template, in draft.
-"""
+"""Table: the table in each grid, as rows of text; and what a sidecar may say of it, in draft."""
 
 import re
 from collections.abc import Iterable, Mapping
