@@ -49,8 +49,7 @@ class _Commands(click.Group):
         except findings.DataError as error:
             for finding in error.findings:
                 _say(str(finding), err=True)
-            wrong = words.counted(len(error.findings), "error")
-            text, code = f"{wrong}; nothing was done", 1
+            text, code = f"{words.counted(len(error.findings), 'error')}; nothing was done", 1
         except findings.ParameterError as error:
             text, code = str(error), 2
         except periods.PeriodError as error:

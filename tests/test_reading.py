@@ -241,6 +241,7 @@ REFUSED |= {
     "thousands that fit": (f"Return\n{THREE}N13,Blaby,1,000,7,\n", "beyond the last"),
     "marks below a title": (f'Return\n{NOTED}N13,Blaby,{Q2},2,fine"\n', "mark left open"),
     "marks in the middle": (f'{MIDDLE}N13,"a,Blaby,{Q1},1\nN13,b",Blaby,{Q2},2\n', "left open"),
+    "a cell without end": (with_column("Note", "x" * 200_000), "a file that can be read"),
     "a mark open to the end": (NOTED + f"N13,Blaby,{Q2},2\n", "mark left open"),
 }
 for title in ("Targets for 2004-05", "Forecast outturn", "Planned", "Figures in thousands", "£m"):

@@ -157,9 +157,7 @@ def load_agreement(folder: Path) -> Agreement:
     texts: dict[str, pd.DataFrame] = {}
     for key, columns in TABLES.items():
         file = f"raw/register/{key}.csv"
-        left_out = {
-            name: column.left_out for name, column in columns.items() if column.left_out is not None
-        }
+        left_out = {name: of.left_out for name, of in columns.items() if of.left_out is not None}
         # Of the other files no row says the same as no file.
         needed = key in ("targets", "measures")
         text, unread = read_rows(folder, file, list(columns), left_out, needed)

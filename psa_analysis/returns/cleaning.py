@@ -197,8 +197,7 @@ def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) 
                 cells.loc[odd.index, ["flag", "note"]] = marked[["flag", "note"]]
         cells = cells.assign(**{column: numbers})
         shown = cells[(cells["flag"] == "suppressed") & numbers.notna()]
-        expected = "nothing, since the figure is suppressed"
-        doubts.add(shown, column, expected, "Empty the cell.")
+        doubts.add(shown, column, "nothing, since the figure is suppressed", "Empty the cell.")
     missing = cells["value"].isna() & (cells["flag"] != "suppressed")
     empty = cells[missing & (doubts.texts["value"].reindex(cells.index) == "")]
     expected = "a figure, [x] if there is none, or [c] if it is confidential"
@@ -334,10 +333,9 @@ def _figure_text(row: Any) -> str:
 
 def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
     """Counts of people below the threshold, whose publication could point at someone."""
-    threshold = agreement.settings.disclosure.threshold
     counts = observations["measure"].isin(counted_measures(agreement.measures))
     numbers = observations[["value", "numerator"]]
-    few = (numbers > 0) & (numbers < threshold)
+    few = (numbers > 0) & (numbers < agreement.settings.disclosure.threshold)
     return few["numerator"] | (counts & few["value"]) | (observations["flag"] == "suppressed")
 
 

@@ -102,14 +102,13 @@ def _swallowing(rows: dict[int, list[str]], sign: str, width: int, is_open: bool
     A note may have lines of its own, but none that is as long as a row, or holds a figure.
     """
     for number, row in rows.items():
-        if any("\n" in cell or "\r" in cell for cell in row):
-            _, *lines = re.split(r"\r\n?|\n", sign.join(row).strip())
-            for line in (line.split(sign) for line in lines):
-                holds_figure = any(plain_number(cell.strip()) is not None for cell in line)
-                if len(line) == width or (len(line) > 2 and holds_figure):
-                    return number
-            if lines and is_open and number == len(rows):
+        _, *lines = re.split(r"\r\n?|\n", sign.join(row).strip())
+        for line in (line.split(sign) for line in lines):
+            holds_figure = any(plain_number(cell.strip()) is not None for cell in line)
+            if len(line) == width or (len(line) > 2 and holds_figure):
                 return number
+        if lines and is_open and number == len(rows):
+            return number
     return None
 
 

@@ -112,8 +112,7 @@ def _contradictions(progress: pd.DataFrame) -> list[Finding]:
     """What was reported as done is unfinished by a later report, which does not say why."""
     findings = []
     remedy = "Ask its lead. If it was not done, add a row 'not done' that says so."
-    statuses = progress[progress["status"] != "figure"]
-    for _, rows in statuses.groupby("commitment", sort=False):
+    for _, rows in progress[progress["status"] != "figure"].groupby("commitment", sort=False):
         if done := contradicted([*rows.itertuples()]):
             expected = f"done, as row {done.row} reported on {done.reported.date()}"
             findings.append(_error(rows.iloc[-1], "status", expected, remedy))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from unicodedata import category
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from psa_analysis import files
 from psa_analysis.findings import DataError, Finding, one_of
@@ -38,10 +38,8 @@ def _listed(value: Any) -> Any:
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 
 
-class Sidecar(BaseModel):
+class Sidecar(BaseModel, extra="forbid", frozen=True):
     """What is known of a raw file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = _UNKNOWN
     producer: str = _UNKNOWN

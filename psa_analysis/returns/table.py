@@ -1,7 +1,4 @@
-"""Table: the table in each grid, as rows of figures as text, with the cell of each.
-
-And what a sidecar may say of a table that is not on our template, in draft.
-"""
+"""Table: the table in each grid, as rows of text; and what a sidecar may say of it, in draft."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -55,6 +52,8 @@ def load_returns(
             tables.append(rows)
         except DataError as error:
             doubts = error.findings
+        except OSError:  # the machine's, and no fault of the file
+            raise
         except Exception as error:  # whatever is in it, the others are still read
             remedy = "Look for what is odd in it, such as a quotation mark left open; save it anew."
             found = f"{type(error).__name__}: {shorten(str(error), 200)}"

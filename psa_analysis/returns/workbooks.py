@@ -163,8 +163,7 @@ def _old(content: bytes) -> Iterator[_Sheet]:
                         (value[start:end], book.font_list[font].escapement == 1)
                         for (start, font), (end, _) in pairwise(starts)
                     )
-                form = book.format_map[style.format_key].format_str
-                if text := _text(value, form):
+                if text := _text(value, book.format_map[style.format_key].format_str):
                     sheet.cells[row + 1, column] = text
         for first, last, left, right in shown.merged_cells:
             sheet.merged.append((first + 1, last, left, right - 1))
@@ -217,8 +216,7 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
                 columns = _repeated(cell, "number-columns-repeated")
                 lines = [words(node) for node in cell.childNodes if node.qname == text.P().qname]
                 covered = cell.qname[1] == "covered-table-cell"
-                of_column = usual_forms[column] if column < len(usual_forms) else ""
-                form = of_row or of_column
+                form = of_row or (usual_forms[column] if column < len(usual_forms) else "")
                 if own := _attribute(cell, "style-name"):
                     form = forms.get(own, "")
                 value = "" if covered else _open_document_text(cell, "\n".join(lines), form)
@@ -250,7 +248,7 @@ def _attribute(element: Element, name: str) -> str | None:
 
 
 def _repeated(element: Element, name: str) -> int:
-    return int(_attribute(element, name) or 1)
+    return min(int(_attribute(element, name) or 1), 2**20)  # as many rows as programs take
 
 
 def _open_document_text(cell: Element, words: str, form: str) -> str:
@@ -303,6 +301,8 @@ def _parquet(content: bytes) -> Iterator[_Sheet]:
     from pyarrow import parquet
 
     file = parquet.ParquetFile(io.BytesIO(content))
+    if file.metadata.num_rows * file.metadata.num_columns > MOST_CELLS:
+        raise ValueError(f"{file.metadata.num_rows:,} rows")
     sheet, table = _Sheet(""), file.read(use_threads=False)
     names = [name for name in table.column_names if not name.startswith("__index_level_")]
     for column, name in enumerate(names):
