@@ -138,11 +138,14 @@ def test_nothing_is_asked_of_folders_that_are_the_users(where, example, tmp_path
     for folder in (tmp_path / "notebooks", example / "raw" / "returns"):
         for name in ("calendar.py", "pandas.py"):
             (folder / name).write_text("raise SystemExit('a file of the user, and no library')")
+    (example / "raw" / "returns" / "linked.csv").symlink_to("/etc/passwd")
     command = [Path(sys.executable).parent / "psa", "run", "2004-05 Q3", *where]
     done = finished(command, env=environment, cwd=example / "raw" / "returns")
     assert pack.exists(), done.stderr
-    # Which are no returns.
-    assert done.stderr == "psa: 2 errors in the returns; psa check lists what was kept out\n"
+    # Which are no returns, as is what a link leads to elsewhere.
+    assert done.stderr == "psa: 3 errors in the returns; psa check lists what was kept out\n"
+    inputs = json.loads((pack / "manifest.json").read_text())["inputs"]
+    assert [name for name, digest in inputs.items() if not digest] == ["raw/returns/linked.csv"]
     assert [path.name for path in (tmp_path / "out" / ".psa").iterdir()] == ["2004-05-Q3"]
 
 
@@ -339,7 +342,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
     if finished(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]).returncode:
         pytest.skip("mounting a small disk is not allowed here")
     yield folder
-    # This process keeps a folder of its own there, until it ends.
+    # This process keeps a folder of its own open there until it ends.
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
