@@ -327,8 +327,8 @@ def test_reports_of_one_day_that_differ_are_both_kept_out(progress: Progress) ->
         "WP3c,2005-05-02,on track,,,,no",
         "WP3c,2005-05-02,on track,,,,no",
     )
-    assert [finding.row for finding in findings] == [2, 3, 4, 5]
-    assert [finding.found for finding in findings] == ["on track", "at risk", "5000", "5001"]
+    assert [(finding.row, *finding.also) for finding in findings] == [(2, 3), (4, 5)]
+    assert [finding.found for finding in findings] == ["on track", "5000"]
     assert table["row"].tolist() == [6, 7, 8]
 
 
