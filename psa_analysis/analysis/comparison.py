@@ -109,6 +109,8 @@ def _way(before: Any, after: Any, polarity: str = "higher") -> str:
 
 def _of_measure(before: pd.Series, after: pd.Series, figures: list[str]) -> list[dict[str, Any]]:
     """The changes of a measure that both packs follow; `figures` says what changed in its own."""
+    if "not shown" in (before["state"], after["state"]):
+        return []
     unit, polarity = after["unit"], after["polarity"]
     old, new = before["latest_period"], after["latest_period"]
     both = [column for column in _REGISTER if column in before and column in after]

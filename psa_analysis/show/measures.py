@@ -129,7 +129,7 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
     if before is None:
         return []
     changes = []
-    if row["state"] != before["state"]:
+    if len({row["state"], before["state"]} - {"not shown"}) == 2:
         changes.append(f"it has gone from {before['state']} to {row['state']}")
     now, then = row["chance_target"], before["chance_target"]
     if pd.notna(now) and pd.notna(then) and abs(now - then) >= words.CHANCE_MOVED:
