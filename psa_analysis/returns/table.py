@@ -202,16 +202,18 @@ def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str
     if not unread:
         return table
     key = [table[name].str.strip() for name in ("measure", "area", "period", "received")]
-    rows = table[table["value"].groupby(key).transform("nunique") > 1]
-    texts = sheet.cells.loc[rows["row"], list(unread)].set_axis(rows.index)
-    varies = texts.groupby([part[rows.index] for part in key]).transform("nunique") > 1
-    differs = varies.any(axis=1)
-    if apart := [heading for column, heading in unread.items() if varies[column].any()]:
-        words = " and ".join(apart)
+    texts = sheet.cells.loc[table["row"], list(unread)].set_axis(table.index)
+    several = table["value"].groupby(key).transform("nunique") > 1
+    varies = texts[several].groupby([part[several] for part in key]).transform("nunique") > 1
+    apart = [column for column in unread if varies[column].any()]
+    # A row that is alone with its figure may be one of several too, whose others are blank.
+    differs = (texts[apart] != "").any(axis=1)
+    if apart:
+        words = " and ".join(unread[column] for column in apart)
         expected = f"one row for each figure: {words} {'differ' if len(apart) > 1 else 'differs'}"
         remedy = f"Say which rows count under [keep] in {sheet.file}.toml."
-        sheet.add("error", expected, remedy, rows.loc[differs, "row"], found=words)
-    return table.drop(index=rows.index[differs])
+        sheet.add("error", expected, remedy, table.loc[differs, "row"], found=words)
+    return table[~differs]
 
 
 def _until_second_header(
