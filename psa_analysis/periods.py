@@ -1,7 +1,4 @@
-"""Periods: the spellings that returns use, and the one that we store; docs/register.md has both.
-
-What cannot be read for certain is refused, never guessed.
-"""
+"""Periods: the spellings that returns use, and the one that we store; docs/register.md has both."""
 
 import re
 from collections.abc import Iterator

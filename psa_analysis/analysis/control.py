@@ -1,7 +1,4 @@
-"""Control charts: whether a quarter is ordinary, or a sign that something has changed.
-
-XmR charts, read by the rules of the NHS's Making Data Count (``docs/control.md``).
-"""
+"""Control charts: XmR, read by the rules of the NHS's Making Data Count (``docs/control.md``)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,9 +1,4 @@
-"""Disclosure control: what a public report holds back, so that no small number can be found.
-
-Everything of a public report is worked out without the small figures, without those that would
-give them away, and without earlier versions that differ by little from a later one.
-``docs/disclosure.md`` gives the rules, their sources and what they do not protect against.
-"""
+"""Disclosure control: what a public report holds back, by the rules of ``docs/disclosure.md``."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -41,11 +36,12 @@ def at_risk(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
     """Which observations may be made of people or events, and are not published by others."""
     measures = agreement.measures
     safe = (measures["made_of"] == "amounts") | (measures["basis"] == "milestone")
-    return ~observations["measure"].map(safe).astype(bool) & ~_published(observations)
+    return ~observations["measure"].map(safe).astype(bool) & ~published(observations)
 
 
-def _published(observations: pd.DataFrame) -> pd.Series:
-    return observations["file"].astype(str).str.startswith(_PUBLISHED)
+def published(rows: pd.DataFrame) -> pd.Series:
+    """Which rows are of files that others have published."""
+    return rows["file"].astype(str).str.startswith(_PUBLISHED)
 
 
 def small(agreement: Agreement, observations: pd.DataFrame) -> pd.Series:
@@ -80,10 +76,7 @@ def _factors(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
 def complement(
     relations: Floats, counts: Floats, hidden: Flags, fixed: Flags, width: float
 ) -> tuple[Flags, Flags]:
-    """Hide further cells until no hidden count can be told to within `width`.
-
-    Gives the hidden cells, and those of them that can be told whatever else is hidden.
-    """
+    """Hide cells until no hidden count can be told to within `width`; those that still can be."""
     hidden, exposed = hidden.copy(), np.zeros_like(hidden)
     # What cannot be told stays so when more is hidden, and is not tried again.
     to_try = ~np.isnan(counts)
@@ -144,12 +137,9 @@ def _told(
 
 
 def worked_out(relations: Floats, counts: Floats) -> tuple[Floats, Flags]:
-    """One count of each cell, with those that are missing worked out from the sums they are in.
-
-    What the sums leave open is taken to be 0, of which the others can be told most nearly; which
-    counts the sums do tell is given beside them. In sums of which nothing is known all stay
-    missing.
-    """
+    """One count of each cell, those missing worked out from sums; and which of them sums tell."""
+    # What sums leave open is taken to be 0, of which others can be told most nearly; in sums of
+    # which nothing is known all stay missing.
     counts, told, guessed = counts.copy(), np.zeros(len(counts), bool), False
     relations = relations[(~np.isnan(counts) & (relations != 0)).any(axis=1)]
     in_sums = (relations != 0).any(axis=0)
@@ -175,7 +165,7 @@ def withheld(
     seen = observations[observations["received"] <= pd.Timestamp(cut_off)]
     cells, known = _cells(seen), as_of(seen, cut_off)
     # Suppressed by whom makes no difference.
-    suppressed = known[(known["flag"] == "suppressed") & ~_published(known)]
+    suppressed = known[(known["flag"] == "suppressed") & ~published(known)]
     primary = cells[small(agreement, seen).to_numpy(dtype=bool)].union(_cells(suppressed))
     # Of a figure that is held back no version is shown that has not been shown before.
     shown_before = _versions(disclosed[disclosed["shown"] == "yes"])
@@ -249,11 +239,8 @@ def _first_reports(received: pd.Series, agreement: Agreement, cut_off: date) -> 
 
 
 def _relations(agreement: Agreement, rows: pd.DataFrame) -> tuple[Floats, pd.MultiIndex]:
-    """A row for each sum in each report, 1 for its parts and −1 for the total; missing cells.
-
-    Parts are the areas of one kind in an area, or the parts of a measure. Those of which some are
-    there and others not have columns after the rows'.
-    """
+    """A row for each sum in each report, 1 for its parts and −1 for the total; missing cells."""
+    # Parts are areas of one kind, or parts of a measure; missing ones have columns after the rows'.
     kinds = agreement.areas.groupby(["part_of", "kind"], sort=False)["area"].agg(list)
     areas_in = kinds.groupby(level="part_of").agg(list).to_dict()
     parts_of = agreement.measures["parts"].to_dict()
@@ -346,11 +333,6 @@ def masked_commitments(commitments: pd.DataFrame, hidden: Iterable[str]) -> pd.D
     masked.loc[rows, ["state", "reason", "evidence"]] = "not shown", NOT_SHOWN, ""
     masked.loc[rows & masked["previous_state"].notna(), "previous_state"] = "not shown"
     return masked
-
-
-def masked_sources(sources: pd.DataFrame) -> pd.DataFrame:
-    """The data log without checksums of returns, by which a guess at a figure could be tried."""
-    return sources.assign(checksum=sources["checksum"].where(_published(sources), ""))
 
 
 def masked_finding(finding: Finding, agreement: Agreement) -> Finding:

@@ -1,7 +1,6 @@
 """Work in processes of its own, each forked for one piece of work from one that is warm.
 
-A child has all that the warm process has imported, and its own memory, names and random state. If
-it dies or takes too long, that is the result of its work, and the others go on.
+If a child dies or takes too long, that is the result of its work, and the others go on.
 """
 
 import faulthandler

@@ -92,10 +92,7 @@ def whole_page(title: str, body: str, report: Report, front: bool = False) -> st
 
 
 def _folded(body: str) -> str:
-    """The body with what only some readers need folded: a measure's further views, tagged cells.
-
-    A measure's section shows its words and its picture; what follows is folded as one.
-    """
+    """The body with what only some readers need folded: a measure's further views, tagged cells."""
     sections = re.split(r"(?=<h[23])", body)
     for place, section in enumerate(sections):
         shown = re.match(r"<h3 id=.*?<figure><img.*?</figure>\s*", section, re.DOTALL)
@@ -120,11 +117,8 @@ def _breakable(body: str) -> str:
 
 
 def _anchored(body: str) -> tuple[str, list[tuple[str, str]]]:
-    """The body with an anchor at each second heading, and the anchors with their texts.
-
-    An anchor is made of its heading's words, so that links from elsewhere outlast other changes.
-    """
-    # The page has these two of its own.
+    """The body with an anchor at each second heading, and the anchors with their texts."""
+    # Made of the heading's words, so that links outlast other changes. Two are the page's own.
     taken = {"content": "", "contents": ""}
 
     def anchor(match: re.Match[str]) -> str:

@@ -274,8 +274,7 @@ def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
 def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """Without a file's figures of a measure where all are a hundred or so times the usual.
 
-    One figure that stands out is kept: low areas are low. What is usual is what other files say of
-    the same area, or else what the register states.
+    What is usual is what other files say of the same area, or else what the register states.
     """
     other = [*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
     # Elsewhere the register's figures are of what is worked out and not of what is returned.

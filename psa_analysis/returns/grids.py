@@ -97,10 +97,8 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
 
 
 def _swallowing(rows: dict[int, list[str]], sign: str, width: int, is_open: bool) -> int | None:
-    """The first row of which a quotation mark left open has swallowed others.
-
-    A note may have lines of its own, but none that is as long as a row, or holds a figure.
-    """
+    """The first row of which a quotation mark left open has swallowed others."""
+    # A note may have lines of its own, but none that is as long as a row, or holds a figure.
     for number, row in rows.items():
         _, *lines = re.split(r"\r\n?|\n", sign.join(row).strip())
         for line in (line.split(sign) for line in lines):

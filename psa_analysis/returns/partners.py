@@ -149,10 +149,9 @@ def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame
 
 
 def findings_by_partner(findings: Iterable[Finding], agreement: Agreement) -> pd.DataFrame:
-    """The findings with the partner whom each is for, sorted so that each can be sent its own.
+    """The findings with the partner whom each is for, indexed by their places among those given.
 
-    The partner is the one who returns the measure, or else the one that the file is named for;
-    empty where neither says. Each row is indexed by the finding's place among those given.
+    It is the one who returns the measure, or else the one that the file is named for, if any.
     """
     columns = meanings("findings")
     table = pd.DataFrame([*findings], columns=[*columns, "also"]).astype({"row": "Int64"})

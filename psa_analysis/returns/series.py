@@ -67,10 +67,8 @@ def _coverage(newest: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _outliers(newest: pd.DataFrame, agreement: Agreement) -> Iterator[Finding]:
-    """Figures further from the mean of their neighbours than six times the series' median distance.
-
-    Neighbours are a year apart, for the seasons; less than a tenth of the figure is never far.
-    """
+    """Figures further from the mean of their neighbours than six times the usual distance."""
+    # Neighbours are a year apart, for the seasons; less than a tenth of the figure is never far.
     frequencies = newest["measure"].map(agreement.measures["frequency"])
     steps = frequencies.map(lambda name: FREQUENCIES[name].per_year)
     ordered, key = newest.sort_values(["measure", "area", "period_end"]), ["measure", "area"]

@@ -1,8 +1,4 @@
-"""Sources: where each raw file came from, and which of its figures are known to be wrong.
-
-``police.csv`` has a sidecar ``police.csv.toml``. A correction names one figure and, in ``expect``,
-what stands there: once the source has been mended the correction is refused.
-"""
+"""Sources: where each raw file came from (its sidecar), and which figures are known to be wrong."""
 
 import json
 import os

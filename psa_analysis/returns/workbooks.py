@@ -1,8 +1,7 @@
 """Workbooks: their sheets as text, read in a process of its own that has limits.
 
-A damaged workbook may panic its reader, keep it busy or take all of the memory. So it comes on the
-standard input, and what was read, or one word on what went wrong, leaves as JSON. Nothing that
-takes long is imported: not pandas, and of the readers the one that is needed.
+A damaged workbook may panic its reader, keep it busy or take all of the memory. It comes on the
+standard input and leaves as JSON; what takes long to import is imported when it is needed.
 """
 
 from __future__ import annotations

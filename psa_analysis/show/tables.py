@@ -1,8 +1,4 @@
-"""Pieces of a page: words, and tables made from a list of columns.
-
-Everything is plain accessible HTML with a text twin, so that it reads the same in JupyterLab,
-in the exported page, through a screen reader and to nbval.
-"""
+"""Pieces of a page, as accessible HTML with a text twin: words, and tables made from columns."""
 
 import csv
 import io
