@@ -101,10 +101,13 @@ class Place:
 
 
 def killed(place: Place, moments: random.Random) -> str:
-    process = place.start()
-    time.sleep(moments.uniform(0, place.seconds * 1.05))
-    process.kill()
-    return "was over already" if process.wait() == 0 else "killed"
+    code = 0
+    while code == 0:  # one that was over already is none that was killed
+        process = place.start()
+        time.sleep(moments.uniform(0, place.seconds))
+        process.kill()
+        code = process.wait()
+    return "killed"
 
 
 def full_disk(place: Place, moments: random.Random) -> str:
@@ -186,7 +189,7 @@ def main() -> None:
             held.append(tried(what, place, fault, times, moments))
         disk = root / "disk"
         disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)]
         if subprocess.run(mount, capture_output=True, check=False).returncode:
             print("| full disk | not tried: mounting a small disk is not allowed here |")
         else:
