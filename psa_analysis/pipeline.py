@@ -148,11 +148,12 @@ def load_disclosed(agreement: Agreement) -> pd.DataFrame:
 
 def remember_disclosed(report: Report) -> None:
     """Write down what a public pack has shown and held back, for the packs that come after it."""
-    versions = report.observations[disclosure.VERSION].astype(str)
-    held_back = report.observations["small"].map({True: "no", False: "yes"})
-    told = [load_disclosed(report.agreement), versions.assign(shown=held_back)]
+    earlier = report.withheld["reason"] == disclosure.EARLIER
+    rows = report.observations.drop(report.withheld.index[earlier]).astype({"received": str})
+    rows["shown"] = rows["small"].map({True: "no", False: "yes"})
+    table = pd.concat([load_disclosed(report.agreement), rows[[*disclosure.VERSION, "shown"]]])
     # What was ever shown is known.
-    table = pd.concat(told).sort_values([*disclosure.VERSION, "shown"])
+    table = table.sort_values([*disclosure.VERSION, "shown"])
     table = table.drop_duplicates(disclosure.VERSION, keep="last")
     write_bytes(report.agreement.folder / DISCLOSED, csv_text(table).encode())
 
