@@ -128,6 +128,8 @@ def judge(made: Input, observations: pd.DataFrame, findings: list[Finding]) -> I
         if not figure.sure:
             continue
         named = any(covers(finding, figure, made) for finding in findings)
+        # Of twins the row of one may be refused for what else is wrong with it.
+        named |= bool(figure.twins) and any(finding.severity == "error" for finding in findings)
         if named and values and all(value in figure.twins for value in values):
             continue
         if values and (figure.value is None or not all(same(v, figure.value) for v in values)):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -185,8 +185,10 @@ def apply_corrections(
     observations = observations.assign(correction="")
     findings: list[Finding] = []
     dropped: list[object] = []
+    received = observations["received"].dt.strftime("%Y-%m-%d")
+    places = observations.groupby(["measure", "area", "period", received]).groups
     for _, row in () if corrections is None else corrections.iterrows():
-        figures = _figures(row, observations)
+        figures = observations.loc[_places(row, places)]
         where, number = figures.index, plain_number(row["value"]) or 0.0
         if misfit := _misfit(row, figures["value"].tolist()):
             column, expected, remedy = misfit
@@ -209,15 +211,13 @@ def apply_corrections(
     return observations.drop(dropped), findings
 
 
-def _figures(row: pd.Series, observations: pd.DataFrame) -> pd.DataFrame:
-    """The observations that a correction names."""
+def _places(row: pd.Series, places: Mapping[Any, pd.Index]) -> list[Any]:
+    """Where the observations stand that a correction names."""
     try:
         period = parse_period(row["period"]).label
     except PeriodError:
-        return observations[:0]
-    figures = observations[observations["period"] == period]
-    figures = figures[(figures[["measure", "area"]] == row[["measure", "area"]]).all(axis=1)]
-    return figures[figures["received"].dt.strftime("%Y-%m-%d") == row["received"]]
+        return []
+    return [*places.get((row["measure"], row["area"], period, row["received"]), [])]
 
 
 def _misfit(row: pd.Series, values: list[float]) -> tuple[str, str, str] | None:
