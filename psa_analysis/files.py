@@ -96,11 +96,7 @@ def uneven(name: str, rows: Mapping[int, list[str]], width: int) -> list[Finding
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """A table as CSV that is safe to open in a spreadsheet.
-
-    An apostrophe is put before a text that a spreadsheet would take for a formula, line ends are
-    of one kind, and what cannot be seen is made visible. Parquet holds texts as they are.
-    """
+    """A table as CSV in which no text is a formula to a spreadsheet, and nothing is unseen."""
 
     def harmless(cell: object) -> object:
         if not isinstance(cell, str):

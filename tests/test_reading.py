@@ -374,6 +374,16 @@ def test_files(load: Callable, case: str) -> None:
     check(load(f"return.{ending}", binary), expected, words)
 
 
+def test_a_row_is_not_taken_for_the_one_beside_it_that_was_refused(load: Callable) -> None:
+    """Women stand alone once the row of all is refused, or their figure is blank there."""
+    header = "Measure,Area,2004-05 Q1,2004-05 Q2,Sex\n"
+    wide = f"{header}N26-county,Blaby,5,744,8,654,All\nN26-county,Blaby,45,46,Women\n"
+    words = ["found '7 cells', expected 5", "'Sex'", "since Sex may tell them apart"]
+    check(load("a.csv", wide.encode()), [], words)
+    blank = f"{header}N26-county,Blaby,,91,All\nN26-county,Blaby,45,46,Women\n"
+    check(load("b.csv", blank.encode()), [], ["'Sex'", "Sex differs"])
+
+
 def test_what_a_sidecar_says_stands_where_the_file_says_nothing(load: Callable) -> None:
     """A column that has blanks is the file's own, and they are asked about."""
     blank = b"Measure,Area,2004-05 Q1\nN26-county,Blaby,11\n,Charnwood,12\n"

@@ -115,11 +115,7 @@ def write_tables(report: Report, folder: Path) -> str:
 
 
 def write_workbook(report: Report, path: Path) -> None:
-    """Write the workbook: a summary, the contents, a sheet for each table, all columns' meanings.
-
-    Numbers are numbers and days are days, with their usual formats; no text is ever a formula.
-    The same report gives the same bytes.
-    """
+    """Write the workbook: a summary, the contents, a sheet for each table, columns' meanings."""
     exported = tables(report)
     content = io.BytesIO()
     options: dict[str, Any] = {"constant_memory": True, "tmpdir": str(path.parent)}

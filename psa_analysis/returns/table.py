@@ -23,6 +23,7 @@ ROW_COLUMNS = [*FIELDS, "sheet", "row", "column"]
 _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 #: Headings of our own template that only help whoever fills it in.
 _HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
+_KNOWN_HEADING = "a heading that we know"
 _TOTAL = r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)"
 #: What the heading of a field that names things is likely to say.
 _LIKELY = {
@@ -68,6 +69,7 @@ def read_table(
     """The figures of one file as rows of text."""
     tables, without_table = [_NO_ROWS], []
     sheets, findings = grids.read_grids(path, name)
+    has_refused_rows = any(finding.severity == "error" for finding in findings)
     names = {field: {str(text).casefold() for text in known[field]} for field in known}
     wanted = sidecar.sheet
     if missing := [sheet for sheet in wanted if sheet not in {grid.sheet for grid in sheets}]:
@@ -78,6 +80,12 @@ def read_table(
         sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
         if kind := find_table(sheet, grid, set().union(*names.values())):
             rows = _as_ours(_figures(sheet, kind == "long", names), sidecar)
+            unread = [it.found for it in sheet.findings if it.expected == _KNOWN_HEADING]
+            if has_refused_rows and unread and len(rows):
+                # One that was refused may be the one that counts of several.
+                expected = f"whole rows, since {unread[0]} may tell them apart"
+                sheet.add("error", expected, "Complete the rows first.", rows["row"])
+                rows = rows[:0]
             tables.append(rows.assign(sheet=grid.sheet)[ROW_COLUMNS])
         findings += sheet.findings
         if not sheet.header and not sheet.findings:
@@ -127,7 +135,7 @@ def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
         severity: Severity = "error" if is_period(text := unread[column]) else "warning"
         remedy = f"The column was not read{more}. {did_you_mean(text, FIELD_OF)}"
         place = {"column": xl_col_to_name(column), "found": text}
-        sheet.add(severity, "a heading that we know", remedy, **place)
+        sheet.add(severity, _KNOWN_HEADING, remedy, **place)
     return unread
 
 
