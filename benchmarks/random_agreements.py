@@ -144,7 +144,7 @@ class RandomAgreement:
         count = max(0, round(self.chance.gauss(usual, usual**0.5)))
         return (count, round(among)) if unit.startswith("per ") else (count,)
 
-    def _period(self, unit, end, period, sizes, printed, missing) -> None:  # type: ignore[no-untyped-def]
+    def _period(self, unit, end, period, sizes, printed, missing) -> None:
         """The returns of one period: first figures, and sometimes revised ones."""
         day = end + timedelta(days=28)
         figures = {leaf: self._drawn(unit, size) for leaf, size in sizes.items()}
@@ -192,7 +192,7 @@ class RandomAgreement:
         for name, number in zip(names, numbers, strict=True):
             self.truth[*cell, period, day.isoformat() if day else "", name] = number
 
-    def _row(self, unit, cell, period, day, numbers, bare) -> None:  # type: ignore[no-untyped-def]
+    def _row(self, unit, cell, period, day, numbers, bare) -> None:
         """A row of a return: the figures, or what a sender writes in their place."""
         small = min([numbers[0], *(n - numbers[0] for n in numbers[1:])]) < 5
         doubt = self.chance.random()

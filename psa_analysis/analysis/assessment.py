@@ -58,10 +58,10 @@ def assess(
             # Part of a year says nothing against a path from year to year.
             year_end = FREQUENCIES[measure["frequency"]].year_end
             series = series[series["period_end"].dt.month == year_end]
-        made = series[series["reading"].notna() | (series["missing"] == NOT_SHOWN)]
+        newest = series[series["reading"].notna() | (series["missing"] == NOT_SHOWN)].tail(1)
         series = series[series["reading"].notna()]
-        if len(made) and pd.isna(made["reading"].iloc[-1]):
-            rows.append(row | _not_shown(made.iloc[-1]))
+        if newest["reading"].isna().any():
+            rows.append(row | _not_shown(newest.iloc[0]))
             continue
         outlook = (outlooks or {}).get(str(name))
         if measure["rule"] == "yearly":

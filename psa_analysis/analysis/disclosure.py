@@ -62,8 +62,8 @@ def _counts(agreement: Agreement, observations: pd.DataFrame) -> pd.DataFrame:
     value, numerator, denominator = (observations[name].astype(float) for name in _FIGURES)
     factor = _factors(observations, agreement)
     # Where the register does not say what a figure is made of, a whole number may count people.
-    said = observations["measure"].map(agreement.measures["made_of"]) != ""
-    counted = value.where(said | (value == value.round())).where(factor.isna(), numerator)
+    is_stated = observations["measure"].map(agreement.measures["made_of"]) != ""
+    counted = value.where(is_stated | (value == value.round())).where(factor.isna(), numerator)
     others = (denominator - numerator).where(factor == 100)
     return pd.DataFrame({"count": counted, "others": others})
 
@@ -247,8 +247,8 @@ def _relations(agreement: Agreement, rows: pd.DataFrame) -> tuple[Floats, pd.Mul
     missing: dict[Any, int] = {}
     place: dict[Any, int] = {}
     sums: dict[Any, None] = {}
-    for _, came in rows.groupby("report"):
-        place |= zip(_cells(came), came.index, strict=True)
+    for _, received in rows.groupby("report"):
+        place |= zip(_cells(received), received.index, strict=True)
         for (measure, area, period), whole in place.items():
             added = [[(measure, part, period) for part in kind] for kind in areas_in.get(area, ())]
             added.append([(part, area, period) for part in parts_of[measure]])

@@ -356,8 +356,8 @@ def read_record(task: Task, key: str) -> dict[str, Any] | None:
     """The record of the pack, if it was made from the same (`key`) and is as it was made."""
     try:
         record = json.loads((task.beside / "made.json").read_text(encoding="utf-8"))
-        made = record["files"].items()
-        same = record["key"] == key and made <= checksums(task.pack, "*").items()
+        files = record["files"].items()
+        same = record["key"] == key and files <= checksums(task.pack, "*").items()
     except (OSError, ValueError):
         return None
     return record if same else None

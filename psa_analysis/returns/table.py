@@ -80,7 +80,7 @@ def read_table(
         sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
         if kind := find_table(sheet, grid, set().union(*names.values())):
             rows = _as_ours(_figures(sheet, kind == "long", names), sidecar)
-            unread = [it.found for it in sheet.findings if it.expected == _KNOWN_HEADING]
+            unread = [doubt.found for doubt in sheet.findings if doubt.expected == _KNOWN_HEADING]
             if has_refused_rows and unread and len(rows):
                 # One that was refused may be the one that counts of several.
                 expected = f"whole rows, since {unread[0]} may tell them apart"

@@ -98,7 +98,7 @@ def _read_sheets(content: bytes) -> Iterator[_Sheet]:
 
 
 def _new(content: bytes) -> Iterator[_Sheet]:
-    # openpyxl takes numbers of numpy where it is there, whose import is half of all the time.
+    # None forbids openpyxl to import numpy, half of all the time; for good, as mypy knows modules.
     sys.modules["numpy"] = None  # type: ignore[assignment]
     from openpyxl import load_workbook
     from openpyxl.cell.rich_text import CellRichText
