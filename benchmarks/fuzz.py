@@ -55,7 +55,7 @@ _LEFT_OUT = re.compile(
 )
 #: What an error expects that keeps a whole sheet out, whichever row it names.
 _OF_SHEET = re.compile(
-    r"were observed: '|one column for each|a column headed|closed in its own cell"
+    r"were observed: '|out in full: '|one column for each|a column headed|closed in its own cell"
 )
 
 

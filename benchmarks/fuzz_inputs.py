@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -534,7 +535,7 @@ def title_rows(r: Return) -> None:
 def titled_as_targets(r: Return) -> None:
     title = r.rng.choice(["Targets for 2004-05", "Forecasts 2004/05", "Planned figures"])
     r.insert(0, [title], *[[]] * r.rng.choice([0, 1]))
-    for figure in r.figures:
+    for figure in (cell for row in r.data for cell in row if isinstance(cell, Figure)):
         figure.value = None
 
 
@@ -598,7 +599,8 @@ def sidecar_settings(r: Return) -> None:
     ]
     chosen = r.rng.choice(choices)
     r.sidecar |= chosen
-    if "year" in chosen or "keep" in chosen or "header_row" in chosen:
+    other_column = "columns" in chosen and header[-1] in chain(*PERIODS.values())
+    if other_column or {"year", "keep", "header_row"} & chosen.keys():
         for figure in r.figures:
             figure.sure = False
 
@@ -627,6 +629,11 @@ def hidden_rows_and_columns(r: Return) -> None:
     else:
         at = next(at for at, cell in enumerate(r.data[0]) if isinstance(cell, Figure))
         r.hidden_columns.append(r.rng.choice([at, at, 0]))
+        # Of two columns of one heading the one that can be seen counts.
+        if r.rows[r.head].count(r.rows[r.head][at]) > 1:
+            for row in r.data:
+                if isinstance(row[at], Figure):
+                    row[at].sure = False
 
 
 # Things done to the bytes of a file. What is returned says whether its lines can still be told.
@@ -1147,6 +1154,7 @@ def _placed(r: Return) -> None:
                 if isinstance(cell, Figure):
                     cell.row, cell.column = at, column
                     cell.sheet = "" if r.is_text or r.ending == "parquet" else name
+    r.figures = [figure for figure in r.figures if figure.row]  # without those written over
 
 
 def _after_bytes(r: Return, made: Input, before: bytes, after: bytes) -> None:

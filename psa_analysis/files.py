@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -155,6 +156,13 @@ def read_rows(
         if header.count(column) > 1:
             wrong("each column once", "Remove one.", **where)
     problems += uneven(name, numbered, len(header))
+    # A cell may have lines of its own, but none that is as long as a row.
+    whole_row = rf"[^,]*(,(?! )[^,]*){{{len(header) - 1}}}"
+    for number, row in numbered.items():
+        _, *below = ",".join(row).splitlines()
+        if any(re.fullmatch(whole_row, line) for line in below):
+            remedy = "One cell holds the rows below it: look for a quotation mark left open."
+            wrong("each quotation mark closed in its own cell", remedy, row=number)
     if len(numbered) > _MOST_ROWS:
         wrong(f"at most {_MOST_ROWS:,} rows", "Keep what counts.", found=f"{len(numbered):,} rows")
     if problems:

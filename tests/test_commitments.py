@@ -361,6 +361,9 @@ def test_a_measure_that_sums_its_year_gives_whole_years(council: Path, edit: Edi
     assert row["value_period"] == "2003-04 Q4"
 
 
+WHOLE = "WP1a,2003-07-20,on track,,"
+
+
 def test_findings_reach_the_check_the_page_and_the_exit_code(council: Path) -> None:
     path = council / "raw" / "progress.csv"
     good = path.read_text()
@@ -369,6 +372,10 @@ def test_findings_reach_the_check_the_page_and_the_exit_code(council: Path) -> N
         (f"{good}WP1q,2003-08-01,on track,,,,no\n".encode(), "raw/progress.csv, row"),
         (HEADER.replace("status", "satus").encode(), "progress.csv, row 1, column satus"),
         (b"\xff\xfe", "expected text in UTF-8"),
+        (
+            f'{HEADER}\n{WHOLE},",no\n{WHOLE},x",no\n'.encode(),
+            "row 2: expected each quotation mark",
+        ),
     ):
         path.write_bytes(text)
         result = psa("check", "--data", str(council))

@@ -196,7 +196,7 @@ REFUSED = {
     "an empty file": ("", "The file is empty"),
     "only spaces": (" \r\n \r\n", "The file is empty"),
     "only words": ("Please find attached\nRegards\n", "headings for measure"),
-    "a header alone": (HEADER,),
+    "a header alone": (HEADER, "a header with rows of figures below it"),
     "to be confirmed": (LONG.replace("2300", "TBC"), "found 'TBC'"),
     "a dash": (LONG.replace("2300", "-"), "this may mean either"),
     "an empty value": (LONG.replace("2300", ""), "[x] if there is none"),
@@ -242,6 +242,15 @@ REFUSED |= {
     "marks below a title": (f'Return\n{NOTED}N13,Blaby,{Q2},2,fine"\n', "mark left open"),
     "marks in the middle": (f'{MIDDLE}N13,"a,Blaby,{Q1},1\nN13,b",Blaby,{Q2},2\n', "left open"),
     "a cell without end": (with_column("Note", "x" * 200_000), "a file that can be read"),
+    "one of twins unread": (
+        LONG.replace(",", ";") + f"N13;Blaby;{Q3};4.677\n",
+        "meaning",
+        "refused",
+    ),
+    "a percentage of nothing known": (
+        HEADER + "N10-planning,Blaby,2003/04,.62\n",
+        "nothing to comp",
+    ),
     "a mark open to the end": (NOTED + f"N13,Blaby,{Q2},2\n", "mark left open"),
 }
 for title in ("Targets for 2004-05", "Forecast outturn", "Planned", "Figures in thousands", "£m"):
@@ -318,6 +327,17 @@ READ = {
         "one table to a sheet",
     ),
     "a second table": (f"{WIDE}\n{OLDER}", TWO, "one table to a sheet"),
+    "a narrow second table": (
+        f"{WIDE}Measure,Area,{Q3}\nN13,Blaby,1\n",
+        TWO,
+        "'3 cells'",
+        "one table",
+    ),
+    "a table below another": (
+        WIDE.replace(Q1, "first").replace(Q2, "then") + WIDE,
+        [figure(Q1, 2300, "C4"), figure(Q2, 2310, "D4")],
+        "row 2: expected one table to a sheet. What stands above the header was not read",
+    ),
 }
 
 
@@ -382,6 +402,11 @@ def test_a_row_is_not_taken_for_the_one_beside_it_that_was_refused(load: Callabl
     check(load("a.csv", wide.encode()), [], words)
     blank = f"{header}N26-county,Blaby,,91,All\nN26-county,Blaby,45,46,Women\n"
     check(load("b.csv", blank.encode()), [], ["'Sex'", "Sex differs"])
+    words[0] = "nothing beyond the last heading"
+    check(load("c.csv", f"Return\n{wide}".encode()), [], words)
+    rows = [[*HEAD, "Sex"], [*LINE, "All"], [*LINE[:3], 9, "Women"]]
+    words = ["found 'hidden: 2'", "'Sex'", "row 3: found 'Sex', expected one row for each figure"]
+    check(load("d.xls", old_workbook(rows, hidden=1)), [], words)
 
 
 def test_what_a_sidecar_says_stands_where_the_file_says_nothing(load: Callable) -> None:
@@ -544,6 +569,8 @@ def test_merged_names_are_repeated_and_a_merged_figure_is_nobodys(load: Callable
     merged = workbook({"C2:D2": 2300}, Crime=wide)
     says = "found '#merged 2300', expected a figure for each cell"
     check(load("return.xlsx", merged), [], [says])
+    twin = workbook({"C2:D2": 2300}, Crime=[*wide, ["N13", "Blaby", 2300, 2310]])
+    check(load("return.xlsx", twin), [], [says, "another row for it was refused"])
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from psa_analysis.files import checksum, is_inside, write_bytes
+from psa_analysis.files import checksum, unfit, write_bytes
 from psa_analysis.findings import DataError, ParameterError, errors, visible
 from psa_analysis.packs.children import run_children, start_warm_process
 from psa_analysis.periods import Period
@@ -323,7 +323,9 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
         task.beside.mkdir(parents=True, exist_ok=True)
         held = lock.acquire(timeout=0)
     except Timeout:
-        who = holder.read_text() if holder.exists() else "another run"
+        who = "another run"
+        with suppress(OSError):  # it may end just now
+            who = holder.read_text()
         on_event(task, "warning", f"waiting for {who}")
         held = lock.acquire()
     except OSError as error:
@@ -373,8 +375,8 @@ def versions() -> dict[str, str]:
 
 
 def checksums(folder: Path, *patterns: str, links: bool = True) -> dict[str, str]:
-    """SHA-256 of a folder's files, by path; empty for `links` out of it that are not followed."""
+    """SHA-256 of a folder's files, by path; empty for those not read, as are `links` out of it."""
     files = sorted(path for like in patterns for path in folder.glob(like) if path.is_file())
     paths = {path.relative_to(folder).as_posix(): path for path in files}
     read = {name: path for name, path in paths.items() if not _IGNORED.search(f"/{name}")}
-    return {n: checksum(p) if links or is_inside(p, folder) else "" for n, p in read.items()}
+    return {n: checksum(p) if links or not unfit(p, folder) else "" for n, p in read.items()}

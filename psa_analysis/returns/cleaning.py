@@ -97,12 +97,18 @@ def clean_returns(
     cells = _read_periods(cells, measures["frequency"], doubts)
     begins = agreement.settings.agreement.begins
     cells = _read_received(cells, measures["frequency"], begins, today or date.today(), doubts)
-    cells = _read_numbers(cells, measures, doubts)
-    observations, misfits = apply_corrections(cells, corrections)
+    observations = _read_numbers(cells, measures, doubts)
+    observations, misfits = apply_corrections(observations, corrections)
     doubts.findings.extend(misfits)
     observations = _check_values(observations, measures, doubts)
-    observations = _check_scale(observations, measures, doubts)
+    refused = pd.MultiIndex.from_frame(cells.loc[cells.index.isin(doubts.refused), _KEY])
+    beside = observations[pd.MultiIndex.from_frame(observations[_KEY]).isin(refused)]
+    expected = "one row for each figure: another row for it was refused"
+    doubts.add(beside, "value", expected, "Mend or remove the other row.")
+    observations = doubts.sound(observations)
+    # Of twins that differ one may have another scale, and would speak for the rest of its file.
     observations = _without_duplicates(observations, doubts)
+    observations = _check_scale(observations, measures, doubts)
     observations["small"] = _small(observations, agreement)
     order = ["measure", "area", "period_end", "received", "file", "row"]
     observations = observations.sort_values(order, ignore_index=True)
@@ -291,6 +297,16 @@ def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts)
     pairs = pairs[pairs["source"] != pairs["source_usual"]]
     usual = pairs.groupby(["measure", "area", "source"])["value_usual"].median().rename("usual")
     known = known.join(usual, on=["measure", "area", "source"])
+    # With nothing to compare them with, percentages below one may be parts of one.
+    alone = known["usual"].isna() & ~(known["stated"] > 0)
+    percent = (observed_units(measures) == "percent") & (measures["ceiling"] == 100)
+    alone &= _of_measure(known, percent)
+    of_area = known.groupby(["measure", "area", "source"])["value"]
+    alone &= of_area.transform("max") < 1
+    remedy = "Ask whether {:.10g} was meant; if not, state the measure's highest in measures.csv."
+    meant = (100 * known.loc[alone, "value"]).map(remedy.format)
+    expected = "a percentage of 1 or more, as there is nothing to compare it with"
+    doubts.add(known[alone], "value", expected, meant)
     own = known.groupby(["measure", "area"])["value"].transform("median")
     usual = known["usual"].fillna(known["stated"]).fillna(own)
     magnitude = np.log10(known["value"] / usual.where(usual > 0))

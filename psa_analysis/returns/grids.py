@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -42,11 +42,17 @@ class Grid:
     merged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     # How many cells each row of a text file has, empty ones at its end included.
     widths: dict[int, int] = field(default_factory=dict)
+    hidden: pd.DataFrame = field(default_factory=pd.DataFrame)  # rows that nobody sees
 
 
 def plain_heading(text: str) -> str:
     """A heading without capitals, signs and spare spaces, as :data:`FIELD_OF` has it."""
     return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split())
+
+
+def is_header(cells: Iterable[str]) -> bool:
+    """Whether a row has the headings of two fields or more."""
+    return sum(plain_heading(text) in FIELD_OF for text in cells) >= 2
 
 
 def read_grids(path: Path, name: str) -> tuple[list[Grid], list[Finding]]:
@@ -67,13 +73,13 @@ def _refusal(name: str, expected: str, remedy: str, **place: Any) -> DataError:
 def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     text, findings = _decode(content, name)
     if not text.strip("\ufeff\r\n\t ,;|\0"):
-        return [], [Finding("error", name, "a header and rows", "The file is empty: ask again.")]
+        return [], findings
     delimiter = max(",;\t|", key=lambda sign: _evenness(text[:20_000], sign))
     if text.count(delimiter) + max(map(text.count, "\r\n")) > MOST_CELLS:
         raise _refusal(name, f"at most {MOST_CELLS:,} cells", "Keep what counts.")
     # Below a header in the first row all rows have its width; titles and the like have any.
     header = next(_csv_rows(text, delimiter))
-    headed = sum(plain_heading(cell) in FIELD_OF for cell in header) >= 2
+    headed = is_header(header)
     width = len(header) if headed else _evenness(text[:20_000], delimiter)[1]
     rows = dict(enumerate(_csv_rows(text, delimiter, strict=not headed), start=1))
     if swallowing := _swallowing(rows, delimiter, width, text.count('"') % 2 == 1):
@@ -82,7 +88,9 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     widths = {number: len(row) for number, row in rows.items()}
     if headed:
         findings += uneven(name, rows, width)
-        widths = {number: cells for number, cells in widths.items() if cells in (0, width)}
+        # A second header is kept, since none of the rows below it stand under the first.
+        fits = {number for number, row in rows.items() if len(row) in (0, width) or is_header(row)}
+        widths = {number: cells for number, cells in widths.items() if number in fits}
     widest = max(widths.values(), default=0)
     if widest > MOST_COLUMNS or len(widths) * widest > MOST_CELLS:
         raise _refusal(name, f"at most {MOST_COLUMNS:,} columns", "Look for a row far wider.")
@@ -187,7 +195,8 @@ def _read_workbook(content: bytes, name: str) -> tuple[list[Grid], list[Finding]
             elif text:
                 # A name merged over several rows is the name of each.
                 cells.loc[top:bottom, left] = text
-        cells = cells.drop(index=rows, columns=columns)
-        if cells.size:
-            grids.append(Grid(sheet["name"], cells.rename_axis(index="row"), merged))
+        cells = cells.drop(columns=columns).rename_axis(index="row")
+        shown = cells.drop(index=rows)
+        if shown.size:
+            grids.append(Grid(sheet["name"], shown, merged, hidden=cells.loc[rows]))
     return grids, findings

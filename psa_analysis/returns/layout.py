@@ -12,7 +12,7 @@ from xlsxwriter.utility import xl_col_to_name
 from psa_analysis.findings import Finding, Severity, shorten
 from psa_analysis.periods import PeriodError, parse_period, read_day
 from psa_analysis.returns.cells import read_cell, without_footnote
-from psa_analysis.returns.grids import FIELD_OF, Grid, plain_heading
+from psa_analysis.returns.grids import FIELD_OF, Grid, is_header, plain_heading
 from psa_analysis.returns.sources import Sidecar
 
 #: Rows that may stand above the header.
@@ -49,10 +49,9 @@ class Sheet:
     """A sheet whose table is being read: its header so far, and what is doubtful."""
 
     file: str
-    name: str
-    cells: pd.DataFrame
+    grid: Grid
     sidecar: Sidecar
-    widths: dict[int, int] = field(default_factory=dict)  # of the rows of a text file
+    cells: pd.DataFrame  # those of the grid, less what is found not to count
     row: int = 0  # of the header
     header: dict[int, str] = field(default_factory=dict)  # headings by column
     findings: list[Finding] = field(default_factory=list)
@@ -63,7 +62,7 @@ class Sheet:
     ) -> None:
         """Note what is wrong or doubtful in some rows, or else in the header."""
         first, *others = [*map(int, rows)] or [self.row]
-        place |= {"sheet": self.name or None, "row": first, "also": tuple(others)}
+        place |= {"sheet": self.grid.sheet or None, "row": first, "also": tuple(others)}
         self.findings.append(Finding(severity, self.file, expected, remedy, **place))
 
     @property
@@ -98,11 +97,11 @@ class Sheet:
         }
 
 
-def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
+def find_table(sheet: Sheet, names: set[str]) -> str:
     """Find the header and the rows that count: ``long`` or ``wide``, empty where there is none."""
     given = sheet.sidecar.header_row
-    known = [(max(given), given_header(grid.cells, given))] if given else []
-    for row, header in known or _candidate_headers(grid.cells):
+    known = [(max(given), given_header(sheet.grid.cells, given))] if given else []
+    for row, header in known or _candidate_headers(sheet.grid.cells):
         sheet.row, sheet.header = row, header
         _drop_shared_words(sheet)
         _join_years_to_quarters(sheet)
@@ -112,11 +111,13 @@ def find_table(sheet: Sheet, grid: Grid, names: set[str]) -> str:
         if unclear := _unclear(sheet, long):
             sheet.add("error", *unclear)
             return ""
+        if not given:
+            _name_figures_above(sheet, names)
         if title := _titled(sheet):
             sheet.add("warning" if given else "error", *title)
             if not given:
                 return ""
-        _write_merged(sheet, grid)
+        _write_merged(sheet)
         _keep_rows(sheet)
         return "long" if long else "wide"
     sheet.header = {}
@@ -131,17 +132,17 @@ def given_header(cells: pd.DataFrame, numbers: list[int]) -> dict[int, str]:
     return {int(column): " ".join(dict.fromkeys(filter(None, rows[column]))) for column in rows}
 
 
-def _write_merged(sheet: Sheet, grid: Grid) -> None:
+def _write_merged(sheet: Sheet) -> None:
     """Repeat labels that are merged downwards; a figure for several cells is nobody's."""
     labels = [at for name, at in sheet.fields.items() if name not in ("value", "numerator")]
-    for (row, column), (last, right) in grid.merged.items():
+    for (row, column), (last, right) in sheet.grid.merged.items():
         if row <= sheet.row or row not in sheet.cells.index:
             continue
         text = sheet.cells.at[row, column]
         if column in labels and column == right:
             sheet.cells.loc[row:last, column] = text
         else:
-            sheet.cells.at[row, column] = f"#merged {text}"
+            sheet.cells.loc[row:last, column:right] = f"#merged {text}"
 
 
 def _keep_rows(sheet: Sheet) -> None:
@@ -248,8 +249,7 @@ def _is_no_header(sheet: Sheet, names: set[str]) -> bool:
         return True
     if any(text.casefold() in names or read_cell(text).value is not None for text in others):
         return True
-    following = sheet.below.head(1).to_numpy().ravel()
-    return sum(plain_heading(text) in FIELD_OF for text in following) >= 2
+    return is_header(sheet.below.head(1).to_numpy().ravel())
 
 
 def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
@@ -269,7 +269,7 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
 def _titled(sheet: Sheet) -> tuple[str, str] | None:
     """What is expected of a table whose title says that its figures are something else."""
     above = sheet.cells.loc[: sheet.row - 1].to_numpy()
-    for title in [sheet.name, *(",".join(filter(None, cells)) for cells in above)]:
+    for title in [sheet.grid.sheet, *(",".join(filter(None, cells)) for cells in above)]:
         words, expected = _REFERENCE.sub("", title), ""
         if _NOT_OBSERVED.search(words) and not _OBSERVED.search(words):
             expected = "figures that were observed"
@@ -279,6 +279,16 @@ def _titled(sheet: Sheet) -> tuple[str, str] | None:
             remedy = f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
             return f"{expected}: '{shorten(title)}' stands above them", remedy
     return None
+
+
+def _name_figures_above(sheet: Sheet, names: set[str]) -> None:
+    """Name the rows above the header that hold figures, as of a table whose header is not one."""
+    above = sheet.cells.loc[: sheet.row - 1]
+    has_name = above.map(lambda text: text.strip().casefold() in names).any(axis=1)
+    has_figure = above.map(lambda text: read_cell(text).value is not None and not is_period(text))
+    if len(rows := above.index[has_name & has_figure.any(axis=1)]):
+        remedy = "What stands above the header was not read: put each table on its own sheet."
+        sheet.add("warning", "one table to a sheet", remedy, rows)
 
 
 def _repeated(texts: Iterable[str]) -> list[str]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 #: Headings of our own template that only help whoever fills it in.
 _HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
 _KNOWN_HEADING = "a heading that we know"
+_NOTHING_BEYOND = "nothing beyond the last heading"
 _TOTAL = r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)"
 #: What the heading of a field that names things is likely to say.
 _LIKELY = {
@@ -77,11 +77,12 @@ def read_table(
         words = (f"a sheet {' and '.join(missing)}", f"Correct `sheet` in {name}.toml.")
         findings.append(Finding("error", name, *words, found=found))
     for grid in [grid for grid in sheets if not wanted or grid.sheet in wanted]:
-        sheet = Sheet(name, grid.sheet, grid.cells, sidecar, grid.widths)
-        if kind := find_table(sheet, grid, set().union(*names.values())):
+        sheet = Sheet(name, grid, sidecar, grid.cells)
+        if kind := find_table(sheet, set().union(*names.values())):
             rows = _as_ours(_figures(sheet, kind == "long", names), sidecar)
             unread = [doubt.found for doubt in sheet.findings if doubt.expected == _KNOWN_HEADING]
-            if has_refused_rows and unread and len(rows):
+            refused = any(doubt.expected == _NOTHING_BEYOND for doubt in sheet.findings)
+            if (has_refused_rows or refused) and unread and len(rows):
                 # One that was refused may be the one that counts of several.
                 expected = f"whole rows, since {unread[0]} may tell them apart"
                 sheet.add("error", expected, "Complete the rows first.", rows["row"])
@@ -96,13 +97,16 @@ def read_table(
         severity: Severity = "warning" if len(table) else "error"
         remedy = "Name its headings in its sidecar; psa check drafts one."
         if len(table):
-            remedy = "No table was found there: name its headings in the sidecar if one counts."
+            remedy = "No table was found, and it was not read: name its headings if one counts."
         expected = "headings for measure, area, period and value, or periods across the top"
         top = without_table[0].cells.head(TITLE_ROWS)
         fullest = top.loc[(top != "").sum(axis=1).idxmax()]
         found = " | ".join(fullest[fullest != ""])
-        names_of = ", ".join(sheet.name for sheet in without_table) or None
+        names_of = ", ".join(sheet.grid.sheet for sheet in without_table) or None
         findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names_of))
+    elif table.empty and not findings:
+        words = ("a header with rows of figures below it", "The file is empty: ask again.")
+        findings.append(Finding("error", name, *words))
     return table, findings
 
 
@@ -143,8 +147,8 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     """The rows that have nothing beyond the last heading."""
     last = max((column for column, text in sheet.header.items() if text), default=0)
     unheaded = [column for column in below if column > last]
-    most = sheet.widths.get(sheet.row, 10**6)
-    wide = [row for row, width in sheet.widths.items() if width > most]
+    most = sheet.grid.widths.get(sheet.row, 10**6)
+    wide = [row for row, width in sheet.grid.widths.items() if width > most]
     # Nor has a figure the end of a thousand: 1,000 without quotation marks is 1 and 000.
     fields = [sheet.fields[name] for name in _FIGURES if name in sheet.fields]
     divided = below[[*sheet.places, *fields]].apply(lambda cells: cells.str.fullmatch(r"0\d\d"))
@@ -152,7 +156,7 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     stray = below.index[of_rows | below.index.isin(wide)]
     if len(stray):
         remedy = "A figure with a comma in it goes in quotation marks."
-        sheet.add("error", "nothing beyond the last heading", remedy, stray)
+        sheet.add("error", _NOTHING_BEYOND, remedy, stray)
     return below.drop(index=stray)
 
 
@@ -171,8 +175,8 @@ def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.Data
             if name not in labels and name != across and cells & names[name]:
                 labels[name] = column
     unread = _unread(sheet, {*labels.values(), *places})
-    if not long and "measure" not in labels and sheet.name.casefold() in names["measure"]:
-        defaults = {"measure": sheet.name, **defaults}
+    if not long and "measure" not in labels and sheet.grid.sheet.casefold() in names["measure"]:
+        defaults = {"measure": sheet.grid.sheet, **defaults}
     given = {across, *labels, *defaults}
     missing = [name for name in ("measure", "period") if name not in given]
     for name in missing:
@@ -214,6 +218,9 @@ def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str
     several = table["value"].groupby(key).transform("nunique") > 1
     varies = texts[several].groupby([part[several] for part in key]).transform("nunique") > 1
     apart = [column for column in unread if varies[column].any()]
+    # Where a filter hides the others, the rows that are left say all the same.
+    hidden = {at: {*sheet.grid.hidden.get(at, [])} - {*texts[at]} for at in unread}
+    apart += [at for at in unread if hidden[at] and texts[at].nunique() == 1 and at not in apart]
     # A row that is alone with its figure may be one of several too, whose others are blank.
     differs = (texts[apart] != "").any(axis=1)
     if apart:
@@ -254,29 +261,20 @@ def _without_totals(
     totals = titles.str.fullmatch(_TOTAL, case=False).astype(bool)
     named = {text.casefold() for text in (*sheet.sidecar.measures, *sheet.sidecar.areas)}
     totals &= ~titles.str.casefold().isin(names | named)
-    blocks_of: dict[tuple, list[list[str]]] = {}
-    totals_of: dict[tuple, list[tuple[int, str]]] = {}
-    rows = zip(table.index, totals, table["value"], *(table[name] for name in key), strict=True)
-    for at, is_total, text, *of_key in rows if totals.any() else ():
-        blocks = blocks_of.setdefault(tuple(of_key), [[]])
-        if is_total:
-            totals_of.setdefault(tuple(of_key), []).append((at, text))
-            blocks.append([])
-        else:
-            blocks[-1].append(text)
+    keys = [table[name] for name in key]
+    # Of nothing there is no total: such rows are rows like others, and read as they are.
+    totals &= ~totals.groupby(keys).transform("all")
+    # A total is of the rows since the one before it, of those up to the next, or of all.
+    block, parts = totals.groupby(keys).cumsum(), table["value"][~totals]
+    groups = [*parts.groupby([*keys, block]), *parts.groupby(keys)] if totals.any() else []
+    sums = {group: _added([*texts]) for group, texts in groups}
     wrong: dict[int, str] = {}
-    for group, found in totals_of.items():
-        blocks = blocks_of[group]
-        if not any(blocks):
-            # Of nothing there is no total: such rows are rows like others, and read as they are.
-            totals[[at for at, _ in found]] = False
-        sums, of_all = [_added(block) for block in blocks], _added([*chain(*blocks)])
-        for number, (at, text) in enumerate(found):
-            # A total is of the rows since the one before it, of those up to the next, or of all.
-            added = [some for some in (*sums[number : number + 2], of_all) if some]
-            total = _added([text])
-            if total and added and all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
-                wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
+    for at, row in table[totals].iterrows():
+        group, total = tuple(row[key]), _added([row["value"]])
+        of_blocks = [sums.get((*group, block[at] - 1)), sums.get((*group, block[at]))]
+        added = [some for some in (*of_blocks, sums.get(group)) if some]
+        if total and added and all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
+            wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
     if wrong:
         first = next(iter(wrong))
         remedy = "It was not read: ask whether a row is wrong (of rates it need be no sum)."
