@@ -106,6 +106,8 @@ def covers(finding: Finding, figure: Figure, of_input: Input) -> bool:
     near = of_input.slack
     if not any(abs(row - figure.row) <= near for row in (finding.row, *finding.also)):
         return False
+    if finding.severity == "error" and finding.column in ("measure", "area"):
+        return True  # of nobody, or of nothing that we know: so are all figures of the row
     periods = {_label(period, figure.kind) for _, period in finding.figures}
     return not periods or None in periods or figure.key[2] in periods
 

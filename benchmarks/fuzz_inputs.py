@@ -599,6 +599,8 @@ def sidecar_settings(r: Return) -> None:
     ]
     chosen = r.rng.choice(choices)
     r.sidecar |= chosen
+    for figure in r.figures:
+        figure.sure &= not ("dash" in chosen and figure.shown in ("-", "–", "—"))
     other_column = "columns" in chosen and header[-1] in chain(*PERIODS.values())
     if other_column or {"year", "keep", "header_row"} & chosen.keys():
         for figure in r.figures:

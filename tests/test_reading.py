@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import odf.number
 import odf.style
@@ -109,12 +110,13 @@ Loaded = tuple[pd.DataFrame, list[Finding]]
 def load(agreement: Agreement, tmp_path: Path) -> Callable[..., Loaded]:
     """Load one file as if it had been dropped into the returns."""
 
-    def loaded(name: str, content: bytes, **defaults: str) -> Loaded:
+    def loaded(name: str, content: bytes, columns: Any = (), **defaults: str) -> Loaded:
         returns = tmp_path / "raw" / "returns"
         shutil.rmtree(returns, ignore_errors=True)
         returns.mkdir(parents=True)
         (returns / name).write_bytes(content)
-        sidecar = Sidecar(received=date(2005, 2, 1), checksum="", defaults=defaults)
+        about = {"checksum": "", "columns": dict(columns), "defaults": defaults}
+        sidecar = Sidecar(received=date(2005, 2, 1), **about)
         known = {
             "measure": [*agreement.measures.index, *agreement.measures["title"]],
             "area": agreement.areas["area"],
@@ -333,11 +335,7 @@ READ = {
         "'3 cells'",
         "one table",
     ),
-    "a table below another": (
-        WIDE.replace(Q1, "first").replace(Q2, "then") + WIDE,
-        [figure(Q1, 2300, "C4"), figure(Q2, 2310, "D4")],
-        "row 2: expected one table to a sheet. What stands above the header was not read",
-    ),
+    "figures above the header": ("N13,Blaby,1,2\n" + WIDE, TWO_BELOW, "row 1: expected one table"),
 }
 
 
@@ -418,6 +416,16 @@ def test_what_a_sidecar_says_stands_where_the_file_says_nothing(load: Callable) 
     content = b"2004-05 Q1,2004-05 Q2\n11,12\n"
     expected = [figure(Q1, 11, "A2", "N26-all"), figure(Q2, 12, "B2", "N26-all")]
     check(load("c.csv", content, measure="N26-all", area="Blaby"), expected, [])
+
+
+def test_a_sidecar_makes_no_figures_of_thousands_or_of_two_columns(load: Callable) -> None:
+    thousands = LONG.replace("Value", "Value (thousands)").encode()
+    result = load("a.csv", thousands, {"value": "Value (thousands)"})
+    check(
+        result, [], ["'Value (thousands)' stands above them. If they are, say so: header_row = 1"]
+    )
+    twice = with_column("Value", "2200").encode()
+    check(load("b.csv", twice, {"value": "Value"}), [], ["one column for each of value"])
 
 
 @pytest.mark.parametrize(
@@ -669,30 +677,3 @@ def test_whatever_the_bytes_there_is_no_exception(
 ) -> None:
     observations, findings = load(f"any.{ending}", content)
     assert len(observations) or findings or not content.strip(b"\r\n\t ,;|\0\xef\xbb\xbf\xff\xfe")
-
-
-LINES = st.tuples(
-    st.sampled_from(["N13", "L4-incidents", "N99", ""]),
-    st.sampled_from([Q1, Q2, "Q3 04-05", "FY04", ""]),
-    st.one_of(st.integers(0, 99999).map(str), st.sampled_from(["TBC", "77(r)", "-", "<5", ""])),
-)
-
-
-@given(st.lists(LINES, max_size=8), st.sampled_from([",", ";", "\t"]))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_figure_is_loaded_unchanged_or_named(
-    load: Callable, lines: list, delimiter: str
-) -> None:
-    """Nothing is lost: a row is an observation, has a finding, or was empty."""
-    text = [["measure", "area", "period", "value"]]
-    text += [[measure, "Leicestershire", period, value] for measure, period, value in lines]
-    content = "\n".join(delimiter.join(line) for line in text)
-    observations, findings = load("any.csv", content.encode())
-    named = {row for finding in findings for row in (finding.row, *finding.also)}
-    taken = dict(zip(observations["row"], observations["value"], strict=True))
-    # A twin that agrees with an earlier row is that row.
-    accounted = {tuple(line) for row, line in enumerate(text, 1) if row in taken or row in named}
-    for row, line in enumerate(text[1:], start=2):
-        if row in taken and line[3].isdigit():
-            assert taken[row] == float(line[3])
-        assert line[2:] == ["", ""] or tuple(line) in accounted

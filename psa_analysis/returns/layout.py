@@ -113,7 +113,7 @@ def find_table(sheet: Sheet, names: set[str]) -> str:
             return ""
         if not given:
             _name_figures_above(sheet, names)
-        if title := _titled(sheet):
+        if title := _titled(sheet, [sheet.fields["value"]] if long else [*sheet.places]):
             sheet.add("warning" if given else "error", *title)
             if not given:
                 return ""
@@ -254,9 +254,10 @@ def _is_no_header(sheet: Sheet, names: set[str]) -> bool:
 
 def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     """What is expected instead of a header that can be read in more than one way, and a remedy."""
-    texts = sheet.header.values()
-    fields = (FIELD_OF.get(plain_heading(text), "") for text in texts)
-    unclear = _repeated(name for name in fields if name not in sheet.sidecar.columns)
+    texts, named = sheet.header.values(), sheet.sidecar.columns
+    known = {text: field for text, field in FIELD_OF.items() if field not in named}
+    known |= {plain_heading(text): field for field, text in named.items()}
+    unclear = _repeated(known.get(plain_heading(text), "") for text in texts)
     if not long and sheet.places:
         bare_quarters = [text for text in texts if _QUARTER_ONLY.fullmatch(text)]
         unclear = unclear or _repeated(sheet.places.values()) or bare_quarters
@@ -266,10 +267,11 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     return None
 
 
-def _titled(sheet: Sheet) -> tuple[str, str] | None:
-    """What is expected of a table whose title says that its figures are something else."""
+def _titled(sheet: Sheet, figures: list[int]) -> tuple[str, str] | None:
+    """What is expected of a table whose titles or headings say that its figures are others."""
     above = sheet.cells.loc[: sheet.row - 1].to_numpy()
-    for title in [sheet.grid.sheet, *(",".join(filter(None, cells)) for cells in above)]:
+    titles = [sheet.grid.sheet, *(",".join(filter(None, cells)) for cells in above)]
+    for title in [*titles, *(sheet.header[column] for column in figures)]:
         words, expected = _REFERENCE.sub("", title), ""
         if _NOT_OBSERVED.search(words) and not _OBSERVED.search(words):
             expected = "figures that were observed"
