@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 
 from psa_analysis.files import meanings
 from psa_analysis.findings import Finding
-from psa_analysis.register.agreement import Agreement, rate_factor
+from psa_analysis.register.agreement import Agreement, Floats, rate_factor
 from psa_analysis.returns.cleaning import as_of
 from psa_analysis.words import NOT_SHOWN
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Numbers = NDArray[np.int64]
 
 #: What returns of others hold is public already.
 _PUBLISHED = "raw/published/"
@@ -163,39 +161,33 @@ def withheld(
 ) -> pd.DataFrame:
     """The observations that a public report holds back; `disclosed` is what earlier packs did."""
     seen = observations[observations["received"] <= pd.Timestamp(cut_off)]
-    cells, known = _cells(seen), as_of(seen, cut_off)
+    cells, known = _keys(seen), as_of(seen, cut_off)
     # Suppressed by whom makes no difference.
     suppressed = known[(known["flag"] == "suppressed") & ~published(known)]
-    primary = cells[small(agreement, seen).to_numpy(dtype=bool)].union(_cells(suppressed))
+    primary = cells[small(agreement, seen).to_numpy(dtype=bool)].union(_keys(suppressed))
     # Of a figure that is held back no version is shown that has not been shown before.
-    shown_before = _versions(disclosed[disclosed["shown"] == "yes"])
-    hidden_before = _cells(disclosed[disclosed["shown"] == "no"])
-    hidden = _cells(observations).isin(primary.union(hidden_before))
-    hidden &= ~_versions(observations).isin(shown_before)
-    fixed = ~at_risk(agreement, observations) | _versions(observations).isin(shown_before)
+    shown_before = _keys(disclosed[disclosed["shown"] == "yes"], VERSION)
+    hidden_before = _keys(disclosed[disclosed["shown"] == "no"])
+    hidden = _keys(observations).isin(primary.union(hidden_before))
+    hidden &= ~_keys(observations, VERSION).isin(shown_before)
+    fixed = ~at_risk(agreement, observations) | _keys(observations, VERSION).isin(shown_before)
     # With what packs of later quarters have shown or held back.
     of_packs = observations.index.isin(seen.index)
-    of_packs |= _versions(observations).isin(_versions(disclosed))
+    of_packs |= _keys(observations, VERSION).isin(_keys(disclosed, VERSION))
     versions = observations.assign(hidden=hidden, fixed=fixed)[of_packs]
     further, told = _secondary(versions, agreement, cut_off)
-    gives_away = cells.isin(_cells(further))
-    gives_away |= cells.isin(hidden_before) & ~_versions(seen).isin(shown_before)
-    earlier = _earlier(seen, cells, agreement).to_numpy()
-    held = [cells.isin(primary.intersection(_cells(told)))]
-    held += [cells.isin(primary), gives_away, earlier]
+    gives_away = cells.isin(_keys(further))
+    gives_away |= cells.isin(hidden_before) & ~_keys(seen, VERSION).isin(shown_before)
+    held = [cells.isin(primary.intersection(_keys(told)))]
+    held += [cells.isin(primary), gives_away, _earlier(seen, cells, agreement).to_numpy()]
     reasons = np.select(held, [EXPOSED, SMALL, GIVES_AWAY, EARLIER], "")
     marks = seen.assign(reason=pd.Series(reasons, index=seen.index, dtype=object))
     return marks.loc[reasons != "", list(meanings("withheld"))]
 
 
-def _cells(rows: pd.DataFrame) -> pd.MultiIndex:
-    """Measure, area and period of each row."""
-    return pd.MultiIndex.from_frame(rows[CELL].astype(str))
-
-
-def _versions(rows: pd.DataFrame) -> pd.MultiIndex:
-    """The same with the day on which the version came in."""
-    return pd.MultiIndex.from_frame(rows[VERSION].astype(str))
+def _keys(rows: pd.DataFrame, names: list[str] = CELL) -> pd.MultiIndex:
+    """What names the figure of each row: measure, area and period; by `VERSION` the day as well."""
+    return pd.MultiIndex.from_frame(rows[names].astype(str))
 
 
 def _secondary(
@@ -217,7 +209,7 @@ def _secondary(
         left_over = known & (counted >= 0) & (counted < width)
         hidden: Flags = np.asarray(left_over.any(axis=1))
         hidden[: len(of_period)] = of_period["hidden"]
-        hidden[len(of_period) :] &= ~missing.isin(_cells(known_now))
+        hidden[len(of_period) :] &= ~missing.isin(_keys(known_now))
         if not hidden.any():
             continue
         fixed = np.ones(len(hidden), bool)
@@ -229,7 +221,7 @@ def _secondary(
     return pd.concat([rows[:0], *further]), pd.concat([rows[:0], *told])
 
 
-def _first_reports(received: pd.Series, agreement: Agreement, cut_off: date) -> Numbers:
+def _first_reports(received: pd.Series, agreement: Agreement, cut_off: date) -> NDArray[np.int64]:
     """The number of the first report, or of this one, that knows what came in on each day."""
     settings = agreement.settings
     last = max(received.max(), pd.Timestamp(cut_off))
@@ -248,7 +240,7 @@ def _relations(agreement: Agreement, rows: pd.DataFrame) -> tuple[Floats, pd.Mul
     place: dict[Any, int] = {}
     sums: dict[Any, None] = {}
     for _, received in rows.groupby("report"):
-        place |= zip(_cells(received), received.index, strict=True)
+        place |= zip(_keys(received), received.index, strict=True)
         for (measure, area, period), whole in place.items():
             added = [[(measure, part, period) for part in kind] for kind in areas_in.get(area, ())]
             added.append([(part, area, period) for part in parts_of[measure]])
@@ -261,8 +253,7 @@ def _relations(agreement: Agreement, rows: pd.DataFrame) -> tuple[Floats, pd.Mul
     relations = np.zeros((len(sums), len(rows) + len(missing)))
     for row, (whole, of_sum) in zip(relations, sums, strict=True):
         row[[*of_sum]], row[whole] = 1, -1
-    empty = _cells(rows[:0])
-    return relations, pd.MultiIndex.from_tuples(missing, names=CELL) if missing else empty
+    return relations, _keys(pd.DataFrame([*missing], columns=CELL))
 
 
 def _earlier(seen: pd.DataFrame, cells: pd.MultiIndex, agreement: Agreement) -> pd.Series:
@@ -310,7 +301,7 @@ def masked_observations(
 
 def masked_readings(full: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
     """The readings of what is shown, with the reason why some that there are have gone."""
-    gone = _cells(shown).isin(_cells(full[full["reading"].notna()])) & shown["reading"].isna()
+    gone = _keys(shown).isin(_keys(full[full["reading"].notna()])) & shown["reading"].isna()
     # Of those that could not be made anyhow, the reason stands; what returns suppress is small.
     missing = shown["missing"].mask(gone, NOT_SHOWN).replace("suppressed", NOT_SHOWN)
     return shown.assign(missing=missing)

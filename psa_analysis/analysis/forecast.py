@@ -19,12 +19,10 @@ from scipy.special import gammaln, softmax, stdtr, stdtrit
 
 from psa_analysis.register.agreement import Scale
 
-#: Intervals that are shown, in per cent.
-INTERVALS = (50, 80, 95)
-#: Limits of the intervals, and the share of readings that fall below each.
+#: Limits of the intervals that are shown, and the share of readings that fall below each.
 LIMITS = {
     f"{end}_{percent}": 0.5 + sign * percent / 200
-    for percent in INTERVALS
+    for percent in (50, 80, 95)
     for end, sign in (("low", -1), ("high", 1))
 }
 #: Readings that are looked at, counted from the newest; older ones say little.

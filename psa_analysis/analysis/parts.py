@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln
 
-from psa_analysis.analysis.outlook import Outlook
+from psa_analysis.analysis.outlook import DRAWS, Outlook
 from psa_analysis.analysis.readings import years_averaged
 from psa_analysis.findings import ParameterError, did_you_mean
 from psa_analysis.register.agreement import NOT_SUMMED, Agreement, Floats, rate_factor
@@ -32,7 +32,6 @@ _RANGES = {"percent": (0.0, 100.0), "percent change": (-100.0, np.inf)}
 Sums = dict[pd.Timestamp, pd.DataFrame]
 #: The name under which the whole stands among its parts.
 _WHOLE = ""
-_DRAWS = 10_000  # chances of hot spots are then right to half a percentage point
 _GRID = (15, 40)  # how many means and how many spreads are tried
 
 
@@ -101,14 +100,12 @@ def decomposition(
     names = list(definition["parts"] or ())
     named = pd.DataFrame({"kind": "measure", "area": area, "part": names, "measure": names})
     parts = pd.concat([areas.assign(part=areas["area"], measure=measure), named])
-    sent = parts.merge(observations[["measure", "area"]].drop_duplicates())
-    if sent.empty:
+    if (sent := parts.merge(observations[["measure", "area"]].drop_duplicates())).empty:
         return replace(result, reason=f"no figures of {measure} by part have come in")
     kind = sent["kind"].iloc[0]
     parts = parts[parts["kind"] == kind].set_index("part")
     result = replace(result, kind=kind, parts=tuple(parts.index))
-    sums = _sums(parts, result, known, readings)
-    if not sums:
+    if not (sums := _sums(parts, result, known, readings)):
         reason = f"no figures of {measure} by {kind} had come in by the cut-off"
         return replace(result, reason=reason)
     others = parts.loc[parts["measure"] != measure, "measure"]
@@ -160,13 +157,12 @@ def _decomposed(result: Decomposition, others: pd.DataFrame, sums: Sums) -> Deco
     joined = _with_levels(joined, definition)
     whole, rows = joined.loc[_WHOLE], _with_rest(joined)
     counted = rows.drop(columns=["level", "weight", "level_before", "weight_before"])
-    table = counted.join(contributions(rows, result.target)).rename_axis("part").reset_index()
     return replace(
         result,
         period=whole["period"],
         since=whole["period_before"],
         level=round(whole["level"], 11),
-        table=table,
+        table=counted.join(contributions(rows, result.target)).rename_axis("part").reset_index(),
         whole=whole,
         missing=tuple(name for name in result.parts if name not in joined.index),
         illustrative=bool(joined[["illustrative", "illustrative_before"]].any(axis=None)),
@@ -256,7 +252,7 @@ def shrunken_draws(
         fits = betaln(first + cases, second + size - cases) - betaln(first, second)
     weights = np.exp(fits.sum(axis=1) - fits.sum(axis=1).max())
     generator = np.random.default_rng(seed)
-    drawn = generator.choice(len(weights), _DRAWS, p=weights / weights.sum())
+    drawn = generator.choice(len(weights), DRAWS, p=weights / weights.sum())
     first, second = first[drawn], second[drawn]
     if events:
         return generator.gamma(first + cases, 1 / (second + size))

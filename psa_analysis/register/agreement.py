@@ -94,10 +94,8 @@ class Agreement:
 def family_areas(agreement: Agreement, family: str) -> list[str]:
     """The areas of a family, the agreement's own first, which belongs to every family."""
     own = agreement.settings.agreement.area
-    families = all_families(agreement.families, agreement.areas, own)
-    if family not in families:
-        known = ", ".join(families)
-        raise KeyError(f"there is no family '{family}'; the register has {known}")
+    if family not in (families := all_families(agreement.families, agreement.areas, own)):
+        raise KeyError(f"there is no family '{family}'; the register has {', '.join(families)}")
     return [own, *families[family]]
 
 
@@ -167,8 +165,7 @@ def observed_units(measures: pd.DataFrame) -> pd.Series:
     """The unit of the figures that returns hold, which need not be that of the reading."""
     basis = measures["basis"]
     units = basis.map(OBSERVED_WORDS).fillna(measures["unit"])
-    gaps = (basis == "gap_to_comparator") & (units == "percentage points")
-    units = units.mask(gaps, "percent")
+    units = units.mask((basis == "gap_to_comparator") & (units == "percentage points"), "percent")
     for name in measures.index[basis == "ratio_to_comparator"]:
         comparator = measures.at[name, "compared_with"]
         if comparator is not None and comparator.name in measures.index:

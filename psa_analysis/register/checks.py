@@ -44,24 +44,22 @@ def _unknown_names(register: Register) -> Iterator[Finding]:
 
 
 def _duplicates(register: Register) -> Iterator[Finding]:
-    frequencies = register.measures["frequency"]
     for key in (*_ONE_KEY, *_TWO_KEYS):
         columns = list(TABLES[key])[: 2 if key in _TWO_KEYS else 1]
         text = register.texts[key]
         cells = text[columns]
         if "period" in columns:
             # 2004/05 and its last quarter end on one day.
-            of = text["measure"].map(frequencies)
+            of = text["measure"].map(register.measures["frequency"])
             periods = map(agreement.period_of, text["period"], of)
             cells = cells.assign(period=[period.end for period in periods])
         firsts = text.index.to_series().groupby([*cells.to_numpy().T]).transform("first")
         for number, row in text[cells.duplicated()].iterrows():
-            first = firsts[number]
-            remedy = f"Row {first} has it already: remove or rename one."
+            remedy = f"Row {firsts[number]} has it already: remove or rename one."
             yield cell_error(f"register/{key}", row, columns[-1], "each only once", remedy)
 
 
-def _settings_names(register: Register) -> Iterator[Finding]:
+def _settings(register: Register) -> Iterator[Finding]:
     """The settings name areas, references and measures of the register."""
     settings, measures = register.settings, register.measures
     problem = partial(Finding, "error", "raw/agreement.toml")
@@ -98,7 +96,6 @@ def _conditions(register: Register) -> Iterator[Finding]:
     """An error for each row that meets a condition of ``checks.csv``."""
     # Columns looked up once: DataFrame.eval would do so for each condition, in four times the time.
     frames = {name: dict(frame.items()) for name, frame in _frames(register).items()}
-    share = register.settings.grant.trigger
     names = vars(agreement) | {
         "references": [*register.tables["measures"]["reference"]],
         "kinds": [*register.tables["areas"]["kind"]],
@@ -110,7 +107,7 @@ def _conditions(register: Register) -> Iterator[Finding]:
             condition = check.wrong.format(column=column)
             wrong = pd.eval(condition, engine="python", resolvers=[columns, names])
             for _, row in texts[wrong].iterrows():
-                expected = check.expected.format(share=share, **row)
+                expected = check.expected.format(share=register.settings.grant.trigger, **row)
                 yield cell_error(f"register/{check.file}", row, column, expected, check.remedy)
 
 
@@ -286,7 +283,4 @@ def _points(register: Register) -> Iterator[Finding]:
             yield cell_error("register/trajectories", text, "period", expected)
 
 
-CHECKS = (
-    *(_unknown_names, _duplicates, _settings_names, _conditions, _assumptions, _each_measure),
-    _points,
-)
+CHECKS = (_unknown_names, _duplicates, _settings, _conditions, _assumptions, _each_measure, _points)

@@ -18,16 +18,7 @@ from psa_analysis.findings import DataError, Finding, did_you_mean, grouped, one
 from psa_analysis.periods import Period, parse_period, read_day
 from psa_analysis.register.agreement import BLANK, FIGURES, Agreement, period_of, with_parsed
 from psa_analysis.register.checks import CHECKS
-from psa_analysis.register.rows import (
-    PRINTED,
-    TABLES,
-    Register,
-    choice,
-    decimals,
-    filled,
-    is_number,
-    typed,
-)
+from psa_analysis.register.rows import TABLES, Register, choice, filled, is_number, typed
 
 #: What an entry about no single measure is about.
 WHOLE = "agreement"
@@ -186,7 +177,7 @@ def load_agreement(folder: Path) -> Agreement:
             for measure, cell in zip(measures["measure"], texts["measures"][figure], strict=True)
         ]
     measures.loc[measures["rule"] != "level", "without_status"] = ""  # only a level is rewarded
-    measures["decimals"] = texts["measures"][PRINTED].map(decimals).max(axis=1)
+    measures["decimals"] = register.printed_decimals
     measures["points"] = _points(measures, tables["trajectories"])
     measures["seasons"] = [()] * len(measures)
     for key in ("targets", "measures", "commitments"):
@@ -230,8 +221,7 @@ def _points(measures: pd.DataFrame, trajectories: pd.DataFrame) -> list[tuple[An
 
 
 def _day(text: str) -> date:
-    day = read_day(text)
-    if day is None:
+    if (day := read_day(text)) is None:
         raise ValueError("a day such as 2005-02-21", "Give the day on which it was written.")
     return day
 

@@ -54,8 +54,7 @@ def parse_figure(text: str) -> float:
 def _worked_out(node: ast.AST) -> Fraction:
     """What arithmetic comes to, exactly; a KeyError for anything but + - * / and numbers."""
     if isinstance(node, ast.BinOp):
-        found = _OPERATIONS[type(node.op)](_worked_out(node.left), _worked_out(node.right))
-        return Fraction(found)
+        return Fraction(_OPERATIONS[type(node.op)](_worked_out(node.left), _worked_out(node.right)))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_worked_out(node.operand)
     if isinstance(node, ast.Constant):
@@ -119,10 +118,9 @@ class Column:
     names: tuple[str, ...] = ()
 
 
-#: What an assumption may be about besides one measure or commitment.
-_GENERAL_ITEMS = ("agreement", "measures", "commitments")
-#: Names that pages, links and files are made of, in the form that the document gives them.
-_NAME = re.compile(rf"(?!(?:{'|'.join(_GENERAL_ITEMS)}|none)$)\w[\w./()+-]*")
+#: Names that pages, links and files are made of, in the form that the document gives them; none of
+#: those that say what an assumption is about besides one measure or commitment.
+_NAME = re.compile(r"(?!(?:agreement|measures|commitments|none)$)\w[\w./()+-]*")
 _TOLERANCE = re.compile(rf"(?:{_NUMBER}%?)?")
 
 #: How the cells of a column are read, by what the column ``holds``.
@@ -184,8 +182,7 @@ def typed(
 
 def cell_error(file: str, text: pd.Series, column: str, expected: str, remedy: str = "") -> Finding:
     """An error in one cell of a file; `text` is its row as it stands there, named by its number."""
-    measure = text.get("measure", text.get("indicator"))
-    place = (int(str(text.name)), column, text[column], measure)
+    place = (int(str(text.name)), column, text[column], text.get("measure", text.get("indicator")))
     return Finding("error", f"raw/{file}.csv", expected, remedy or "Correct the cell.", *place)
 
 
@@ -200,5 +197,9 @@ class Register:
     @cached_property
     def measures(self) -> pd.DataFrame:
         """The measures by name, the first of each."""
-        measures = self.tables["measures"].drop_duplicates("measure")
-        return measures.set_index("measure", drop=False)
+        return self.tables["measures"].drop_duplicates("measure").set_index("measure", drop=False)
+
+    @property
+    def printed_decimals(self) -> pd.Series:
+        """How many decimals a document prints the figures of each measure with."""
+        return self.texts["measures"][PRINTED].map(decimals).max(axis=1)

@@ -6,14 +6,8 @@ import numpy as np
 import pandas as pd
 
 from psa_analysis import words
-from psa_analysis.analysis.parts import (
-    REST,
-    Decomposition,
-    Hotspots,
-    compared_parts,
-    decomposition,
-    scenario,
-)
+from psa_analysis.analysis import parts
+from psa_analysis.analysis.parts import REST, Decomposition, Hotspots
 from psa_analysis.findings import did_you_mean, shorten
 from psa_analysis.register.agreement import rate_factor
 from psa_analysis.report import Report, memoised, own_readings
@@ -25,17 +19,15 @@ from psa_analysis.show.views import View, no_view
 @memoised
 def decompose(report: Report, measure: str) -> Decomposition:
     """Take a measure apart at the newest period whose parts had come in by the cut-off."""
-    measures = report.agreement.measures.index
-    if measure not in measures:
+    if measure not in (measures := report.agreement.measures.index):
         raise KeyError(f"there is no measure '{measure}'. {did_you_mean(measure, measures)}")
-    readings = own_readings(report, measure)
-    return decomposition(measure, report.agreement, report.observations, report.known, readings)
+    agreement, readings = report.agreement, own_readings(report, measure)
+    return parts.decomposition(measure, agreement, report.observations, report.known, readings)
 
 
 def by_part(report: Report, measure: str) -> View:
     """What each part adds to the reading of a measure, its change and its gap to the target."""
-    decomposed = decompose(report, measure)
-    if decomposed.reason:
+    if (decomposed := decompose(report, measure)).reason:
         return no_view(f"{measure} is not shown by part: {decomposed.reason}.")
     numbers = _contributions_table(report, decomposed)
     text, data = _contributions_text(decomposed), decomposed.table
@@ -63,8 +55,7 @@ def by_part(report: Report, measure: str) -> View:
 
 def hotspots(report: Report, measure: str) -> View:
     """Which parts are better or worse than the whole after allowing for chance."""
-    result = compared_parts(decompose(report, measure))
-    if result.reason:
+    if (result := parts.compared_parts(decompose(report, measure))).reason:
         return no_view(f"The parts of {measure} are not compared: {result.reason}.")
     text, decomposed, data = _hotspots_text(result), result.decomposition, result.table
     area, what = decomposed.area, f"{decomposed.definition['title']} by {decomposed.kind}"
@@ -96,7 +87,7 @@ def hotspots(report: Report, measure: str) -> View:
 
 def what_if(report: Report, measure: str, changes: Mapping[str, float | str]) -> View:
     """What the reading and the chance of the target would be if these parts were elsewhere."""
-    result = scenario(decompose(report, measure), changes, report.outlooks.get(measure))
+    result = parts.scenario(decompose(report, measure), changes, report.outlooks.get(measure))
     if result.reason:
         return no_view(f"{measure} is not shown by part: {result.reason}.")
     decomposed, rows, unit = result.decomposition, result.table, result.decomposition.unit
@@ -131,10 +122,10 @@ def _differences(heading: str, name: str) -> Column:
 
 def _contributions_text(decomposed: Decomposition) -> str:
     """How many parts are short of the target, and which of them most of the gap comes from."""
-    parts, when = decomposed.named, f"In {decomposed.period}{_illustrative(decomposed)}"
+    named, when = decomposed.named, f"In {decomposed.period}{_illustrative(decomposed)}"
     target = words.with_unit(decomposed.target, decomposed.unit)
-    short = parts[decomposed.better * parts["gap"] < 0]
-    of_parts, verb = words.counted(len(parts), decomposed.kind), words.are(len(short))
+    short = named[decomposed.better * named["gap"] < 0]
+    of_parts, verb = words.counted(len(named), decomposed.kind), words.are(len(short))
     text = f"{when}, {len(short)} of {of_parts} {verb} short of the target of {target}."
     if pd.isna(decomposed.target):
         text = f"{when}, the reading was made up of {of_parts}."
@@ -154,9 +145,9 @@ def _contributions_table(report: Report, decomposed: Decomposition) -> Html:
     sums = rows.loc[:, "level":"gap"].sum(skipna=False).round(11).to_dict()
     sums |= whole[["numerator", "denominator", "numerator_before"]].to_dict()
     sums |= {"part": decomposed.area, "rate": decomposed.level}
-    parts = decomposed.named.sort_values(order, ascending=decomposed.better == 1, kind="stable")
+    named = decomposed.named.sort_values(order, ascending=decomposed.better == 1, kind="stable")
     rest = rows[rows["part"] == REST]
-    rows = pd.concat([parts, rest, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
+    rows = pd.concat([named, rest, pd.DataFrame([sums])], ignore_index=True).assign(unit=unit)
     rows["part"] = rows["part"].replace(report.agreement.measures["title"].to_dict())
     columns = [Column("Part"), Column.figure("Counted", "numerator", "count")]
     if rows["denominator"].notna().any():
@@ -201,8 +192,8 @@ def _hotspots_text(result: Hotspots) -> str:
         if names := result.table.loc[result.table["verdict"] == verdict, "part"].tolist():
             than = f"{verdict} than {decomposed.area} by more than chance"
             sentences.append(f"{words.listed(names)} {words.are(len(names))} {than}.")
-    parts = words.counted(len(result.table), decomposed.kind)
-    sentences = sentences or [f"chance may explain how the {parts} differ."]
+    number = words.counted(len(result.table), decomposed.kind)
+    sentences = sentences or [f"chance may explain how the {number} differ."]
     return f"{_compared(decomposed)}: {' '.join(sentences)}"
 
 
