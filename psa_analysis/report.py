@@ -135,9 +135,8 @@ class Report:
         table = table.reindex(columns=[*frames[0], *forecast, "planned"])
         table = table.join(measures[_OF_MEASURE], on="measure")
         table.insert(1, "theme", table["reference"].map(self.agreement.targets["theme"]))
-        for name, group in table[table["area"] == area].groupby("measure"):
-            planned = planned_path(measures.loc[name], group["period_end"])
-            table.loc[group.index, "planned"] = planned
+        for name, rows in table[table["area"] == area].groupby("measure"):
+            table.loc[rows.index, "planned"] = planned_path(measures.loc[name], rows["period_end"])
         return table.sort_values(["measure", "area", "period_end"], ignore_index=True)
 
     def __repr__(self) -> str:

@@ -46,14 +46,11 @@ def follow(
     agreement: Agreement, progress: pd.DataFrame, observations: pd.DataFrame, period: Period
 ) -> pd.DataFrame:
     """Where every commitment stands at one reporting period, and stood in the report before."""
-    table, earlier = _judge_all(agreement, progress, observations, period), _quarter_before(period)
+    table = _judge_all(agreement, progress, observations, period)
+    earlier = period_containing(period.start - timedelta(days=1), "quarter")
     if earlier.end > agreement.settings.agreement.begins:
         table["previous_state"] = _judge_all(agreement, progress, observations, earlier)["state"]
     return table
-
-
-def _quarter_before(period: Period) -> Period:
-    return period_containing(period.start - timedelta(days=1), "quarter")
 
 
 def _judge_all(
@@ -156,7 +153,7 @@ def _milestone(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
 
 def _by_lead(due: pd.Timestamp, reports: Rows, period: Period) -> Row:
     """Before its date and with nothing to measure it by: its lead's word, while that is fresh."""
-    asked_since = pd.Timestamp(_quarter_before(period).start)
+    asked_since = pd.Timestamp(period.start) - pd.DateOffset(months=3)
     is_fresh = bool(reports) and reports[-1].reported >= asked_since
     status, words = reports[-1].status if is_fresh else "", _lead_words(reports)
     soon = _months(period.end, due) <= ASKED_FROM
@@ -183,8 +180,7 @@ def _level(row: Row, reports: Rows, figures: Rows, agreement: Agreement, period:
     if in_time and reaching(by_then[-1]):
         # Since the first of the unbroken run of figures, up to the last, that reach the level.
         since = [*takewhile(reaching, reversed(by_then))][-1].day
-        verdict = _verdict("done", _of(by_then[-1], row), done_on=since)
-        return _cells(by_then[-1], _FIGURE) | verdict
+        return _cells(by_then[-1], _FIGURE) | _verdict("done", _of(by_then[-1], row), done_on=since)
     shown = _cells(newest, _FIGURE) if newest else {}
     latest = f"latest figure: {_of(newest, row)}" if newest else "no figure"
     if pd.isna(due):

@@ -70,10 +70,9 @@ class Chart:
             from matplotlib.figure import Figure
 
             figure = Figure(figsize=(self.width, self.height))
-            axes = figure.add_subplot()
             left, right, top, bottom = self.margins
             figure.subplots_adjust(left, bottom, right, top)
-            self.draw(axes)
+            self.draw(figure.add_subplot())
             return _as_svg(figure)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
@@ -104,8 +103,7 @@ def figure(axes: Axes, alt: str, data: pd.DataFrame | Html | None = None) -> Cha
     if isinstance(data, pd.DataFrame) and len(data):
         frame = data.reset_index() if any(data.index.names) else data
         caption = f"{alt.partition(':')[0].rstrip('.')}: the numbers"
-        numeric = list(frame.select_dtypes("number"))
-        data = table(frame, caption, numeric, folded=True)
+        data = table(frame, caption, list(frame.select_dtypes("number")), folded=True)
     numbers = data if isinstance(data, Html) else None
     picture = Chart(lambda _: None, alt, pd.DataFrame(numbers and numbers.frame), numbers)
     with house_style():

@@ -1,7 +1,5 @@
 """Pieces of a page, as accessible HTML with a text twin: words, and tables made from columns."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -61,10 +59,10 @@ def table(
     columns, rows = list(frame.columns), [[*map(str, row)] for row in cells.tolist()]
     shown = {"caption": caption, "columns": columns, "rows": rows, "folded": folded}
     html = render("table", **shown, numeric=set(numeric))
-    text = io.StringIO()
+    lines = pd.DataFrame([columns, *rows])
     # Tabs, so that the text does not depend on the width of whoever's terminal.
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([columns, *rows])
-    return Html(html, f"{caption}\n{text.getvalue()}".rstrip(), frame)
+    text = lines.to_csv(sep="\t", header=False, index=False, lineterminator="\n")
+    return Html(html, f"{caption}\n{text}".rstrip(), frame)
 
 
 @dataclass(frozen=True)
