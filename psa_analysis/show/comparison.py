@@ -49,8 +49,7 @@ def changes_table(report: Report) -> Html:
     rows = rows[rows["what"].isin(["state", "reading", "chance"])]
     # A chance that was or is missing has moved too.
     chances = rows[["before", "after"]].where(rows["what"] == "chance").astype(float)
-    small = (chances["after"] - chances["before"]).abs() < CHANCE_MOVED
-    rows = rows[~small]
+    rows = rows[~((chances["after"] - chances["before"]).abs() < CHANCE_MOVED)]
     table = report.assessment.set_index("measure", drop=False)
     before = report.before.assessment.set_index("measure").add_suffix("_before")
     readings = rows[rows["what"] == "reading"].set_index("measure")
@@ -68,14 +67,12 @@ def changes_table(report: Report) -> Html:
         Column("The reading is", "direction"),
         Column("Why"),
     ]
-    caption = f"What has changed since {report.before.period}"
-    return rows_table(table, columns, caption, folded=True)
+    return rows_table(table, columns, f"What has changed since {report.before.period}", folded=True)
 
 
 def changes_words(report: Report) -> Html:
     """What has changed since the quarter before, in a few sentences."""
-    before = report.before
-    if before is None:
+    if (before := report.before) is None:
         return sentence(f"There is no report before {report.period} to compare with.")
     rows = changes_between(before, report)
     rows = rows[rows["area"].isin(["", report.agreement.settings.agreement.area])]

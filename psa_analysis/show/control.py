@@ -36,8 +36,7 @@ def control_of(report: Report, measure: str) -> Control:
 
 def control_chart(report: Report, measure: str) -> View:
     """The control chart of one measure: its quarters, their mean and limits, what stands out."""
-    control = control_of(report, measure)
-    if control.reason:
+    if (control := control_of(report, measure)).reason:
         return no_view(f"No control chart: {control.reason}.")
     points, text = control.points, control_text(control)
 

@@ -26,8 +26,7 @@ _RANGE = ["low_80", "high_80"]
 @memoised
 def family_of(report: Report, measure: str, family: str) -> Family:
     """The figures of a family as known at the report's cut-off."""
-    measures = report.agreement.measures
-    if measure not in measures.index:
+    if measure not in (measures := report.agreement.measures).index:
         raise KeyError(f"there is no measure '{measure}'. {did_you_mean(measure, measures.index)}")
     definition, areas = measures.loc[measure], family_areas(report.agreement, family)
     figures = families.family_figures(report.readings, definition, areas, report.period.end)
@@ -54,8 +53,7 @@ def family(report: Report, measure: str, name: str) -> View:
 def funnel(report: Report, measure: str, family: str) -> View:
     """The newest figures of a family, each with the limits that its number of cases gives."""
     members = family_of(report, measure, family)
-    result = families.family_funnel(members)
-    if result.reason:
+    if (result := families.family_funnel(members)).reason:
         return no_view(f"{members.measure['title']}: no funnel, since {result.reason}.")
     return View(
         words=lambda: sentence(_funnel_text(members, result)),
@@ -130,8 +128,7 @@ def _family_chart(members: Family, outlook: FamilyOutlook) -> Chart:
         figure, end = others.iloc[-1][["figure", "period_end"]]
         labels: Labels = [(figure, end, "Other authorities", GREY)]
         for name, colour, line in ((_EDGE, TEAL, DASHED), (area, BLUE, "solid")):
-            rows = data[data["area"] == name]
-            if rows.empty:
+            if (rows := data[data["area"] == name]).empty:
                 continue
             known, ends = rows[rows["low_80"].isna()], dict.fromkeys(_RANGE, rows["figure"])
             fan = rows[len(known) - 1 :].fillna(ends)

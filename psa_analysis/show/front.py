@@ -56,8 +56,7 @@ def _linked(card: str, exported: dict[str, str]) -> str:
 def table_address(exported: dict[str, str], caption: str) -> str | None:
     """The address of the first table whose caption begins so: its page and the heading above."""
     for name, html in exported.items():
-        found = re.search(rf"<caption[^>]*>{re.escape(escape(caption))}", html)
-        if found:
+        if found := re.search(rf"<caption[^>]*>{re.escape(escape(caption))}", html):
             above = re.findall(r'<h2 id="([^"]+)"', html[: found.start()])
             return f"{quote(name)}#{above[-1]}" if above else quote(name)
     return None

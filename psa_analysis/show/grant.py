@@ -45,8 +45,7 @@ def gains(report: Report) -> pd.DataFrame:
             step = abs(float(row["target"]) - grant.way_starts(row)) / 10
             added = float(share) * curve[["least", "most"]].diff().iloc[-1]
             table.append([name, row["title"], row["unit"], step, added.min(), added.max()])
-    columns = ["measure", "title", "unit", "step", "least", "most"]
-    frame = pd.DataFrame(table, columns=columns)
+    frame = pd.DataFrame(table, columns=["measure", "title", "unit", "step", "least", "most"])
     return frame.sort_values(["most", "least"], ascending=False, ignore_index=True)
 
 
@@ -113,8 +112,7 @@ def not_entered_text(report: Report) -> str:
 
 def expected_text(rows: pd.DataFrame) -> str:
     """``15 to 37% of the pot, with 27% unknown``; in pounds too where the pot is stated."""
-    unknown = rows["status"] == "not stated"
-    if unknown.all():
+    if (unknown := rows["status"] == "not stated").all():
         return "unknown"
     ends = rows[["least", "most"]].mul(rows["pot_share"], axis=0).sum()
     text = f"{words.range_text(*ends)} of the pot"
@@ -171,8 +169,7 @@ def _pounds_column(heading: str, kind: str) -> Column:
 def _grant_table(report: Report) -> Html:
     """Each measure's part of the pot, and how much of it is expected."""
     rows = grants(report)
-    forecast = rows["status"] == "forecast"
-    rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(forecast)
+    rows[["low_80", "high_80"]] = rows[["low_80", "high_80"]].where(rows["status"] == "forecast")
     if share := _left_out(report).get("not entered"):
         cells = {"measure": "other targets", "pot_share": share, "status": "not entered"}
         rows = pd.concat([rows, pd.DataFrame([cells])], ignore_index=True)
@@ -256,8 +253,7 @@ def outturns(report: Report, theme: str | None = None) -> Html:
     # Shares of the way to the target.
     steps = {"as forecast": 0, "a tenth better": 0.1, "a quarter better": 0.25, "half better": 0.5}
     for _, row in of_theme(report, theme).iterrows():
-        moved = better_outturns(report, row["measure"], tuple(steps.values()))
-        if moved.empty:
+        if (moved := better_outturns(report, row["measure"], tuple(steps.values()))).empty:
             continue
         moved = moved.set_axis(list(steps))
         tenth = words.amount_text(moved["way"].iloc[0] / 10, words.unit_of_difference(row["unit"]))

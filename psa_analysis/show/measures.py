@@ -59,8 +59,7 @@ def measure_words(report: Report, measure: str) -> Html:
         texts += [flattening_text(row, report.outlooks[measure].due)]
     about = sentence(words.as_sentences([*filter(None, texts)]))
     comments = commentary(report, measure)
-    text = "\n".join(filter(None, [about.text, comments.text]))
-    return Html(about.html + comments.html, text)
+    return Html(about.html + comments.html, "\n".join(filter(None, [about.text, comments.text])))
 
 
 def commentary(report: Report, about: str = WHOLE) -> Html:
@@ -115,8 +114,7 @@ def standing_sentences(row: pd.Series) -> list[str]:
     if pd.notna(row["latest"]):
         flag = "" if row["latest_flag"] in ("final", "revised") else f" ({row['latest_flag']})"
         latest = f"{words.with_unit(row['latest'], row)} for {row['latest_period']}{flag}"
-        on_way = row["is_forecast"] and pd.notna(row["planned"])
-        beside = f", {_beside_path(row)}" if on_way else ""
+        beside = f", {_beside_path(row)}" if row["is_forecast"] and pd.notna(row["planned"]) else ""
         texts.append(f"the latest reading is {latest}{beside}")
     texts += filter(None, [words.tolerance_text(row)])
     if row["late"]:
@@ -133,9 +131,8 @@ def change_sentences(row: pd.Series, before: pd.Series | None) -> list[str]:
         changes.append(f"it has gone from {before['state']} to {row['state']}")
     now, then = row["chance_target"], before["chance_target"]
     if pd.notna(now) and pd.notna(then) and abs(now - then) >= words.CHANCE_MOVED:
-        way = "risen" if now > then else "fallen"
         ends = f"from {words.chance_text(then)} to {words.chance_text(now)}"
-        changes.append(f"the chance has {way} {ends}")
+        changes.append(f"the chance has {'risen' if now > then else 'fallen'} {ends}")
     latest, earlier = (words.figure_text(each["latest"], each) for each in (row, before))
     if pd.notna(row["latest"]) and row["latest_period"] != before["latest_period"]:
         new = f"the new reading is {row['direction']}".replace("is same", "is the same")
@@ -174,8 +171,7 @@ def flattening_text(row: pd.Series, due: pd.Series) -> str:
 
 def _reward(report: Report, row: pd.Series) -> str:
     """What part of the pot a measure earns, or may earn."""
-    rewards = grants(report).set_index("measure")
-    if row["measure"] not in rewards.index:
+    if row["measure"] not in (rewards := grants(report).set_index("measure")).index:
         return "does not count for it"
     reward = rewards.loc[row["measure"]]
     stake = words.range_text(reward["pot_share"], reward["pot_share"], 1)
@@ -202,8 +198,7 @@ def further(report: Report, measure: str) -> list[View]:
         (hotspots(report, measure), "Parts beyond chance"),
         *_families(report, measure),
     ]
-    section = report.agreement.settings.effectiveness
-    if section and section.index == measure:
+    if (section := report.agreement.settings.effectiveness) and section.index == measure:
         views.append((cost_effectiveness(report), "What the index is made of"))
     reference = report.agreement.measures.at[measure, "reference"]
     of_target = [row for row in report.measures() if report.rows[row]["reference"] == reference]

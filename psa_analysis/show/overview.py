@@ -85,11 +85,10 @@ def _scorecard(report: Report, rows: pd.DataFrame) -> Html:
         }
         shown.append(cells)
     caption = f"Every measure, {report.period}"
-    html = render("scorecard", rows=shown, caption=caption)
     columns = ["title", "code", "latest", "latest_period", "target", "due", "chance", "state"]
     columns += ["tolerance"] if any(row["tolerance"] for row in shown) else []
     frame = pd.DataFrame(shown, columns=columns)
-    return Html(html, table(frame, caption).text, frame)
+    return Html(render("scorecard", rows=shown, caption=caption), table(frame, caption).text, frame)
 
 
 def decisions(report: Report, theme: str | None = None) -> View:

@@ -45,9 +45,8 @@ def readings_table(report: Report, measure: str) -> Html:
         columns.append(Column.between("80% range", "low_80", "high_80"))
         forecasts = columns_frame(outlook.fan().assign(**shown), columns)
         frame = pd.concat([frame, forecasts], ignore_index=True)
-    caption = f"{measure}: readings, planned path and forecast"
     numeric = [name for name in frame.columns if name not in ("Period", "Flag", "From")]
-    return table(frame, caption, numeric, folded=True)
+    return table(frame, f"{measure}: readings, planned path and forecast", numeric, folded=True)
 
 
 def _origin(row: pd.Series) -> str:
@@ -113,8 +112,7 @@ def trajectory_chart(report: Report, measure: str) -> Chart:
 
 def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
     """Planned path, target and trigger; gives the labels that belong at the right edge."""
-    target = measure["target"]
-    if pd.isna(target):
+    if pd.isna(measure["target"]):
         return []
     due = pd.Timestamp(measure["due_at"].end)
     ends = measure[["target", "target_to"]].dropna()
@@ -137,8 +135,7 @@ def _draw_path(axes: Axes, measure: pd.Series, share: float) -> Labels:
         way = trajectory.planned_path(measure, ends, trajectory.trigger_value(measure, share))
         if way.notna().all():
             axes.plot(ends, way, color=TEAL, linestyle=(0, (1, 3)), linewidth=1.5)
-    trigger = trajectory.trigger_value(measure, share)
-    if pd.notna(trigger):
+    if pd.notna(trigger := trajectory.trigger_value(measure, share)):
         axes.plot([due], [trigger], marker="_", markersize=16, markeredgewidth=2, color=TEAL)
         mark = " [a]" if measure["without_status"] == "assumed" else ""
         labels.append((trigger, due, f"Trigger {figure_text(trigger, measure)}{mark}", TEAL))
@@ -157,8 +154,7 @@ def _draw_fan(axes: Axes, fan: pd.DataFrame, readings: pd.DataFrame, row: pd.Ser
     axes.plot(fan["period_end"], fan["median"], color=BLUE, linestyle=":", linewidth=2)
     due = fan.iloc[-1]
     axes.plot([due["period_end"]] * 2, due[["low_80", "high_80"]], "_", color=BLUE, markersize=10)
-    text = f"Forecast {figure_text(due['median'], row)}"
-    return [(due["median"], due["period_end"], text, BLUE)]
+    return [(due["median"], due["period_end"], f"Forecast {figure_text(due['median'], row)}", BLUE)]
 
 
 def _draw_readings(axes: Axes, readings: pd.DataFrame, gaps: pd.DataFrame, row: pd.Series) -> None:
