@@ -151,8 +151,7 @@ def grant(period: str, data: Path, as_csv: bool) -> None:
     docs/grant.md has the rules.
     """
     report = pipeline.open_report(period, str(data))
-    reward = rewards.reward(report)
-    if reward.reason:
+    if (reward := rewards.reward(report)).reason:
         _print_and_exit(report.findings, rewards.grants(report), as_csv, [reward.reason])
     shown = reward.table.frame.drop(columns=["What is measured", "Rests on"], errors="ignore")
     lines = [repr(report), *shown.to_string(index=False).splitlines()]
@@ -197,8 +196,7 @@ def diff(before: str, after: str, data: Path, as_csv: bool) -> None:
             lines.append(f"  {what}: {was} -> {now}{way}")
         # What says why of a measure names its revised figures too.
         others = rows[rows["what"] != "figure"]
-        reasons = (others if len(others) else rows)["why"].unique()
-        lines += [f"  because: {why}" for why in reasons]
+        lines += [f"  because: {why}" for why in (others if len(others) else rows)["why"].unique()]
     first, last = (pack.period for pack in compared)
     lines += [*not_compared, f"{words.counted(len(table), 'change')} from {first} to {last}"]
     _print_and_exit(problems, table, as_csv, lines)
@@ -268,8 +266,7 @@ def template(partner: str, period: str, data: Path, output: Path | None) -> None
 def explain(measure: str, period: str, data: Path) -> None:
     """Walk the figure of MEASURE, such as N13, in the report of PERIOD back to its cells."""
     report = pipeline.open_report(period, str(data))
-    names = report.assessment["measure"].tolist()
-    if measure not in names:
+    if measure not in (names := report.assessment["measure"].tolist()):
         text = f"there is no measure '{measure}' in the assessment."
         raise findings.ParameterError(f"{text} {findings.did_you_mean(measure, names)}")
     for label, text in measures.explanation(report, measure):

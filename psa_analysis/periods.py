@@ -169,8 +169,7 @@ def step_of(period: Period) -> int:
 def parse_period(text: str, kind: Kind | None = None) -> Period:
     """Read a period; where a text may be of several kinds, it is of the one that is wanted."""
     clean = " ".join(text.replace("\u00a0", " ").split())
-    meanings = [*_meanings(clean, kind)]
-    if not meanings:
+    if not (meanings := [*_meanings(clean, kind)]):
         advice = (words for ways, words in _AMBIGUOUS.items() if re.fullmatch(ways, clean, re.I))
         expected = next(advice, _EXPECTED)
         raise PeriodError(f"'{text}' is not a period for certain; expected {expected}")
@@ -188,8 +187,7 @@ def _meanings(text: str, kind: Kind | None) -> Iterator[Period]:
     if kind == "month" and (match := re.fullmatch(_YEAR + _TWO_DIGITS, text)):
         yield from _months(match.groupdict())
     # A day, or a spreadsheet's number for one, stands for the period that it is the last of.
-    day = read_day(text)
-    if day is not None and kind in OF_KIND:
+    if kind in OF_KIND and (day := read_day(text)):
         found = period_containing(day, kind)
         yield from [found] if found.end == day else []
 

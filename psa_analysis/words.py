@@ -203,7 +203,6 @@ def required_text(row: pd.Series) -> str:
     of_years = row["basis"] in ("annual", "year_to_date")
     step = "year" if of_years else steps.get(row["frequency"], "year")
     text = f"a {'rise' if row['required'] > 0 else 'fall'} of {size} a {step}"
-    done = row["required_done_before"]
-    if done == "never":
+    if (done := row["required_done_before"]) == "never":
         return f"{text}, not achieved before"
     return f"{text}, last achieved up to {done}" if pd.notna(done) else text

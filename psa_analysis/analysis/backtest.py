@@ -49,8 +49,7 @@ def backtest_panel(panel: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             labels = rows.drop_duplicates("step").set_index("step")["period"]
             for origin in labels.index.sort_values():
                 found.append(_from_one_moment(wide, labels, origin, OF_KIND[kind].per_year))
-    results = [result for result in found if result is not None]
-    if not results:
+    if not (results := [result for result in found if result is not None]):
         columns = [*KEYS, "observed", "median", *LIMITS]
         return pd.DataFrame(columns=columns), pd.DataFrame(columns=[*KEYS, "chance", "happened"])
     forecasts, chances = zip(*results, strict=True)
@@ -83,13 +82,12 @@ def _from_one_moment(
     )
     limits = {name: forecast.quantile(share)[tried] for name, share in LIMITS.items()}
     median = forecast.quantile(0.5)[tried]
-    forecasts = keys.assign(observed=observed[tried], median=median, **limits)
     targets = []
     for distance in DISTANCES:
         target = past[[origin]].to_numpy() + distance * step[:, None] * np.sqrt(ahead)
         chance, happened = forecast.probability(target, "higher"), observed >= target
         targets.append(keys.assign(chance=chance[tried], happened=happened[tried]))
-    return forecasts, pd.concat(targets)
+    return keys.assign(observed=observed[tried], median=median, **limits), pd.concat(targets)
 
 
 def make_record(

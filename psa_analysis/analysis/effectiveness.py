@@ -185,8 +185,7 @@ def _lacking(parts: pd.DataFrame) -> str:
 
 def check_baskets(observations: pd.DataFrame, agreement: Agreement) -> list[Finding]:
     """What the baskets lack, and where the index that was returned is another than theirs."""
-    section = agreement.settings.effectiveness
-    if section is None or agreement.baskets.empty:
+    if (section := agreement.settings.effectiveness) is None or agreement.baskets.empty:
         return []
     newest = observations.drop_duplicates(["measure", "area", "period"], keep="last")
     readings = make_readings(newest, agreement)

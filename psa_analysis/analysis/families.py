@@ -95,8 +95,7 @@ class Family:
         rows = periods[["period", "edge"]].first().assign(ranked=periods.size())
         own = self.ranked[self.ranked["area"] == self.area].set_index("period_end")
         rows = rows.join(own[["figure", "lower", "upper", "place", "quartile", "inside"]])
-        illustrative = self.figures.groupby("period_end")["illustrative"].any()
-        return rows.join(illustrative).reset_index()
+        return rows.join(self.figures.groupby("period_end")["illustrative"].any()).reset_index()
 
 
 def family_figures(
@@ -135,8 +134,7 @@ def edge_outlook(family: Family, until: date, own: Outlook | None = None) -> Fam
         return FamilyOutlook(reason=f"too few have the {FEWEST} figures that it needs")
     figures = family.counted[family.counted["area"].isin(areas)]
     last = parse_period(figures["period"].iloc[-1], kind)
-    horizon = step_of(period_containing(until, kind)) - step_of(last)
-    if horizon <= 0:
+    if (horizon := step_of(period_containing(until, kind)) - step_of(last)) <= 0:
         return FamilyOutlook(reason=f"figures for {last} have come in")
     periods = tuple(last.years_before(-years) for years in range(1, horizon + 1))
     steps = [step_of(parse_period(label, kind)) for label in figures["period"]]
@@ -146,8 +144,7 @@ def edge_outlook(family: Family, until: date, own: Outlook | None = None) -> Fam
     cases = figures.groupby("area")["denominator"].last().reindex(areas).to_numpy(dtype=float)
     scale = scale_of(family.unit, figures["figure"], str(family.measure["made_of"]))
     result = forecast_series(panel.to_numpy(dtype=float), horizon, scale, 1, None, cases)
-    seed = zlib.crc32(f"{family.measure.name} {family.name}".encode())
-    draws = result.paths(DRAWS, seed)
+    draws = result.paths(DRAWS, zlib.crc32(f"{family.measure.name} {family.name}".encode()))
     for place, period in enumerate(periods):
         if own and period in own.periods:
             # In the order of the family's draws, so that it still moves with the others.
@@ -182,8 +179,7 @@ class Funnel:
 
 def family_funnel(family: Family) -> Funnel:
     """The newest figures of a family, each with the limits that its number of cases gives."""
-    factor = rate_factor(family.unit)
-    if family.measure["made_of"] != "cases" or factor is None:
+    if family.measure["made_of"] != "cases" or (factor := rate_factor(family.unit)) is None:
         return Funnel(reason="its figures are not shares or rates of single cases")
     newest = family.ranked["period_end"] == family.ranked["period_end"].max()
     units = family.ranked.loc[newest, ["area", "numerator", "denominator", "figure"]]

@@ -62,8 +62,7 @@ def pot_shares(agreement: Agreement) -> dict[str, Fraction]:
     number = agreement.settings.grant.targets
     number = counting["reference"].nunique() if isinstance(number, str) else number
     weights = counting["weight"].fillna(1.0).map(exact)
-    of_target = weights.groupby(counting["reference"]).transform("sum")
-    shares = weights / of_target / number
+    shares = weights / weights.groupby(counting["reference"]).transform("sum") / number
     return {str(name): share for name, share in shares.items()}
 
 
@@ -209,12 +208,11 @@ def payment_frame(
 
 def partner_frame(grants: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """What rests on each partner: the rewards of all targets that it takes part in."""
-    shares = ["pot_share", "least", "most", "unknown"]
     of_pot = grants[["reference", "pot_share"]].copy()
     of_pot[["least", "most"]] = grants[["least", "most"]].mul(grants["pot_share"], axis=0)
     of_pot["unknown"] = grants["pot_share"].where(grants["status"] == "not stated")
     takes_part = targets["partners"].explode().dropna().rename("partner")
     by_partner = of_pot.join(takes_part, on="reference", how="inner").groupby("partner", sort=False)
-    sums = by_partner[shares].sum(min_count=1)
+    sums = by_partner[["pot_share", "least", "most", "unknown"]].sum(min_count=1)
     sums.insert(0, "targets", by_partner["reference"].unique().map(list))
     return sums.sort_values(["most", "least"], ascending=False, kind="stable").reset_index()

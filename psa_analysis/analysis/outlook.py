@@ -83,8 +83,7 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> tuple[float, fl
     provisional = own["flag"] == "provisional"
     first = own[provisional].groupby("period")["value"].first()
     last = own[~provisional].groupby("period")["value"].last()
-    changes = (last / first).dropna() - 1
-    if len(changes) < 4:
+    if len(changes := (last / first).dropna() - 1) < 4:
         return NOT_REVISED
     return float(changes.mean()), float(changes.std())
 
@@ -193,8 +192,7 @@ def history_of(
         return "the baseline's period has not ended"
     if basis == "cumulative" and (baseline is None or pd.isna(measure["baseline"])):
         return "the baseline that is counted from is not stated"
-    table = _figures(measure, known, until)
-    if len(table) < forecast.FEWEST:
+    if len(table := _figures(measure, known, until)) < forecast.FEWEST:
         return f"a forecast needs {forecast.FEWEST} readings, and there are {len(table)}"
     last = parse_period(table.index[-1], kind)
     horizon = step_of(period_containing(due.end, kind)) - step_of(last)
@@ -228,8 +226,7 @@ def history_of(
         notes.append(f"the newest figure is provisional, and taken {by} as usually revised")
     if step_of(period_containing(until, kind)) - step_of(last) > 1:
         notes.append(f"the newest reading is that of {last}")
-    note = "; ".join(notes)
-    return History(measure, figures, last, max(horizon, 0), scale, base, spread, note)
+    return History(measure, figures, last, max(horizon, 0), scale, base, spread, "; ".join(notes))
 
 
 def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFrame:
@@ -237,8 +234,7 @@ def _figures(measure: pd.Series, known: pd.DataFrame, until: date) -> pd.DataFra
     kind = FREQUENCIES[measure["frequency"]].kind
     own = known["measure"].isin([measure.name, measure["continues"]]) & known["value"].notna()
     known = known[own].sort_values("period_end").set_index("period")
-    columns = ["value", "denominator", "flag"]
-    table = known.loc[known["measure"] == measure.name, columns]
+    table = known.loc[known["measure"] == measure.name, ["value", "denominator", "flag"]]
     # A stated baseline is a reading too, and often the only one before the agreement.
     stated = measure["basis"] in ("point", "index") and measure["baseline_status"] == "stated"
     first = measure["baseline_at"] if stated else None
@@ -282,8 +278,7 @@ def _forecast_together(histories: dict[str, History | str], per_year: int) -> di
 
 def _outlook(row: int, history: History, found: forecast.Forecast) -> Outlook:
     """The due reading's draws, from draws of what is to come and of what may be revised."""
-    number = int(found.readings[row])
-    if number < forecast.FEWEST:
+    if (number := int(found.readings[row])) < forecast.FEWEST:
         within = f"of the last {forecast.LONGEST} periods"
         return Outlook(reason=f"a forecast needs {forecast.FEWEST} readings {within}")
     seed = zlib.crc32(str(history.measure.name).encode())
@@ -328,8 +323,7 @@ def readings_of_draws(history: History, figures: Array, periods: list[Period]) -
         if width > 1 and unit in NOT_SUMMED:
             return draws, readings.NOT_ADDED_UP.format(unit)
         if width > 1 and rate_factor(unit) is not None:
-            weights = np.array(cases[window])
-            if np.isnan(weights).any():
+            if np.isnan(weights := np.array(cases[window])).any():
                 return draws, readings.NO_DENOMINATORS
             draws[:, number] = (figures[:, window] * weights).sum(axis=1) / weights.sum()
         else:

@@ -42,8 +42,7 @@ def make_readings(known: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
         # Typed, so that an agreement without a return yet can be assessed like any other.
         empty = pd.DataFrame(columns=columns)
         return empty.astype({"period_end": "datetime64[ns]", "reading": float, "observed": float})
-    rows = _sums(_with_definitions(known, agreement.measures))
-    rows = _milestones(_changes(rows))
+    rows = _milestones(_changes(_sums(_with_definitions(known, agreement.measures))))
     rows = _with_limits(_comparisons(_ranks(rows, agreement)))
     rows["flag"] = rows["weakness"].map(dict(enumerate(FLAGS)))
     return rows[columns]
@@ -238,8 +237,7 @@ def _ranks(rows: pd.DataFrame, agreement: Agreement) -> pd.DataFrame:
         comparator = own["compared_with"].iloc[0]
         rows.loc[own.index[own["area"] != area], "missing"] = f"only {area} is ranked"
         family = family_areas(agreement, comparator.name)
-        figures = own[own["area"].isin(family) & own["reading"].notna()]
-        for _, period in figures.groupby("period"):
+        for _, period in own[own["area"].isin(family) & own["reading"].notna()].groupby("period"):
             row = period.index[period["area"] == area]
             present = f"{len(period)} of the {len(family)} areas of the family"
             rows.loc[row, "weakness"] = period["weakness"].max()
@@ -297,8 +295,7 @@ def observations_used(
     made_of = {"reading": rows[rows["period"] == period]}
     baseline = definition["baseline_at"]
     if definition["basis"] == "change_from_baseline" and pd.isna(definition["base"]) and baseline:
-        at_baseline = rows[rows["period_end"] == pd.Timestamp(baseline.end)]
-        made_of = {"base": at_baseline, **made_of}
+        made_of = {"base": rows[rows["period_end"] == pd.Timestamp(baseline.end)], **made_of}
     parts = [
         (part, own[own["period_end"].between(row["used_from"].min(), row["period_end"].max())])
         for part, row in made_of.items()
@@ -319,8 +316,7 @@ def observations_used(
 
 def splice(old: pd.Series, new: pd.Series) -> tuple[pd.Series, str]:
     """Join two series of one thing across a change of definition, if they overlap; and how."""
-    both = old.index[old.index.isin(new.index)]
-    if both.empty:
+    if (both := old.index[old.index.isin(new.index)]).empty:
         return new, "The two definitions have no period in common, so they cannot be joined."
     shift = float((new[both] - old[both]).mean())
     method = f"The older definition is moved by {shift:+.4g}, the mean difference of the two in "

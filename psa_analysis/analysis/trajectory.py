@@ -119,8 +119,7 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     # A path with seasons goes up and down, so that no month of it can be told from a value.
     if pd.isna(planned) or measure["profile"] == "seasonal":
         return float("nan")
-    now = steps_to(end, 12) - steps_to(baseline_end(measure), 12)
-    if now < 0:
+    if (now := steps_to(end, 12) - steps_to(baseline_end(measure), 12)) < 0:
         return float("nan")
     near = _NEAR * abs(measure["target"] - measure["baseline"])
     if abs(reading - planned) <= near:
@@ -144,8 +143,7 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, s
     if pd.isna(measure["target"]) or history.empty or measure["rule"] in ("standard", "range"):
         return float("nan"), None
     months = steps_to(history["period_end"].dt, 12)
-    left = steps_to(measure["due_at"].end, 12) - months.iloc[-1]
-    if left <= 0:
+    if (left := steps_to(measure["due_at"].end, 12) - months.iloc[-1]) <= 0:
         return float("nan"), None
     readings = history["reading"].set_axis(months)
     better = 1 if measure["polarity"] == "higher" else -1
@@ -159,8 +157,7 @@ def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, s
     changes = better * (readings.to_numpy() - readings.reindex(months - left).to_numpy())
     if np.isnan(changes).all():
         return per_period, None
-    best = np.nanmax(changes)
-    if best < better * to_do - _NEAR:
+    if (best := np.nanmax(changes)) < better * to_do - _NEAR:
         return per_period, "never"
     return per_period, history["period"].iloc[int(np.argmax(changes >= best - _NEAR))]
 

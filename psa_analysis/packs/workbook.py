@@ -123,8 +123,7 @@ def write_workbook(report: Report, path: Path) -> None:
     with xlsxwriter.Workbook(content, options) as book:
         title = f"{visible(report.agreement.settings.agreement.name)}, {report.period}"[:255]
         # Not the time of writing, which would differ from run to run.
-        created = datetime.combine(report.cut_off, time())
-        book.set_properties({"title": title, "created": created})
+        book.set_properties({"title": title, "created": datetime.combine(report.cut_off, time())})
         look = cache(lambda **properties: book.add_format({"valign": "top", **properties}))
         _summary(book, look, report)
         texts = {"sheet": SHEETS, "state": STATES, "to know": meanings("contents")}
