@@ -122,6 +122,7 @@ MONTHLY = {"target": 136.0}  # 1 a month
         (STEPS, 18, 120, 0),
         (STEPS, 18, 140, 6),
         (STEPS, 18, 100, -6),
+        (STEPS, 12, 100, NAN),
         (STEPS, 18, 130, NAN),
         (STEPS, 18, 110, NAN),
         # Better than the trough: the path is there again 7.5 months later (0.15 of 0.24 a year).

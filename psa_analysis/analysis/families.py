@@ -134,7 +134,8 @@ def edge_outlook(family: Family, until: date, own: Outlook | None = None) -> Fam
         return FamilyOutlook(reason=f"too few have the {FEWEST} figures that it needs")
     figures = family.counted[family.counted["area"].isin(areas)]
     last = parse_period(figures["period"].iloc[-1], kind)
-    if (horizon := step_of(period_containing(until, kind)) - step_of(last)) <= 0:
+    horizon = step_of(period_containing(until, kind)) - step_of(last)
+    if horizon <= 0:
         return FamilyOutlook(reason=f"figures for {last} have come in")
     periods = tuple(last.years_before(-years) for years in range(1, horizon + 1))
     steps = [step_of(parse_period(label, kind)) for label in figures["period"]]

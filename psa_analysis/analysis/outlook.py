@@ -83,7 +83,8 @@ def revision(vintages: pd.DataFrame, measure: str, area: str) -> tuple[float, fl
     provisional = own["flag"] == "provisional"
     first = own[provisional].groupby("period")["value"].first()
     last = own[~provisional].groupby("period")["value"].last()
-    if len(changes := (last / first).dropna() - 1) < 4:
+    changes = (last / first).dropna() - 1
+    if len(changes) < 4:
         return NOT_REVISED
     return float(changes.mean()), float(changes.std())
 

@@ -135,7 +135,8 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     # Of all times at which the path has this value, those to come if it is better than planned.
     ahead = (reading > planned) == (measure["polarity"] == "higher")
     gaps = gaps[gaps >= 0] if ahead else gaps[gaps <= 0]
-    return float(min(gaps, key=abs, default=float("nan")))
+    # Where a step is due on this very day, a reading before it is behind, but by no time.
+    return float(min(gaps, key=abs, default=0)) or float("nan")
 
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:

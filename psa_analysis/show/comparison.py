@@ -49,7 +49,8 @@ def changes_table(report: Report) -> Html:
     rows = rows[rows["what"].isin(["state", "reading", "chance"])]
     # A chance that was or is missing has moved too.
     chances = rows[["before", "after"]].where(rows["what"] == "chance").astype(float)
-    rows = rows[~((chances["after"] - chances["before"]).abs() < CHANCE_MOVED)]
+    small = (chances["after"] - chances["before"]).abs() < CHANCE_MOVED
+    rows = rows[~small]
     table = report.assessment.set_index("measure", drop=False)
     before = report.before.assessment.set_index("measure").add_suffix("_before")
     readings = rows[rows["what"] == "reading"].set_index("measure")
