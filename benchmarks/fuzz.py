@@ -108,7 +108,7 @@ def covers(finding: Finding, figure: Figure, of_input: Input) -> bool:
         return False
     if finding.severity == "error" and finding.column in ("measure", "area"):
         return True  # of nobody, or of nothing that we know: so are all figures of the row
-    if finding.found == figure.key[2]:
+    if finding.severity == "error" and finding.found == figure.key[2]:
         return True  # its period stands where a figure should: headings are swapped
     periods = {_label(period, figure.kind) for _, period in finding.figures}
     return not periods or None in periods or figure.key[2] in periods

@@ -110,6 +110,19 @@ def csv_text(table: pd.DataFrame) -> str:
     return table.assign(**texts.map(harmless)).to_csv(index=False)
 
 
+def _swallows(row: list[str], width: int) -> bool:
+    """Whether a cell holds the rows below it, as between two stray quotation marks."""
+    for place, cell in enumerate(row):
+        for line in cell.splitlines()[1:]:
+            cells = line.split(",")
+            # A note has lines of its own, with spaces after its commas and in what is before them.
+            is_prose = any(text.startswith(" ") for text in cells)
+            is_row = len(cells) > 2 or re.fullmatch(r"[A-Za-z]\S*\d\S*", cells[0])
+            if len(cells) in (width, place + 1) and is_row and not is_prose:
+                return True
+    return False
+
+
 #: A table that people keep by hand has fewer rows.
 _MOST_ROWS = 5_000
 
@@ -156,11 +169,8 @@ def read_rows(
         if header.count(column) > 1:
             wrong("each column once", "Remove one.", **where)
     problems += uneven(name, numbered, len(header))
-    # A cell may have lines of its own, but none that is as long as a row.
-    whole_row = rf"[^,]*(,(?! )[^,]*){{{len(header) - 1}}}"
     for number, row in numbered.items():
-        _, *below = ",".join(row).splitlines()
-        if any(re.fullmatch(whole_row, line) for line in below):
+        if _swallows(row, len(header)):
             remedy = "One cell holds the rows below it: look for a quotation mark left open."
             wrong("each quotation mark closed in its own cell", remedy, row=number)
     if len(numbered) > _MOST_ROWS:

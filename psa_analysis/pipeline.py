@@ -25,9 +25,10 @@ from psa_analysis.register.loading import load_agreement, load_commentary
 from psa_analysis.report import AUDIENCES, Report
 from psa_analysis.returns import sources
 from psa_analysis.returns.cleaning import as_of, clean_returns
+from psa_analysis.returns.drafts import draft_sidecar
 from psa_analysis.returns.progress import load_progress
 from psa_analysis.returns.series import check_series
-from psa_analysis.returns.table import draft_sidecar, load_returns
+from psa_analysis.returns.table import load_returns
 from psa_analysis.words import day_text
 
 #: The project's folder; relative paths start here, wherever a command or notebook runs.

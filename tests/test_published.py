@@ -15,8 +15,9 @@ from psa_analysis.findings import Finding, errors
 from psa_analysis.pipeline import ROOT
 from psa_analysis.register.agreement import Agreement
 from psa_analysis.returns.cleaning import clean_returns
+from psa_analysis.returns.drafts import draft_sidecar
 from psa_analysis.returns.sources import Sidecar, write_sidecar
-from psa_analysis.returns.table import draft_sidecar, load_returns
+from psa_analysis.returns.table import load_returns
 
 OWN = "Leicestershire"
 Loaded = tuple[pd.DataFrame, list[Finding], str]
@@ -268,7 +269,7 @@ def to_elsewhere(path: Path) -> None:
         ("a" * 248 + ".csv", Path.touch, "expected a name of at most 250 letters"),
         ("x\nerror: all is well.pdf", Path.touch, r"raw/returns/x\nerror: all is well.pdf: found"),
         ("pipe.csv", os.mkfifo, "raw/returns/pipe.csv: expected a file"),
-        ("a" * 240 + ".csv", lambda path: path.write_text("x"), "found 'x', expected headings"),
+        ("a" * 240 + ".csv", lambda path: path.write_text("x"), "aaa.csv: found 'x', expected"),
         ("~x.csv", Path.touch, "warning: raw/returns/~x.csv: expected a name that begins with"),
         ("z.csv.toml", Path.touch, "warning: raw/returns/z.csv.toml: expected the file z.csv"),
         ("x.csv", lambda path: path.symlink_to("/etc/passwd"), "x.csv: expected a file of the"),

@@ -195,8 +195,8 @@ REFUSED = {
     "measure mistyped": (LONG.replace("N13", "N31"), "found 'N31'"),
     "area mistyped": (LONG.replace("Blaby", "Blabi"), "Did you mean 'Blaby'?"),
     "no measure": ("Area,Period,Value\nBlaby,2004-05 Q3,2300\n", "headed one of measure"),
-    "an empty file": ("", "The file is empty"),
-    "only spaces": (" \r\n \r\n", "The file is empty"),
+    "an empty file": ("", "found 'an empty file'"),
+    "only spaces": (" \r\n \r\n", "found 'an empty file'"),
     "only words": ("Please find attached\nRegards\n", "headings for measure"),
     "a header alone": (HEADER, "a header with rows of figures below it"),
     "to be confirmed": (LONG.replace("2300", "TBC"), "found 'TBC'"),
@@ -230,6 +230,7 @@ REFUSED = {
     "a word after one year": (PARTS.replace("2003/04", "2003/04 schools"), "headings for measure"),
     "areas across": ("Measure,Period,Blaby,Oadby\nN26-county,2004-05 Q1,3,4\n", HEADINGS),
 }
+RARE = HEADER + "N10-planning,Blaby,2002/03,{}\nN10-planning,Blaby,2003/04,{}\n"
 THREE, MIDDLE = f"Measure,Area,{Q1},{Q2},{Q3},\n", "Measure,Note,Area,Period,Value\n"
 NOTED = with_column("Note", '"ok')
 REFUSED |= {
@@ -244,20 +245,14 @@ REFUSED |= {
     "marks below a title": (f'Return\n{NOTED}N13,Blaby,{Q2},2,fine"\n', "mark left open"),
     "marks in the middle": (f'{MIDDLE}N13,"a,Blaby,{Q1},1\nN13,b",Blaby,{Q2},2\n', "left open"),
     "a cell without end": (with_column("Note", "x" * 200_000), "a file that can be read"),
-    "one of twins unread": (
-        LONG.replace(",", ";") + f"N13;Blaby;{Q3};4.677\n",
-        "meaning",
-        "refused",
-    ),
-    "a percentage of nothing known": (
-        HEADER + "N10-planning,Blaby,2003/04,.62\n",
-        "nothing to comp",
-    ),
+    "a twin unread": (f"{LONG}{SIDE}\n".replace(",2300\nN", ",4 5\nN"), "one plain", "but row 2,"),
+    "fractions of nothing known": (RARE.format(".62", "1"), "whether 62 was meant"),
     "a mark open to the end": (NOTED + f"N13,Blaby,{Q2},2\n", "mark left open"),
 }
 for title in ("Targets for 2004-05", "Forecast outturn", "Planned", "Figures in thousands", "£m"):
     REFUSED[title] = (f"{title}\n{LONG}", "stands above them")
     REFUSED[f"{title}, wide"] = (f"{title}\n{WIDE}", "stands above them")
+LOW_SHARE = [figure("2002/03", 0.5, "D2", "N10-planning")]
 TYPES = f"Measure,Area,Type,{Q1},{Q2}\nN13,Blaby,Actual,2300,{{}}\nN13,Blaby,Target,1,2\n"
 ACTUALS = [figure(Q1, 2300, "D2"), figure(Q2, 2310, "E2")]
 #: Files with the rows and the words that they end in.
@@ -328,6 +323,8 @@ READ = {
         TWO,
         "one table to a sheet",
     ),
+    "a low percentage that says so": (RARE.format("0.5%", "[x]"), LOW_SHARE, "There is none yet"),
+    "a dash beside a figure": (LONG + SIDE.replace("2300", "-"), ONE, "this may mean either"),
     "a second table": (f"{WIDE}\n{OLDER}", TWO, "one table to a sheet"),
     "a narrow second table": (
         f"{WIDE}Measure,Area,{Q3}\nN13,Blaby,1\n",
@@ -405,6 +402,8 @@ def test_a_row_is_not_taken_for_the_one_beside_it_that_was_refused(load: Callabl
     rows = [[*HEAD, "Sex"], [*LINE, "All"], [*LINE[:3], 9, "Women"]]
     words = ["found 'hidden: 2'", "'Sex'", "row 3: found 'Sex', expected one row for each figure"]
     check(load("d.xls", old_workbook(rows, hidden=1)), [], words)
+    rows = [[*HEAD, "Unit"], ["L4-incidents", "Blaby", Q3, 9, "incidents"], [*LINE, "crimes"]]
+    check(load("e.xls", old_workbook(rows, hidden=1)), [figure(Q3, 2300, "D3")], words[:1])
 
 
 def test_what_a_sidecar_says_stands_where_the_file_says_nothing(load: Callable) -> None:
@@ -424,6 +423,8 @@ def test_a_sidecar_makes_no_figures_of_thousands_or_of_two_columns(load: Callabl
     check(
         result, [], ["'Value (thousands)' stands above them. If they are, say so: header_row = 1"]
     )
+    within = "% within target per 100 000"
+    check(load("c.csv", LONG.replace("Value", within).encode(), {"value": within}), ONE, [])
     twice = with_column("Value", "2200").encode()
     check(load("b.csv", twice, {"value": "Value"}), [], ["one column for each of value"])
 
@@ -578,7 +579,7 @@ def test_merged_names_are_repeated_and_a_merged_figure_is_nobodys(load: Callable
     says = "found '#merged 2300', expected a figure for each cell"
     check(load("return.xlsx", merged), [], [says])
     twin = workbook({"C2:D2": 2300}, Crime=[*wide, ["N13", "Blaby", 2300, 2310]])
-    check(load("return.xlsx", twin), [], [says, "another row for it was refused"])
+    check(load("return.xlsx", twin), [], [says, "but row 2, which was refused, is of it too"])
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,8 @@ def gap_months(measure: pd.Series, end: date, reading: float) -> float:
     ahead = (reading > planned) == (measure["polarity"] == "higher")
     gaps = gaps[gaps >= 0] if ahead else gaps[gaps <= 0]
     # Where a step is due on this very day, a reading before it is behind, but by no time.
-    return float(min(gaps, key=abs, default=0)) or float("nan")
+    nearest = float(min(gaps, key=abs, default=0))
+    return nearest if nearest else float("nan")
 
 
 def required_change(measure: pd.Series, history: pd.DataFrame) -> tuple[float, str | None]:

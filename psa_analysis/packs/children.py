@@ -37,10 +37,7 @@ _FOLDERS |= {"JUPYTER_CONFIG_DIR": "~/.jupyter", "JUPYTER_DATA_DIR": "~/.local/s
 
 
 def _private_folder(beside: Path) -> Path:
-    """A folder of this process alone, with a folder for each of the user's it cannot write to.
-
-    It is removed when the process ends; those of killed ones are removed here.
-    """
+    """A folder of this process alone, with a folder for each of the user's it cannot write to."""
     for path in beside.glob("run-*.lock"):
         with suppress(Timeout), FileLock(path, timeout=0) as left:
             _remove(left)
@@ -69,15 +66,12 @@ def _remove(held: BaseFileLock) -> None:
 
 @lru_cache
 def start_warm_process(beside: Path) -> None:
-    """Start the process that children are forked from, whose files stand in a folder of ours.
-
-    On macOS and Windows children are fresh interpreters that import everything again.
-    """
+    """Start the process that children are forked from, whose files stand in a folder of ours."""
     private = _private_folder(beside)
     # Or it would look for modules where the user happens to stand first, and take a file called
     # calendar.py for the library's. It stays, should the process die and be started again.
     os.environ["PYTHONSAFEPATH"] = "1"
-    if _METHOD == "spawn":
+    if _METHOD == "spawn":  # children are fresh interpreters that import everything again
         return
     _CONTEXT.set_forkserver_preload(["psa_analysis.packs.warm"])
     # A killed run must leave nothing in the user's temporary folder. The name is short, for that of

@@ -325,7 +325,7 @@ def lock_pack(task: Task, on_event: OnEvent) -> Iterator[None]:
     except Timeout:
         who = "another run"
         with suppress(OSError):  # it may end just now
-            who = holder.read_text()
+            who = holder.read_text() or who
         on_event(task, "warning", f"waiting for {who}")
         held = lock.acquire()
     except OSError as error:
@@ -375,7 +375,7 @@ def versions() -> dict[str, str]:
 
 
 def checksums(folder: Path, *patterns: str, links: bool = True) -> dict[str, str]:
-    """SHA-256 of a folder's files, by path; empty for those not read, as are `links` out of it."""
+    """SHA-256 of a folder's files, by path; empty for what is not opened unless `links` may be."""
     files = sorted(path for like in patterns for path in folder.glob(like) if path.is_file())
     paths = {path.relative_to(folder).as_posix(): path for path in files}
     read = {name: path for name, path in paths.items() if not _IGNORED.search(f"/{name}")}

@@ -101,10 +101,14 @@ def clean_returns(
     observations, misfits = apply_corrections(observations, corrections)
     doubts.findings.extend(misfits)
     observations = _check_values(observations, measures, doubts)
-    refused = pd.MultiIndex.from_frame(cells.loc[cells.index.isin(doubts.refused), _KEY])
-    beside = observations[pd.MultiIndex.from_frame(observations[_KEY]).isin(refused)]
-    expected = "one row for each figure: another row for it was refused"
-    doubts.add(beside, "value", expected, "Mend or remove the other row.")
+    # Of two rows for one figure neither is taken where one was refused, unless it holds no number.
+    refused = cells["text"].str.contains(r"\d") & cells.index.isin(doubts.refused)
+    key = [*_KEY, "file", "sheet"]
+    other = cells[refused].drop_duplicates(key).set_index(key)["row"].rename("other")
+    beside = observations.join(other, on=key).dropna(subset="other")
+    expected = "one row for each figure, but row " + beside["other"].astype(int).astype(str)
+    remedy = "Mend or remove one of the two."
+    doubts.add(beside, "value", expected + ", which was refused, is of it too", remedy)
     observations = doubts.sound(observations)
     # Of twins that differ one may have another scale, and would speak for the rest of its file.
     observations = _without_duplicates(observations, doubts)
@@ -278,10 +282,8 @@ def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
 
 
 def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
-    """Without a file's figures of a measure where all are a hundred or so times the usual.
-
-    What is usual is what other files say of the same area, or else what the register states.
-    """
+    """Without a file's figures of a measure where all are a hundred or so times the usual."""
+    # That is what other files say of the same area, or else what the register states.
     other = [*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
     # Elsewhere the register's figures are of what is worked out and not of what is returned.
     stated = measures[["baseline", "target"]].astype(float).abs().max(axis=1)
@@ -297,15 +299,14 @@ def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts)
     pairs = pairs[pairs["source"] != pairs["source_usual"]]
     usual = pairs.groupby(["measure", "area", "source"])["value_usual"].median().rename("usual")
     known = known.join(usual, on=["measure", "area", "source"])
-    # With nothing to compare them with, percentages below one may be parts of one.
-    alone = known["usual"].isna() & ~(known["stated"] > 0)
-    percent = (observed_units(measures) == "percent") & (measures["ceiling"] == 100)
-    alone &= _of_measure(known, percent)
-    of_area = known.groupby(["measure", "area", "source"])["value"]
-    alone &= of_area.transform("max") < 1
+    # Percentages none of which is above one may be parts of one, if the register states nothing.
+    alone = ~(known["stated"] > 0) & known["numerator"].isna()
+    alone &= ~doubts.texts["value"].reindex(known.index).str.contains("%")
+    percent = (observed_units(measures) == "percent") & measures["highest"].isna()
+    alone &= _of_measure(known, percent) & (known.groupby("measure")["value"].transform("max") <= 1)
     remedy = "Ask whether {:.10g} was meant; if not, state the measure's highest in measures.csv."
     meant = (100 * known.loc[alone, "value"]).map(remedy.format)
-    expected = "a percentage of 1 or more, as there is nothing to compare it with"
+    expected = "a percentage above 1, as there is nothing to compare it with"
     doubts.add(known[alone], "value", expected, meant)
     own = known.groupby(["measure", "area"])["value"].transform("median")
     usual = known["usual"].fillna(known["stated"]).fillna(own)

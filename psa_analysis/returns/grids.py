@@ -47,7 +47,7 @@ class Grid:
 
 def plain_heading(text: str) -> str:
     """A heading without capitals, signs and spare spaces, as :data:`FIELD_OF` has it."""
-    return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split())
+    return " ".join(re.sub(r"[^a-z0-9 ]", " ", text.casefold()).split()) or text.strip()
 
 
 def is_header(cells: Iterable[str]) -> bool:

@@ -30,9 +30,11 @@ _NOT_OBSERVED = re.compile(
 #: Words above a table with which it holds what was observed, whatever else they name.
 _OBSERVED = re.compile(r"\b(?:against|towards?|progress|monitoring|returns?|observed)\b", re.I)
 #: What says that all figures below are to be multiplied.
-_SCALED = re.compile(r"(?<!per )\b(?:thousand|million|billion)s?\b|(?<![\d,])000s?\b|£[km]\b", re.I)
-#: What is no word about figures: Target N13, as a document calls it.
-_REFERENCE = re.compile(r"\btarget:? (?:[a-z]+-?\d+|\d{1,2})\b", re.I)
+_SCALED = re.compile(r"\b(?:thousand|million|billion)s?\b|(?<![\d,])000s?\b|£[km]\b", re.I)
+#: What is no word about figures: Target N13, as a document calls it; per 100 000.
+_REFERENCE = re.compile(
+    r"\btarget:? (?:[a-z]+-?\d+|\d{1,2})\b|\bper (?:one |a )?[\d, ]*(?:thousand|[mb]illion)?", re.I
+)
 #: A day as people write it, in spellings that are no period for certain too.
 _A_DAY = re.compile(
     r"\d\d?(?P<sign>[/.-])\d\d?(?P=sign)(?:\d\d)?\d\d(?: [0:]+)?|(?:19|20)\d\d[/.]\d\d?[/.]\d\d?"
@@ -113,7 +115,7 @@ def find_table(sheet: Sheet, names: set[str]) -> str:
             return ""
         if not given:
             _name_figures_above(sheet, names)
-        if title := _titled(sheet, [sheet.fields["value"]] if long else [*sheet.places]):
+        if title := titled(sheet, [sheet.fields["value"]] if long else [*sheet.places]):
             sheet.add("warning" if given else "error", *title)
             if not given:
                 return ""
@@ -136,7 +138,7 @@ def _write_merged(sheet: Sheet) -> None:
     """Repeat labels that are merged downwards; a figure for several cells is nobody's."""
     labels = [at for name, at in sheet.fields.items() if name not in ("value", "numerator")]
     for (row, column), (last, right) in sheet.grid.merged.items():
-        if row <= sheet.row or row not in sheet.cells.index:
+        if row <= sheet.row or row not in sheet.cells.index or column not in sheet.cells:
             continue
         text = sheet.cells.at[row, column]
         if column in labels and column == right:
@@ -267,13 +269,16 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     return None
 
 
-def _titled(sheet: Sheet, figures: list[int]) -> tuple[str, str] | None:
+def titled(sheet: Sheet, figures: list[int]) -> tuple[str, str] | None:
     """What is expected of a table whose titles or headings say that its figures are others."""
     above = sheet.cells.loc[: sheet.row - 1].to_numpy()
     titles = [sheet.grid.sheet, *(",".join(filter(None, cells)) for cells in above)]
-    for title in [*titles, *(sheet.header[column] for column in figures)]:
+    headings = [sheet.header[column] for column in figures]
+    for title in [*titles, *headings]:
         words, expected = _REFERENCE.sub("", title), ""
-        if _NOT_OBSERVED.search(words) and not _OBSERVED.search(words):
+        # A heading may speak of targets all the same: the share answered within target.
+        other = title not in headings and _NOT_OBSERVED.search(words)
+        if other and not _OBSERVED.search(words):
             expected = "figures that were observed"
         elif _SCALED.search(words):
             expected = "figures written out in full"
@@ -284,11 +289,16 @@ def _titled(sheet: Sheet, figures: list[int]) -> tuple[str, str] | None:
 
 
 def _name_figures_above(sheet: Sheet, names: set[str]) -> None:
-    """Name the rows above the header that hold figures, as of a table whose header is not one."""
-    above = sheet.cells.loc[: sheet.row - 1]
-    has_name = above.map(lambda text: text.strip().casefold() in names).any(axis=1)
-    has_figure = above.map(lambda text: read_cell(text).value is not None and not is_period(text))
-    if len(rows := above.index[has_name & has_figure.any(axis=1)]):
+    """Name rows of names and figures above the header, as of a table whose header is not one."""
+
+    def kind(text: str) -> str:
+        if text.casefold() in names or not text or is_period(text):
+            return "name" if text.casefold() in names else ""
+        return "words" if read_cell(text).value is None else "figure"
+
+    kinds = sheet.cells.loc[: sheet.row - 1].map(str.strip).map(kind)
+    is_data = (kinds == "name").any(axis=1) & (kinds == "figure").any(axis=1)
+    if len(rows := kinds.index[is_data & (kinds != "words").all(axis=1)]):
         remedy = "What stands above the header was not read: put each table on its own sheet."
         sheet.add("warning", "one table to a sheet", remedy, rows)
 

@@ -1,20 +1,18 @@
-"""Table: the table in each grid, as rows of text; and what a sidecar may say of it, in draft."""
+"""Table: the table in each grid, as rows of text."""
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from xlsxwriter.utility import xl_col_to_name
 
-from psa_analysis.files import RETURN_FOLDERS, checksum
+from psa_analysis.files import RETURN_FOLDERS
 from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, one_of, shorten
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
-from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, given_header, is_period
+from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, is_period
 from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, raw_files
 
 _FIGURES = ("value", "numerator", "denominator")
@@ -25,14 +23,7 @@ _HELP = {"what is measured", "unit", "last value", "last period", "definition", 
 _KNOWN_HEADING = "a heading that we know"
 _NOTHING_BEYOND = "nothing beyond the last heading"
 _TOTAL = r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)"
-#: What the heading of a field that names things is likely to say.
-_LIKELY = {
-    "period": r"period|year|date|month|quarter",
-    "area": r"area|authorit|district|council|region|geog|country|place|county|\bla\b|name",
-    "measure": r"measure|indicator|series|desc|statistic",
-}
-_EVERYONE = r"(?i)all\b.*|total.*|persons?|both.*|everyone|england"
-#: Names of one column that a draft lists; more are nobody's to type.
+#: Headings of columns that were not read that findings name; more are nobody's to read.
 _LISTED = 8
 
 
@@ -97,16 +88,22 @@ def read_table(
         severity: Severity = "warning" if len(table) else "error"
         remedy = "Name its headings in its sidecar; psa check drafts one."
         if len(table):
-            remedy = "No table was found, and it was not read: name its headings if one counts."
+            remedy = (
+                "No table was found on it, so it was not read: name its headings if one counts."
+            )
         expected = "headings for measure, area, period and value, or periods across the top"
         top = without_table[0].cells.head(TITLE_ROWS)
         fullest = top.loc[(top != "").sum(axis=1).idxmax()]
         found = " | ".join(fullest[fullest != ""])
         names_of = ", ".join(sheet.grid.sheet for sheet in without_table) or None
         findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names_of))
-    elif table.empty and not findings:
-        words = ("a header with rows of figures below it", "The file is empty: ask again.")
-        findings.append(Finding("error", name, *words))
+    elif table.empty and not any(finding.severity == "error" for finding in findings):
+        remedy = (
+            "Ask for them, or correct what its sidecar says." if sheets else "Ask for it again."
+        )
+        found = "no figure" if sheets else "an empty file"
+        expected = "a header with rows of figures below it"
+        findings.append(Finding("error", name, expected, remedy, found=found))
     return table, findings
 
 
@@ -206,10 +203,12 @@ def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.Data
     table = table[table[filled].apply(lambda cells: cells.str.strip() != "").any(axis=1)]
     key = ["measure", "period"] if long else ["place"]
     table = _without_totals(sheet, table, key, names["measure"] | names["area"])
-    return _without_breakdowns(sheet, table, unread)
+    return _without_breakdowns(sheet, table, [*labels.values()], unread)
 
 
-def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str]) -> pd.DataFrame:
+def _without_breakdowns(
+    sheet: Sheet, table: pd.DataFrame, labels: list[int], unread: dict[int, str]
+) -> pd.DataFrame:
     """Without rows of one figure that a column which was not read tells apart: sex, region."""
     if not unread:
         return table
@@ -217,10 +216,13 @@ def _without_breakdowns(sheet: Sheet, table: pd.DataFrame, unread: dict[int, str
     texts = sheet.cells.loc[table["row"], list(unread)].set_axis(table.index)
     several = table["value"].groupby(key).transform("nunique") > 1
     varies = texts[several].groupby([part[several] for part in key]).transform("nunique") > 1
-    apart = [column for column in unread if varies[column].any()]
-    # Where a filter hides the others, the rows that are left say all the same.
-    hidden = {at: {*sheet.grid.hidden.get(at, [])} - {*texts[at]} for at in unread}
-    apart += [at for at in unread if hidden[at] and texts[at].nunique() == 1 and at not in apart]
+    # A filter may have left the rows of women, and hidden that of all.
+    shown = sheet.cells.loc[table["row"].unique(), [*labels, *unread]].reset_index()
+    hidden = sheet.grid.hidden.reindex(columns=[*labels, *unread], fill_value="")
+    both = shown.merge(hidden, on=labels, suffixes=("", " hidden")) if labels else shown[:0]
+    pairs = [(at, both[str(at)], both[f"{at} hidden"]) for at in unread] if len(both) else []
+    hides = {at for at, text, other in pairs if ((text != other) & (text != "")).any()}
+    apart = [column for column in unread if varies[column].any() or column in hides]
     # A row that is alone with its figure may be one of several too, whose others are blank.
     differs = (texts[apart] != "").any(axis=1)
     if apart:
@@ -266,12 +268,14 @@ def _without_totals(
     totals &= ~totals.groupby(keys).transform("all")
     # A total is of the rows since the one before it, of those up to the next, or of all.
     block, parts = totals.groupby(keys).cumsum(), table["value"][~totals]
-    groups = [*parts.groupby([*keys, block]), *parts.groupby(keys)] if totals.any() else []
+    has_total = totals.groupby(keys).transform("any")[parts.index]
+    groups = chain(*(parts[has_total].groupby(by) for by in ([*keys, block], keys)))
     sums = {group: _added([*texts]) for group, texts in groups}
     wrong: dict[int, str] = {}
-    for at, row in table[totals].iterrows():
-        group, total = tuple(row[key]), _added([row["value"]])
-        of_blocks = [sums.get((*group, block[at] - 1)), sums.get((*group, block[at]))]
+    columns = zip(*(of[totals] for of in (*keys, block, table["value"])), strict=True)
+    for at, (*names_of, number, text) in zip(table.index[totals], columns, strict=True):
+        group, total = tuple(names_of), _added([text])
+        of_blocks = [sums.get((*group, number - 1)), sums.get((*group, number))]
         added = [some for some in (*of_blocks, sums.get(group)) if some]
         if total and added and all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
             wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
@@ -290,91 +294,3 @@ def _added(texts: list[str]) -> tuple[float, float] | None:
         return None
     decimals = max(len(text.partition(".")[2]) for text in texts)
     return sum(filter(None, figures)), 0.5 * 10.0**-decimals * len(texts) + 1e-9
-
-
-def draft_sidecar(
-    path: Path, name: str, known: Mapping[str, Iterable[str]], own: str, today: date
-) -> Sidecar | None:
-    """What a sidecar may say of the largest table in a file; None where there is no table."""
-    try:
-        read = grids.read_grids(path, name)[0]
-    except Exception:  # which the finding of the file tells
-        return None
-    tables = [(grid, rows) for grid in read if (rows := _header_rows(grid.cells))]
-    if not tables:
-        return None
-    grid, rows = max(tables, key=lambda table: table[0].cells.size)
-    layout: dict[str, Any] = {"sheet": [grid.sheet]} if len(tables) > 1 or grid.sheet else {}
-    layout |= {"header_row": rows} | _columns(grid, rows, known, own)
-    return Sidecar(received=today, checksum=checksum(path), draft=True, **layout)
-
-
-def _is_figure(text: str) -> bool:
-    return read_cell(text).value is not None and not is_period(text.strip())
-
-
-def _header_rows(cells: pd.DataFrame) -> list[int]:
-    """The rows just above the first figures; two where the lower one has gaps."""
-    top = cells.head(TITLE_ROWS)
-    filled = (top != "").sum(axis=1)
-    figures = top.map(_is_figure).sum(axis=1)
-    first = figures.index[(figures > 0) & (filled > 1)]
-    above = filled.loc[: first[0] - 1] if len(first) else filled[:0]
-    above = above[above > 1]
-    if above.empty:
-        return []
-    lowest = int(above.index[-1])
-    has_gaps = above.iloc[-1] < filled[first[0]]
-    upper = [int(row) for row in above.index[-2:-1] if has_gaps and row == lowest - 1]
-    return [*upper, lowest]
-
-
-def _columns(
-    grid: grids.Grid, rows: list[int], known: Mapping[str, Iterable[str]], own: str
-) -> dict[str, Any]:
-    """Which heading is which field, from what stands below it."""
-    header = given_header(grid.cells, rows)
-    below = grid.cells.loc[rows[-1] + 1 :].map(str.strip)
-    columns: dict[str, str] = {}
-    keep: dict[str, list[str]] = {}
-    measures: dict[str, str] = {}
-    figures, extra = [], {}
-    across = [at for at, text in header.items() if is_period(text)]
-    for at, heading in ((at, text) for at, text in header.items() if at not in across):
-        texts = below[at][below[at] != ""]
-        if texts.empty or not heading:
-            continue
-        names = texts.drop_duplicates()
-        ours = {field: [text for text in names if text in {*known[field]}] for field in known}
-        named = [field for field in ours if ours[field]]
-        likely = [field for field in _LIKELY if re.search(_LIKELY[field], heading, re.IGNORECASE)]
-        if names.map(is_period).mean() > 0.7 and "period" not in columns and not across:
-            columns["period"] = heading
-            if names.str.fullmatch(r"(?:19|20)\d\d").any():
-                extra["year"] = "ends"
-        elif texts.map(_is_figure).mean() > 0.6:
-            figures += [] if re.search(r"(?i)\bcode\b|\bid\b|rank|year", heading) else [heading]
-            extra |= {"dash": "[x]"} if texts.isin(["-", "–"]).any() else {}
-        elif len(texts) < len(below):
-            keep[heading] = [""]  # a breakdown: where it says nothing, the row is of all
-        elif named:
-            columns.setdefault(named[0], heading)
-            some = ours[named[0]]
-            keep |= {heading: some[:_LISTED]} if len(some) < len(names) else {}
-        elif likely:
-            columns.setdefault(likely[0], heading)
-            if columns.get("measure") == heading:
-                measures = dict.fromkeys(names[:_LISTED], "")
-        elif 1 < len(names) < len(texts):
-            totals = names[names.str.fullmatch(_EVERYONE)]
-            keep[heading] = [(totals if len(totals) else names).iloc[0]]
-    if len(figures) == 1 and not across:
-        columns["value"] = figures[0]
-    elif not across:
-        measures = dict.fromkeys(figures[:_LISTED], "")
-        columns.pop("measure", None)
-    needed = {"measure": "", "area": own, "period": ""}
-    given = {*columns, "measure" if measures else "", "period" if across else ""}
-    defaults = {field: text for field, text in needed.items() if field not in given}
-    found = {"defaults": defaults, "columns": columns, "measures": measures, "keep": keep} | extra
-    return {name: value for name, value in found.items() if value}
