@@ -60,7 +60,8 @@ def receive(agreement: Agreement, today: date) -> dict[str, sources.Sidecar]:
     table, problems = load_returns(agreement.folder, {}, _known_names(agreement))
     unreadable = {finding.file for finding in errors(problems)} - {*table["file"]}
     received = {}
-    for path, name, beside in sources.files_without_sidecar(agreement.folder):
+    new = [file for file in sources.raw_files(agreement.folder) if not file[2].exists()]
+    for path, name, beside in new:
         # A checksum of a file's faults would refuse the file once it is mended.
         sidecar: sources.Sidecar | None = sources.Sidecar(received=today, checksum=checksum(path))
         if name in unreadable:

@@ -25,7 +25,7 @@ from psa_analysis.periods import OF_KIND, Kind, Period, period_containing
 from psa_analysis.register.agreement import Agreement, with_parsed
 from psa_analysis.report import Report
 from psa_analysis.returns.grids import FIELDS
-from psa_analysis.returns.sources import Sidecar, files_without_sidecar, write_sidecar
+from psa_analysis.returns.sources import Sidecar, raw_files, write_sidecar
 from psa_analysis.show.chart import Chart
 
 AREA = "Leicestershire"
@@ -191,5 +191,5 @@ def drawn_text(chart: Chart) -> str:
 
 def make_sidecars(folder: Path, today: date) -> None:
     """What `psa check` makes on a day for the files that have no sidecar."""
-    for path, _, beside in files_without_sidecar(folder):
+    for path, _, beside in [file for file in raw_files(folder) if not file[2].exists()]:
         write_sidecar(beside, Sidecar(received=today, checksum=checksum(path)))

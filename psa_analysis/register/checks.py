@@ -47,7 +47,7 @@ def _duplicates(register: Register) -> Iterator[Finding]:
     for key in (*_ONE_KEY, *_TWO_KEYS):
         columns = list(TABLES[key])[: 2 if key in _TWO_KEYS else 1]
         text = register.texts[key]
-        cells = text[columns]
+        cells = text[columns].apply(lambda names: names.str.strip().str.casefold())
         if "period" in columns:
             # 2004/05 and its last quarter end on one day.
             of = text["measure"].map(register.measures["frequency"])

@@ -76,7 +76,9 @@ _FOOTNOTES = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _NO_FIGURE = re.compile(
     r"\b(?:(?:19|20)\d\d(?:[-/]\d\d)?|q[1-4]|(?:foot)?notes? \d+)\b", re.IGNORECASE
 )
-_FORECAST = re.compile(r"forecast|projected|target", re.IGNORECASE)
+_FORECAST = re.compile(
+    r"forecast|projecti?|predict|target|\bplan|trajectory|thousand|million", re.I
+)
 _EXPECTED = "a figure such as 1234.5, or a symbol such as [x] for none"
 
 

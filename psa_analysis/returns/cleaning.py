@@ -13,14 +13,7 @@ import pandas as pd
 from psa_analysis.files import meanings
 from psa_analysis.findings import MEASURES_NAMED, Finding, did_you_mean, one_of
 from psa_analysis.periods import FREQUENCIES, PeriodError, parse_period, read_day
-from psa_analysis.register.agreement import (
-    OBSERVED_WORDS,
-    RULES_WITHOUT_DIRECTION,
-    SIGNED_UNITS,
-    Agreement,
-    observed_units,
-    rate_factor,
-)
+from psa_analysis.register import agreement as register
 from psa_analysis.returns.cells import FLAGS, plain_number, read_cell, without_footnote
 from psa_analysis.returns.sources import AFTER_PERIOD, apply_corrections
 from psa_analysis.words import NOT_STATED
@@ -28,7 +21,7 @@ from psa_analysis.words import NOT_STATED
 _KEY = ["measure", "area", "period", "received"]
 _NUMBERS = ["value", "numerator", "denominator"]
 #: Units in which a cell may say percent.
-_PERCENT_UNITS = {"percent", *SIGNED_UNITS, OBSERVED_WORDS["rank"]}
+_PERCENT_UNITS = {"percent", *register.SIGNED_UNITS, register.OBSERVED_WORDS["rank"]}
 _YEAR = re.compile(r"\b(?:19|20)[0-9]{2}\b")
 
 
@@ -70,7 +63,7 @@ class _Doubts:
 
 def clean_returns(
     table: pd.DataFrame,
-    agreement: Agreement,
+    agreement: register.Agreement,
     today: date | None = None,
     corrections: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
@@ -83,9 +76,9 @@ def clean_returns(
         cells[column] = _of_each(cells[column], without_footnote, "str")
     doubts = _Doubts(cells)
     measures = agreement.measures
-    titles = {title: name for name, title in measures["title"].items()}
+    titles = {title: name for name, title in measures["title"].drop_duplicates(keep=False).items()}
     cells = _resolve(cells, "measure", list(measures.index), titles, doubts)
-    polarity = measures["polarity"].mask(measures["rule"].isin(RULES_WITHOUT_DIRECTION))
+    polarity = measures["polarity"].mask(measures["rule"].isin(register.RULES_WITHOUT_DIRECTION))
     unjudged = cells[cells["measure"].map(polarity) == NOT_STATED]
     remedy = "Give it a polarity in register/measures.csv, or leave its figures out."
     doubts.add(unjudged, "measure", "a measure of which higher or lower is better", remedy)
@@ -107,8 +100,7 @@ def clean_returns(
     other = cells[refused].drop_duplicates(key).set_index(key)["row"].rename("other")
     beside = observations.join(other, on=key).dropna(subset="other")
     expected = "one row for each figure, but row " + beside["other"].astype(int).astype(str)
-    remedy = "Mend or remove one of the two."
-    doubts.add(beside, "value", expected + ", which was refused, is of it too", remedy)
+    doubts.add(beside, "value", expected + ", which was refused, is of it too", "Mend one of them.")
     observations = doubts.sound(observations)
     # Of twins that differ one may have another scale, and would speak for the rest of its file.
     observations = _without_duplicates(observations, doubts)
@@ -195,7 +187,7 @@ def _read_numbers(cells: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) 
     """The rows that have a figure or a suppressed one, with their numbers."""
     # A change is worked out from counts, and a percentage would be the change itself.
     changes = measures["basis"] == "change_from_baseline"
-    units = observed_units(measures).mask(changes, "what is counted")
+    units = register.observed_units(measures).mask(changes, "what is counted")
     for column in _NUMBERS:
         texts = cells[column]
         numbers = _of_each(texts, plain_number, float)
@@ -246,7 +238,7 @@ def _read_marked(odd: pd.DataFrame, column: str, units: pd.Series, doubts: _Doub
 
 def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """Without the figures that the measure's range or their own parts rule out."""
-    units = observed_units(measures)
+    units = register.observed_units(measures)
     percent = _of_measure(figures, units == "percent")
     value, numerator, denominator = (figures[name] for name in _NUMBERS)
     lowest, highest = (_of_measure(figures, measures[end]) for end in ("floor", "ceiling"))
@@ -257,8 +249,8 @@ def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
     texts = doubts.texts["value"].reindex(figures.index[numerator.notna()])
     decimals = texts.str.extract(r"\.([0-9]+)")[0].str.len().fillna(0).astype(float)
     # What is ranked may be any rate: the register does not say in which unit it is.
-    factors = units.map(lambda text: float(rate_factor(text) or 1))
-    factors = factors.mask(units == OBSERVED_WORDS["rank"])
+    factors = units.map(lambda text: float(register.rate_factor(text) or 1))
+    factors = factors.mask(units == register.OBSERVED_WORDS["rank"])
     rate = _of_measure(figures, factors) * numerator / denominator.where(denominator != 0)
     differs = (rate - value).abs() > 0.5 * 10.0 ** -decimals.reindex(value.index) + 1e-9
     differs &= figures["correction"] == ""
@@ -284,7 +276,7 @@ def _check_values(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts
 def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts) -> pd.DataFrame:
     """Without a file's figures of a measure where all are a hundred or so times the usual."""
     # That is what other files say of the same area, or else what the register states.
-    other = [*OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
+    other = [*register.OBSERVED_WORDS, "ratio_to_comparator", "gap_to_comparator"]
     # Elsewhere the register's figures are of what is worked out and not of what is returned.
     stated = measures[["baseline", "target"]].astype(float).abs().max(axis=1)
     several = measures["frequency"].isin(["monthly", "quarterly", "termly"])
@@ -302,7 +294,7 @@ def _check_scale(figures: pd.DataFrame, measures: pd.DataFrame, doubts: _Doubts)
     # Percentages none of which is above one may be parts of one, if the register states nothing.
     alone = ~(known["stated"] > 0) & known["numerator"].isna()
     alone &= ~doubts.texts["value"].reindex(known.index).str.contains("%")
-    percent = (observed_units(measures) == "percent") & measures["highest"].isna()
+    percent = (register.observed_units(measures) == "percent") & measures["highest"].isna()
     alone &= _of_measure(known, percent) & (known.groupby("measure")["value"].transform("max") <= 1)
     remedy = "Ask whether {:.10g} was meant; if not, state the measure's highest in measures.csv."
     meant = (100 * known.loc[alone, "value"]).map(remedy.format)
@@ -347,7 +339,7 @@ def _figure_text(row: Any) -> str:
     return f"{value} {row.flag}{' ' + row.note if row.note else ''}"
 
 
-def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
+def _small(observations: pd.DataFrame, agreement: register.Agreement) -> pd.Series:
     """Counts of people below the threshold, whose publication could point at someone."""
     counts = observations["measure"].isin(counted_measures(agreement.measures))
     numbers = observations[["value", "numerator"]]
@@ -357,9 +349,9 @@ def _small(observations: pd.DataFrame, agreement: Agreement) -> pd.Series:
 
 def counted_measures(measures: pd.DataFrame) -> pd.Index:
     """The measures whose returns hold counts, and no rates, places or milestones."""
-    units = observed_units(measures)
-    uncounted = [OBSERVED_WORDS["rank"], OBSERVED_WORDS["milestone"]]
-    return measures.index[units.map(rate_factor).isna() & ~units.isin(uncounted)]
+    units = register.observed_units(measures)
+    uncounted = [register.OBSERVED_WORDS["rank"], register.OBSERVED_WORDS["milestone"]]
+    return measures.index[units.map(register.rate_factor).isna() & ~units.isin(uncounted)]
 
 
 def as_of(observations: pd.DataFrame, cut_off: date) -> pd.DataFrame:

@@ -39,9 +39,8 @@ def draft_sidecar(
     grid, rows = max(tables, key=lambda table: table[0].cells.size)
     layout: dict[str, Any] = {"sheet": [grid.sheet]} if len(tables) > 1 or grid.sheet else {}
     layout |= {"header_row": rows} | _columns(grid, rows, known, own)
-    header = given_header(grid.cells, rows)
-    sheet = Sheet(name, grid, NO_SIDECAR, grid.cells, rows[-1], header)
-    if len(rows) == 1 and titled(sheet, [*header]):
+    sheet = Sheet(name, grid, NO_SIDECAR, grid.cells, rows[-1], given_header(grid.cells, rows))
+    if len(rows) == 1 and titled(sheet, [*sheet.header]):
         del layout["header_row"]  # it would say that the figures are what they should be
     return Sidecar(received=today, checksum=checksum(path), draft=True, **layout)
 

@@ -20,17 +20,22 @@ TITLE_ROWS = 30
 _QUARTER_ONLY = re.compile(r"(?:q|quarter|qtr)\s*[1-4]", re.I)
 #: What a column says of a row that holds no outturn, and of one that does.
 _NOT_AN_OUTTURN = (
-    r"(?:annual |year end |local |lpsa )?(?:targets?|forecasts?|plan(?:ned)?|projected|projections?"
-    r"|budget|stretch|last year|previous(?: year)?|comparators?|trajectory)"
+    r"(?:[\w-]+ ){0,2}(?:targets?|forecasts?|plan(?:ned)?|projected|projections?|predicted|budget"
+    r"|stretch|last year|prior year|previous(?: year)?|comparators?|trajectory)\W*"
 )
 _AN_OUTTURN = r"actuals?|outturns?|results?|observed|achieved|performance|provisional|final"
 _NOT_OBSERVED = re.compile(
-    r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|last year|previous)\b", re.I
+    r"\b(?:targets?|forecasts?|plan(?:ned)?|projected|projections?|predicted|trajectory"
+    r"|last year|prior year|previous)\b",
+    re.I,
 )
 #: Words above a table with which it holds what was observed, whatever else they name.
 _OBSERVED = re.compile(r"\b(?:against|towards?|progress|monitoring|returns?|observed)\b", re.I)
 #: What says that all figures below are to be multiplied.
-_SCALED = re.compile(r"\b(?:thousand|million|billion)s?\b|(?<![\d,])000s?\b|£[km]\b", re.I)
+_SCALED = re.compile(
+    r"\b(?:hundreds|(?:thousand|[mb]illion)s?|[x×] ?1,?000|1?000s)\b|(?<![\d,])000\b|£(?:k|mn?)\b",
+    re.I,
+)
 #: What is no word about figures: Target N13, as a document calls it; per 100 000.
 _REFERENCE = re.compile(
     r"\btarget:? (?:[a-z]+-?\d+|\d{1,2})\b|\bper (?:one |a )?[\d, ]*(?:thousand|[mb]illion)?", re.I
@@ -43,7 +48,11 @@ _A_DAY = re.compile(
     re.I,
 )
 #: Words after a heading's year with which the column is not, or not plainly, what was observed.
-_NOT_THE_FIGURE = re.compile(rf"[^a-z ]|thousand|million|change|rank|{_NOT_OBSERVED.pattern}")
+_NOT_THE_FIGURE = re.compile(
+    rf"[^a-z ]|hundred|thousand|million|change|rank|{_NOT_OBSERVED.pattern}|\b(?:ytd|to date|number"
+    r"|part year|cumulative|baseline|average|variance|difference|budget|expected|numerator|n|p|r"
+    r"|denominator|provisional|revised|estimated?|girls|boys|(?:wo)?men|(?:fe)?males?|lower|upper)\b"
+)
 
 
 @dataclass
@@ -194,7 +203,7 @@ def _candidate_headers(cells: pd.DataFrame) -> Iterator[tuple[int, dict[int, str
         for column, text in row.items():
             # A year stands in the first of the cells that it covers.
             quarter = _QUARTER_ONLY.fullmatch(text)
-            year = above.get(column) or (year if quarter else "")
+            year = (above.get(column) or year) if quarter else ""
             text = without_footnote(text)
             joined[column] = f"{year} {text}" if quarter and year else text
         yield int(number), joined
@@ -269,20 +278,21 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     return None
 
 
+def kept_out_by(title: str, is_heading: bool = False) -> str:
+    """What is expected instead of figures below such a title; empty where they may be read."""
+    words = _REFERENCE.sub("", title)
+    # A heading may speak of targets all the same: the share answered within target.
+    if not is_heading and _NOT_OBSERVED.search(words) and not _OBSERVED.search(words):
+        return "figures that were observed"
+    return "figures written out in full" if _SCALED.search(words) else ""
+
+
 def titled(sheet: Sheet, figures: list[int]) -> tuple[str, str] | None:
     """What is expected of a table whose titles or headings say that its figures are others."""
-    above = sheet.cells.loc[: sheet.row - 1].to_numpy()
-    titles = [sheet.grid.sheet, *(",".join(filter(None, cells)) for cells in above)]
-    headings = [sheet.header[column] for column in figures]
-    for title in [*titles, *headings]:
-        words, expected = _REFERENCE.sub("", title), ""
-        # A heading may speak of targets all the same: the share answered within target.
-        other = title not in headings and _NOT_OBSERVED.search(words)
-        if other and not _OBSERVED.search(words):
-            expected = "figures that were observed"
-        elif _SCALED.search(words):
-            expected = "figures written out in full"
-        if expected:
+    above = filter(None, sheet.cells.loc[: sheet.row - 1].to_numpy().ravel())
+    headings = [sheet.header[column] for column in (min(sheet.header), *figures)]
+    for title in [sheet.grid.sheet, *above, *headings]:
+        if expected := kept_out_by(title, title in headings):
             remedy = f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
             return f"{expected}: '{shorten(title)}' stands above them", remedy
     return None

@@ -9,14 +9,7 @@ import pandas as pd
 import xlsxwriter
 
 from psa_analysis.files import meanings, write_bytes
-from psa_analysis.findings import (
-    Finding,
-    ParameterError,
-    did_you_mean,
-    on_one_line,
-    one_of,
-    visible,
-)
+from psa_analysis.findings import Finding, ParameterError, did_you_mean, one_of, visible
 from psa_analysis.periods import Period, parse_period, period_containing
 from psa_analysis.register.agreement import Agreement, observed_units
 from psa_analysis.returns.cells import FLAGS
@@ -129,7 +122,7 @@ def _write_sheet(book: xlsxwriter.Workbook, lines: list[str], rows: pd.DataFrame
     printed = book.add_format({"text_wrap": True, "valign": "top", "font_color": "#505a5f"})
     yellow = book.add_format({"bg_color": "#fff7bf", "border": 1, "valign": "top"})
     for number, line in enumerate(lines):
-        sheet.write_string(number, 0, on_one_line(line), None if number else title)
+        sheet.write_string(number, 0, visible(line), None if number else title)
     for column, (heading, width) in enumerate(TEMPLATE_COLUMNS.items()):
         sheet.set_column(column, column, width)
         sheet.write_string(_HEADER_ROW, column, heading, head)

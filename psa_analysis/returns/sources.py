@@ -145,11 +145,6 @@ def read_sidecars(folder: Path) -> tuple[dict[str, Sidecar], list[Finding]]:
     return sidecars, findings
 
 
-def files_without_sidecar(folder: Path) -> list[tuple[Path, str, Path]]:
-    """The raw files that have no sidecar, as :func:`raw_files` gives them."""
-    return [file for file in raw_files(folder) if not file[2].exists()]
-
-
 def write_sidecar(path: Path, sidecar: Sidecar) -> None:
     """Write a sidecar, all of it or nothing: one line for each thing that it says."""
 

@@ -12,7 +12,7 @@ from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, on
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
-from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, is_period
+from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, is_period, kept_out_by
 from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, raw_files
 
 _FIGURES = ("value", "numerator", "denominator")
@@ -21,7 +21,7 @@ _NO_ROWS = pd.DataFrame(columns=ROW_COLUMNS, dtype=str).astype({"row": int})
 #: Headings of our own template that only help whoever fills it in.
 _HELP = {"what is measured", "unit", "last value", "last period", "definition", "title"}
 _KNOWN_HEADING = "a heading that we know"
-_NOTHING_BEYOND = "nothing beyond the last heading"
+_NOTHING_BEYOND = "nothing where there is no heading"
 _TOTAL = r"(?:grand |county |sub-?)?total.*|all (?:districts|areas|authorities)"
 #: Headings of columns that were not read that findings name; more are nobody's to read.
 _LISTED = 8
@@ -125,9 +125,14 @@ def _as_ours(table: pd.DataFrame, sidecar: Sidecar) -> pd.DataFrame:
     return table
 
 
-def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
+def _unread(sheet: Sheet, read: set[int], first: int) -> dict[int, str]:
     """The columns that nothing is read from; those whose heading is not ours are named."""
-    unread = {at: text for at, text in sheet.header.items() if text and at not in {*read}}
+    # What stands before the figures may tell rows apart without a heading too.
+    unread = {
+        at: text or f"column {xl_col_to_name(at)}"
+        for at, text in sheet.header.items()
+        if at not in read and (text or (at < first and (sheet.below[at] != "").any()))
+    }
     # What stands below a period is likely to be figures, which must not be missed.
     unknown = [at for at in unread if plain_heading(unread[at]) not in _HELP]
     unknown = sorted({*unknown} - sheet.judged, key=lambda at: (not is_period(unread[at]), at))
@@ -135,15 +140,13 @@ def _unread(sheet: Sheet, read: Iterable[int]) -> dict[int, str]:
     for column in unknown[:_LISTED]:
         severity: Severity = "error" if is_period(text := unread[column]) else "warning"
         remedy = f"The column was not read{more}. {did_you_mean(text, FIELD_OF)}"
-        place = {"column": xl_col_to_name(column), "found": text}
-        sheet.add(severity, _KNOWN_HEADING, remedy, **place)
+        sheet.add(severity, _KNOWN_HEADING, remedy, column=xl_col_to_name(column), found=text)
     return unread
 
 
-def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
-    """The rows that have nothing beyond the last heading."""
-    last = max((column for column, text in sheet.header.items() if text), default=0)
-    unheaded = [column for column in below if column > last]
+def _without_stray(sheet: Sheet, below: pd.DataFrame, read: set[int], first: int) -> pd.DataFrame:
+    """The rows that have nothing without a heading from the first figures on."""
+    unheaded = [at for at in below if not sheet.header.get(at) and at > first and at not in read]
     most = sheet.grid.widths.get(sheet.row, 10**6)
     wide = [row for row, width in sheet.grid.widths.items() if width > most]
     # Nor has a figure the end of a thousand: 1,000 without quotation marks is 1 and 000.
@@ -152,7 +155,7 @@ def _without_stray(sheet: Sheet, below: pd.DataFrame) -> pd.DataFrame:
     of_rows = (below[unheaded] != "").any(axis=1) | divided.any(axis=1)
     stray = below.index[of_rows | below.index.isin(wide)]
     if len(stray):
-        remedy = "A figure with a comma in it goes in quotation marks."
+        remedy = "Give the column one; a figure with a comma in it goes in quotation marks."
         sheet.add("error", _NOTHING_BEYOND, remedy, stray)
     return below.drop(index=stray)
 
@@ -171,7 +174,8 @@ def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.Data
         for name in ("measure", "area"):
             if name not in labels and name != across and cells & names[name]:
                 labels[name] = column
-    unread = _unread(sheet, {*labels.values(), *places})
+    read = {*labels.values(), *places}
+    unread = _unread(sheet, read, min(places, default=0))
     if not long and "measure" not in labels and sheet.grid.sheet.casefold() in names["measure"]:
         defaults = {"measure": sheet.grid.sheet, **defaults}
     given = {across, *labels, *defaults}
@@ -184,7 +188,8 @@ def _figures(sheet: Sheet, long: bool, names: Mapping[str, set[str]]) -> pd.Data
     if missing or not places:
         return _NO_ROWS
     below = sheet.below[(sheet.below != "").any(axis=1)]
-    below = _without_stray(sheet, _until_second_header(sheet, below, labels))
+    below = _until_second_header(sheet, below, labels, [*places])
+    below = _without_stray(sheet, below, read, min(places))
     table = pd.DataFrame({name: below[at].str.strip() for name, at in labels.items()}, below.index)
     # What a row is called: its area, or its measure, or what stands first in it.
     title = pd.Series("", below.index) if long else below.iloc[:, 0].str.strip()
@@ -234,19 +239,23 @@ def _without_breakdowns(
 
 
 def _until_second_header(
-    sheet: Sheet, below: pd.DataFrame, labels: Mapping[str, int]
+    sheet: Sheet, below: pd.DataFrame, labels: Mapping[str, int], figures: list[int]
 ) -> pd.DataFrame:
     """The rows above a second header; what follows it is named and not read."""
+    # Nor those below a heading that stands alone: Target, or in thousands.
+    has_figures = (below[figures] != "").any(axis=1)
+    alone = below[~has_figures & ((below != "").sum(axis=1) == 1)]
+    says = alone.map(kept_out_by).ne("").any(axis=1).reindex(below.index)
     naming = ("measure", "area", "period")
-    headings = {heading for name in naming for heading in FIELDS[name]}
     cells = below[[labels[name] for name in naming if name in labels]]
-    again = cells.map(lambda text: text.strip().casefold() in headings).any(axis=1)
+    again = cells.map(lambda text: FIELD_OF.get(text.strip().casefold()) in naming).any(axis=1)
     if places := [at for at, text in sheet.places.items() if text]:
         # Years over other columns of figures: the same ones, or any that are no numbers.
         cells = below[places]
         again |= (cells == pd.Series(sheet.places)[places]).all(axis=1)
         others = cells.map(lambda text: plain_number(text) is None and is_period(text))
         again |= others.sum(axis=1) > len(places) / 2
+    again |= says.fillna(False).astype(bool) & has_figures[::-1].cummax()
     if not again.any():
         return below
     first = int(below.index[again][0])
@@ -277,7 +286,9 @@ def _without_totals(
         group, total = tuple(names_of), _added([text])
         of_blocks = [sums.get((*group, number - 1)), sums.get((*group, number))]
         added = [some for some in (*of_blocks, sums.get(group)) if some]
-        if total and added and all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
+        if not (total and added):
+            wrong[at] = "amounts that add up to it"
+        elif all(abs(total[0] - of[0]) > total[1] + of[1] for of in added):
             wrong[at] = f"the sum of the rows above, {added[0][0]:,.10g}"
     if wrong:
         first = next(iter(wrong))

@@ -191,8 +191,8 @@ def _open_document(content: bytes) -> Iterator[_Sheet]:
 
     def words(line: Element) -> str:
         return _with_superscripts(
-            (str(run), run.nodeType == 1 and _attribute(run, "style-name") in raised)
-            for run in line.childNodes
+            (str(run) or " ", run.nodeType == 1 and _attribute(run, "style-name") in raised)
+            for run in line.childNodes  # those that are empty are spaces, tabs and line breaks
         )
 
     for shown in book.spreadsheet.getElementsByType(table.Table):
