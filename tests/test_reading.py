@@ -370,6 +370,8 @@ WORKBOOKS = {
         "sheet Notes",
     ),
     "hidden": (workbook(Crime=[HEAD, LINE], Hidden=[HEAD, OLD]), ONE, "The sheet is hidden"),
+    "scaled": (workbook(Crime=[HEAD, [*LINE[:3], (2.3, '0.0,"k"')]]), [], "found '#format 2.3'"),
+    "by size": (workbook(Crime=[HEAD, [*LINE[:3], (3, '[<5]"*";0')]]), [], "found '#format 3'"),
     "a formula": (workbook(Crime=[HEAD, [*LINE[:3], ("=1150*2", 2300)]]), ONE),
     "an error": (workbook(Crime=[HEAD, [*LINE[:3], ("=1/0", "#DIV/0!")]]), [], "spreadsheet's"),
     "a merged year": (workbook({"C1:D1": "2004/05"}, Crime=[[], *QUARTERLY]), TWO_BELOW),

@@ -56,6 +56,7 @@ _WITHOUT_FIGURE = {
     r"-|--|—|–|nil|none": Cell(problem=_AMBIGUOUS),
     r"=.*": Cell(problem="the formula's value: open the workbook, let it calculate, save it"),
     r"#unclear.*": Cell(problem="a figure that has one meaning: write 1234 or 1.2340"),
+    r"#format.*": Cell(problem="a figure as it is shown: its format shows another"),
     r"#merged.*": Cell(problem="a figure for each cell: one stands over several"),
     r"#.*|err:\d+": Cell(problem="a figure: this is a spreadsheet's error"),
     r"-?0\d+(\.\d+)?": Cell(problem="a figure that does not begin with 0: is it part of another?"),

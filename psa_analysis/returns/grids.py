@@ -85,12 +85,11 @@ def _read_text(content: bytes, name: str) -> tuple[list[Grid], list[Finding]]:
     if swallowing := _swallowing(rows, delimiter, width, text.count('"') % 2 == 1):
         remedy = "One cell holds the rows below it: look for a quotation mark left open."
         raise _refusal(name, "each quotation mark closed in its own cell", remedy, row=swallowing)
-    widths = {number: len(row) for number, row in rows.items()}
     if headed:
         findings += uneven(name, rows, width)
         # A second header is kept, since none of the rows below it stand under the first.
-        fits = {number for number, row in rows.items() if len(row) in (0, width) or is_header(row)}
-        widths = {number: cells for number, cells in widths.items() if number in fits}
+        rows = {n: row for n, row in rows.items() if len(row) in (0, width) or is_header(row)}
+    widths = {number: len(row) for number, row in rows.items()}
     widest = max(widths.values(), default=0)
     if widest > MOST_COLUMNS or len(widths) * widest > MOST_CELLS:
         raise _refusal(name, f"at most {MOST_COLUMNS:,} columns", "Look for a row far wider.")

@@ -88,9 +88,7 @@ def read_table(
         severity: Severity = "warning" if len(table) else "error"
         remedy = "Name its headings in its sidecar; psa check drafts one."
         if len(table):
-            remedy = (
-                "No table was found on it, so it was not read: name its headings if one counts."
-            )
+            remedy = "It was not read, as it has no table: name its headings if one counts."
         expected = "headings for measure, area, period and value, or periods across the top"
         top = without_table[0].cells.head(TITLE_ROWS)
         fullest = top.loc[(top != "").sum(axis=1).idxmax()]
@@ -98,9 +96,7 @@ def read_table(
         names_of = ", ".join(sheet.grid.sheet for sheet in without_table) or None
         findings.append(Finding(severity, name, expected, remedy, found=found, sheet=names_of))
     elif table.empty and not any(finding.severity == "error" for finding in findings):
-        remedy = (
-            "Ask for them, or correct what its sidecar says." if sheets else "Ask for it again."
-        )
+        remedy = "Ask for them, or correct its sidecar." if sheets else "Ask for it again."
         found = "no figure" if sheets else "an empty file"
         expected = "a header with rows of figures below it"
         findings.append(Finding("error", name, expected, remedy, found=found))

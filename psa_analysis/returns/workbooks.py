@@ -31,8 +31,10 @@ ENDINGS = (*TEXT_FILES, ".xlsx", ".xlsm", ".xls", ".ods", ".parquet")
 MOST_CELLS, MOST_COLUMNS, _MOST_LETTERS = 2_000_000, 1_000, 20_000_000
 #: To how many bytes a workbook may unpack, and how many its reader may take.
 _UNPACKED, _MEMORY = 200 * 10**6, 900 * 10**6
-#: What is put into a cell in place of a figure that nobody can see.
-ERROR, FORMULA = "#error", "=formula"
+#: What is put into a cell in place of a figure that nobody can see, or that is shown as another.
+ERROR, FORMULA, FORMAT = "#error", "=formula", "#format"
+#: What a format says that prints digits, thousands or a mark beside a figure, or by its size.
+_OTHERWISE = re.compile(r'\[[<>=]|"[^"]*(?:\d|[<*]|\b[kmb]n?\b|thousand|million)[^"]*"', re.I)
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -287,6 +289,8 @@ def _text(cell: object, form: str = "") -> str:
         return f"{cell:%B %Y}" if is_month else cell.date().isoformat()
     if not isinstance(cell, int | float) or not isfinite(cell):
         return cell.isoformat() if isinstance(cell, date) else str(cell)
+    if _OTHERWISE.search(form):
+        return f"{FORMAT} {cell}"
     # Without what the format only prints, or that keeps a space.
     plain = re.sub(r'"[^"]*"|[\\_*].', "", form)
     if "%" in plain:
