@@ -96,13 +96,14 @@ def make_report(
         marks = disclosure.withheld(seen, agreement, cut_off, load_disclosed(agreement))
         observations = disclosure.masked_observations(seen, marks, agreement)
         small = disclosure.small_reports(progress, agreement)
-        findings = [disclosure.masked_finding(finding, agreement) for finding in findings]
+        hide = {*marks["measure"]}  # whether there is a doubt may depend on what they hide
+        told = [each for each in findings if each.severity == "error" or each.measure not in hide]
+        findings = [disclosure.masked_finding(finding, agreement) for finding in told]
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
     series = make_readings(known, agreement)
     if public:
-        full = make_readings(as_of(seen, cut_off), agreement)
-        series = disclosure.masked_readings(full, series)
+        series = disclosure.masked_readings(make_readings(as_of(seen, cut_off), agreement), series)
     forecasts = outlooks_at(observations, agreement, period)
     assessed = assess(series, agreement, period, errors(findings), forecasts)
     commitments = follow(agreement, progress[~small], observations, period)
@@ -141,8 +142,7 @@ def make_report(
 
 def load_disclosed(agreement: Agreement) -> pd.DataFrame:
     """The figures that earlier public packs have shown, or held back, of any quarter."""
-    columns = list(meanings("disclosed"))
-    table, problems = read_rows(agreement.folder, DISCLOSED, columns)
+    table, problems = read_rows(agreement.folder, DISCLOSED, list(meanings("disclosed")))
     if problems:
         raise DataError(problems)
     return table

@@ -13,8 +13,8 @@ from random_agreements import random_agreement
 from red_team import Attack, public_packs, red_team
 
 
-# In the second a part of a sum is revised after a pack has shown it, and then hidden.
-@pytest.mark.parametrize(("seed", "quarters"), [(4, (2, 1)), (17, (2, 3, 1))])
+# In the second a part of a sum is revised and then hidden; in the third a doubt about one tells it.
+@pytest.mark.parametrize(("seed", "quarters"), [(4, (2, 1)), (17, (2, 3, 1)), (53, (2,))])
 def test_no_small_figure_can_be_worked_out_from_packs(tmp_path: Path, seed, quarters) -> None:
     truth = random_agreement(tmp_path / "data", seed)
     labels = [f"2004-05 Q{quarter}" for quarter in quarters]
