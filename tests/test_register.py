@@ -121,7 +121,7 @@ BROKEN = [
     ("measures.csv", "N2", "basis", "rolling", "one of 'point'"),
     ("measures.csv", "N13", "base", "", "'not stated'"),
     ("measures.csv", "N2", "weight", "-1", "a number above 0"),
-    ("measures.csv", "L1-english", "measure", "N2", "each only once"),
+    ("measures.csv", "L1-english", "measure", "n2", "each only once"),
     ("measures.csv", "N2", "title", "", "some text"),
     ("measures.csv", "N2", "continues", "N22", "Did you mean"),
     ("measures.csv", "N2", "made_of", "people", "one of 'cases', 'amounts', 'headcount', ''"),
