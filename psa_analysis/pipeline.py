@@ -96,9 +96,9 @@ def make_report(
         marks = disclosure.withheld(seen, agreement, cut_off, load_disclosed(agreement))
         observations = disclosure.masked_observations(seen, marks, agreement)
         small = disclosure.small_reports(progress, agreement)
-        hide = {*marks["measure"]}  # whether there is a doubt may depend on what they hide
-        told = [each for each in findings if each.severity == "error" or each.measure not in hide]
-        findings = [disclosure.masked_finding(finding, agreement) for finding in told]
+        masked = {*marks["measure"]}  # whether there is a doubt may depend on what is held back
+        findings = [f for f in findings if f.severity == "error" or f.measure not in masked]
+        findings = [disclosure.masked_finding(finding, agreement) for finding in findings]
     known = as_of(observations, cut_off)
     agreement = with_seasons(agreement, known)
     series = make_readings(known, agreement)

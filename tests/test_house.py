@@ -14,7 +14,7 @@ from psa_analysis.pipeline import ROOT
 
 #: They only go down: whoever makes the house smaller lowers them. Asked are 12,000 lines of package
 #: and 9,000 of tests.
-BUDGETS = {"package": 12_486, "module": 388, "tests": 10_458, "floors": 9}
+BUDGETS = {"package": 12_485, "module": 388, "tests": 10_458, "floors": 9}
 
 PACKAGE = ROOT / "psa_analysis"
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -200,7 +200,7 @@ REFUSED = {
     "a byte order mark alone": (b"\xff\xfe", "found 'an empty file'"),
     "nothing but zeros": (b"\0" * 50, "found 'an empty file'"),
     "only words": ("Please find attached\nRegards\n", "headings for measure"),
-    "a header alone": (HEADER, "a header with rows of figures below it"),
+    "a header alone": (HEADER, "a header and figures"),
     "to be confirmed": (LONG.replace("2300", "TBC"), "found 'TBC'"),
     "a dash": (LONG.replace("2300", "-"), "this may mean either"),
     "an empty value": (LONG.replace("2300", ""), "[x] if there is none"),

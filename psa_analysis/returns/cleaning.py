@@ -97,10 +97,10 @@ def clean_returns(
     # Of two rows for one figure neither is taken where one was refused, unless it holds no number.
     refused = cells["text"].str.contains(r"\d") & cells.index.isin(doubts.refused)
     key = [*_KEY, "file", "sheet"]
-    other = cells[refused].drop_duplicates(key).set_index(key)["row"].rename("other")
-    beside = observations.join(other, on=key).dropna(subset="other")
-    expected = "one row for each figure, but row " + beside["other"].astype(int).astype(str)
-    doubts.add(beside, "value", expected + ", which was refused, is of it too", "Mend one of them.")
+    refused_row = cells[refused].drop_duplicates(key).set_index(key)["row"].rename("refused_row")
+    twins = observations.join(refused_row, on=key).dropna(subset="refused_row")
+    expected = "one row for each figure, but row " + twins["refused_row"].astype(int).astype(str)
+    doubts.add(twins, "value", expected + ", which was refused, is of it too", "Mend one of them.")
     observations = doubts.sound(observations)
     # Of twins that differ one may have another scale, and would speak for the rest of its file.
     observations = _without_duplicates(observations, doubts)

@@ -278,7 +278,7 @@ def _unclear(sheet: Sheet, long: bool) -> tuple[str, str] | None:
     return None
 
 
-def kept_out_by(title: str, is_heading: bool = False) -> str:
+def expected_below(title: str, is_heading: bool = False) -> str:
     """What is expected instead of figures below such a title; empty where they may be read."""
     words = _REFERENCE.sub("", title)
     # A heading may speak of targets all the same: the share answered within target.
@@ -292,7 +292,7 @@ def titled(sheet: Sheet, figures: list[int]) -> tuple[str, str] | None:
     above = filter(None, sheet.cells.loc[: sheet.row - 1].to_numpy().ravel())
     headings = [sheet.header[column] for column in (min(sheet.header), *figures)]
     for title in [sheet.grid.sheet, *above, *headings]:
-        if expected := kept_out_by(title, title in headings):
+        if expected := expected_below(title, title in headings):
             remedy = f"If they are, say so: header_row = {sheet.row} in {sheet.file}.toml."
             return f"{expected}: '{shorten(title)}' stands above them", remedy
     return None

@@ -12,7 +12,7 @@ from psa_analysis.findings import DataError, Finding, Severity, did_you_mean, on
 from psa_analysis.returns import grids
 from psa_analysis.returns.cells import plain_number, read_cell
 from psa_analysis.returns.grids import FIELD_OF, FIELDS, plain_heading
-from psa_analysis.returns.layout import TITLE_ROWS, Sheet, find_table, is_period, kept_out_by
+from psa_analysis.returns.layout import TITLE_ROWS, Sheet, expected_below, find_table, is_period
 from psa_analysis.returns.sources import NO_SIDECAR, Sidecar, raw_files
 
 _FIGURES = ("value", "numerator", "denominator")
@@ -98,8 +98,7 @@ def read_table(
     elif table.empty and not any(finding.severity == "error" for finding in findings):
         remedy = "Ask for them, or correct its sidecar." if sheets else "Ask for it again."
         found = "no figure" if sheets else "an empty file"
-        expected = "a header with rows of figures below it"
-        findings.append(Finding("error", name, expected, remedy, found=found))
+        findings.append(Finding("error", name, "a header and figures", remedy, found=found))
     return table, findings
 
 
@@ -220,10 +219,10 @@ def _without_breakdowns(
     # A filter may have left the rows of women, and hidden that of all.
     shown = sheet.cells.loc[table["row"].unique(), [*labels, *unread]].reset_index()
     hidden = sheet.grid.hidden.reindex(columns=[*labels, *unread], fill_value="")
-    both = shown.merge(hidden, on=labels, suffixes=("", " hidden")) if labels else shown[:0]
-    pairs = [(at, both[str(at)], both[f"{at} hidden"]) for at in unread] if len(both) else []
-    hides = {at for at, text, other in pairs if ((text != other) & (text != "")).any()}
-    apart = [column for column in unread if varies[column].any() or column in hides]
+    twins = shown.merge(hidden, on=labels, suffixes=("", " hidden")) if labels else shown[:0]
+    pairs = [(at, twins[str(at)], twins[f"{at} hidden"]) for at in unread] if len(twins) else []
+    differs_if_hidden = {at for at, text, other in pairs if ((text != other) & (text != "")).any()}
+    apart = [column for column in unread if varies[column].any() or column in differs_if_hidden]
     # A row that is alone with its figure may be one of several too, whose others are blank.
     differs = (texts[apart] != "").any(axis=1)
     if apart:
@@ -241,7 +240,7 @@ def _until_second_header(
     # Nor those below a heading that stands alone: Target, or in thousands.
     has_figures = (below[figures] != "").any(axis=1)
     alone = below[~has_figures & ((below != "").sum(axis=1) == 1)]
-    says = alone.map(kept_out_by).ne("").any(axis=1).reindex(below.index)
+    is_title = alone.map(expected_below).ne("").any(axis=1).reindex(below.index)
     naming = ("measure", "area", "period")
     cells = below[[labels[name] for name in naming if name in labels]]
     again = cells.map(lambda text: FIELD_OF.get(text.strip().casefold()) in naming).any(axis=1)
@@ -251,7 +250,7 @@ def _until_second_header(
         again |= (cells == pd.Series(sheet.places)[places]).all(axis=1)
         others = cells.map(lambda text: plain_number(text) is None and is_period(text))
         again |= others.sum(axis=1) > len(places) / 2
-    again |= says.fillna(False).astype(bool) & has_figures[::-1].cummax()
+    again |= is_title.fillna(False).astype(bool) & has_figures[::-1].cummax()
     if not again.any():
         return below
     first = int(below.index[again][0])
